@@ -1,0 +1,317 @@
+//! What a document, a chunk and a matching rule are. Data only: nothing here reads, writes or searches.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// What sort of text a document is. It decides trust: see [`Kind::default_trust`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// How to handle one failure.
+    Runbook,
+    /// A standard operating procedure: what the team has agreed to do, or never to do.
+    Sop,
+    /// Official product documentation.
+    Docs,
+    /// A page of a team's wiki.
+    Wiki,
+    /// An issue of a tracker.
+    Issue,
+    /// A question with its answer.
+    Qa,
+}
+
+impl Kind {
+    /// Every kind, in the order of their declaration.
+    pub const ALL: [Kind; 6] = [Kind::Runbook, Kind::Sop, Kind::Docs, Kind::Wiki, Kind::Issue, Kind::Qa];
+
+    /// The name in front matter, flags and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Runbook => "runbook",
+            Kind::Sop => "sop",
+            Kind::Docs => "docs",
+            Kind::Wiki => "wiki",
+            Kind::Issue => "issue",
+            Kind::Qa => "qa",
+        }
+    }
+
+    /// How far a document of this kind is trusted unless its source says otherwise.
+    pub fn default_trust(self) -> Trust {
+        match self {
+            Kind::Runbook | Kind::Sop | Kind::Qa => Trust::Curated,
+            Kind::Docs => Trust::Official,
+            Kind::Wiki => Trust::Wiki,
+            Kind::Issue => Trust::Public,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no [`Kind`].
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a kind; use runbook, sop, docs, wiki, issue or qa")]
+pub struct UnknownKind(pub String);
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        let lower = text.trim().to_ascii_lowercase();
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == lower).ok_or_else(|| UnknownKind(text.to_owned()))
+    }
+}
+
+/// How far a document is trusted when two say different things; a later variant is trusted more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trust {
+    /// Anybody can write there: public issues.
+    Public,
+    /// Anybody in the company can write there.
+    Wiki,
+    /// The vendor's or project's own documentation.
+    Official,
+    /// Runbooks, SOPs and answers that the team keeps.
+    Curated,
+}
+
+/// One rule of a document's `applies_to`: the keys that are given must all match; each holds alternatives of which one
+/// must match, with `*` globs. Compared exactly (ASCII case ignored) with what a question was found to name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Alert names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alert: Vec<String>,
+    /// Resource kinds, such as `Deployment`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kind: Vec<String>,
+    /// Reasons, such as `OOMKilled`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reason: Vec<String>,
+    /// Namespaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespace: Vec<String>,
+    /// Object names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub name: Vec<String>,
+}
+
+impl Rule {
+    /// Whether the rule gives no key at all; such a rule matches nothing.
+    pub fn is_empty(&self) -> bool {
+        self.alert.is_empty()
+            && self.kind.is_empty()
+            && self.reason.is_empty()
+            && self.namespace.is_empty()
+            && self.name.is_empty()
+    }
+}
+
+/// A link from one document to another, with the words that a reader clicks on: what others call a page is how people
+/// ask for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Id of the document pointed at. It may be unknown to the knowledge base.
+    pub target: String,
+    /// The link's text, one line.
+    pub text: String,
+}
+
+/// All that is known about a document except its text. Stored as JSON: a new field needs a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DocumentMeta {
+    /// `<source>/<path or key>`, stable across runs, never percent-encoded.
+    pub id: String,
+    /// Name of the source; the id's first component.
+    pub source: String,
+    /// Title, never empty.
+    pub title: String,
+    /// Where a person reads it.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Kind.
+    pub kind: Kind,
+    /// Trust; [`Kind::default_trust`] unless the source says otherwise.
+    pub trust: Trust,
+    /// Labels, sorted, without duplicates.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// The product treated.
+    #[serde(default)]
+    pub product: Option<String>,
+    /// The product's version.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// BCP 47 tag, such as `en` or `zh-TW`.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// Who wrote it.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// When it was written.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
+    /// When it was last changed.
+    #[serde(default)]
+    pub updated_at: Option<Timestamp>,
+    /// Access tags, sorted; empty: readable by all who may ask.
+    #[serde(default)]
+    pub access: Vec<String>,
+    /// Matching rules; a question that matches any of them gets this document first.
+    #[serde(default)]
+    pub applies_to: Vec<Rule>,
+    /// Links to other documents, in order of appearance.
+    #[serde(default)]
+    pub links: Vec<Link>,
+}
+
+/// A document as the knowledge base keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DocumentRecord {
+    /// Everything but the text, which is in the chunks.
+    pub meta: DocumentMeta,
+    /// Hash of text, metadata and chunking; equal hashes need no work on the next run.
+    pub content_hash: ContentHash,
+    /// Number of chunks; they are numbered from 0.
+    pub num_chunks: u32,
+    /// When this version was written.
+    pub ingested_at: Timestamp,
+}
+
+/// BLAKE3 of the content, 32 bytes, written as hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContentHash(pub [u8; 32]);
+
+impl ContentHash {
+    /// Hashes the parts with their lengths, so that `["ab", "c"]` and `["a", "bc"]` differ.
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ContentHash({self})")
+    }
+}
+
+impl Serialize for ContentHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ContentHash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let hash = blake3::Hash::from_hex(&text).map_err(serde::de::Error::custom)?;
+        Ok(Self(*hash.as_bytes()))
+    }
+}
+
+/// A passage of a document, within one section. Its heading path is a prefix of what is embedded and indexed, and kept
+/// apart from what is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// The document's id.
+    pub document: String,
+    /// Position within the document, from 0.
+    pub ordinal: u32,
+    /// Headings above the passage, outermost first, the document's title left out.
+    pub heading_path: Vec<String>,
+    /// Fragment of the nearest heading for a deep link, without `#`.
+    #[serde(default)]
+    pub anchor: Option<String>,
+    /// The passage as Markdown, as shown.
+    pub text: String,
+    /// First byte in the source file's decoded text.
+    pub start_byte: u64,
+    /// One past the last byte in the source file's decoded text.
+    pub end_byte: u64,
+    /// Length in the embedding model's tokens, prefix and special tokens included; never over the model's window.
+    pub tokens: u32,
+}
+
+impl Chunk {
+    /// `<document>#<ordinal>`.
+    pub fn id(&self) -> String {
+        format!("{}#{}", self.document, self.ordinal)
+    }
+
+    /// What is embedded: title and heading path on one line, a blank line, the passage. The chunker measures this very
+    /// text, so that nothing is cut off silently.
+    pub fn passage(&self, title: &str) -> String {
+        passage(title, &self.heading_path, &self.text)
+    }
+}
+
+/// The text that is embedded for a passage: see [`Chunk::passage`].
+pub fn passage(title: &str, heading_path: &[String], text: &str) -> String {
+    let mut passage = String::with_capacity(title.len() + text.len() + 64);
+    passage.push_str(title);
+    for heading in heading_path {
+        passage.push_str(" > ");
+        passage.push_str(heading);
+    }
+    passage.push_str("\n\n");
+    passage.push_str(text);
+    passage
+}
+
+/// The words of an id's path below its source, for the index: `k8s/tasks/debug-pod.md` gives `tasks debug-pod`.
+pub fn path_words(id: &str) -> String {
+    let path = id.split_once('/').map_or("", |(_, path)| path);
+    let path = path.split('#').next().unwrap_or(path);
+    let mut parts: Vec<&str> = path.split('/').collect();
+    if let Some(last) = parts.last_mut() {
+        *last = last.rsplit_once('.').map_or(*last, |(stem, _)| stem);
+        if matches!(*last, "index" | "_index" | "README" | "readme") {
+            parts.pop();
+        }
+    }
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_words_leave_out_source_extension_and_index_files() {
+        for (id, words) in [
+            ("k8s/tasks/debug-pod.md", "tasks debug-pod"),
+            ("k8s/concepts/_index.md", "concepts"),
+            ("faq/qa/oncall.csv#3", "qa oncall"),
+            ("notes", ""),
+        ] {
+            assert_eq!(path_words(id), words, "{id}");
+        }
+    }
+
+    #[test]
+    fn hashes_tell_apart_where_parts_end() {
+        assert_ne!(ContentHash::of(&[b"ab", b"c"]), ContentHash::of(&[b"a", b"bc"]));
+        let hash = ContentHash::of(&[b"x"]);
+        let json = serde_json::to_string(&hash).expect("a hash is a string");
+        assert_eq!(serde_json::from_str::<ContentHash>(&json).expect("it was just written"), hash);
+    }
+}

@@ -1,0 +1,104 @@
+//! Text to vectors. [`Embedder`] is the cheap handle that everybody holds; behind it the model has a thread of its own,
+//! because it needs `&mut` and uses every core.
+//!
+//! Models differ in what they want before a text (`query: `, `passage: `); the handle adds it, so callers say what a
+//! text is, not how to spell it.
+
+mod choice;
+mod fastembed;
+mod handle;
+mod hashed;
+mod locate;
+mod openai;
+
+pub use choice::{EmbedderChoice, EmbedderSettings};
+pub use handle::Embedder;
+pub use hashed::HashedModel;
+pub use locate::{Located, Places};
+
+use crate::store::ModelIdentity;
+use std::path::PathBuf;
+
+/// An embedding model: text in, L2-normalised vectors out. Runs on the embedder's thread, one call at a time.
+pub trait EmbeddingModel: Send {
+    /// What vectors depend on.
+    fn identity(&self) -> &ModelIdentity;
+
+    /// Embeds texts whose prefixes have been added and that fit the window: one vector a text, in order, each of
+    /// `dimensions` floats, L2-normalised.
+    fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError>;
+}
+
+/// Counts a text's tokens as the model would, special tokens included. Shared by the chunker and the batcher.
+pub trait TokenCounter: Send + Sync {
+    /// Number of tokens of `text`, special tokens included, without any limit.
+    fn count(&self, text: &str) -> usize;
+}
+
+/// What can go wrong with an embedding model.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbedError {
+    /// A file that the model needs is in none of the places.
+    #[error("{what} was not found; looked in:\n{}\nrun `make setup`, or set {variable}", list(.tried))]
+    NotFound {
+        /// The thing looked for.
+        what: &'static str,
+        /// The environment variable that names it.
+        variable: &'static str,
+        /// Where it was looked for, in order.
+        tried: Vec<PathBuf>,
+    },
+    /// ONNX Runtime could not be loaded.
+    #[error("failed to load ONNX Runtime from `{path}`: {detail}; run `make setup`, or set RUNBOOKD_ORT_LIB")]
+    Runtime {
+        /// The library's file.
+        path: PathBuf,
+        /// What the loader said.
+        detail: String,
+    },
+    /// The model's files are not a model.
+    #[error("failed to load the embedding model from `{path}`: {detail}; run `make setup`, or set RUNBOOKD_MODEL_DIR")]
+    Model {
+        /// The model's directory or file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The choice of embedder cannot be used.
+    #[error("cannot use embedder `{choice}`: {detail}")]
+    Choice {
+        /// What was asked for.
+        choice: String,
+        /// Why not, and what to do.
+        detail: String,
+    },
+    /// The model failed on a batch.
+    #[error("the embedding model failed: {detail}")]
+    Inference {
+        /// What it said.
+        detail: String,
+    },
+    /// The embeddings endpoint failed.
+    #[error("the embeddings endpoint `{url}` failed: {detail}")]
+    Endpoint {
+        /// The endpoint, without credentials.
+        url: String,
+        /// What happened.
+        detail: String,
+    },
+    /// A text is longer than the model's window. The chunker prevents this for passages, truncation for questions.
+    #[error("a passage has {tokens} tokens, but the model takes {max}")]
+    TooLong {
+        /// The passage's tokens.
+        tokens: usize,
+        /// The window.
+        max: usize,
+    },
+    /// The embedder's thread has ended.
+    #[error("the embedder has stopped")]
+    Stopped,
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| format!("  {}", path.display())).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,14 @@
+//! The shared floor: what a document and a chunk are, how they are embedded, where they are kept and how they are
+//! found. The writing side (`ingest`) and the asking side (`runbookd`) both stand on it; it knows neither HTTP nor file
+//! formats.
+//!
+//! Entry points: [`embed::Embedder`], [`store::open`], [`question::Question::parse`], [`retrieve::Retriever`],
+//! [`answerable::decide`].
+
+pub mod analyzer;
+pub mod answerable;
+pub mod document;
+pub mod embed;
+pub mod question;
+pub mod retrieve;
+pub mod store;

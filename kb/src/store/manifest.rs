@@ -1,0 +1,98 @@
+//! What a knowledge base was built with, and whether this program can use it.
+
+use super::StoreError;
+use serde::{Deserialize, Serialize};
+
+/// The embedding model, as far as vectors depend on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelIdentity {
+    /// Name, such as `all-minilm-l6-v2-int8`.
+    pub name: String,
+    /// Length of a vector.
+    pub dimensions: usize,
+    /// Hash of the model's files; empty where the model is behind an endpoint.
+    pub hash: String,
+    /// How token vectors become one.
+    pub pooling: String,
+    /// Put before a question.
+    pub query_prefix: String,
+    /// Put before a passage.
+    pub passage_prefix: String,
+    /// Most tokens a text may have, special tokens included.
+    pub max_tokens: usize,
+    /// Hash of the tokenizer that counts tokens.
+    pub tokenizer: String,
+}
+
+/// Everything that must be equal between the program that wrote a knowledge base and the one that reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The embedding model.
+    pub model: ModelIdentity,
+    /// Version of the rules that cut chunks.
+    pub chunker_version: u32,
+    /// Version of the rules that make terms.
+    pub analyzer_version: u32,
+}
+
+/// Version of the directory layout and of the stored records.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Version of the chunker's rules; a change of what it cuts must raise it. Kept here because readers check it without
+/// knowing the chunker.
+pub const CHUNKER_VERSION: u32 = 1;
+
+impl Identity {
+    /// What this program builds knowledge bases with, given its embedding model.
+    pub fn current(model: ModelIdentity) -> Self {
+        Self { model, chunker_version: CHUNKER_VERSION, analyzer_version: crate::analyzer::VERSION }
+    }
+}
+
+/// The file `manifest.json` of a generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// Number of the generation.
+    pub generation: u64,
+    /// What it was built with.
+    pub identity: Identity,
+}
+
+impl Manifest {
+    /// Refuses a knowledge base that this program cannot use; `address` is for the message.
+    pub fn check(&self, expected: &Identity, address: &str) -> Result<(), StoreError> {
+        let rebuild = || format!("build it again in a new directory: `ingest --kb NEW_DIRECTORY ...`, or use the release that wrote `{address}`");
+        let found = &self.identity;
+        let pairs: [(&'static str, String, String, bool); 5] = [
+            ("format version", self.format_version.to_string(), FORMAT_VERSION.to_string(), false),
+            (
+                "embedding model",
+                describe(&found.model),
+                describe(&expected.model),
+                true,
+            ),
+            ("tokenizer", found.model.tokenizer.clone(), expected.model.tokenizer.clone(), true),
+            ("chunker version", found.chunker_version.to_string(), expected.chunker_version.to_string(), false),
+            ("analyzer version", found.analyzer_version.to_string(), expected.analyzer_version.to_string(), false),
+        ];
+        for (what, found, expected, model_related) in pairs {
+            if found != expected {
+                let advice = match model_related {
+                    true => format!("choose that model with `--embedder`, or {}", rebuild()),
+                    false => rebuild(),
+                };
+                return Err(StoreError::Mismatch { path: address.to_owned(), what, found, expected, advice });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One line that differs whenever vectors would.
+fn describe(model: &ModelIdentity) -> String {
+    let ModelIdentity { name, dimensions, hash, pooling, query_prefix, passage_prefix, max_tokens, .. } = model;
+    let hash = hash.get(..12).unwrap_or(hash);
+    format!("{name} ({dimensions} dimensions, hash {hash}, pooling {pooling}, prefixes {query_prefix:?}/{passage_prefix:?}, window {max_tokens})")
+}

@@ -1,0 +1,377 @@
+//! Where chunks live: the seam between the product and its storage engines.
+//!
+//! [`KnowledgeBase`] is opened for reading with [`open`], [`Writer`] for writing with [`open_writer`]. Reading goes
+//! through a [`View`] only: one generation and one [`Filter`], held for the whole request. Engines must rank alike;
+//! `contract.rs` holds the suite that each must pass.
+
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+pub mod embedded;
+mod filter;
+mod manifest;
+
+pub use filter::{Access, Filter};
+pub use manifest::{Identity, Manifest, ModelIdentity};
+
+use crate::{
+    analyzer::Term,
+    document::{Chunk, ContentHash, DocumentMeta, DocumentRecord, Rule},
+};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+/// Names a chunk within one view; meaningless in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChunkKey(pub u128);
+
+/// Names a document by the first eight bytes of its id's BLAKE3 hash; the same in every view and engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DocumentKey(pub u64);
+
+impl DocumentKey {
+    /// The key of the document with this id.
+    pub fn of(id: &str) -> Self {
+        let hash = blake3::hash(id.as_bytes());
+        let first: [u8; 8] = hash.as_bytes()[..8].try_into().expect("a BLAKE3 hash has 32 bytes");
+        Self(u64::from_le_bytes(first))
+    }
+}
+
+/// A chunk that one leg of the search found, light enough to have a thousand of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Match {
+    /// The chunk.
+    pub chunk: ChunkKey,
+    /// Its document.
+    pub document: DocumentKey,
+    /// BM25 sum or cosine, by the leg that found it; comparable within one result only.
+    pub score: f32,
+}
+
+/// The indexed texts of a chunk, each with its own length statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// The passage.
+    Body,
+    /// The document's title.
+    Title,
+    /// The headings above the passage.
+    Headings,
+    /// The words of the document's path.
+    Path,
+}
+
+impl Field {
+    /// Every field, in the order of [`FieldWeights`].
+    pub const ALL: [Field; 4] = [Field::Body, Field::Title, Field::Headings, Field::Path];
+
+    /// Name in the index and the manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Field::Body => "body",
+            Field::Title => "title",
+            Field::Headings => "headings",
+            Field::Path => "path",
+        }
+    }
+}
+
+/// Factor of each field's BM25 score; a chunk's score is the weighted sum. A weight of 0 leaves the field out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FieldWeights {
+    /// See [`Field::Body`].
+    pub body: f32,
+    /// See [`Field::Title`].
+    pub title: f32,
+    /// See [`Field::Headings`].
+    pub headings: f32,
+    /// See [`Field::Path`].
+    pub path: f32,
+}
+
+impl FieldWeights {
+    /// The weight of one field.
+    pub fn of(&self, field: Field) -> f32 {
+        match field {
+            Field::Body => self.body,
+            Field::Title => self.title,
+            Field::Headings => self.headings,
+            Field::Path => self.path,
+        }
+    }
+}
+
+/// A bag of words for the lexical leg: `score = Σ field weight · Σ term weight · BM25(term, field)`, with k1 = 1.2 and
+/// b = 0.75.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LexicalQuery {
+    /// Distinct terms, analysed as the index was, each with its factor.
+    pub terms: Vec<(Term, f32)>,
+    /// Factor of each field.
+    pub weights: FieldWeights,
+}
+
+/// How rare terms are in a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TermStatistics {
+    /// Number of chunks.
+    pub num_chunks: u64,
+    /// For each term asked about, in order: the number of chunks that have it in body, title, headings or path.
+    pub chunk_frequencies: Vec<u64>,
+}
+
+/// How much a view shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Documents.
+    pub documents: u64,
+    /// Chunks.
+    pub chunks: u64,
+}
+
+/// A document that carries `applies_to` rules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuledDocument {
+    /// The document's id.
+    pub document: String,
+    /// Its rules; any one that matches is enough.
+    pub rules: Vec<Rule>,
+}
+
+/// One generation through one filter. Every method answers from the same state, whatever writers do meanwhile.
+#[async_trait]
+pub trait View: Send + Sync {
+    /// Names the state that is read, such as `g7.12`; changes with each commit. Cache keys contain it.
+    fn version(&self) -> &str;
+
+    /// What this view shows.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// The chunks with the highest BM25 sum, best first, ties by key; at most `limit`.
+    async fn search_lexical(&self, query: &LexicalQuery, limit: usize) -> Result<Vec<Match>, StoreError>;
+
+    /// The chunks with the highest cosine, best first, ties by key; at most `limit`. `query` is L2-normalised.
+    async fn search_dense(&self, query: &[f32], limit: usize) -> Result<Vec<Match>, StoreError>;
+
+    /// The documents whose inbound link texts match best, BM25 over the texts of all links that point at a document,
+    /// best first; at most `limit`. Only links of documents without access tags count.
+    async fn search_links(&self, terms: &[(Term, f32)], limit: usize) -> Result<Vec<(DocumentKey, f32)>, StoreError>;
+
+    /// The cosine of each chunk to `query`, in the order of `chunks`.
+    async fn similarities(&self, query: &[f32], chunks: &[ChunkKey]) -> Result<Vec<f32>, StoreError>;
+
+    /// How rare `terms` are.
+    async fn term_statistics(&self, terms: &[Term]) -> Result<TermStatistics, StoreError>;
+
+    /// The chunks, in the order of `keys`.
+    async fn chunks(&self, keys: &[ChunkKey]) -> Result<Vec<Chunk>, StoreError>;
+
+    /// All chunks of a document, in order; empty when this view does not show it.
+    async fn chunks_of(&self, document: DocumentKey) -> Result<Vec<(ChunkKey, Chunk)>, StoreError>;
+
+    /// The documents, in the order of `keys`; `None` for one that this view does not show.
+    async fn documents(&self, keys: &[DocumentKey]) -> Result<Vec<Option<Arc<DocumentRecord>>>, StoreError>;
+
+    /// Every document's record that this view shows, by id; for `doctor`, `ingest chunks` and reports.
+    async fn all_documents(&self) -> Result<Vec<Arc<DocumentRecord>>, StoreError>;
+
+    /// The documents with `applies_to` rules that this view shows, by id.
+    async fn ruled_documents(&self) -> Result<Arc<[RuledDocument]>, StoreError>;
+}
+
+/// A knowledge base open for reading. It moves on to new generations by itself.
+#[async_trait]
+pub trait KnowledgeBase: Send + Sync {
+    /// What the knowledge base was built with.
+    fn identity(&self) -> Identity;
+
+    /// The newest state, through `filter`.
+    async fn view(&self, filter: &Filter) -> Result<Arc<dyn View>, StoreError>;
+
+    /// The stored calibration of the decision to answer, as JSON; `None` when there is none.
+    async fn calibration(&self) -> Result<Option<serde_json::Value>, StoreError>;
+}
+
+/// What one [`Writer::commit`] wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// The version that readers see from now on.
+    pub version: String,
+    /// The generation's number.
+    pub generation: u64,
+}
+
+/// A knowledge base open for writing, by one writer at a time. Nothing is seen by readers, nor survives a drop or a
+/// kill, before [`Writer::commit`] returns; then all of it does.
+#[async_trait]
+pub trait Writer: Send {
+    /// Content hash of every stored document whose source is among `sources`, by id.
+    async fn fingerprints(&mut self, sources: &[String]) -> Result<HashMap<String, ContentHash>, StoreError>;
+
+    /// Number of chunks of a stored document; 0 when there is none. For the report of what a removal drops.
+    async fn num_chunks(&mut self, document: &str) -> Result<u64, StoreError>;
+
+    /// Replaces a document and its chunks. `vectors` are L2-normalised, one a chunk, in order.
+    async fn replace(
+        &mut self,
+        meta: &DocumentMeta,
+        content_hash: ContentHash,
+        chunks: &[Chunk],
+        vectors: &[Vec<f32>],
+    ) -> Result<(), StoreError>;
+
+    /// Removes a document and its chunks; nothing happens when there is none.
+    async fn remove(&mut self, document: &str) -> Result<(), StoreError>;
+
+    /// Makes all changes durable and visible at once. Without any change it writes nothing.
+    async fn commit(&mut self) -> Result<Commit, StoreError>;
+
+    /// Vectors computed earlier for the same model and text, in order, by [`embedding_key`].
+    async fn cached_embeddings(&mut self, keys: &[ContentHash]) -> Result<Vec<Option<Vec<f32>>>, StoreError>;
+
+    /// Remembers vectors for later runs, at once: an interrupted run does not embed them again.
+    async fn cache_embeddings(&mut self, entries: &[(ContentHash, Vec<f32>)]) -> Result<(), StoreError>;
+
+    /// Stores the calibration of the decision to answer; visible at once, outside the generations.
+    async fn set_calibration(&mut self, calibration: &serde_json::Value) -> Result<(), StoreError>;
+}
+
+/// The key of a passage in the embedding cache: what the vector depends on.
+pub fn embedding_key(model: &ModelIdentity, text: &str) -> ContentHash {
+    ContentHash::of(&[
+        model.name.as_bytes(),
+        model.hash.as_bytes(),
+        model.passage_prefix.as_bytes(),
+        text.as_bytes(),
+    ])
+}
+
+/// Where a knowledge base is: what `--kb` and `RUNBOOKD_KB` hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A directory of the embedded engine.
+    Directory(PathBuf),
+}
+
+/// The text is no address of a knowledge base.
+#[derive(Debug, thiserror::Error)]
+pub enum AddressError {
+    /// It is empty.
+    #[error("the knowledge base's address is empty; give a directory")]
+    Empty,
+    /// It has a scheme that no engine serves.
+    #[error("`{scheme}://` is not a kind of knowledge base this version knows; give a directory")]
+    Scheme {
+        /// The part before `://`.
+        scheme: String,
+    },
+}
+
+impl std::str::FromStr for Address {
+    type Err = AddressError;
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if text.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        match text.split_once("://") {
+            Some((scheme, _)) => Err(AddressError::Scheme { scheme: scheme.to_owned() }),
+            None => Ok(Address::Directory(PathBuf::from(text))),
+        }
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Address::Directory(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Opens a knowledge base for reading.
+///
+/// `identity` is what this program would build one with; a knowledge base built otherwise is refused with
+/// [`StoreError::Mismatch`]. `None` accepts any (for `doctor`).
+pub async fn open(address: &Address, identity: Option<&Identity>) -> Result<Arc<dyn KnowledgeBase>, StoreError> {
+    match address {
+        Address::Directory(path) => Ok(Arc::new(embedded::Reader::open(path, identity).await?)),
+    }
+}
+
+/// Opens a knowledge base for writing and creates it when there is none. A second writer is refused with
+/// [`StoreError::Locked`] within a second.
+pub async fn open_writer(address: &Address, identity: &Identity) -> Result<Box<dyn Writer>, StoreError> {
+    match address {
+        Address::Directory(path) => Ok(Box::new(embedded::EmbeddedWriter::open(path, identity).await?)),
+    }
+}
+
+/// What can go wrong in a storage engine.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no knowledge base at the address.
+    #[error("there is no knowledge base at `{path}`; create one with `ingest --kb {path} FOLDER`")]
+    Missing {
+        /// The address.
+        path: String,
+    },
+    /// Another writer is at work.
+    #[error("another writer holds `{path}`; wait for it to finish, or stop it")]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The knowledge base was built with something else than this program uses.
+    #[error("the knowledge base at `{path}` was built with {what} `{found}`, but this program uses `{expected}`; {advice}")]
+    Mismatch {
+        /// The address.
+        path: String,
+        /// The part of the identity that differs.
+        what: &'static str,
+        /// The stored value.
+        found: String,
+        /// This program's value.
+        expected: String,
+        /// What to do about it.
+        advice: String,
+    },
+    /// A file's content is not what was written.
+    #[error("`{path}` is damaged: {detail}; build the knowledge base again with `ingest`")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The file system failed.
+    #[error("failed to {action} `{path}`")]
+    Io {
+        /// What was tried: a verb phrase before the path.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The lexical index failed.
+    #[error("failed to {action} the index in `{path}`")]
+    Index {
+        /// What was tried: a verb phrase before "the index".
+        action: &'static str,
+        /// The index directory.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: tantivy::TantivyError,
+    },
+    /// The caller handed over something that cannot be stored; a bug.
+    #[error("cannot store `{document}`: {detail}")]
+    Invalid {
+        /// The document's id.
+        document: String,
+        /// What is wrong.
+        detail: String,
+    },
+}
