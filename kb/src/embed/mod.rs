@@ -11,10 +11,10 @@ mod hashed;
 mod locate;
 mod openai;
 
-pub use choice::{EmbedderChoice, EmbedderSettings};
+pub use choice::{EmbedderChoice, EmbedderSettings, EndpointSettings};
 pub use handle::Embedder;
-pub use hashed::HashedModel;
-pub use locate::{Located, Places};
+pub use hashed::{HashedModel, WordCounter};
+pub use locate::Places;
 
 use crate::store::ModelIdentity;
 use std::path::PathBuf;
