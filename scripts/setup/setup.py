@@ -53,6 +53,7 @@ LOCK_FILE = ".setup.lock"
 
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 14)
+DISK_FULL = "The disk is full. Setup needs about 500 MB while it works, and 53 MB afterwards."
 SOURCE_DIR = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -203,7 +204,9 @@ def find_python():
         other = shutil.which("python3.{}".format(minor))
         if other:
             candidates.append(other)
-    probe = "import sys, platform; print(sys.version_info >= {!r}, platform.python_implementation())".format(OLDEST_PYTHON)
+    probe = "import sys, platform; print({!r} <= sys.version_info[:2] <= {!r}, platform.python_implementation())".format(
+        OLDEST_PYTHON, NEWEST_PYTHON
+    )
     without_pip = None
     for candidate in candidates:
         answer = subprocess.run([candidate, "-c", probe], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -223,7 +226,7 @@ def find_python():
         "Python {}.{} cannot be used: CPython {}.{} to {}.{} is needed".format(
             *(tuple(sys.version_info[:2]) + OLDEST_PYTHON + NEWEST_PYTHON)
         ),
-        "Install a newer Python with pip, so that for example `python3.12` is on the PATH, and run `make setup` again.",
+        "Install one of them with pip, so that for example `python3.12` is on the PATH, and run `make setup` again.",
     )
 
 
@@ -232,7 +235,7 @@ PIP_CAUSES = (
     ("DO NOT MATCH THE HASHES", "A download differs from the checksum this project pins. It was broken on the way, or "
      "the index or a proxy serves another file. Nothing of it was used. Try again; if it stays, check which index pip "
      "uses (pip config list)."),
-    ("No space left", "The disk is full. Setup needs about 600 MB while it works, and 53 MB afterwards."),
+    ("No space left", DISK_FULL),
     ("ProxyError", "The proxy cannot be reached or refuses. Check HTTPS_PROXY and `pip config list`."),
     ("CERTIFICATE_VERIFY_FAILED", "The index's TLS certificate is not trusted. Behind an intercepting proxy set PIP_CERT "
      "to its CA file."),
@@ -332,7 +335,7 @@ def stage_model(python, packages_dir, work_dir, stage_dir):
     if status != 0:
         raise SetupError(
             "the model could not be written (exit status {}):\n{}".format(status, last_lines(read_text(error_path), 8)),
-            "If memory or disk ran out (600 MB of disk, 1 GB of memory), make room and run `make setup` again.",
+            "If memory or disk ran out (500 MB of disk, 700 MB of memory), make room and run `make setup` again.",
         )
 
 
@@ -390,7 +393,7 @@ def install(units, work_dir):
     python = find_python()
     requirements = sorted({name for unit in units for name in unit.requirements})
     packages_dir = os.path.join(work_dir, "packages")
-    progress("fetching packages with pip: " + ", ".join(requirements))
+    progress("fetching packages with pip (up to 135 MB): " + ", ".join(requirements))
     fetch_packages(python, requirements, packages_dir, work_dir)
 
     staged = []
@@ -497,7 +500,7 @@ def main():
     except OSError as failure:
         advice = "Check the permissions of that path, or set XDG_DATA_HOME to a directory you may write to."
         if failure.errno == errno.ENOSPC:
-            advice = "The disk is full. Setup needs about 600 MB while it works, and 53 MB afterwards."
+            advice = DISK_FULL
         explain("{}: {}".format(failure.filename or data_dir, failure.strerror), advice, data_dir)
         return 1
     except Interrupted as interruption:
