@@ -30,7 +30,8 @@ from safetensors.numpy import load_file
 
 MODEL_NAME = "all-minilm-l6-v2-int8"
 MAX_TOKENS = 256
-# The four files fastembed reads; the package ships them all.
+# The four files fastembed reads; the package ships them all. Its tokenizer.json pads and truncates to 128 tokens:
+# fastembed replaces both settings, whoever uses the file directly has to do it as well.
 TOKENIZER_FILES = ("tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json")
 
 # Opset 20 is the first with Gelu as one operator. IR version 10 is what ONNX Runtime has read since 1.18: the version
@@ -121,24 +122,23 @@ def write_graph(weights, config):
     split_shape = integers("split_heads_shape", 0, 0, heads, head_size)
     merge_shape = integers("merge_heads_shape", 0, 0, hidden_size)
 
-    words = operator("Gather", [constant("word_table", weights["embeddings.word_embeddings.weight"]), "input_ids"], "words")
-    types = operator(
-        "Gather", [constant("type_table", weights["embeddings.token_type_embeddings.weight"]), "token_type_ids"], "types"
-    )
+    word_table = constant("word_table", weights["embeddings.word_embeddings.weight"])
+    type_table = constant("type_table", weights["embeddings.token_type_embeddings.weight"])
+    position_table = constant("position_table", weights["embeddings.position_embeddings.weight"])
+    words = operator("Gather", [word_table, "input_ids"], "words")
+    types = operator("Gather", [type_table, "token_type_ids"], "types")
+    # As many rows of the position table as the batch is long.
     length = operator("Shape", ["input_ids"], "sequence_length", start=1, end=2)
-    positions = operator(
-        "Slice",
-        [constant("position_table", weights["embeddings.position_embeddings.weight"]), integers("first", 0), length, integers("row_axis", 0)],
-        "positions",
-    )
+    rows = [integers("first", 0), length, integers("row_axis", 0)]
+    positions = operator("Slice", [position_table] + rows, "positions")
     embedded = operator("Add", [operator("Add", [words, types], "words_and_types"), positions], "embedded")
     hidden = layer_norm(embedded, "embeddings.LayerNorm", "embeddings")
 
     mask = operator("Cast", ["attention_mask"], "mask", to=TensorProto.FLOAT)
     # 0 where a token counts, -1e9 where it is padding: after softmax padding weighs nothing.
     one = constant("one", numpy.array(1.0, dtype=numpy.float32))
-    masked = operator("Sub", [mask, one], "mask_minus_one")
-    penalty = operator("Mul", [masked, constant("large", numpy.array(1e9, dtype=numpy.float32))], "penalty_rows")
+    large = constant("large", numpy.array(1e9, dtype=numpy.float32))
+    penalty = operator("Mul", [operator("Sub", [mask, one], "mask_minus_one"), large], "penalty_rows")
     penalty = operator("Unsqueeze", [penalty, integers("head_and_query_axes", 1, 2)], "penalty")
     scale = constant("attention_scale", numpy.array(1.0 / numpy.sqrt(head_size), dtype=numpy.float32))
 
@@ -175,10 +175,12 @@ def write_graph(weights, config):
     total = operator("ReduceSum", [weighted, sequence_axis], "token_sum", keepdims=0)
     count = operator("ReduceSum", [mask, sequence_axis], "token_count", keepdims=1)
     # A text without tokens must not divide by zero.
-    count = operator("Max", [count, constant("smallest_count", numpy.array(1e-9, dtype=numpy.float32))], "safe_token_count")
+    smallest_count = constant("smallest_count", numpy.array(1e-9, dtype=numpy.float32))
+    count = operator("Max", [count, smallest_count], "safe_token_count")
     mean = operator("Div", [total, count], "mean_token")
     norm = operator("ReduceL2", [mean, last_axis], "norm", keepdims=1)
-    norm = operator("Max", [norm, constant("smallest_norm", numpy.array(1e-12, dtype=numpy.float32))], "safe_norm")
+    smallest_norm = constant("smallest_norm", numpy.array(1e-12, dtype=numpy.float32))
+    norm = operator("Max", [norm, smallest_norm], "safe_norm")
     operator("Div", [mean, norm], "sentence_embedding")
 
     graph = helper.make_graph(

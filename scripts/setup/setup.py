@@ -11,12 +11,13 @@ to stderr, exits 0 when the installation is complete, 1 with an explanation when
 it was interrupted.
 
 How a half-finished installation is kept from looking finished:
-- All work happens in one directory beside the targets; only complete, checked, fsynced directories are renamed into place.
+- All work happens in one directory beside the targets; only complete, checked and fsynced directories are renamed into
+  place, and the work directory is removed whatever happens.
 - Each installed directory has a `setup.json` with the size and sha256 of its files. They are compared on every run.
 - A lock lets one setup work at a time; a second one waits, then finds the work done.
 """
 
-# Only what Python 3.7 understands is used in this file, so that an old Python gets as far as the explanation.
+# Only what Python 3.6 understands is used in this file, so that an old Python gets as far as the explanation.
 import contextlib
 import errno
 import hashlib
@@ -168,7 +169,12 @@ def run(command, environment, error_path, relay=False):
     output = []
     with open(error_path, "wb") as error_stream:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=error_stream, env=environment, text=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=error_stream,
+            env=environment,
+            universal_newlines=True,
         )
         try:
             for line in child.stdout:
@@ -197,6 +203,12 @@ def read_text(path):
         return stream.read()
 
 
+def answer_of(command):
+    """What a short command prints, or None when it fails."""
+    finished = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
+    return finished.stdout if finished.returncode == 0 else None
+
+
 def find_python():
     """An interpreter that can run pip and the model builder: this one, or another supported one on the PATH."""
     candidates = [sys.executable]
@@ -204,16 +216,13 @@ def find_python():
         other = shutil.which("python3.{}".format(minor))
         if other:
             candidates.append(other)
-    probe = "import sys, platform; print({!r} <= sys.version_info[:2] <= {!r}, platform.python_implementation())".format(
-        OLDEST_PYTHON, NEWEST_PYTHON
-    )
+    probe = "import sys; print(sys.implementation.name, {!r} <= sys.version_info[:2] <= {!r})"
+    probe = probe.format(OLDEST_PYTHON, NEWEST_PYTHON)
     without_pip = None
     for candidate in candidates:
-        answer = subprocess.run([candidate, "-c", probe], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        if answer.stdout.split() != ["True", "CPython"]:
+        if (answer_of([candidate, "-c", probe]) or "").split() != ["cpython", "True"]:
             continue
-        pip = subprocess.run([candidate, "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if pip.returncode == 0:
+        if answer_of([candidate, "-m", "pip", "--version"]):
             return candidate
         without_pip = without_pip or candidate
     if without_pip:
@@ -232,20 +241,38 @@ def find_python():
 
 # What pip prints, and what it most likely means. The first match counts.
 PIP_CAUSES = (
-    ("DO NOT MATCH THE HASHES", "A download differs from the checksum this project pins. It was broken on the way, or "
-     "the index or a proxy serves another file. Nothing of it was used. Try again; if it stays, check which index pip "
-     "uses (pip config list)."),
+    (
+        "DO NOT MATCH THE HASHES",
+        "A download differs from the checksum this project pins: it was broken on the way, or the index or a proxy "
+        "serves another file. Nothing of it was used. Try again; if it stays, check the index (pip config list).",
+    ),
     ("No space left", DISK_FULL),
     ("ProxyError", "The proxy cannot be reached or refuses. Check HTTPS_PROXY and `pip config list`."),
-    ("CERTIFICATE_VERIFY_FAILED", "The index's TLS certificate is not trusted. Behind an intercepting proxy set PIP_CERT "
-     "to its CA file."),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "The TLS certificate of the index is not trusted. Behind an intercepting proxy set PIP_CERT to its CA file.",
+    ),
     ("onnection", "The package index cannot be reached. Check the network, HTTPS_PROXY, PIP_INDEX_URL."),
     ("timed out", "The package index does not answer in time. Check the network, or raise PIP_DEFAULT_TIMEOUT."),
-    ("from versions: none", "Either the package index cannot be reached (check the network, HTTPS_PROXY, PIP_INDEX_URL), "
-     "or it has no wheel for this platform at all."),
-    ("No matching distribution", "There is no wheel for this platform and Python. Supported: CPython 3.11 to 3.14 on "
-     "Linux x86-64 and aarch64 (glibc 2.28 or newer) and macOS 14 or newer on arm64."),
+    (
+        "from versions: none",
+        "Either the package index cannot be reached (check the network, HTTPS_PROXY, PIP_INDEX_URL), or it has no "
+        "wheel for this platform at all.",
+    ),
+    (
+        "No matching distribution",
+        "There is no wheel for this platform and Python. Supported: CPython 3.11 to 3.14 on Linux x86-64 and aarch64 "
+        "(glibc 2.28 or newer) and macOS 14 or newer on arm64.",
+    ),
 )
+
+
+# Lines of pip's errors that bury the others: one for each of five tries, one for each of two dozen accepted hashes.
+PIP_NOISE = ("WARNING: ", "Expected ", "or ")
+
+
+def essence_of_pip(errors):
+    return "\n".join(line for line in errors.splitlines() if line.strip() and not line.strip().startswith(PIP_NOISE))
 
 
 def explain_pip(output):
@@ -267,7 +294,7 @@ def fetch_packages(python, requirement_files, packages_dir, work_dir):
     # Personal settings that contradict --target, or ask for an environment this does not need.
     environment["PIP_USER"] = "0"
     environment["PIP_REQUIRE_VIRTUALENV"] = "0"
-    for name in ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PYTHONPATH", "PYTHONHOME"):
+    for name in ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET"):
         environment.pop(name, None)
     command = [python, "-m", "pip", "install", "--target", packages_dir, "--require-hashes", "--no-deps"]
     command += ["--only-binary", ":all:", "--no-compile", "--progress-bar", "off"]
@@ -277,11 +304,9 @@ def fetch_packages(python, requirement_files, packages_dir, work_dir):
     status, output = run(command, environment, error_path)
     if status != 0:
         errors = read_text(error_path)
-        # pip's own errors name the package and the place; the wheel list before them does not help.
-        lines = [line for line in errors.splitlines() if line.strip() and not line.startswith("WARNING: Running pip as")]
         raise SetupError(
             "pip could not install {} (exit status {}):\n{}".format(
-                " and ".join(requirement_files), status, last_lines("\n".join(lines) or output, 8)
+                " and ".join(requirement_files), status, last_lines(essence_of_pip(errors) or output, 8)
             ),
             explain_pip(errors + output),
         )
@@ -327,7 +352,6 @@ def stage_model(python, packages_dir, work_dir, stage_dir):
     scratch_dir = os.path.join(work_dir, "scratch")
     os.mkdir(scratch_dir)
     environment = dict(os.environ, PYTHONPATH=packages_dir, TMPDIR=scratch_dir)
-    environment.pop("PYTHONHOME", None)
     error_path = os.path.join(work_dir, "build-errors")
     # -s: packages in the user's home must not stand in for the fetched ones. -B: leave no bytecode in the clone.
     command = [python, "-s", "-B", os.path.join(SOURCE_DIR, "build_model.py"), weights_dir, scratch_dir, stage_dir]
@@ -472,14 +496,14 @@ def stop(signal_number, _frame):
 
 
 def explain(what, advice, data_dir):
+    library = "the library of ONNX Runtime " + ONNXRUNTIME_VERSION
     lines = [
         "setup: failed: " + what,
         "  " + advice,
         "  Nothing was left half-installed in {}.".format(data_dir),
-        "  By hand instead: copy that directory from a machine where setup has worked (same system and processor), or",
-        "    RUNBOOKD_ORT_LIB=FILE     the ONNX Runtime {} library, from the onnxruntime wheel or release archive".format(
-            ONNXRUNTIME_VERSION
-        ),
+        "  By hand instead: copy that directory from a machine where setup has worked (same system, same processor",
+        "  family), or set",
+        "    RUNBOOKD_ORT_LIB=FILE     " + library + ", from its wheel or release archive, and",
         "    RUNBOOKD_MODEL_DIR=DIR    a directory with " + ", ".join(MODEL_FILES),
     ]
     print("\n".join(lines), file=sys.stderr, flush=True)
