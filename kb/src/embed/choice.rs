@@ -138,7 +138,10 @@ impl EmbedderSettings {
                     choice: self.choice.to_string(),
                     detail: "it needs the endpoint's base URL: set RUNBOOKD_EMBEDDINGS_BASE_URL".to_owned(),
                 })?;
-                (Box::new(OpenAiModel::connect(model, endpoint)?), Arc::new(hashed::WordCounter))
+                // It waits on a runtime of its own, which a thread that already runs one must not.
+                let connected = std::thread::scope(|scope| scope.spawn(|| OpenAiModel::connect(model, endpoint)).join());
+                let connected = connected.map_err(|_| EmbedError::Stopped)??;
+                (Box::new(connected), Arc::new(hashed::WordCounter))
             }
         })
     }
