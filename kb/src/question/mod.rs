@@ -1,8 +1,28 @@
 //! Understanding a failure: from the text that arrives to what it names, what to search for and what to echo.
 //!
-//! Deterministic and offline. Entry point: [`Question::parse`]. See `docs/failure-understanding.md` for the rules.
+//! Deterministic, offline and linear in the text's length. Entry point: [`Question::parse`], which goes through
+//!
+//! - `masked`: k8sgpt's stand-ins for names are found and set aside,
+//! - `failures`: what k8sgpt joined is split,
+//! - `objects` and `identifiers`: what each failure names is recognised, with the lists of `vocabulary`,
+//! - `volatile`: what no document can repeat is taken out of the text to search for,
+//! - `language`: the language of the answer is chosen.
+//!
+//! `docs/failure-understanding.md` has the rules. How a document's `applies_to` is compared with what was recognised is
+//! in [`crate::retrieve::matches`].
+
+mod failures;
+mod identifiers;
+mod language;
+mod masked;
+mod objects;
+mod vocabulary;
+mod volatile;
+
+pub(crate) use volatile::stem;
 
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashSet};
 
 /// What was asked, parsed once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +40,43 @@ pub struct Question {
 pub struct Failure {
     /// The failure's own text, as it arrived.
     pub text: String,
+    /// What it names, in order of appearance, without duplicates.
+    #[serde(default)]
+    pub identifiers: Vec<Identifier>,
+    /// The objects it speaks of, in order of appearance.
+    #[serde(default)]
+    pub objects: Vec<Object>,
+    /// Namespaces that it names by themselves (`in namespace payments`), in order of appearance.
+    #[serde(default)]
+    pub namespaces: Vec<Label>,
+}
+
+impl Failure {
+    /// The identifiers of one kind.
+    pub fn named(&self, kind: IdentifierKind) -> impl Iterator<Item = &str> {
+        self.identifiers.iter().filter(move |identifier| identifier.kind == kind).map(|i| i.text.as_str())
+    }
+}
+
+/// An object, as far as the text says which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// Its kind, in canonical spelling, when the text states one.
+    pub kind: Option<String>,
+    /// Its namespace, when it stands beside the name.
+    pub namespace: Option<Label>,
+    /// Its name.
+    pub name: Label,
+}
+
+/// A name or a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Label {
+    /// As it stands in the text, random suffixes included.
+    Known(String),
+    /// k8sgpt put a masked token in its place, wholly or in part.
+    Masked,
 }
 
 /// What a recognised part of the text is.
@@ -28,7 +85,7 @@ pub struct Failure {
 pub enum IdentifierKind {
     /// A resource kind, in its canonical spelling: `Deployment`.
     Kind,
-    /// The name of an object.
+    /// The name of an object, or of a container, without random suffixes.
     Name,
     /// A namespace.
     Namespace,
@@ -99,14 +156,40 @@ impl Question {
         if text.len() > MAX_QUESTION_BYTES {
             return Err(QuestionError::TooLong { bytes: text.len() });
         }
-        let _ = language;
+        let mut masked = Vec::new();
+        let mut failures = Vec::new();
+        let mut cleaned = Vec::new();
+        for part in failures::split(text) {
+            let visible = set_masks_aside(part, &mut masked);
+            let recognised = identifiers::recognise(&visible);
+            cleaned.push(volatile::clean(&visible));
+            failures.push(Failure {
+                text: part.to_owned(),
+                identifiers: recognised.identifiers,
+                objects: recognised.objects,
+                namespaces: recognised.namespaces,
+            });
+        }
+        cleaned.retain(|part| !part.is_empty());
+        let mut search_text = cleaned.join(" ");
+        if search_text.is_empty() {
+            // Nothing but volatile parts: better to search for them than for nothing.
+            search_text = text.to_owned();
+        }
+        let mut seen = HashSet::new();
+        let identifiers = failures
+            .iter()
+            .flat_map(|failure| &failure.identifiers)
+            .filter(|identifier| seen.insert(*identifier))
+            .cloned()
+            .collect();
         Ok(Self {
             text: text.to_owned(),
-            language: Language("en".to_owned()),
-            failures: vec![Failure { text: text.to_owned() }],
-            identifiers: Vec::new(),
-            masked: Vec::new(),
-            search_text: text.to_owned(),
+            language: language::choose(text, language),
+            failures,
+            identifiers,
+            masked,
+            search_text,
         })
     }
 
@@ -135,13 +218,57 @@ impl Question {
         self.identifiers.iter().filter(move |identifier| identifier.kind == kind).map(|i| i.text.as_str())
     }
 
-    /// k8sgpt's masked tokens, byte for byte, in order of appearance: noise for the search, to be echoed by the answer.
+    /// k8sgpt's masked tokens, byte for byte, in order of appearance, without duplicates; a namespace and a name that
+    /// are joined by `/` are one token. Noise for the search, to be echoed by the answer.
     pub fn masked(&self) -> &[String] {
         &self.masked
     }
 
-    /// What to search for: the text without volatile parts (UIDs, pod hashes, addresses, times, masked tokens).
+    /// Whether an object is named whose name or namespace is masked: then a rule about one object may hold unseen.
+    pub fn name_is_masked(&self) -> bool {
+        self.masked_objects().next().is_some()
+    }
+
+    /// The kinds of the objects whose name or namespace is masked, sorted, without duplicates.
+    pub fn masked_kinds(&self) -> BTreeSet<&str> {
+        self.masked_objects().filter_map(|object| object.kind.as_deref()).collect()
+    }
+
+    fn masked_objects(&self) -> impl Iterator<Item = &Object> {
+        self.failures
+            .iter()
+            .flat_map(|failure| &failure.objects)
+            .filter(|object| object.name == Label::Masked || object.namespace == Some(Label::Masked))
+    }
+
+    /// What to search for: the text without volatile parts (UIDs, pod hashes, addresses, times, masked tokens). Prose
+    /// comes out as it went in; never longer than the text.
     pub fn search_text(&self) -> &str {
         &self.search_text
     }
+}
+
+/// The text with [`volatile::MASK`] in place of each masked name; the tokens go to `masked`.
+fn set_masks_aside(text: &str, masked: &mut Vec<String>) -> String {
+    let mut visible = String::with_capacity(text.len());
+    let mut at = 0;
+    let without_marks = |text: &str| text.replace(volatile::MASK, " ");
+    for range in masked::find(text) {
+        visible.push_str(&without_marks(&text[at..range.start]));
+        let token = &text[range.clone()];
+        // Namespace and name keep their places.
+        let parts = masked::parts(token);
+        for part in 0..parts {
+            if part > 0 {
+                visible.push('/');
+            }
+            visible.push(volatile::MASK);
+        }
+        if !masked.iter().any(|known| known == token) {
+            masked.push(token.to_owned());
+        }
+        at = range.end;
+    }
+    visible.push_str(&without_marks(&text[at..]));
+    visible
 }

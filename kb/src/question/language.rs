@@ -1,0 +1,338 @@
+//! The language an answer is written in: the asker's wish if it can be understood, else the question's own.
+//!
+//! Operational text is short and half English whatever its language, so statistics over letters mislead: script and
+//! function words decide first, and `whatlang` only for longer prose in other languages.
+
+use super::Language;
+use crate::analyzer::is_cjk;
+
+/// Names of languages, lower case, and their tags.
+static NAMES: &[(&str, &str)] = &[
+    ("english", "en"),
+    ("traditional chinese", "zh-TW"),
+    ("chinese traditional", "zh-TW"),
+    ("chinese (traditional)", "zh-TW"),
+    ("繁體中文", "zh-TW"),
+    ("繁体中文", "zh-TW"),
+    ("正體中文", "zh-TW"),
+    ("繁中", "zh-TW"),
+    ("台灣", "zh-TW"),
+    ("taiwanese", "zh-TW"),
+    ("taiwanese mandarin", "zh-TW"),
+    ("cantonese", "zh-HK"),
+    ("simplified chinese", "zh-CN"),
+    ("chinese simplified", "zh-CN"),
+    ("chinese (simplified)", "zh-CN"),
+    ("简体中文", "zh-CN"),
+    ("簡體中文", "zh-CN"),
+    ("简中", "zh-CN"),
+    ("mandarin", "zh"),
+    ("chinese", "zh"),
+    ("中文", "zh"),
+    ("漢語", "zh"),
+    ("汉语", "zh"),
+    ("vietnamese", "vi"),
+    ("tiếng việt", "vi"),
+    ("tieng viet", "vi"),
+    ("indonesian", "id"),
+    ("bahasa indonesia", "id"),
+    ("bahasa", "id"),
+    ("japanese", "ja"),
+    ("日本語", "ja"),
+    ("korean", "ko"),
+    ("한국어", "ko"),
+    ("german", "de"),
+    ("deutsch", "de"),
+    ("french", "fr"),
+    ("français", "fr"),
+    ("francais", "fr"),
+    ("spanish", "es"),
+    ("español", "es"),
+    ("espanol", "es"),
+    ("portuguese", "pt"),
+    ("português", "pt"),
+    ("brazilian portuguese", "pt-BR"),
+    ("italian", "it"),
+    ("italiano", "it"),
+    ("dutch", "nl"),
+    ("nederlands", "nl"),
+    ("polish", "pl"),
+    ("polski", "pl"),
+    ("russian", "ru"),
+    ("русский", "ru"),
+    ("ukrainian", "uk"),
+    ("українська", "uk"),
+    ("turkish", "tr"),
+    ("türkçe", "tr"),
+    ("thai", "th"),
+    ("ไทย", "th"),
+    ("arabic", "ar"),
+    ("العربية", "ar"),
+    ("hebrew", "he"),
+    ("hindi", "hi"),
+    ("malay", "ms"),
+    ("bahasa melayu", "ms"),
+    ("czech", "cs"),
+    ("swedish", "sv"),
+    ("danish", "da"),
+    ("finnish", "fi"),
+    ("norwegian", "no"),
+    ("hungarian", "hu"),
+    ("romanian", "ro"),
+    ("greek", "el"),
+];
+
+/// Two-letter tags that are taken as they come.
+static TAGS: &[&str] = &[
+    "en", "zh", "vi", "id", "ja", "ko", "de", "fr", "es", "pt", "it", "nl", "pl", "ru", "uk", "tr", "th",
+    "ar", "he", "hi", "ms", "cs", "sv", "da", "fi", "no", "nb", "hu", "ro", "el", "bg", "hr", "sk", "sl",
+    "lt", "lv", "et", "fa", "bn", "ta",
+];
+
+/// The language to answer in.
+pub(super) fn choose(text: &str, wish: Option<&str>) -> Language {
+    let tag = wish.and_then(|wish| tag_of_wish(wish, text)).unwrap_or_else(|| detect(text).to_owned());
+    Language(tag)
+}
+
+/// The tag a wish means: a name in English or in the language itself, or a tag; `None` if it means nothing known.
+fn tag_of_wish(wish: &str, text: &str) -> Option<String> {
+    let wish: String = wish.trim().chars().take(64).collect::<String>().to_lowercase().replace('_', "-");
+    let wish = wish.trim_matches(['"', '\'', '.', ' ']);
+    let named = NAMES.iter().find(|(name, _)| *name == wish).map(|(_, tag)| *tag);
+    let tag = match named {
+        Some(tag) => tag.to_owned(),
+        None => tag_of_tag(wish)?,
+    };
+    // Plain Chinese: the question's own script decides which.
+    if tag == "zh" {
+        return Some(if is_traditional(text) { "zh-TW" } else { "zh-CN" }.to_owned());
+    }
+    Some(tag)
+}
+
+fn tag_of_tag(wish: &str) -> Option<String> {
+    let mut parts = wish.split(['-', '.', '@']);
+    let primary = parts.next()?;
+    if primary == "zh" {
+        return Some(
+            match parts.find(|part| matches!(*part, "tw" | "hant" | "hk" | "mo" | "cn" | "hans" | "sg")) {
+                Some("hk" | "mo") => "zh-HK",
+                Some("tw" | "hant") => "zh-TW",
+                Some(_) => "zh-CN",
+                None => "zh",
+            }
+            .to_owned(),
+        );
+    }
+    let primary = TAGS.iter().find(|tag| **tag == primary)?;
+    match parts.next() {
+        Some(region) if region.len() == 2 && region.bytes().all(|b| b.is_ascii_alphabetic()) => {
+            Some(format!("{primary}-{}", region.to_ascii_uppercase()))
+        }
+        _ => Some((*primary).to_owned()),
+    }
+}
+
+/// The language a text is written in; English for failure texts and whatever cannot be told.
+fn detect(text: &str) -> &'static str {
+    let (mut han, mut kana, mut hangul, mut vietnamese, mut latin, mut other) =
+        (0usize, 0, 0, 0, 0usize, 0usize);
+    for character in text.chars() {
+        match character {
+            'a'..='z' | 'A'..='Z' => latin += 1,
+            '\u{3041}'..='\u{30fa}' => kana += 1,
+            '\u{ac00}'..='\u{d7af}' => hangul += 1,
+            '\u{1ea0}'..='\u{1ef9}' | 'ă' | 'Ă' | 'đ' | 'Đ' | 'ơ' | 'Ơ' | 'ư' | 'Ư' => {
+                vietnamese += 1
+            }
+            _ if is_cjk(character) => han += 1,
+            _ if character.is_alphabetic() && !matches!(character, '\u{c0}'..='\u{24f}') => other += 1,
+            _ => {}
+        }
+    }
+    if kana >= 2 && kana * 10 >= han {
+        return "ja";
+    }
+    if hangul >= 2 {
+        return "ko";
+    }
+    // One pasted line of English outweighs a short question in letters, not in what the asker speaks.
+    if han >= 4 || (han >= 1 && han * 6 >= latin) {
+        return if is_traditional(text) { "zh-TW" } else { "zh-CN" };
+    }
+    if vietnamese >= 2 || (vietnamese == 1 && latin < 40) {
+        return "vi";
+    }
+    let words = Words::count(text);
+    if words.indonesian >= 2 && words.indonesian * 7 >= words.all && words.indonesian > words.english {
+        return "id";
+    }
+    if words.vietnamese >= 3 && words.vietnamese > words.english {
+        return "vi";
+    }
+    let other_script = other * 2 > latin && other >= 4;
+    if other_script || (words.all >= 6 && words.english * 8 < words.all) {
+        return by_statistics(text, other_script).unwrap_or("en");
+    }
+    "en"
+}
+
+/// Function words of the languages that share the Latin letters with failure texts.
+#[derive(Default)]
+struct Words {
+    all: usize,
+    english: usize,
+    indonesian: usize,
+    vietnamese: usize,
+}
+
+impl Words {
+    fn count(text: &str) -> Self {
+        let mut words = Self::default();
+        for word in text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()) {
+            words.all += 1;
+            if word.len() > 12 {
+                continue;
+            }
+            match word.to_ascii_lowercase().as_str() {
+                "the" | "is" | "are" | "of" | "and" | "to" | "in" | "for" | "what" | "how" | "why"
+                | "with" | "not" | "has" | "have" | "be" | "on" | "can" | "my" | "by" | "from" | "which"
+                | "does" | "do" | "was" | "that" | "this" | "it" | "when" | "should" | "at" | "or"
+                | "been" | "failed" | "error" => words.english += 1,
+                "yang" | "dan" | "di" | "untuk" | "tidak" | "dengan" | "apa" | "bagaimana" | "mengapa"
+                | "kenapa" | "apakah" | "boleh" | "bisa" | "saya" | "ini" | "itu" | "dari" | "ke"
+                | "pada" | "adalah" | "sudah" | "gagal" | "ulang" | "cara" | "ketika" | "jika" | "harus"
+                | "oleh" | "akan" | "belum" | "sedang" | "dalam" | "kami" | "kita" | "terus" | "karena"
+                | "mati" | "memulai" | "memperbaiki" | "menghapus" | "dapat" => {
+                    words.indonesian += 1;
+                }
+                "khong" | "tai" | "sao" | "nhu" | "lam" | "duoc" | "cua" | "cho" | "nao" | "toi" | "bi"
+                | "trong" | "loi" | "khi" => {
+                    words.vietnamese += 1;
+                }
+                _ => {}
+            }
+        }
+        words
+    }
+}
+
+/// `whatlang`'s opinion, when it is sure.
+fn by_statistics(text: &str, other_script: bool) -> Option<&'static str> {
+    // Trigrams saturate long before; a long pasted log would only cost time.
+    let end = text.char_indices().nth(2_000).map_or(text.len(), |(at, _)| at);
+    let info = whatlang::detect(&text[..end])?;
+    if !(other_script || (info.is_reliable() && info.confidence() >= 0.9)) {
+        return None;
+    }
+    use whatlang::Lang;
+    Some(match info.lang() {
+        Lang::Deu => "de",
+        Lang::Fra => "fr",
+        Lang::Spa => "es",
+        Lang::Por => "pt",
+        Lang::Ita => "it",
+        Lang::Nld => "nl",
+        Lang::Pol => "pl",
+        Lang::Rus => "ru",
+        Lang::Ukr => "uk",
+        Lang::Tur => "tr",
+        Lang::Tha => "th",
+        Lang::Ara => "ar",
+        Lang::Heb => "he",
+        Lang::Hin => "hi",
+        Lang::Vie => "vi",
+        Lang::Ind => "id",
+        Lang::Jpn => "ja",
+        Lang::Kor => "ko",
+        Lang::Ces => "cs",
+        Lang::Swe => "sv",
+        Lang::Ell => "el",
+        _ => return None,
+    })
+}
+
+/// Characters that only one of the two scripts uses, common in questions of this field.
+static TRADITIONAL: &str = "個們來這裡說時會對為後過開關無問題應該點節網絡錯誤執動啟動業務參數資訊記憶體滿處理請檢查狀態連線設錄檔\
+    權限驗證緒備份還儲存叢類別據應當復發現麼嗎沒從讓給與於實際當測試環異負載間權佈構運營簡單傳輸標準調整級壞\
+    經進選擇遠離斷層級邏輯機輪樣須許讀寫導讓聲庫電腦團隊長邊緣夠減顯維護屬議歸變異帳號產線條術語閘計畫該見觀規覽譯護東車門單嗎";
+static SIMPLIFIED: &str = "个们来这里说时会对为后过开关无问题应该点节网络错误执动启业务参数资讯记忆体满处请检查状态连线设录档\
+    权限验证绪备还储丛类别据应当复发现么吗没从让给与于实际当测试环异负载间构运营简单传输标准调级坏\
+    经进选择远离断层逻辑机轮样须许读写导声库电脑团队长边缘够减显维护属议归变帐号产条术语闸计划该见观规览译护东车门单";
+
+fn is_traditional(text: &str) -> bool {
+    use std::{collections::HashSet, sync::LazyLock};
+    static ONLY: LazyLock<(HashSet<char>, HashSet<char>)> = LazyLock::new(|| {
+        let traditional: HashSet<char> = TRADITIONAL.chars().filter(|c| is_cjk(*c)).collect();
+        let simplified: HashSet<char> = SIMPLIFIED.chars().filter(|c| is_cjk(*c)).collect();
+        (&traditional - &simplified, &simplified - &traditional)
+    });
+    let (mut traditional, mut simplified) = (0usize, 0usize);
+    for character in text.chars().filter(|c| is_cjk(*c)) {
+        traditional += usize::from(ONLY.0.contains(&character));
+        simplified += usize::from(ONLY.1.contains(&character));
+    }
+    // Brackets tell where the characters do not.
+    traditional > simplified || (traditional == simplified && text.contains(['「', '」', '『', '』']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_is_understood_in_many_spellings() {
+        for (wish, tag) in [
+            ("english", "en"),
+            ("English", "en"),
+            ("en_US", "en-US"),
+            ("Traditional Chinese", "zh-TW"),
+            ("繁體中文", "zh-TW"),
+            ("zh-Hant-HK", "zh-TW"),
+            ("zh_TW.UTF-8", "zh-TW"),
+            ("zh-HK", "zh-HK"),
+            ("Simplified Chinese", "zh-CN"),
+            ("zh", "zh-CN"),
+            ("chinese", "zh-CN"),
+            ("vietnamese", "vi"),
+            ("Tiếng Việt", "vi"),
+            ("Bahasa Indonesia", "id"),
+            ("japanese", "ja"),
+            ("pt-br", "pt-BR"),
+        ] {
+            assert_eq!(choose("Pod is failing", Some(wish)).0, tag, "{wish}");
+        }
+        assert_eq!(choose("這個節點怎麼了？", Some("zh")).0, "zh-TW");
+        for nonsense in ["", "  ", "klingon", "xx", "no idea what to say here, please help"] {
+            assert_eq!(choose("這個節點怎麼了？", Some(nonsense)).0, "zh-TW", "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn without_a_wish_the_question_decides() {
+        for (text, tag) in [
+            ("Back-off pulling image \"registry.example.com/payments/api:1.42.0\"", "en"),
+            ("OOMKilled", "en"),
+            ("why?", "en"),
+            ("Job has reached the specified backoff limit", "en"),
+            ("the termination reason is Error exitCode=137 container=api pod=search-api", "en"),
+            ("PersistentVolumeClaim postgres-data-0 is in Lost state", "en"),
+            ("可以重啟 dont-do-anything-deployment 嗎？", "zh-TW"),
+            ("可以重启 dont-do-anything-deployment 吗？", "zh-CN"),
+            ("Pod 一直重啟怎麼辦", "zh-TW"),
+            ("节点未就绪", "zh-CN"),
+            ("節點未就緒", "zh-TW"),
+            ("Tôi có thể khởi động lại deployment này không?", "vi"),
+            ("Pod bị lỗi", "vi"),
+            ("Apakah saya boleh memulai ulang dont-do-anything-deployment?", "id"),
+            ("Bagaimana cara memperbaiki pod yang gagal?", "id"),
+            ("ポッドが起動しません。どうすればいいですか", "ja"),
+            ("파드가 계속 재시작됩니다", "ko"),
+            ("Под не запускается, что делать?", "ru"),
+            ("Warum startet mein Container nach dem letzten Update nicht mehr richtig?", "de"),
+        ] {
+            assert_eq!(choose(text, None).0, tag, "{text}");
+        }
+    }
+}
