@@ -1,20 +1,37 @@
 //! Turns text into the terms of the lexical leg, the same way for passages and for questions.
 //!
 //! Operational text is full of identifiers, and people quote them whole, in parts, or in another case. So each word
-//! gives its parts and itself: `kube-apiserver` gives `kube`, `apiserver` and `kube-apiserver`; `OOMKilled` gives
-//! `oomkilled`, `oom` and `killed`. Chinese, Japanese and Korean text has no spaces and gives overlapping pairs of
-//! characters.
+//! gives its parts and itself: `kube-apiserver` gives `kube`, `apiserv` and `kube-apiserver`; `OOMKilled` gives
+//! `oomkil`, `oom` and `kill`. Plain English words are stemmed (Porter 2) and the commonest are left out; whole compounds
+//! stay as they are. Chinese, Japanese and Korean text has no spaces and gives overlapping pairs of characters.
 
+use rust_stemmers::{Algorithm, Stemmer};
+use std::{
+    collections::HashSet,
+    sync::LazyLock,
+};
 use unicode_normalization::UnicodeNormalization;
 
 /// Version of these rules. A change of what they emit must raise it: an index made by other rules is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A term of the index: lower case, at most [`MAX_TERM_BYTES`] long.
 pub type Term = String;
 
 /// Longer terms are dropped: nobody types them, and they are mostly encoded data.
 pub const MAX_TERM_BYTES: usize = 64;
+
+/// Words shorter than this are not stemmed.
+const MIN_STEMMED_BYTES: usize = 4;
+
+/// English words that tell nothing about a failure.
+static STOP_WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    "a an and are as at be been being but by for from had has have if in into is it its no not of on or so such that \
+     the their then there these they this to was were will with you your we our can may do does how what when where \
+     which who why i he she his her them than also"
+        .split_ascii_whitespace()
+        .collect()
+});
 
 /// A term and where it stands in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +46,10 @@ pub struct Token {
     pub position: usize,
 }
 
-/// Splits a text into tokens, in order of appearance; a word's own form comes after its parts.
+/// Splits a text into tokens, in order of appearance; a compound comes after its parts.
 pub fn tokens(text: &str) -> Vec<Token> {
-    let mut sink = Sink { tokens: Vec::with_capacity(text.len() / 4), position: 0 };
+    let mut sink =
+        Sink { tokens: Vec::with_capacity(text.len() / 4), position: 0, stemmer: Stemmer::create(Algorithm::English) };
     let mut word: Option<(usize, usize)> = None;
     let mut cjk: Option<(usize, char)> = None;
     let mut cjk_run = 0usize;
@@ -51,7 +69,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
             let start = word.map_or(at, |(start, _)| start);
             word = Some((start, next));
         } else if is_joiner(character) && word.is_some() && starts_word(&text[next..]) {
-            // The joiner stays inside: `kube-apiserver`, `node.kubernetes.io/not-ready`.
+            // The joiner stays inside: `kube-apiserver`, `node.kubernetes.io`.
         } else {
             sink.end_word(text, &mut word);
         }
@@ -61,24 +79,58 @@ pub fn tokens(text: &str) -> Vec<Token> {
     sink.tokens
 }
 
+/// The distinct terms of a text with the number of their occurrences, in order of first appearance.
+pub fn term_counts(text: &str) -> Vec<(Term, u32)> {
+    let mut counts: Vec<(Term, u32)> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for Token { term, .. } in tokens(text) {
+        match places.get(&term) {
+            Some(&place) => {
+                let (_, count): &mut (Term, u32) = &mut counts[place];
+                *count += 1;
+            }
+            None => {
+                places.insert(term.clone(), counts.len());
+                counts.push((term, 1));
+            }
+        }
+    }
+    counts
+}
+
 /// The distinct terms of a text, in order of first appearance.
 pub fn distinct_terms(text: &str) -> Vec<Term> {
-    let mut seen = std::collections::HashSet::new();
-    tokens(text).into_iter().map(|token| token.term).filter(|term| seen.insert(term.clone())).collect()
+    term_counts(text).into_iter().map(|(term, _)| term).collect()
 }
 
 struct Sink {
     tokens: Vec<Token>,
     position: usize,
+    stemmer: Stemmer,
 }
 
 impl Sink {
+    /// Adds a term that is whole already.
     fn push(&mut self, term: &str, start: usize, end: usize) {
         let term: String = term.nfkc().flat_map(char::to_lowercase).collect();
-        if term.is_empty() || term.len() > MAX_TERM_BYTES {
+        self.push_normalised(term, start, end);
+    }
+
+    fn push_normalised(&mut self, term: String, start: usize, end: usize) {
+        if !term.is_empty() && term.len() <= MAX_TERM_BYTES {
+            self.tokens.push(Token { term, start, end, position: self.position });
+        }
+    }
+
+    /// Adds a plain word: stemmed, unless it is a stop word.
+    fn push_word(&mut self, word: &str, start: usize, end: usize) {
+        let term: String = word.nfkc().flat_map(char::to_lowercase).collect();
+        if STOP_WORDS.contains(term.as_str()) {
             return;
         }
-        self.tokens.push(Token { term, start, end, position: self.position });
+        let plain = term.len() >= MIN_STEMMED_BYTES && term.bytes().all(|byte| byte.is_ascii_lowercase());
+        let term = if plain { self.stemmer.stem(&term).into_owned() } else { term };
+        self.push_normalised(term, start, end);
     }
 
     fn push_cjk(&mut self, characters: &[char], start: usize, end: usize) {
@@ -95,38 +147,35 @@ impl Sink {
         *run = 0;
     }
 
-    /// Ends a word, and emits its parts and its compounds.
+    /// Ends a word, and emits its parts and the compound.
     fn end_word(&mut self, text: &str, word: &mut Option<(usize, usize)>) {
         let Some((start, end)) = word.take() else { return };
         let whole = &text[start..end];
-        // A path or an API group with a name: its components are compounds in their own right.
-        let mut num_components = 0;
-        for component in whole.split(['/', ':']).filter(|component| !component.is_empty()) {
-            num_components += 1;
-            let mut num_parts = 0;
-            for part in component.split(is_joiner).filter(|part| !part.is_empty()) {
-                num_parts += 1;
-                let humps = humps(part);
-                if humps.len() > 1 {
-                    for hump in &humps {
-                        self.push(hump, start, end);
-                    }
+        let mut num_parts = 0;
+        for part in whole.split(is_joiner).filter(|part| !part.is_empty()) {
+            num_parts += 1;
+            self.push_word(part, start, end);
+            let humps = humps(part);
+            if humps.len() > 1 {
+                for hump in humps {
+                    self.push_word(hump, start, end);
                 }
-                self.push(part, start, end);
-            }
-            if num_parts > 1 {
-                self.push(component, start, end);
             }
         }
-        if num_components > 1 {
+        if num_parts > 1 {
             self.push(whole, start, end);
         }
         self.position += 1;
     }
 }
 
-/// Splits `OOMKilled` into `OOM`, `Killed`; `maxSurge` into `max`, `Surge`. Digits stay with the letters before them.
-fn humps(part: &str) -> Vec<&str> {
+/// Splits `OOMKilled` into `OOM`, `Killed`; `maxSurge` into `max`, `Surge`. Digits stay with the letters before them;
+/// the plural of an abbreviation (`PVCs`) is one word.
+pub fn humps(part: &str) -> Vec<&str> {
+    let abbreviation = part.strip_suffix('s').unwrap_or("");
+    if abbreviation.len() >= 2 && abbreviation.chars().all(char::is_uppercase) {
+        return vec![part];
+    }
     let characters: Vec<(usize, char)> = part.char_indices().collect();
     let mut humps = Vec::new();
     let mut start = 0;
@@ -134,22 +183,37 @@ fn humps(part: &str) -> Vec<&str> {
         let (at, current) = characters[i];
         let previous = characters[i - 1].1;
         let next_is_lower = characters.get(i + 1).is_some_and(|(_, next)| next.is_lowercase());
-        let starts_hump = current.is_uppercase() && (!previous.is_uppercase() || next_is_lower);
-        if starts_hump {
+        if current.is_uppercase() && (!previous.is_uppercase() || next_is_lower) {
             humps.push(&part[start..at]);
             start = at;
         }
     }
     humps.push(&part[start..]);
-    // `PVCs` is `PVC` in the plural, not `PV` and `Cs`.
-    if humps.len() > 1 && humps.iter().any(|hump| hump.len() == 2 && hump.ends_with('s')) {
-        return vec![part];
-    }
     humps
 }
 
+/// A text with each CamelCase word written apart: embedding models know `crash loop`, not `CrashLoop`.
+pub fn with_humps_apart(text: &str) -> String {
+    let mut apart = String::with_capacity(text.len() + text.len() / 8);
+    let mut rest = text;
+    while let Some(start) = rest.find(char::is_alphanumeric) {
+        apart.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+        for (i, hump) in humps(&rest[..end]).into_iter().enumerate() {
+            if i > 0 {
+                apart.push(' ');
+            }
+            apart.push_str(hump);
+        }
+        rest = &rest[end..];
+    }
+    apart.push_str(rest);
+    apart
+}
+
 fn is_joiner(character: char) -> bool {
-    matches!(character, '-' | '_' | '.' | '/' | ':')
+    matches!(character, '-' | '_' | '.')
 }
 
 fn starts_word(rest: &str) -> bool {
@@ -179,17 +243,32 @@ mod tests {
 
     #[test]
     fn words_give_their_parts_and_themselves() {
-        check("the kube-apiserver", "the kube apiserver kube-apiserver");
-        check("OOMKilled", "oom killed oomkilled");
-        check("CrashLoopBackOff", "crash loop back off crashloopbackoff");
-        check("maxSurge=1", "max surge maxsurge 1");
+        check("the kube-apiserver", "kube apiserv kube-apiserver");
+        check("OOMKilled", "oomkil oom kill");
+        check("CrashLoopBackOff", "crashloopbackoff crash loop back off");
+        check("maxSurge=1", "maxsurg max surg 1");
         check("PVCs", "pvcs");
         check("k8s v1.30", "k8s v1 30 v1.30");
         check(
             "node.kubernetes.io/not-ready:NoSchedule",
-            "node kubernetes io node.kubernetes.io not ready not-ready no schedule noschedule \
-             node.kubernetes.io/not-ready:noschedule",
+            "node kubernet io node.kubernetes.io readi not-ready noschedul schedul",
         );
+    }
+
+    #[test]
+    fn words_with_humps_are_written_apart() {
+        for (text, apart) in [
+            ("KubePodCrashLooping", "Kube Pod Crash Looping"),
+            ("see `OOMKilled` (exit 137), PVCs", "see `OOM Killed` (exit 137), PVCs"),
+            ("節點 NotReady", "節點 Not Ready"),
+        ] {
+            assert_eq!(with_humps_apart(text), apart);
+        }
+    }
+
+    #[test]
+    fn terms_are_counted() {
+        assert_eq!(term_counts("pod, Pods and a node"), [("pod".to_owned(), 2), ("node".to_owned(), 1)]);
     }
 
     #[test]
