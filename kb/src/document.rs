@@ -1,5 +1,6 @@
 //! What a document, a chunk and a matching rule are. Data only: nothing here reads, writes or searches.
 
+use crate::analyzer::with_humps_apart;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -257,8 +258,8 @@ impl Chunk {
         format!("{}#{}", self.document, self.ordinal)
     }
 
-    /// What is embedded: title and heading path on one line, a blank line, the passage. The chunker measures this very
-    /// text, so that nothing is cut off silently.
+    /// What is embedded and indexed: title and heading path on one line with their CamelCase words written apart, a blank
+    /// line, the passage without its markup. The chunker measures this very text, so that nothing is cut off silently.
     pub fn passage(&self, title: &str) -> String {
         passage(title, &self.heading_path, &self.text)
     }
@@ -266,15 +267,74 @@ impl Chunk {
 
 /// The text that is embedded for a passage: see [`Chunk::passage`].
 pub fn passage(title: &str, heading_path: &[String], text: &str) -> String {
-    let mut passage = String::with_capacity(title.len() + text.len() + 64);
-    passage.push_str(title);
-    for heading in heading_path {
-        passage.push_str(" > ");
-        passage.push_str(heading);
+    let mut heading = title.to_owned();
+    for part in heading_path {
+        heading.push_str(" > ");
+        heading.push_str(part);
     }
+    let mut passage = with_humps_apart(&heading);
     passage.push_str("\n\n");
-    passage.push_str(text);
+    push_without_markup(&mut passage, text);
     passage
+}
+
+/// Appends Markdown without what a reader does not see: link targets, emphasis and code ticks. What models and people
+/// know is the words.
+fn push_without_markup(plain: &mut String, markdown: &str) {
+    let mut rest = markdown;
+    while let Some(at) = rest.find(['`', '*', '[', ']', '!']) {
+        plain.push_str(&rest[..at]);
+        let marked = &rest[at..];
+        let skipped = match marked.as_bytes()[0] {
+            b'`' => marked.len() - marked.trim_start_matches('`').len(),
+            b'*' if marked.starts_with("**") => 2,
+            b'!' if marked.starts_with("![") && opens_link(&marked[1..]) => 2,
+            b'[' if opens_link(marked) => 1,
+            b']' if marked.starts_with("](") => link_target_length(&marked[1..]).map_or(0, |length| length + 1),
+            _ => 0,
+        };
+        if skipped == 0 {
+            plain.push_str(&marked[..1]);
+            rest = &marked[1..];
+        } else {
+            rest = &marked[skipped..];
+        }
+    }
+    plain.push_str(rest);
+}
+
+/// Whether `[` begins `[text](target)`, within one paragraph.
+fn opens_link(text: &str) -> bool {
+    let mut depth = 0usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'[' => depth += 1,
+            b']' => depth -= 1,
+            b'\n' if text[at + 1..].starts_with('\n') => return false,
+            _ => {}
+        }
+        if depth == 0 {
+            return text[at + 1..].starts_with('(') && link_target_length(&text[at + 1..]).is_some();
+        }
+    }
+    false
+}
+
+/// Length of `(target "title")` at the start of a text, on one line, with balanced parentheses.
+fn link_target_length(text: &str) -> Option<usize> {
+    let mut depth = 0usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            b'\n' => return None,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
 }
 
 /// The words of an id's path below its source, for the index: `k8s/tasks/debug-pod.md` gives `tasks debug-pod`.
@@ -304,6 +364,19 @@ mod tests {
             ("notes", ""),
         ] {
             assert_eq!(path_words(id), words, "{id}");
+        }
+    }
+
+    #[test]
+    fn passages_hold_the_words_a_reader_sees() {
+        let headings = ["KubePodCrashLooping".to_owned()];
+        for (text, plain) in [
+            ("see [the **docs**](https://x.example/a_(b) \"t\") now", "see the docs now"),
+            ("`kubectl get pods` * a[0]", "kubectl get pods * a[0]"),
+            ("![diagram](x.png) done]", "diagram done]"),
+            ("open [text](broken", "open [text](broken"),
+        ] {
+            assert_eq!(passage("Pods", &headings, text), format!("Pods > Kube Pod Crash Looping\n\n{plain}"));
         }
     }
 
