@@ -1,1 +1,1151 @@
-//! The suite that every engine must pass.
+//! What every storage engine must do: one function a property, and [`contract_tests`] to run them all against an
+//! engine.
+//!
+//! Rankings are compared with a plain implementation over the documents in memory ([`Oracle`]), so that engines rank
+//! alike because each ranks as written down. Vectors are compared by cosine.
+
+use super::*;
+use crate::{
+    analyzer,
+    document::{Kind, Link, Trust, path_words},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    time::{Duration, Instant},
+};
+use tantivy::fieldnorm::FieldNormReader;
+
+/// An engine that can be opened at places that exist only for the test.
+#[async_trait]
+pub(super) trait EngineUnderTest: Sync {
+    /// Opens the place called `name` for writing. Places are empty at first.
+    async fn writer(&self, name: &str, identity: &Identity) -> Result<Box<dyn Writer>, StoreError>;
+
+    /// Opens the place called `name` for reading.
+    async fn reader(
+        &self,
+        name: &str,
+        identity: Option<&Identity>,
+    ) -> Result<Arc<dyn KnowledgeBase>, StoreError>;
+}
+
+/// Makes a test of each property. `$engine` is an expression that makes an [`EngineUnderTest`].
+macro_rules! contract_tests {
+    ($engine:expr) => {
+        crate::store::contract::contract_tests!(@each $engine;
+            changes_are_seen_after_their_commit_only
+            a_document_is_replaced_and_removed_as_a_whole
+            views_keep_their_state
+            a_commit_without_changes_changes_nothing
+            filters_show_what_they_say
+            access_tags_deny_by_default
+            filters_agree_with_documents
+            words_rank_as_written_down
+            common_lengths_stay_frozen
+            vectors_rank_by_cosine
+            links_rank_what_they_point_at
+            links_follow_every_change
+            ties_fall_by_key
+            statistics_count_chunks
+            chunks_come_in_order
+            foreign_chunks_are_refused
+            rules_are_found
+            fingerprints_are_those_of_the_sources
+            a_mismatch_is_refused_with_advice
+            a_second_writer_is_refused_at_once
+            absent_knowledge_bases_are_missing
+            an_empty_knowledge_base_answers
+            what_does_not_fit_is_refused
+            calibration_is_kept
+            embeddings_are_remembered
+            readers_never_see_a_mixture
+        );
+    };
+    (@each $engine:expr; $($property:ident)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $property() {
+            crate::store::contract::$property(&$engine).await;
+        }
+    )*};
+}
+pub(super) use contract_tests;
+
+/// Dimensions of the vectors in these tests.
+pub(super) const DIMENSIONS: usize = 24;
+
+/// What the knowledge bases of these tests are built with.
+pub(super) fn identity() -> Identity {
+    Identity::current(ModelIdentity {
+        name: "words".to_owned(),
+        dimensions: DIMENSIONS,
+        hash: String::new(),
+        pooling: "sum".to_owned(),
+        query_prefix: String::new(),
+        passage_prefix: String::new(),
+        max_tokens: 256,
+        tokenizer: "words".to_owned(),
+    })
+}
+
+/// A vector for a text: each of its terms adds a direction of its own.
+pub(super) fn vector_of(text: &str) -> Vec<f32> {
+    let mut vector = [0.0_f32; DIMENSIONS];
+    for term in analyzer::tokens(text).into_iter().map(|token| token.term).chain([format!("whole {text}")]) {
+        let mut stream = blake3::Hasher::new().update(term.as_bytes()).finalize_xof();
+        for component in &mut vector {
+            let mut bytes = [0; 2];
+            stream.fill(&mut bytes);
+            *component += f32::from(i16::from_le_bytes(bytes)) / 32_768.0;
+        }
+    }
+    let length = vector.iter().map(|component| component * component).sum::<f32>().sqrt();
+    vector.iter().map(|component| component / length).collect()
+}
+
+/// A document of a test.
+#[derive(Debug, Clone)]
+pub(super) struct TestDocument {
+    pub meta: DocumentMeta,
+    pub chunks: Vec<Chunk>,
+}
+
+/// A document with a title and no chunks.
+pub(super) fn document(id: &str, title: &str) -> TestDocument {
+    let source = id.split('/').next().unwrap_or(id).to_owned();
+    let meta = DocumentMeta {
+        id: id.to_owned(),
+        source,
+        title: title.to_owned(),
+        url: Some(format!("https://docs.example/{id}")),
+        kind: Kind::Docs,
+        trust: Trust::Official,
+        labels: Vec::new(),
+        product: None,
+        version: None,
+        language: Some("en".to_owned()),
+        author: None,
+        created_at: None,
+        updated_at: None,
+        access: Vec::new(),
+        applies_to: Vec::new(),
+        links: Vec::new(),
+    };
+    TestDocument { meta, chunks: Vec::new() }
+}
+
+impl TestDocument {
+    pub fn with(mut self, change: impl FnOnce(&mut DocumentMeta)) -> Self {
+        change(&mut self.meta);
+        self
+    }
+
+    pub fn chunk(self, text: &str) -> Self {
+        self.chunk_under(&[], text)
+    }
+
+    pub fn chunk_under(mut self, headings: &[&str], text: &str) -> Self {
+        let ordinal = self.chunks.len() as u32;
+        self.chunks.push(Chunk {
+            document: self.meta.id.clone(),
+            ordinal,
+            heading_path: headings.iter().map(|&heading| heading.to_owned()).collect(),
+            anchor: None,
+            text: text.to_owned(),
+            start_byte: 0,
+            end_byte: text.len() as u64,
+            tokens: 1,
+        });
+        self
+    }
+
+    pub fn link(self, target: &str, text: &str) -> Self {
+        let link = Link { target: target.to_owned(), text: text.to_owned() };
+        self.with(|meta| meta.links.push(link))
+    }
+
+    pub fn access(self, tag: &str) -> Self {
+        let tag = tag.to_owned();
+        self.with(|meta| meta.access.push(tag))
+    }
+
+    pub fn key(&self) -> DocumentKey {
+        DocumentKey::of(&self.meta.id)
+    }
+
+    pub fn hash(&self) -> ContentHash {
+        ContentHash::of(&[format!("{self:?}").as_bytes()])
+    }
+
+    pub fn vectors(&self) -> Vec<Vec<f32>> {
+        self.chunks.iter().map(|chunk| vector_of(&chunk.text)).collect()
+    }
+}
+
+pub(super) async fn put(writer: &mut dyn Writer, document: &TestDocument) {
+    writer
+        .replace(&document.meta, document.hash(), &document.chunks, &document.vectors())
+        .await
+        .expect("the document can be stored");
+}
+
+/// Writes documents into a new place with one commit.
+async fn filled(
+    engine: &dyn EngineUnderTest,
+    name: &str,
+    documents: &[TestDocument],
+) -> Arc<dyn KnowledgeBase> {
+    let mut writer = engine.writer(name, &identity()).await.expect("the place is free");
+    for document in documents {
+        put(writer.as_mut(), document).await;
+    }
+    writer.commit().await.expect("there is space");
+    engine.reader(name, Some(&identity())).await.expect("it was just written")
+}
+
+/// A view of everything at `version`, waiting for the reader to notice it.
+pub(super) async fn view_at(kb: &dyn KnowledgeBase, version: &str) -> Arc<dyn View> {
+    let started = Instant::now();
+    loop {
+        let view = everything(kb).await;
+        if view.version() == version {
+            return view;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "still at {} instead of {version}",
+            view.version()
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+pub(super) async fn everything(kb: &dyn KnowledgeBase) -> Arc<dyn View> {
+    kb.view(&Filter::everything()).await.expect("the knowledge base is there")
+}
+
+pub(super) async fn ids(view: &dyn View) -> Vec<String> {
+    view.all_documents()
+        .await
+        .expect("records are readable")
+        .iter()
+        .map(|record| record.meta.id.clone())
+        .collect()
+}
+
+const EVEN: FieldWeights = FieldWeights { body: 1.0, title: 1.0, headings: 1.0, path: 1.0 };
+
+fn lexical(text: &str, weights: FieldWeights) -> LexicalQuery {
+    LexicalQuery { terms: terms(text), weights }
+}
+
+fn terms(text: &str) -> Vec<(analyzer::Term, f32)> {
+    analyzer::distinct_terms(text).into_iter().map(|term| (term, 1.0)).collect()
+}
+
+/// The term of a simple word.
+fn term(word: &str) -> analyzer::Term {
+    analyzer::distinct_terms(word).pop().expect("a word has a term")
+}
+
+/// The ids of found chunks.
+async fn found(view: &dyn View, matches: &[Match]) -> Vec<String> {
+    let keys: Vec<ChunkKey> = matches.iter().map(|found| found.chunk).collect();
+    view.chunks(&keys).await.expect("found chunks are there").iter().map(Chunk::id).collect()
+}
+
+async fn search(view: &dyn View, text: &str) -> Vec<String> {
+    let matches = view.search_lexical(&lexical(text, EVEN), 100).await.expect("the index is readable");
+    found(view, &matches).await
+}
+
+async fn search_dense(view: &dyn View, text: &str) -> Vec<String> {
+    let matches = view.search_dense(&vector_of(text), 100).await.expect("the vectors are readable");
+    found(view, &matches).await
+}
+
+/// The engines' ranking, written down plainly over documents in memory.
+struct Oracle<'a> {
+    documents: &'a [TestDocument],
+}
+
+impl Oracle<'_> {
+    fn chunks(&self) -> impl Iterator<Item = (&TestDocument, &Chunk)> {
+        self.documents.iter().flat_map(|document| document.chunks.iter().map(move |chunk| (document, chunk)))
+    }
+
+    fn text(document: &TestDocument, chunk: &Chunk, field: Field) -> String {
+        match field {
+            Field::Body => chunk.text.clone(),
+            Field::Title => document.meta.title.clone(),
+            Field::Headings => chunk.heading_path.join("\n"),
+            Field::Path => path_words(&document.meta.id),
+        }
+    }
+
+    fn terms(text: &str) -> Vec<analyzer::Term> {
+        analyzer::tokens(text).into_iter().map(|token| token.term).collect()
+    }
+
+    fn rounded(length: usize) -> f64 {
+        f64::from(FieldNormReader::id_to_fieldnorm(FieldNormReader::fieldnorm_to_id(length as u32)))
+    }
+
+    /// BM25 of each text for each term.
+    fn bm25(texts: &[Vec<analyzer::Term>], lengths: &[f64], term: &str) -> Vec<f64> {
+        let average = lengths.iter().sum::<f64>() / texts.len() as f64;
+        let frequency = |text: &Vec<String>| text.iter().filter(|other| *other == term).count() as f64;
+        let having = texts.iter().filter(|text| frequency(text) > 0.0).count() as f64;
+        let rarity = (1.0 + (texts.len() as f64 - having + 0.5) / (having + 0.5)).ln();
+        let score = |(text, length): (&Vec<String>, &f64)| {
+            let tf = frequency(text);
+            rarity * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / average.max(f64::MIN_POSITIVE)))
+        };
+        texts.iter().zip(lengths).map(score).collect()
+    }
+
+    /// Chunk ids with their scores, best first.
+    fn lexical(&self, query: &LexicalQuery) -> Vec<(ChunkKey, f64)> {
+        let mut sums: BTreeMap<ChunkKey, f64> = BTreeMap::new();
+        let keys: Vec<ChunkKey> =
+            self.chunks().map(|(document, chunk)| ChunkKey::new(document.key(), chunk.ordinal)).collect();
+        for field in Field::ALL {
+            let texts: Vec<Vec<String>> = self
+                .chunks()
+                .map(|(document, chunk)| Self::terms(&Self::text(document, chunk, field)))
+                .collect();
+            let lengths: Vec<f64> = texts.iter().map(|text| Self::rounded(text.len())).collect();
+            for (term, weight) in &query.terms {
+                for (key, score) in keys.iter().zip(Self::bm25(&texts, &lengths, term)) {
+                    *sums.entry(*key).or_default() +=
+                        f64::from(query.weights.of(field)) * f64::from(*weight) * score;
+                }
+            }
+        }
+        Self::ranked(sums)
+    }
+
+    /// Documents that are pointed at with their scores, best first.
+    fn links(&self, terms: &[(analyzer::Term, f32)]) -> Vec<(DocumentKey, f64)> {
+        let mut inbound: BTreeMap<DocumentKey, Vec<String>> = BTreeMap::new();
+        for document in self.documents.iter().filter(|document| document.meta.access.is_empty()) {
+            let links: HashSet<(&str, &str)> =
+                document.meta.links.iter().map(|link| (link.target.as_str(), link.text.as_str())).collect();
+            for (target, text) in links.into_iter().filter(|(target, _)| *target != document.meta.id) {
+                if self.documents.iter().any(|document| document.meta.id == target) {
+                    inbound.entry(DocumentKey::of(target)).or_default().extend(Self::terms(text));
+                }
+            }
+        }
+        let (keys, texts): (Vec<DocumentKey>, Vec<Vec<String>>) = inbound.into_iter().unzip();
+        let lengths: Vec<f64> = texts.iter().map(|text| text.len() as f64).collect();
+        let mut sums: BTreeMap<DocumentKey, f64> = BTreeMap::new();
+        for (term, weight) in terms {
+            for (key, score) in keys.iter().zip(Self::bm25(&texts, &lengths, term)) {
+                *sums.entry(*key).or_default() += f64::from(*weight) * score;
+            }
+        }
+        Self::ranked(sums)
+    }
+
+    fn ranked<K: Ord>(sums: BTreeMap<K, f64>) -> Vec<(K, f64)> {
+        let mut ranked: Vec<(K, f64)> = sums.into_iter().filter(|(_, score)| *score > 0.0).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        ranked
+    }
+}
+
+/// Same keys, and scores that differ by rounding only.
+fn assert_ranked_alike<K: Copy + Ord + std::fmt::Debug>(found: &[(K, f32)], expected: &[(K, f64)]) {
+    let keys = |ranked: &mut dyn Iterator<Item = K>| ranked.collect::<BTreeSet<K>>();
+    assert_eq!(
+        keys(&mut found.iter().map(|(key, _)| *key)),
+        keys(&mut expected.iter().map(|(key, _)| *key)),
+        "found {found:?}, expected {expected:?}"
+    );
+    for ((_, score), (_, expected)) in found.iter().zip(expected) {
+        assert!(
+            (f64::from(*score) - expected).abs() <= 1e-4 * expected,
+            "score {score} instead of {expected}"
+        );
+    }
+    let expected: BTreeMap<K, f64> = expected.iter().copied().collect();
+    for pair in found.windows(2) {
+        assert!(expected[&pair[0].0] >= expected[&pair[1].0] - 1e-4, "{pair:?} are in the wrong order");
+    }
+}
+
+/// Documents with words of very different frequency, several chunks, headings, links.
+fn library() -> Vec<TestDocument> {
+    let words =
+        ["pod", "node", "oomkilled", "kubelet", "image", "volume", "probe", "memory", "taint", "restart"];
+    (0..40_usize)
+        .map(|number| {
+            let word = |at: usize| words[(number * number + at * at) % (1 + at % words.len())];
+            let mut document = document(
+                &format!("lib/{}/{}-{number}.md", word(3), word(4)),
+                &format!("About {} and {} {number}", word(5), word(7)),
+            );
+            for chunk in 0..number % 4 {
+                let text: Vec<&str> = (0..5 + number * (chunk + 1) % 90).map(word).collect();
+                document = document.chunk_under(&[word(chunk), "Diagnosis"], &text.join(" "));
+            }
+            for at in 0..number % 5 {
+                let target = (number * 7 + at) % 40;
+                let word = |at: usize| words[(target * target + at * at) % (1 + at % words.len())];
+                let target = format!("lib/{}/{}-{target}.md", word(3), word(4));
+                document = document.link(&target, &format!("{} guide", words[(number + at) % 10]));
+            }
+            if number % 11 == 3 { document.access("secret") } else { document }
+        })
+        .collect()
+}
+
+pub(super) async fn changes_are_seen_after_their_commit_only(engine: &dyn EngineUnderTest) {
+    let first = document("s/a.md", "A").chunk("the first text");
+    let second = document("s/b.md", "B").chunk("the second text");
+    let mut writer = engine.writer("visible", &identity()).await.expect("the place is free");
+    put(writer.as_mut(), &first).await;
+    let before = engine.reader("visible", None).await.map(|_| ());
+    assert!(matches!(before, Err(StoreError::Missing { .. })), "{before:?}");
+    let commit = writer.commit().await.expect("there is space");
+    let kb = engine.reader("visible", Some(&identity())).await.expect("it was committed");
+    assert_eq!(ids(view_at(kb.as_ref(), &commit.version).await.as_ref()).await, ["s/a.md"]);
+
+    put(writer.as_mut(), &second).await;
+    writer.remove("s/a.md").await.expect("it is there");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let view = everything(kb.as_ref()).await;
+    assert_eq!(ids(view.as_ref()).await, ["s/a.md"]);
+    assert_eq!(search(view.as_ref(), "text").await, ["s/a.md#0"]);
+
+    let commit = writer.commit().await.expect("there is space");
+    let view = view_at(kb.as_ref(), &commit.version).await;
+    assert_eq!(ids(view.as_ref()).await, ["s/b.md"]);
+    assert_eq!(search(view.as_ref(), "first second text").await, ["s/b.md#0"]);
+
+    // What was not committed is gone with the writer.
+    put(writer.as_mut(), &first).await;
+    drop(writer);
+    let mut writer = engine.writer("visible", &identity()).await.expect("the lock is free again");
+    let again = writer.commit().await.expect("there is nothing to do");
+    assert_eq!(again, commit);
+    assert_eq!(ids(view_at(kb.as_ref(), &commit.version).await.as_ref()).await, ["s/b.md"]);
+}
+
+pub(super) async fn a_document_is_replaced_and_removed_as_a_whole(engine: &dyn EngineUnderTest) {
+    let old = document("s/a.md", "Old").chunk("alpha one").chunk("alpha two").chunk("alpha three");
+    let other = document("s/ab.md", "Other").chunk("alpha other");
+    let kb = filled(engine, "replace", &[old, other]).await;
+    let mut writer = engine.writer("replace", &identity()).await.expect("the lock is free");
+    assert_eq!(writer.num_chunks("s/a.md").await.expect("readable"), 3);
+    // Twice in one run: the last one counts.
+    put(writer.as_mut(), &document("s/a.md", "Between").chunk("beta between")).await;
+    let new = document("s/a.md", "New").chunk("alpha new").chunk("gamma new");
+    put(writer.as_mut(), &new).await;
+    assert_eq!(writer.num_chunks("s/a.md").await.expect("readable"), 2);
+    let commit = writer.commit().await.expect("there is space");
+    let view = view_at(kb.as_ref(), &commit.version).await;
+    assert_eq!(view.counts().await.expect("known"), Counts { documents: 2, chunks: 3 });
+    assert_eq!(search(view.as_ref(), "beta one two three old").await, Vec::<String>::new());
+    let mut dense = search_dense(view.as_ref(), "alpha new").await;
+    assert_eq!(dense.first().map(String::as_str), Some("s/a.md#0"));
+    dense.sort();
+    assert_eq!(dense, ["s/a.md#0", "s/a.md#1", "s/ab.md#0"]);
+    let record = view.documents(&[new.key()]).await.expect("readable").remove(0).expect("it is shown");
+    assert_eq!((&record.meta, record.content_hash, record.num_chunks), (&new.meta, new.hash(), 2));
+
+    writer.remove("s/a.md").await.expect("it is there");
+    writer.remove("s/never.md").await.expect("nothing happens");
+    assert_eq!(writer.num_chunks("s/a.md").await.expect("readable"), 0);
+    let commit = writer.commit().await.expect("there is space");
+    let view = view_at(kb.as_ref(), &commit.version).await;
+    assert_eq!(search(view.as_ref(), "alpha").await, ["s/ab.md#0"]);
+    assert_eq!(search_dense(view.as_ref(), "alpha").await, ["s/ab.md#0"]);
+    assert!(view.chunks_of(new.key()).await.expect("readable").is_empty());
+    assert_eq!(view.documents(&[new.key()]).await.expect("readable"), [None]);
+}
+
+pub(super) async fn views_keep_their_state(engine: &dyn EngineUnderTest) {
+    let documents: Vec<TestDocument> = (0..30)
+        .map(|number| document(&format!("s/{number}.md"), "T").chunk(&format!("common word{number}")))
+        .collect();
+    let kb = filled(engine, "isolated", &documents).await;
+    let old = everything(kb.as_ref()).await;
+    let (expected, version) = (search(old.as_ref(), "common word7").await, old.version().to_owned());
+    assert_eq!(expected.len(), 30);
+    let mut writer = engine.writer("isolated", &identity()).await.expect("the lock is free");
+    for round in 0..8 {
+        for document in &documents {
+            let text = format!("common again{round} {}", document.meta.id);
+            put(writer.as_mut(), &super::contract::document(&document.meta.id, "T").chunk(&text)).await;
+        }
+        let commit = writer.commit().await.expect("there is space");
+        assert_ne!(commit.version, version);
+        view_at(kb.as_ref(), &commit.version).await;
+        assert_eq!(search(old.as_ref(), "common word7").await, expected, "round {round}");
+        assert_eq!(search_dense(old.as_ref(), "common word7").await[0], "s/7.md#0");
+        let texts = old.chunks_of(documents[7].key()).await.expect("files are held open");
+        assert_eq!(texts[0].1.text, "common word7");
+        assert_eq!(old.version(), version);
+    }
+}
+
+pub(super) async fn a_commit_without_changes_changes_nothing(engine: &dyn EngineUnderTest) {
+    let kb = filled(engine, "idempotent", &[document("s/a.md", "A").chunk("text")]).await;
+    let version = everything(kb.as_ref()).await.version().to_owned();
+    let mut writer = engine.writer("idempotent", &identity()).await.expect("the lock is free");
+    for _ in 0..2 {
+        writer.remove("s/not-there.md").await.expect("nothing happens");
+        assert_eq!(writer.commit().await.expect("nothing to write").version, version);
+    }
+    put(writer.as_mut(), &document("s/b.md", "B").chunk("text")).await;
+    let changed = writer.commit().await.expect("there is space");
+    assert_ne!(changed.version, version);
+    view_at(kb.as_ref(), &changed.version).await;
+}
+
+pub(super) async fn filters_show_what_they_say(engine: &dyn EngineUnderTest) {
+    let set = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect::<BTreeSet<String>>();
+    let documents = [
+        document("one/plain.md", "T").chunk("text"),
+        document("one/etcd.md", "T").chunk("text").with(|meta| {
+            meta.product = Some("etcd".to_owned());
+            meta.version = Some("3.5".to_owned());
+            meta.labels = vec!["cluster:prod".to_owned(), "storage".to_owned()];
+        }),
+        document("two/sop.md", "T").chunk("text").with(|meta| {
+            meta.kind = Kind::Sop;
+            meta.product = Some("Cilium".to_owned());
+            meta.labels = vec!["cluster:dev".to_owned(), "network".to_owned()];
+        }),
+    ];
+    let kb = filled(engine, "filters", &documents).await;
+    let all = Filter::everything;
+    for (filter, expected) in [
+        (all(), vec!["one/etcd.md", "one/plain.md", "two/sop.md"]),
+        (Filter { sources: set(&["one"]), ..all() }, vec!["one/etcd.md", "one/plain.md"]),
+        (
+            Filter { sources: set(&["one", "two"]), ..all() },
+            vec!["one/etcd.md", "one/plain.md", "two/sop.md"],
+        ),
+        (Filter { sources: set(&["One"]), ..all() }, vec![]),
+        (Filter { kinds: [Kind::Sop].into(), ..all() }, vec!["two/sop.md"]),
+        (Filter { products: set(&["etcd"]), ..all() }, vec!["one/etcd.md", "one/plain.md"]),
+        (Filter { versions: set(&["3.6"]), ..all() }, vec!["one/plain.md", "two/sop.md"]),
+        (Filter { labels: set(&["network", "storage"]), ..all() }, vec!["one/etcd.md", "two/sop.md"]),
+        (Filter { clusters: set(&["prod"]), ..all() }, vec!["one/etcd.md", "one/plain.md"]),
+        (Filter { labels: set(&["storage"]), kinds: [Kind::Sop].into(), ..all() }, vec![]),
+    ] {
+        let view = kb.view(&filter).await.expect("readable");
+        assert_eq!(ids(view.as_ref()).await, expected, "{filter:?}");
+        let chunks: Vec<String> = expected.iter().map(|id| format!("{id}#0")).collect();
+        for mut found in [search(view.as_ref(), "text").await, search_dense(view.as_ref(), "text").await] {
+            found.sort();
+            assert_eq!(found, chunks, "{filter:?}");
+        }
+        let counts = view.counts().await.expect("known");
+        assert_eq!((counts.documents, counts.chunks), (expected.len() as u64, expected.len() as u64));
+    }
+}
+
+pub(super) async fn access_tags_deny_by_default(engine: &dyn EngineUnderTest) {
+    let documents = [
+        document("s/open.md", "T").chunk("text"),
+        document("s/red.md", "T").chunk("text").access("red").with(|meta| {
+            meta.applies_to = vec![Rule { reason: vec!["OOMKilled".to_owned()], ..Rule::default() }];
+        }),
+        document("s/both.md", "T").chunk("text").access("blue").access("red"),
+        document("s/pointer.md", "T").chunk("other").link("s/red.md", "words").link("s/open.md", "words"),
+    ];
+    let kb = filled(engine, "access", &documents).await;
+    let held = |tags: &[&str]| Filter {
+        access: Access::Tags(tags.iter().map(|&tag| tag.to_owned()).collect()),
+        ..Filter::default()
+    };
+    for (filter, shown) in [
+        (Filter::default(), vec!["s/open.md"]),
+        (held(&["green"]), vec!["s/open.md"]),
+        (held(&["blue"]), vec!["s/both.md", "s/open.md"]),
+        (held(&["red"]), vec!["s/both.md", "s/open.md", "s/red.md"]),
+        (Filter::everything(), vec!["s/both.md", "s/open.md", "s/red.md"]),
+    ] {
+        let view = kb.view(&filter).await.expect("readable");
+        let mut found = search(view.as_ref(), "text").await;
+        found.sort();
+        assert_eq!(found, shown.iter().map(|id| format!("{id}#0")).collect::<Vec<_>>(), "{filter:?}");
+        let red = documents[1].key();
+        let is_shown = shown.contains(&"s/red.md");
+        assert_eq!(view.documents(&[red]).await.expect("readable")[0].is_some(), is_shown);
+        assert_eq!(view.chunks_of(red).await.expect("readable").is_empty(), !is_shown);
+        assert_eq!(view.ruled_documents().await.expect("readable").is_empty(), !is_shown);
+        let links = view.search_links(&terms("words"), 10).await.expect("readable");
+        assert_eq!(links.iter().any(|(key, _)| *key == red), is_shown);
+        let chunk = ChunkKey::new(red, 0);
+        assert_eq!(view.chunks(&[chunk]).await.is_ok(), is_shown);
+        assert_eq!(view.similarities(&vector_of("text"), &[chunk]).await.is_ok(), is_shown);
+        let statistics = view.term_statistics(&[term("text")]).await.expect("readable");
+        assert_eq!(statistics.chunk_frequencies, [shown.len() as u64]);
+    }
+}
+
+/// [`Filter::shows`] is the definition; the engine must agree for whatever combination.
+pub(super) async fn filters_agree_with_documents(engine: &dyn EngineUnderTest) {
+    let mut random = Random(7);
+    let long = "x".repeat(70_000);
+    let values = ["", "a", "b", "a=b", "é", "cluster:a", "cluster:", "cluster:b", "-", long.as_str()];
+    let documents: Vec<TestDocument> = (0..60)
+        .map(|number| {
+            let source = ["one", "two", "one=two"][random.below(3)];
+            document(&format!("{source}/{number}.md"), "T").chunk("text").with(|meta| {
+                meta.kind = Kind::ALL[random.below(6)];
+                meta.product = random.maybe(&values);
+                meta.version = random.maybe(&values);
+                meta.labels = random.some(&values);
+                meta.access = random.some(&values[..4]);
+            })
+        })
+        .collect();
+    let kb = filled(engine, "agreement", &documents).await;
+    for _ in 0..200 {
+        let filter = Filter {
+            sources: random.some(&["one", "two", "one=two", "three"]).into_iter().collect(),
+            kinds: (0..random.below(3)).map(|_| Kind::ALL[random.below(6)]).collect(),
+            products: random.some(&values).into_iter().collect(),
+            versions: random.some(&values).into_iter().collect(),
+            labels: random.some(&values).into_iter().collect(),
+            clusters: random.some(&values).into_iter().collect(),
+            access: match random.below(3) {
+                0 => Access::All,
+                _ => Access::Tags(random.some(&values[..4]).into_iter().collect()),
+            },
+        };
+        let mut expected: Vec<&str> = documents
+            .iter()
+            .filter(|document| filter.shows(&document.meta))
+            .map(|document| document.meta.id.as_str())
+            .collect();
+        expected.sort_unstable();
+        let view = kb.view(&filter).await.expect("readable");
+        assert_eq!(ids(view.as_ref()).await, expected, "{filter:?}");
+        assert_eq!(view.search_dense(&vector_of("text"), 100).await.expect("readable").len(), expected.len());
+    }
+}
+
+/// A small repeatable generator.
+pub(super) struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit.max(1)
+    }
+
+    fn maybe(&mut self, values: &[&str]) -> Option<String> {
+        (self.below(3) > 0).then(|| values[self.below(values.len())].to_owned())
+    }
+
+    fn some(&mut self, values: &[&str]) -> Vec<String> {
+        let chosen: BTreeSet<String> =
+            (0..self.below(4)).map(|_| values[self.below(values.len())].to_owned()).collect();
+        chosen.into_iter().collect()
+    }
+}
+
+pub(super) async fn words_rank_as_written_down(engine: &dyn EngineUnderTest) {
+    let documents = [
+        document("s/a.md", "Pod eviction").chunk("nodes and such").chunk("kubelet kills pods"),
+        document("s/pods.md", "Other").chunk_under(&["Eviction"], "nothing here").chunk("eviction eviction"),
+        document("s/eviction.md", "Third")
+            .chunk("a longer passage that says eviction only once, among many words"),
+    ];
+    let kb = filled(engine, "words", &documents).await;
+    let view = everything(kb.as_ref()).await;
+    let none = FieldWeights { body: 0.0, title: 0.0, headings: 0.0, path: 0.0 };
+    for (weights, expected) in [
+        (FieldWeights { body: 1.0, ..none }, vec!["s/pods.md#1", "s/eviction.md#0"]),
+        (FieldWeights { title: 1.0, ..none }, vec!["s/a.md#0", "s/a.md#1"]),
+        (FieldWeights { headings: 1.0, ..none }, vec!["s/pods.md#0"]),
+        (FieldWeights { path: 1.0, ..none }, vec!["s/eviction.md#0"]),
+        (none, vec![]),
+    ] {
+        let matches = view.search_lexical(&lexical("eviction", weights), 10).await.expect("readable");
+        let mut found = found(view.as_ref(), &matches).await;
+        if weights.title > 0.0 {
+            found.sort();
+        }
+        assert_eq!(found, expected, "{weights:?}");
+    }
+
+    let documents = library();
+    let kb = filled(engine, "library", &documents).await;
+    let view = everything(kb.as_ref()).await;
+    let weights = FieldWeights { body: 1.0, title: 2.5, headings: 0.5, path: 1.5 };
+    for text in [
+        "pod",
+        "oomkilled memory",
+        "kubelet taint restart probe",
+        "about 17",
+        "diagnosis guide",
+        "unheard-of",
+    ] {
+        let mut query = lexical(text, weights);
+        for (at, (_, weight)) in query.terms.iter_mut().enumerate() {
+            *weight = 1.0 + at as f32 / 4.0;
+        }
+        let matches = view.search_lexical(&query, 1_000).await.expect("readable");
+        let scores: Vec<(ChunkKey, f32)> = matches.iter().map(|found| (found.chunk, found.score)).collect();
+        assert_ranked_alike(&scores, &Oracle { documents: &documents }.lexical(&query));
+        let few = view.search_lexical(&query, 5).await.expect("readable");
+        assert_eq!(few, matches[..matches.len().min(5)], "fewer are the first of more");
+        let twice =
+            LexicalQuery { terms: [query.terms.clone(), query.terms.clone()].concat(), ..query.clone() };
+        assert_eq!(
+            view.search_lexical(&twice, 1_000).await.expect("readable"),
+            matches,
+            "a term counts once"
+        );
+    }
+
+    // After many changes the ranking is that of the live content.
+    let mut writer = engine.writer("library", &identity()).await.expect("the lock is free");
+    for document in documents.iter().step_by(3) {
+        writer.remove(&document.meta.id).await.expect("it is there");
+    }
+    writer.commit().await.expect("there is space");
+    for document in documents.iter().step_by(3) {
+        put(writer.as_mut(), document).await;
+    }
+    let commit = writer.commit().await.expect("there is space");
+    let view = view_at(kb.as_ref(), &commit.version).await;
+    let query = lexical("oomkilled memory diagnosis", weights);
+    let matches = view.search_lexical(&query, 1_000).await.expect("readable");
+    let scores: Vec<(ChunkKey, f32)> = matches.iter().map(|found| (found.chunk, found.score)).collect();
+    let expected = Oracle { documents: &documents }.lexical(&query);
+    let keys = |keys: Vec<ChunkKey>| keys.into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(
+        keys(scores.iter().map(|(key, _)| *key).collect()),
+        keys(expected.iter().map(|(key, _)| *key).collect())
+    );
+}
+
+pub(super) async fn common_lengths_stay_frozen(engine: &dyn EngineUnderTest) {
+    let documents: Vec<TestDocument> = (0..50)
+        .map(|number| {
+            document(&format!("s/{number}.md"), "T").chunk("ten words of text are a short passage here")
+        })
+        .collect();
+    let kb = filled(engine, "frozen", &documents).await;
+    let query = LexicalQuery {
+        terms: terms("short"),
+        weights: FieldWeights { title: 0.0, headings: 0.0, path: 0.0, ..EVEN },
+    };
+    let score = async |view: &dyn View| view.search_lexical(&query, 1).await.expect("readable")[0].score;
+    let before = score(everything(kb.as_ref()).await.as_ref()).await;
+    let mut writer = engine.writer("frozen", &identity()).await.expect("the lock is free");
+    // A small change that alters the average length, but no count.
+    put(writer.as_mut(), &document("s/0.md", "T").chunk(&format!("short {}", "word ".repeat(30)))).await;
+    let commit = writer.commit().await.expect("there is space");
+    let small = score(view_at(kb.as_ref(), &commit.version).await.as_ref()).await;
+    assert_eq!(small, before, "a small change moves nobody else's score");
+    for number in 1..30 {
+        put(
+            writer.as_mut(),
+            &document(&format!("s/{number}.md"), "T").chunk(&format!("short {}", "word ".repeat(30))),
+        )
+        .await;
+    }
+    let commit = writer.commit().await.expect("there is space");
+    let large = score(view_at(kb.as_ref(), &commit.version).await.as_ref()).await;
+    assert!(large > before * 1.05, "short passages are worth more among long ones: {large} after {before}");
+}
+
+pub(super) async fn vectors_rank_by_cosine(engine: &dyn EngineUnderTest) {
+    let documents = library();
+    let kb = filled(engine, "vectors", &documents).await;
+    let view = everything(kb.as_ref()).await;
+    let cosine =
+        |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    for text in ["pod node", "kubelet", "restart the probe", "nothing of this"] {
+        let query = vector_of(text);
+        let mut expected: Vec<(ChunkKey, f64)> = documents
+            .iter()
+            .flat_map(|document| document.chunks.iter().map(move |chunk| (document, chunk)))
+            .map(|(document, chunk)| {
+                (ChunkKey::new(document.key(), chunk.ordinal), cosine(&query, &vector_of(&chunk.text)))
+            })
+            .collect();
+        expected.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let matches = view.search_dense(&query, 10).await.expect("readable");
+        assert_eq!(matches.len(), 10);
+        for (found, (_, expected)) in matches.iter().zip(&expected) {
+            assert!(
+                (f64::from(found.score) - expected).abs() < 1e-4,
+                "{} instead of {expected}",
+                found.score
+            );
+            assert_eq!(found.document, found.chunk.document());
+        }
+        let keys: Vec<ChunkKey> = expected.iter().map(|(key, _)| *key).collect();
+        let similarities = view.similarities(&query, &keys).await.expect("readable");
+        for (similarity, (_, expected)) in similarities.iter().zip(&expected) {
+            assert!((f64::from(*similarity) - expected).abs() < 1e-4);
+        }
+    }
+    assert!(view.search_dense(&vector_of("pod"), 0).await.expect("readable").is_empty());
+    let short = view.search_dense(&[1.0], 10).await;
+    assert!(matches!(short, Err(StoreError::InvalidQuery { .. })), "{short:?}");
+}
+
+pub(super) async fn links_rank_what_they_point_at(engine: &dyn EngineUnderTest) {
+    let documents = library();
+    let kb = filled(engine, "links", &documents).await;
+    let view = everything(kb.as_ref()).await;
+    for text in ["pod guide", "kubelet", "image memory guide", "unheard-of"] {
+        let found = view.search_links(&terms(text), 100).await.expect("readable");
+        assert_ranked_alike(&found, &Oracle { documents: &documents }.links(&terms(text)));
+        assert_eq!(view.search_links(&terms(text), 2).await.expect("readable"), found[..found.len().min(2)]);
+    }
+}
+
+pub(super) async fn links_follow_every_change(engine: &dyn EngineUnderTest) {
+    let kb = filled(engine, "inbound", &[document("s/start.md", "S").chunk("text")]).await;
+    let mut writer = engine.writer("inbound", &identity()).await.expect("the lock is free");
+    let hub = |text: &str| document("s/hub.md", "Hub").chunk("text").link("s/target.md", text);
+    let target = document("s/target.md", "Target").chunk("text").link("s/target.md", "myself");
+    let target_key = target.key();
+    // Each step is one commit; then the words that find the target.
+    type Step = (&'static str, Vec<TestDocument>, Vec<&'static str>, Vec<&'static str>);
+    let steps: [Step; 8] = [
+        ("a link to a page that is not there", vec![hub("alpha")], vec![], vec![]),
+        ("the page arrives", vec![target.clone()], vec![], vec!["alpha"]),
+        ("the link's text changes", vec![hub("beta")], vec![], vec!["beta"]),
+        (
+            "another page links",
+            vec![document("s/two.md", "2").chunk("x").link("s/target.md", "gamma")],
+            vec![],
+            vec!["beta", "gamma"],
+        ),
+        ("the target is replaced", vec![target.clone()], vec![], vec!["beta", "gamma"]),
+        ("the hub becomes restricted", vec![hub("beta").access("red")], vec![], vec!["gamma"]),
+        ("the other page goes", vec![], vec!["s/two.md"], vec![]),
+        ("the hub is open again, and the target goes", vec![hub("beta")], vec!["s/target.md"], vec![]),
+    ];
+    for (what, replaced, removed, expected) in steps {
+        for document in &replaced {
+            put(writer.as_mut(), document).await;
+        }
+        for id in removed {
+            writer.remove(id).await.expect("it is there");
+        }
+        let commit = writer.commit().await.expect("there is space");
+        let view = view_at(kb.as_ref(), &commit.version).await;
+        let mut finding = Vec::new();
+        for word in ["alpha", "beta", "gamma", "myself"] {
+            let found = view.search_links(&terms(word), 10).await.expect("readable");
+            assert!(found.iter().all(|(key, _)| *key == target_key), "{what}");
+            if !found.is_empty() {
+                finding.push(word);
+            }
+        }
+        assert_eq!(finding, expected, "{what}");
+    }
+    // The same text twice on one page counts once, on two pages twice.
+    let page = |id: &str, times: usize| {
+        (0..times).fold(document(id, "P").chunk("x"), |page, _| page.link("s/start.md", "delta"))
+    };
+    let mut scores = Vec::new();
+    for pages in
+        [vec![page("s/1.md", 1)], vec![page("s/1.md", 3)], vec![page("s/1.md", 1), page("s/2.md", 1)]]
+    {
+        for page in &pages {
+            put(writer.as_mut(), page).await;
+        }
+        let commit = writer.commit().await.expect("there is space");
+        let view = view_at(kb.as_ref(), &commit.version).await;
+        scores.push(view.search_links(&terms("delta"), 10).await.expect("readable")[0].1);
+    }
+    assert_eq!(scores[0], scores[1]);
+    assert!(scores[2] > scores[0], "{scores:?}");
+}
+
+pub(super) async fn ties_fall_by_key(engine: &dyn EngineUnderTest) {
+    let mut documents: Vec<TestDocument> = (0..300)
+        .map(|number| document(&format!("s/{number}.md"), "T").chunk("same text").chunk("same text"))
+        .collect();
+    documents.iter_mut().for_each(|document| document.meta.links.clear());
+    let orders = [documents.clone(), documents.iter().rev().cloned().collect()];
+    let mut results = Vec::new();
+    for (at, documents) in orders.iter().enumerate() {
+        let kb = filled(engine, &format!("ties{at}"), documents).await;
+        let view = everything(kb.as_ref()).await;
+        let dense = view.search_dense(&vector_of("same text"), 70).await.expect("readable");
+        let words = view.search_lexical(&lexical("same", EVEN), 70).await.expect("readable");
+        let mut keys: Vec<ChunkKey> = documents
+            .iter()
+            .flat_map(|document| [ChunkKey::new(document.key(), 0), ChunkKey::new(document.key(), 1)])
+            .collect();
+        keys.sort_unstable();
+        for found in [&dense, &words] {
+            let found: Vec<ChunkKey> = found.iter().map(|found| found.chunk).collect();
+            assert_eq!(found, keys[..70]);
+        }
+        results.push((dense, words));
+    }
+    assert_eq!(results[0], results[1], "the order of writing shows nowhere");
+}
+
+pub(super) async fn statistics_count_chunks(engine: &dyn EngineUnderTest) {
+    let documents = [
+        document("s/pod.md", "Pod").chunk("pod pod").chunk("node"),
+        document("t/other.md", "Other").chunk_under(&["Pod"], "node").chunk("image"),
+    ];
+    let kb = filled(engine, "statistics", &documents).await;
+    let asked = ["pod", "node", "image", "absent"].map(term).to_vec();
+    let statistics = everything(kb.as_ref()).await.term_statistics(&asked).await.expect("readable");
+    assert_eq!(statistics, TermStatistics { num_chunks: 4, chunk_frequencies: vec![3, 2, 1, 0] });
+    let filter = Filter { sources: ["t".to_owned()].into(), ..Filter::everything() };
+    let statistics =
+        kb.view(&filter).await.expect("readable").term_statistics(&asked).await.expect("readable");
+    assert_eq!(statistics, TermStatistics { num_chunks: 2, chunk_frequencies: vec![1, 1, 1, 0] });
+    // Dead chunks do not count.
+    let mut writer = engine.writer("statistics", &identity()).await.expect("the lock is free");
+    writer.remove("s/pod.md").await.expect("it is there");
+    let commit = writer.commit().await.expect("there is space");
+    let view = view_at(kb.as_ref(), &commit.version).await;
+    let statistics = view.term_statistics(&asked).await.expect("readable");
+    assert_eq!(statistics, TermStatistics { num_chunks: 2, chunk_frequencies: vec![1, 1, 1, 0] });
+}
+
+pub(super) async fn chunks_come_in_order(engine: &dyn EngineUnderTest) {
+    let long = (0..25).fold(document("s/long.md", "Long"), |document, number| {
+        document.chunk_under(&["H", &format!("H{number}")], &format!("passage {number} 節點"))
+    });
+    let empty = document("s/empty.md", "Empty");
+    let kb =
+        filled(engine, "order", &[document("s/a.md", "A").chunk("x"), long.clone(), empty.clone()]).await;
+    let view = everything(kb.as_ref()).await;
+    let chunks = view.chunks_of(long.key()).await.expect("readable");
+    assert_eq!(chunks.iter().map(|(_, chunk)| chunk.clone()).collect::<Vec<_>>(), long.chunks);
+    assert_eq!(chunks[3].0, ChunkKey::new(long.key(), 3));
+    let keys: Vec<ChunkKey> = [19, 3, 3, 24].map(|ordinal| ChunkKey::new(long.key(), ordinal)).to_vec();
+    let picked = view.chunks(&keys).await.expect("readable");
+    assert_eq!(picked.iter().map(|chunk| chunk.ordinal).collect::<Vec<_>>(), [19, 3, 3, 24]);
+    assert!(view.chunks_of(empty.key()).await.expect("readable").is_empty());
+    assert!(
+        view.documents(&[empty.key()]).await.expect("readable")[0].is_some(),
+        "a document may have no text"
+    );
+    assert!(view.chunks_of(DocumentKey::of("s/absent.md")).await.expect("readable").is_empty());
+}
+
+pub(super) async fn foreign_chunks_are_refused(engine: &dyn EngineUnderTest) {
+    let known = document("s/a.md", "A").chunk("x");
+    let kb = filled(engine, "foreign", std::slice::from_ref(&known)).await;
+    let view = everything(kb.as_ref()).await;
+    for key in [ChunkKey::new(known.key(), 1), ChunkKey::new(DocumentKey::of("s/b.md"), 0), ChunkKey(0)] {
+        let chunks = view.chunks(&[ChunkKey::new(known.key(), 0), key]).await;
+        assert!(matches!(chunks, Err(StoreError::UnknownChunk { .. })), "{chunks:?}");
+    }
+}
+
+pub(super) async fn rules_are_found(engine: &dyn EngineUnderTest) {
+    let ruled = |id: &str, reason: &str| {
+        let rule = Rule { reason: vec![reason.to_owned()], ..Rule::default() };
+        document(id, "T").chunk("x").with(|meta| meta.applies_to = vec![rule])
+    };
+    let kb =
+        filled(engine, "rules", &[ruled("s/b.md", "B"), document("s/c.md", "C"), ruled("s/a.md", "A")]).await;
+    let view = everything(kb.as_ref()).await;
+    let rules = view.ruled_documents().await.expect("readable");
+    let found: Vec<(&str, &str)> =
+        rules.iter().map(|ruled| (ruled.document.as_str(), ruled.rules[0].reason[0].as_str())).collect();
+    assert_eq!(found, [("s/a.md", "A"), ("s/b.md", "B")]);
+    let mut writer = engine.writer("rules", &identity()).await.expect("the lock is free");
+    put(writer.as_mut(), &document("s/a.md", "A").chunk("no rules any more")).await;
+    let commit = writer.commit().await.expect("there is space");
+    let view = view_at(kb.as_ref(), &commit.version).await;
+    assert_eq!(view.ruled_documents().await.expect("readable").len(), 1);
+}
+
+pub(super) async fn fingerprints_are_those_of_the_sources(engine: &dyn EngineUnderTest) {
+    let documents =
+        [document("one/a.md", "A").chunk("x"), document("two/b.md", "B").chunk("y").access("red")];
+    filled(engine, "prints", &documents).await;
+    let mut writer = engine.writer("prints", &identity()).await.expect("the lock is free");
+    for (sources, expected) in [
+        (vec!["one"], vec![&documents[0]]),
+        (vec!["two", "one"], vec![&documents[0], &documents[1]]),
+        (vec!["three"], vec![]),
+        (vec![], vec![]),
+    ] {
+        let sources: Vec<String> = sources.into_iter().map(str::to_owned).collect();
+        let found = writer.fingerprints(&sources).await.expect("readable");
+        let expected: HashMap<String, ContentHash> =
+            expected.iter().map(|document| (document.meta.id.clone(), document.hash())).collect();
+        assert_eq!(found, expected, "{sources:?}");
+    }
+}
+
+pub(super) async fn a_mismatch_is_refused_with_advice(engine: &dyn EngineUnderTest) {
+    filled(engine, "mismatch", &[document("s/a.md", "A").chunk("x")]).await;
+    let mut other_model = identity();
+    other_model.model.name = "other".to_owned();
+    let mut other_chunker = identity();
+    other_chunker.chunker_version += 1;
+    let mut other_analyzer = identity();
+    other_analyzer.analyzer_version += 1;
+    for (identity, what, advice) in [
+        (other_model, "embedding model", "--embedder"),
+        (other_chunker, "chunker version", "ingest --kb NEW_DIRECTORY"),
+        (other_analyzer, "analyzer version", "ingest --kb NEW_DIRECTORY"),
+    ] {
+        let reader = engine.reader("mismatch", Some(&identity)).await.map(|_| ());
+        let writer = engine.writer("mismatch", &identity).await.map(|_| ());
+        for refused in [reader, writer] {
+            let error = refused.expect_err("it was built with something else");
+            assert!(matches!(error, StoreError::Mismatch { .. }), "{error:?}");
+            let text = error.to_string();
+            assert!(text.contains(what) && text.contains(advice), "{text}");
+        }
+    }
+    let kb = engine.reader("mismatch", None).await.expect("no identity accepts any");
+    assert_eq!(kb.identity(), identity());
+    assert_eq!(ids(everything(kb.as_ref()).await.as_ref()).await, ["s/a.md"]);
+}
+
+pub(super) async fn a_second_writer_is_refused_at_once(engine: &dyn EngineUnderTest) {
+    let first = engine.writer("locked", &identity()).await.expect("the place is free");
+    let started = Instant::now();
+    let second = engine.writer("locked", &identity()).await.map(|_| ());
+    assert!(matches!(second, Err(StoreError::Locked { .. })), "{second:?}");
+    assert!(started.elapsed() < Duration::from_secs(1));
+    drop(first);
+    engine.writer("locked", &identity()).await.expect("the lock is free again");
+}
+
+pub(super) async fn absent_knowledge_bases_are_missing(engine: &dyn EngineUnderTest) {
+    let error = engine.reader("absent", None).await.map(|_| ()).expect_err("there is none");
+    assert!(matches!(error, StoreError::Missing { .. }), "{error:?}");
+    assert!(error.to_string().contains("ingest --kb"), "{error}");
+}
+
+pub(super) async fn an_empty_knowledge_base_answers(engine: &dyn EngineUnderTest) {
+    let kb = filled(engine, "empty", &[]).await;
+    let view = everything(kb.as_ref()).await;
+    assert_eq!(view.counts().await.expect("known"), Counts::default());
+    assert!(search(view.as_ref(), "anything").await.is_empty());
+    assert!(search_dense(view.as_ref(), "anything").await.is_empty());
+    assert!(view.search_links(&terms("anything"), 5).await.expect("readable").is_empty());
+    assert!(view.ruled_documents().await.expect("readable").is_empty());
+    let statistics = view.term_statistics(&["x".to_owned()]).await.expect("readable");
+    assert_eq!(statistics, TermStatistics { num_chunks: 0, chunk_frequencies: vec![0] });
+}
+
+pub(super) async fn what_does_not_fit_is_refused(engine: &dyn EngineUnderTest) {
+    let mut writer = engine.writer("fit", &identity()).await.expect("the place is free");
+    let good = document("s/a.md", "A").chunk("x").chunk("y");
+    let mut misnumbered = good.clone();
+    misnumbered.chunks.swap(0, 1);
+    let vectors = good.vectors();
+    let mut short = vectors.clone();
+    short[1].pop();
+    let mut long = vectors.clone();
+    long[0].iter_mut().for_each(|component| *component *= 3.0);
+    let mut broken = vectors.clone();
+    broken[0][0] = f32::NAN;
+    for (document, vectors) in [
+        (&good, vec![vectors[0].clone()]),
+        (&good, short),
+        (&good, long),
+        (&good, broken),
+        (&misnumbered, vectors),
+    ] {
+        let refused = writer.replace(&document.meta, document.hash(), &document.chunks, &vectors).await;
+        assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
+    }
+    // A refusal costs only the document it concerns.
+    put(writer.as_mut(), &good).await;
+    writer.commit().await.expect("there is space");
+}
+
+pub(super) async fn calibration_is_kept(engine: &dyn EngineUnderTest) {
+    let kb = filled(engine, "calibration", &[]).await;
+    assert_eq!(kb.calibration().await.expect("readable"), None);
+    let version = everything(kb.as_ref()).await.version().to_owned();
+    let mut writer = engine.writer("calibration", &identity()).await.expect("the lock is free");
+    for threshold in [0.25, 0.75] {
+        let calibration = serde_json::json!({"threshold": threshold, "fitted_on": "測試"});
+        writer.set_calibration(&calibration).await.expect("there is space");
+        assert_eq!(kb.calibration().await.expect("readable"), Some(calibration));
+    }
+    assert_eq!(everything(kb.as_ref()).await.version(), version, "it is no part of a generation");
+}
+
+pub(super) async fn embeddings_are_remembered(engine: &dyn EngineUnderTest) {
+    let key = |text: &str| embedding_key(&identity().model, text);
+    let keys = [key("a"), key("b"), key("c")];
+    let mut writer = engine.writer("embeddings", &identity()).await.expect("the place is free");
+    assert_eq!(writer.cached_embeddings(&keys).await.expect("readable"), [None, None, None]);
+    let entries = [(key("a"), vector_of("a")), (key("c"), vector_of("c"))];
+    writer.cache_embeddings(&entries).await.expect("there is space");
+    writer.cache_embeddings(&[(key("a"), vector_of("a2"))]).await.expect("there is space");
+    drop(writer);
+    let mut writer = engine.writer("embeddings", &identity()).await.expect("the lock is free");
+    let found = writer.cached_embeddings(&keys).await.expect("readable");
+    assert_eq!(found, [Some(vector_of("a2")), None, Some(vector_of("c"))], "without any commit");
+    let mut other = identity().model;
+    other.hash = "other".to_owned();
+    assert_ne!(embedding_key(&other, "a"), key("a"));
+}
+
+/// Readers that look all the time while a writer commits see each commit as a whole.
+pub(super) async fn readers_never_see_a_mixture(engine: &dyn EngineUnderTest) {
+    const DOCUMENTS: usize = 12;
+    let state = |round: usize| {
+        (0..DOCUMENTS)
+            .map(|number| {
+                document(&format!("s/{number}.md"), &format!("Round{round}"))
+                    .chunk(&format!("body round{round} {number}"))
+            })
+            .collect::<Vec<_>>()
+    };
+    let kb = filled(engine, "mixture", &state(0)).await;
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let (kb, done) = (kb.clone(), done.clone());
+            tokio::spawn(async move {
+                let mut versions = HashSet::new();
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    let view = everything(kb.as_ref()).await;
+                    let matches = view.search_lexical(&lexical("body", EVEN), 100).await.expect("readable");
+                    assert_eq!(matches.len(), DOCUMENTS);
+                    let keys: Vec<ChunkKey> = matches.iter().map(|found| found.chunk).collect();
+                    let chunks = view.chunks(&keys).await.expect("readable");
+                    let rounds: HashSet<&str> =
+                        chunks.iter().filter_map(|chunk| chunk.text.split(' ').nth(1)).collect();
+                    assert_eq!(rounds.len(), 1, "{rounds:?} in {}", view.version());
+                    let document = &view.documents(&[matches[0].document]).await.expect("readable")[0];
+                    let title = document.as_ref().map(|record| record.meta.title.to_lowercase());
+                    assert_eq!(title.as_deref(), rounds.into_iter().next());
+                    let dense = view.search_dense(&vector_of(&chunks[0].text), 1).await.expect("readable");
+                    assert_eq!(dense[0].chunk, keys[0], "vectors are those of the texts");
+                    versions.insert(view.version().to_owned());
+                }
+                versions.len()
+            })
+        })
+        .collect();
+    let mut writer = engine.writer("mixture", &identity()).await.expect("the lock is free");
+    for round in 1..=15 {
+        for document in state(round) {
+            put(writer.as_mut(), &document).await;
+        }
+        writer.commit().await.expect("there is space");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    for reader in readers {
+        assert!(reader.await.expect("no assertion failed") > 1, "the reader moved on");
+    }
+}

@@ -63,25 +63,31 @@ pub struct Manifest {
 impl Manifest {
     /// Refuses a knowledge base that this program cannot use; `address` is for the message.
     pub fn check(&self, expected: &Identity, address: &str) -> Result<(), StoreError> {
-        let rebuild = || format!("build it again in a new directory: `ingest --kb NEW_DIRECTORY ...`, or use the release that wrote `{address}`");
+        if self.format_version != FORMAT_VERSION {
+            return Err(StoreError::format_mismatch(address, self.format_version));
+        }
         let found = &self.identity;
-        let pairs: [(&'static str, String, String, bool); 5] = [
-            ("format version", self.format_version.to_string(), FORMAT_VERSION.to_string(), false),
-            (
-                "embedding model",
-                describe(&found.model),
-                describe(&expected.model),
-                true,
-            ),
+        let pairs: [(&'static str, String, String, bool); 4] = [
+            ("embedding model", describe(&found.model), describe(&expected.model), true),
             ("tokenizer", found.model.tokenizer.clone(), expected.model.tokenizer.clone(), true),
-            ("chunker version", found.chunker_version.to_string(), expected.chunker_version.to_string(), false),
-            ("analyzer version", found.analyzer_version.to_string(), expected.analyzer_version.to_string(), false),
+            (
+                "chunker version",
+                found.chunker_version.to_string(),
+                expected.chunker_version.to_string(),
+                false,
+            ),
+            (
+                "analyzer version",
+                found.analyzer_version.to_string(),
+                expected.analyzer_version.to_string(),
+                false,
+            ),
         ];
         for (what, found, expected, model_related) in pairs {
             if found != expected {
                 let advice = match model_related {
-                    true => format!("choose that model with `--embedder`, or {}", rebuild()),
-                    false => rebuild(),
+                    true => format!("choose that model with `--embedder`, or {}", rebuild(address)),
+                    false => rebuild(address),
                 };
                 return Err(StoreError::Mismatch { path: address.to_owned(), what, found, expected, advice });
             }
@@ -90,9 +96,31 @@ impl Manifest {
     }
 }
 
+impl StoreError {
+    /// The refusal of a knowledge base with another format than [`FORMAT_VERSION`].
+    pub(crate) fn format_mismatch(address: &str, found: u32) -> Self {
+        StoreError::Mismatch {
+            path: address.to_owned(),
+            what: "format version",
+            found: found.to_string(),
+            expected: FORMAT_VERSION.to_string(),
+            advice: rebuild(address),
+        }
+    }
+}
+
+fn rebuild(address: &str) -> String {
+    format!(
+        "build it again in a new directory: `ingest --kb NEW_DIRECTORY ...`, or use the release that wrote `{address}`"
+    )
+}
+
 /// One line that differs whenever vectors would.
 fn describe(model: &ModelIdentity) -> String {
-    let ModelIdentity { name, dimensions, hash, pooling, query_prefix, passage_prefix, max_tokens, .. } = model;
+    let ModelIdentity { name, dimensions, hash, pooling, query_prefix, passage_prefix, max_tokens, .. } =
+        model;
     let hash = hash.get(..12).unwrap_or(hash);
-    format!("{name} ({dimensions} dimensions, hash {hash}, pooling {pooling}, prefixes {query_prefix:?}/{passage_prefix:?}, window {max_tokens})")
+    format!(
+        "{name} ({dimensions} dimensions, hash {hash}, pooling {pooling}, prefixes {query_prefix:?}/{passage_prefix:?}, window {max_tokens})"
+    )
 }

@@ -4,14 +4,14 @@
 //! through a [`View`] only: one generation and one [`Filter`], held for the whole request. Engines must rank alike;
 //! `contract.rs` holds the suite that each must pass.
 
-#[cfg(any(test, feature = "contract"))]
-pub mod contract;
+#[cfg(test)]
+mod contract;
 pub mod embedded;
 mod filter;
 mod manifest;
 
 pub use filter::{Access, Filter};
-pub use manifest::{Identity, Manifest, ModelIdentity};
+pub use manifest::{CHUNKER_VERSION, FORMAT_VERSION, Identity, Manifest, ModelIdentity};
 
 use crate::{
     analyzer::Term,
@@ -21,9 +21,27 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-/// Names a chunk within one view; meaningless in another.
+/// Names a chunk by its document's key and its ordinal; ordered by both, and so the same in every view and engine that
+/// holds this version of the document. A view answers only for chunks that it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChunkKey(pub u128);
+
+impl ChunkKey {
+    /// The key of a document's chunk.
+    pub fn new(document: DocumentKey, ordinal: u32) -> Self {
+        Self(u128::from(document.0) << 64 | u128::from(ordinal))
+    }
+
+    /// The chunk's document.
+    pub fn document(self) -> DocumentKey {
+        DocumentKey((self.0 >> 64) as u64)
+    }
+
+    /// The chunk's position within its document, from 0.
+    pub fn ordinal(self) -> u32 {
+        self.0 as u32
+    }
+}
 
 /// Names a document by the first eight bytes of its id's BLAKE3 hash; the same in every view and engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -103,10 +121,11 @@ impl FieldWeights {
 }
 
 /// A bag of words for the lexical leg: `score = Σ field weight · Σ term weight · BM25(term, field)`, with k1 = 1.2 and
-/// b = 0.75.
+/// b = 0.75. Rarity counts all live chunks, whatever the filter; average lengths are those of the last commit that moved
+/// one by more than a fifth; lengths are rounded as tantivy rounds them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LexicalQuery {
-    /// Distinct terms, analysed as the index was, each with its factor.
+    /// Distinct terms, analysed as the index was, each with its positive factor.
     pub terms: Vec<(Term, f32)>,
     /// Factor of each field.
     pub weights: FieldWeights,
@@ -154,17 +173,23 @@ pub trait View: Send + Sync {
     /// The chunks with the highest cosine, best first, ties by key; at most `limit`. `query` is L2-normalised.
     async fn search_dense(&self, query: &[f32], limit: usize) -> Result<Vec<Match>, StoreError>;
 
-    /// The documents whose inbound link texts match best, BM25 over the texts of all links that point at a document,
-    /// best first; at most `limit`. Only links of documents without access tags count.
-    async fn search_links(&self, terms: &[(Term, f32)], limit: usize) -> Result<Vec<(DocumentKey, f32)>, StoreError>;
+    /// The documents whose inbound link texts match best: BM25 over the texts of all links that point at a document, among
+    /// the documents that are pointed at; best first, ties by key; at most `limit`. A text counts once for each document
+    /// that links with it. Links of documents with access tags do not count, nor a document's links to itself.
+    async fn search_links(
+        &self,
+        terms: &[(Term, f32)],
+        limit: usize,
+    ) -> Result<Vec<(DocumentKey, f32)>, StoreError>;
 
-    /// The cosine of each chunk to `query`, in the order of `chunks`.
+    /// The cosine of each chunk to `query`, in the order of `chunks`. [`StoreError::UnknownChunk`] for one that this view
+    /// does not show.
     async fn similarities(&self, query: &[f32], chunks: &[ChunkKey]) -> Result<Vec<f32>, StoreError>;
 
     /// How rare `terms` are.
     async fn term_statistics(&self, terms: &[Term]) -> Result<TermStatistics, StoreError>;
 
-    /// The chunks, in the order of `keys`.
+    /// The chunks, in the order of `keys`. [`StoreError::UnknownChunk`] for one that this view does not show.
     async fn chunks(&self, keys: &[ChunkKey]) -> Result<Vec<Chunk>, StoreError>;
 
     /// All chunks of a document, in order; empty when this view does not show it.
@@ -206,10 +231,11 @@ pub struct Commit {
 /// kill, before [`Writer::commit`] returns; then all of it does.
 #[async_trait]
 pub trait Writer: Send {
-    /// Content hash of every stored document whose source is among `sources`, by id.
+    /// Content hash of every committed document whose source is among `sources`, by id.
     async fn fingerprints(&mut self, sources: &[String]) -> Result<HashMap<String, ContentHash>, StoreError>;
 
-    /// Number of chunks of a stored document; 0 when there is none. For the report of what a removal drops.
+    /// Number of chunks of a document, this writer's changes included; 0 when there is none. For the report of what a
+    /// removal drops.
     async fn num_chunks(&mut self, document: &str) -> Result<u64, StoreError>;
 
     /// Replaces a document and its chunks. `vectors` are L2-normalised, one a chunk, in order.
@@ -224,13 +250,17 @@ pub trait Writer: Send {
     /// Removes a document and its chunks; nothing happens when there is none.
     async fn remove(&mut self, document: &str) -> Result<(), StoreError>;
 
-    /// Makes all changes durable and visible at once. Without any change it writes nothing.
+    /// Makes all changes durable and visible at once. Without any change it writes nothing, except that the first commit
+    /// creates the knowledge base.
+    ///
+    /// After an error the state is the one before or the one asked for; the writer refuses further changes.
     async fn commit(&mut self) -> Result<Commit, StoreError>;
 
     /// Vectors computed earlier for the same model and text, in order, by [`embedding_key`].
     async fn cached_embeddings(&mut self, keys: &[ContentHash]) -> Result<Vec<Option<Vec<f32>>>, StoreError>;
 
-    /// Remembers vectors for later runs, at once: an interrupted run does not embed them again.
+    /// Remembers vectors for later runs, within a second: an interrupted run does not embed them again. A cache that
+    /// cannot be read or written is logged and costs only time.
     async fn cache_embeddings(&mut self, entries: &[(ContentHash, Vec<f32>)]) -> Result<(), StoreError>;
 
     /// Stores the calibration of the decision to answer; visible at once, outside the generations.
@@ -293,7 +323,10 @@ impl std::fmt::Display for Address {
 ///
 /// `identity` is what this program would build one with; a knowledge base built otherwise is refused with
 /// [`StoreError::Mismatch`]. `None` accepts any (for `doctor`).
-pub async fn open(address: &Address, identity: Option<&Identity>) -> Result<Arc<dyn KnowledgeBase>, StoreError> {
+pub async fn open(
+    address: &Address,
+    identity: Option<&Identity>,
+) -> Result<Arc<dyn KnowledgeBase>, StoreError> {
     match address {
         Address::Directory(path) => Ok(Arc::new(embedded::Reader::open(path, identity).await?)),
     }
@@ -323,7 +356,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The knowledge base was built with something else than this program uses.
-    #[error("the knowledge base at `{path}` was built with {what} `{found}`, but this program uses `{expected}`; {advice}")]
+    #[error(
+        "the knowledge base at `{path}` was built with {what} `{found}`, but this program uses `{expected}`; {advice}"
+    )]
     Mismatch {
         /// The address.
         path: String,
@@ -337,7 +372,7 @@ pub enum StoreError {
         advice: String,
     },
     /// A file's content is not what was written.
-    #[error("`{path}` is damaged: {detail}; build the knowledge base again with `ingest`")]
+    #[error("`{path}` is damaged: {detail}; move the knowledge base away and build it again with `ingest`")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -366,6 +401,45 @@ pub enum StoreError {
         #[source]
         source: tantivy::TantivyError,
     },
+    /// The stored calibration is not what was written. The knowledge base itself is not concerned.
+    #[error("`{path}` is damaged: {detail}; remove it, or write it again with `evaluate calibrate`")]
+    DamagedCalibration {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A knowledge base was to be made among somebody's files.
+    #[error(
+        "`{path}` is no knowledge base, and not empty: it has `{entry}`; give a new or an empty directory"
+    )]
+    ForeignDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Something in it.
+        entry: String,
+    },
+    /// The writer failed before; what it has pending is incomplete and cannot be committed.
+    #[error("an earlier change to `{path}` failed, so nothing more can be written; open it again")]
+    Broken {
+        /// The knowledge base.
+        path: PathBuf,
+    },
+    /// The view does not show this chunk.
+    #[error("this view shows no chunk {:016x}#{}", .chunk.document().0, .chunk.ordinal())]
+    UnknownChunk {
+        /// The chunk.
+        chunk: ChunkKey,
+    },
+    /// The query cannot be searched for; a bug of the caller.
+    #[error("cannot search: {detail}")]
+    InvalidQuery {
+        /// What is wrong.
+        detail: String,
+    },
+    /// The program is ending.
+    #[error("the program is stopping")]
+    Stopping,
     /// The caller handed over something that cannot be stored; a bug.
     #[error("cannot store `{document}`: {detail}")]
     Invalid {

@@ -1,32 +1,49 @@
-//! The embedded engine.
-use super::*;
-use std::path::Path;
-/// Reader.
-pub struct Reader;
-impl Reader {
-    /// Opens.
-    pub async fn open(_path: &Path, _identity: Option<&Identity>) -> Result<Self, StoreError> { Err(StoreError::Missing { path: String::new() }) }
-}
-#[async_trait]
-impl KnowledgeBase for Reader {
-    fn identity(&self) -> Identity { unreachable!() }
-    async fn view(&self, _filter: &Filter) -> Result<Arc<dyn View>, StoreError> { unreachable!() }
-    async fn calibration(&self) -> Result<Option<serde_json::Value>, StoreError> { Ok(None) }
-}
-/// Writer.
-pub struct EmbeddedWriter;
-impl EmbeddedWriter {
-    /// Opens.
-    pub async fn open(_path: &Path, _identity: &Identity) -> Result<Self, StoreError> { Err(StoreError::Missing { path: String::new() }) }
-}
-#[async_trait]
-impl Writer for EmbeddedWriter {
-    async fn fingerprints(&mut self, _s: &[String]) -> Result<HashMap<String, ContentHash>, StoreError> { unreachable!() }
-    async fn num_chunks(&mut self, _d: &str) -> Result<u64, StoreError> { unreachable!() }
-    async fn replace(&mut self, _m: &DocumentMeta, _c: ContentHash, _k: &[Chunk], _v: &[Vec<f32>]) -> Result<(), StoreError> { unreachable!() }
-    async fn remove(&mut self, _d: &str) -> Result<(), StoreError> { unreachable!() }
-    async fn commit(&mut self) -> Result<Commit, StoreError> { unreachable!() }
-    async fn cached_embeddings(&mut self, _k: &[ContentHash]) -> Result<Vec<Option<Vec<f32>>>, StoreError> { unreachable!() }
-    async fn cache_embeddings(&mut self, _e: &[(ContentHash, Vec<f32>)]) -> Result<(), StoreError> { unreachable!() }
-    async fn set_calibration(&mut self, _c: &serde_json::Value) -> Result<(), StoreError> { unreachable!() }
+//! The knowledge base in a directory: tantivy as the one source of truth, with append-only vector files beside it.
+//!
+//! ```text
+//! LOCK               held by the one writer
+//! CURRENT            the generation that readers use: `g7`
+//! calibration.json   of the decision to answer
+//! embedding-cache/   vectors by text, so that only what changed is embedded again
+//! g7/manifest.json   what the generation was built with
+//! g7/tantivy/        documents, chunks, links; its commits are the only commits
+//! g7/vectors.f32     a row for each chunk, dead ones included
+//! g7/vectors.i8      the same rows, quantised for the scan
+//! ```
+//!
+//! Entry points: [`Reader`] and [`EmbeddedWriter`]. A commit is described in `generation.rs`, what is read in
+//! `snapshot.rs`; `lexical.rs` and `vectors.rs` are the two legs of the search.
+
+mod best;
+mod bits;
+mod cache;
+mod generation;
+mod layout;
+mod lexical;
+mod reader;
+mod records;
+mod scope;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod vectors;
+mod view;
+mod writer;
+
+pub use reader::Reader;
+pub use writer::EmbeddedWriter;
+
+use super::StoreError;
+
+/// Runs blocking work off the asynchronous threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(StoreError::Stopping),
+        },
+    }
 }

@@ -1,0 +1,178 @@
+//! Vectors computed earlier, by [`embedding_key`](crate::store::embedding_key), in a crash-safe file of their own.
+//!
+//! It is only a cache: whatever fails here is logged and costs time, never the run. A file that cannot be read is put
+//! aside and begun anew.
+
+use crate::document::ContentHash;
+use redb::{
+    Database, Durability, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
+    TableDefinition,
+};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// Age and vector, by key.
+const VECTORS: TableDefinition<&[u8; 32], (u64, &[u8])> = TableDefinition::new("vectors");
+/// Keys by age, oldest first.
+const AGES: TableDefinition<u64, &[u8; 32]> = TableDefinition::new("ages");
+
+/// At least this many entries are kept, and this many for each live chunk.
+const MIN_ENTRIES: u64 = 100_000;
+const ENTRIES_PER_CHUNK: u64 = 3;
+
+/// Memory for the file's pages.
+const PAGE_CACHE_BYTES: usize = 16 << 20;
+
+/// What is added is made durable at least this often; in between it would be lost with the process.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// The cache; one without a file when it could not be opened, which remembers nothing.
+pub(super) struct EmbeddingCache {
+    file: Option<(Database, PathBuf)>,
+    dimensions: usize,
+    max_entries: u64,
+    synced: Instant,
+    unsynced: bool,
+}
+
+impl EmbeddingCache {
+    /// Opens the cache in `directory`, or creates it. `live_chunks` bounds its size.
+    pub fn open(directory: &Path, dimensions: usize, live_chunks: u64) -> Self {
+        Self::with_max_entries(directory, dimensions, MIN_ENTRIES.max(live_chunks * ENTRIES_PER_CHUNK))
+    }
+
+    fn with_max_entries(directory: &Path, dimensions: usize, max_entries: u64) -> Self {
+        let path = directory.join("vectors.redb");
+        let file = match open_or_recreate(directory, &path) {
+            Ok(database) => Some((database, path)),
+            Err(error) => {
+                warn(&path, "cannot be opened; everything is embedded again", &error);
+                None
+            }
+        };
+        // The first insertion is synced.
+        let synced = Instant::now().checked_sub(SYNC_EVERY).unwrap_or_else(Instant::now);
+        Self { file, dimensions, max_entries, synced, unsynced: false }
+    }
+
+    /// The vectors that are known, in the order of `keys`.
+    pub fn get(&mut self, keys: &[ContentHash]) -> Vec<Option<Vec<f32>>> {
+        let Some((database, path)) = &self.file else { return vec![None; keys.len()] };
+        let read = || -> Result<Vec<Option<Vec<f32>>>, redb::Error> {
+            let transaction = database.begin_read()?;
+            let vectors = match transaction.open_table(VECTORS) {
+                Ok(vectors) => vectors,
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(vec![None; keys.len()]),
+                Err(error) => return Err(error.into()),
+            };
+            let mut found = Vec::with_capacity(keys.len());
+            for key in keys {
+                let vector = vectors.get(&key.0)?.map(|entry| decode(entry.value().1));
+                found.push(vector.filter(|vector| vector.len() == self.dimensions));
+            }
+            Ok(found)
+        };
+        match read() {
+            Ok(found) => found,
+            Err(error) => {
+                warn(path, "cannot be read; everything is embedded again", &error);
+                self.file = None;
+                vec![None; keys.len()]
+            }
+        }
+    }
+
+    /// Remembers vectors, and forgets the oldest beyond the bound.
+    pub fn insert(&mut self, entries: &[(ContentHash, Vec<f32>)]) {
+        let sync = self.synced.elapsed() >= SYNC_EVERY;
+        if self.write(entries, sync) && sync {
+            self.synced = Instant::now();
+        }
+        self.unsynced = !sync;
+    }
+
+    /// Makes everything added so far durable.
+    pub fn flush(&mut self) {
+        if self.unsynced {
+            self.write(&[], true);
+            self.unsynced = false;
+        }
+    }
+
+    fn write(&mut self, entries: &[(ContentHash, Vec<f32>)], sync: bool) -> bool {
+        let Some((database, path)) = &self.file else { return false };
+        let write = || -> Result<(), redb::Error> {
+            let mut transaction = database.begin_write()?;
+            transaction.set_durability(if sync { Durability::Immediate } else { Durability::None })?;
+            {
+                let mut vectors = transaction.open_table(VECTORS)?;
+                let mut ages = transaction.open_table(AGES)?;
+                let next_age = ages.last()?.map_or(0, |(age, _)| age.value() + 1);
+                for (age, (key, vector)) in (next_age..).zip(entries) {
+                    let bytes: Vec<u8> =
+                        vector.iter().flat_map(|component| component.to_le_bytes()).collect();
+                    let before =
+                        vectors.insert(&key.0, (age, bytes.as_slice()))?.map(|entry| entry.value().0);
+                    if let Some(before) = before {
+                        ages.remove(before)?;
+                    }
+                    ages.insert(age, &key.0)?;
+                }
+                while ages.len()? > self.max_entries {
+                    let Some((_, key)) = ages.pop_first()? else { break };
+                    vectors.remove(key.value())?;
+                }
+            }
+            transaction.commit()?;
+            Ok(())
+        };
+        match write() {
+            Ok(()) => true,
+            Err(error) => {
+                warn(path, "cannot be written; what is embedded from now on will be embedded again", &error);
+                self.file = None;
+                false
+            }
+        }
+    }
+}
+
+impl Drop for EmbeddingCache {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+fn decode(bytes: &[u8]) -> Vec<f32> {
+    let (components, _) = bytes.as_chunks::<4>();
+    components.iter().map(|component| f32::from_le_bytes(*component)).collect()
+}
+
+fn warn(path: &Path, what: &str, error: &redb::Error) {
+    tracing::warn!(path = %path.display(), %error, "the embedding cache {what}");
+}
+
+fn open_or_recreate(directory: &Path, path: &Path) -> Result<Database, redb::Error> {
+    fs::create_dir_all(directory).map_err(redb::Error::Io)?;
+    let open = || Database::builder().set_cache_size(PAGE_CACHE_BYTES).create(path);
+    match open() {
+        Ok(database) => Ok(database),
+        // Out of space or rights is not damage, and would not be better with a new file.
+        Err(redb::DatabaseError::Storage(redb::StorageError::Io(error))) if !looks_like_damage(&error) => {
+            Err(redb::Error::Io(error))
+        }
+        Err(error) => {
+            let aside = path.with_extension("damaged");
+            warn(path, "is damaged and begun anew", &error.into());
+            fs::rename(path, &aside).map_err(redb::Error::Io)?;
+            Ok(open()?)
+        }
+    }
+}
+
+fn looks_like_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}

@@ -1,0 +1,202 @@
+//! Writing one generation: vectors first, then the index, whose commit is the only commit there is.
+//!
+//! The order is what makes a kill harmless. Vector rows are appended and synced before the commit that mentions them;
+//! the commit's payload says how many rows count; opening cuts off what lies beyond. Whatever happens in between, the
+//! generation is the one of the last commit.
+
+use super::{
+    layout::{
+        GenerationPaths, Layout, create_directory, io_error, remove_temporary_files, sync_directory,
+        write_atomically,
+    },
+    records::{Payload, PreparedDocument, Records},
+    vectors::Appender,
+};
+use crate::store::{DocumentKey, FORMAT_VERSION, Identity, Manifest, StoreError};
+use std::fs;
+use tantivy::{
+    Index, IndexSettings, IndexWriter, TantivyError,
+    directory::MmapDirectory,
+    merge_policy::{LogMergePolicy, MergePolicy, NoMergePolicy},
+};
+
+/// Memory in which the index collects documents before it writes a segment, and the threads that share it.
+const INDEXING_MEMORY_BYTES: usize = 96 << 20;
+const INDEXING_THREADS: usize = 2;
+
+/// From this many segments of about one size on, they are merged.
+const MERGE_FROM_SEGMENTS: usize = 6;
+
+/// One generation, open for writing.
+pub(super) struct Generation {
+    pub manifest: Manifest,
+    pub paths: GenerationPaths,
+    pub payload: Payload,
+    records: Records,
+    index: Index,
+    /// Starts threads and takes memory, so it is made by the first change.
+    writer: Option<IndexWriter>,
+    vectors: Appender,
+}
+
+/// Makes an error of the index that names what was tried and where.
+pub(super) fn index_error(
+    action: &'static str,
+    paths: &GenerationPaths,
+) -> impl FnOnce(TantivyError) -> StoreError {
+    move |source| StoreError::Index { action, path: paths.index.clone(), source }
+}
+
+impl Generation {
+    /// Makes an empty generation, durable but not yet published. What a killed writer left in its place is removed.
+    pub fn create(
+        layout: &Layout,
+        number: u64,
+        identity: &Identity,
+        payload: Payload,
+    ) -> Result<Self, StoreError> {
+        let paths = layout.generation(number);
+        if paths.directory.exists() {
+            fs::remove_dir_all(&paths.directory)
+                .map_err(io_error("remove the leftover", &paths.directory))?;
+        }
+        create_directory(&paths.index)?;
+        let manifest =
+            Manifest { format_version: FORMAT_VERSION, generation: number, identity: identity.clone() };
+        let mut bytes = serde_json::to_vec_pretty(&manifest).expect("a manifest can be written as JSON");
+        bytes.push(b'\n');
+        write_atomically(&paths.manifest, &bytes)?;
+        let records = Records::new();
+        let directory =
+            MmapDirectory::open(&paths.index).map_err(|error| index_error("create", &paths)(error.into()))?;
+        Index::create(directory, records.schema.clone(), IndexSettings::default())
+            .map_err(index_error("create", &paths))?;
+        let mut vectors = Appender::open(&paths, identity.model.dimensions, 0)?;
+        vectors.sync()?;
+        sync_directory(&paths.index)?;
+        sync_directory(&paths.directory)?;
+        sync_directory(layout.root())?;
+        let index = open_index(&paths, &records)?;
+        Ok(Self { manifest, paths, payload, records, index, writer: None, vectors })
+    }
+
+    /// Opens the published generation as its last commit left it.
+    pub fn open(layout: &Layout, number: u64) -> Result<Self, StoreError> {
+        let manifest = layout.manifest(number)?;
+        let paths = layout.generation(number);
+        remove_temporary_files(&paths.index)?;
+        let records = Records::new();
+        let index = open_index(&paths, &records)?;
+        let payload = read_payload(&index, &paths)?.0;
+        let vectors = Appender::open(&paths, manifest.identity.model.dimensions, payload.rows)?;
+        Ok(Self { manifest, paths, payload, records, index, writer: None, vectors })
+    }
+
+    /// Replaces whatever there is of a document.
+    pub fn replace(&mut self, document: PreparedDocument, vectors: &[Vec<f32>]) -> Result<(), StoreError> {
+        debug_assert_eq!(document.num_chunks(), vectors.len());
+        let first_row = self.vectors.rows();
+        if first_row + vectors.len() as u64 >= u64::from(u32::MAX) {
+            let detail = "the generation has no more row numbers".to_owned();
+            return Err(StoreError::Damaged { path: self.paths.vectors.clone(), detail });
+        }
+        for vector in vectors {
+            self.vectors.append(vector)?;
+        }
+        self.remove(document.key)?;
+        let (records, paths) = (self.records.clone(), self.paths.clone());
+        let writer = self.writer()?;
+        for record in records.build(document, first_row) {
+            writer.add_document(record).map_err(index_error("add to", &paths))?;
+        }
+        Ok(())
+    }
+
+    /// Removes whatever there is of a document.
+    pub fn remove(&mut self, document: DocumentKey) -> Result<(), StoreError> {
+        let term = self.records.of_document(document);
+        self.writer()?.delete_term(term);
+        Ok(())
+    }
+
+    /// The number of rows, those not yet committed included.
+    pub fn rows(&self) -> u64 {
+        self.vectors.rows()
+    }
+
+    /// Makes all changes durable under `payload`.
+    pub fn commit(&mut self, payload: Payload) -> Result<(), StoreError> {
+        self.vectors.sync()?;
+        let text = serde_json::to_string(&payload).expect("a payload can be written as JSON");
+        let paths = self.paths.clone();
+        let mut prepared = self.writer()?.prepare_commit().map_err(index_error("write", &paths))?;
+        prepared.set_payload(&text);
+        prepared.commit().map_err(index_error("commit", &paths))?;
+        // tantivy renames its `meta.json` into place and does not sync the directory afterwards.
+        sync_directory(&paths.index)?;
+        self.payload = payload;
+        Ok(())
+    }
+
+    /// Merges segments where there are many of one size. Readers notice nothing; a failure costs nothing but speed.
+    pub fn merge_segments(&mut self) -> Result<(), StoreError> {
+        let mut policy = LogMergePolicy::default();
+        policy.set_min_num_segments(MERGE_FROM_SEGMENTS);
+        let metas = self.index.searchable_segment_metas().map_err(index_error("look into", &self.paths))?;
+        let candidates = policy.compute_merge_candidates(&metas);
+        if candidates.is_empty() {
+            return Ok(());
+        }
+        let paths = self.paths.clone();
+        let writer = self.writer()?;
+        for candidate in candidates {
+            writer.merge(&candidate.0).wait().map_err(index_error("merge segments of", &paths))?;
+        }
+        sync_directory(&paths.index)
+    }
+
+    fn writer(&mut self) -> Result<&mut IndexWriter, StoreError> {
+        if self.writer.is_none() {
+            let writer: IndexWriter = self
+                .index
+                .writer_with_num_threads(INDEXING_THREADS, INDEXING_MEMORY_BYTES)
+                .map_err(index_error("open for writing", &self.paths))?;
+            // Merging in the background would rewrite `meta.json` at moments of its own, and be lost at exit.
+            writer.set_merge_policy(Box::new(NoMergePolicy));
+            self.writer = Some(writer);
+        }
+        Ok(self.writer.as_mut().expect("it was just made"))
+    }
+}
+
+/// Opens the index of a generation and checks that it is ours.
+pub(super) fn open_index(paths: &GenerationPaths, records: &Records) -> Result<Index, StoreError> {
+    let damaged = |detail: String| StoreError::Damaged { path: paths.index.clone(), detail };
+    let directory =
+        MmapDirectory::open(&paths.index).map_err(|error| index_error("open", paths)(error.into()))?;
+    let mut index = Index::open(directory).map_err(|error| match error {
+        TantivyError::DataCorruption(corruption) => damaged(format!("{corruption:?}")),
+        error => index_error("open", paths)(error),
+    })?;
+    if index.schema() != records.schema {
+        return Err(damaged("its fields are not those of a knowledge base".to_owned()));
+    }
+    index.set_tokenizers(Records::tokenizers());
+    Ok(index)
+}
+
+/// What the last commit said of itself, with the segments it made.
+pub(super) fn read_payload(
+    index: &Index,
+    paths: &GenerationPaths,
+) -> Result<(Payload, Vec<tantivy::SegmentMeta>), StoreError> {
+    let metas = index.load_metas().map_err(index_error("look into", paths))?;
+    let payload = match &metas.payload {
+        None => Payload::default(),
+        Some(text) => serde_json::from_str(text).map_err(|error| StoreError::Damaged {
+            path: paths.index.join("meta.json"),
+            detail: format!("its payload cannot be read: {error}"),
+        })?,
+    };
+    Ok((payload, metas.segments))
+}

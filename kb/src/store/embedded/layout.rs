@@ -1,0 +1,279 @@
+//! The files of a knowledge base, and the few ways in which they change: atomically, durably, under one lock.
+//!
+//! Entry point: [`Layout`]. What the files of a generation contain is the business of `generation.rs`.
+
+use crate::store::{FORMAT_VERSION, Manifest, StoreError};
+use serde::Deserialize;
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// Paths below a knowledge base's directory.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    root: PathBuf,
+}
+
+/// Paths below a generation's directory.
+#[derive(Debug, Clone)]
+pub(super) struct GenerationPaths {
+    pub directory: PathBuf,
+    pub manifest: PathBuf,
+    pub index: PathBuf,
+    pub vectors: PathBuf,
+    pub quantised: PathBuf,
+}
+
+/// What tells two versions of a file apart without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    inode: u64,
+}
+
+/// Makes an I/O error that names what was tried and where.
+pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError::Io { action, path: path.to_owned(), source }
+}
+
+impl Layout {
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn current(&self) -> PathBuf {
+        self.root.join("CURRENT")
+    }
+
+    pub fn embedding_cache(&self) -> PathBuf {
+        self.root.join("embedding-cache")
+    }
+
+    fn calibration(&self) -> PathBuf {
+        self.root.join("calibration.json")
+    }
+
+    pub fn generation(&self, number: u64) -> GenerationPaths {
+        let directory = self.root.join(format!("g{number}"));
+        GenerationPaths {
+            manifest: directory.join("manifest.json"),
+            index: directory.join("tantivy"),
+            vectors: directory.join("vectors.f32"),
+            quantised: directory.join("vectors.i8"),
+            directory,
+        }
+    }
+
+    /// Takes the writer's lock, creating the directory when there is none. The lock lasts as long as the file is open,
+    /// and ends with the process however that ends.
+    pub fn lock(&self) -> Result<File, StoreError> {
+        self.refuse_foreign_directory()?;
+        create_directory(&self.root)?;
+        let path = self.root.join("LOCK");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(io_error("open the lock file", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path }),
+            Err(TryLockError::Error(source)) => Err(StoreError::Io { action: "lock", path, source }),
+        }
+    }
+
+    /// A mistyped `--kb` must not scatter files over somebody's documents.
+    fn refuse_foreign_directory(&self) -> Result<(), StoreError> {
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(io_error("list", &self.root)(source)),
+        };
+        let mut foreign = None;
+        for entry in entries {
+            let name = entry.map_err(io_error("list", &self.root))?.file_name();
+            let name = name.to_string_lossy();
+            if matches!(name.as_ref(), "LOCK" | "CURRENT") {
+                return Ok(());
+            }
+            if name != "lost+found" {
+                foreign = Some(name.into_owned());
+            }
+        }
+        match foreign {
+            Some(entry) => Err(StoreError::ForeignDirectory { path: self.root.clone(), entry }),
+            None => Ok(()),
+        }
+    }
+
+    /// The number of the generation that readers use; `None` when there is no knowledge base yet.
+    pub fn current_generation(&self) -> Result<Option<u64>, StoreError> {
+        let path = self.current();
+        let text = match fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(source) => return Err(io_error("read", &path)(source)),
+        };
+        match parse_generation(text.trim_end()) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let shown: String = text.chars().take(40).collect();
+                Err(StoreError::Damaged {
+                    path,
+                    detail: format!("it should name a generation, such as `g7`, but holds {shown:?}"),
+                })
+            }
+        }
+    }
+
+    /// Makes a complete, synced generation the one that readers use.
+    pub fn publish(&self, number: u64) -> Result<(), StoreError> {
+        write_atomically(&self.current(), format!("g{number}\n").as_bytes())
+    }
+
+    /// Removes generations other than `keep`: those superseded, and those whose writer was killed.
+    pub fn remove_other_generations(&self, keep: Option<u64>) -> Result<(), StoreError> {
+        for entry in fs::read_dir(&self.root).map_err(io_error("list", &self.root))? {
+            let entry = entry.map_err(io_error("list", &self.root))?;
+            let number = parse_generation(&entry.file_name().to_string_lossy());
+            if number.is_some() && number != keep {
+                let path = entry.path();
+                fs::remove_dir_all(&path).map_err(io_error("remove the old generation", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The manifest of a generation, of a format that this program reads.
+    pub fn manifest(&self, number: u64) -> Result<Manifest, StoreError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format_version: u32,
+        }
+        let path = self.generation(number).manifest;
+        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+        let damaged =
+            |error: serde_json::Error| StoreError::Damaged { path: path.clone(), detail: error.to_string() };
+        // The version is read alone first: what a later format adds or drops must not look like damage.
+        let format: Format = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if format.format_version != FORMAT_VERSION {
+            return Err(StoreError::format_mismatch(&self.root.to_string_lossy(), format.format_version));
+        }
+        let manifest: Manifest = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if manifest.generation != number {
+            let detail = format!("it belongs to generation {}", manifest.generation);
+            return Err(StoreError::Damaged { path, detail });
+        }
+        Ok(manifest)
+    }
+
+    /// The stored calibration; `None` when there is none.
+    pub fn read_calibration(&self) -> Result<Option<serde_json::Value>, StoreError> {
+        let path = self.calibration();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(io_error("read", &path)(source)),
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(StoreError::DamagedCalibration { path, detail: error.to_string() }),
+        }
+    }
+
+    /// Replaces the stored calibration.
+    pub fn write_calibration(&self, calibration: &serde_json::Value) -> Result<(), StoreError> {
+        let mut bytes = serde_json::to_vec_pretty(calibration).expect("a JSON value can be written");
+        bytes.push(b'\n');
+        write_atomically(&self.calibration(), &bytes)
+    }
+}
+
+/// `g7` gives 7.
+fn parse_generation(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix('g')?;
+    match digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => digits.parse().ok(),
+        false => None,
+    }
+}
+
+/// The stamp of a file; `None` when there is none.
+pub(super) fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let inode = 0;
+    Some(Stamp { modified: metadata.modified().ok(), length: metadata.len(), inode })
+}
+
+/// Creates a directory and its parents, durably.
+pub(super) fn create_directory(path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        create_directory(parent)?;
+    }
+    match fs::create_dir(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        Err(source) => return Err(io_error("create the directory", path)(source)),
+    }
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => sync_directory(parent),
+        None => sync_directory(Path::new(".")),
+    }
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    // Elsewhere a directory cannot be opened, and its entries are durable with the files.
+    #[cfg(unix)]
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(io_error("sync the directory", path))?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
+/// Replaces a file: after a crash it holds the old bytes or the new ones. Callers hold the writer's lock, so the
+/// temporary file has a fixed name and a leftover of a killed writer is overwritten.
+pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let directory = path.parent().expect("files of a knowledge base are in a directory");
+    let name = path.file_name().expect("files of a knowledge base have names").to_string_lossy();
+    let temporary = directory.join(format!(".{name}.tmp"));
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(io_error("write", &temporary))?;
+    fs::rename(&temporary, path).map_err(io_error("replace", path))?;
+    sync_directory(directory)
+}
+
+/// Removes the temporary files that a killed tantivy writer leaves behind; its own clean-up does not know them.
+pub(super) fn remove_temporary_files(directory: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(directory).map_err(io_error("list", directory))? {
+        let entry = entry.map_err(io_error("list", directory))?;
+        if entry.file_name().to_string_lossy().starts_with(".tmp") {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,388 @@
+//! One commit of one generation, open for reading: the index's segments, the mapped vectors, and the tables that lead
+//! from rows and document keys to records.
+//!
+//! A snapshot holds every file it needs open, so it stays whole while writers commit, merge, compact and delete. It is
+//! opened without any lock and without writing, so a knowledge base on a read-only volume can be read.
+
+use super::{
+    generation::{index_error, open_index, read_payload},
+    layout::{GenerationPaths, Layout, Stamp, io_error, stamp},
+    records::{DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, StoredDocument, TARGET},
+    scope::{Scope, Scopes},
+    vectors::Vectors,
+};
+use crate::{
+    document::{Chunk, DocumentRecord},
+    store::{DocumentKey, Field, Identity, Manifest, StoreError},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tantivy::{
+    DocId, Index, SegmentReader, TantivyDocument,
+    columnar::Column,
+    fieldnorm::FieldNormReader,
+    index::InvertedIndexReader,
+    schema::{IndexRecordOption, Value as _},
+    store::StoreReader,
+};
+
+/// Stands for "no row" and "no document" in the tables.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// How often opening is tried again when a writer moved on underneath.
+const OPEN_ATTEMPTS: usize = 20;
+
+/// Blocks of stored records (16 KiB each) that a segment keeps decompressed.
+const STORE_CACHE_BLOCKS: usize = 64;
+
+/// Parsed document records that a snapshot keeps.
+const CACHED_DOCUMENTS: usize = 2_048;
+
+/// See the module's documentation.
+pub(super) struct Snapshot {
+    /// `g7.12`: generation and commit.
+    pub version: String,
+    pub manifest: Manifest,
+    pub payload: Payload,
+    pub paths: GenerationPaths,
+    pub records: Records,
+    pub segments: Vec<Segment>,
+    /// By document key; a document's number is its place here.
+    pub documents: Vec<DocumentEntry>,
+    /// By row: the number of its document, or [`NONE`] for a dead row.
+    pub owners: Vec<u32>,
+    /// By row: where its record is.
+    addresses: Vec<Address>,
+    /// By document number: the number of terms in the texts of all links to it.
+    pub inbound_lengths: Vec<u32>,
+    pub vectors: Vectors,
+    pub scopes: Scopes,
+    parsed: Mutex<HashMap<u32, Arc<DocumentRecord>>>,
+}
+
+/// A segment of the index with its readers at hand.
+pub(super) struct Segment {
+    pub reader: SegmentReader,
+    /// By the index's document number: a chunk's row, a document record's document number, the document number of a
+    /// link's target; [`NONE`] for what is dead or leads nowhere. Which of them follows from the field that was hit.
+    pub slots: Vec<u32>,
+    pub texts: [FieldIndex; 4],
+    pub links: FieldIndex,
+    store: StoreReader,
+}
+
+/// The postings and the lengths of one field.
+pub(super) struct FieldIndex {
+    field: tantivy::schema::Field,
+    postings: Arc<InvertedIndexReader>,
+    lengths: FieldNormReader,
+}
+
+/// A document in the table of documents.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DocumentEntry {
+    pub key: DocumentKey,
+    /// The row of its first chunk; the others follow in order.
+    pub first_row: u32,
+    pub num_chunks: u32,
+    address: Address,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Address {
+    segment: u32,
+    document: DocId,
+}
+
+const NOWHERE: Address = Address { segment: NONE, document: NONE };
+
+/// What changes whenever a reader should look again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StateStamp {
+    current: Option<Stamp>,
+    index: Option<Stamp>,
+}
+
+impl StateStamp {
+    /// The stamp of the state that has generation `number`.
+    pub fn of(layout: &Layout, number: u64) -> Self {
+        Self {
+            current: stamp(&layout.current()),
+            index: stamp(&layout.generation(number).index.join("meta.json")),
+        }
+    }
+}
+
+impl Snapshot {
+    /// Opens the newest committed state. `expected` refuses a knowledge base that was built with something else.
+    pub fn open(layout: &Layout, expected: Option<&Identity>) -> Result<(Self, StateStamp), StoreError> {
+        let mut attempt = 0;
+        loop {
+            let Some(number) = layout.current_generation()? else {
+                return Err(StoreError::Missing { path: layout.root().to_string_lossy().into_owned() });
+            };
+            let before = StateStamp::of(layout, number);
+            let error = match Self::open_generation(layout, number, expected) {
+                Ok(snapshot) => return Ok((snapshot, before)),
+                Err(error) => error,
+            };
+            // Files that vanish while we open them were superseded: then there is a newer state to open.
+            attempt += 1;
+            if attempt >= OPEN_ATTEMPTS || StateStamp::of(layout, number) == before {
+                return Err(error);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Opens a generation, published or not.
+    pub fn open_generation(
+        layout: &Layout,
+        number: u64,
+        expected: Option<&Identity>,
+    ) -> Result<Self, StoreError> {
+        let paths = layout.generation(number);
+        if !paths.directory.is_dir() {
+            let detail = format!("it names generation g{number}, which is not there");
+            return Err(StoreError::Damaged { path: layout.current(), detail });
+        }
+        let manifest = layout.manifest(number)?;
+        if let Some(expected) = expected {
+            manifest.check(expected, &layout.root().to_string_lossy())?;
+        }
+        let records = Records::new();
+        let index = open_index(&paths, &records)?;
+        let (payload, metas) = read_payload(&index, &paths)?;
+        let vectors = Vectors::open(&paths, manifest.identity.model.dimensions, payload.rows)?;
+        let readers: Vec<SegmentReader> = metas
+            .into_iter()
+            .map(|meta| SegmentReader::open(&index.segment(meta)))
+            .collect::<tantivy::Result<_>>()
+            .map_err(index_error("open", &paths))?;
+        Self::assemble(&index, readers, records, manifest, payload, paths, vectors)
+    }
+
+    fn assemble(
+        index: &Index,
+        readers: Vec<SegmentReader>,
+        records: Records,
+        manifest: Manifest,
+        payload: Payload,
+        paths: GenerationPaths,
+        vectors: Vectors,
+    ) -> Result<Self, StoreError> {
+        debug_assert_eq!(index.schema(), records.schema);
+        let failed = |error: tantivy::TantivyError| index_error("open", &paths)(error);
+        let damaged = |detail: String| StoreError::Damaged { path: paths.index.clone(), detail };
+        let columns =
+            readers.iter().map(Columns::open).collect::<tantivy::Result<Vec<_>>>().map_err(failed)?;
+
+        let mut documents = Vec::new();
+        for (segment, (reader, columns)) in readers.iter().zip(&columns).enumerate() {
+            for document in reader.doc_ids_alive() {
+                let Some(num_chunks) = first(&columns.num_chunks, document) else { continue };
+                let (key, first_row) = (columns.key(document), first(&columns.first_row, document));
+                documents.push(DocumentEntry {
+                    key: DocumentKey(key),
+                    first_row: first_row.unwrap_or(0) as u32,
+                    num_chunks: num_chunks as u32,
+                    address: Address { segment: segment as u32, document },
+                });
+            }
+        }
+        documents.sort_unstable_by_key(|entry| entry.key);
+        if let Some(pair) = documents.windows(2).find(|pair| pair[0].key == pair[1].key) {
+            return Err(damaged(format!(
+                "it has two records for the document with key {:016x}",
+                pair[0].key.0
+            )));
+        }
+
+        let rows = payload.rows as usize;
+        let mut owners = vec![NONE; rows];
+        for (number, entry) in documents.iter().enumerate() {
+            let from = entry.first_row as usize;
+            let owned = owners.get_mut(from..from + entry.num_chunks as usize);
+            let owned =
+                owned.ok_or_else(|| damaged("a document has rows that were not committed".to_owned()))?;
+            owned.fill(number as u32);
+        }
+
+        let mut addresses = vec![NOWHERE; rows];
+        let mut inbound_lengths = vec![0_u32; documents.len()];
+        let mut segments = Vec::with_capacity(readers.len());
+        let mut num_chunks = 0_u64;
+        for (at, (reader, columns)) in readers.into_iter().zip(&columns).enumerate() {
+            let field_index = |field| -> tantivy::Result<FieldIndex> {
+                let postings = reader.inverted_index(field)?;
+                Ok(FieldIndex { field, postings, lengths: reader.get_fieldnorms_reader(field)? })
+            };
+            let links = field_index(records.links()).map_err(failed)?;
+            let mut texts = Vec::with_capacity(Field::ALL.len());
+            for field in Field::ALL {
+                texts.push(field_index(records.text(field)).map_err(failed)?);
+            }
+            let mut slots = vec![NONE; reader.max_doc() as usize];
+            for document in reader.doc_ids_alive() {
+                let number = |key| documents.binary_search_by_key(&DocumentKey(key), |entry| entry.key).ok();
+                slots[document as usize] = if let Some(row) = first(&columns.row, document) {
+                    let row = row as usize;
+                    if owners
+                        .get(row)
+                        .is_none_or(|&owner| Some(owner as usize) != number(columns.key(document)))
+                    {
+                        return Err(damaged(format!("row {row} belongs to no document")));
+                    }
+                    addresses[row] = Address { segment: at as u32, document };
+                    num_chunks += 1;
+                    row as u32
+                } else if let Some(target) = first(&columns.target, document) {
+                    let target = number(target);
+                    if let Some(target) = target {
+                        inbound_lengths[target] += links.lengths.fieldnorm(document);
+                    }
+                    target.map_or(NONE, |number| number as u32)
+                } else {
+                    number(columns.key(document)).map_or(NONE, |number| number as u32)
+                };
+            }
+            let store = reader
+                .get_store_reader(STORE_CACHE_BLOCKS)
+                .map_err(io_error("open the records of", &paths.index))?;
+            let texts = texts.try_into().unwrap_or_else(|_| unreachable!("one index is made for each field"));
+            segments.push(Segment { reader, slots, texts, links, store });
+        }
+        let owned = owners.iter().filter(|&&owner| owner != NONE).count() as u64;
+        if num_chunks != owned || num_chunks != payload.live.chunks {
+            let detail = format!("it has {num_chunks} chunks, but {} were committed", payload.live.chunks);
+            return Err(damaged(detail));
+        }
+
+        let mut everything = Scope::empty(rows, documents.len());
+        for (number, entry) in documents.iter().enumerate() {
+            everything.insert(number, entry);
+        }
+        Ok(Self {
+            version: format!("g{}.{}", manifest.generation, payload.sequence),
+            scopes: Scopes::new(everything),
+            manifest,
+            payload,
+            paths,
+            records,
+            segments,
+            documents,
+            owners,
+            addresses,
+            inbound_lengths,
+            vectors,
+            parsed: Mutex::default(),
+        })
+    }
+
+    /// The number of a document.
+    pub fn document_number(&self, key: DocumentKey) -> Option<u32> {
+        self.documents.binary_search_by_key(&key, |entry| entry.key).ok().map(|number| number as u32)
+    }
+
+    /// A document's record by its number. The last ones read are kept parsed.
+    pub fn document(&self, number: u32) -> Result<Arc<DocumentRecord>, StoreError> {
+        let parsed = || self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = parsed().get(&number) {
+            return Ok(record.clone());
+        }
+        let record = Arc::new(self.stored_document(number)?.record);
+        let mut parsed = parsed();
+        if parsed.len() >= CACHED_DOCUMENTS {
+            parsed.clear();
+        }
+        parsed.insert(number, record.clone());
+        Ok(record)
+    }
+
+    /// A document's record with what is stored beside it, by its number.
+    pub fn stored_document(&self, number: u32) -> Result<StoredDocument, StoreError> {
+        self.stored(self.documents[number as usize].address)
+    }
+
+    /// The chunk of a live row.
+    pub fn chunk(&self, row: u32) -> Result<Chunk, StoreError> {
+        self.stored(self.addresses[row as usize])
+    }
+
+    /// Reads the JSON stored with a record as `T`, which may leave out most of it.
+    pub fn stored_as<T: serde::de::DeserializeOwned>(&self, number: u32) -> Result<T, StoreError> {
+        self.stored(self.documents[number as usize].address)
+    }
+
+    fn stored<T: serde::de::DeserializeOwned>(&self, address: Address) -> Result<T, StoreError> {
+        let store = &self.segments[address.segment as usize].store;
+        let record: TantivyDocument =
+            store.get(address.document).map_err(index_error("read a record of", &self.paths))?;
+        let bytes = record.get_first(self.records.stored()).and_then(|value| value.as_bytes());
+        let damaged = |detail: String| StoreError::Damaged { path: self.paths.index.clone(), detail };
+        let bytes = bytes.ok_or_else(|| damaged("a record has no content".to_owned()))?;
+        serde_json::from_slice(bytes).map_err(|error| damaged(format!("a record cannot be read: {error}")))
+    }
+}
+
+impl FieldIndex {
+    /// Calls `visit` with slot, number of occurrences and rounded field length of each live record that has `term`.
+    pub fn visit(
+        &self,
+        term: &str,
+        slots: &[u32],
+        mut visit: impl FnMut(u32, u32, u8),
+    ) -> std::io::Result<()> {
+        let term = tantivy::Term::from_field_text(self.field, term);
+        let Some(mut postings) = self.postings.read_block_postings(&term, IndexRecordOption::WithFreqs)?
+        else {
+            return Ok(());
+        };
+        loop {
+            let documents = postings.docs();
+            if documents.is_empty() {
+                return Ok(());
+            }
+            for (&document, &frequency) in documents.iter().zip(postings.freqs()) {
+                let slot = slots[document as usize];
+                if slot != NONE {
+                    visit(slot, frequency, self.lengths.fieldnorm_id(document));
+                }
+            }
+            postings.advance();
+        }
+    }
+}
+
+/// The columns of a segment; one is absent when no record of the segment has a value for it.
+struct Columns {
+    document: Option<Column<u64>>,
+    row: Option<Column<u64>>,
+    first_row: Option<Column<u64>>,
+    num_chunks: Option<Column<u64>>,
+    target: Option<Column<u64>>,
+}
+
+impl Columns {
+    fn open(reader: &SegmentReader) -> tantivy::Result<Self> {
+        let column = |name| reader.fast_fields().column_opt::<u64>(name);
+        Ok(Self {
+            document: column(DOCUMENT)?,
+            row: column(ROW)?,
+            first_row: column(FIRST_ROW)?,
+            num_chunks: column(NUM_CHUNKS)?,
+            target: column(TARGET)?,
+        })
+    }
+
+    fn key(&self, document: DocId) -> u64 {
+        first(&self.document, document).unwrap_or_default()
+    }
+}
+
+fn first(column: &Option<Column<u64>>, document: DocId) -> Option<u64> {
+    column.as_ref()?.first(document)
+}

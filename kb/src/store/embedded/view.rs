@@ -1,0 +1,166 @@
+//! A snapshot through a filter. Every method hands its work to a blocking thread: searching computes, and records may
+//! have to come from the disk.
+
+use super::{
+    blocking,
+    scope::Scope,
+    snapshot::{NONE, Snapshot},
+};
+use crate::{
+    analyzer::Term,
+    document::{Chunk, DocumentRecord},
+    store::{
+        ChunkKey, Counts, DocumentKey, LexicalQuery, Match, RuledDocument, StoreError, TermStatistics, View,
+    },
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// See the module's documentation.
+#[derive(Clone)]
+pub(super) struct EmbeddedView {
+    snapshot: Arc<Snapshot>,
+    scope: Arc<Scope>,
+}
+
+impl EmbeddedView {
+    pub fn new(snapshot: Arc<Snapshot>, scope: Arc<Scope>) -> Self {
+        Self { snapshot, scope }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Snapshot, &Scope) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let Self { snapshot, scope } = self.clone();
+        blocking(move || work(&snapshot, &scope)).await
+    }
+}
+
+/// The row of a chunk; an error when the scope does not show it, whoever asks.
+fn row_of(snapshot: &Snapshot, scope: &Scope, chunk: ChunkKey) -> Result<u32, StoreError> {
+    let row = snapshot.document_number(chunk.document()).and_then(|number| {
+        let entry = &snapshot.documents[number as usize];
+        (chunk.ordinal() < entry.num_chunks).then(|| entry.first_row + chunk.ordinal())
+    });
+    row.filter(|&row| scope.rows.contains(row as usize)).ok_or(StoreError::UnknownChunk { chunk })
+}
+
+fn check_dimensions(snapshot: &Snapshot, query: &[f32]) -> Result<(), StoreError> {
+    let expected = snapshot.manifest.identity.model.dimensions;
+    match query.len() == expected && query.iter().all(|component| component.is_finite()) {
+        true => Ok(()),
+        false => Err(StoreError::InvalidQuery {
+            detail: format!("it needs a vector of {expected} finite numbers, not {} numbers", query.len()),
+        }),
+    }
+}
+
+#[async_trait]
+impl View for EmbeddedView {
+    fn version(&self) -> &str {
+        &self.snapshot.version
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        Ok(self.scope.counts)
+    }
+
+    async fn search_lexical(&self, query: &LexicalQuery, limit: usize) -> Result<Vec<Match>, StoreError> {
+        let query = query.clone();
+        self.run(move |snapshot, scope| snapshot.search_lexical(scope, &query, limit)).await
+    }
+
+    async fn search_dense(&self, query: &[f32], limit: usize) -> Result<Vec<Match>, StoreError> {
+        check_dimensions(&self.snapshot, query)?;
+        let query = query.to_vec();
+        self.run(move |snapshot, scope| {
+            let key = |row: u32| (snapshot.owners[row as usize], row);
+            let found = snapshot.vectors.nearest(&query, &scope.rows, limit, key, |(_, row)| row);
+            Ok(found.into_iter().map(|(score, (_, row))| snapshot.to_match(row, score)).collect())
+        })
+        .await
+    }
+
+    async fn search_links(
+        &self,
+        terms: &[(Term, f32)],
+        limit: usize,
+    ) -> Result<Vec<(DocumentKey, f32)>, StoreError> {
+        let terms = terms.to_vec();
+        self.run(move |snapshot, scope| snapshot.search_links(scope, &terms, limit)).await
+    }
+
+    async fn similarities(&self, query: &[f32], chunks: &[ChunkKey]) -> Result<Vec<f32>, StoreError> {
+        check_dimensions(&self.snapshot, query)?;
+        let (query, chunks) = (query.to_vec(), chunks.to_vec());
+        self.run(move |snapshot, scope| {
+            let similarity = |&chunk| {
+                let row = row_of(snapshot, scope, chunk)?;
+                Ok(snapshot.vectors.similarity(row as usize, &query))
+            };
+            chunks.iter().map(similarity).collect()
+        })
+        .await
+    }
+
+    async fn term_statistics(&self, terms: &[Term]) -> Result<TermStatistics, StoreError> {
+        let terms = terms.to_vec();
+        self.run(move |snapshot, scope| snapshot.term_statistics(scope, &terms)).await
+    }
+
+    async fn chunks(&self, keys: &[ChunkKey]) -> Result<Vec<Chunk>, StoreError> {
+        let keys = keys.to_vec();
+        self.run(move |snapshot, scope| {
+            keys.iter().map(|&key| snapshot.chunk(row_of(snapshot, scope, key)?)).collect()
+        })
+        .await
+    }
+
+    async fn chunks_of(&self, document: DocumentKey) -> Result<Vec<(ChunkKey, Chunk)>, StoreError> {
+        self.run(move |snapshot, scope| {
+            let Some(number) = shown(snapshot, scope, document) else { return Ok(Vec::new()) };
+            let entry = snapshot.documents[number as usize];
+            let ordinals = 0..entry.num_chunks;
+            ordinals
+                .map(|ordinal| {
+                    Ok((ChunkKey::new(document, ordinal), snapshot.chunk(entry.first_row + ordinal)?))
+                })
+                .collect()
+        })
+        .await
+    }
+
+    async fn documents(&self, keys: &[DocumentKey]) -> Result<Vec<Option<Arc<DocumentRecord>>>, StoreError> {
+        let keys = keys.to_vec();
+        self.run(move |snapshot, scope| {
+            let record =
+                |&key| shown(snapshot, scope, key).map(|number| snapshot.document(number)).transpose();
+            keys.iter().map(record).collect()
+        })
+        .await
+    }
+
+    async fn all_documents(&self) -> Result<Vec<Arc<DocumentRecord>>, StoreError> {
+        self.run(move |snapshot, scope| {
+            let records = scope
+                .documents
+                .iter()
+                .map(|number| Ok(Arc::new(snapshot.stored_document(number as u32)?.record)));
+            let mut records = records.collect::<Result<Vec<_>, StoreError>>()?;
+            records.sort_unstable_by(|a, b| a.meta.id.cmp(&b.meta.id));
+            Ok(records)
+        })
+        .await
+    }
+
+    async fn ruled_documents(&self) -> Result<Arc<[RuledDocument]>, StoreError> {
+        self.run(|snapshot, scope| scope.ruled(snapshot)).await
+    }
+}
+
+/// The number of a document that the scope shows.
+fn shown(snapshot: &Snapshot, scope: &Scope, document: DocumentKey) -> Option<u32> {
+    let number = snapshot.document_number(document).unwrap_or(NONE);
+    scope.documents.contains(number as usize).then_some(number)
+}

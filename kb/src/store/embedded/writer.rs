@@ -1,0 +1,400 @@
+//! The writing side: one writer at a time, whose changes become visible and durable together.
+//!
+//! A knowledge base that does not exist yet is built beside the pointer that readers follow and published by its first
+//! commit, so a killed first run leaves nothing that anybody could open.
+
+use super::{
+    blocking,
+    cache::EmbeddingCache,
+    generation::Generation,
+    layout::Layout,
+    records::{Lengths, Payload, PreparedDocument},
+    snapshot::Snapshot,
+};
+use crate::{
+    document::{Chunk, ContentHash, DocumentMeta, DocumentRecord},
+    store::{Access, Commit, DocumentKey, Filter, Identity, StoreError, Writer},
+};
+use async_trait::async_trait;
+use serde::Deserialize;
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs::File,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// When a commit is followed by a compaction.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CompactionPolicy {
+    /// Share of dead rows above which it is worth it.
+    pub dead_share: f64,
+    /// Dead rows below which it is not.
+    pub dead_rows: u64,
+}
+
+impl Default for CompactionPolicy {
+    fn default() -> Self {
+        Self { dead_share: 0.3, dead_rows: 2_000 }
+    }
+}
+
+/// How far a vector's length may be from 1. Models round, and so does what lies between them and us.
+const MAX_LENGTH_ERROR: f32 = 0.01;
+
+/// A knowledge base in a directory, open for writing. Holds the directory's lock until it is dropped.
+pub struct EmbeddedWriter {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    layout: Layout,
+    _lock: File,
+    identity: Identity,
+    compaction: CompactionPolicy,
+    generation: Generation,
+    /// The last commit; `None` before the first commit of a new knowledge base.
+    committed: Option<Snapshot>,
+    /// What this run has done so far: the lengths of a replaced document, `None` for a removed one.
+    touched: HashMap<DocumentKey, Option<Lengths>>,
+    /// Lengths of all chunks, this run's changes included.
+    live: Lengths,
+    /// Whether a change failed half-way: then what is pending is not what was asked for.
+    broken: bool,
+    cache: Option<EmbeddingCache>,
+}
+
+impl EmbeddedWriter {
+    /// Opens the knowledge base in `path` for writing, to be created by the first commit when there is none. One built
+    /// with something else than `identity` is refused.
+    pub async fn open(path: &Path, identity: &Identity) -> Result<Self, StoreError> {
+        Self::open_with(path, identity, CompactionPolicy::default()).await
+    }
+
+    pub(super) async fn open_with(
+        path: &Path,
+        identity: &Identity,
+        compaction: CompactionPolicy,
+    ) -> Result<Self, StoreError> {
+        let (layout, identity) = (Layout::new(path), identity.clone());
+        let state = blocking(move || State::open(layout, identity, compaction)).await?;
+        Ok(Self { state: Arc::new(Mutex::new(state)) })
+    }
+
+    async fn run<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut State) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let state = self.state.clone();
+        blocking(move || work(&mut state.lock().unwrap_or_else(PoisonError::into_inner))).await
+    }
+
+    /// Runs a change; one that fails half-way ends the writer's usefulness.
+    async fn change<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut State) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(move |state| {
+            if state.broken {
+                return Err(StoreError::Broken { path: state.layout.root().to_owned() });
+            }
+            // Set first, so that a panic counts as well.
+            state.broken = true;
+            let result = work(state);
+            state.broken = result.is_err();
+            result
+        })
+        .await
+    }
+}
+
+impl State {
+    fn open(layout: Layout, identity: Identity, compaction: CompactionPolicy) -> Result<Self, StoreError> {
+        let lock = layout.lock()?;
+        let number = layout.current_generation()?;
+        let committed = match number {
+            None => None,
+            Some(number) => Some(Snapshot::open_generation(&layout, number, Some(&identity))?),
+        };
+        // Only now: a knowledge base that is refused must stay as it is.
+        layout.remove_other_generations(number)?;
+        let generation = match number {
+            None => Generation::create(&layout, 1, &identity, Payload::default())?,
+            Some(number) => Generation::open(&layout, number)?,
+        };
+        Ok(Self {
+            layout,
+            _lock: lock,
+            identity,
+            compaction,
+            live: generation.payload.live,
+            generation,
+            committed,
+            touched: HashMap::new(),
+            broken: false,
+            cache: None,
+        })
+    }
+
+    /// The lengths of a document as it would be committed now; `None` when there is none.
+    fn lengths(&self, key: DocumentKey, id: &str) -> Result<Option<Lengths>, StoreError> {
+        if let Some(touched) = self.touched.get(&key) {
+            return Ok(*touched);
+        }
+        let Some(snapshot) = &self.committed else { return Ok(None) };
+        let Some(number) = snapshot.document_number(key) else { return Ok(None) };
+        let stored = snapshot.stored_document(number)?;
+        if stored.record.meta.id != id {
+            let detail = format!("its key is that of `{}`; rename one of them", stored.record.meta.id);
+            return Err(StoreError::Invalid { document: id.to_owned(), detail });
+        }
+        Ok(Some(stored.lengths))
+    }
+
+    fn replace(
+        &mut self,
+        document: PreparedDocument,
+        id: &str,
+        vectors: &[Vec<f32>],
+    ) -> Result<(), StoreError> {
+        let (key, lengths) = (document.key, document.lengths);
+        let before = self.lengths(key, id)?;
+        self.generation.replace(document, vectors)?;
+        self.count(key, before, Some(lengths));
+        Ok(())
+    }
+
+    fn remove(&mut self, id: &str) -> Result<(), StoreError> {
+        let key = DocumentKey::of(id);
+        let before = self.lengths(key, id)?;
+        if before.is_some() {
+            self.generation.remove(key)?;
+            self.count(key, before, None);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, key: DocumentKey, before: Option<Lengths>, after: Option<Lengths>) {
+        if let Some(before) = before {
+            self.live.subtract(&before);
+        }
+        if let Some(after) = after {
+            self.live.add(&after);
+        }
+        self.touched.insert(key, after);
+    }
+
+    fn commit(&mut self) -> Result<Commit, StoreError> {
+        if !self.touched.is_empty() || self.committed.is_none() {
+            let payload = self.generation.payload.next(self.generation.rows(), self.live);
+            self.generation.commit(payload)?;
+            if self.committed.is_none() {
+                self.layout.publish(self.generation.manifest.generation)?;
+            }
+            self.touched.clear();
+            self.tidy();
+            self.committed = Some(self.snapshot()?);
+        }
+        if let Some(cache) = &mut self.cache {
+            cache.flush();
+        }
+        let generation = self.generation.manifest.generation;
+        Ok(Commit { version: format!("g{generation}.{}", self.generation.payload.sequence), generation })
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::open_generation(&self.layout, self.generation.manifest.generation, Some(&self.identity))
+    }
+
+    /// What keeps the knowledge base fast. The commit stands whatever becomes of it.
+    fn tidy(&mut self) {
+        let tidied = match self.is_worth_compacting() {
+            true => self.compact(),
+            false => self.generation.merge_segments(),
+        };
+        if let Err(error) = tidied {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(
+                error,
+                "failed to tidy up the knowledge base; the commit stands, and the next one tries again"
+            );
+        }
+    }
+
+    fn is_worth_compacting(&self) -> bool {
+        let Payload { rows, live, .. } = &self.generation.payload;
+        let dead = rows - live.chunks;
+        dead >= self.compaction.dead_rows && dead as f64 > self.compaction.dead_share * *rows as f64
+    }
+
+    /// Copies what is alive into a new generation and makes it the current one.
+    fn compact(&mut self) -> Result<(), StoreError> {
+        let old = self.snapshot()?;
+        let number = old.manifest.generation + 1;
+        let result = copy_live(&self.layout, &old, number, &self.identity);
+        let published = result.and_then(|generation| {
+            self.layout.publish(number)?;
+            Ok(generation)
+        });
+        match published {
+            Ok(generation) => {
+                self.generation = generation;
+                drop(old);
+                self.layout.remove_other_generations(Some(number))
+            }
+            Err(error) => {
+                // A full disk must not stay full because of us. Should even the pointer be in doubt, both remain.
+                if let Ok(Some(current)) = self.layout.current_generation()
+                    && current != number
+                {
+                    let _ = std::fs::remove_dir_all(self.layout.generation(number).directory);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn cache(&mut self) -> &mut EmbeddingCache {
+        let live = self.live.chunks;
+        let (layout, dimensions) = (&self.layout, self.identity.model.dimensions);
+        self.cache.get_or_insert_with(|| EmbeddingCache::open(&layout.embedding_cache(), dimensions, live))
+    }
+}
+
+/// Writes the live documents of a snapshot, in the order of their rows, into a new generation, and commits that.
+fn copy_live(
+    layout: &Layout,
+    old: &Snapshot,
+    number: u64,
+    identity: &Identity,
+) -> Result<Generation, StoreError> {
+    let mut new = Generation::create(layout, number, identity, old.payload.clone())?;
+    let mut order: Vec<u32> = (0..old.documents.len() as u32).collect();
+    order.sort_unstable_by_key(|&document| old.documents[document as usize].first_row);
+    for document in order {
+        let entry = old.documents[document as usize];
+        let rows = entry.first_row..entry.first_row + entry.num_chunks;
+        let chunks = rows.clone().map(|row| old.chunk(row)).collect::<Result<Vec<_>, _>>()?;
+        let vectors: Vec<Vec<f32>> = rows.map(|row| old.vectors.row(row as usize).to_vec()).collect();
+        let record = old.stored_document(document)?.record;
+        new.replace(PreparedDocument::new(record, &chunks), &vectors)?;
+    }
+    let payload = new.payload.next(new.rows(), old.payload.live);
+    new.commit(payload)?;
+    Ok(new)
+}
+
+fn check(
+    meta: &DocumentMeta,
+    chunks: &[Chunk],
+    vectors: &[Vec<f32>],
+    dimensions: usize,
+) -> Result<(), StoreError> {
+    let invalid = |detail: String| Err(StoreError::Invalid { document: meta.id.clone(), detail });
+    if chunks.len() != vectors.len() {
+        return invalid(format!("it has {} chunks but {} vectors", chunks.len(), vectors.len()));
+    }
+    for (ordinal, (chunk, vector)) in chunks.iter().zip(vectors).enumerate() {
+        if chunk.document != meta.id || chunk.ordinal as usize != ordinal {
+            return invalid(format!("chunk {ordinal} is numbered `{}`", chunk.id()));
+        }
+        if vector.len() != dimensions {
+            let found = vector.len();
+            return invalid(format!(
+                "the vector of chunk {ordinal} has {found} dimensions instead of {dimensions}"
+            ));
+        }
+        let length = vector.iter().map(|component| component * component).sum::<f32>().sqrt();
+        if (length - 1.0).abs() > MAX_LENGTH_ERROR || !length.is_finite() {
+            return invalid(format!("the vector of chunk {ordinal} has length {length} instead of 1"));
+        }
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Writer for EmbeddedWriter {
+    async fn fingerprints(&mut self, sources: &[String]) -> Result<HashMap<String, ContentHash>, StoreError> {
+        #[derive(Deserialize)]
+        struct Stored {
+            record: Record,
+        }
+        #[derive(Deserialize)]
+        struct Record {
+            meta: Meta,
+            content_hash: ContentHash,
+        }
+        #[derive(Deserialize)]
+        struct Meta {
+            id: String,
+        }
+        let sources: BTreeSet<String> = sources.iter().cloned().collect();
+        self.run(move |state| {
+            let Some(snapshot) = state.committed.as_ref().filter(|_| !sources.is_empty()) else {
+                return Ok(HashMap::new());
+            };
+            let scope = snapshot.scope(&Filter { sources, access: Access::All, ..Filter::default() })?;
+            let fingerprint = |number: usize| {
+                let Stored { record } = snapshot.stored_as(number as u32)?;
+                Ok((record.meta.id, record.content_hash))
+            };
+            scope.documents.iter().map(fingerprint).collect()
+        })
+        .await
+    }
+
+    async fn num_chunks(&mut self, document: &str) -> Result<u64, StoreError> {
+        let id = document.to_owned();
+        self.run(move |state| {
+            Ok(state.lengths(DocumentKey::of(&id), &id)?.map_or(0, |lengths| lengths.chunks))
+        })
+        .await
+    }
+
+    async fn replace(
+        &mut self,
+        meta: &DocumentMeta,
+        content_hash: ContentHash,
+        chunks: &[Chunk],
+        vectors: &[Vec<f32>],
+    ) -> Result<(), StoreError> {
+        let (meta, chunks, vectors) = (meta.clone(), chunks.to_vec(), vectors.to_vec());
+        let dimensions = self.run(|state| Ok(state.identity.model.dimensions)).await?;
+        check(&meta, &chunks, &vectors, dimensions)?;
+        self.change(move |state| {
+            let id = meta.id.clone();
+            let (num_chunks, ingested_at) = (chunks.len() as u32, jiff::Timestamp::now());
+            let record = DocumentRecord { meta, content_hash, num_chunks, ingested_at };
+            state.replace(PreparedDocument::new(record, &chunks), &id, &vectors)
+        })
+        .await
+    }
+
+    async fn remove(&mut self, document: &str) -> Result<(), StoreError> {
+        let id = document.to_owned();
+        self.change(move |state| state.remove(&id)).await
+    }
+
+    async fn commit(&mut self) -> Result<Commit, StoreError> {
+        self.change(State::commit).await
+    }
+
+    async fn cached_embeddings(&mut self, keys: &[ContentHash]) -> Result<Vec<Option<Vec<f32>>>, StoreError> {
+        let keys = keys.to_vec();
+        self.run(move |state| Ok(state.cache().get(&keys))).await
+    }
+
+    async fn cache_embeddings(&mut self, entries: &[(ContentHash, Vec<f32>)]) -> Result<(), StoreError> {
+        let entries = entries.to_vec();
+        self.run(move |state| {
+            state.cache().insert(&entries);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_calibration(&mut self, calibration: &serde_json::Value) -> Result<(), StoreError> {
+        let calibration = calibration.clone();
+        self.run(move |state| state.layout.write_calibration(&calibration)).await
+    }
+}
