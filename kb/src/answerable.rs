@@ -13,6 +13,16 @@ pub struct Signals {
     pub rule_matched: bool,
 }
 
+impl Signals {
+    /// The names of [`Signals::features`], in order.
+    pub const NAMES: &[&str] = &["top_cosine"];
+
+    /// What the calibrated probability is computed from. A matched rule is no feature: it decides by itself.
+    pub fn features(&self) -> Vec<f64> {
+        vec![f64::from(self.top_cosine)]
+    }
+}
+
 /// What we may say about a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -75,7 +85,8 @@ impl Calibration {
 /// Decides whether `retrieval` can answer `question`.
 pub fn decide(question: &Question, retrieval: &Retrieval, calibration: &Calibration) -> Decision {
     let _ = question;
-    let logit = calibration.coefficients[0] + calibration.coefficients[1] * f64::from(retrieval.signals.top_cosine);
+    let (intercept, slopes) = calibration.coefficients.split_first().unwrap_or((&0.0, &[]));
+    let logit = intercept + slopes.iter().zip(retrieval.signals.features()).map(|(c, x)| c * x).sum::<f64>();
     let confidence = (1.0 / (1.0 + (-logit).exp())) as f32;
     let status = match retrieval.signals.rule_matched || confidence >= calibration.threshold {
         true => Status::Answered,
