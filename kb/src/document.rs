@@ -303,10 +303,13 @@ fn push_without_markup(plain: &mut String, markdown: &str) {
     plain.push_str(rest);
 }
 
+/// A longer link text or target is taken for prose; without a limit, a page of brackets would take quadratic time.
+const MAX_LINK_BYTES: usize = 1_024;
+
 /// Whether `[` begins `[text](target)`, within one paragraph.
 fn opens_link(text: &str) -> bool {
     let mut depth = 0usize;
-    for (at, byte) in text.bytes().enumerate() {
+    for (at, byte) in text.bytes().enumerate().take(MAX_LINK_BYTES) {
         match byte {
             b'[' => depth += 1,
             b']' => depth -= 1,
@@ -323,7 +326,7 @@ fn opens_link(text: &str) -> bool {
 /// Length of `(target "title")` at the start of a text, on one line, with balanced parentheses.
 fn link_target_length(text: &str) -> Option<usize> {
     let mut depth = 0usize;
-    for (at, byte) in text.bytes().enumerate() {
+    for (at, byte) in text.bytes().enumerate().take(MAX_LINK_BYTES) {
         match byte {
             b'(' => depth += 1,
             b')' => depth -= 1,
