@@ -13,7 +13,10 @@ use super::{
     volatile::{MASK, stem},
 };
 use regex::{Regex, RegexSet};
-use std::{collections::HashSet, sync::LazyLock};
+use std::{
+    collections::HashSet,
+    sync::{LazyLock, OnceLock},
+};
 
 /// Most identifiers of one failure; a pasted log has no more that anybody meant.
 const MAX_IDENTIFIERS: usize = 256;
@@ -382,19 +385,28 @@ fn is_api_field(word: &str) -> bool {
         && path.starts_with(|c: char| c.is_ascii_lowercase())
         && path.bytes().all(|b| b.is_ascii_alphanumeric())
         && humps[0].len() >= 2
-        && !matches!(humps[0], "etcd" | "kube" | "exit")
+        && !matches!(humps[0], "etcd" | "kube" | "exit" | "mac")
         && humps.iter().skip(1).all(|hump| hump.len() >= 2)
 }
 
-static REASON_PHRASES: LazyLock<(RegexSet, Vec<Regex>)> = LazyLock::new(|| {
-    let patterns: Vec<String> =
-        words::REASON_PHRASES.iter().map(|(pattern, _)| format!("(?i){pattern}")).collect();
-    let each = patterns.iter().map(|pattern| Regex::new(pattern).expect("the pattern is fixed")).collect();
-    (RegexSet::new(&patterns).expect("the patterns are fixed"), each)
+/// One automaton says which phrases occur; the place of each is looked for only then.
+static REASON_PHRASES: LazyLock<RegexSet> = LazyLock::new(|| {
+    let patterns = words::REASON_PHRASES.iter().map(|(pattern, _)| reason_pattern(pattern));
+    RegexSet::new(patterns).expect("the patterns are fixed")
 });
+static EACH_REASON_PHRASE: LazyLock<Vec<OnceLock<Regex>>> =
+    LazyLock::new(|| words::REASON_PHRASES.iter().map(|_| OnceLock::new()).collect());
+
+fn reason_pattern(pattern: &str) -> String {
+    // Unicode's cases and word boundaries would make the automata many times larger.
+    if pattern.is_ascii() { format!("(?i-u:{pattern})") } else { format!("(?i:{pattern})") }
+}
+
 static ERRNOS: LazyLock<Regex> = LazyLock::new(|| {
-    let sentences: Vec<String> =
-        words::ERRNOS.iter().map(|(sentence, _)| format!(r"\b{}\b", regex::escape(sentence))).collect();
+    let sentences: Vec<String> = words::ERRNOS
+        .iter()
+        .map(|(sentence, _)| format!(r"(?-u:\b){}(?-u:\b)", regex::escape(sentence)))
+        .collect();
     let symbols: Vec<&str> =
         words::ERRNOS.iter().map(|(_, symbol)| *symbol).filter(|symbol| !symbol.is_empty()).collect();
     Regex::new(&format!(r"(?i:({}))|(?-u:\b)({})(?-u:\b)", sentences.join("|"), symbols.join("|")))
@@ -409,7 +421,7 @@ static EXIT_CODE: LazyLock<Regex> = LazyLock::new(|| {
 static HTTP_STATUS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?ix)
-        (?:\bhttp(?:/[0-9.]{1,3})?[\ ]\x22?(?:status[\ ])?(?:code[\ :=]{0,2})?|\bstatus(?:\ ?code)?[\ :=]{1,2}|\bcode[=:][\ ]?|\bresponse[\ ](?:code[\ ])?|\b(?:returns?|returned|returning|got|gives|with)[\ ](?:an?[\ ])?(?:http[\ ])?)([1-5][0-9]{2})(?-u:\b)
+        (?:\bhttp(?:/[0-9.]{1,3})?[\ ]\x22?(?:status[\ ])?(?:code[\ :=]{0,2})?|\bstatus(?:\ ?code)?[\ :=]{1,2}|\bcode[=:][\ ]?|\bresponse[\ ](?:code[\ ])?|\b(?:returns?|returned|returning|got|gives)[\ ](?:an?[\ ])?(?:http[\ ])?)([1-5][0-9]{2})(?-u:\b)
         |(?-u:\b)([1-5][0-9]{2})[\ ](?:unauthorized|forbidden|not\ found|bad\ (?:request|gateway)|internal\ server\ error|service\ (?:temporarily\ )?unavailable|gateway\ time-?out|too\ many\ requests|conflict|method\ not\ allowed|request\ timeout|moved\ permanently|payload\ too\ large|unprocessable|(?:http\ )?errors?|responses?|status|code|錯誤|错误)",
     )
     .expect("the pattern is fixed")
@@ -433,10 +445,12 @@ static QUANTITY: LazyLock<Regex> = LazyLock::new(|| {
 
 /// What takes more than a word.
 fn phrases(text: &str, sink: &mut Sink) {
-    let (set, each) = &*REASON_PHRASES;
-    for index in set.matches(text) {
-        if let Some(found) = each[index].find(text) {
-            sink.push(found.start(), IdentifierKind::Reason, words::REASON_PHRASES[index].1);
+    for index in REASON_PHRASES.matches(text) {
+        let (pattern, reason) = words::REASON_PHRASES[index];
+        let phrase = EACH_REASON_PHRASE[index]
+            .get_or_init(|| Regex::new(&reason_pattern(pattern)).expect("the pattern is fixed"));
+        if let Some(found) = phrase.find(text) {
+            sink.push(found.start(), IdentifierKind::Reason, reason);
         }
     }
     for found in ERRNOS.captures_iter(text) {

@@ -171,9 +171,9 @@ fn detect(text: &str) -> &'static str {
     if words.vietnamese >= 3 && words.vietnamese > words.english {
         return "vi";
     }
-    let other_script = other * 2 > latin && other >= 4;
-    if other_script || (words.all >= 6 && words.english * 8 < words.all) {
-        return by_statistics(text, other_script).unwrap_or("en");
+    let is_other_script = other * 2 > latin && other >= 4;
+    if is_other_script || (words.european >= 2 && words.european > words.english) {
+        return by_statistics(text).unwrap_or("en");
     }
     "en"
 }
@@ -185,6 +185,8 @@ struct Words {
     english: usize,
     indonesian: usize,
     vietnamese: usize,
+    /// German, French, Spanish, Portuguese, Italian, Dutch, Polish, Turkish; those that English has too are left out.
+    european: usize,
 }
 
 impl Words {
@@ -211,6 +213,15 @@ impl Words {
                 | "trong" | "loi" | "khi" => {
                     words.vietnamese += 1;
                 }
+                "der" | "das" | "und" | "ist" | "nicht" | "ein" | "eine" | "mein" | "meine" | "mit"
+                | "für" | "von" | "nach" | "warum" | "wie" | "auf" | "kann" | "ich" | "wird" | "le"
+                | "les" | "des" | "est" | "pas" | "une" | "dans" | "avec" | "pourquoi" | "mon" | "je"
+                | "el" | "los" | "las" | "que" | "por" | "para" | "una" | "con" | "cómo" | "qué" | "mi"
+                | "está" | "os" | "não" | "uma" | "como" | "meu" | "il" | "che" | "non" | "perché"
+                | "mio" | "het" | "een" | "niet" | "voor" | "waarom" | "nie" | "jest" | "dlaczego" | "ve"
+                | "bir" | "için" | "neden" => {
+                    words.european += 1;
+                }
                 _ => {}
             }
         }
@@ -218,14 +229,11 @@ impl Words {
     }
 }
 
-/// `whatlang`'s opinion, when it is sure.
-fn by_statistics(text: &str, other_script: bool) -> Option<&'static str> {
+/// `whatlang`'s opinion, asked only when something else says that the text is no English.
+fn by_statistics(text: &str) -> Option<&'static str> {
     // Trigrams saturate long before; a long pasted log would only cost time.
     let end = text.char_indices().nth(2_000).map_or(text.len(), |(at, _)| at);
     let info = whatlang::detect(&text[..end])?;
-    if !(other_script || (info.is_reliable() && info.confidence() >= 0.9)) {
-        return None;
-    }
     use whatlang::Lang;
     Some(match info.lang() {
         Lang::Deu => "de",

@@ -74,7 +74,12 @@ fn push<'t>(text: &'t str, start: usize, end: usize, is_cjk: bool, words: &mut V
     let word = &text[start..end];
     let word_start = start + (word.len() - word.trim_start_matches([':', '@', '+']).len());
     let word = text[word_start..end].trim_end_matches(['.', ':', '/', '@', '+', '_']);
-    if word.chars().any(|c| c.is_alphanumeric() || c == MASK) {
+    // The end of `Pod's` is no word.
+    let is_clitic = word.len() <= 2 && text[..start].ends_with(['\'', '’']) && {
+        let before = text[..start].trim_end_matches(['\'', '’']);
+        before.ends_with(|c: char| c.is_alphanumeric())
+    };
+    if !is_clitic && word.chars().any(|c| c.is_alphanumeric() || c == MASK) {
         words.push(Word { text: word, start: word_start, end: word_start + word.len(), is_cjk });
     }
 }
@@ -263,7 +268,7 @@ impl<'t> Finder<'t, '_> {
             return;
         }
         let (Some(namespace), Some(name)) = (label(left), label(right)) else { return };
-        let kind = self.kind_before(i);
+        let kind = self.kind_before(i).filter(|_| !is_generic(left) || !is_generic(right));
         let is_masked = namespace == Label::Masked || name == Label::Masked;
         if kind.is_some() || is_masked {
             self.push(i, kind, Some(namespace), name);
@@ -286,7 +291,8 @@ impl<'t> Finder<'t, '_> {
     /// `pod=web`, `namespace="payments"`, `"name": "web"`, `container: web`.
     fn keyed(&mut self, i: usize) {
         let gap = self.gap(i);
-        if self.claimed.get(i + 1).copied().unwrap_or(true) || gap.len() > 5 {
+        let in_url = self.text[..self.words[i].start].ends_with(['?', '&']);
+        if self.claimed.get(i + 1).copied().unwrap_or(true) || gap.len() > 5 || in_url {
             return;
         }
         let is_assignment =
@@ -340,6 +346,7 @@ impl<'t> Finder<'t, '_> {
                 && words::kind_of_word(word).is_none();
             if let Some(name) = label(word)
                 && is_word
+                && !word.ends_with('-')
                 && !finder.claimed[at]
             {
                 finder.found.namespaces.push((finder.words[at].start, name));
@@ -563,6 +570,8 @@ impl<'t> Finder<'t, '_> {
             && (num_word_parts >= 2
                 || text.bytes().any(|b| b.is_ascii_digit()) && num_word_parts == 1 && text.len() >= 5)
             && !is_path
+            && !is_uid(text)
+            && !is_region(text)
             && !words::is_compound(text)
             && words::component_of_word(text).is_none()
             && words::reason_of_word(&text.replace('-', "")).is_none()
@@ -660,6 +669,42 @@ fn label(word: &str) -> Option<Label> {
         && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
         && word.bytes().any(|b| b.is_ascii_lowercase());
     is_name.then(|| Label::Known(word.to_owned()))
+}
+
+fn is_uid(word: &str) -> bool {
+    word.len() == 36 && word.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+}
+
+/// Regions and zones of cloud providers: `us-east-1`, `europe-west1-d`.
+fn is_region(word: &str) -> bool {
+    let mut parts = word.split('-');
+    let continent = parts.next().unwrap_or_default();
+    let direction = parts.next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
+    matches!(
+        continent,
+        "us" | "eu"
+            | "europe"
+            | "asia"
+            | "ap"
+            | "ca"
+            | "sa"
+            | "me"
+            | "af"
+            | "australia"
+            | "northamerica"
+            | "southamerica"
+    ) && matches!(
+        direction,
+        "east"
+            | "west"
+            | "north"
+            | "south"
+            | "central"
+            | "northeast"
+            | "northwest"
+            | "southeast"
+            | "southwest"
+    )
 }
 
 /// Words that stand beside a kind and name nothing.

@@ -296,7 +296,6 @@ static REASONS: &[&str] = &[
     "NetworkPluginNotReady",
     "NetworkUnavailable",
     "NewReplicaSetAvailable",
-    "NodeAffinity",
     "NodeLost",
     "NodeNotReady",
     "NodeNotSchedulable",
@@ -370,7 +369,8 @@ pub(super) fn reason_of_word(word: &str) -> Option<&'static str> {
     REASONS_BY_WORD.get(word.to_ascii_lowercase().as_str()).copied()
 }
 
-/// Phrases that mean a reason, as case-insensitive patterns without captures. Each is what the kubelet, the scheduler,
+/// Phrases that mean a reason, as case-insensitive patterns without captures; those in ASCII are matched by
+/// bytes. Each is what the kubelet, the scheduler,
 /// the container runtime or k8sgpt itself writes, or what people say in its place.
 pub(super) static REASON_PHRASES: &[(&str, &str)] = &[
     (r"\bback-?off (?:\d+[hms0-9.]* )?restarting failed", "CrashLoopBackOff"),
@@ -385,11 +385,8 @@ pub(super) static REASON_PHRASES: &[(&str, &str)] = &[
         r"\bfailed to apply default image tag\b|\bcouldn't parse image (?:name|reference)\b|\binvalid reference format\b",
         "InvalidImageName",
     ),
-    (r"\bcontainer image .{1,200} is not present with pull policy of never\b", "ErrImageNeverPull"),
-    (
-        r"\bexit ?code[ =:]{1,3}137\b|\bexited with (?:exit )?code 137\b|退出[碼码代][碼码]?[^0-9]{0,3}137\b",
-        "OOMKilled",
-    ),
+    (r"\bcontainer image [ -~]{1,200} is not present with pull policy of never\b", "ErrImageNeverPull"),
+    (r"\bexit ?code[ =:]{1,3}137\b|\bexited with (?:exit )?code 137\b", "OOMKilled"),
     (
         r"\boom[- ]?kill(?:ed|er|s|ing)?\b|\bkilled (?:due to|because of) (?:being )?out of memory\b|\bmemory cgroup out of memory\b|\bcontainer ran out of memory\b",
         "OOMKilled",
@@ -397,7 +394,7 @@ pub(super) static REASON_PHRASES: &[(&str, &str)] = &[
     (r"\b[0-9]+/[0-9]+ nodes are available\b|\bno nodes available to schedule\b", "FailedScheduling"),
     (r"\bschedulinggated state\b", "SchedulingGated"),
     (
-        r"\bcouldn't find key \S{1,253} in (?:secret|configmap)\b|\bcontainer has runasnonroot and\b|\b(?:secret|configmap) references non-existent (?:secret|config) key\b",
+        r"\bcouldn't find key [!-~]{1,253} in (?:secret|configmap)\b|\bcontainer has runasnonroot and\b|\b(?:secret|configmap) references non-existent (?:secret|config) key\b",
         "CreateContainerConfigError",
     ),
     (
@@ -408,7 +405,7 @@ pub(super) static REASON_PHRASES: &[(&str, &str)] = &[
     (r"\bfailed to (?:create|setup network for) (?:pod )?sandbox\b", "FailedCreatePodSandBox"),
     (r"\b(?:liveness|readiness|startup) probe (?:failed|errored|warning)\b", "Unhealthy"),
     (
-        r"\bfailed to provision volume\b|\bstorageclass(?:\.storage\.k8s\.io)? \S{1,253} not found\b",
+        r"\bfailed to provision volume\b|\bstorageclass(?:\.storage\.k8s\.io)? [!-~]{1,253} not found\b",
         "ProvisioningFailed",
     ),
     (r"\bhas been evicted\b|\bthe node was low on resource\b|\bpod was evicted\b", "Evicted"),
@@ -441,7 +438,8 @@ pub(super) static REASON_PHRASES: &[(&str, &str)] = &[
         "RunContainerError",
     ),
     (r"\btoo many pods\b", "OutOfpods"),
-    (r"\bpoststarthook failed\b|\bexec lifecycle hook .{1,120}poststart\b", "FailedPostStartHook"),
+    (r"\bpoststarthook failed\b|\bexec lifecycle hook [ -~]{1,120}poststart\b", "FailedPostStartHook"),
+    (r"退出[碼码代][碼码]?[^0-9]{0,3}137(?-u:\b)", "OOMKilled"),
     (r"映像檔?拉取失敗|鏡像拉取失敗|镜像拉取失败|拉取镜像失败|拉取映像檔?失敗", "ErrImagePull"),
 ];
 
@@ -480,6 +478,8 @@ pub(super) static ERRNOS: &[(&str, &str)] = &[
 
 /// Components and products that failures name. One word each, or several separated by a space.
 static COMPONENTS: &[&str] = &[
+    "cloud-controller-manager",
+    "cluster-proxy",
     "alertmanager",
     "ansible",
     "apisix",
@@ -497,6 +497,7 @@ static COMPONENTS: &[&str] = &[
     "ceph",
     "cert-manager",
     "chrony",
+    "cloud-controller-manager",
     "cilium",
     "clickhouse",
     "cloudnative-pg",
@@ -637,6 +638,8 @@ static COMPONENTS: &[&str] = &[
 
 /// Kubernetes components as Go types and logs spell them.
 static COMPONENT_SPELLINGS: &[(&str, &str)] = &[
+    ("kube-api", "kube-apiserver"),
+    ("controller-manager", "kube-controller-manager"),
     ("kubecontrollermanager", "kube-controller-manager"),
     ("kubescheduler", "kube-scheduler"),
     ("kubeapiserver", "kube-apiserver"),
@@ -644,6 +647,8 @@ static COMPONENT_SPELLINGS: &[(&str, &str)] = &[
     ("kubestatemetrics", "kube-state-metrics"),
     ("machineconfigcontroller", "machine-config-controller"),
     ("apiserver", "kube-apiserver"),
+    ("kube-api", "kube-apiserver"),
+    ("controller-manager", "kube-controller-manager"),
     ("api-server", "kube-apiserver"),
     ("postgres", "postgresql"),
     ("argocd", "argo-cd"),
@@ -833,6 +838,14 @@ static COMPOUND_HEADS: &[&str] = &[
 
 /// Parts that make a hyphenated word an English compound rather than a name, when they come last.
 static COMPOUND_TAILS: &[&str] = &[
+    "allocatable",
+    "external",
+    "hard",
+    "internal",
+    "lifecycle",
+    "neutral",
+    "permissive",
+    "stack",
     "affinity",
     "agnostic",
     "ahead",
@@ -995,6 +1008,8 @@ static COMPOUND_TAILS: &[&str] = &[
 
 /// Hyphenated terms of the field that name no object.
 static COMPOUNDS: &[&str] = &[
+    "egress-selector",
+    "pod-template-hash",
     "access-control",
     "admission-controller",
     "api-group",
@@ -1052,6 +1067,7 @@ static COMPOUNDS: &[&str] = &[
     "pod-to-pod",
     "pod-to-service",
     "point-in-time",
+    "pod-template-hash",
     "policy-controller",
     "rate-limit",
     "rate-limiting",

@@ -151,8 +151,8 @@ fn removals(text: &str) -> Vec<Removal<'_>> {
     removals
 }
 
-/// The text without the parts; each leaves a space unless there is one already, and takes brackets and quotes that
-/// held nothing else with it.
+/// The text without the parts; each takes brackets and quotes that held nothing else with it, and
+/// leaves a space where two words would grow together.
 fn without(text: &str, removals: &[Removal<'_>]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -177,14 +177,12 @@ fn without(text: &str, removals: &[Removal<'_>]) -> String {
             at += close.len_utf8();
         }
         let next = text[at..].chars().next();
-        let ends_open =
-            out.chars().next_back().is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '[' | '{'));
-        let closes = next.is_none_or(|c| matches!(c, ',' | ';' | '.' | ')' | ']' | '}'));
-        if closes {
+        let previous = out.chars().next_back();
+        if next.is_none_or(|c| matches!(c, ',' | ';' | '.' | ')' | ']' | '}')) {
             out.truncate(out.trim_end_matches(' ').len());
-        } else if ends_open {
+        } else if previous.is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '[' | '{')) {
             at += text[at..].len() - text[at..].trim_start_matches(' ').len();
-        } else if !next.is_some_and(char::is_whitespace) {
+        } else if next.is_some_and(char::is_alphanumeric) && previous.is_some_and(char::is_alphanumeric) {
             out.push(' ');
         }
     }
