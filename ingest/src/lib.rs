@@ -1,1 +1,20 @@
-//! Placeholder while the workspace is laid out.
+//! The writing side: reads documents from their sources, cuts them into chunks, embeds them and writes them to a
+//! knowledge base, all or nothing.
+//!
+//! Entry points: [`pipeline::ingest`] for what the `ingest` command does, [`loader::Loader`] for documents that come
+//! from elsewhere. How questions are answered is not known here.
+
+pub mod chunk;
+pub mod cli;
+pub mod config;
+pub mod decode;
+mod dialect;
+pub mod formats;
+pub mod loader;
+pub mod mapped;
+pub mod pipeline;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod sources;
+mod survey;

@@ -1,0 +1,354 @@
+//! The `ingest` command: its flags, what it prints, its exit codes.
+
+use crate::{
+    config::{self, ConfigError},
+    pipeline::{self, IngestError, Options},
+    progress::Progress,
+    report::Report,
+};
+use clap::{Args, Parser, Subcommand};
+use kb::{
+    document::{Kind, UnknownKind},
+    embed::EmbedError,
+    store::{self, DocumentKey, Filter, StoreError},
+};
+use serde::Serialize;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+/// Reads documents into a knowledge base.
+///
+/// Each folder is a source named after its last component; documents are added, changed and removed within the sources
+/// that are named, and all changes become visible at once. Files: Markdown, plain text, and CSV with questions and
+/// answers.
+///
+/// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused; 4 another
+/// writer is at work; 5 done, but with --strict some file was not indexed.
+#[derive(Debug, Parser)]
+#[command(name = "ingest", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Prints the stored chunks as JSON lines. (A folder of this name is `./chunks`.)
+    Chunks {
+        #[command(flatten)]
+        kb: KbFlag,
+        /// Only the chunks of the document with this id.
+        #[arg(long, value_name = "ID")]
+        document: Option<String>,
+    },
+}
+
+/// Where the knowledge base is.
+#[derive(Debug, Args)]
+pub struct KbFlag {
+    /// The knowledge base: a directory, created when there is none.
+    #[arg(long, env = "RUNBOOKD_KB", value_name = "KB")]
+    pub(crate) kb: Option<String>,
+}
+
+/// What was typed.
+#[derive(Debug, Args)]
+pub struct Flags {
+    #[command(flatten)]
+    pub(crate) kb: KbFlag,
+    /// Folders, or single files. A file belongs to the source named after its folder, and nothing is removed.
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Name the source so, not after its folder; for one PATH.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Kind of all documents: runbook, sop, docs, wiki, issue or qa. Otherwise front matter and folder names tell.
+    #[arg(long, value_parser = |text: &str| -> Result<Kind, UnknownKind> { text.parse() })]
+    pub(crate) kind: Option<Kind>,
+    /// Access tag of documents whose front matter gives none. May be given several times.
+    #[arg(long, value_name = "TAG")]
+    pub(crate) access: Vec<String>,
+    /// Language of documents that do not say theirs, such as en or zh-TW.
+    #[arg(long, value_name = "TAG")]
+    pub(crate) language: Option<String>,
+    /// Embedding model: local, fastembed:NAME, openai:MODEL or hashed.
+    #[arg(long, env = "RUNBOOKD_EMBEDDER", default_value = "local")]
+    pub(crate) embedder: String,
+    /// Directory of the local embedding model.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model_dir: Option<PathBuf>,
+    /// ONNX Runtime's shared library.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ort_lib: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) embeddings: EndpointFlags,
+    /// Say what would be done, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the report as one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Remove documents however many are gone.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Exit with 5 when some file was not indexed. Hidden files do not count.
+    #[arg(long)]
+    strict: bool,
+    /// Log more; twice: still more.
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+/// The embeddings endpoint, for `--embedder openai:MODEL`.
+#[derive(Debug, Args)]
+pub struct EndpointFlags {
+    /// Base URL of an OpenAI-compatible embeddings endpoint, including /v1.
+    #[arg(long = "embeddings-base-url", env = "RUNBOOKD_EMBEDDINGS_BASE_URL", value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// Seconds that one request to it may take, all tries included.
+    #[arg(
+        long = "embeddings-timeout-s",
+        env = "RUNBOOKD_EMBEDDINGS_TIMEOUT_S",
+        default_value_t = 30,
+        value_name = "S",
+        value_parser = clap::value_parser!(u64).range(1..=3_600)
+    )]
+    pub(crate) timeout_s: u64,
+    /// Most tokens that it takes.
+    #[arg(
+        long = "embeddings-max-tokens",
+        env = "RUNBOOKD_EMBEDDINGS_MAX_TOKENS",
+        default_value_t = 512,
+        value_name = "N"
+    )]
+    pub(crate) max_tokens: usize,
+}
+
+/// How a run ended other than well.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    #[error("there is no document `{id}` in the knowledge base")]
+    NoDocument { id: String },
+    #[error("failed to write the output")]
+    Output(#[source] io::Error),
+}
+
+impl CliError {
+    /// The exit code; every kind of error has to choose one.
+    fn exit_code(&self) -> u8 {
+        const FAILED: u8 = 1;
+        const USAGE: u8 = 2;
+        match self {
+            Self::Config(_) => USAGE,
+            Self::NoDocument { .. } | Self::Output(_) => FAILED,
+            Self::Ingest(error) => match error {
+                IngestError::Paths(_) => USAGE,
+                IngestError::Guard { .. } => 3,
+                IngestError::Store(StoreError::Locked { .. }) => 4,
+                IngestError::Store(StoreError::Mismatch { .. }) => USAGE,
+                IngestError::Embed(EmbedError::Choice { .. } | EmbedError::NotFound { .. }) => USAGE,
+                IngestError::Store(_)
+                | IngestError::Embed(_)
+                | IngestError::List(_)
+                | IngestError::Interrupted
+                | IngestError::Worker { .. } => FAILED,
+            },
+        }
+    }
+}
+
+/// Runs the command that was typed.
+pub async fn run(cli: Cli) -> ExitCode {
+    let is_json = cli.flags.json;
+    log_to_stderr(cli.flags.verbose);
+    let done = match cli.command {
+        Some(Command::Chunks { kb, document }) => print_chunks(&kb, document.as_deref()).await.map(|()| 0),
+        None => ingest(cli.flags).await,
+    };
+    let code = match done {
+        Ok(code) => code,
+        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(error) => {
+            let said = with_causes(&error);
+            eprintln!("ingest: {said}");
+            if is_json {
+                let report = match &error {
+                    CliError::Ingest(IngestError::Guard { report, .. }) => Some(report.as_ref()),
+                    _ => None,
+                };
+                let _ = print_json(&Failure { error: said, report });
+            }
+            error.exit_code()
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// What `--json` prints when nothing was committed.
+#[derive(Serialize)]
+struct Failure<'a> {
+    error: String,
+    #[serde(flatten)]
+    report: Option<&'a Report>,
+}
+
+async fn ingest(flags: Flags) -> Result<u8, CliError> {
+    let (is_json, is_strict) = (flags.json, flags.strict);
+    let options = Options::try_from(flags)?;
+    let report = pipeline::ingest(&options, Arc::new(Progress::on_stderr()), interruption()).await?;
+    match is_json {
+        true => print_json(&report)?,
+        false => print_report(&report).map_err(CliError::Output)?,
+    }
+    Ok(if is_strict && report.has_faults() { 5 } else { 0 })
+}
+
+/// Completes at Ctrl-C or a request to terminate.
+async fn interruption() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(terminate) => terminate,
+            Err(_) => return interrupt.await,
+        };
+        tokio::select! {
+            () = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    interrupt.await;
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value).map_err(|error| CliError::Output(error.into()))?;
+    out.write_all(b"\n").and_then(|()| out.flush()).map_err(CliError::Output)
+}
+
+fn print_report(report: &Report) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for rejection in &report.rejected {
+        writeln!(out, "not indexed: {}: {}", rejection.path, rejection.reason)?;
+    }
+    for warning in &report.warnings {
+        writeln!(out, "warning: {}: {}", warning.path, warning.message)?;
+    }
+    let documents = &report.documents;
+    writeln!(
+        out,
+        "documents: {} seen, {} added, {} changed, {} unchanged, {} removed; {} entries not indexed",
+        documents.seen,
+        documents.added,
+        documents.changed,
+        documents.unchanged,
+        documents.removed,
+        report.rejected.len()
+    )?;
+    if report.redacted > 0 {
+        writeln!(out, "secrets masked: {}", report.redacted)?;
+    }
+    if report.dry_run {
+        return writeln!(out, "dry run: nothing was changed");
+    }
+    let chunks = &report.chunks;
+    writeln!(
+        out,
+        "chunks: {} written, {} embedded, {} removed",
+        chunks.written, chunks.embedded, chunks.removed
+    )?;
+    writeln!(out, "knowledge base version: {}", report.kb_version.as_deref().unwrap_or("none"))
+}
+
+/// One line of `ingest chunks`.
+#[derive(Serialize)]
+struct ChunkLine<'a> {
+    document: &'a str,
+    chunk: String,
+    title: &'a str,
+    kind: Kind,
+    url: Option<&'a str>,
+    heading_path: &'a [String],
+    text: &'a str,
+    start_byte: u64,
+    end_byte: u64,
+    tokens: u32,
+}
+
+async fn print_chunks(kb: &KbFlag, document: Option<&str>) -> Result<(), CliError> {
+    let address = config::address(kb.kb.as_deref())?;
+    let store_failed = |error: StoreError| CliError::Ingest(error.into());
+    let kb = store::open(&address, None).await.map_err(store_failed)?;
+    let view = kb.view(&Filter::everything()).await.map_err(store_failed)?;
+    let records = match document {
+        Some(id) => {
+            let found = view.documents(&[DocumentKey::of(id)]).await.map_err(store_failed)?;
+            let found: Vec<_> = found.into_iter().flatten().collect();
+            if found.is_empty() {
+                return Err(CliError::NoDocument { id: id.to_owned() });
+            }
+            found
+        }
+        None => view.all_documents().await.map_err(store_failed)?,
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for record in records {
+        let meta = &record.meta;
+        for (_, chunk) in view.chunks_of(DocumentKey::of(&meta.id)).await.map_err(store_failed)? {
+            let line = ChunkLine {
+                document: &meta.id,
+                chunk: chunk.id(),
+                title: &meta.title,
+                kind: meta.kind,
+                url: meta.url.as_deref(),
+                heading_path: &chunk.heading_path,
+                text: &chunk.text,
+                start_byte: chunk.start_byte,
+                end_byte: chunk.end_byte,
+                tokens: chunk.tokens,
+            };
+            serde_json::to_writer(&mut out, &line).map_err(|error| CliError::Output(error.into()))?;
+            out.write_all(b"\n").map_err(CliError::Output)?;
+        }
+    }
+    out.flush().map_err(CliError::Output)
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false).init();
+}
+
+/// The error with its causes, in one line; a cause that only repeats the error is left out.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !said.contains(&text) {
+            said.push_str(": ");
+            said.push_str(&text);
+        }
+        cause = error.source();
+    }
+    said
+}

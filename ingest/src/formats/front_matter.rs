@@ -1,0 +1,556 @@
+//! The metadata at the top of a file: YAML between `---` lines, TOML between `+++` lines, or a JSON object.
+//!
+//! Keys that decide who may read a document or when it must come first (`access`, `applies_to`) are read strictly: a
+//! mistake there refuses the file, because ignoring it would publish the document or lose the rule. A mistake in any
+//! other key is a warning.
+
+use jiff::{Timestamp, civil, tz::TimeZone};
+use kb::document::{Kind, Rule, Trust};
+use serde_json::{Map, Value};
+use std::ops::Range;
+
+/// Front matter beyond this is refused.
+pub const MAX_BYTES: usize = 64 << 10;
+
+/// What a file says about itself. Absent keys are `None` or empty.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FrontMatter {
+    /// Title.
+    pub title: Option<String>,
+    /// One sentence on what the page is for.
+    pub description: Option<String>,
+    /// Kind.
+    pub kind: Option<Kind>,
+    /// Labels and tags, as written.
+    pub labels: Vec<String>,
+    /// Product.
+    pub product: Option<String>,
+    /// Version of the product.
+    pub version: Option<String>,
+    /// Language tag.
+    pub language: Option<String>,
+    /// Authors, joined by commas.
+    pub author: Option<String>,
+    /// When it was written.
+    pub created_at: Option<Timestamp>,
+    /// When it was last changed.
+    pub updated_at: Option<Timestamp>,
+    /// Where a person reads it: an `http` or `https` address.
+    pub url: Option<String>,
+    /// Trust.
+    pub trust: Option<Trust>,
+    /// Access tags; `None` when the key is absent.
+    pub access: Option<Vec<String>>,
+    /// Matching rules.
+    pub applies_to: Vec<Rule>,
+    /// Keys that were ignored, and why.
+    pub warnings: Vec<String>,
+}
+
+/// Why front matter refuses its file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrontMatterError {
+    /// There is no closing line.
+    #[error("front matter is not closed: no second `{fence}` line")]
+    NotClosed {
+        /// The line looked for.
+        fence: &'static str,
+    },
+    /// It is too large.
+    #[error("front matter is larger than {MAX_BYTES} bytes")]
+    TooLarge,
+    /// It does not parse.
+    #[error("front matter is not valid {format}: {detail}")]
+    Malformed {
+        /// `YAML`, `TOML` or `JSON`.
+        format: &'static str,
+        /// What the parser says, line included.
+        detail: String,
+    },
+    /// A key that must not be misread is wrong.
+    #[error("front matter key `{key}`: {detail}")]
+    Key {
+        /// The key.
+        key: String,
+        /// What is wrong, and what is allowed.
+        detail: String,
+    },
+}
+
+/// Reads the front matter at the start of a text. Returns it with the range it takes up, or `None` when there is none.
+pub fn parse(text: &str) -> Result<Option<(FrontMatter, Range<usize>)>, FrontMatterError> {
+    let Some(block) = find(text)? else { return Ok(None) };
+    if block.content.len() > MAX_BYTES {
+        return Err(FrontMatterError::TooLarge);
+    }
+    let Some(map) = block.parse()? else { return Ok(None) };
+    Ok(Some((interpret(map, block.content)?, block.whole)))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Yaml,
+    Toml,
+    Json,
+}
+
+struct Block<'a> {
+    format: Format,
+    content: &'a str,
+    whole: Range<usize>,
+}
+
+fn find(text: &str) -> Result<Option<Block<'_>>, FrontMatterError> {
+    if text.starts_with('{') && !text.starts_with("{{") {
+        return find_json(text);
+    }
+    let (fence, format) = match text.get(..3) {
+        Some("---") => ("---", Format::Yaml),
+        Some("+++") => ("+++", Format::Toml),
+        _ => return Ok(None),
+    };
+    let mut lines = text.split_inclusive('\n');
+    let first = lines.next().unwrap_or_default();
+    if first.trim_end() != fence {
+        return Ok(None);
+    }
+    let start = first.len();
+    let mut at = start;
+    for line in lines {
+        let trimmed = line.trim_end();
+        if trimmed == fence || (format == Format::Yaml && trimmed == "...") {
+            return Ok(Some(Block { format, content: &text[start..at], whole: 0..at + line.len() }));
+        }
+        at += line.len();
+        if at - start > MAX_BYTES {
+            break;
+        }
+    }
+    let body = &text[start..];
+    let next = body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    match looks_like_key(next) {
+        true if at - start > MAX_BYTES => Err(FrontMatterError::TooLarge),
+        true => Err(FrontMatterError::NotClosed { fence }),
+        // A line across the page, not front matter.
+        false => Ok(None),
+    }
+}
+
+fn looks_like_key(line: &str) -> bool {
+    let Some((key, _)) = line.split_once([':', '=']) else { return false };
+    let key = key.trim_end().trim_matches('"');
+    !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+}
+
+fn find_json(text: &str) -> Result<Option<Block<'_>>, FrontMatterError> {
+    let inside = text[1..].trim_start();
+    if !inside.starts_with(['"', '}']) {
+        return Ok(None);
+    }
+    // The parser stops after the object; what follows is the page.
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    match values.next() {
+        Some(Ok(_)) => {
+            let end = values.byte_offset();
+            Ok(Some(Block { format: Format::Json, content: &text[..end], whole: 0..end }))
+        }
+        Some(Err(error)) => Err(FrontMatterError::Malformed { format: "JSON", detail: error.to_string() }),
+        None => Ok(None),
+    }
+}
+
+impl Block<'_> {
+    /// The keys in lower case; `None` when the block holds no map and so is none of ours.
+    fn parse(&self) -> Result<Option<Map<String, Value>>, FrontMatterError> {
+        let malformed = |format, detail: String| FrontMatterError::Malformed { format, detail };
+        let value: Value = match self.format {
+            Format::Yaml => {
+                // By way of YAML's own value, which refuses a key that is given twice.
+                let value: serde_norway::Value = serde_norway::from_str(self.content)
+                    .map_err(|error| malformed("YAML", error.to_string()))?;
+                if matches!(value, serde_norway::Value::String(_)) {
+                    return Ok(None);
+                }
+                serde_json::to_value(value).map_err(|error| malformed("YAML", error.to_string()))?
+            }
+            Format::Toml => {
+                let table: toml::Table = toml::from_str(self.content)
+                    .map_err(|error| malformed("TOML", one_line(&error.to_string())))?;
+                toml_to_json(toml::Value::Table(table))
+            }
+            Format::Json => {
+                serde_json::from_str(self.content).map_err(|error| malformed("JSON", error.to_string()))?
+            }
+        };
+        let map = match value {
+            Value::Null => Map::new(),
+            Value::Object(map) => map,
+            other => {
+                return Err(malformed(
+                    self.format.name(),
+                    format!("expected keys, found {}", type_of(&other)),
+                ));
+            }
+        };
+        let mut lower = Map::with_capacity(map.len());
+        for (key, value) in map {
+            let key = key.to_lowercase();
+            if lower.insert(key.clone(), value).is_some() {
+                return Err(FrontMatterError::Key { key, detail: "given twice".to_owned() });
+            }
+        }
+        Ok(Some(lower))
+    }
+}
+
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Format::Yaml => "YAML",
+            Format::Toml => "TOML",
+            Format::Json => "JSON",
+        }
+    }
+}
+
+fn toml_to_json(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => Value::String(text),
+        toml::Value::Integer(number) => Value::from(number),
+        toml::Value::Float(number) => Value::from(number),
+        toml::Value::Boolean(flag) => Value::Bool(flag),
+        toml::Value::Datetime(time) => Value::String(time.to_string()),
+        toml::Value::Array(items) => Value::Array(items.into_iter().map(toml_to_json).collect()),
+        toml::Value::Table(table) => {
+            Value::Object(table.into_iter().map(|(key, value)| (key, toml_to_json(value))).collect())
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+    }
+}
+
+fn interpret(map: Map<String, Value>, raw: &str) -> Result<FrontMatter, FrontMatterError> {
+    let mut warnings = Vec::new();
+    let mut matter = {
+        let mut keys = Keys { map: &map, raw, warnings: &mut warnings };
+        FrontMatter {
+            title: keys.text(&["title"]).or_else(|| keys.text(&["linktitle"])),
+            description: keys.text(&["description"]),
+            kind: keys.parsed(&["kind"], |text| text.parse::<Kind>().map_err(|error| error.to_string())),
+            labels: keys.list(&["labels", "tags"]),
+            product: keys.text(&["product"]),
+            version: keys.text(&["version"]),
+            language: keys.parsed(&["language", "lang"], language),
+            author: Some(keys.list(&["author", "authors"]).join(", ")).filter(|author| !author.is_empty()),
+            created_at: keys.parsed(&["created", "date"], time),
+            updated_at: keys.parsed(&["updated", "lastmod", "last_modified", "last_updated"], time),
+            url: keys.url(&["url", "permalink"]),
+            trust: keys.parsed(&["trust"], trust),
+            ..FrontMatter::default()
+        }
+    };
+    matter.access = map.get("access").map(access).transpose()?;
+    matter.applies_to = map.get("applies_to").map(rules).transpose()?.unwrap_or_default();
+    matter.warnings = warnings;
+    Ok(matter)
+}
+
+/// The keys that are read leniently.
+struct Keys<'a> {
+    map: &'a Map<String, Value>,
+    raw: &'a str,
+    warnings: &'a mut Vec<String>,
+}
+
+impl Keys<'_> {
+    /// The first of these keys that is there and not empty.
+    fn find(&self, names: &[&'static str]) -> Option<(&'static str, &Value)> {
+        names.iter().find_map(|&name| {
+            let value = self.map.get(name)?;
+            (!value.is_null() && value != "").then_some((name, value))
+        })
+    }
+
+    fn text(&mut self, names: &[&'static str]) -> Option<String> {
+        let (name, value) = self.find(names)?;
+        let text = match value {
+            Value::String(text) => Some(text.split_whitespace().collect::<Vec<_>>().join(" ")),
+            // `version: 1.20` is a number to YAML, and would become 1.2.
+            Value::Number(number) => Some(raw_scalar(self.raw, name).unwrap_or_else(|| number.to_string())),
+            _ => None,
+        };
+        if text.is_none() {
+            let warning = format!("front matter key `{name}` is {}, not a text; ignored", type_of(value));
+            self.warnings.push(warning);
+        }
+        text.filter(|text| !text.is_empty())
+    }
+
+    fn parsed<T>(&mut self, names: &[&'static str], parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let name = self.find(names)?.0;
+        let text = self.text(&[name])?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(detail) => {
+                self.warnings.push(format!("front matter key `{name}`: {detail}; ignored"));
+                None
+            }
+        }
+    }
+
+    /// A site-relative `url` only moves the page within its site.
+    fn url(&mut self, names: &[&'static str]) -> Option<String> {
+        self.text(names).filter(|url| is_web_address(url))
+    }
+
+    /// The values of all these keys: a list, or one text split at commas.
+    fn list(&mut self, names: &[&'static str]) -> Vec<String> {
+        let mut items = Vec::new();
+        for &name in names {
+            match self.map.get(name) {
+                None | Some(Value::Null) => {}
+                Some(Value::String(text)) => items.extend(text.split(',').map(str::to_owned)),
+                Some(Value::Array(values)) => items.extend(values.iter().filter_map(|value| match value {
+                    Value::String(text) => Some(text.clone()),
+                    Value::Number(number) => Some(number.to_string()),
+                    Value::Object(map) => map.get("name").and_then(Value::as_str).map(str::to_owned),
+                    _ => None,
+                })),
+                Some(other) => {
+                    self.warnings.push(format!(
+                        "front matter key `{name}` is {}, not a list; ignored",
+                        type_of(other)
+                    ));
+                }
+            }
+        }
+        items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+/// A top-level scalar as it is written.
+fn raw_scalar(raw: &str, key: &str) -> Option<String> {
+    raw.lines().find_map(|line| {
+        let (name, value) = line.split_once([':', '='])?;
+        if !name.trim_end().trim_matches('"').eq_ignore_ascii_case(key) {
+            return None;
+        }
+        let value = value.split('#').next().unwrap_or_default().trim().trim_end_matches(',');
+        (!value.is_empty()).then(|| value.to_owned())
+    })
+}
+
+/// Whether a text is an address that a person can open in a browser.
+pub(crate) fn is_web_address(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty()) && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+fn language(text: &str) -> Result<String, String> {
+    super::language::normalised_tag(text)
+        .ok_or_else(|| format!("`{text}` is no language tag such as `en` or `zh-TW`"))
+}
+
+fn trust(text: &str) -> Result<Trust, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "curated" => Ok(Trust::Curated),
+        "official" => Ok(Trust::Official),
+        "wiki" => Ok(Trust::Wiki),
+        "public" => Ok(Trust::Public),
+        _ => Err(format!("`{text}` is no level of trust; use curated, official, wiki or public")),
+    }
+}
+
+/// A date, a date with a time, or an instant; without a zone it is UTC.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let text = text.trim();
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    let civil =
+        text.parse::<civil::DateTime>().ok().or_else(|| text.parse::<civil::Date>().ok().map(Into::into));
+    civil
+        .and_then(|civil: civil::DateTime| civil.to_zoned(TimeZone::UTC).ok())
+        .map(|zoned| zoned.timestamp())
+        .ok_or_else(|| format!("`{text}` is no date such as `2026-02-16`"))
+}
+
+fn access(value: &Value) -> Result<Vec<String>, FrontMatterError> {
+    let tags = texts(value).map_err(|detail| FrontMatterError::Key { key: "access".to_owned(), detail })?;
+    if tags.is_empty() {
+        let detail = "it is empty; leave the key out for everyone".to_owned();
+        return Err(FrontMatterError::Key { key: "access".to_owned(), detail });
+    }
+    Ok(tags)
+}
+
+fn rules(value: &Value) -> Result<Vec<Rule>, FrontMatterError> {
+    let error = |key: &str, detail: String| {
+        let key = if key.is_empty() { "applies_to".to_owned() } else { format!("applies_to.{key}") };
+        FrontMatterError::Key { key, detail }
+    };
+    let maps: Vec<&Map<String, Value>> = match value {
+        Value::Object(map) => vec![map],
+        Value::Array(items) => items
+            .iter()
+            .map(|item| {
+                item.as_object().ok_or_else(|| error("", format!("expected maps, found {}", type_of(item))))
+            })
+            .collect::<Result<_, _>>()?,
+        other => {
+            return Err(error("", format!("expected a map or a list of maps, found {}", type_of(other))));
+        }
+    };
+    let mut rules = Vec::with_capacity(maps.len());
+    for map in maps {
+        let mut rule = Rule::default();
+        for (key, value) in map {
+            let place = match key.as_str() {
+                "alert" => &mut rule.alert,
+                "kind" => &mut rule.kind,
+                "reason" => &mut rule.reason,
+                "namespace" => &mut rule.namespace,
+                "name" => &mut rule.name,
+                _ => {
+                    return Err(error(key, "unknown; use alert, kind, reason, namespace or name".to_owned()));
+                }
+            };
+            *place = texts(value).map_err(|detail| error(key, detail))?;
+            if place.is_empty() {
+                return Err(error(key, "it is empty; leave the key out, or give a value".to_owned()));
+            }
+        }
+        if rule.is_empty() {
+            return Err(error(
+                "",
+                "a rule without keys matches nothing; give alert, kind, reason, namespace or name".into(),
+            ));
+        }
+        rules.push(rule);
+    }
+    Ok(rules)
+}
+
+/// One text or a list of texts, none of them empty.
+fn texts(value: &Value) -> Result<Vec<String>, String> {
+    let one = |value: &Value| match value {
+        Value::String(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        Value::String(_) => Err("a value is empty".to_owned()),
+        other => Err(format!("expected a text, found {}; put it in quotes", type_of(other))),
+    };
+    match value {
+        Value::Array(items) => items.iter().map(one).collect(),
+        Value::Null => Ok(Vec::new()),
+        other => Ok(vec![one(other)?]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> FrontMatter {
+        parse(text).expect(text).expect("there is front matter").0
+    }
+
+    fn check_error(text: &str, part: &str) {
+        let error = parse(text).expect_err(text).to_string();
+        assert!(error.contains(part), "{text:?} gave {error:?}, without {part:?}");
+    }
+
+    #[test]
+    fn the_three_formats_say_the_same() {
+        let yaml = "---\ntitle: Node  down\nkind: runbook\ntags: [b, a]\nversion: 1.20\ndate: 2024-08-21\naccess: [sre]\n\
+                    applies_to:\n  kind: [Pod, ReplicaSet]\n  name: web-*\n---\nbody";
+        let toml = "+++\ntitle = \"Node down\"\nkind = \"runbook\"\ntags = [\"b\", \"a\"]\nversion = 1.20\n\
+                    date = 2024-08-21\naccess = [\"sre\"]\n[applies_to]\nkind = [\"Pod\", \"ReplicaSet\"]\nname = \"web-*\"\n+++\nbody";
+        let json = "{\n\"title\": \"Node down\",\n\"kind\": \"runbook\",\n\"tags\": [\"b\", \"a\"],\n\"version\": 1.20,\n\
+                    \"date\": \"2024-08-21\",\n\"access\": \"sre\",\n\"applies_to\": [{\"kind\": [\"Pod\", \"ReplicaSet\"], \"name\": \"web-*\"}]\n}\nbody";
+        let expected = read(yaml);
+        assert_eq!(expected.title.as_deref(), Some("Node down"));
+        assert_eq!(expected.version.as_deref(), Some("1.20"));
+        assert_eq!(expected.access, Some(vec!["sre".to_owned()]));
+        assert_eq!(expected.created_at.map(|time| time.to_string()).as_deref(), Some("2024-08-21T00:00:00Z"));
+        assert_eq!(expected.applies_to[0].kind, ["Pod", "ReplicaSet"]);
+        assert_eq!(read(toml), expected);
+        assert_eq!(read(json), expected);
+        for text in [yaml, toml, json] {
+            let (_, range) = parse(text).expect("it parses").expect("it is there");
+            assert_eq!(text[range.end..].trim_start(), "body");
+        }
+    }
+
+    #[test]
+    fn a_line_across_the_page_is_no_front_matter() {
+        for text in [
+            "",
+            "text",
+            "---\n\nText after a line\n",
+            "---\nSome words\n---\n",
+            "{{< note >}}",
+            "{ not json }",
+            "--- x",
+        ] {
+            assert_eq!(parse(text), Ok(None), "{text:?}");
+        }
+        assert_eq!(parse("---\n---\nbody").map(|found| found.map(|(_, range)| range)), Ok(Some(0..8)));
+    }
+
+    #[test]
+    fn what_would_lose_access_or_rules_is_refused() {
+        check_error("---\naccess: [sre\n", "not closed");
+        check_error("---\naccess: [sre\n---\n", "not valid YAML");
+        check_error("+++\naccess = [\n+++\n", "not valid TOML");
+        check_error("{\"access\": [\"sre\"", "not valid JSON");
+        check_error("---\naccess: [1]\n---\n", "found a number");
+        check_error("---\naccess: []\n---\n", "it is empty");
+        check_error("---\naccess:\n---\n", "it is empty");
+        check_error("---\naccess: {a: b}\n---\n", "found a map");
+        check_error("---\nAccess: [a]\naccess: [b]\n---\n", "given twice");
+        check_error("---\naccess: [a]\naccess: [b]\n---\n", "duplicate");
+        check_error("---\napplies_to: x\n---\n", "found a text");
+        check_error("---\napplies_to: [{}]\n---\n", "matches nothing");
+        check_error("---\napplies_to: {nam: x}\n---\n", "applies_to.nam`: unknown; use alert, kind");
+        check_error("---\napplies_to: {name: 5}\n---\n", "put it in quotes");
+        check_error("---\n- a\n- b\n---\n", "found a list");
+    }
+
+    #[test]
+    fn other_mistakes_are_warnings() {
+        let matter = read(
+            "---\nkind: Deployment\ndate: yesterday\ntrust: high\ntitle: [a]\nweight: 5\nurl: /docs/x/\n---\n",
+        );
+        assert_eq!(
+            (matter.kind, matter.created_at, matter.trust, matter.title, matter.url),
+            (None, None, None, None, None)
+        );
+        assert_eq!(matter.warnings.len(), 4, "{:?}", matter.warnings);
+    }
+
+    #[test]
+    fn bombs_are_refused_quickly() {
+        let mut aliases = "---\na0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for i in 1..12 {
+            let before = format!("*a{}", i - 1);
+            aliases.push_str(&format!("a{i}: &a{i} [{}]\n", [before.as_str(); 9].join(", ")));
+        }
+        aliases.push_str("---\n");
+        check_error(&aliases, "not valid YAML");
+        check_error(&format!("---\na: {}{}\n---\n", "[".repeat(20_000), "]".repeat(20_000)), "recursion");
+        check_error(&format!("{{\"a\": {}{}}}", "[".repeat(20_000), "]".repeat(20_000)), "recursion");
+        check_error(&format!("---\na: {}\n---\n", "x".repeat(MAX_BYTES)), "larger than");
+    }
+}

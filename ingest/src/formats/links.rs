@@ -1,0 +1,391 @@
+//! Links of a Markdown text: which documents they point at, and their plainer form in the text.
+//!
+//! An address within the site means nothing outside it, so such links become their words in the text and, where the
+//! page is known, a [`Link`] in the metadata. Addresses of the web stay.
+
+use super::front_matter::is_web_address;
+use crate::{dialect, mapped::Edit};
+use kb::document::Link;
+use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
+
+/// More links of one document are not kept.
+const MAX_LINKS: usize = 512;
+
+/// Longer link texts are not kept.
+const MAX_TEXT_CHARS: usize = 160;
+
+/// A link as it stands in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FoundLink {
+    /// The words a reader clicks on.
+    text: String,
+    /// The address, as written.
+    destination: String,
+}
+
+/// The edits that make links plain, and the links.
+pub(crate) fn edits(text: &str) -> (Vec<Edit>, Vec<FoundLink>) {
+    let (mut edits, mut found) = (Vec::new(), Vec::new());
+    let mut open: Vec<Open> = Vec::new();
+    let mut events = dialect::parse(text);
+    for (event, range) in events.by_ref() {
+        // What lies directly inside an open link tells where its words begin and end.
+        if !matches!(event, Event::End(TagEnd::Link | TagEnd::Image)) {
+            for link in &mut open {
+                let inside = link.inside.get_or_insert(range.clone());
+                inside.end = inside.end.max(range.end);
+            }
+        }
+        match event {
+            Event::Start(Tag::Link { link_type, dest_url, .. }) => {
+                open.push(Open::new(range, Some(link_type), dest_url.into_string()));
+            }
+            Event::Start(Tag::Image { dest_url, .. }) => {
+                open.push(Open::new(range, None, dest_url.into_string()))
+            }
+            Event::Text(words) | Event::Code(words) => {
+                open.iter_mut().for_each(|link| link.words.push_str(&words))
+            }
+            Event::SoftBreak | Event::HardBreak => open.iter_mut().for_each(|link| link.words.push(' ')),
+            Event::End(TagEnd::Link | TagEnd::Image) => {
+                if let Some(link) = open.pop() {
+                    link.close(&mut edits, &mut found);
+                }
+            }
+            _ => {}
+        }
+    }
+    for (_, definition) in events.reference_definitions().iter() {
+        edits.push(Edit::delete(definition.span.clone()));
+    }
+    (edits, found)
+}
+
+/// A link or an image whose end has not been seen.
+struct Open {
+    range: Range<usize>,
+    /// `None` for an image.
+    link_type: Option<LinkType>,
+    destination: String,
+    inside: Option<Range<usize>>,
+    words: String,
+}
+
+impl Open {
+    fn new(range: Range<usize>, link_type: Option<LinkType>, destination: String) -> Self {
+        Self { range, link_type, destination, inside: None, words: String::new() }
+    }
+
+    fn close(self, edits: &mut Vec<Edit>, found: &mut Vec<FoundLink>) {
+        let Some(link_type) = self.link_type else {
+            return self.unwrap("", "", edits);
+        };
+        match link_type {
+            LinkType::Autolink | LinkType::Email => return,
+            LinkType::Inline if is_web_address(&self.destination) => {}
+            // A definition far below will be gone from the text.
+            _ if is_web_address(&self.destination) => {
+                self.unwrap("[", &format!("]({})", self.destination), edits);
+            }
+            _ => self.unwrap("", "", edits),
+        }
+        let text = self.words.split_whitespace().collect::<Vec<_>>().join(" ");
+        found.push(FoundLink { text, destination: self.destination });
+    }
+
+    /// Puts `before` and `after` in the place of the markup around the words.
+    fn unwrap(&self, before: &str, after: &str, edits: &mut Vec<Edit>) {
+        match &self.inside {
+            Some(inside) if inside.start >= self.range.start && inside.end <= self.range.end => {
+                edits.push(Edit::replace(self.range.start..inside.start, before));
+                edits.push(Edit::replace(inside.end..self.range.end, after));
+            }
+            _ => edits.push(Edit::delete(self.range.clone())),
+        }
+    }
+}
+
+/// The pages of a source, to resolve links against. Pages are known by their path without extension, and an index page
+/// by its folder.
+#[derive(Debug, Default)]
+pub struct Pages {
+    /// Page to relative path.
+    by_page: HashMap<String, String>,
+    /// Last component of a page to the pages that end in it.
+    by_last: HashMap<String, Vec<String>>,
+    source: String,
+}
+
+impl Pages {
+    /// The pages of the source `source` with these relative paths.
+    pub fn new<'a>(source: &str, paths: impl Iterator<Item = &'a str>) -> Self {
+        let mut pages = Self { source: source.to_owned(), ..Self::default() };
+        for path in paths {
+            let page = page_of(path);
+            let last = page.rsplit('/').next().unwrap_or_default().to_owned();
+            if pages.by_page.insert(page.clone(), path.to_owned()).is_none() {
+                pages.by_last.entry(last).or_default().push(page);
+            }
+        }
+        pages
+    }
+
+    /// The links of the document at `from` that lead to other documents of the source and say something about them.
+    pub(crate) fn resolve(&self, from: &str, links: &[FoundLink]) -> Vec<Link> {
+        let mut resolved = Vec::new();
+        let mut seen = HashSet::new();
+        for link in links {
+            if resolved.len() >= MAX_LINKS {
+                break;
+            }
+            if !says_something(&link.text) {
+                continue;
+            }
+            let Some(path) = self.path_of(from, &link.destination).filter(|path| *path != from) else {
+                continue;
+            };
+            if seen.insert((path, link.text.as_str())) {
+                resolved.push(Link { target: format!("{}/{path}", self.source), text: link.text.clone() });
+            }
+        }
+        resolved
+    }
+
+    fn path_of(&self, from: &str, destination: &str) -> Option<&str> {
+        let address = destination.split(['#', '?']).next().unwrap_or_default();
+        if address.is_empty() || address.contains(':') || address.starts_with("//") {
+            return None;
+        }
+        let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if let Some(absolute) = address.strip_prefix('/') {
+            let page = page_of(&joined("", absolute)?);
+            return self.below_root(&page).or_else(|| self.by_ending(&page, from));
+        }
+        // As a file beside this one, or, on sites where every page is a folder, below this page.
+        let beside = joined(folder, address).map(|path| page_of(&path));
+        let below = joined(&page_of(from), address).map(|path| page_of(&path));
+        [beside, below].into_iter().flatten().find_map(|page| self.exact(&page)).or_else(|| {
+            let page = page_of(&joined("", address.trim_start_matches("../"))?);
+            page.contains('/').then(|| self.below_root(&page).or_else(|| self.by_ending(&page, from)))?
+        })
+    }
+
+    fn exact(&self, page: &str) -> Option<&str> {
+        self.by_page.get(page).map(String::as_str)
+    }
+
+    /// The source is some folder of the site: leading components (`/docs/`, `/zh-cn/docs/`) may lie above it.
+    fn below_root(&self, page: &str) -> Option<&str> {
+        const MAX_ABOVE: usize = 4;
+        let mut rest = page;
+        for _ in 0..=MAX_ABOVE {
+            if let Some(path) = self.exact(rest).filter(|_| !rest.is_empty()) {
+                return Some(path);
+            }
+            rest = rest.split_once('/')?.1;
+        }
+        None
+    }
+
+    /// The site is some folder of the source (`content/en/docs/`): the page that ends so. Of several (translations, say)
+    /// the one that shares most folders with the page that links, if there is one such.
+    fn by_ending(&self, page: &str, from: &str) -> Option<&str> {
+        let last = page.rsplit('/').next().filter(|last| !last.is_empty())?;
+        let ending = format!("/{page}");
+        let nearness = |page: &str| page.split('/').zip(from.split('/')).take_while(|(a, b)| a == b).count();
+        let mut best: Option<(usize, &str)> = None;
+        let mut is_tie = false;
+        for candidate in self.by_last.get(last)?.iter().filter(|page| page.ends_with(&ending)) {
+            let near = nearness(candidate);
+            match best {
+                Some((nearest, _)) if near < nearest => {}
+                Some((nearest, _)) if near == nearest => is_tie = true,
+                _ => (best, is_tie) = (Some((near, candidate.as_str())), false),
+            }
+        }
+        best.filter(|_| !is_tie).and_then(|(_, page)| self.exact(page))
+    }
+}
+
+/// A path without extension, index name and outer slashes.
+fn page_of(path: &str) -> String {
+    let path = path.trim_matches('/');
+    let path = [".md", ".markdown", ".mdx", ".txt", ".text", ".html"]
+        .iter()
+        .find_map(|extension| path.strip_suffix(extension))
+        .unwrap_or(path);
+    let (folder, last) = path.rsplit_once('/').unwrap_or(("", path));
+    match last {
+        "index" | "_index" | "README" | "readme" => folder.to_owned(),
+        _ => path.to_owned(),
+    }
+}
+
+/// Resolves `.` and `..`; `None` when the path leaves the root.
+fn joined(folder: &str, relative: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in relative.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Whether a link's words name what it leads to: not an address, and not "here".
+fn says_something(text: &str) -> bool {
+    const EMPTY_WORDS: [&str; 34] = [
+        "here",
+        "this",
+        "link",
+        "page",
+        "click",
+        "more",
+        "read",
+        "see",
+        "the",
+        "document",
+        "documentation",
+        "docs",
+        "doc",
+        "guide",
+        "section",
+        "article",
+        "following",
+        "above",
+        "below",
+        "details",
+        "learn",
+        "info",
+        "information",
+        "about",
+        "for",
+        "to",
+        "and",
+        "in",
+        "next",
+        "previous",
+        "back",
+        "reference",
+        "website",
+        "it",
+    ];
+    const EMPTY_PHRASES: [&str; 14] = [
+        "此处",
+        "这里",
+        "此页",
+        "此页面",
+        "本页",
+        "本文",
+        "链接",
+        "文档",
+        "此處",
+        "這裡",
+        "此頁",
+        "本頁",
+        "連結",
+        "文件",
+    ];
+    let text = text.trim();
+    let chars = text.chars().count();
+    if !(2..=MAX_TEXT_CHARS).contains(&chars) || text.contains("://") || EMPTY_PHRASES.contains(&text) {
+        return false;
+    }
+    if !text.chars().any(char::is_alphabetic) {
+        return false;
+    }
+    let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.any(|word| !EMPTY_WORDS.contains(&word.to_lowercase().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapped::MappedText;
+
+    fn check_text(source: &str, cleaned: &str) {
+        let text = MappedText::new(source.to_owned()).edited(edits(source).0);
+        assert_eq!(text.as_str(), cleaned, "{source}");
+    }
+
+    #[test]
+    fn links_become_plain() {
+        check_text("see [the *page*](../page.md) now", "see the *page* now");
+        check_text("see [site](https://example.com/a) now", "see [site](https://example.com/a) now");
+        check_text(
+            "see [site][s] and [s]\n\n[s]: https://example.com \"t\"\n",
+            "see [site](https://example.com) and [s](https://example.com)\n\n\n",
+        );
+        check_text("![alt `x`](a.png) and [![in](b.png)](c.md)", "alt `x` and in");
+        check_text("<https://example.com>", "<https://example.com>");
+        check_text("[](x.md) [a](x.md)", " a");
+        check_text("`[a](b.md)`", "`[a](b.md)`");
+    }
+
+    fn check_target(pages: &Pages, from: &str, destination: &str, target: Option<&str>) {
+        let link = FoundLink { text: "Some page".to_owned(), destination: destination.to_owned() };
+        let found = pages.resolve(from, &[link]);
+        assert_eq!(found.first().map(|link| link.target.as_str()), target, "{destination} from {from}");
+    }
+
+    #[test]
+    fn links_find_their_pages() {
+        let paths = [
+            "concepts/_index.md",
+            "concepts/pods.md",
+            "concepts/storage/volumes.md",
+            "tasks/debug.md",
+            "README.md",
+        ];
+        let pages = Pages::new("k8s", paths.into_iter());
+        for (destination, target) in [
+            ("pods.md#anchor", Some("k8s/concepts/pods.md")),
+            ("./pods", Some("k8s/concepts/pods.md")),
+            ("../tasks/debug/", Some("k8s/tasks/debug.md")),
+            ("../../tasks/debug/", Some("k8s/tasks/debug.md")),
+            ("/docs/tasks/debug/?x=1", Some("k8s/tasks/debug.md")),
+            ("/zh-cn/docs/concepts/", Some("k8s/concepts/_index.md")),
+            ("docs/tasks/debug", Some("k8s/tasks/debug.md")),
+            ("storage/volumes", Some("k8s/concepts/storage/volumes.md")),
+            ("/docs/nowhere/", None),
+            ("https://kubernetes.io/docs/tasks/debug/", None),
+            ("mailto:a@b.c", None),
+            ("#here", None),
+            ("volumes.md", None),
+            ("../../../etc/passwd", None),
+        ] {
+            check_target(&pages, "concepts/other.md", destination, target);
+        }
+        check_target(&pages, "concepts/pods.md", "pods.md", None);
+
+        let paths = ["content/en/docs/a/pods.md", "content/zh/docs/a/pods.md", "x/only.md"];
+        let site = Pages::new("web", paths.into_iter());
+        check_target(&site, "x/only.md", "/docs/a/pods/", None);
+        check_target(&site, "content/zh/docs/b.md", "/docs/a/pods/", Some("web/content/zh/docs/a/pods.md"));
+    }
+
+    #[test]
+    fn empty_words_say_nothing() {
+        for (text, says) in [
+            ("Configure a Pod", true),
+            ("here", false),
+            ("this page", false),
+            ("Read more", false),
+            ("https://example.com", false),
+            ("这里", false),
+            ("污点和容忍度", true),
+            ("1.2", false),
+            ("`kubectl drain`", true),
+        ] {
+            assert_eq!(says_something(text), says, "{text}");
+        }
+    }
+}

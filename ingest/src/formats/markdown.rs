@@ -1,0 +1,181 @@
+//! Markdown, as wikis and documentation generators write it: front matter, shortcodes, boxes and HTML become plain
+//! Markdown.
+
+use super::{
+    Document, Parsed, Place, Syntax, admonitions,
+    front_matter::{self, FrontMatter},
+    html, invisible,
+    links::{self, FoundLink},
+    metadata, redaction, shortcodes, title_of_path,
+};
+use crate::{
+    dialect,
+    mapped::{Edit, MappedText},
+};
+use pulldown_cmark::{Event, HeadingLevel, Tag, TagEnd};
+
+pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
+    let (source, redacted) = redaction::masked(text);
+    let (said, source) = match front_matter::parse(source.as_str()) {
+        Ok(None) => (FrontMatter::default(), source),
+        Ok(Some((said, range))) => {
+            let body = &source.as_str()[range.end..];
+            // What a page is for is often said nowhere else; its place is the front matter.
+            let lead = match &said.description {
+                Some(description) if !body.contains(description.as_str()) => format!("{description}\n\n"),
+                _ => String::new(),
+            };
+            let source = source.edited(vec![Edit::replace(range, lead)]);
+            (said, source)
+        }
+        Err(error) => return Parsed::rejected(place, error.to_string()),
+    };
+    let (body, found_links) = cleaned(source);
+    let outline = Outline::of(body.as_str());
+    if !outline.has_text {
+        return Parsed::rejected(place, "no text");
+    }
+    let mut parsed = Parsed { redacted, ..Parsed::default() };
+    for warning in &said.warnings {
+        parsed.warn(place, warning.clone());
+    }
+    let title = said.title.clone().or(outline.title).unwrap_or_else(|| title_of_path(place));
+    let id = format!("{}/{}", place.source, place.relative);
+    let mut meta = metadata(place, id, title, said, body.as_str());
+    meta.links = place.pages.resolve(place.relative, &found_links);
+    parsed.documents.push(Document::new(meta, body, Syntax::Markdown));
+    parsed
+}
+
+/// Plain Markdown, and the links that stood in it.
+pub(super) fn cleaned(mut text: MappedText) -> (MappedText, Vec<FoundLink>) {
+    for edits in [invisible::edits, shortcodes::edits, admonitions::edits, html::edits] {
+        let edits = edits(text.as_str());
+        text = text.edited(edits);
+    }
+    let (edits, found) = links::edits(text.as_str());
+    (text.edited(edits), found)
+}
+
+/// What a text says at a glance.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outline {
+    /// The first heading of the first level.
+    title: Option<String>,
+    /// Whether there is a word outside headings.
+    has_text: bool,
+}
+
+impl Outline {
+    fn of(text: &str) -> Self {
+        let mut outline = Self::default();
+        let mut heading: Option<(HeadingLevel, String)> = None;
+        for (event, _) in dialect::parse(text) {
+            match event {
+                Event::Start(Tag::Heading { level, .. }) => heading = Some((level, String::new())),
+                Event::End(TagEnd::Heading(_)) => {
+                    if let (Some((HeadingLevel::H1, words)), None) = (heading.take(), &outline.title) {
+                        outline.title = Some(words).filter(|words| !words.trim().is_empty());
+                    }
+                }
+                Event::Text(words) | Event::Code(words) | Event::Html(words) | Event::InlineHtml(words) => {
+                    match &mut heading {
+                        Some((_, heading)) => heading.push_str(&words),
+                        None => outline.has_text |= words.chars().any(char::is_alphanumeric),
+                    }
+                }
+                _ => {}
+            }
+            if outline.has_text && outline.title.is_some() {
+                break;
+            }
+        }
+        outline
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::{Defaults, Format, links::Pages};
+    use kb::document::{Kind, Trust};
+
+    fn parse_file(relative: &str, text: &str) -> Parsed {
+        let (pages, defaults) = (Pages::new("kb", ["a.md", "sops/b.md"].into_iter()), Defaults::default());
+        let place = Place { source: "kb", relative, shown: relative, pages: &pages, defaults: &defaults };
+        crate::formats::parse(Format::Markdown, text.as_bytes().to_vec(), &place)
+    }
+
+    fn document(relative: &str, text: &str) -> Document {
+        let mut parsed = parse_file(relative, text);
+        assert!(parsed.rejected.is_empty(), "{:?}", parsed.rejected);
+        parsed.documents.remove(0)
+    }
+
+    #[test]
+    fn a_page_comes_out_with_its_metadata() {
+        let text = "---\ntitle: Node down\ndescription: What to do.\nlabels: [b, a, b]\n---\n# Other\n\n\
+                    {{< note >}}\nSee [the SOP](sops/b.md) and <b>mind</b>.\n{{< /note >}}\n";
+        let document = document("a.md", text);
+        insta::assert_snapshot!(document.body.as_str(), @r"
+        What to do.
+
+        # Other
+
+        **Note:** 
+        See the SOP and mind.
+        ");
+        let meta = &document.meta;
+        assert_eq!((meta.id.as_str(), meta.title.as_str()), ("kb/a.md", "Node down"));
+        assert_eq!((meta.kind, meta.trust), (Kind::Docs, Trust::Official));
+        assert_eq!(meta.labels, ["a", "b"]);
+        assert_eq!(meta.links.len(), 1);
+        assert_eq!((meta.links[0].target.as_str(), meta.links[0].text.as_str()), ("kb/sops/b.md", "the SOP"));
+        let start = document.body.as_str().find("See").expect("it is there");
+        let range = document.body.source_range(start..document.body.as_str().trim_end().len());
+        assert_eq!(&text[range], "See [the SOP](sops/b.md) and <b>mind</b>.");
+    }
+
+    #[test]
+    fn titles_come_from_front_matter_heading_or_path() {
+        for (text, title) in [
+            ("---\ntitle: A\n---\n# B\n\nx", "A"),
+            ("# B `c`\n\nx", "B c"),
+            ("B\n===\n\nx", "B"),
+            ("## C\n\nx", "my page"),
+        ] {
+            assert_eq!(document("my-page.md", text).meta.title, title, "{text}");
+        }
+    }
+
+    #[test]
+    fn pages_without_text_are_reported() {
+        for text in [
+            "",
+            " \n",
+            "---\ntitle: A\n---\n",
+            "# Only a heading\n",
+            "<!-- x -->",
+            "![](a.png)",
+            "---\n---\n***\n",
+        ] {
+            let parsed = parse_file("a.md", text);
+            assert!(parsed.documents.is_empty(), "{text}");
+            assert_eq!(parsed.rejected[0].reason, "no text", "{text}");
+        }
+    }
+
+    #[test]
+    fn hashes_follow_text_metadata_and_place() {
+        let base = document("a.md", "---\ntitle: A\n---\ntext\n").content_hash;
+        assert_eq!(document("a.md", "---\ntitle: A\n---\ntext\n").content_hash, base);
+        for (path, text) in [
+            ("a.md", "---\ntitle: B\n---\ntext\n"),
+            ("a.md", "---\ntitle: A\n---\ntext!\n"),
+            ("a.md", "---\ntitle:  A\n---\ntext\n"),
+            ("b.md", "---\ntitle: A\n---\ntext\n"),
+        ] {
+            assert_ne!(document(path, text).content_hash, base, "{path} {text}");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! A file's bytes to documents: one parser per format, chosen by the file's extension.
+//!
+//! Entry points: [`Format::of`], [`parse`]. A parser cleans the text (so that it reads as Markdown anywhere) and fills in
+//! the metadata; cutting it into chunks is [`crate::chunk`]'s work.
+
+mod admonitions;
+pub mod front_matter;
+mod html;
+mod invisible;
+pub mod language;
+pub mod links;
+mod markdown;
+mod plain_text;
+mod qa_csv;
+mod redaction;
+mod shortcodes;
+
+use crate::{
+    decode,
+    mapped::MappedText,
+    report::{Rejection, Warning},
+};
+use front_matter::FrontMatter;
+use kb::{
+    document::{ContentHash, DocumentMeta, Kind},
+    store::CHUNKER_VERSION,
+};
+use links::Pages;
+
+/// Longer titles are cut.
+const MAX_TITLE_CHARS: usize = 240;
+
+/// A document, before it is cut into chunks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// All but the text.
+    pub meta: DocumentMeta,
+    /// The cleaned text, which knows its place in the file's decoded text.
+    pub body: MappedText,
+    /// How to read the body.
+    pub syntax: Syntax,
+    /// Hash of everything that the stored document depends on, but for the embedding model.
+    pub content_hash: ContentHash,
+}
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syntax {
+    /// Markdown.
+    Markdown,
+    /// Text in which nothing is markup.
+    Plain,
+}
+
+impl Document {
+    /// Puts a document together and hashes it.
+    pub fn new(meta: DocumentMeta, body: MappedText, syntax: Syntax) -> Self {
+        let metadata = serde_json::to_vec(&meta).expect("metadata has only string keys");
+        let text = body.as_str();
+        let place = body.source_range(0..text.len());
+        // The place is part of it because chunks tell their byte range in the file.
+        let numbers = [CHUNKER_VERSION as u64, syntax as u64, place.start as u64, place.end as u64];
+        let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let content_hash = ContentHash::of(&[&metadata, text.as_bytes(), &numbers]);
+        Self { meta, body, syntax, content_hash }
+    }
+}
+
+/// A format that we read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `.md`, `.markdown`, `.mdx`.
+    Markdown,
+    /// `.txt`, `.text`.
+    PlainText,
+    /// `.csv` with questions and answers.
+    QaCsv,
+}
+
+impl Format {
+    /// The format of a file by its name, or why it has none.
+    pub fn of(path: &str) -> Result<Self, String> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let Some((_, extension)) = name.rsplit_once('.') else {
+            return Err("not supported yet: a file without an extension".to_owned());
+        };
+        match extension.to_ascii_lowercase().as_str() {
+            "md" | "markdown" | "mdx" => Ok(Self::Markdown),
+            "txt" | "text" => Ok(Self::PlainText),
+            "csv" => Ok(Self::QaCsv),
+            other => Err(format!("not supported yet: .{other}")),
+        }
+    }
+}
+
+/// What a run says about all documents of a source.
+#[derive(Debug, Clone, Default)]
+pub struct Defaults {
+    /// The kind of every document, whatever else is said.
+    pub kind: Option<Kind>,
+    /// Access tags of documents that give none themselves.
+    pub access: Vec<String>,
+    /// The language of documents that do not say theirs.
+    pub language: Option<String>,
+}
+
+/// Where a file stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// Path below the source's root, with `/`.
+    pub relative: &'a str,
+    /// How reports name the file.
+    pub shown: &'a str,
+    /// The source's pages, for links.
+    pub pages: &'a Pages,
+    /// What the run says.
+    pub defaults: &'a Defaults,
+}
+
+/// What came out of a file.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// Documents, in the order of the file.
+    pub documents: Vec<Document>,
+    /// What did not become one.
+    pub rejected: Vec<Rejection>,
+    /// What is odd about those that did.
+    pub warnings: Vec<Warning>,
+    /// Secrets that were masked.
+    pub redacted: u64,
+}
+
+impl Parsed {
+    fn rejected(place: &Place<'_>, reason: impl Into<String>) -> Self {
+        Self { rejected: vec![Rejection::new(place.shown, reason)], ..Self::default() }
+    }
+
+    fn warn(&mut self, place: &Place<'_>, message: impl Into<String>) {
+        self.warnings.push(Warning { path: place.shown.to_owned(), message: message.into() });
+    }
+}
+
+/// Parses a file's bytes. Never fails: what cannot be read is in [`Parsed::rejected`].
+pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
+    let decoded = match decode::decode(bytes) {
+        Ok(decoded) => decoded,
+        Err(error) => return Parsed::rejected(place, error.to_string()),
+    };
+    if !decoded.text.chars().any(char::is_alphanumeric) {
+        return Parsed::rejected(place, "no text");
+    }
+    let mut parsed = match format {
+        Format::Markdown => markdown::parse(decoded.text, place),
+        Format::PlainText => plain_text::parse(decoded.text, place),
+        Format::QaCsv => qa_csv::parse(&decoded.text, place),
+    };
+    if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
+        parsed.warn(place, format!("read as {encoding}, by its bytes; save the file as UTF-8 to be sure"));
+    }
+    parsed
+}
+
+/// Fills in the metadata from what the file says, what the run says, and where the file stands.
+fn metadata(place: &Place<'_>, id: String, title: String, said: FrontMatter, text: &str) -> DocumentMeta {
+    let defaults = place.defaults;
+    let kind = defaults.kind.or(said.kind).unwrap_or_else(|| kind_of_path(place.source, place.relative));
+    let language = said
+        .language
+        .or_else(|| language::of_path(place.relative))
+        .or_else(|| defaults.language.clone())
+        .or_else(|| language::of_text(text));
+    let mut labels = said.labels;
+    labels.sort();
+    labels.dedup();
+    let mut access = said.access.unwrap_or_else(|| defaults.access.clone());
+    access.sort();
+    access.dedup();
+    DocumentMeta {
+        id,
+        source: place.source.to_owned(),
+        title: shortened(&title),
+        url: said.url,
+        kind,
+        trust: said.trust.unwrap_or_else(|| kind.default_trust()),
+        labels,
+        product: said.product,
+        version: said.version,
+        language,
+        author: said.author,
+        created_at: said.created_at,
+        updated_at: said.updated_at,
+        access,
+        applies_to: said.applies_to,
+        links: Vec::new(),
+    }
+}
+
+/// The kind that a folder's name says, the innermost first.
+fn kind_of_path(source: &str, relative: &str) -> Kind {
+    let folders = relative.rsplit('/').skip(1).chain([source]);
+    let said = folders.filter_map(|folder| match folder.to_ascii_lowercase().as_str() {
+        "runbook" | "runbooks" | "playbook" | "playbooks" => Some(Kind::Runbook),
+        "sop" | "sops" | "procedures" => Some(Kind::Sop),
+        "wiki" | "wikis" => Some(Kind::Wiki),
+        "qa" | "faq" | "faqs" => Some(Kind::Qa),
+        "issue" | "issues" => Some(Kind::Issue),
+        "docs" | "doc" | "documentation" => Some(Kind::Docs),
+        _ => None,
+    });
+    said.into_iter().next().unwrap_or(Kind::Docs)
+}
+
+/// A title from a path: the file's name, or its folder's for an index page, as words.
+fn title_of_path(place: &Place<'_>) -> String {
+    let mut components: Vec<&str> = place.relative.split('/').collect();
+    let file = components.pop().unwrap_or_default();
+    let stem = file.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or(file);
+    let name = match stem {
+        "index" | "_index" | "README" | "readme" => components.pop().unwrap_or(place.source),
+        stem => stem,
+    };
+    let words = name.split(['-', '_', ' ']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    if words.is_empty() { file.to_owned() } else { words }
+}
+
+/// One line of at most [`MAX_TITLE_CHARS`].
+fn shortened(title: &str) -> String {
+    let line = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_TITLE_CHARS) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_go_by_extension() {
+        for (path, format) in [
+            ("a/b.md", Ok(Format::Markdown)),
+            ("a/b.MDX", Ok(Format::Markdown)),
+            ("notes.txt", Ok(Format::PlainText)),
+            ("qa.csv", Ok(Format::QaCsv)),
+            ("a.adoc", Err("not supported yet: .adoc")),
+            ("a.b/Makefile", Err("not supported yet: a file without an extension")),
+        ] {
+            assert_eq!(Format::of(path), format.map_err(str::to_owned), "{path}");
+        }
+    }
+
+    #[test]
+    fn folders_tell_the_kind() {
+        for (source, path, kind) in [
+            ("runbooks", "sops/a.md", Kind::Sop),
+            ("runbooks", "a.md", Kind::Runbook),
+            ("kb", "team/FAQ/storage/a.md", Kind::Qa),
+            ("k8s-docs-en", "concepts/a.md", Kind::Docs),
+            ("x", "wiki/docs/a.md", Kind::Docs),
+        ] {
+            assert_eq!(kind_of_path(source, path), kind, "{source}/{path}");
+        }
+    }
+
+    #[test]
+    fn titles_fall_back_to_the_path() {
+        let (pages, defaults) = (Pages::default(), Defaults::default());
+        for (relative, title) in [
+            ("tasks/debug-a_pod.zh-TW.md", "debug a pod"),
+            ("tasks/_index.md", "tasks"),
+            ("README.md", "src"),
+            ("-.md", "-.md"),
+        ] {
+            let place =
+                Place { source: "src", relative, shown: relative, pages: &pages, defaults: &defaults };
+            assert_eq!(title_of_path(&place), title, "{relative}");
+        }
+    }
+}

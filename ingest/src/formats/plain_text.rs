@@ -1,0 +1,17 @@
+//! Plain text: paragraphs, in which nothing is markup.
+
+use super::{
+    Document, Parsed, Place, Syntax, front_matter::FrontMatter, invisible, metadata, redaction, title_of_path,
+};
+
+pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
+    let (body, redacted) = redaction::masked(text);
+    let edits = invisible::edits(body.as_str());
+    let body = body.edited(edits);
+    if !body.as_str().chars().any(char::is_alphanumeric) {
+        return Parsed::rejected(place, "no text");
+    }
+    let id = format!("{}/{}", place.source, place.relative);
+    let meta = metadata(place, id, title_of_path(place), FrontMatter::default(), body.as_str());
+    Parsed { documents: vec![Document::new(meta, body, Syntax::Plain)], redacted, ..Parsed::default() }
+}

@@ -1,0 +1,344 @@
+//! Hugo's shortcodes, `{{< name >}}` and `{{% name %}}`, as the words a reader of the rendered page would see.
+//!
+//! The bodies of paired shortcodes stay; only their tags are replaced. Code fences are left alone, but for escaped
+//! shortcodes (`{{</* name */>}}`), which lose their escape everywhere.
+
+use crate::{dialect, mapped::Edit};
+use std::ops::Range;
+
+/// A longer tag is text.
+const MAX_TAG_BYTES: usize = 4 << 10;
+
+/// The edits that turn shortcodes into words.
+pub(crate) fn edits(text: &str) -> Vec<Edit> {
+    if !text.contains("{{") {
+        return Vec::new();
+    }
+    let mut tags = Vec::new();
+    let mut prose = Vec::new();
+    dialect::for_each_line(text, |at, line, is_code| {
+        if !is_code {
+            prose.push(at..at + line.len());
+        }
+    });
+    let mut at = 0;
+    while let Some(found) = text[at..].find("{{") {
+        let start = at + found;
+        match Tag::parse(text, start) {
+            Some(tag) => {
+                at = tag.range.end;
+                let in_prose = prose.partition_point(|line: &Range<usize>| line.end <= start);
+                let in_prose = prose.get(in_prose).is_some_and(|line| line.contains(&start));
+                if in_prose || tag.is_escaped {
+                    tags.push(tag);
+                }
+            }
+            None => at = start + 2,
+        }
+    }
+    let mut edits = Vec::with_capacity(tags.len());
+    let mut dropped_until = 0;
+    for (i, tag) in tags.iter().enumerate() {
+        if tag.range.start < dropped_until {
+            continue;
+        }
+        if !tag.is_closing && !tag.is_escaped && is_dropped_with_body(tag.name) {
+            let end = tags[i + 1..].iter().find(|other| other.is_closing && other.name == tag.name);
+            dropped_until = end.map_or(tag.range.end, |end| end.range.end);
+            edits.push(Edit::delete(tag.range.start..dropped_until));
+        } else {
+            edits.push(Edit::replace(tag.range.clone(), tag.words()));
+        }
+    }
+    edits
+}
+
+/// Comments, and diagrams in a drawing language.
+fn is_dropped_with_body(name: &str) -> bool {
+    matches!(name, "comment" | "mermaid")
+}
+
+/// One opening or closing tag.
+struct Tag<'a> {
+    range: Range<usize>,
+    name: &'a str,
+    /// Parameters without a name have an empty one.
+    parameters: Vec<(&'a str, &'a str)>,
+    is_closing: bool,
+    is_escaped: bool,
+    inside: &'a str,
+}
+
+impl<'a> Tag<'a> {
+    fn parse(text: &'a str, start: usize) -> Option<Self> {
+        let rest = &text[start + 2..];
+        let (close, inner) = match rest.as_bytes().first()? {
+            b'<' => (">}}", &rest[1..]),
+            b'%' => ("%}}", &rest[1..]),
+            _ => return None,
+        };
+        let length = end_of_tag(inner, close)?;
+        let range = start..start + 3 + length + close.len();
+        let inside = inner[..length].trim();
+        if let Some(escaped) = inside.strip_prefix("/*").and_then(|inside| inside.strip_suffix("*/")) {
+            return Some(Self {
+                range,
+                name: "",
+                parameters: Vec::new(),
+                is_closing: false,
+                is_escaped: true,
+                inside: escaped,
+            });
+        }
+        let (is_closing, body) = match inside.strip_prefix('/') {
+            Some(body) => (true, body.trim_start()),
+            None => (false, inside.strip_suffix('/').unwrap_or(inside)),
+        };
+        let name_end = body.find(char::is_whitespace).unwrap_or(body.len());
+        let name = &body[..name_end];
+        if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.'))
+        {
+            return None;
+        }
+        let parameters = parameters(&body[name_end..]);
+        Some(Self { range, name, parameters, is_closing, is_escaped: false, inside })
+    }
+
+    fn named(&self, name: &str) -> Option<&'a str> {
+        let value = self.parameters.iter().find(|(key, _)| *key == name)?.1.trim();
+        (!value.is_empty()).then_some(value)
+    }
+
+    fn first(&self) -> Option<&'a str> {
+        self.named("")
+    }
+
+    /// What the tag says to a reader.
+    fn words(&self) -> String {
+        if self.is_escaped {
+            return format!("{{{{<{}>}}}}", self.inside);
+        }
+        if self.is_closing {
+            return if self.name == "highlight" { "```".to_owned() } else { String::new() };
+        }
+        let any_text =
+            || ["text", "title", "caption", "alt", "name"].iter().find_map(|name| self.named(name));
+        match self.name {
+            "note" | "caution" | "warning" | "tip" | "important" | "info" | "danger" | "hint" | "callout" => {
+                format!("**{}:** ", self.named("title").map_or_else(|| capitalised(self.name), str::to_owned))
+            }
+            "alert" => format!("**{}:** ", self.named("title").unwrap_or("Note")),
+            "tab" => {
+                self.named("name").or(self.named("header")).or(self.first()).map(strong).unwrap_or_default()
+            }
+            "details" | "expand" => any_text().or(self.first()).map(strong).unwrap_or_default(),
+            "table" => self.named("caption").map(strong).unwrap_or_default(),
+            "heading" => self.first().map(section_name).unwrap_or_default(),
+            "glossary_tooltip" => self
+                .named("text")
+                .map(str::to_owned)
+                .or_else(|| self.named("term_id").map(spaced))
+                .unwrap_or_default(),
+            "glossary_definition" => self
+                .named("prepend")
+                .map(str::to_owned)
+                .or_else(|| self.named("term_id").map(spaced))
+                .unwrap_or_default(),
+            "feature-state" => {
+                let version = self.named("for_k8s_version").map(|version| format!("Kubernetes {version}"));
+                let gate = self.named("feature_gate_name").map(|gate| format!("feature gate {gate}"));
+                let state = self.named("state").map(str::to_owned);
+                let words: Vec<String> = [version, gate, state].into_iter().flatten().collect();
+                if words.is_empty() { String::new() } else { format!("Feature state: {}", words.join(", ")) }
+            }
+            "skew" => self
+                .first()
+                .map(|which| skew_words(which, self.parameters.get(1).map(|p| p.1)))
+                .unwrap_or_default(),
+            "param" => self.first().map(spaced).unwrap_or_default(),
+            "code_sample" | "codenew" | "code" | "example" | "code_file" => self
+                .named("file")
+                .or(self.first())
+                .map(|file| format!("Example: `{file}`"))
+                .unwrap_or_default(),
+            "figure" | "img" | "image" => {
+                let mut said: Vec<&str> = Vec::new();
+                for text in ["title", "alt", "caption"].iter().filter_map(|name| self.named(name)) {
+                    if !said.contains(&text) {
+                        said.push(text);
+                    }
+                }
+                said.join(". ")
+            }
+            // They stand for the address within a link.
+            "ref" | "relref" => self.first().or(self.named("path")).unwrap_or_default().to_owned(),
+            "link" => match (self.named("text"), self.named("url")) {
+                (Some(text), Some(url)) => format!("[{text}]({url})"),
+                (text, _) => text.unwrap_or_default().to_owned(),
+            },
+            "api-reference" => self
+                .named("text")
+                .map(str::to_owned)
+                .or_else(|| self.named("page").map(|page| spaced(page.rsplit('/').next().unwrap_or(page))))
+                .unwrap_or_default(),
+            "highlight" => format!("```{}", self.first().unwrap_or_default()),
+            "tabs" | "tabpane" | "include" => String::new(),
+            name if name.starts_with("blocks/") => self.named("title").map(strong).unwrap_or_default(),
+            _ => any_text().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// Length of the tag's inside: up to `close` outside quotes.
+fn end_of_tag(inner: &str, close: &str) -> Option<usize> {
+    let mut quoted = false;
+    let mut previous = 0;
+    for (at, byte) in inner.bytes().enumerate().take(MAX_TAG_BYTES) {
+        match byte {
+            b'"' if previous != b'\\' => quoted = !quoted,
+            _ if !quoted && inner.as_bytes()[at..].starts_with(close.as_bytes()) => return Some(at),
+            _ => {}
+        }
+        previous = byte;
+    }
+    None
+}
+
+/// `a "b c" key="value"` as pairs of name and value.
+fn parameters(text: &str) -> Vec<(&str, &str)> {
+    let mut parameters = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let name_end =
+            rest.find(|c: char| c == '=' || c == '"' || c == '`' || c.is_whitespace()).unwrap_or(rest.len());
+        let name = &rest[..name_end];
+        let after = rest[name_end..].trim_start();
+        match after.strip_prefix('=') {
+            Some(after) if !name.is_empty() => {
+                let (value, left) = value(after.trim_start());
+                parameters.push((name, value));
+                rest = left.trim_start();
+            }
+            _ if !name.is_empty() => {
+                parameters.push(("", name));
+                rest = after;
+            }
+            _ => {
+                let (value, left) = value(rest);
+                parameters.push(("", value));
+                rest = left.trim_start();
+            }
+        }
+    }
+    parameters
+}
+
+/// A value at the start of the text, and what follows it. Takes at least one character of a text that is not empty.
+fn value(text: &str) -> (&str, &str) {
+    for quote in ['"', '`'] {
+        if let Some(quoted) = text.strip_prefix(quote) {
+            let end = quoted.find(quote).unwrap_or(quoted.len());
+            return (&quoted[..end], quoted[end..].strip_prefix(quote).unwrap_or_default());
+        }
+    }
+    let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    let end = if end == 0 { text.chars().next().map_or(0, char::len_utf8) } else { end };
+    (&text[..end], &text[end..])
+}
+
+fn strong(text: &str) -> String {
+    format!("**{text}**")
+}
+
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn spaced(name: &str) -> String {
+    name.replace(['-', '_'], " ")
+}
+
+/// The section names that the Kubernetes website keeps in its translations.
+fn section_name(key: &str) -> String {
+    match key {
+        "whatsnext" => "What's next".to_owned(),
+        "prerequisites" => "Before you begin".to_owned(),
+        "seealso" => "See also".to_owned(),
+        "lessoncontent" => "Lesson content".to_owned(),
+        other => capitalised(&spaced(other)),
+    }
+}
+
+fn skew_words(which: &str, offset: Option<&str>) -> String {
+    let name = match which {
+        "currentVersion" | "currentVersionAddMinor" => "current version",
+        "currentPatchVersion" => "current patch version",
+        "latestVersion" | "latestVersionAddMinor" => "latest version",
+        "nextMinorVersion" => "next minor version",
+        "prevMinorVersion" | "oldestMinorVersion" => "previous minor version",
+        other => return spaced(other),
+    };
+    match offset {
+        Some(offset) if offset.starts_with('-') => format!("{name} {offset}"),
+        Some(offset) if offset != "0" => format!("{name} +{}", offset.trim_start_matches('+')),
+        _ => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapped::MappedText;
+
+    fn check(source: &str, cleaned: &str) {
+        let text = MappedText::new(source.to_owned()).edited(edits(source));
+        assert_eq!(text.as_str(), cleaned, "{source}");
+    }
+
+    #[test]
+    fn shortcodes_become_words() {
+        check(r#"A {{< glossary_tooltip text="Pod" term_id="pod" >}} runs"#, "A Pod runs");
+        check(r#"{{< glossary_tooltip term_id="kube-proxy" >}}"#, "kube proxy");
+        check(
+            r#"{{< glossary_definition term_id="configmap" prepend="A ConfigMap is" length="all">}}"#,
+            "A ConfigMap is",
+        );
+        check(
+            r#"{{< feature-state for_k8s_version="v1.25" state="stable" >}}"#,
+            "Feature state: Kubernetes v1.25, stable",
+        );
+        check(r#"{{< feature-state feature_gate_name="InPlace" >}}"#, "Feature state: feature gate InPlace");
+        check("v{{< skew currentVersionAddMinor -1 >}}", "vcurrent version -1");
+        check(r#"## {{% heading "whatsnext" %}}"#, "## What's next");
+        check(r#"{{% code_sample file="debug/x.yaml" %}}"#, "Example: `debug/x.yaml`");
+        check(r#"[a]({{< ref "docs/a.md#b" >}})"#, "[a](docs/a.md#b)");
+        check(r#"{{< link text="services" url="/docs/service/" >}}"#, "[services](/docs/service/)");
+        check(r#"{{< figure src="/a.svg" alt="x" caption="x" >}}"#, "x");
+        check("{{< mystery a=1 >}}inner{{< /mystery >}}", "inner");
+    }
+
+    #[test]
+    fn bodies_stay_and_comments_go() {
+        check("{{< note >}}\nMind.\n{{< /note >}}\n", "**Note:** \nMind.\n\n");
+        check("{{% alert title=\"Careful\" %}}x{{% /alert %}}", "**Careful:** x");
+        check("a{{< comment >}}b {{< note >}}c{{< /note >}}{{< /comment >}}d", "ad");
+        check("{{< highlight yaml \"linenos=false\" >}}\na: 1\n{{< /highlight >}}", "```yaml\na: 1\n```");
+        check("{{< tab name=\"{{ x }}\" >}}", "**{{ x }}**");
+    }
+
+    #[test]
+    fn code_and_templates_are_left_alone() {
+        for text in [
+            "```\n{{< note >}}\n```\n",
+            "`{{ .Values.x }}`",
+            "{{ range }}{{ end }}",
+            "{{< unclosed",
+            "{{<>}}",
+            "{{",
+        ] {
+            check(text, text);
+        }
+        check("```\n{{</* note */>}}\n```\n", "```\n{{< note >}}\n```\n");
+    }
+}

@@ -1,0 +1,282 @@
+//! The document's path: from the files of a source to one commit of the knowledge base.
+//!
+//! Two passes keep memory bounded. The first looks at every file and keeps hashes; the second reads again only what has
+//! to be written, a batch at a time. Everything becomes visible at the end, or nothing does.
+
+use crate::{
+    formats::Defaults,
+    loader::{Loader, blocking},
+    plan::{Found, Plan},
+    progress::Progress,
+    report::{DocumentCounts, Rejection, Report},
+    sources::folder::{self, Folder, ListError, PathError},
+    survey::{Survey, SurveyedSource},
+};
+use kb::{
+    document::ContentHash,
+    embed::{EmbedError, EmbedderSettings},
+    store::{self, Address, Filter, Identity, StoreError},
+};
+use std::{collections::HashMap, future::Future, path::PathBuf, sync::Arc};
+
+/// A batch of the second pass: about this many bytes of files.
+const BATCH_BYTES: u64 = 2 << 20;
+
+/// A batch of the second pass: at most this many files.
+const BATCH_FILES: usize = 64;
+
+/// What to ingest, and where to.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The knowledge base.
+    pub kb: Address,
+    /// The embedding model.
+    pub embedder: EmbedderSettings,
+    /// Folders and files.
+    pub paths: Vec<PathBuf>,
+    /// The source's name, in place of the folder's.
+    pub source: Option<String>,
+    /// What holds for all documents.
+    pub defaults: Defaults,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Remove however much is gone.
+    pub force: bool,
+}
+
+/// Why nothing was committed.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The paths cannot be used.
+    #[error(transparent)]
+    Paths(#[from] PathError),
+    /// No source could be listed.
+    #[error(transparent)]
+    List(#[from] ListError),
+    /// The knowledge base failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The embedding model failed.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    /// Too much would be removed.
+    #[error("refused to remove {}; if they are really gone, run again with --force", list(.refused))]
+    Guard {
+        /// The sources, each with the number of documents that would go and that are stored.
+        refused: Vec<(String, usize, usize)>,
+        /// What was found.
+        report: Box<Report>,
+    },
+    /// The user stopped the run.
+    #[error("interrupted; nothing was committed")]
+    Interrupted,
+    /// A worker thread ended early; a bug.
+    #[error("a worker thread failed: {detail}")]
+    Worker {
+        /// What it said.
+        detail: String,
+    },
+}
+
+fn list(refused: &[(String, usize, usize)]) -> String {
+    let sources =
+        refused.iter().map(|(name, gone, stored)| format!("{gone} of {stored} documents of source `{name}`"));
+    sources.collect::<Vec<_>>().join(" and ")
+}
+
+/// Brings the knowledge base up to date with the sources: adds, changes and removes documents within the sources that
+/// `options.paths` names, in one commit. When `interrupted` completes first, nothing is committed.
+pub async fn ingest(
+    options: &Options,
+    progress: Arc<Progress>,
+    interrupted: impl Future<Output = ()>,
+) -> Result<Report, IngestError> {
+    let folders = folder::resolve(&options.paths, options.source.as_deref())?;
+    if options.dry_run {
+        return tokio::select! {
+            report = dry_run(options, folders, progress) => report,
+            () = interrupted => Err(IngestError::Interrupted),
+        };
+    }
+    let settings = options.embedder.clone();
+    let model = blocking(move || settings.identity()).await??;
+    // Before anything else is done: a second writer shall not wait to learn that it is one.
+    let mut writer = store::open_writer(&options.kb, &Identity::current(model.clone())).await?;
+
+    let prepared = async {
+        let survey = survey(folders, options, progress.clone()).await?;
+        let names: Vec<String> = survey.sources.iter().map(|source| source.found.source.clone()).collect();
+        let work = Work::planned(survey, writer.fingerprints(&names).await?);
+        work.guard(options)?;
+        let mut loader = Loader::new(writer.as_mut(), options.embedder.clone(), model);
+        work.carry_out(&mut loader, options, &progress).await
+    };
+    let mut report = tokio::select! {
+        report = prepared => report?,
+        () = interrupted => return Err(IngestError::Interrupted),
+    };
+    // From here on the run is not interrupted: the commit is all or nothing by itself.
+    let commit = writer.commit().await?;
+    progress.finish();
+    report.generation = Some(commit.generation);
+    report.kb_version = Some(commit.version);
+    Ok(report)
+}
+
+/// Plans without a model and without the writer's lock.
+async fn dry_run(
+    options: &Options,
+    folders: Vec<Folder>,
+    progress: Arc<Progress>,
+) -> Result<Report, IngestError> {
+    let survey = survey(folders, options, progress.clone()).await?;
+    progress.finish();
+    let stored = match store::open(&options.kb, None).await {
+        Ok(kb) => {
+            let documents = kb.view(&Filter::everything()).await?.all_documents().await?;
+            documents.iter().map(|record| (record.meta.id.clone(), record.content_hash)).collect()
+        }
+        Err(StoreError::Missing { .. }) => HashMap::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let work = Work::planned(survey, stored);
+    work.guard(options)?;
+    Ok(work.report())
+}
+
+async fn survey(
+    folders: Vec<Folder>,
+    options: &Options,
+    progress: Arc<Progress>,
+) -> Result<Survey, IngestError> {
+    let defaults = options.defaults.clone();
+    Ok(blocking(move || Survey::of(folders, &defaults, &progress)).await??)
+}
+
+/// The sources with what is to be done about each.
+struct Work {
+    sources: Vec<(Arc<SurveyedSource>, Arc<Plan>)>,
+    report: Report,
+}
+
+impl Work {
+    /// Compares what was found with what is stored, by id.
+    fn planned(survey: Survey, stored: HashMap<String, ContentHash>) -> Self {
+        let mut by_source: HashMap<String, HashMap<String, ContentHash>> = HashMap::new();
+        for (id, hash) in stored {
+            let source = id.split('/').next().unwrap_or_default().to_owned();
+            by_source.entry(source).or_default().insert(id, hash);
+        }
+        let mut counts = DocumentCounts::default();
+        let mut sources = Vec::with_capacity(survey.sources.len());
+        for source in survey.sources {
+            let found: &Found = &source.found;
+            let plan = Plan::diff(found, by_source.get(&found.source).unwrap_or(&HashMap::new()));
+            counts.seen += found.documents.len() as u64;
+            counts.added += plan.added.len() as u64;
+            counts.changed += plan.changed.len() as u64;
+            counts.unchanged += plan.unchanged as u64;
+            counts.removed += plan.removed.len() as u64;
+            sources.push((Arc::new(source), Arc::new(plan)));
+        }
+        let mut report = Report {
+            documents: counts,
+            rejected: survey.rejected,
+            warnings: survey.warnings,
+            redacted: survey.redacted,
+            ..Report::default()
+        };
+        report.rejected.sort_by(|a, b| a.path.cmp(&b.path));
+        report.warnings.sort_by(|a, b| a.path.cmp(&b.path));
+        Self { sources, report }
+    }
+
+    /// Refuses mass deletion unless it is forced.
+    fn guard(&self, options: &Options) -> Result<(), IngestError> {
+        let refused: Vec<(String, usize, usize)> = self
+            .sources
+            .iter()
+            .filter(|(_, plan)| plan.removes_too_much())
+            .map(|(source, plan)| (source.found.source.clone(), plan.removed.len(), plan.stored))
+            .collect();
+        if refused.is_empty() || options.force {
+            return Ok(());
+        }
+        Err(IngestError::Guard { refused, report: Box::new(self.report()) })
+    }
+
+    /// The report of a run that writes nothing.
+    fn report(&self) -> Report {
+        Report { dry_run: true, ..self.report.clone() }
+    }
+
+    /// Writes what was added and changed, removes what is gone.
+    async fn carry_out(
+        self,
+        loader: &mut Loader<'_>,
+        options: &Options,
+        progress: &Progress,
+    ) -> Result<Report, IngestError> {
+        let mut report = self.report;
+        let num_writes: usize =
+            self.sources.iter().map(|(_, plan)| plan.added.len() + plan.changed.len()).sum();
+        progress.begin("embedding", num_writes);
+        for (source, plan) in &self.sources {
+            let files: Vec<_> = source.files_with(|id| plan.writes(id)).into_iter().cloned().collect();
+            for batch in batches(&files, |file| file.bytes) {
+                let (source, plan) = (source.clone(), plan.clone());
+                let (batch, defaults) = (batch.to_vec(), options.defaults.clone());
+                let documents = blocking(move || {
+                    let files: Vec<_> = batch.iter().collect();
+                    source.documents(&files, &defaults, |id| plan.writes(id))
+                })
+                .await?;
+                let num_documents = documents.len();
+                for id in loader.store(documents).await? {
+                    report.rejected.push(Rejection::new(id, "no text"));
+                }
+                progress.advance(num_documents);
+            }
+            for id in &plan.removed {
+                loader.remove(id).await?;
+            }
+        }
+        report.chunks = loader.counts();
+        Ok(report)
+    }
+}
+
+/// Runs of items of about [`BATCH_BYTES`] and at most [`BATCH_FILES`].
+fn batches<T>(items: &[T], bytes: impl Fn(&T) -> u64) -> Vec<&[T]> {
+    let mut batches = Vec::new();
+    let (mut start, mut sum) = (0, 0);
+    for (at, item) in items.iter().enumerate() {
+        let size = bytes(item);
+        if at > start && (sum + size > BATCH_BYTES || at - start >= BATCH_FILES) {
+            batches.push(&items[start..at]);
+            (start, sum) = (at, 0);
+        }
+        sum += size;
+    }
+    if start < items.len() {
+        batches.push(&items[start..]);
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_bounded_by_bytes_and_files() {
+        let check = |sizes: &[u64], lengths: &[usize]| {
+            let found: Vec<usize> = batches(sizes, |&size| size).iter().map(|batch| batch.len()).collect();
+            assert_eq!(found, lengths);
+        };
+        check(&[], &[]);
+        check(&[1; 130], &[64, 64, 2]);
+        check(&[BATCH_BYTES * 4, 1, BATCH_BYTES, 1], &[1, 1, 1, 1]);
+        check(&[1, 1, BATCH_BYTES], &[2, 1]);
+    }
+}

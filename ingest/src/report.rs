@@ -1,0 +1,86 @@
+//! What a run did, and every file it did not index, with the reason. Serialises to what `ingest --json` prints.
+
+use serde::Serialize;
+
+/// Something that was found and not indexed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejection {
+    /// Where it is: the path as given on the command line, joined with the path below it; a row of a CSV file adds
+    /// `#<row>`.
+    pub path: String,
+    /// Why it is not indexed, and what to do where something can be done.
+    pub reason: String,
+    /// Left out by convention (hidden files and the like), not for a fault; `--strict` does not mind.
+    #[serde(skip)]
+    pub by_convention: bool,
+}
+
+impl Rejection {
+    /// Not indexed for a fault.
+    pub fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { path: path.into(), reason: reason.into(), by_convention: false }
+    }
+}
+
+/// Something that was indexed, though not as its author may have meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// Where it is, as in [`Rejection::path`].
+    pub path: String,
+    /// What is odd, and what was done.
+    pub message: String,
+}
+
+/// Documents by what happened to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct DocumentCounts {
+    /// Found and readable: the sum of the next three.
+    pub seen: u64,
+    /// New.
+    pub added: u64,
+    /// Different from what is stored.
+    pub changed: u64,
+    /// Equal to what is stored.
+    pub unchanged: u64,
+    /// Stored, and no longer found.
+    pub removed: u64,
+}
+
+/// Chunks by what happened to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ChunkCounts {
+    /// Stored by this run.
+    pub written: u64,
+    /// Of those, the ones whose vectors were computed; the others' were known from earlier runs.
+    pub embedded: u64,
+    /// Dropped by this run, those of replaced documents included.
+    pub removed: u64,
+}
+
+/// The result of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Counts of documents.
+    pub documents: DocumentCounts,
+    /// Counts of chunks; zero in a dry run.
+    pub chunks: ChunkCounts,
+    /// What was not indexed, by path.
+    pub rejected: Vec<Rejection>,
+    /// The knowledge base's generation after the run; `None` where nothing was committed.
+    pub generation: Option<u64>,
+    /// The knowledge base's version after the run, as readers name it.
+    pub kb_version: Option<String>,
+    /// What was indexed with reservations, by path.
+    pub warnings: Vec<Warning>,
+    /// Secrets masked in the documents that were read.
+    pub redacted: u64,
+    /// Whether the run only looked.
+    pub dry_run: bool,
+}
+
+impl Report {
+    /// Whether some file was not indexed for a fault: what `--strict` fails on.
+    pub fn has_faults(&self) -> bool {
+        self.rejected.iter().any(|rejection| !rejection.by_convention)
+    }
+}

@@ -1,0 +1,487 @@
+//! A folder on disk. The only file that walks one.
+//!
+//! [`resolve`] turns the command line's paths into [`Folder`]s, [`Folder::list`] finds the files, [`Folder::read`] reads
+//! one. Only regular files below the root are read: links, pipes, devices and sockets are reported instead, and a file
+//! that is swapped for one of them between listing and reading is noticed.
+
+use crate::report::Rejection;
+use std::{
+    collections::BTreeMap,
+    fs::{File, Metadata, OpenOptions},
+    io::{self, Read},
+    path::{Component, Path, PathBuf},
+};
+use walkdir::WalkDir;
+
+/// Larger files are refused before they are read.
+pub const MAX_FILE_BYTES: u64 = 8 << 20;
+
+/// Folders deeper than this below the root are refused.
+pub const MAX_DEPTH: usize = 64;
+
+/// A folder with more entries than this fails to list.
+pub const MAX_ENTRIES: usize = 1_000_000;
+
+/// Folders that hold other people's code; not descended into. Hidden ones are not either.
+const FOREIGN_FOLDERS: [&str; 1] = ["node_modules"];
+
+/// Why the paths on the command line cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PathError {
+    /// There is nothing at the path.
+    #[error("cannot read `{path}`")]
+    Unreadable {
+        /// As typed.
+        path: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The path ends in no name.
+    #[error("`{path}` gives no name for its source; give one with `--source NAME`")]
+    Nameless {
+        /// As typed.
+        path: String,
+    },
+    /// A source's name would make ids ambiguous.
+    #[error(
+        "`{name}` cannot name a source: use a name without `/` and control characters, other than `.` and `..`"
+    )]
+    BadName {
+        /// The name.
+        name: String,
+    },
+    /// Two paths would feed one source, and each would remove the other's documents.
+    #[error(
+        "`{first}` and `{second}` are both source `{name}`; ingest them in two runs with different `--source` names"
+    )]
+    SameSource {
+        /// The name.
+        name: String,
+        /// One path.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// `--source` names one source only.
+    #[error("`--source` renames one PATH, but {paths} were given; run `ingest` once for each")]
+    OneNameManyPaths {
+        /// How many.
+        paths: usize,
+    },
+}
+
+/// Why a folder could not be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The folder itself cannot be read.
+    #[error("failed to list `{path}`")]
+    Root {
+        /// The folder.
+        path: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// There are too many entries.
+    #[error("`{path}` has more than {MAX_ENTRIES} entries; ingest its subfolders one by one")]
+    TooMany {
+        /// The folder.
+        path: String,
+    },
+}
+
+/// A source on disk: a folder, or one file of it.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    /// The source's name.
+    pub name: String,
+    /// What was typed; reports name files by it.
+    shown_root: PathBuf,
+    root: PathBuf,
+    /// Set when the path named a file: the file's name.
+    only: Option<PathBuf>,
+}
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Regular files, by relative path.
+    pub files: Vec<ListedFile>,
+    /// What is no regular file, or is left out.
+    pub rejected: Vec<Rejection>,
+    /// Whether everything below the root was seen. Otherwise nothing may be removed for being absent.
+    pub complete: bool,
+}
+
+/// A regular file at the time of listing.
+#[derive(Debug, Clone)]
+pub struct ListedFile {
+    /// Path below the root, with `/`.
+    pub relative: String,
+    /// Size when it was listed.
+    pub bytes: u64,
+    identity: Option<(u64, u64)>,
+}
+
+/// Why a listed file has no bytes for us.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is too large.
+    #[error("{bytes} bytes; at most {MAX_FILE_BYTES} are read")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+    },
+    /// It is not what was listed.
+    #[error("no longer the regular file that was listed")]
+    Swapped,
+    /// It was removed after listing.
+    #[error("removed while ingest was running")]
+    Gone,
+    /// The file system failed.
+    #[error("cannot be read: {0}")]
+    Io(#[source] io::Error),
+}
+
+impl ReadError {
+    /// Whether the file's content is unknown, as opposed to known and refused. Then an earlier version stays.
+    pub fn content_is_unknown(&self) -> bool {
+        match self {
+            Self::Io(_) | Self::Swapped => true,
+            Self::TooLarge { .. } | Self::Gone => false,
+        }
+    }
+}
+
+/// Turns the command line's paths into sources; `name` is `--source`.
+pub fn resolve(paths: &[PathBuf], name: Option<&str>) -> Result<Vec<Folder>, PathError> {
+    if name.is_some() && paths.len() > 1 {
+        return Err(PathError::OneNameManyPaths { paths: paths.len() });
+    }
+    let mut taken: BTreeMap<String, String> = BTreeMap::new();
+    let mut folders = Vec::with_capacity(paths.len());
+    for path in paths {
+        let folder = Folder::at(path, name)?;
+        let shown = path.display().to_string();
+        if let Some(first) = taken.insert(folder.name.clone(), shown.clone()) {
+            return Err(PathError::SameSource { name: folder.name, first, second: shown });
+        }
+        folders.push(folder);
+    }
+    Ok(folders)
+}
+
+impl Folder {
+    fn at(path: &Path, name: Option<&str>) -> Result<Self, PathError> {
+        let shown = path.display().to_string();
+        let unreadable = |source| PathError::Unreadable { path: shown.clone(), source };
+        let nameless = || PathError::Nameless { path: shown.clone() };
+        // A link named on the command line is the user's own choice when it leads to a folder; a link to a file is
+        // refused like any other when it is listed.
+        let is_folder =
+            std::fs::metadata(path).or_else(|_| path.symlink_metadata()).map_err(unreadable)?.is_dir();
+        let (root, only) = if is_folder {
+            (path.to_owned(), None)
+        } else {
+            let file = path.file_name().ok_or_else(nameless)?;
+            let parent =
+                path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            (parent.to_owned(), Some(PathBuf::from(file)))
+        };
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => last_component(&root).map_err(unreadable)?.ok_or_else(nameless)?,
+        };
+        if name.is_empty() || name == "." || name == ".." || name.chars().any(|c| c == '/' || c.is_control())
+        {
+            return Err(PathError::BadName { name });
+        }
+        Ok(Self { name, shown_root: root.clone(), root, only })
+    }
+
+    /// Whether the source is one file, which removes nothing.
+    pub fn is_single_file(&self) -> bool {
+        self.only.is_some()
+    }
+
+    /// How reports name a file of this source.
+    pub fn shown(&self, relative: &str) -> String {
+        self.shown_root.join(relative).display().to_string()
+    }
+
+    /// Finds the files, sorted by path, without opening any.
+    pub fn list(&self) -> Result<Listing, ListError> {
+        match &self.only {
+            Some(only) => Ok(self.list_one(only)),
+            None => self.walk(),
+        }
+    }
+
+    fn list_one(&self, only: &Path) -> Listing {
+        let mut listing = Listing::default();
+        match self.root.join(only).symlink_metadata() {
+            Ok(metadata) => self.take(only, &metadata, &mut listing),
+            Err(error) => listing.rejected.push(self.rejection(only, format!("cannot be read: {error}"))),
+        }
+        listing
+    }
+
+    fn walk(&self) -> Result<Listing, ListError> {
+        let shown = || self.shown_root.display().to_string();
+        // The root may be a link that was typed; below it none is followed.
+        let root = self.root.canonicalize().map_err(|source| ListError::Root { path: shown(), source })?;
+        std::fs::read_dir(&root).map_err(|source| ListError::Root { path: shown(), source })?;
+        let mut listing = Listing { complete: true, ..Listing::default() };
+        let mut walk = WalkDir::new(&root).follow_links(false).min_depth(1).sort_by_file_name().into_iter();
+        let mut entries = 0;
+        while let Some(entry) = walk.next() {
+            entries += 1;
+            if entries > MAX_ENTRIES {
+                return Err(ListError::TooMany { path: shown() });
+            }
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    listing.complete = false;
+                    let path =
+                        error.path().and_then(|path| path.strip_prefix(&root).ok()).unwrap_or(Path::new(""));
+                    let cause = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                    listing.rejected.push(self.rejection(path, format!("cannot be listed: {cause}")));
+                    continue;
+                }
+            };
+            let relative = entry.path().strip_prefix(&root).unwrap_or(entry.path()).to_owned();
+            let name = entry.file_name().to_string_lossy();
+            let is_folder = entry.file_type().is_dir();
+            if let Some(reason) = left_out(&name, is_folder) {
+                if is_folder {
+                    walk.skip_current_dir();
+                }
+                let rejection = self.rejection(&relative, reason);
+                listing.rejected.push(Rejection { by_convention: true, ..rejection });
+            } else if is_folder {
+                if entry.depth() >= MAX_DEPTH {
+                    walk.skip_current_dir();
+                    let reason = format!("more than {MAX_DEPTH} folders deep");
+                    listing.rejected.push(self.rejection(&relative, reason));
+                }
+            } else {
+                match entry.metadata() {
+                    Ok(metadata) => self.take(&relative, &metadata, &mut listing),
+                    Err(error) => {
+                        listing.complete = false;
+                        listing.rejected.push(self.rejection(&relative, format!("cannot be read: {error}")));
+                    }
+                }
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Sorts one entry that is no folder into files and rejections.
+    fn take(&self, relative: &Path, metadata: &Metadata, listing: &mut Listing) {
+        if let Some(reason) = not_regular(metadata) {
+            return listing.rejected.push(self.rejection(relative, reason));
+        }
+        match id_path(relative) {
+            Ok(path) => {
+                listing.files.push(ListedFile {
+                    relative: path,
+                    bytes: metadata.len(),
+                    identity: identity(metadata),
+                });
+            }
+            Err(reason) => listing.rejected.push(self.rejection(relative, reason)),
+        }
+    }
+
+    fn rejection(&self, relative: &Path, reason: impl Into<String>) -> Rejection {
+        // Control characters in a name would forge lines of a report.
+        let path: String = self.shown_root.join(relative).to_string_lossy().chars().map(visible).collect();
+        Rejection::new(path, reason)
+    }
+
+    /// Reads a file's bytes, at most [`MAX_FILE_BYTES`].
+    pub fn read(&self, file: &ListedFile) -> Result<Vec<u8>, ReadError> {
+        let opened = open_regular(&self.root.join(&file.relative))?;
+        let metadata = opened.metadata().map_err(ReadError::Io)?;
+        if !metadata.is_file() || identity(&metadata) != file.identity {
+            return Err(ReadError::Swapped);
+        }
+        if metadata.len() > MAX_FILE_BYTES {
+            return Err(ReadError::TooLarge { bytes: metadata.len() });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
+        opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
+        match bytes.len() as u64 {
+            len if len > MAX_FILE_BYTES => Err(ReadError::TooLarge { bytes: len }),
+            _ => Ok(bytes),
+        }
+    }
+}
+
+/// The name that a folder's path ends in; `.`, `..` and `/` ask the file system.
+fn last_component(path: &Path) -> io::Result<Option<String>> {
+    let named = |path: &Path| match path.components().next_back() {
+        Some(Component::Normal(name)) => name.to_str().map(str::to_owned),
+        _ => None,
+    };
+    match named(path) {
+        Some(name) => Ok(Some(name)),
+        None => Ok(named(&path.canonicalize()?)),
+    }
+}
+
+fn left_out(name: &str, is_folder: bool) -> Option<&'static str> {
+    if name.starts_with('.') {
+        return Some(if is_folder { "hidden folder; not looked into" } else { "hidden file" });
+    }
+    (is_folder && FOREIGN_FOLDERS.contains(&name)).then_some("folder of dependencies; not looked into")
+}
+
+/// The path as it stands in ids.
+fn id_path(relative: &Path) -> Result<String, &'static str> {
+    let mut path = String::new();
+    for component in relative.components() {
+        let Some(name) = component.as_os_str().to_str() else {
+            return Err("the name is not UTF-8; rename the file");
+        };
+        if name.chars().any(char::is_control) {
+            return Err("the name holds control characters; rename the file");
+        }
+        if !path.is_empty() {
+            path.push('/');
+        }
+        path.push_str(name);
+    }
+    Ok(path)
+}
+
+fn visible(character: char) -> char {
+    if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }
+}
+
+fn not_regular(metadata: &Metadata) -> Option<&'static str> {
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        return None;
+    }
+    if kind.is_symlink() {
+        return Some("a symbolic link; links are not followed");
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return Some("a named pipe, not a file");
+        }
+        if kind.is_socket() {
+            return Some("a socket, not a file");
+        }
+        if kind.is_block_device() || kind.is_char_device() {
+            return Some("a device, not a file");
+        }
+    }
+    Some("not a regular file")
+}
+
+/// Device and inode, where the platform has them.
+fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some((metadata.dev(), metadata.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        None
+    }
+}
+
+/// Opens without following a link that took the file's place, and without waiting for the other end of a pipe.
+fn open_regular(path: &Path) -> Result<File, ReadError> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    }
+    options.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ReadError::Gone,
+        _ if is_link_refused(&error) => ReadError::Swapped,
+        _ => ReadError::Io(error),
+    })
+}
+
+/// Whether opening failed because the file is a link.
+fn is_link_refused(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        error.raw_os_error() == Some(libc::ELOOP)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        false
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::{fs, os::unix::fs::symlink};
+
+    fn folder(path: &Path) -> Folder {
+        resolve(&[path.to_owned()], None).expect("it is a folder").remove(0)
+    }
+
+    #[test]
+    fn sources_are_named_after_the_last_component() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let docs = dir.path().join("docs");
+        fs::create_dir_all(docs.join("sub")).expect("it can be made");
+        fs::write(docs.join("sub/page.md"), "x").expect("it can be written");
+        for (path, name) in [
+            ("docs", "docs"),
+            ("docs/", "docs"),
+            ("docs/.", "docs"),
+            ("docs/sub/..", "docs"),
+            ("docs/sub", "sub"),
+            ("docs/sub/page.md", "sub"),
+        ] {
+            assert_eq!(folder(&dir.path().join(path)).name, name, "{path}");
+        }
+        let both = [docs.clone(), docs.join("sub/..")];
+        assert!(matches!(resolve(&both, None), Err(PathError::SameSource { .. })));
+        assert!(matches!(resolve(&both, Some("x")), Err(PathError::OneNameManyPaths { paths: 2 })));
+        for bad in ["", "a/b", "..", "a\nb"] {
+            assert!(
+                matches!(resolve(std::slice::from_ref(&docs), Some(bad)), Err(PathError::BadName { .. })),
+                "{bad:?}"
+            );
+        }
+        assert!(matches!(resolve(&[PathBuf::from("/")], None), Err(PathError::Nameless { .. })));
+    }
+
+    #[test]
+    fn a_file_swapped_for_a_link_is_noticed() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (page, secret) = (dir.path().join("page.md"), dir.path().join("secret"));
+        fs::write(&page, "text").expect("it can be written");
+        fs::write(&secret, "secret").expect("it can be written");
+        let folder = folder(dir.path());
+        let listing = folder.list().expect("it lists");
+        let file = listing.files.iter().find(|file| file.relative == "page.md").expect("it was listed");
+        assert_eq!(folder.read(file).expect("it reads"), b"text");
+        fs::remove_file(&page).expect("it can be removed");
+        assert!(matches!(folder.read(file), Err(ReadError::Gone)));
+        symlink(&secret, &page).expect("a link can be made");
+        assert!(matches!(folder.read(file), Err(ReadError::Swapped)));
+        fs::remove_file(&page).expect("it can be removed");
+        fs::rename(&secret, &page).expect("it can be renamed");
+        assert!(matches!(folder.read(file), Err(ReadError::Swapped)), "another file under the name");
+    }
+}

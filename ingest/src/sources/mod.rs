@@ -1,0 +1,3 @@
+//! Where documents come from. A source lists what it has, then hands out one file at a time; it knows no formats.
+
+pub mod folder;
