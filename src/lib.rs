@@ -1,1 +1,26 @@
-//! Placeholder while the workspace is laid out.
+//! The asking side: answers questions and failures from a knowledge base, over HTTP and on the command line.
+//!
+//! Entry point: [`Assistant::answer`]. `main.rs` only starts [`cli::run`]. What documents are and how they are found is
+//! the `kb` package's business; how they get in is `ingest`'s.
+
+pub mod answer;
+pub mod assistant;
+pub mod calibration;
+pub mod checks;
+pub mod cli;
+mod commands;
+pub mod config;
+pub mod evidence;
+pub mod extractive;
+pub mod format;
+pub mod http;
+pub mod llm;
+pub mod markdown;
+pub mod phrases;
+pub mod prompt;
+pub mod search;
+pub mod secret;
+pub mod text;
+
+pub use answer::Answer;
+pub use assistant::{Assistant, Occasion, Request};

@@ -1,1 +1,5 @@
-fn main() {}
+//! `runbookd`: see [`runbookd::cli`].
+
+fn main() -> std::process::ExitCode {
+    runbookd::cli::run()
+}

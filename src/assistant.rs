@@ -1,0 +1,350 @@
+//! A question's path from text to [`Answer`]: retrieve, decide, ask the model, check, and where that fails, quote the
+//! evidence. Entry point: [`Assistant::answer`].
+//!
+//! The clock and all randomness come in with an [`Occasion`], so that an evaluation can repeat itself exactly.
+
+use crate::{
+    answer::{self, Answer, AnsweredBy, Citation, Degraded, Nearest, Refusal, Written},
+    calibration,
+    checks::markup,
+    evidence::Evidence,
+    extractive::{self, Material},
+    format::Format,
+    llm::{Health, Llm},
+    phrases,
+    prompt::{Fence, Prompt},
+};
+use jiff::Timestamp;
+use kb::{
+    answerable::{self, Decision, Status},
+    question::{Language, Question},
+    retrieve::{Options, Retrieval, RetrieveError, Retriever, RuleStrength},
+    store::{DocumentKey, Filter, KnowledgeBase, StoreError},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+/// The model that an answer without one names.
+pub const OWN_MODEL: &str = "runbookd";
+
+/// Time kept free between the model's deadline and the asker's, for what follows.
+const AFTER_LLM: Duration = Duration::from_millis(500);
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The question.
+    pub question: Question,
+    /// What the answer is to look like.
+    pub format: Format,
+}
+
+/// The values of one call that are not in the question.
+#[derive(Debug, Clone)]
+pub struct Occasion {
+    /// The answer's id.
+    pub id: String,
+    /// The time of the answer.
+    pub now: Timestamp,
+    /// The prompt's fence.
+    pub fence: Fence,
+    /// When the asker stops waiting.
+    pub deadline: Instant,
+}
+
+impl Occasion {
+    /// Here and now, with time for `limit`.
+    pub fn now(limit: Duration) -> Self {
+        Self {
+            id: format!("{:032x}", rand::random::<u128>()),
+            now: Timestamp::now(),
+            fence: Fence::random(),
+            deadline: Instant::now() + limit,
+        }
+    }
+}
+
+/// How an assistant works.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How much is retrieved.
+    pub retrieval: Options,
+    /// For one model call, all tries included.
+    pub llm_timeout: Duration,
+    /// Most model calls at once; a question that finds no slot is answered from the evidence.
+    pub llm_slots: usize,
+    /// Most searches at once.
+    pub search_slots: usize,
+    /// Longest wait for a search slot.
+    pub search_wait: Duration,
+    /// Whether a client's length limit is kept.
+    pub keep_length: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            retrieval: Options::default(),
+            llm_timeout: Duration::from_secs(30),
+            llm_slots: 8,
+            search_slots: 32,
+            search_wait: Duration::from_secs(5),
+            keep_length: true,
+        }
+    }
+}
+
+/// Why there is no answer at all.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The knowledge base could not be read.
+    #[error("the knowledge base cannot be read")]
+    KnowledgeBase(#[from] StoreError),
+    /// The search failed.
+    #[error("the search failed")]
+    Retrieve(#[from] RetrieveError),
+    /// No search slot came free.
+    #[error("too many questions at once; no search slot was free within {waited:?}")]
+    Overloaded {
+        /// The wait.
+        waited: Duration,
+    },
+}
+
+/// Answers questions from a knowledge base. Cheap to clone.
+#[derive(Clone)]
+pub struct Assistant(Arc<Inner>);
+
+struct Inner {
+    kb: Arc<dyn KnowledgeBase>,
+    retriever: Retriever,
+    llm: Option<Arc<dyn Llm>>,
+    settings: Settings,
+    calibration: calibration::Current,
+    search_slots: Semaphore,
+    llm_slots: Semaphore,
+}
+
+impl Assistant {
+    /// An assistant over a knowledge base; without a model it quotes the evidence.
+    pub fn new(
+        kb: Arc<dyn KnowledgeBase>,
+        retriever: Retriever,
+        llm: Option<Arc<dyn Llm>>,
+        settings: Settings,
+    ) -> Self {
+        let search_slots = Semaphore::new(settings.search_slots);
+        let llm_slots = Semaphore::new(settings.llm_slots);
+        let calibration = calibration::Current::default();
+        Self(Arc::new(Inner { kb, retriever, llm, settings, calibration, search_slots, llm_slots }))
+    }
+
+    /// The knowledge base it reads.
+    pub fn knowledge_base(&self) -> &Arc<dyn KnowledgeBase> {
+        &self.0.kb
+    }
+
+    /// The model's name and health; `None` without one.
+    pub fn llm(&self) -> Option<(&str, Health)> {
+        self.0.llm.as_ref().map(|llm| (llm.model(), llm.health()))
+    }
+
+    /// Answers a question from the documents that `scope` shows. An `Err` means that the knowledge base could not be
+    /// asked; everything a model can do wrong ends in an [`Answer`].
+    pub async fn answer(
+        &self,
+        request: &Request,
+        scope: &Filter,
+        occasion: Occasion,
+    ) -> Result<Answer, AnswerError> {
+        let question = &request.question;
+        let format = match self.0.settings.keep_length {
+            true => request.format,
+            false => request.format.without_limit(),
+        };
+        let retrieval = self.search(question, scope, &self.0.settings.retrieval).await?;
+        let calibration = self.0.calibration.of(self.0.kb.as_ref()).await?;
+        let decision = answerable::decide(question, &retrieval, &calibration);
+        let draft = Draft {
+            question,
+            occasion: &occasion,
+            decision: &decision,
+            kb_version: retrieval.view.version(),
+        };
+        if decision.status == Status::Unknown || retrieval.evidence.is_empty() {
+            return Ok(draft.unknown(&retrieval, &decision.reason));
+        }
+
+        let evidence = Evidence::of_hits(&retrieval.evidence);
+        let degraded = match self.ask_model(&evidence, question, &format, &occasion).await {
+            Asked::Answered(written, model) => return Ok(draft.by_llm(written, model, &evidence)),
+            Asked::DoesNotKnow(reason) if !has_exact_rule(&evidence) => {
+                return Ok(draft.unknown(&retrieval, reason));
+            }
+            Asked::DoesNotKnow(_) => Some(Degraded::LlmUncited),
+            Asked::Failed(cause) => Some(cause),
+            Asked::NoModel => None,
+        };
+
+        let document = match extractive::leading(&evidence) {
+            Some(lead) => self.whole_document(&retrieval, lead).await?,
+            None => Vec::new(),
+        };
+        let material = Material { evidence: &evidence, document: &document };
+        match extractive::answer(&material, question, &format) {
+            Some(written) => Ok(draft.extractive(written, degraded)),
+            None => Ok(draft.unknown(&retrieval, "the evidence holds no text to quote")),
+        }
+    }
+
+    /// Searches one state of the knowledge base through `scope`, when a search slot comes free in time.
+    pub async fn search(
+        &self,
+        question: &Question,
+        scope: &Filter,
+        options: &Options,
+    ) -> Result<Retrieval, AnswerError> {
+        let wait = self.0.settings.search_wait;
+        let _slot = timeout(wait, self.0.search_slots.acquire())
+            .await
+            .map_err(|_| AnswerError::Overloaded { waited: wait })?
+            .expect("the semaphore is never closed");
+        let view = self.0.kb.view(scope).await?;
+        Ok(self.0.retriever.retrieve(view, question, options).await?)
+    }
+
+    async fn ask_model(
+        &self,
+        evidence: &[Evidence],
+        question: &Question,
+        format: &Format,
+        occasion: &Occasion,
+    ) -> Asked {
+        let Some(llm) = &self.0.llm else { return Asked::NoModel };
+        let Ok(_slot) = self.0.llm_slots.try_acquire() else { return Asked::Failed(Degraded::Overloaded) };
+        let asker_waits_until = occasion.deadline.checked_sub(AFTER_LLM).unwrap_or(occasion.deadline);
+        let deadline = (Instant::now() + self.0.settings.llm_timeout).min(asker_waits_until);
+        let prompt = Prompt::grounded_in(evidence, question, format, occasion.fence.clone());
+        let reply = match llm.complete(&prompt, deadline).await {
+            Ok(reply) => reply,
+            Err(error) if error.is_ours() => {
+                tracing::error!(answer = occasion.id, %error, "the model cannot be used; answering from the evidence");
+                return Asked::Failed(error.cause());
+            }
+            Err(error) => {
+                tracing::warn!(answer = occasion.id, %error, "the model failed; answering from the evidence");
+                return Asked::Failed(error.cause());
+            }
+        };
+        match answer::from_reply(&reply.text, evidence, question, format) {
+            Ok(written) => Asked::Answered(written, reply.model),
+            Err(Refusal::SaidSo) => Asked::DoesNotKnow("the model found no answer in the documents"),
+            Err(Refusal::Uncited) => Asked::DoesNotKnow("the model's reply cited none of the documents"),
+            Err(Refusal::MaskedName) => Asked::Failed(Degraded::LlmMaskedName),
+        }
+    }
+
+    /// All passages of a document, read from the state that was searched.
+    async fn whole_document(
+        &self,
+        retrieval: &Retrieval,
+        lead: &Evidence,
+    ) -> Result<Vec<Evidence>, StoreError> {
+        let Some(hit) = retrieval.evidence.get(lead.n - 1) else { return Ok(Vec::new()) };
+        let chunks = retrieval.view.chunks_of(DocumentKey::of(&lead.document)).await?;
+        Ok(chunks.iter().map(|(_, chunk)| Evidence::new(0, chunk, &hit.document, lead.rule)).collect())
+    }
+}
+
+/// What became of the model's call.
+enum Asked {
+    Answered(Written, String),
+    DoesNotKnow(&'static str),
+    Failed(Degraded),
+    NoModel,
+}
+
+fn has_exact_rule(evidence: &[Evidence]) -> bool {
+    evidence.iter().any(|passage| passage.rule == Some(RuleStrength::Exact))
+}
+
+/// What every answer to one question has in common.
+struct Draft<'a> {
+    question: &'a Question,
+    occasion: &'a Occasion,
+    decision: &'a Decision,
+    kb_version: &'a str,
+}
+
+impl Draft<'_> {
+    fn answer(&self, answered_by: AnsweredBy, written: Written) -> Answer {
+        Answer {
+            id: self.occasion.id.clone(),
+            text: written.text,
+            status: self.decision.status,
+            confidence: self.decision.confidence,
+            reason: self.decision.reason.clone(),
+            answered_by,
+            degraded: None,
+            cached: false,
+            citations: written.citations,
+            nearest: Vec::new(),
+            kb_version: self.kb_version.to_owned(),
+            created_at: self.occasion.now,
+            model: OWN_MODEL.to_owned(),
+            language: self.language().clone(),
+        }
+    }
+
+    fn language(&self) -> &Language {
+        self.question.language()
+    }
+
+    fn by_llm(&self, mut written: Written, model: String, evidence: &[Evidence]) -> Answer {
+        let phrases = phrases::phrases(self.language());
+        for (warning, citation) in
+            extractive::missing_warnings(evidence, &written.citations, phrases).into_iter().rev()
+        {
+            written.text.insert_str(0, &format!("{warning}\n"));
+            written.citations.push(citation);
+        }
+        written.citations.sort_by_key(|citation| citation.n);
+        Answer { model, ..self.answer(AnsweredBy::Llm, written) }
+    }
+
+    fn extractive(&self, written: Written, degraded: Option<Degraded>) -> Answer {
+        Answer { degraded, ..self.answer(AnsweredBy::Extractive, written) }
+    }
+
+    fn unknown(&self, retrieval: &Retrieval, reason: &str) -> Answer {
+        let nearest = nearest(retrieval);
+        let text = answer::dont_know(&self.decision.missing, &nearest, self.question);
+        let written = Written { text, citations: Vec::<Citation>::new() };
+        let reason = match reason.is_empty() {
+            true => "the knowledge base does not cover this",
+            false => reason,
+        };
+        Answer {
+            status: Status::Unknown,
+            reason: reason.to_owned(),
+            nearest,
+            ..self.answer(AnsweredBy::None, written)
+        }
+    }
+}
+
+/// The first documents among the hits.
+fn nearest(retrieval: &Retrieval) -> Vec<Nearest> {
+    const MAX_NEAREST: usize = 3;
+    let mut nearest: Vec<Nearest> = Vec::new();
+    for passage in Evidence::of_hits(&retrieval.hits) {
+        if nearest.len() < MAX_NEAREST && !nearest.iter().any(|near| near.document == passage.document) {
+            let title = markup::plain(&passage.title);
+            nearest.push(Nearest { document: passage.document, title, url: passage.url });
+        }
+    }
+    nearest
+}

@@ -1,0 +1,82 @@
+//! k8sgpt's masked tokens: the client puts the real names back by plain replacement, so a token that differs by one
+//! character stays in the answer as noise.
+
+use regex::Regex;
+use std::sync::LazyLock;
+
+static BASE64_LIKE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[A-Za-z0-9+/_-]{6,}={0,2}").expect("the pattern is valid"));
+
+/// How a reply treats the masked tokens of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Echo {
+    /// Every token is there, byte for byte, or there is none; the given ones are not mentioned.
+    Intact {
+        /// Tokens that the reply does not mention.
+        absent: Vec<String>,
+    },
+    /// A token came back changed.
+    Altered {
+        /// What stands there.
+        found: String,
+    },
+}
+
+/// Compares the tokens with what the reply made of them.
+pub fn echo(reply: &str, masked: &[String]) -> Echo {
+    let mut absent = Vec::new();
+    let mut rest = reply.to_owned();
+    // The longest first: one token may be part of another.
+    let mut tokens: Vec<&String> = masked.iter().collect();
+    tokens.sort_by_key(|token| std::cmp::Reverse(token.len()));
+    for token in tokens {
+        match rest.contains(token.as_str()) {
+            true => rest = rest.replace(token.as_str(), " "),
+            false => absent.push(token.clone()),
+        }
+    }
+    for found in BASE64_LIKE.find_iter(&rest) {
+        if absent.iter().any(|token| resembles(found.as_str(), token)) {
+            return Echo::Altered { found: found.as_str().to_owned() };
+        }
+    }
+    absent.sort_by_key(|token| masked.iter().position(|masked| masked == token));
+    Echo::Intact { absent }
+}
+
+/// Whether `found` is most likely a damaged copy of `token`: the same but for case or padding, a truncation, or more
+/// than half of it in common at both ends.
+fn resembles(found: &str, token: &str) -> bool {
+    let (found, token) = (found.trim_end_matches('='), token.trim_end_matches('='));
+    if found.eq_ignore_ascii_case(token) || token.starts_with(found) {
+        return true;
+    }
+    let prefix = found.chars().zip(token.chars()).take_while(|(a, b)| a == b).count();
+    let suffix = found.chars().rev().zip(token.chars().rev()).take_while(|(a, b)| a == b).count();
+    let common = (prefix + suffix).min(found.len()).min(token.len());
+    common * 2 > token.len() && common >= 5
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_come_back_byte_for_byte_or_are_noticed() {
+        let token = "UHRZOmdq/Jm1VPWgj==".to_owned();
+        let check =
+            |reply: &str, altered: bool, num_absent: usize| match echo(reply, std::slice::from_ref(&token)) {
+                Echo::Altered { .. } => assert!(altered, "{reply}"),
+                Echo::Intact { absent } => {
+                    assert!(!altered && absent.len() == num_absent, "{reply}: {absent:?}")
+                }
+            };
+        check("Deployment UHRZOmdq/Jm1VPWgj== is down", false, 0);
+        check("The Deployment is down", false, 1);
+        check("Deployment UHRZOmdq/Jm1VPWgj is down", true, 0);
+        check("Deployment uhrzomdq/jm1vpwgj== is down", true, 0);
+        check("Deployment UHRZOmdq/Jm1VPWgk== is down", true, 0);
+        check("Deployment UHRZOmdq... is down", true, 0);
+        check("kubernetes-dashboard restarts", false, 1);
+    }
+}

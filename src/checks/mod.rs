@@ -1,0 +1,6 @@
+//! What must hold of a model's reply before we stand behind it. The one home of these checks: answers pass through
+//! them, and `evaluate` scores with them. All pure.
+
+pub mod citations;
+pub mod markup;
+pub mod masked;

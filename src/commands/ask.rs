@@ -1,0 +1,38 @@
+//! `runbookd ask`: one question, as the operator of this machine, who may read everything.
+
+use crate::{
+    assistant::{Occasion, Request},
+    cli::UsageError,
+    config::Config,
+    format::Format,
+    text::visible,
+};
+use kb::{question::Question, store::Filter};
+use std::process::ExitCode;
+
+/// Prints the answer; `unknown` is an answer too.
+pub async fn run(
+    config: &Config,
+    text: &str,
+    language: Option<&str>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let question = Question::parse(text, language).map_err(UsageError::from)?;
+    let started = super::start(config).await?;
+    let request = Request { question, format: Format::default() };
+    let occasion = Occasion::now(config.server.deadline);
+    let answer = started.assistant.answer(&request, &Filter::everything(), occasion).await?;
+    match json {
+        true => println!("{}", serde_json::to_string(&answer)?),
+        false => {
+            println!("{}", visible(&answer.with_sources()));
+            eprintln!(
+                "({:?}, confidence {:.2}: {})",
+                answer.status,
+                answer.confidence,
+                visible(&answer.reason)
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

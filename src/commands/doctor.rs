@@ -1,0 +1,227 @@
+//! `runbookd doctor`: whether everything an answer needs is there, and how old it is. Exit code 0 when it can answer, 1
+//! when it cannot.
+
+use crate::{
+    calibration::{self, Origin},
+    config::Config,
+    llm::{Llm, openai::OpenAi},
+    prompt::{Fence, Prompt},
+};
+use jiff::Timestamp;
+use kb::{
+    document::DocumentRecord,
+    embed::EmbedderChoice,
+    question::Question,
+    store::{self, Filter, KnowledgeBase},
+};
+use serde::Serialize;
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
+
+/// Longest wait for the language model.
+const LLM_TIMEOUT: Duration = Duration::from_secs(10);
+/// A source not read for so long is worth a word.
+const STALE_AFTER_DAYS: i64 = 30;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warning,
+    Failed,
+}
+
+/// One line of the report.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: String,
+    verdict: Verdict,
+    detail: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    ok: bool,
+    checks: Vec<Check>,
+}
+
+impl Report {
+    fn add(&mut self, name: impl Into<String>, verdict: Verdict, detail: impl Into<String>) {
+        self.ok &= verdict != Verdict::Failed;
+        self.checks.push(Check { name: name.into(), verdict, detail: detail.into() });
+    }
+}
+
+/// Checks everything and prints the report.
+pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    let address = config.knowledge_base()?;
+    let mut report = Report { ok: true, checks: Vec::new() };
+    files(config, &mut report);
+    let identity = embedder(config, &mut report).await;
+    match store::open(address, None).await {
+        Err(error) => report.add("knowledge base", Verdict::Failed, super::chain(&error)),
+        Ok(kb) => {
+            if let Some(identity) = &identity {
+                match store::open(address, Some(identity)).await {
+                    Ok(_) => {
+                        report.add("identity", Verdict::Ok, "built with this model, chunker and analyzer")
+                    }
+                    Err(error) => report.add("identity", Verdict::Failed, super::chain(&error)),
+                }
+            }
+            if let Err(error) = contents(kb.as_ref(), &mut report).await {
+                report.add("contents", Verdict::Failed, super::chain(&error));
+            }
+        }
+    }
+    llm(config, &mut report).await;
+
+    match json {
+        true => println!("{}", serde_json::to_string(&report)?),
+        false => print(&report),
+    }
+    Ok(ExitCode::from(if report.ok { 0 } else { 1 }))
+}
+
+fn print(report: &Report) {
+    let width = report.checks.iter().map(|check| check.name.chars().count()).max().unwrap_or_default();
+    for Check { name, verdict, detail } in &report.checks {
+        let mark = match verdict {
+            Verdict::Ok => "ok  ",
+            Verdict::Warning => "warn",
+            Verdict::Failed => "FAIL",
+        };
+        let detail = detail.replace('\n', &format!("\n      {:width$}  ", ""));
+        println!("{mark}  {name:width$}  {detail}");
+    }
+}
+
+fn files(config: &Config, report: &mut Report) {
+    if config.embedder.choice != EmbedderChoice::Local {
+        return;
+    }
+    for (name, place) in [
+        ("onnx runtime", config.embedder.places.ort_library()),
+        ("model files", config.embedder.places.model_dir()),
+    ] {
+        match place {
+            Ok(path) => report.add(name, Verdict::Ok, path.display().to_string()),
+            Err(error) => report.add(name, Verdict::Failed, error.to_string()),
+        }
+    }
+}
+
+async fn embedder(config: &Config, report: &mut Report) -> Option<store::Identity> {
+    let settings = config.embedder.clone();
+    let started = match tokio::task::spawn_blocking(move || settings.start()).await {
+        Ok(Ok(embedder)) => embedder,
+        Ok(Err(error)) => {
+            report.add("embedder", Verdict::Failed, super::chain(&error));
+            return None;
+        }
+        Err(error) => {
+            report.add("embedder", Verdict::Failed, error.to_string());
+            return None;
+        }
+    };
+    let before = std::time::Instant::now();
+    match started.embed_question("pod restarts").await {
+        Ok(vector) => {
+            let (name, took) = (&started.identity().name, before.elapsed());
+            report.add(
+                "embedder",
+                Verdict::Ok,
+                format!("{name}, {} dimensions, {took:.1?} for a question", vector.len()),
+            );
+        }
+        Err(error) => report.add("embedder", Verdict::Failed, super::chain(&error)),
+    }
+    Some(store::Identity::current(started.identity().clone()))
+}
+
+async fn contents(kb: &dyn KnowledgeBase, report: &mut Report) -> Result<(), store::StoreError> {
+    let view = kb.view(&Filter::everything()).await?;
+    let counts = view.counts().await?;
+    let detail =
+        format!("{} documents, {} chunks, version {}", counts.documents, counts.chunks, view.version());
+    match counts.documents {
+        0 => report.add("contents", Verdict::Failed, "it is empty; run `ingest --kb KB FOLDER`"),
+        _ => report.add("contents", Verdict::Ok, detail),
+    }
+
+    match calibration::choose(kb.calibration().await?, &kb.identity()) {
+        (used, Origin::Stored) => {
+            report.add("calibration", Verdict::Ok, format!("its own, fitted on {}", used.fitted_on));
+        }
+        (used, Origin::Builtin) => {
+            let detail = format!("the default (fitted on {}); `evaluate calibrate` fits one", used.fitted_on);
+            report.add("calibration", Verdict::Ok, detail);
+        }
+        (_, Origin::Mismatch(why)) => {
+            report.add(
+                "calibration",
+                Verdict::Warning,
+                format!("the default is used instead of its own: {why}"),
+            );
+        }
+    }
+
+    let mut sources: BTreeMap<String, Vec<Arc<DocumentRecord>>> = BTreeMap::new();
+    for document in view.all_documents().await? {
+        sources.entry(document.meta.source.clone()).or_default().push(document);
+    }
+    let now = Timestamp::now();
+    for (source, documents) in sources {
+        let ingested = documents.iter().map(|document| document.ingested_at).max();
+        let updated = documents.iter().filter_map(|document| document.meta.updated_at).max();
+        let day = |time: Option<Timestamp>| {
+            time.map_or("never".to_owned(), |time| time.strftime("%Y-%m-%d").to_string())
+        };
+        let age_days = ingested.map_or(0, |at| now.duration_since(at).as_secs() / 86_400);
+        let verdict = if age_days > STALE_AFTER_DAYS { Verdict::Warning } else { Verdict::Ok };
+        let detail = format!(
+            "{} documents, last ingested change {}, newest page {}",
+            documents.len(),
+            day(ingested),
+            day(updated)
+        );
+        report.add(format!("source {source}"), verdict, detail);
+    }
+    Ok(())
+}
+
+async fn llm(config: &Config, report: &mut Report) {
+    let Some(settings) = &config.llm else {
+        report.add("language model", Verdict::Ok, "none configured; answers quote the documents");
+        return;
+    };
+    let client = match OpenAi::new(settings.clone()) {
+        Ok(client) => client,
+        Err(error) => {
+            report.add("language model", Verdict::Failed, super::chain(&error));
+            return;
+        }
+    };
+    let question = Question::parse("Reply with: ok", None).expect("a constant that is not empty");
+    let prompt = Prompt::grounded_in(&[], &question, &Default::default(), Fence::random());
+    let limit = LLM_TIMEOUT.min(config.assistant.llm_timeout);
+    let before = std::time::Instant::now();
+    // Answers come from the documents without it, so a failure here is a warning.
+    match timeout(limit, client.complete(&prompt, Instant::now() + limit)).await {
+        Ok(Ok(reply)) => {
+            report.add(
+                "language model",
+                Verdict::Ok,
+                format!("{} replied in {:.1?}", reply.model, before.elapsed()),
+            );
+        }
+        Ok(Err(error)) => {
+            report.add("language model", Verdict::Warning, format!("{}: {error}", settings.model))
+        }
+        Err(_) => report.add(
+            "language model",
+            Verdict::Warning,
+            format!("{}: no reply within {limit:?}", settings.model),
+        ),
+    }
+}

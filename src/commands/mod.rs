@@ -1,0 +1,63 @@
+//! The commands of the command line, a file each. They print; deciding is done elsewhere.
+
+pub mod ask;
+pub mod doctor;
+pub mod search;
+pub mod serve;
+
+use crate::{
+    assistant::Assistant,
+    config::Config,
+    llm::{Llm, breaker::Breaker, openai::OpenAi},
+};
+use anyhow::Context;
+use kb::{
+    embed::Embedder,
+    retrieve::Retriever,
+    store::{self, Identity, KnowledgeBase},
+};
+use std::sync::Arc;
+
+/// An error with its causes on one line.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // A transparent error repeats its cause.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// What answering needs, started.
+pub(crate) struct Started {
+    pub assistant: Assistant,
+    pub embedder: Embedder,
+}
+
+/// Starts the embedder and opens the knowledge base.
+pub(crate) async fn start(config: &Config) -> anyhow::Result<Started> {
+    let address = config.knowledge_base()?;
+    let settings = config.embedder.clone();
+    // Loading a model blocks.
+    let embedder = tokio::task::spawn_blocking(move || settings.start())
+        .await
+        .context("the model's loader failed")??;
+    let identity = Identity::current(embedder.identity().clone());
+    let kb: Arc<dyn KnowledgeBase> = store::open(address, Some(&identity)).await?;
+    let llm = match &config.llm {
+        Some(settings) => {
+            let client: Arc<dyn Llm> =
+                Arc::new(OpenAi::new(settings.clone()).context("`llm.base_url` cannot be used")?);
+            Some(Arc::new(Breaker::new(client)) as Arc<dyn Llm>)
+        }
+        None => None,
+    };
+    let assistant = Assistant::new(kb, Retriever::new(embedder.clone()), llm, config.assistant.clone());
+    Ok(Started { assistant, embedder })
+}

@@ -1,0 +1,230 @@
+//! Who asks, and what they may: bearer tokens, of which only hashes are kept.
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeSet,
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+/// What a token allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// To ask and to search.
+    Ask,
+    /// To rate answers.
+    Feedback,
+    /// To read metrics.
+    Metrics,
+    /// Everything.
+    Admin,
+}
+
+/// One token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    name: String,
+    sha256: [u8; 32],
+    roles: BTreeSet<Role>,
+    access: BTreeSet<String>,
+    sources: BTreeSet<String>,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("name", &self.name).field("roles", &self.roles).finish_non_exhaustive()
+    }
+}
+
+impl Token {
+    /// The one token of the environment: it may ask and give feedback, and sees untagged documents.
+    pub fn from_environment(token: &str) -> Self {
+        Self {
+            name: "RUNBOOKD_TOKEN".to_owned(),
+            sha256: Sha256::digest(token.as_bytes()).into(),
+            roles: BTreeSet::from([Role::Ask, Role::Feedback]),
+            access: BTreeSet::new(),
+            sources: BTreeSet::new(),
+        }
+    }
+}
+
+/// Every token; none at all means that everybody may ask.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tokens(Vec<Token>);
+
+/// Why a tokens file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TokensError {
+    /// It cannot be read.
+    #[error("`tokens_file (RUNBOOKD_TOKENS_FILE)` names `{path}`, which cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// It has another shape.
+    #[error("the tokens file `{path}` is wrong: {detail}")]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong; no token's text is in the file.
+        detail: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokensFile {
+    #[serde(default)]
+    token: Vec<TokenEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenEntry {
+    name: String,
+    sha256: String,
+    roles: BTreeSet<Role>,
+    #[serde(default)]
+    access: BTreeSet<String>,
+    #[serde(default)]
+    sources: BTreeSet<String>,
+}
+
+impl Tokens {
+    /// Reads a tokens file. One that lists no token is an error: it would let everybody in.
+    pub fn read(path: &Path) -> Result<Self, TokensError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| TokensError::Read { path: path.to_owned(), source })?;
+        let wrong = |detail: String| TokensError::Shape { path: path.to_owned(), detail };
+        let file: TokensFile = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
+        let mut tokens = Self::default();
+        for entry in file.token {
+            let sha256 = hexadecimal(&entry.sha256).ok_or_else(|| {
+                wrong(format!("the sha256 of token `{}` is not 64 hexadecimal digits", entry.name))
+            })?;
+            if tokens.0.iter().any(|token| token.name == entry.name) {
+                return Err(wrong(format!("two tokens are named `{}`", entry.name)));
+            }
+            let TokenEntry { name, roles, access, sources, .. } = entry;
+            tokens.push(Token { name, sha256, roles, access, sources });
+        }
+        match tokens.is_empty() {
+            true => Err(wrong("it lists no `[[token]]`".to_owned())),
+            false => Ok(tokens),
+        }
+    }
+
+    /// Adds a token.
+    pub fn push(&mut self, token: Token) {
+        self.0.push(token);
+    }
+
+    /// Whether everybody may ask.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Who shows this `Authorization` header, when they may do what `role` allows.
+    pub fn admit(&self, authorization: Option<&str>, role: Role) -> Result<Caller, Denied> {
+        if self.0.is_empty() {
+            return Ok(Caller::default());
+        }
+        let bearer = authorization
+            .and_then(|header| header.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim())
+            .ok_or(Denied::Unknown)?;
+        let shown: [u8; 32] = Sha256::digest(bearer.as_bytes()).into();
+        // Hashes are compared, and every one of them whole, so that time tells nothing.
+        let found = self.0.iter().fold(None, |found, token| match same(&token.sha256, &shown) {
+            true => Some(token),
+            false => found,
+        });
+        let token = found.ok_or(Denied::Unknown)?;
+        match token.roles.contains(&role) || token.roles.contains(&Role::Admin) {
+            true => Ok(Caller { access: token.access.clone(), sources: token.sources.clone() }),
+            false => Err(Denied::Role),
+        }
+    }
+}
+
+/// What a caller may see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// Access tags.
+    pub access: BTreeSet<String>,
+    /// Only these sources; empty: all.
+    pub sources: BTreeSet<String>,
+}
+
+/// Why a caller may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// No token, or one that nobody was given.
+    Unknown,
+    /// A token without the role.
+    Role,
+}
+
+fn same(one: &[u8; 32], two: &[u8; 32]) -> bool {
+    one.iter().zip(two).fold(0u8, |difference, (a, b)| difference | (a ^ b)) == 0
+}
+
+fn hexadecimal(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0u8; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The SHA-256 of `secret`.
+    const SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+
+    fn read(text: &str) -> Result<Tokens, TokensError> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        Tokens::read(file.path())
+    }
+
+    #[test]
+    fn tokens_admit_by_role() {
+        let tokens = read(&format!(
+            "[[token]]\nname = \"ci\"\nsha256 = \"{SECRET}\"\nroles = [\"ask\"]\naccess = [\"payments\"]\nsources = [\"sops\"]"
+        ))
+        .expect("it is right");
+        let caller = tokens.admit(Some("Bearer secret"), Role::Ask).expect("it may ask");
+        assert!(caller.access.contains("payments") && caller.sources.contains("sops"));
+        assert_eq!(tokens.admit(Some("bearer secret"), Role::Metrics), Err(Denied::Role));
+        for header in
+            [None, Some("Bearer wrong"), Some("Bearer "), Some("Basic secret"), Some("secret"), Some("")]
+        {
+            assert_eq!(tokens.admit(header, Role::Ask), Err(Denied::Unknown), "{header:?}");
+        }
+        assert!(Tokens::default().admit(None, Role::Ask).is_ok());
+    }
+
+    #[test]
+    fn wrong_files_are_refused() {
+        for text in [
+            "",
+            "[[token]]\nname = \"a\"\nsha256 = \"12\"\nroles = [\"ask\"]",
+            "[[token]]\nname = \"a\"\ntoken = \"x\"",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! `POST /completions`: what k8sgpt's `customrest` backend sends and reads.
+//!
+//! The client reads one JSON object, matches its keys without regard to case, and gives up the whole run at any status
+//! of 400 or above. So a well-formed request gets 200, and nothing else in the reply is called `model` or `response`.
+
+use super::{auth::Role, body, error::ApiError, router::AppState};
+use crate::{
+    answer::{Answer, AnsweredBy, Citation, Degraded, Nearest},
+    assistant::Request,
+    format::{Format, Shape},
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, Uri},
+};
+use jiff::Timestamp;
+use kb::{
+    answerable::Status,
+    question::{MAX_QUESTION_BYTES, Question},
+};
+use serde::{Deserialize, Serialize};
+
+/// What arrives. Everything may be absent or null; what is not listed is the client's own business.
+#[derive(Debug, Default, Deserialize)]
+struct CustomRestRequest {
+    #[serde(default)]
+    prompt: Option<String>,
+    #[serde(default)]
+    options: Option<CustomRestOptions>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct CustomRestOptions {
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    language: Option<String>,
+}
+
+/// What goes back.
+#[derive(Debug, Serialize)]
+pub struct CustomRestReply {
+    model: String,
+    created_at: Timestamp,
+    response: String,
+    id: String,
+    status: Status,
+    confidence: f32,
+    reason: String,
+    answered_by: AnsweredBy,
+    degraded: Option<Degraded>,
+    cached: bool,
+    citations: Vec<Citation>,
+    nearest: Vec<Nearest>,
+    kb_version: String,
+}
+
+impl From<Answer> for CustomRestReply {
+    fn from(answer: Answer) -> Self {
+        let response = answer.with_sources();
+        Self {
+            model: answer.model,
+            created_at: seconds(answer.created_at),
+            response,
+            id: answer.id,
+            status: answer.status,
+            confidence: answer.confidence,
+            reason: answer.reason,
+            answered_by: answer.answered_by,
+            degraded: answer.degraded,
+            cached: answer.cached,
+            citations: answer.citations,
+            nearest: answer.nearest,
+            kb_version: answer.kb_version,
+        }
+    }
+}
+
+/// Whole seconds: `2026-01-02T03:04:05Z`.
+fn seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// Answers one request of k8sgpt.
+pub async fn completions(
+    State(state): State<AppState>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<CustomRestReply>, ApiError> {
+    let scope = state.admit(&headers, &uri, Role::Ask)?;
+    let bytes = body::read(body, &state).await?;
+    let request = question_in(body::json(&bytes)?)?;
+    Ok(Json(state.answer(&request, &scope).await?.into()))
+}
+
+/// The question, its language and the wanted format: from `options.message`, else from the prompt without its template.
+fn question_in(request: CustomRestRequest) -> Result<Request, ApiError> {
+    let options = request.options.unwrap_or_default();
+    let prompt = request.prompt.unwrap_or_default();
+    let template = Template::recognise(&prompt);
+    let format = template.as_ref().map(|template| template.format).unwrap_or_default();
+    let message = options.message.as_deref().filter(|message| !message.trim().is_empty());
+    let text = message.or(template.as_ref().map(|template| template.message)).unwrap_or(&prompt);
+    let language = options.language.as_deref().filter(|language| !language.trim().is_empty());
+    let language = language.or(template.as_ref().map(|template| template.language));
+    let question = Question::parse(clipped(text.trim()), language)
+        .map_err(|_| ApiError::malformed("neither `options.message` nor `prompt` holds a question"))?;
+    Ok(Request { question, format })
+}
+
+/// The longest start that is a question. Logs in a message can be endless, and a refusal would end the client's run.
+fn clipped(text: &str) -> &str {
+    let mut end = text.len().min(MAX_QUESTION_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// One of k8sgpt's prompts, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+struct Template<'a> {
+    message: &'a str,
+    language: &'a str,
+    format: Format,
+}
+
+impl<'a> Template<'a> {
+    /// Takes a prompt apart, when it is one of the templates of k8sgpt 0.3 to 0.4.
+    fn recognise(prompt: &'a str) -> Option<Self> {
+        let prompt = prompt.trim();
+        let (message, language, instruction) =
+            if let Some(rest) = prompt.strip_prefix("Return your prompt in this language: ") {
+                let (language, rest) = rest.split_once(", beginning with")?;
+                let start = rest
+                    .find("\n\t---\n")
+                    .map(|at| at + "\n\t---\n".len())
+                    .or_else(|| after_line(rest, "---"))?;
+                let end = start + rest[start..].rfind("---\n").filter(|at| *at > 0)?;
+                let format = Format { shape: Shape::ScrapeReport, max_chars: None };
+                return Some(Self { message: rest[start..end].trim(), language: language.trim(), format });
+            } else if let Some(rest) = prompt.strip_prefix("Simplify the following ") {
+                match rest.split_once(" delimited by triple dashes written in --- ") {
+                    Some((_, rest)) => {
+                        let (language, rest) = rest.split_once(" --- language; --- ")?;
+                        // The message may hold dashes itself: the last delimiter closes it.
+                        let end = rest.rfind(" ---.")?;
+                        (&rest[..end], language, &rest[end..])
+                    }
+                    None => {
+                        let (_, rest) = rest.split_once(" and provide a solution in ")?;
+                        let (language, message) = rest.split_once(": ")?;
+                        (message, language, "")
+                    }
+                }
+            } else {
+                return None;
+            };
+        let shape = match instruction {
+            _ if instruction.contains("Solution: {kubectl command}") => Shape::ErrorCommand,
+            _ if instruction.contains("Solution:") => Shape::ErrorSolution,
+            _ => Shape::Plain,
+        };
+        let format = Format { shape, max_chars: max_chars(instruction) };
+        Some(Self { message: message.trim(), language: language.trim(), format })
+    }
+}
+
+/// Where the line after the first line equal to `line` begins.
+fn after_line(text: &str, line: &str) -> Option<usize> {
+    let mut at = 0;
+    for found in text.split_inclusive('\n') {
+        at += found.len();
+        if found.trim() == line {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// `in no more than 280 characters`.
+fn max_chars(instruction: &str) -> Option<usize> {
+    let (_, rest) = instruction.split_once("no more than ")?;
+    let (number, _) = rest.split_once(" characters")?;
+    number.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// k8sgpt's own templates, filled as it fills them.
+    fn default_prompt(language: &str, message: &str) -> String {
+        format!(
+            "Simplify the following Kubernetes error message delimited by triple dashes written in --- {language} --- language; --- {message} ---.\n\
+             \tProvide the most possible solution in a step by step style in no more than 280 characters. Write the output in the following format:\n\
+             \tError: {{Explain error here}}\n\tSolution: {{Step by step solution here}}"
+        )
+    }
+
+    #[test]
+    fn templates_are_taken_apart() {
+        let check = |prompt: &str, message: &str, language: &str, shape: Shape, max_chars: Option<usize>| {
+            let format = Format { shape, max_chars };
+            assert_eq!(Template::recognise(prompt), Some(Template { message, language, format }), "{prompt}");
+        };
+        check(
+            &default_prompt("english", "a --- b ---. c"),
+            "a --- b ---. c",
+            "english",
+            Shape::ErrorSolution,
+            Some(280),
+        );
+        check(&default_prompt("zh", "Back-off"), "Back-off", "zh", Shape::ErrorSolution, Some(280));
+        check(
+            "Simplify the following Prometheus error message delimited by triple dashes written in --- english --- language; --- bad config ---.\n\
+             \tThis error came when validating the Prometheus configuration file.\n\
+             \tWrite the output in the following format in no more than 300 characters:\n\tError: {Explain error here}\n\tSolution: {Step by step solution here}",
+            "bad config",
+            "english",
+            Shape::ErrorSolution,
+            Some(300),
+        );
+        check(
+            "Simplify the following Kyverno warnings message delimited by triple dashes written in --- english --- language; --- policy x failed ---.\n\
+             \tProvide the most probable solution as a kubectl command. \n\n\
+             \tWrite the output in the following format, for the solution, only show the kubectl command:\n\t\n\
+             \tError: {Explain error here}\n\n\tSolution: {kubectl command}",
+            "policy x failed",
+            "english",
+            Shape::ErrorCommand,
+            None,
+        );
+        check(
+            "Return your prompt in this language: english, beginning with\n\tThe following is a list of the form:\n\tjob_name:\n\t{Prometheus job_name}\n\
+             \t---\n\tjob_name: a\n\t---\n\tFor each job_name, describe the Kubernetes service.",
+            "job_name: a",
+            "english",
+            Shape::ScrapeReport,
+            None,
+        );
+        check(
+            "Simplify the following Kubernetes error message and provide a solution in english: it fails: badly",
+            "it fails: badly",
+            "english",
+            Shape::Plain,
+            None,
+        );
+        assert_eq!(Template::recognise("Why does my pod restart?"), None);
+    }
+
+    #[test]
+    fn requests_are_read_as_clients_write_them() {
+        let read = |body: &str| body::json(body.as_bytes()).and_then(question_in);
+        let text = |body: &str| read(body).expect(body).question.text().to_owned();
+        assert_eq!(text(r#"{"model":"x","prompt":"y","options":{}}"#), "y");
+        assert_eq!(text(r#"{"prompt":"y","options":null}"#), "y");
+        assert_eq!(text(r#"{"prompt":"y"}"#), "y");
+        assert_eq!(text(r#"{"prompt":"p","options":{"message":"m","temperature":0.7,"top_k":50}}"#), "m");
+        assert_eq!(text(r#"{"prompt":null,"options":{"message":"m","language":null}}"#), "m");
+        assert_eq!(text(&serde_json::json!({ "prompt": default_prompt("english", "m") }).to_string()), "m");
+        for body in [
+            "",
+            "{}",
+            "[]",
+            r#"{"prompt":" ","options":{"message":""}}"#,
+            r#"{"prompt":5}"#,
+            "{\"prompt\":\"a\"}{}",
+        ] {
+            assert!(read(body).is_err(), "{body}");
+        }
+        let long =
+            serde_json::json!({ "options": { "message": "é".repeat(MAX_QUESTION_BYTES) } }).to_string();
+        assert_eq!(read(&long).expect("it is cut").question.text().len(), MAX_QUESTION_BYTES);
+    }
+}

@@ -1,0 +1,118 @@
+//! The only file with status codes: what went wrong, told to the caller as far as it is theirs.
+
+use super::auth::Denied;
+use crate::assistant::AnswerError;
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use kb::retrieve::RetrieveError;
+use serde::Serialize;
+
+/// A refusal with its status.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ApiError {
+    status: StatusCode,
+    message: String,
+    retry_after_s: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Detail<'a>,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    message: &'a str,
+    r#type: &'a str,
+}
+
+impl ApiError {
+    /// The request is not what this endpoint takes.
+    pub fn malformed(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, message: message.into(), retry_after_s: None }
+    }
+
+    /// The body is too large.
+    pub fn too_large(max_bytes: usize) -> Self {
+        let message = format!("the body is over {max_bytes} bytes");
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, message, retry_after_s: None }
+    }
+
+    /// The body did not arrive in time.
+    pub fn too_slow() -> Self {
+        let message = "the body did not arrive in time".to_owned();
+        Self { status: StatusCode::REQUEST_TIMEOUT, message, retry_after_s: None }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, message: message.into(), retry_after_s: None }
+    }
+
+    /// The path is right, the method is not.
+    pub fn method() -> Self {
+        let message = "this path does not take that method".to_owned();
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, message, retry_after_s: None }
+    }
+
+    /// Nothing can be answered at the moment.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into(), retry_after_s: Some(5) }
+    }
+
+    /// The request took longer than it may.
+    pub fn deadline() -> Self {
+        Self::unavailable("the knowledge base did not answer in time")
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        let (status, message) = match denied {
+            Denied::Unknown => (StatusCode::UNAUTHORIZED, "a valid bearer token is needed"),
+            Denied::Role => (StatusCode::FORBIDDEN, "this token does not allow that"),
+        };
+        Self { status, message: message.to_owned(), retry_after_s: None }
+    }
+}
+
+impl From<AnswerError> for ApiError {
+    fn from(error: AnswerError) -> Self {
+        // Told whole to the log, without paths and addresses to the caller.
+        let told = match &error {
+            AnswerError::KnowledgeBase(_) | AnswerError::Retrieve(RetrieveError::Search(_)) => {
+                "the knowledge base cannot be read at the moment"
+            }
+            AnswerError::Retrieve(RetrieveError::Embed(_)) => {
+                "the embedding model cannot be used at the moment"
+            }
+            AnswerError::Overloaded { .. } => "too many questions at once",
+        };
+        match &error {
+            AnswerError::Overloaded { .. } => tracing::warn!("{error}"),
+            _ => tracing::error!(error = crate::commands::chain(&error), "cannot answer"),
+        }
+        Self::unavailable(told)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let kind = match self.status.is_server_error() {
+            true => "server_error",
+            false => "invalid_request_error",
+        };
+        let body = Body { error: Detail { message: &self.message, r#type: kind } };
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

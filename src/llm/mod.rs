@@ -1,0 +1,143 @@
+//! Asking a language model. [`Llm`] is the seam; [`openai`] speaks to any OpenAI-compatible endpoint, [`breaker`] stops
+//! asking one that keeps failing.
+
+pub mod breaker;
+pub mod openai;
+
+use crate::{answer::Degraded, prompt::Prompt};
+use async_trait::async_trait;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What a model said, complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The text, never empty.
+    pub text: String,
+    /// The model that said it, as the endpoint names it.
+    pub model: String,
+}
+
+/// A language model behind a deadline.
+#[async_trait]
+pub trait Llm: Send + Sync {
+    /// The model asked for.
+    fn model(&self) -> &str;
+
+    /// One complete reply before `deadline`, all tries included; a reply that was cut is an error.
+    async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError>;
+
+    /// What the last calls showed; `Unknown` before the first.
+    fn health(&self) -> Health {
+        Health::Unknown
+    }
+}
+
+/// What is known of a model without asking it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Not asked yet.
+    Unknown,
+    /// The last call succeeded.
+    Ok,
+    /// The last call failed.
+    Degraded,
+}
+
+/// Why there is no reply. Nothing of the endpoint's body is kept: it may quote the prompt or the key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LlmError {
+    /// No connection.
+    #[error("no connection to the model's endpoint: {detail}")]
+    Unreachable {
+        /// The cause, without the URL.
+        detail: String,
+    },
+    /// No trusted connection.
+    #[error("no trusted connection to the model's endpoint: {detail}")]
+    Tls {
+        /// The cause.
+        detail: String,
+    },
+    /// The deadline passed.
+    #[error("no complete reply from the model within its time")]
+    Timeout,
+    /// An HTTP status other than success.
+    #[error("the model's endpoint answered with status {status}{}", advice(*.status))]
+    Status {
+        /// The status.
+        status: u16,
+        /// How long it asks us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// A reply without text.
+    #[error("the model's reply is empty")]
+    Empty,
+    /// A reply that is no chat completion.
+    #[error("the model's reply is not a chat completion: {detail}")]
+    Invalid {
+        /// What is wrong, without its content.
+        detail: String,
+    },
+    /// A reply over the limit.
+    #[error("the model's reply is over {max_bytes} bytes")]
+    TooLarge {
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// A reply that ended early.
+    #[error("the model's reply was cut off: {detail}")]
+    Cut {
+        /// How it ended.
+        detail: String,
+    },
+    /// The endpoint failed too often lately.
+    #[error("the model has failed repeatedly and is not asked for a while")]
+    BreakerOpen,
+}
+
+fn advice(status: u16) -> &'static str {
+    match status {
+        401 | 403 => "; check RUNBOOKD_LLM_API_KEY",
+        404 => "; check RUNBOOKD_LLM_BASE_URL and RUNBOOKD_LLM_MODEL",
+        400 | 422 => "; check RUNBOOKD_LLM_MODEL and the model's context length",
+        429 => "; its quota or rate limit is used up",
+        _ => "",
+    }
+}
+
+impl LlmError {
+    /// What an answer says about it.
+    pub fn cause(&self) -> Degraded {
+        match self {
+            Self::Unreachable { .. } => Degraded::LlmUnreachable,
+            Self::Tls { .. } => Degraded::LlmTls,
+            Self::Timeout => Degraded::LlmTimeout,
+            Self::Status { status: 401 | 403, .. } => Degraded::LlmUnauthorized,
+            Self::Status { status: 429, .. } => Degraded::LlmRateLimited,
+            Self::Status { status: 500.., .. } => Degraded::LlmServerError,
+            Self::Status { .. } => Degraded::LlmRejected,
+            Self::Empty => Degraded::LlmEmpty,
+            Self::Invalid { .. } => Degraded::LlmInvalid,
+            Self::TooLarge { .. } => Degraded::LlmTooLarge,
+            Self::Cut { .. } => Degraded::LlmCut,
+            Self::BreakerOpen => Degraded::LlmBreakerOpen,
+        }
+    }
+
+    /// Whether it is our configuration that is wrong, which no later try will mend.
+    pub fn is_ours(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { status: 400..=428, .. }
+                | Self::Status { status: 430..=499, .. }
+                | Self::Tls { .. }
+        )
+    }
+
+    /// Whether the same request may succeed a moment later.
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Status { status: 408 | 429 | 500.., .. })
+    }
+}

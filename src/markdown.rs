@@ -1,0 +1,398 @@
+//! A passage's Markdown as units one can quote alone: sentences, steps, table rows, commands, warnings. Pure.
+
+use pulldown_cmark::{BlockQuoteKind, CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use std::ops::Range;
+
+/// What is read besides CommonMark.
+pub const OPTIONS: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_TASKLISTS)
+    .union(Options::ENABLE_GFM);
+
+/// A part of a passage that makes sense alone. Texts are one line; code stands in backticks; links are their texts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Unit {
+    /// A sentence of running text.
+    Sentence(String),
+    /// An item of a list, nested items and short commands included.
+    Step {
+        /// The text without its marker.
+        text: String,
+        /// Whether the list is numbered.
+        ordered: bool,
+    },
+    /// A row of a table with its header.
+    Row {
+        /// The header's cells.
+        header: Vec<String>,
+        /// The cells, as many as the header has at most.
+        cells: Vec<String>,
+    },
+    /// A code block.
+    Code {
+        /// The info string's first word.
+        language: String,
+        /// The text, as it stands, without the last line's end.
+        text: String,
+    },
+    /// A warning or caution.
+    Warning(String),
+}
+
+/// Reads a passage's units in order. Headings, images and HTML are left out.
+pub fn units(markdown: &str) -> Vec<Unit> {
+    let mut reader = Reader::default();
+    for event in Parser::new_ext(markdown, OPTIONS) {
+        reader.event(event);
+    }
+    reader.end_paragraph();
+    reader.units
+}
+
+/// The byte ranges of code spans and code blocks, in order.
+pub fn code_ranges(markdown: &str) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    for (event, range) in Parser::new_ext(markdown, OPTIONS).into_offset_iter() {
+        if matches!(event, Event::Code(_) | Event::Start(Tag::CodeBlock(_))) {
+            ranges.push(range);
+        }
+    }
+    ranges
+}
+
+#[derive(Default)]
+struct Reader {
+    units: Vec<Unit>,
+    /// The block's inline text so far.
+    text: String,
+    /// Ordered or not, for each open list.
+    lists: Vec<bool>,
+    /// Open list items: the text so far, and the number of items nested in it.
+    items: Vec<(String, usize)>,
+    /// Open warnings; inside, everything is part of one text.
+    warning: Option<String>,
+    /// Open block quotes, and whether each began the warning.
+    quotes: Vec<bool>,
+    header: Vec<String>,
+    cells: Vec<String>,
+    code: Option<(String, String)>,
+    heading: bool,
+    images: usize,
+}
+
+impl Reader {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Start(tag) => self.start(tag),
+            Event::End(tag) => self.end(tag),
+            Event::Text(text) => match &mut self.code {
+                Some((_, code)) => code.push_str(&text),
+                None => self.push(&text),
+            },
+            Event::Code(code) => self.push(&format!("`{code}`")),
+            Event::SoftBreak | Event::HardBreak => self.push(" "),
+            Event::InlineHtml(html) if is_placeholder(&html) => self.push(&html),
+            _ => {}
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        if !self.heading && self.images == 0 {
+            self.text.push_str(text);
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>) {
+        match tag {
+            Tag::Heading { .. } => {
+                self.end_paragraph();
+                self.heading = true;
+            }
+            Tag::Image { .. } => self.images += 1,
+            Tag::BlockQuote(kind) => {
+                self.end_paragraph();
+                let warns = matches!(
+                    kind,
+                    Some(BlockQuoteKind::Warning | BlockQuoteKind::Caution | BlockQuoteKind::Important)
+                );
+                let begins = warns && self.warning.is_none();
+                if begins {
+                    self.warning = Some(String::new());
+                }
+                self.quotes.push(begins);
+            }
+            Tag::List(start) => {
+                self.end_paragraph();
+                self.lists.push(start.is_some());
+            }
+            Tag::Item => {
+                self.end_paragraph();
+                self.items.push((String::new(), 0));
+            }
+            Tag::CodeBlock(kind) => {
+                self.end_paragraph();
+                let language = match kind {
+                    CodeBlockKind::Fenced(info) => {
+                        info.split_whitespace().next().unwrap_or_default().to_owned()
+                    }
+                    CodeBlockKind::Indented => String::new(),
+                };
+                self.code = Some((language, String::new()));
+            }
+            Tag::TableHead => self.header.clear(),
+            Tag::TableRow => self.cells.clear(),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, tag: TagEnd) {
+        match tag {
+            TagEnd::Heading(_) => self.heading = false,
+            TagEnd::Image => self.images = self.images.saturating_sub(1),
+            TagEnd::Paragraph => self.end_paragraph(),
+            TagEnd::BlockQuote(_) => {
+                self.end_paragraph();
+                if self.quotes.pop() == Some(true)
+                    && let Some(warning) = self.warning.take().filter(|text| !text.trim().is_empty())
+                {
+                    self.units.push(Unit::Warning(warning.trim().to_owned()));
+                }
+            }
+            TagEnd::List(_) => {
+                self.lists.pop();
+            }
+            TagEnd::Item => self.end_item(),
+            TagEnd::CodeBlock => self.end_code(),
+            TagEnd::TableCell => {
+                let cell = one_line(&std::mem::take(&mut self.text));
+                self.cells.push(cell);
+            }
+            TagEnd::TableHead => self.header = std::mem::take(&mut self.cells),
+            TagEnd::TableRow => {
+                let cells = std::mem::take(&mut self.cells);
+                self.units.push(Unit::Row { header: self.header.clone(), cells });
+            }
+            _ => {}
+        }
+    }
+
+    fn end_paragraph(&mut self) {
+        let text = one_line(&std::mem::take(&mut self.text));
+        if text.is_empty() {
+            return;
+        }
+        if let Some(warning) = &mut self.warning {
+            push_sentence(warning, &text);
+        } else if let Some((item, _)) = self.items.last_mut() {
+            push_sentence(item, &text);
+        } else if let Some(warning) = plain_warning(&text) {
+            self.units.push(Unit::Warning(warning.to_owned()));
+        } else {
+            self.units.extend(sentences(&text).into_iter().map(|text| Unit::Sentence(text.to_owned())));
+        }
+    }
+
+    fn end_item(&mut self) {
+        self.end_paragraph();
+        let Some((text, _)) = self.items.pop().filter(|(text, _)| !text.is_empty()) else { return };
+        let ordered = self.lists.last().copied().unwrap_or_default();
+        match (&mut self.warning, self.items.last_mut()) {
+            (Some(warning), _) => push_sentence(warning, &text),
+            // A nested item belongs to the step around it.
+            (None, Some((outer, num_nested))) => {
+                outer.push_str(match (*num_nested, outer.ends_with([':', '：'])) {
+                    (0, true) => " ",
+                    (0, false) if outer.is_empty() => "",
+                    (0, false) => ": ",
+                    (1.., _) => "; ",
+                });
+                outer.push_str(&text);
+                *num_nested += 1;
+            }
+            (None, None) => self.units.push(Unit::Step { text, ordered }),
+        }
+    }
+
+    fn end_code(&mut self) {
+        let Some((language, code)) = self.code.take() else { return };
+        let text = code.trim_end().to_owned();
+        let in_step = self.warning.is_none() && !text.contains('\n') && text.len() <= 160;
+        match self.items.last_mut() {
+            Some((item, _)) if in_step => push_sentence(item, &format!("`{text}`")),
+            _ if text.is_empty() => {}
+            _ => self.units.push(Unit::Code { language, text }),
+        }
+    }
+}
+
+/// `<pod-name>`, as people write what a reader must fill in; no HTML element, no attributes.
+pub fn is_placeholder(html: &str) -> bool {
+    const ELEMENTS: [&str; 57] = [
+        "a", "abbr", "audio", "b", "base", "body", "br", "button", "canvas", "center", "code", "dd",
+        "details", "div", "dl", "dt", "em", "embed", "font", "form", "frame", "h1", "h2", "h3", "h4", "h5",
+        "h6", "head", "hr", "html", "i", "iframe", "img", "input", "kbd", "li", "link", "math", "meta",
+        "object", "ol", "p", "pre", "script", "select", "span", "style", "sub", "summary", "svg", "table",
+        "td", "tr", "u", "ul", "var", "video",
+    ];
+    let Some(name) = html.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) else { return false };
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    plain
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !ELEMENTS.contains(&name.to_ascii_lowercase().as_str())
+}
+
+fn push_sentence(text: &mut String, more: &str) {
+    if !text.is_empty() {
+        text.push(' ');
+    }
+    text.push_str(more);
+}
+
+fn one_line(text: &str) -> String {
+    crate::text::one_line(text)
+}
+
+/// `Warning: ...` as a paragraph, which is how cleaned admonitions arrive.
+fn plain_warning(text: &str) -> Option<&str> {
+    const LABELS: [&str; 12] = [
+        "warning:",
+        "caution:",
+        "danger:",
+        "important:",
+        "警告:",
+        "警告：",
+        "注意:",
+        "注意：",
+        "重要：",
+        "cảnh báo:",
+        "peringatan:",
+        "awas:",
+    ];
+    let lower = text.to_lowercase();
+    let label = LABELS.iter().find(|label| lower.starts_with(**label))?;
+    text.get(label.len()..).map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// Splits running text at sentence ends outside code.
+pub fn sentences(text: &str) -> Vec<&str> {
+    let mut sentences = Vec::new();
+    let (mut start, mut in_code) = (0, false);
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        let next = characters.peek().map(|(_, next)| *next);
+        let ends = match character {
+            '`' => {
+                in_code = !in_code;
+                false
+            }
+            '。' | '！' | '？' => !in_code,
+            '.' | '!' | '?' => {
+                !in_code
+                    && next == Some(' ')
+                    && !is_abbreviation(&text[start..at])
+                    && starts_sentence(&text[at + 2..])
+            }
+            _ => false,
+        };
+        if ends {
+            let end = at + character.len_utf8();
+            sentences.push(text[start..end].trim());
+            start = end;
+        }
+    }
+    sentences.push(text[start..].trim());
+    sentences.retain(|sentence| !sentence.is_empty());
+    sentences
+}
+
+fn is_abbreviation(before: &str) -> bool {
+    let last = before.rsplit([' ', '(']).next().unwrap_or_default();
+    matches!(last, "e.g" | "i.e" | "etc" | "vs" | "cf" | "approx" | "resp" | "No" | "v" | "ca" | "z.B")
+}
+
+fn starts_sentence(rest: &str) -> bool {
+    rest.chars().next().is_none_or(|c| !c.is_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passage_is_read_as_units() {
+        let passage = "\
+## Diagnosis
+
+The kubelet asks e.g. containerd. It failed; see [events](x.md).
+
+> [!CAUTION]
+> Do not restart it. Not even once.
+
+1. Look at `kubectl get pods`:
+   ```bash
+   kubectl describe pod <pod-name>
+   ```
+2. Then
+   - this
+   - that
+
+| Event | Cause |
+| --- | --- |
+| `401` | no secret ![x](y.png) |
+
+```bash
+kubectl get events
+kubectl get nodes
+```
+
+Warning: data is lost.
+";
+        insta::assert_debug_snapshot!(units(passage), @r#"
+        [
+            Sentence(
+                "The kubelet asks e.g. containerd.",
+            ),
+            Sentence(
+                "It failed; see events.",
+            ),
+            Warning(
+                "Do not restart it. Not even once.",
+            ),
+            Step {
+                text: "Look at `kubectl get pods`: `kubectl describe pod <pod-name>`",
+                ordered: true,
+            },
+            Step {
+                text: "Then: this; that",
+                ordered: true,
+            },
+            Row {
+                header: [
+                    "Event",
+                    "Cause",
+                ],
+                cells: [
+                    "`401`",
+                    "no secret",
+                ],
+            },
+            Code {
+                language: "bash",
+                text: "kubectl get events\nkubectl get nodes",
+            },
+            Warning(
+                "data is lost.",
+            ),
+        ]
+        "#);
+    }
+
+    #[test]
+    fn sentences_end_outside_code() {
+        assert_eq!(
+            sentences("Run `a. B`. Then stop! 完成。再試。"),
+            ["Run `a. B`.", "Then stop!", "完成。", "再試。"]
+        );
+        assert_eq!(sentences("Version 1.33 of Kubernetes"), ["Version 1.33 of Kubernetes"]);
+    }
+}

@@ -1,0 +1,236 @@
+//! The sentences we say ourselves, in the languages we say them in. What documents say is quoted as it is.
+
+use kb::question::Language;
+
+/// The sentences of one language.
+#[derive(Debug, PartialEq)]
+pub struct Phrases {
+    /// Begins every refusal.
+    pub dont_know: &'static str,
+    /// Follows [`Phrases::dont_know`]: what the reason is.
+    pub not_covered: &'static str,
+    /// Before the list of what the question names and no document does.
+    pub missing: &'static str,
+    /// Before the list of nearest documents.
+    pub nearest: &'static str,
+    /// Before the explanation.
+    pub cause: &'static str,
+    /// Before the steps.
+    pub steps: &'static str,
+    /// Before commands that only look.
+    pub look: &'static str,
+    /// Before documents worth reading as well.
+    pub see_also: &'static str,
+    /// Before the list of sources.
+    pub sources: &'static str,
+    /// Marks a warning.
+    pub warning: &'static str,
+    /// Names are masked; before the list of documents with rules of their own.
+    pub behind_mask: &'static str,
+    /// Before the masked names the answer is about.
+    pub concerns: &'static str,
+    /// Follows a command that changes or destroys.
+    pub destructive: &'static str,
+    /// Follows a command that no document has.
+    pub unverified: &'static str,
+    /// Follows a claim without a citation.
+    pub uncited: &'static str,
+    /// When only a part is covered.
+    pub partial: &'static str,
+    /// Before a date.
+    pub updated: &'static str,
+    /// Between items of a list within a sentence.
+    pub comma: &'static str,
+    /// Between a label and its text.
+    pub colon: &'static str,
+    /// Ends a sentence.
+    pub full_stop: &'static str,
+}
+
+const ENGLISH: Phrases = Phrases {
+    dont_know: "I don't know",
+    not_covered: "the knowledge base does not cover this",
+    missing: "Not found in any document",
+    nearest: "Nearest documents",
+    cause: "Cause",
+    steps: "Steps",
+    look: "Look first",
+    see_also: "See also",
+    sources: "Sources",
+    warning: "WARNING",
+    behind_mask: "Names are masked here. First check that this is not one of these, which have rules of their own",
+    concerns: "Object",
+    destructive: "destructive: check before running",
+    unverified: "not in the documents: check before running",
+    uncited: "no source",
+    partial: "The documents may cover only a part of this.",
+    updated: "updated",
+    comma: ", ",
+    colon: ": ",
+    full_stop: ".",
+};
+
+const TRADITIONAL_CHINESE: Phrases = Phrases {
+    dont_know: "我不知道",
+    not_covered: "知識庫沒有涵蓋這個問題",
+    missing: "文件中找不到",
+    nearest: "最接近的文件",
+    cause: "原因",
+    steps: "處理步驟",
+    look: "先檢查",
+    see_also: "另請參閱",
+    sources: "來源",
+    warning: "警告",
+    behind_mask: "名稱已遮蔽。請先確認這不是下列另有規定的物件",
+    concerns: "物件",
+    destructive: "具破壞性：執行前請確認",
+    unverified: "文件中沒有：執行前請確認",
+    uncited: "沒有來源",
+    partial: "文件可能只涵蓋其中一部分。",
+    updated: "更新於",
+    comma: "、",
+    colon: "：",
+    full_stop: "。",
+};
+
+const SIMPLIFIED_CHINESE: Phrases = Phrases {
+    dont_know: "我不知道",
+    not_covered: "知识库没有涵盖这个问题",
+    missing: "文档中找不到",
+    nearest: "最接近的文档",
+    cause: "原因",
+    steps: "处理步骤",
+    look: "先检查",
+    see_also: "另请参阅",
+    sources: "来源",
+    warning: "警告",
+    behind_mask: "名称已脱敏。请先确认这不是下列另有规定的对象",
+    concerns: "对象",
+    destructive: "具破坏性：执行前请确认",
+    unverified: "文档中没有：执行前请确认",
+    uncited: "没有来源",
+    partial: "文档可能只涵盖其中一部分。",
+    updated: "更新于",
+    comma: "、",
+    colon: "：",
+    full_stop: "。",
+};
+
+const VIETNAMESE: Phrases = Phrases {
+    dont_know: "Tôi không biết",
+    not_covered: "kho tri thức không có nội dung này",
+    missing: "Không có trong tài liệu nào",
+    nearest: "Tài liệu gần nhất",
+    cause: "Nguyên nhân",
+    steps: "Các bước xử lý",
+    look: "Kiểm tra trước",
+    see_also: "Xem thêm",
+    sources: "Nguồn",
+    warning: "CẢNH BÁO",
+    behind_mask: "Tên đã bị che. Trước hết hãy kiểm tra đây không phải là một trong các đối tượng có quy định riêng",
+    concerns: "Đối tượng",
+    destructive: "có thể gây mất mát: kiểm tra trước khi chạy",
+    unverified: "không có trong tài liệu: kiểm tra trước khi chạy",
+    uncited: "không có nguồn",
+    partial: "Tài liệu có thể chỉ đề cập một phần.",
+    updated: "cập nhật",
+    comma: ", ",
+    colon: ": ",
+    full_stop: ".",
+};
+
+const INDONESIAN: Phrases = Phrases {
+    dont_know: "Saya tidak tahu",
+    not_covered: "basis pengetahuan tidak mencakup hal ini",
+    missing: "Tidak ada di dokumen mana pun",
+    nearest: "Dokumen terdekat",
+    cause: "Penyebab",
+    steps: "Langkah penanganan",
+    look: "Periksa dulu",
+    see_also: "Lihat juga",
+    sources: "Sumber",
+    warning: "PERINGATAN",
+    behind_mask: "Nama disamarkan. Pastikan dulu ini bukan salah satu objek yang punya aturan sendiri",
+    concerns: "Objek",
+    destructive: "merusak: periksa sebelum menjalankan",
+    unverified: "tidak ada di dokumen: periksa sebelum menjalankan",
+    uncited: "tanpa sumber",
+    partial: "Dokumen mungkin hanya mencakup sebagian.",
+    updated: "diperbarui",
+    comma: ", ",
+    colon: ": ",
+    full_stop: ".",
+};
+
+/// The sentences in a language; English where we have none of our own.
+pub fn phrases(language: &Language) -> &'static Phrases {
+    let tag = language.0.to_ascii_lowercase();
+    let mut parts = tag.split(['-', '_']);
+    match parts.next() {
+        Some("zh") => match parts.any(|part| matches!(part, "tw" | "hk" | "mo" | "hant")) {
+            true => &TRADITIONAL_CHINESE,
+            false => &SIMPLIFIED_CHINESE,
+        },
+        Some("vi") => &VIETNAMESE,
+        Some("id" | "ms") => &INDONESIAN,
+        _ => &ENGLISH,
+    }
+}
+
+/// Every set of sentences; a model's refusal is recognised in any of them.
+pub fn all() -> [&'static Phrases; 5] {
+    [&ENGLISH, &TRADITIONAL_CHINESE, &SIMPLIFIED_CHINESE, &VIETNAMESE, &INDONESIAN]
+}
+
+/// The language's English name, for the prompt; the tag itself where we know no name.
+pub fn english_name(language: &Language) -> String {
+    let tag = language.0.to_ascii_lowercase();
+    let name = match tag.split(['-', '_']).next().unwrap_or_default() {
+        "zh" if std::ptr::eq(phrases(language), &TRADITIONAL_CHINESE) => "Traditional Chinese",
+        "zh" => "Simplified Chinese",
+        "en" => "English",
+        "vi" => "Vietnamese",
+        "id" => "Indonesian",
+        "ms" => "Malay",
+        "th" => "Thai",
+        "ja" => "Japanese",
+        "ko" => "Korean",
+        "de" => "German",
+        "fr" => "French",
+        "es" => "Spanish",
+        "pt" => "Portuguese",
+        "it" => "Italian",
+        "nl" => "Dutch",
+        "pl" => "Polish",
+        "ru" => "Russian",
+        "uk" => "Ukrainian",
+        "tr" => "Turkish",
+        "ar" => "Arabic",
+        "hi" => "Hindi",
+        _ => return format!("the language with the tag `{}`", language.0.escape_default()),
+    };
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_fall_back_to_english() {
+        for (tag, dont_know) in [
+            ("en", "I don't know"),
+            ("zh-TW", "我不知道"),
+            ("zh-Hant", "我不知道"),
+            ("zh-CN", "我不知道"),
+            ("vi", "Tôi không biết"),
+            ("id", "Saya tidak tahu"),
+            ("de", "I don't know"),
+            ("", "I don't know"),
+        ] {
+            assert_eq!(phrases(&Language(tag.to_owned())).dont_know, dont_know, "{tag}");
+        }
+        assert_eq!(phrases(&Language("zh-TW".to_owned())).sources, "來源");
+        assert_eq!(phrases(&Language("zh".to_owned())).sources, "来源");
+    }
+}
