@@ -176,3 +176,27 @@ fn open_or_recreate(directory: &Path, path: &Path) -> Result<Database, redb::Err
 fn looks_like_damage(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_go_first() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let key = |number: u8| ContentHash([number; 32]);
+        let vector = |number: u8| vec![f32::from(number), 0.5];
+        let mut cache = EmbeddingCache::with_max_entries(directory.path(), 2, 3);
+        for number in 0..4 {
+            cache.insert(&[(key(number), vector(number))]);
+        }
+        // Used again counts as new.
+        cache.insert(&[(key(1), vector(1))]);
+        cache.insert(&[(key(4), vector(4))]);
+        let found = cache.get(&[0, 1, 2, 3, 4].map(key));
+        assert_eq!(found, [None, Some(vector(1)), None, Some(vector(3)), Some(vector(4))]);
+        drop(cache);
+        let mut other_model = EmbeddingCache::with_max_entries(directory.path(), 3, 3);
+        assert_eq!(other_model.get(&[key(4)]), [None], "a vector of another length is none of ours");
+    }
+}

@@ -5,10 +5,8 @@
 //! generation is the one of the last commit.
 
 use super::{
-    layout::{
-        GenerationPaths, Layout, create_directory, io_error, remove_temporary_files, sync_directory,
-        write_atomically,
-    },
+    directory::{COMMIT_FILE, IndexDirectory},
+    layout::{GenerationPaths, Layout, create_directory, io_error, sync_directory, write_atomically},
     records::{Payload, PreparedDocument, Records},
     vectors::Appender,
 };
@@ -16,7 +14,6 @@ use crate::store::{DocumentKey, FORMAT_VERSION, Identity, Manifest, StoreError};
 use std::fs;
 use tantivy::{
     Index, IndexSettings, IndexWriter, TantivyError,
-    directory::MmapDirectory,
     merge_policy::{LogMergePolicy, MergePolicy, NoMergePolicy},
 };
 
@@ -67,8 +64,8 @@ impl Generation {
         bytes.push(b'\n');
         write_atomically(&paths.manifest, &bytes)?;
         let records = Records::new();
-        let directory =
-            MmapDirectory::open(&paths.index).map_err(|error| index_error("create", &paths)(error.into()))?;
+        let directory = IndexDirectory::open(&paths.index)
+            .map_err(|error| index_error("create", &paths)(error.into()))?;
         Index::create(directory, records.schema.clone(), IndexSettings::default())
             .map_err(index_error("create", &paths))?;
         let mut vectors = Appender::open(&paths, identity.model.dimensions, 0)?;
@@ -84,7 +81,6 @@ impl Generation {
     pub fn open(layout: &Layout, number: u64) -> Result<Self, StoreError> {
         let manifest = layout.manifest(number)?;
         let paths = layout.generation(number);
-        remove_temporary_files(&paths.index)?;
         let records = Records::new();
         let index = open_index(&paths, &records)?;
         let payload = read_payload(&index, &paths)?.0;
@@ -132,8 +128,6 @@ impl Generation {
         let mut prepared = self.writer()?.prepare_commit().map_err(index_error("write", &paths))?;
         prepared.set_payload(&text);
         prepared.commit().map_err(index_error("commit", &paths))?;
-        // tantivy renames its `meta.json` into place and does not sync the directory afterwards.
-        sync_directory(&paths.index)?;
         self.payload = payload;
         Ok(())
     }
@@ -152,7 +146,7 @@ impl Generation {
         for candidate in candidates {
             writer.merge(&candidate.0).wait().map_err(index_error("merge segments of", &paths))?;
         }
-        sync_directory(&paths.index)
+        Ok(())
     }
 
     fn writer(&mut self) -> Result<&mut IndexWriter, StoreError> {
@@ -163,6 +157,8 @@ impl Generation {
                 .map_err(index_error("open for writing", &self.paths))?;
             // Merging in the background would rewrite `meta.json` at moments of its own, and be lost at exit.
             writer.set_merge_policy(Box::new(NoMergePolicy));
+            // What a killed or failed writer left takes space that this one may need.
+            writer.garbage_collect_files().wait().map_err(index_error("clean up", &self.paths))?;
             self.writer = Some(writer);
         }
         Ok(self.writer.as_mut().expect("it was just made"))
@@ -173,7 +169,7 @@ impl Generation {
 pub(super) fn open_index(paths: &GenerationPaths, records: &Records) -> Result<Index, StoreError> {
     let damaged = |detail: String| StoreError::Damaged { path: paths.index.clone(), detail };
     let directory =
-        MmapDirectory::open(&paths.index).map_err(|error| index_error("open", paths)(error.into()))?;
+        IndexDirectory::open(&paths.index).map_err(|error| index_error("open", paths)(error.into()))?;
     let mut index = Index::open(directory).map_err(|error| match error {
         TantivyError::DataCorruption(corruption) => damaged(format!("{corruption:?}")),
         error => index_error("open", paths)(error),
@@ -194,7 +190,7 @@ pub(super) fn read_payload(
     let payload = match &metas.payload {
         None => Payload::default(),
         Some(text) => serde_json::from_str(text).map_err(|error| StoreError::Damaged {
-            path: paths.index.join("meta.json"),
+            path: paths.index.join(COMMIT_FILE),
             detail: format!("its payload cannot be read: {error}"),
         })?,
     };

@@ -102,7 +102,7 @@ impl Layout {
         for entry in entries {
             let name = entry.map_err(io_error("list", &self.root))?.file_name();
             let name = name.to_string_lossy();
-            if matches!(name.as_ref(), "LOCK" | "CURRENT") {
+            if matches!(name.as_ref(), "LOCK" | "CURRENT" | "calibration.json" | "embedding-cache") {
                 return Ok(());
             }
             if name != "lost+found" {
@@ -250,30 +250,22 @@ pub(super) fn sync_directory(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Replaces a file: after a crash it holds the old bytes or the new ones. Callers hold the writer's lock, so the
-/// temporary file has a fixed name and a leftover of a killed writer is overwritten.
+/// Replaces a file durably: after a crash it holds the old bytes or the new ones.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let directory = path.parent().expect("files of a knowledge base are in a directory");
+    replace(path, bytes)?;
+    sync_directory(path.parent().expect("files of a knowledge base are in a directory"))
+}
+
+/// Replaces a file as a whole; after a power failure it may be the old one again. Callers hold the writer's lock, so the
+/// temporary file has a fixed name and a leftover of a killed writer is overwritten.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let name = path.file_name().expect("files of a knowledge base have names").to_string_lossy();
-    let temporary = directory.join(format!(".{name}.tmp"));
+    let temporary = path.with_file_name(format!(".{name}.tmp"));
     let write = || {
         let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()
     };
     write().map_err(io_error("write", &temporary))?;
-    fs::rename(&temporary, path).map_err(io_error("replace", path))?;
-    sync_directory(directory)
-}
-
-/// Removes the temporary files that a killed tantivy writer leaves behind; its own clean-up does not know them.
-pub(super) fn remove_temporary_files(directory: &Path) -> Result<(), StoreError> {
-    for entry in fs::read_dir(directory).map_err(io_error("list", directory))? {
-        let entry = entry.map_err(io_error("list", directory))?;
-        if entry.file_name().to_string_lossy().starts_with(".tmp") {
-            let path = entry.path();
-            fs::remove_file(&path).map_err(io_error("remove", &path))?;
-        }
-    }
-    Ok(())
+    fs::rename(&temporary, path).map_err(io_error("replace", path))
 }

@@ -17,6 +17,7 @@
 mod best;
 mod bits;
 mod cache;
+mod directory;
 mod generation;
 mod layout;
 mod lexical;

@@ -5,6 +5,7 @@
 //! opened without any lock and without writing, so a knowledge base on a read-only volume can be read.
 
 use super::{
+    directory::COMMIT_FILE,
     generation::{index_error, open_index, read_payload},
     layout::{GenerationPaths, Layout, Stamp, io_error, stamp},
     records::{DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, StoredDocument, TARGET},
@@ -111,7 +112,7 @@ impl StateStamp {
     pub fn of(layout: &Layout, number: u64) -> Self {
         Self {
             current: stamp(&layout.current()),
-            index: stamp(&layout.generation(number).index.join("meta.json")),
+            index: stamp(&layout.generation(number).index.join(COMMIT_FILE)),
         }
     }
 }

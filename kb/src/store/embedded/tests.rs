@@ -1,5 +1,9 @@
 //! The contract, and what only this engine promises.
 
+mod faults;
+mod kill;
+mod recall;
+
 use super::{
     writer::{CompactionPolicy, EmbeddedWriter},
     *,

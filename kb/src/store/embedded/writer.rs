@@ -193,6 +193,7 @@ impl State {
             }
             self.touched.clear();
             self.tidy();
+            self.check_pointer()?;
             self.committed = Some(self.snapshot()?);
         }
         if let Some(cache) = &mut self.cache {
@@ -200,6 +201,17 @@ impl State {
         }
         let generation = self.generation.manifest.generation;
         Ok(Commit { version: format!("g{generation}.{}", self.generation.payload.sequence), generation })
+    }
+
+    /// Whatever failed while tidying up: what is written next must go where readers look.
+    fn check_pointer(&self) -> Result<(), StoreError> {
+        match self.layout.current_generation()? == Some(self.generation.manifest.generation) {
+            true => Ok(()),
+            false => Err(StoreError::Damaged {
+                path: self.layout.current(),
+                detail: "it names another generation than its writer has written".to_owned(),
+            }),
+        }
     }
 
     fn snapshot(&self) -> Result<Snapshot, StoreError> {
@@ -231,27 +243,25 @@ impl State {
     fn compact(&mut self) -> Result<(), StoreError> {
         let old = self.snapshot()?;
         let number = old.manifest.generation + 1;
-        let result = copy_live(&self.layout, &old, number, &self.identity);
-        let published = result.and_then(|generation| {
-            self.layout.publish(number)?;
-            Ok(generation)
-        });
-        match published {
-            Ok(generation) => {
-                self.generation = generation;
-                drop(old);
-                self.layout.remove_other_generations(Some(number))
-            }
-            Err(error) => {
-                // A full disk must not stay full because of us. Should even the pointer be in doubt, both remain.
-                if let Ok(Some(current)) = self.layout.current_generation()
-                    && current != number
-                {
-                    let _ = std::fs::remove_dir_all(self.layout.generation(number).directory);
-                }
-                Err(error)
+        let copied = copy_live(&self.layout, &old, number, &self.identity);
+        let published = match &copied {
+            Ok(_) => self.layout.publish(number),
+            Err(_) => Ok(()),
+        };
+        // Publishing can fail after it took effect. What readers follow decides where this writer goes on.
+        let current = self.layout.current_generation()?;
+        match copied {
+            Ok(new) if current == Some(number) => self.generation = new,
+            copied => {
+                let failed = copied.map(drop).and(published);
+                // A full disk must not stay full because of us.
+                let _ = std::fs::remove_dir_all(self.layout.generation(number).directory);
+                return failed;
             }
         }
+        published?;
+        drop(old);
+        self.layout.remove_other_generations(Some(number))
     }
 
     fn cache(&mut self) -> &mut EmbeddingCache {
@@ -305,7 +315,8 @@ fn check(
             ));
         }
         let length = vector.iter().map(|component| component * component).sum::<f32>().sqrt();
-        if (length - 1.0).abs() > MAX_LENGTH_ERROR || !length.is_finite() {
+        // Some models have no direction for a text without words.
+        if (length - 1.0).abs() > MAX_LENGTH_ERROR && length != 0.0 || !length.is_finite() {
             return invalid(format!("the vector of chunk {ordinal} has length {length} instead of 1"));
         }
     }
