@@ -10,5 +10,6 @@ pub mod answerable;
 pub mod document;
 pub mod embed;
 pub mod question;
+pub mod redact;
 pub mod retrieve;
 pub mod store;

@@ -61,6 +61,8 @@ enum Verdict {
     Certain,
     /// Masked where a name is expected, or beside a masked one.
     Possible,
+    /// Masked beside a masked one only.
+    Weak,
     /// Anything else.
     No,
 }
@@ -68,20 +70,20 @@ enum Verdict {
 fn tokens_of_run(run: &str, before: &str) -> Vec<(usize, usize)> {
     let mut pieces = pieces(run);
     // `Kind/MASK`, and a kind or a similar word before the run, say that a name is expected.
-    let expected_first = expects_name(before);
-    let mut expected = expected_first;
+    let mut expected = expects_name(before);
+    let mut after_masked = false;
     for piece in &mut pieces {
         let text = &run[piece.start..piece.end];
-        if expected && piece.verdict == Verdict::Possible {
+        let is_beside = after_masked && piece.verdict == Verdict::Weak;
+        if is_beside || expected && piece.verdict == Verdict::Possible {
             piece.verdict = Verdict::Certain;
         }
-        expected = (expected && piece.verdict == Verdict::Certain)
-            || vocabulary::kind_of_prefix(text).is_some()
-            || piece.verdict == Verdict::Certain;
+        after_masked = piece.verdict == Verdict::Certain;
+        expected = after_masked || vocabulary::kind_of_prefix(text).is_some();
     }
     // The namespace of a masked name is masked as well.
     for i in (0..pieces.len().saturating_sub(1)).rev() {
-        if pieces[i + 1].verdict == Verdict::Certain && pieces[i].verdict == Verdict::Possible {
+        if pieces[i + 1].verdict == Verdict::Certain && pieces[i].verdict != Verdict::No {
             pieces[i].verdict = Verdict::Certain;
         }
     }
@@ -200,13 +202,19 @@ fn value(digit: u8) -> Option<u8> {
 /// A piece that decodes to printable text.
 fn judge_encoding(piece: &str) -> Verdict {
     let shape = Shape::of(piece);
-    if !shape.mixed_case || encodes_words(piece) {
+    if vocabulary::kind_of_prefix(piece).is_some() {
         return Verdict::No;
+    }
+    if !shape.mixed_case || shape.capitalised {
+        return Verdict::Weak;
+    }
+    if encodes_words(piece) {
+        // No object's name has upper-case letters, so where a name is expected even this is a stand-in.
+        return Verdict::Possible;
     }
     match piece.trim_end_matches('=').len() {
         12.. if !shape.natural => Verdict::Certain,
         7.. if !shape.natural && shape.disorder >= 0.45 => Verdict::Certain,
-        _ if shape.capitalised => Verdict::No,
         16.. if shape.disorder >= 0.3 => Verdict::Certain,
         _ => Verdict::Possible,
     }

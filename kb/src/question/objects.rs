@@ -214,6 +214,10 @@ impl<'t> Finder<'t, '_> {
             });
         }
         // Vietnamese and Indonesian words for kinds are one to three words.
+        const FIRST: [&str; 7] = ["không", "triển", "dịch", "nút", "ruang", "layanan", "simpul"];
+        if !FIRST.iter().any(|first| first.eq_ignore_ascii_case(text)) {
+            return None;
+        }
         let mut joined = String::new();
         for num_words in 1..=3 {
             let word = self.word(i + num_words - 1);
