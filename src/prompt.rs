@@ -81,6 +81,20 @@ impl Prompt {
         Self { system: vec![Part::Text(system)], user: user.0, fence }
     }
 
+    /// Any other task over untrusted texts, each in a fenced block of its own name.
+    pub fn of_blocks(system: &str, blocks: &[(&str, &str)], ending: &str, fence: Fence) -> Self {
+        let mut user = Block::default();
+        for (name, text) in blocks {
+            user.begin(name);
+            user.text(&data(text));
+            user.text("\n");
+            user.end(name);
+            user.text("\n");
+        }
+        user.text(ending);
+        Self { system: vec![Part::Text(system.to_owned())], user: user.0, fence }
+    }
+
     /// The system message.
     pub fn system(&self) -> String {
         self.fill(&self.system, &self.fence.0)

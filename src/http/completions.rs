@@ -96,6 +96,11 @@ pub async fn completions(
     Ok(Json(state.answer(&request, &scope).await?.into()))
 }
 
+/// Reads a request's body as [`completions`] does, for whoever asks without HTTP. The error is what a client is told.
+pub fn request_in(body: &[u8]) -> Result<Request, String> {
+    body::json(body).and_then(question_in).map_err(|error| error.message().to_owned())
+}
+
 /// The question, its language and the wanted format: from `options.message`, else from the prompt without its template.
 fn question_in(request: CustomRestRequest) -> Result<Request, ApiError> {
     let options = request.options.unwrap_or_default();

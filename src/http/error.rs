@@ -35,6 +35,11 @@ impl ApiError {
         Self { status: StatusCode::BAD_REQUEST, message: message.into(), retry_after_s: None }
     }
 
+    /// What the caller is told.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The body is too large.
     pub fn too_large(max_bytes: usize) -> Self {
         let message = format!("the body is over {max_bytes} bytes");

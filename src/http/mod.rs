@@ -3,7 +3,7 @@
 
 pub mod auth;
 mod body;
-mod completions;
+pub mod completions;
 mod error;
 mod health;
 pub mod router;

@@ -18,7 +18,7 @@ use crate::{
     question::Question,
     store::{ChunkKey, DocumentKey, FieldWeights, LexicalQuery, Match, StoreError, View},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 /// What each leg gave a chunk; `None` when the leg did not find it.
@@ -130,7 +130,8 @@ pub enum RetrieveError {
 }
 
 /// The numbers of the ranking. One set for every knowledge base; each was chosen by measurement (`docs/retrieval.md`).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tuning {
     /// Factors of the lexical fields.
     pub fields: FieldWeights,
