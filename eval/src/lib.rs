@@ -1,1 +1,34 @@
-//! Placeholder while the workspace is laid out.
+//! The judging side: measures retrieval, the decision to answer and answers on labelled questions, compares with a
+//! baseline, and gates a change.
+//!
+//! Entry points: [`run::Runner`] for suites, [`cli::run`] for the `evaluate` command. The measures themselves are pure:
+//! [`metrics`], [`abstention`], [`answers`], [`statistics`], [`logistic`]. Nothing else in the workspace knows this
+//! package.
+
+pub mod abstention;
+pub mod answers;
+pub mod baseline;
+pub mod calibration;
+pub mod cases;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod datasets;
+pub mod error;
+pub mod gates;
+pub mod judge;
+pub mod knowledge;
+pub mod labels;
+pub mod lint;
+pub mod logistic;
+pub mod metrics;
+pub mod recording;
+pub mod report;
+pub mod results;
+pub mod retrieval;
+pub mod rules;
+pub mod run;
+pub mod statistics;
+pub mod suite;
+pub mod text;
+pub mod trec;

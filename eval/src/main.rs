@@ -1,1 +1,5 @@
-fn main() {}
+//! The `evaluate` command. Everything is in the library, so that tests can reach it.
+
+fn main() -> std::process::ExitCode {
+    eval::cli::run()
+}

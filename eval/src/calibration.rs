@@ -1,0 +1,233 @@
+//! Fits the decision to answer on labelled questions, and reports it on questions it was not fitted on. Pure: the
+//! runner measures the signals.
+//!
+//! Entry point: [`calibrate`]. Several knowledge bases and sets are pooled in one fit, because the result must hold for
+//! knowledge bases never seen.
+
+use crate::{
+    abstention::{self, Abstention, Outcome},
+    error::EvalError,
+    logistic::{Example, FitError, fit, probability},
+};
+use kb::{
+    answerable::{Calibration, DECISION_VERSION, Signals},
+    store::Identity,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One question with what the retriever measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// The pool it belongs to: a pair of sets against one corpus.
+    pub group: String,
+    /// The question's id.
+    pub query: String,
+    /// The class it is reported under.
+    pub class: String,
+    /// Whether its corpus covers it.
+    pub answerable: bool,
+    /// What the decision looks at.
+    pub signals: Signals,
+}
+
+/// How to fit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FitOptions {
+    /// Strength of the penalty on coefficients of features scaled to unit variance.
+    pub l2: f64,
+    /// Percent of the answerable that must be answered at the threshold.
+    pub answered_percent: usize,
+    /// Fit on one half of the questions and report on the other.
+    pub half: bool,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self { l2: 1.0, answered_percent: 95, half: false }
+    }
+}
+
+/// A fit with what it achieves.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fit {
+    /// To be stored with the knowledge base, or compiled in.
+    pub calibration: Calibration,
+    /// Coefficients by feature, the intercept first.
+    pub coefficients: Vec<(String, f64)>,
+    /// Number of questions fitted on.
+    pub fitted: usize,
+    /// The measures by group, over the questions reported on: the other half, or all.
+    pub reported: BTreeMap<String, Abstention>,
+}
+
+/// Fits one decision for all observations.
+///
+/// Within each group both sides weigh the same, and groups weigh the same: otherwise the largest set would decide, and
+/// the confidence would tell its size rather than whether a question is covered. Questions that a curated rule matches
+/// are answered whatever the confidence, so they take no part.
+pub fn calibrate(observations: &[Observation], identity: &Identity, options: &FitOptions) -> Result<Fit, EvalError> {
+    let is_fitted_on = |observation: &Observation| !options.half || half_of(&observation.query) == 0;
+    let fitted: Vec<&Observation> =
+        observations.iter().filter(|o| is_fitted_on(o) && !o.signals.rule_matched).collect();
+    let mut sides: BTreeMap<(&str, bool), usize> = BTreeMap::new();
+    for observation in &fitted {
+        *sides.entry((&observation.group, observation.answerable)).or_default() += 1;
+    }
+    let examples: Vec<Example> = fitted
+        .iter()
+        .map(|observation| Example {
+            features: observation.signals.features(),
+            positive: observation.answerable,
+            // Scaled so that weights sum to the number of examples: the penalty keeps its meaning.
+            weight: fitted.len() as f64
+                / (sides.len() * sides[&(observation.group.as_str(), observation.answerable)]) as f64,
+        })
+        .collect();
+    let coefficients = fit(&examples, options.l2)?;
+    if coefficients.len() != Signals::NAMES.len() + 1 {
+        return Err(FitError::Features { at: 0, expected: Signals::NAMES.len() }.into());
+    }
+    let confidence = |signals: &Signals| match signals.rule_matched {
+        true => 1.0,
+        false => probability(&coefficients, &signals.features()),
+    };
+
+    let threshold = pooled_threshold(&fitted, &confidence, options.answered_percent);
+    let mut reported: BTreeMap<String, Vec<Outcome>> = BTreeMap::new();
+    for observation in observations.iter().filter(|o| !options.half || half_of(&o.query) == 1) {
+        let confidence = confidence(&observation.signals);
+        reported.entry(observation.group.clone()).or_default().push(Outcome {
+            query: observation.query.clone(),
+            class: observation.class.clone(),
+            answerable: observation.answerable,
+            confidence,
+            answered: confidence >= threshold,
+        });
+    }
+    let groups: Vec<&str> = reported.keys().map(String::as_str).collect();
+    let half = if options.half { "half of " } else { "" };
+    let calibration = Calibration {
+        decision_version: DECISION_VERSION,
+        model: identity.model.name.clone(),
+        analyzer_version: identity.analyzer_version,
+        coefficients: coefficients.clone(),
+        threshold: threshold as f32,
+        fitted_on: format!("{half}{} questions: {}", observations.len(), groups.join(", ")),
+    };
+    let names = std::iter::once("intercept").chain(Signals::NAMES.iter().copied()).map(str::to_owned);
+    Ok(Fit {
+        calibration,
+        coefficients: names.zip(coefficients).collect(),
+        fitted: fitted.len(),
+        reported: reported.into_iter().map(|(group, outcomes)| (group, abstention::evaluate(&outcomes))).collect(),
+    })
+}
+
+/// The threshold at which the wanted share of the answerable is answered, each group with equal weight: the mean of
+/// the groups' own thresholds would let one odd group move it, so the pooled share decides.
+fn pooled_threshold(fitted: &[&Observation], confidence: &impl Fn(&Signals) -> f64, percent: usize) -> f64 {
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    for observation in fitted.iter().filter(|o| o.answerable) {
+        *sizes.entry(&observation.group).or_default() += 1;
+    }
+    let mut weighted: Vec<(f64, f64)> = fitted
+        .iter()
+        .filter(|o| o.answerable)
+        .map(|o| (confidence(&o.signals), 1.0 / (sizes.len() * sizes[o.group.as_str()]) as f64))
+        .collect();
+    weighted.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+    let mut share = 0.0;
+    for (confidence, weight) in &weighted {
+        share += weight;
+        if share >= percent as f64 / 100.0 - 1e-9 {
+            return *confidence;
+        }
+    }
+    0.5
+}
+
+/// 0 or 1, by the question's id alone: adding questions moves no other one to the other half.
+fn half_of(query: &str) -> u8 {
+    blake3::hash(query.as_bytes()).as_bytes()[0] & 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kb::store::ModelIdentity;
+
+    fn identity() -> Identity {
+        Identity::current(ModelIdentity {
+            name: "m".to_owned(),
+            dimensions: 4,
+            hash: String::new(),
+            pooling: String::new(),
+            query_prefix: String::new(),
+            passage_prefix: String::new(),
+            max_tokens: 16,
+            tokenizer: String::new(),
+        })
+    }
+
+    fn observations() -> Vec<Observation> {
+        let observation = |at: usize, answerable: bool, top_cosine: f32| Observation {
+            group: if at % 3 == 0 { "a" } else { "b" }.to_owned(),
+            query: format!("{answerable}-{at}"),
+            class: "all".to_owned(),
+            answerable,
+            signals: Signals { top_cosine, ..Signals::default() },
+        };
+        (0..60)
+            .flat_map(|at| {
+                let spread = (at as f32 * 0.37).sin() * 0.15;
+                [observation(at, true, 0.7 + spread), observation(at, false, 0.35 + spread)]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_fit_separates_and_keeps_the_wanted_share() {
+        let fit = calibrate(&observations(), &identity(), &FitOptions::default()).expect("both sides");
+        assert_eq!(fit.coefficients.len(), Signals::NAMES.len() + 1);
+        assert_eq!(fit.calibration.coefficients.len(), Signals::NAMES.len() + 1);
+        for (group, measures) in &fit.reported {
+            assert!(measures.auroc > 0.95, "{group} {measures:?}");
+            assert!(measures.false_refusals <= 0.11, "{group} {measures:?}");
+        }
+        assert_eq!(fit.fitted, 120);
+    }
+
+    #[test]
+    fn half_is_fitted_on_and_the_other_half_reported() {
+        let options = FitOptions { half: true, ..FitOptions::default() };
+        let fit = calibrate(&observations(), &identity(), &options).expect("both sides");
+        let reported: usize =
+            fit.reported.values().map(|measures| measures.num_answerable + measures.num_unanswerable).sum();
+        assert_eq!(fit.fitted + reported, 120);
+        assert!((40..=80).contains(&fit.fitted), "{}", fit.fitted);
+        assert_eq!(calibrate(&observations(), &identity(), &options).expect("a fit"), fit);
+    }
+
+    #[test]
+    fn rules_take_no_part_in_the_fit() {
+        let mut with_rules = observations();
+        for at in 0..10 {
+            let mut observation = with_rules[0].clone();
+            observation.query = format!("rule-{at}");
+            observation.signals.rule_matched = true;
+            observation.signals.top_cosine = 0.0;
+            with_rules.push(observation);
+        }
+        let plain = calibrate(&observations(), &identity(), &FitOptions::default()).expect("a fit");
+        let ruled = calibrate(&with_rules, &identity(), &FitOptions::default()).expect("a fit");
+        assert_eq!(plain.calibration.coefficients, ruled.calibration.coefficients);
+        assert_eq!(ruled.reported["a"].num_answerable, plain.reported["a"].num_answerable + 10);
+    }
+
+    #[test]
+    fn one_side_alone_is_refused() {
+        let one_side: Vec<Observation> = observations().into_iter().filter(|o| o.answerable).collect();
+        assert!(calibrate(&one_side, &identity(), &FitOptions::default()).is_err());
+    }
+}

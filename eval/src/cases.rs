@@ -1,0 +1,324 @@
+//! Asks a suite's cases the way clients ask, through the product's own [`Assistant`], and checks each answer.
+//!
+//! Entry point: [`run_cases`]. Id, clock and fence are fixed, so that two runs give the same bytes.
+
+use crate::{
+    answers,
+    error::{EvalError, with_causes},
+    judge::{self, Marks},
+    knowledge::Indexed,
+    labels::Labels,
+    results::{CaseResult, Check},
+    suite::Case,
+};
+use jiff::Timestamp;
+use kb::{
+    answerable::Status,
+    question::Question,
+    retrieve::Options,
+    store::{DocumentKey, Filter},
+};
+use runbookd::{
+    Answer, Assistant, Occasion, Request,
+    answer::is_refusal,
+    checks::citations,
+    format::Format,
+    http::completions,
+    llm::Llm,
+    prompt::{Fence, Prompt},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// Time for one answer. Far above any real one: a slow machine must not change a result.
+const ANSWER_LIMIT: Duration = Duration::from_secs(300);
+
+/// What answers and judges.
+pub struct Respondent<'a> {
+    /// The product.
+    pub assistant: &'a Assistant,
+    /// How much it retrieves.
+    pub retrieval: &'a Options,
+    /// The judge, when one is asked.
+    pub judge: Option<&'a Arc<dyn Llm>>,
+}
+
+/// Asks every case in order.
+pub async fn run_cases(
+    respondent: &Respondent<'_>,
+    indexed: &Indexed,
+    cases: &[Case],
+) -> Result<Vec<CaseResult>, EvalError> {
+    let judgements = cases.iter().map(|case| (case.id.clone(), case.judgements())).collect();
+    let labels = Labels::new(&judgements, &indexed.documents);
+    let mut results = Vec::with_capacity(cases.len());
+    for case in cases {
+        results.push(run_case(respondent, indexed, case, &labels).await?);
+    }
+    Ok(results)
+}
+
+async fn run_case(
+    respondent: &Respondent<'_>,
+    indexed: &Indexed,
+    case: &Case,
+    labels: &Labels,
+) -> Result<CaseResult, EvalError> {
+    let failed = |error: &(dyn std::error::Error + 'static)| EvalError::Answer {
+        case: case.id.clone(),
+        detail: with_causes(error),
+    };
+    let request = request_of(case)?;
+    let occasion = Occasion {
+        id: case.id.clone(),
+        now: Timestamp::UNIX_EPOCH,
+        fence: Fence::fixed("evaluate"),
+        deadline: Instant::now() + ANSWER_LIMIT,
+    };
+    let scope = Filter::everything();
+    let answer = respondent.assistant.answer(&request, &scope, occasion).await.map_err(|error| failed(&error))?;
+    let retrieval = respondent
+        .assistant
+        .search(&request.question, &scope, respondent.retrieval)
+        .await
+        .map_err(|error| failed(&error))?;
+
+    let mut cited: Vec<String> = Vec::new();
+    for citation in &answer.citations {
+        if !cited.contains(&citation.document) {
+            cited.push(citation.document.clone());
+        }
+    }
+    let mut cited_text = String::new();
+    for document in &cited {
+        let chunks = indexed.view.chunks_of(DocumentKey::of(document)).await.map_err(|error| failed(&error))?;
+        for (_, chunk) in chunks {
+            cited_text.push_str(&chunk.heading_path.join("\n"));
+            cited_text.push('\n');
+            cited_text.push_str(&chunk.text);
+            cited_text.push('\n');
+        }
+    }
+    let evidence: Vec<(String, String)> =
+        retrieval.evidence.iter().map(|hit| (hit.chunk.document.clone(), hit.chunk.id())).collect();
+    let seen = Seen { case, request: &request, answer: &answer, evidence: &evidence, cited_text: &cited_text };
+    let score = answers::citation_score(&cited, labels, &case.id);
+    let against = |measure: fn(&str, &str) -> f64| {
+        case.reference.as_deref().map(|reference| measure(&answer.text, reference))
+    };
+    let judged = match respondent.judge {
+        Some(judge) if answer.status != Status::Unknown => {
+            Some(ask_judge(judge.as_ref(), case, &answer, &retrieval.evidence).await?)
+        }
+        _ => None,
+    };
+    Ok(CaseResult {
+        case: case.id.clone(),
+        question: case.text().to_owned(),
+        class: case.class().to_owned(),
+        status: answer.status,
+        confidence: f64::from(answer.confidence),
+        answered_by: name_of(&answer.answered_by),
+        token_f1: against(answers::token_f1),
+        rouge_l: against(answers::rouge_l),
+        citation_precision: score.precision,
+        citation_recall: score.recall,
+        checks: seen.checks(),
+        answer: answer.text.clone(),
+        cited,
+        judged,
+    })
+}
+
+/// The request as it would arrive.
+fn request_of(case: &Case) -> Result<Request, EvalError> {
+    let unusable = |detail: String| EvalError::Usage(format!("case `{}` cannot be asked: {detail}", case.id));
+    let Some(k8sgpt) = &case.k8sgpt else {
+        let question =
+            Question::parse(case.text(), case.language.as_deref()).map_err(|error| unusable(error.to_string()))?;
+        return Ok(Request { question, format: Format::default() });
+    };
+    let language = case.language.as_deref().unwrap_or("english");
+    let prompt = k8sgpt.prompt.clone().unwrap_or_else(|| default_prompt(language, &k8sgpt.message));
+    let body = serde_json::json!({
+        "model": "runbooks",
+        "prompt": prompt,
+        "options": {
+            "language": language,
+            "message": k8sgpt.message,
+            "temperature": 0.7,
+            "top_p": 0.5,
+            "top_k": 50,
+        },
+    });
+    completions::request_in(body.to_string().as_bytes()).map_err(|error| unusable(error.to_string()))
+}
+
+/// k8sgpt's default template, filled as it fills it.
+fn default_prompt(language: &str, message: &str) -> String {
+    format!(
+        "Simplify the following Kubernetes error message delimited by triple dashes written in --- {language} --- \
+         language; --- {message} ---.\n\
+         \tProvide the most possible solution in a step by step style in no more than 280 characters. Write the output \
+         in the following format:\n\
+         \tError: {{Explain error here}}\n\tSolution: {{Step by step solution here}}"
+    )
+}
+
+/// An answer with everything that its checks look at.
+struct Seen<'a> {
+    case: &'a Case,
+    request: &'a Request,
+    answer: &'a Answer,
+    /// Document and chunk id of every passage that was given.
+    evidence: &'a [(String, String)],
+    /// The texts of the documents cited.
+    cited_text: &'a str,
+}
+
+impl Seen<'_> {
+    fn checks(&self) -> Vec<Check> {
+        let mut checks = vec![self.status(), self.citations_exist()];
+        match self.answer.status {
+            Status::Unknown => checks.push(self.says_so()),
+            Status::Answered | Status::Partial => {
+                checks.push(self.is_cited());
+                checks.push(self.is_grounded());
+                if !self.request.question.masked().is_empty() {
+                    checks.push(self.keeps_masked_names());
+                }
+            }
+        }
+        checks.extend(self.case.first.as_ref().map(|first| self.comes_first(first)));
+        checks.extend(self.case.answer_language.as_ref().map(|language| self.is_in(language)));
+        checks.extend(self.case.must_mention.iter().map(|fact| {
+            let mentions = answers::mentions(&self.answer.text, fact);
+            check("mentions what it must", mentions, || format!("the answer lacks `{fact}`"))
+        }));
+        checks.extend(self.case.must_not_mention.iter().map(|fact| {
+            let mentions = answers::mentions(&self.answer.text, fact);
+            check("leaves out what it must", !mentions, || format!("the answer says `{fact}`"))
+        }));
+        checks
+    }
+
+    fn status(&self) -> Check {
+        let found = self.answer.status;
+        let holds = match self.case.status {
+            Some(wanted) => found == wanted,
+            None => self.case.answerable == (found != Status::Unknown),
+        };
+        check("status", holds, || {
+            let wanted = match (self.case.status, self.case.answerable) {
+                (Some(wanted), _) => format!("{wanted:?}"),
+                (None, true) => "an answer".to_owned(),
+                (None, false) => "Unknown".to_owned(),
+            };
+            format!("{found:?} with confidence {:.3}, wanted {wanted}: {}", self.answer.confidence, self.answer.reason)
+        })
+    }
+
+    /// Every `[n]` has a source, and every source was among the evidence.
+    fn citations_exist(&self) -> Check {
+        let numbers: BTreeSet<usize> = self.answer.citations.iter().map(|citation| citation.n).collect();
+        let unresolved = citations::resolve(&self.answer.text, |n| numbers.contains(&n)).removed;
+        let given: BTreeSet<&str> =
+            self.evidence.iter().flat_map(|(document, chunk)| [document.as_str(), chunk.as_str()]).collect();
+        let foreign: Vec<&str> = self
+            .answer
+            .citations
+            .iter()
+            .filter(|citation| !given.contains(citation.document.as_str()))
+            .map(|citation| citation.document.as_str())
+            .collect();
+        check("citations exist", unresolved.is_empty() && foreign.is_empty(), || {
+            format!("without a source: {unresolved:?}; not among the evidence: {foreign:?}")
+        })
+    }
+
+    fn is_cited(&self) -> Check {
+        check("is cited", !self.answer.citations.is_empty(), || "the answer cites nothing".to_owned())
+    }
+
+    fn is_grounded(&self) -> Check {
+        let quoted = answers::ungrounded(&self.answer.text, self.cited_text, self.request.question.text());
+        check("quotes only its sources", quoted.is_empty(), || {
+            let quoted: Vec<&str> = quoted.iter().map(|literal| literal.text()).collect();
+            format!("in no cited document: {}", quoted.join(", "))
+        })
+    }
+
+    fn keeps_masked_names(&self) -> Check {
+        let lost: Vec<&String> =
+            self.request.question.masked().iter().filter(|token| !self.answer.text.contains(*token)).collect();
+        check("masked names come back", lost.is_empty(), || format!("lost: {lost:?}"))
+    }
+
+    fn says_so(&self) -> Check {
+        let english = self.answer.language.0.starts_with("en");
+        let holds = match english {
+            true => self.answer.text.starts_with("I don't know"),
+            false => is_refusal(&self.answer.text),
+        };
+        check("says that it does not know", holds, || {
+            format!("begins with `{}`", self.answer.text.chars().take(60).collect::<String>())
+        })
+    }
+
+    fn comes_first(&self, first: &str) -> Check {
+        let found = self.evidence.first().map(|(document, _)| document.as_str()).unwrap_or("nothing");
+        check("the right document comes first", found == first, || format!("`{found}` does"))
+    }
+
+    fn is_in(&self, language: &str) -> Check {
+        let found = &self.answer.language.0;
+        check("language", found == language, || format!("the answer is in `{found}`, wanted `{language}`"))
+    }
+}
+
+fn check(name: &str, passed: bool, detail: impl FnOnce() -> String) -> Check {
+    Check { name: name.to_owned(), passed, detail: if passed { String::new() } else { detail() } }
+}
+
+/// The word that answers carry for who wrote them.
+fn name_of(answered_by: &impl serde::Serialize) -> String {
+    match serde_json::to_value(answered_by) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => "unknown".to_owned(),
+    }
+}
+
+async fn ask_judge(
+    judge: &dyn Llm,
+    case: &Case,
+    answer: &Answer,
+    evidence: &[kb::retrieve::Hit],
+) -> Result<Marks, EvalError> {
+    let failed = |detail: String| EvalError::Answer { case: case.id.clone(), detail: format!("the judge: {detail}") };
+    let mut passages = String::new();
+    for (at, hit) in evidence.iter().enumerate() {
+        passages.push_str(&format!("[{}] {}\n{}\n\n", at + 1, hit.document.meta.title, hit.chunk.text));
+    }
+    let mut blocks = vec![("QUESTION", case.text()), ("EVIDENCE", passages.as_str()), ("ANSWER", answer.text.as_str())];
+    blocks.extend(case.reference.as_deref().map(|reference| ("REFERENCE", reference)));
+    let prompt = Prompt::of_blocks(judge::PROMPT, &blocks, "Mark the answer.", Fence::fixed("evaluate"));
+    let reply = judge
+        .complete(&prompt, Instant::now() + ANSWER_LIMIT)
+        .await
+        .map_err(|error| failed(with_causes(&error)))?;
+    judge::read_marks(&reply.text).ok_or_else(|| failed("its reply holds no marks".to_owned()))
+}
+
+/// Hash of the cases, as far as results depend on them.
+pub fn hash_of_cases(cases: &[Case]) -> String {
+    let mut parts: BTreeMap<&str, String> = BTreeMap::new();
+    for case in cases {
+        parts.insert(&case.id, format!("{case:?}"));
+    }
+    let bytes: Vec<&[u8]> = parts.iter().flat_map(|(id, text)| [id.as_bytes(), text.as_bytes()]).collect();
+    kb::document::ContentHash::of(&bytes).to_string()
+}

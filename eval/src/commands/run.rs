@@ -1,0 +1,67 @@
+//! `evaluate run`.
+
+use crate::{
+    config::Settings,
+    error::{EvalError, with_causes},
+    recording::Recorder,
+    results::{RunResult, Timings},
+    run::{RunOptions, Runner},
+    suite::Suite,
+};
+use kb::retrieve::Tuning;
+use runbookd::llm::openai::OpenAi;
+use std::{path::PathBuf, sync::Arc};
+
+/// What was typed.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The suite's file.
+    pub suite: PathBuf,
+    /// `--baseline`.
+    pub baseline: Option<PathBuf>,
+    /// `--replay`.
+    pub replay: Option<PathBuf>,
+    /// `--record`.
+    pub record: Option<PathBuf>,
+    /// `--judge`.
+    pub judge: bool,
+    /// `--rebuild`.
+    pub rebuild: bool,
+}
+
+/// Runs the suite.
+pub async fn run(
+    settings: Settings,
+    tuning: Tuning,
+    request: &Request,
+) -> Result<(RunResult, Timings), EvalError> {
+    let suite = Suite::read(&request.suite, settings.data.as_deref())?;
+    let recorder = match (&request.replay, &request.record) {
+        (Some(directory), _) => Some(Recorder::replay(directory)?),
+        (None, Some(directory)) => {
+            let Some(llm) = settings.product.llm.clone() else {
+                let detail = "--record needs a language model: set RUNBOOKD_LLM_BASE_URL and RUNBOOKD_LLM_MODEL";
+                return Err(EvalError::Usage(detail.to_owned()));
+            };
+            let parameters = format!("temperature 0, max_output_tokens {:?}", llm.max_output_tokens);
+            let client = OpenAi::new(llm).map_err(|error| EvalError::Usage(with_causes(&error)))?;
+            Some(Recorder::record(directory, Arc::new(client), &parameters)?)
+        }
+        (None, None) if request.judge => {
+            return Err(EvalError::Usage("--judge needs --record or --replay".to_owned()));
+        }
+        (None, None) => None,
+    };
+    let recorder = recorder.map(Arc::new);
+    let mut runner = Runner::start(settings, tuning, request.rebuild).await?;
+    let options =
+        RunOptions { baseline: request.baseline.as_deref(), recorder: recorder.clone(), judge: request.judge };
+    let found = runner.run(&suite, &options).await?;
+    if let Some(recorder) = recorder {
+        let stale = recorder.stale()?;
+        if !stale.is_empty() {
+            eprintln!("{} recordings are stale, nothing asked for them: {}", stale.len(), stale.join(", "));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,73 @@
+//! What was typed and what the environment says, checked: the judge's own settings around the product's configuration.
+//! The only file here that reads the environment.
+
+use crate::error::EvalError;
+use runbookd::config::{Config, Environment, Flags};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
+use toml::Value;
+
+/// Everything `evaluate` goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The product's configuration: embedding model, language model, budgets.
+    pub product: Config,
+    /// Where knowledge bases built for suites are kept.
+    pub cache: PathBuf,
+    /// What `$RUNBOOKD_TEST_DATA` stands for in suites.
+    pub data: Option<PathBuf>,
+    /// Retrievals at once.
+    pub concurrency: usize,
+}
+
+/// What the flags of every command say.
+#[derive(Debug, Clone, Default)]
+pub struct Typed {
+    /// `--kb`.
+    pub kb: Option<String>,
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--embedder`.
+    pub embedder: Option<String>,
+    /// `--cache`.
+    pub cache: Option<PathBuf>,
+    /// `--data`.
+    pub data: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Joins flags, environment and the product's configuration file.
+    pub fn load(typed: Typed) -> Result<Self, EvalError> {
+        let mut flags: Flags = Vec::new();
+        flags.extend(typed.kb.map(|kb| ("kb", Value::String(kb))));
+        flags.extend(typed.embedder.map(|embedder| ("embedder.choice", Value::String(embedder))));
+        let product = Config::load(typed.config.as_deref(), &Environment::of_this_process(), flags)
+            .map_err(|error| EvalError::Usage(crate::error::with_causes(&error)))?;
+        let cache = match typed.cache {
+            Some(cache) => cache,
+            None => default_cache().ok_or_else(|| {
+                EvalError::Usage("there is no home directory to keep caches in; give `--cache DIR`".to_owned())
+            })?,
+        };
+        Ok(Self {
+            product,
+            cache,
+            data: typed.data,
+            concurrency: std::thread::available_parallelism().map_or(2, NonZeroUsize::get),
+        })
+    }
+
+    /// `--kb`, which some commands need.
+    pub fn knowledge_base(&self) -> Result<&kb::store::Address, EvalError> {
+        self.product.knowledge_base().map_err(|error| EvalError::Usage(error.to_string()))
+    }
+}
+
+/// `${XDG_CACHE_HOME:-$HOME/.cache}/runbookd/evaluate`.
+fn default_cache() -> Option<PathBuf> {
+    let directory = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))?;
+    Some(base.join(Path::new("runbookd/evaluate")))
+}

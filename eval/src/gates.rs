@@ -1,0 +1,155 @@
+//! What must hold for a change to pass: absolute bounds, and no loss against the baseline beyond the tolerance. Pure.
+
+use crate::{
+    metrics::mean,
+    results::{AbstentionResult, CasesResult, SetComparison, SetResult},
+    suite::{AbstentionSpec, CaseFloors, SetSpec},
+};
+use serde::Serialize;
+
+/// One thing that must hold.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gate {
+    /// The set, pair or group of cases.
+    pub of: String,
+    /// What is bounded, such as `ndcg@10`.
+    pub what: String,
+    /// The value found.
+    pub found: f64,
+    /// Which side the bound is on.
+    pub bound: Bound,
+    /// Whether it holds.
+    pub passed: bool,
+}
+
+/// A bound with its side.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// The value must not be less.
+    AtLeast(f64),
+    /// The value must not be more.
+    AtMost(f64),
+}
+
+/// Figures are compared as they are printed, to four decimals, so that a gate set to a printed figure holds.
+const PRECISION: f64 = 0.000_05;
+
+impl Gate {
+    /// Compares a value with its bound. A value that is no number fails.
+    pub fn new(of: &str, what: &str, found: f64, bound: Bound) -> Self {
+        let passed = match bound {
+            Bound::AtLeast(least) => found >= least - PRECISION,
+            Bound::AtMost(most) => found <= most + PRECISION,
+        };
+        Self { of: of.to_owned(), what: what.to_owned(), found, bound, passed }
+    }
+
+    /// One line: `alerts_easy: ndcg@10 0.9611, at least 0.9550`.
+    pub fn describe(&self) -> String {
+        let bound = match self.bound {
+            Bound::AtLeast(least) => format!("at least {least:.4}"),
+            Bound::AtMost(most) => format!("at most {most:.4}"),
+        };
+        format!("{}: {} {:.4}, {bound}", self.of, self.what, self.found)
+    }
+}
+
+/// The floors of a set, and its comparison with the baseline.
+pub fn of_set(spec: Option<&SetSpec>, result: &SetResult, tolerance: f64) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    if let Some(spec) = spec {
+        let headline = result.headline();
+        gates.extend(spec.floors.iter().map(|(metric, floor)| {
+            Gate::new(&result.name, metric.name(), headline.get(*metric), Bound::AtLeast(*floor))
+        }));
+        gates.extend(spec.evidence_recall_floor.map(|floor| {
+            Gate::new(&result.name, "evidence recall", result.evidence_recall, Bound::AtLeast(floor))
+        }));
+    }
+    gates.extend(of_comparison(&result.name, "ndcg@10", result.comparison.as_ref(), tolerance));
+    gates
+}
+
+/// The ceilings of an abstention pair.
+pub fn of_abstention(spec: &AbstentionSpec, result: &AbstentionResult) -> Vec<Gate> {
+    spec.ceilings
+        .checks(&result.measures)
+        .into_iter()
+        .map(|(what, found, bound, more_is_better)| {
+            let bound = if more_is_better { Bound::AtLeast(bound) } else { Bound::AtMost(bound) };
+            Gate::new(&result.name, what, found, bound)
+        })
+        .collect()
+}
+
+/// The floors of the cases together.
+pub fn of_cases(
+    floors: &CaseFloors,
+    result: &CasesResult,
+    retrieval: Option<&SetResult>,
+    tolerance: f64,
+) -> Vec<Gate> {
+    let over = |values: Vec<Option<f64>>| -> f64 {
+        let values: Vec<f64> = values.into_iter().flatten().collect();
+        crate::statistics::mean(&values)
+    };
+    let cases = &result.cases;
+    let passed = over(cases.iter().map(|case| Some(f64::from(u8::from(case.passed())))).collect());
+    let mut gates =
+        vec![Gate::new("cases", "share passed", passed, Bound::AtLeast(floors.passed.unwrap_or(1.0)))];
+    gates.extend(floors.ndcg_10.map(|floor| {
+        let found = retrieval.map(|set| mean(set.queries.iter().map(|query| query.headline())).ndcg_10);
+        Gate::new("cases", "ndcg@10", found.unwrap_or(0.0), Bound::AtLeast(floor))
+    }));
+    gates.extend(floors.citation_precision.map(|floor| {
+        let found = over(cases.iter().map(|case| case.citation_precision).collect());
+        Gate::new("cases", "citation precision", found, Bound::AtLeast(floor))
+    }));
+    gates.extend(floors.citation_recall.map(|floor| {
+        let found = over(cases.iter().map(|case| case.citation_recall).collect());
+        Gate::new("cases", "citation recall", found, Bound::AtLeast(floor))
+    }));
+    gates.extend(of_comparison("cases", "share passed", result.comparison.as_ref(), tolerance));
+    gates
+}
+
+fn of_comparison(of: &str, what: &str, comparison: Option<&SetComparison>, tolerance: f64) -> Option<Gate> {
+    let low = comparison?.statistics.interval.low;
+    Some(Gate::new(of, &format!("{what}, change (lower end)"), low, Bound::AtLeast(-tolerance)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::compare;
+
+    #[test]
+    fn bounds_hold_on_their_side_and_at_the_printed_figure() {
+        for (found, bound, passed) in [
+            (0.95, Bound::AtLeast(0.95), true),
+            (0.949_96, Bound::AtLeast(0.95), true),
+            (0.949_9, Bound::AtLeast(0.95), false),
+            (0.01, Bound::AtMost(0.01), true),
+            (0.02, Bound::AtMost(0.01), false),
+            (f64::NAN, Bound::AtLeast(0.0), false),
+        ] {
+            assert_eq!(Gate::new("s", "m", found, bound).passed, passed, "{found} {bound:?}");
+        }
+    }
+
+    #[test]
+    fn a_loss_beyond_the_tolerance_fails_and_none_passes() {
+        let check = |now: &[f64], before: &[f64]| {
+            let statistics = compare(now, before);
+            let comparison = SetComparison { statistics, lost: Vec::new(), found: Vec::new() };
+            of_comparison("s", "ndcg@10", Some(&comparison), 0.02).expect("there is a comparison").passed
+        };
+        let before = vec![1.0; 50];
+        assert!(check(&before, &before));
+        assert!(!check(&vec![0.9; 50], &before));
+        let better: Vec<f64> = vec![1.0; 50];
+        assert!(check(&better, &vec![0.5; 50]));
+        assert_eq!(of_comparison("s", "m", None, 0.02), None);
+    }
+}

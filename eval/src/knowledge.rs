@@ -1,0 +1,400 @@
+//! Knowledge bases for suites: built once from their corpus, kept in a cache directory, found again by what they were
+//! built from.
+//!
+//! Entry point: [`Library::open`], then [`Library::get`]. A directory's name holds the hash of the corpus and of the
+//! embedding model's identity; when this program changes, the corpus is ingested again in place, which embeds nothing
+//! that is known. A new knowledge base takes over the vectors of those with a source in common.
+
+use crate::{datasets, error::EvalError, suite::Corpus};
+use ingest::{
+    formats::{Defaults, Document, Syntax},
+    loader::Loader,
+    mapped::MappedText,
+    pipeline::{self, IngestError, Options},
+    progress::Progress,
+};
+use kb::{
+    document::{ContentHash, DocumentMeta, Kind},
+    embed::{Embedder, EmbedderSettings},
+    store::{self, Address, DocumentKey, Filter, Identity, KnowledgeBase, StoreError, View, Writer, embedding_key},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+/// A corpus, indexed and open.
+#[derive(Clone)]
+pub struct Indexed {
+    /// Hash of the documents it was built from.
+    pub corpus: String,
+    /// The knowledge base.
+    pub kb: Arc<dyn KnowledgeBase>,
+    /// Its newest state, everything shown.
+    pub view: Arc<dyn View>,
+    /// Ids of its documents.
+    pub documents: Arc<BTreeSet<String>>,
+}
+
+impl Indexed {
+    /// Opens a knowledge base that somebody built.
+    pub async fn open(address: &Address, identity: &Identity) -> Result<Self, EvalError> {
+        let failed = |source: StoreError| EvalError::Store { address: address.to_string(), source };
+        let kb = store::open(address, Some(identity)).await.map_err(failed)?;
+        let view = kb.view(&Filter::everything()).await.map_err(failed)?;
+        let records = view.all_documents().await.map_err(failed)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut documents = BTreeSet::new();
+        for record in records {
+            hasher.update(&record.content_hash.0);
+            documents.insert(record.meta.id.clone());
+        }
+        let corpus = hasher.finalize().to_hex().to_string();
+        Ok(Self { corpus, kb, view, documents: Arc::new(documents) })
+    }
+}
+
+/// The cache of knowledge bases.
+pub struct Library {
+    directory: PathBuf,
+    settings: EmbedderSettings,
+    identity: Identity,
+    /// Hash of this program; documents may be read otherwise by another.
+    program: String,
+    rebuild: bool,
+    open: BTreeMap<Corpus, Indexed>,
+}
+
+/// What is written beside a knowledge base once it is complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    /// The program that ingested it last.
+    program: String,
+    /// Hash of each source's files, by the source's name.
+    sources: BTreeMap<String, String>,
+}
+
+/// Longest wait for another process that builds the same knowledge base.
+const MAX_WAIT: Duration = Duration::from_secs(20 * 60);
+
+/// Documents of a `corpus.jsonl` that are stored at once.
+const BATCH_DOCUMENTS: usize = 256;
+
+impl Library {
+    /// A library in `directory`. With `rebuild` every knowledge base is made anew, once.
+    pub fn open(
+        directory: &Path,
+        settings: &EmbedderSettings,
+        embedder: &Embedder,
+        rebuild: bool,
+    ) -> Result<Self, EvalError> {
+        fs::create_dir_all(directory).map_err(EvalError::io("create", directory))?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            settings: settings.clone(),
+            identity: Identity::current(embedder.identity().clone()),
+            program: hash_of_this_program(),
+            rebuild,
+            open: BTreeMap::new(),
+        })
+    }
+
+    /// The knowledge base of a corpus, built when it is not there.
+    pub async fn get(&mut self, corpus: &Corpus) -> Result<Indexed, EvalError> {
+        if let Some(indexed) = self.open.get(corpus) {
+            return Ok(indexed.clone());
+        }
+        let owned = corpus.clone();
+        let sources = blocking(move || hash_of_sources(&owned)).await??;
+        let hash = hash_of_all(&sources);
+        let identity = serde_json::to_vec(&self.identity).unwrap_or_default();
+        let key = ContentHash::of(&[hash.as_bytes(), &identity]).to_string();
+        let name = format!("{}-{}", short_name(&sources), &key[..16]);
+        let directory = self.directory.join(&name);
+        let record_path = self.directory.join(format!("{name}.json"));
+        if self.rebuild && directory.exists() {
+            fs::remove_dir_all(&directory).map_err(EvalError::io("remove", &directory))?;
+            let _ = fs::remove_file(&record_path);
+        }
+
+        let record = read_record(&record_path);
+        if record.as_ref().is_none_or(|record| record.program != self.program) {
+            self.build(corpus, &directory, &name, &sources, record.is_none()).await?;
+            let record = Record { program: self.program.clone(), sources };
+            let text = crate::report::json(&record)?;
+            fs::write(&record_path, text).map_err(EvalError::io("write", &record_path))?;
+        }
+        let mut indexed = Indexed::open(&Address::Directory(directory), &self.identity).await?;
+        indexed.corpus = hash;
+        self.open.insert(corpus.clone(), indexed.clone());
+        Ok(indexed)
+    }
+
+    async fn build(
+        &self,
+        corpus: &Corpus,
+        directory: &Path,
+        name: &str,
+        sources: &BTreeMap<String, String>,
+        is_new: bool,
+    ) -> Result<(), EvalError> {
+        eprintln!("indexing {name}");
+        let address = Address::Directory(directory.to_owned());
+        if is_new {
+            self.take_over_vectors(&address, name, sources).await?;
+        }
+        let progress = Arc::new(Progress::on_stderr());
+        match corpus {
+            Corpus::Directories(paths) => {
+                let options = Options {
+                    kb: address.clone(),
+                    embedder: self.settings.clone(),
+                    paths: paths.clone(),
+                    source: None,
+                    defaults: Defaults::default(),
+                    dry_run: false,
+                    force: true,
+                };
+                self.patiently(async || {
+                    pipeline::ingest(&options, progress.clone(), std::future::pending()).await.map(drop)
+                })
+                .await
+                .map_err(|error| index_error(name, &error))
+            }
+            Corpus::Jsonl(path) => self.ingest_jsonl(&address, path, name).await,
+        }
+    }
+
+    /// Waits for another process that writes the same knowledge base.
+    async fn patiently<T>(&self, mut work: impl AsyncFnMut() -> Result<T, IngestError>) -> Result<T, IngestError> {
+        let started = std::time::Instant::now();
+        loop {
+            match work().await {
+                Err(IngestError::Store(StoreError::Locked { path })) if started.elapsed() < MAX_WAIT => {
+                    eprintln!("another process holds `{}`; waiting", path.display());
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Indexes a `corpus.jsonl`, its ids verbatim.
+    async fn ingest_jsonl(&self, address: &Address, path: &Path, name: &str) -> Result<(), EvalError> {
+        let failed = |error: IngestError| index_error(name, &error);
+        let mut writer = self
+            .patiently(async || Ok(store::open_writer(address, &self.identity).await?))
+            .await
+            .map_err(failed)?;
+        let mut known = writer.fingerprints(&[SOURCE.to_owned()]).await.map_err(|e| failed(e.into()))?;
+        // The file is read on a thread of its own, a few batches ahead, so that a corpus need not fit in memory.
+        let (send, mut batches) = tokio::sync::mpsc::channel::<Vec<Document>>(2);
+        let owned = path.to_owned();
+        let reader = tokio::task::spawn_blocking(move || {
+            let mut batch = Vec::new();
+            datasets::read_corpus(&owned, |document| {
+                batch.push(of_corpus(document));
+                if batch.len() == BATCH_DOCUMENTS {
+                    // The other side is gone only when it failed, and then it says why.
+                    let _ = send.blocking_send(std::mem::take(&mut batch));
+                }
+                Ok(())
+            })?;
+            let _ = send.blocking_send(batch);
+            Ok::<_, EvalError>(())
+        });
+        let mut loader = Loader::new(writer.as_mut(), self.settings.clone(), self.identity.model.clone());
+        while let Some(mut batch) = batches.recv().await {
+            batch.retain(|document| known.remove(&document.meta.id) != Some(document.content_hash));
+            loader.store(batch).await.map_err(failed)?;
+        }
+        reader.await.map_err(|error| EvalError::Usage(format!("a worker thread failed: {error}")))??;
+        for gone in known.keys() {
+            loader.remove(gone).await.map_err(failed)?;
+        }
+        writer.commit().await.map_err(|error| failed(error.into()))?;
+        Ok(())
+    }
+
+    /// Fills the embedding cache of a new knowledge base from those that hold one of its sources, so that a union of
+    /// corpora is not embedded again. Best effort: what is missing is embedded.
+    async fn take_over_vectors(
+        &self,
+        address: &Address,
+        name: &str,
+        sources: &BTreeMap<String, String>,
+    ) -> Result<(), EvalError> {
+        let failed = |source: StoreError| EvalError::Store { address: address.to_string(), source };
+        let entries = fs::read_dir(&self.directory).map_err(EvalError::io("list", &self.directory))?;
+        let mut siblings: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        siblings.sort();
+        let mut wanted: BTreeSet<&String> = sources.values().collect();
+        for record_path in siblings.iter().filter(|path| path.extension().is_some_and(|ext| ext == "json")) {
+            let directory = record_path.with_extension("");
+            let Some(record) = read_record(record_path).filter(|_| !directory.ends_with(name)) else { continue };
+            let shared: BTreeSet<&String> =
+                record.sources.iter().filter(|(_, hash)| wanted.contains(hash)).map(|(source, _)| source).collect();
+            if shared.is_empty() {
+                continue;
+            }
+            let sibling = Address::Directory(directory);
+            let (Ok(from), Ok(mut cache)) = (
+                store::open(&sibling, Some(&self.identity)).await,
+                store::open_writer(&sibling, &self.identity).await,
+            ) else {
+                continue;
+            };
+            let filter = Filter { sources: shared.into_iter().cloned().collect(), ..Filter::everything() };
+            let view = from.view(&filter).await.map_err(failed)?;
+            let mut writer = store::open_writer(address, &self.identity).await.map_err(failed)?;
+            self.copy_vectors(view.as_ref(), cache.as_mut(), writer.as_mut()).await.map_err(failed)?;
+            wanted.retain(|hash| !record.sources.values().any(|taken| taken == *hash));
+        }
+        Ok(())
+    }
+
+    async fn copy_vectors(
+        &self,
+        from: &dyn View,
+        cache: &mut dyn Writer,
+        to: &mut dyn Writer,
+    ) -> Result<(), StoreError> {
+        let mut keys = Vec::new();
+        let records = from.all_documents().await?;
+        for (at, record) in records.iter().enumerate() {
+            let meta = &record.meta;
+            for (_, chunk) in from.chunks_of(DocumentKey::of(&meta.id)).await? {
+                keys.push(embedding_key(&self.identity.model, &chunk.passage(&meta.title)));
+            }
+            if keys.len() >= 2_000 || at + 1 == records.len() {
+                let vectors = cache.cached_embeddings(&keys).await?;
+                let found: Vec<(ContentHash, Vec<f32>)> =
+                    keys.drain(..).zip(vectors).filter_map(|(key, vector)| Some((key, vector?))).collect();
+                to.cache_embeddings(&found).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The source of documents of a `corpus.jsonl`; it is not part of their ids.
+const SOURCE: &str = "corpus";
+
+/// A title is never empty: without one, the text's first line stands for it.
+const MAX_TITLE_CHARS: usize = 100;
+
+fn of_corpus(document: datasets::CorpusDocument) -> Document {
+    let first_line = || document.text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("untitled");
+    let title = match document.title.trim() {
+        "" => first_line().chars().take(MAX_TITLE_CHARS).collect(),
+        title => title.to_owned(),
+    };
+    let meta = DocumentMeta {
+        id: document.id,
+        source: SOURCE.to_owned(),
+        title,
+        url: None,
+        kind: Kind::Docs,
+        trust: Kind::Docs.default_trust(),
+        labels: Vec::new(),
+        product: None,
+        version: None,
+        language: None,
+        author: None,
+        created_at: None,
+        updated_at: None,
+        access: Vec::new(),
+        applies_to: Vec::new(),
+        links: Vec::new(),
+    };
+    Document::new(meta, MappedText::new(document.text), Syntax::Plain)
+}
+
+fn index_error(name: &str, error: &IngestError) -> EvalError {
+    EvalError::Index { corpus: name.to_owned(), detail: crate::error::with_causes(error) }
+}
+
+fn read_record(path: &Path) -> Option<Record> {
+    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+}
+
+/// Names the sources that a directory's name can hold.
+fn short_name(sources: &BTreeMap<String, String>) -> String {
+    let name = sources.keys().map(String::as_str).collect::<Vec<_>>().join("+");
+    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_+".contains(c) { c } else { '_' }).collect();
+    safe.chars().take(60).collect()
+}
+
+/// Hash of each source's files by the source's name: relative paths and contents of all regular files.
+fn hash_of_sources(corpus: &Corpus) -> Result<BTreeMap<String, String>, EvalError> {
+    let mut sources = BTreeMap::new();
+    match corpus {
+        Corpus::Jsonl(path) => {
+            let bytes = fs::File::open(path).map_err(EvalError::io("read", path))?;
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(bytes).map_err(EvalError::io("read", path))?;
+            let folder = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+            sources.insert(folder.unwrap_or_else(|| SOURCE.to_owned()), hasher.finalize().to_hex().to_string());
+        }
+        Corpus::Directories(paths) => {
+            for path in paths {
+                let canonical = path.canonicalize().map_err(EvalError::io("find", path))?;
+                let name = canonical.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+                let mut files = Vec::new();
+                list_files(&canonical, &mut files)?;
+                files.sort();
+                let mut hasher = blake3::Hasher::new();
+                for file in files {
+                    let relative = file.strip_prefix(&canonical).unwrap_or(&file);
+                    hasher.update(relative.as_os_str().as_encoded_bytes());
+                    let mut content = blake3::Hasher::new();
+                    let opened = fs::File::open(&file).map_err(EvalError::io("read", &file))?;
+                    content.update_reader(opened).map_err(EvalError::io("read", &file))?;
+                    hasher.update(content.finalize().as_bytes());
+                }
+                sources.insert(name, hasher.finalize().to_hex().to_string());
+            }
+        }
+    }
+    Ok(sources)
+}
+
+/// All regular files below a directory; links are not followed.
+fn list_files(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), EvalError> {
+    let entries = fs::read_dir(directory).map_err(EvalError::io("list", directory))?;
+    for entry in entries {
+        let entry = entry.map_err(EvalError::io("list", directory))?;
+        let kind = entry.file_type().map_err(EvalError::io("list", directory))?;
+        if kind.is_dir() {
+            list_files(&entry.path(), files)?;
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn hash_of_all(sources: &BTreeMap<String, String>) -> String {
+    let parts: Vec<&[u8]> =
+        sources.iter().flat_map(|(name, hash)| [name.as_bytes(), hash.as_bytes()]).collect();
+    ContentHash::of(&parts).to_string()
+}
+
+fn hash_of_this_program() -> String {
+    let hash = || {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(fs::File::open(std::env::current_exe().ok()?).ok()?).ok()?;
+        Some(hasher.finalize().to_hex().to_string())
+    };
+    hash().unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EvalError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| EvalError::Usage(format!("a worker thread failed: {error}")))
+}

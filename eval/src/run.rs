@@ -1,0 +1,274 @@
+//! A whole suite: every set, pair and case, then the baseline, then the gates. Entry point: [`Runner::run`].
+
+use crate::{
+    abstention::{self, Outcome},
+    baseline::Baseline,
+    calibration::Observation,
+    cases::{self, Respondent},
+    config::Settings,
+    datasets::{Qrels, Query, read_qrels, read_queries},
+    error::EvalError,
+    gates,
+    knowledge::{Indexed, Library},
+    recording::Recorder,
+    results::{AbstentionResult, CasesResult, RunResult, Timings, macro_average, worst_set},
+    retrieval::{DEPTH, Engine, ScoredSet, score_set},
+    suite::{AbstentionSpec, Corpus, SetSpec, Suite},
+};
+use kb::{
+    answerable::{Calibration, Status},
+    embed::Embedder,
+    retrieve::{Retriever, Tuning},
+    store::Identity,
+};
+use runbookd::{Assistant, llm::Llm};
+use std::{path::Path, sync::Arc};
+
+/// The name of the set that holds the retrieval of a suite's cases.
+const CASES_SET: &str = "cases";
+
+/// Runs suites and single sets.
+pub struct Runner {
+    settings: Settings,
+    engine: Engine,
+    embedder: Embedder,
+    library: Library,
+}
+
+/// What a run does beside measuring.
+#[derive(Default)]
+pub struct RunOptions<'a> {
+    /// Compare with this file.
+    pub baseline: Option<&'a Path>,
+    /// The language model, recorded or replayed; without one, answers are extracts.
+    pub recorder: Option<Arc<Recorder>>,
+    /// Ask it to judge as well.
+    pub judge: bool,
+}
+
+impl Runner {
+    /// Starts the embedding model.
+    pub async fn start(settings: Settings, tuning: Tuning, rebuild: bool) -> Result<Self, EvalError> {
+        let embedding = settings.product.embedder.clone();
+        // Loading a model blocks.
+        let embedder = tokio::task::spawn_blocking(move || embedding.start())
+            .await
+            .map_err(|error| EvalError::Usage(format!("the model's loader failed: {error}")))??;
+        let library = Library::open(&settings.cache, &settings.product.embedder, &embedder, rebuild)?;
+        let engine = Engine {
+            retriever: Retriever::tuned(embedder.clone(), tuning),
+            options: settings.product.assistant.retrieval,
+            concurrency: settings.concurrency,
+        };
+        Ok(Self { settings, engine, embedder, library })
+    }
+
+    /// What this program builds knowledge bases with.
+    pub fn identity(&self) -> Identity {
+        Identity::current(self.embedder.identity().clone())
+    }
+
+    /// The knowledge base of a corpus, built when needed.
+    pub async fn indexed(&mut self, corpus: &Corpus) -> Result<Indexed, EvalError> {
+        self.library.get(corpus).await
+    }
+
+    /// Scores one labelled set.
+    pub async fn set(&mut self, spec: &SetSpec) -> Result<ScoredSet, EvalError> {
+        let indexed = self.library.get(&spec.corpus).await?;
+        let (queries, qrels) = (read_queries(&spec.queries)?, read_qrels(&spec.qrels)?);
+        self.score(&spec.name, &indexed, &queries, &qrels).await
+    }
+
+    /// Scores questions against an open knowledge base.
+    pub async fn score(
+        &self,
+        name: &str,
+        indexed: &Indexed,
+        queries: &[Query],
+        qrels: &Qrels,
+    ) -> Result<ScoredSet, EvalError> {
+        let calibration = calibration_of(indexed).await?;
+        score_set(&self.engine, name, indexed, &calibration, queries, qrels).await
+    }
+
+    /// Asks both sides of a pair.
+    pub async fn pair(&mut self, spec: &AbstentionSpec) -> Result<Vec<(Outcome, Observation)>, EvalError> {
+        let indexed = self.library.get(&spec.corpus).await?;
+        self.sides(&spec.name, &indexed, &spec.answerable, &spec.unanswerable).await
+    }
+
+    /// Asks answerable and unanswerable questions of an open knowledge base.
+    pub async fn sides(
+        &self,
+        name: &str,
+        indexed: &Indexed,
+        answerable: &[impl AsRef<Path>],
+        unanswerable: &[impl AsRef<Path>],
+    ) -> Result<Vec<(Outcome, Observation)>, EvalError> {
+        let calibration = calibration_of(indexed).await?;
+        let mut found = Vec::new();
+        let sides = [(true, answerable.iter().map(AsRef::as_ref).collect::<Vec<&Path>>())];
+        let sides = sides.into_iter().chain([(false, unanswerable.iter().map(AsRef::as_ref).collect())]);
+        for (is_answerable, files) in sides {
+            for file in files {
+                let queries = read_queries(file)?;
+                let group = name.to_owned();
+                let measured = self
+                    .engine
+                    .measure(name, indexed, &calibration, &queries, 0, move |query, measured| {
+                        let outcome = Outcome {
+                            query: measured.query.clone(),
+                            class: query.class().to_owned(),
+                            answerable: is_answerable,
+                            confidence: f64::from(measured.decision.confidence),
+                            answered: measured.decision.status != Status::Unknown,
+                        };
+                        let observation = Observation {
+                            group: group.clone(),
+                            query: measured.query,
+                            class: query.class().to_owned(),
+                            answerable: is_answerable,
+                            signals: measured.retrieval.signals,
+                        };
+                        (outcome, observation)
+                    })
+                    .await?;
+                found.extend(measured);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Runs a suite. A result with failed gates is still a result; an error means that there is none.
+    pub async fn run(
+        &mut self,
+        suite: &Suite,
+        options: &RunOptions<'_>,
+    ) -> Result<(RunResult, Timings), EvalError> {
+        // Read before anything is measured: a mistake in it should not cost minutes.
+        let baseline = options.baseline.map(|path| Ok::<_, EvalError>((Baseline::read(path)?, path))).transpose()?;
+        let mut timings = Timings::default();
+        let mut sets = Vec::new();
+        for spec in &suite.sets {
+            let ScoredSet { result, milliseconds } = self.set(spec).await?;
+            timings.retrieval_ms.insert(spec.name.clone(), milliseconds);
+            sets.push(result);
+        }
+        let mut pairs = Vec::new();
+        for spec in &suite.abstention {
+            let (outcomes, _): (Vec<Outcome>, Vec<Observation>) = self.pair(spec).await?.into_iter().unzip();
+            pairs.push(AbstentionResult {
+                name: spec.name.clone(),
+                corpus: self.library.get(&spec.corpus).await?.corpus,
+                measures: abstention::evaluate(&outcomes),
+                outcomes,
+            });
+        }
+        let mut answered = None;
+        if !suite.cases.is_empty() {
+            let (result, retrieval) = self.cases(suite, options).await?;
+            answered = Some(result);
+            if let Some(ScoredSet { result, milliseconds }) = retrieval {
+                timings.retrieval_ms.insert(CASES_SET.to_owned(), milliseconds);
+                sets.push(result);
+            }
+        }
+
+        let identity = serde_json::to_vec(self.embedder.identity()).unwrap_or_default();
+        let mut run = RunResult {
+            suite: suite.name.clone(),
+            model: self.embedder.identity().name.clone(),
+            model_hash: blake3::hash(&identity).to_hex().to_string(),
+            configuration: self.configuration(options),
+            passed: false,
+            gates: Vec::new(),
+            macro_average: macro_average(&sets),
+            worst_set: worst_set(&sets).map(|set| set.name.clone()),
+            sets,
+            abstention: pairs,
+            cases: answered,
+        };
+        if let Some((baseline, path)) = baseline {
+            baseline.compare(&mut run, path)?;
+        }
+        for result in &run.sets {
+            let spec = suite.sets.iter().find(|spec| spec.name == result.name);
+            run.gates.extend(gates::of_set(spec, result, suite.tolerance));
+        }
+        for (spec, result) in suite.abstention.iter().zip(&run.abstention) {
+            run.gates.extend(gates::of_abstention(spec, result));
+        }
+        if let Some(result) = &run.cases {
+            let retrieval = run.sets.iter().find(|set| set.name == CASES_SET);
+            run.gates.extend(gates::of_cases(&suite.case_floors, result, retrieval, suite.tolerance));
+        }
+        run.passed = run.gates.iter().all(|gate| gate.passed);
+        Ok((run, timings))
+    }
+
+    /// Answers the cases, and scores the retrieval of those with labels.
+    async fn cases(
+        &mut self,
+        suite: &Suite,
+        options: &RunOptions<'_>,
+    ) -> Result<(CasesResult, Option<ScoredSet>), EvalError> {
+        let indexed = self.library.get(&Corpus::Directories(suite.corpus.clone())).await?;
+        let llm = options.recorder.clone().map(|recorder| recorder as Arc<dyn Llm>);
+        let settings = self.settings.product.assistant.clone();
+        let retriever = self.engine.retriever.clone();
+        let assistant = Assistant::new(indexed.kb.clone(), retriever, llm.clone(), settings);
+        let respondent = Respondent {
+            assistant: &assistant,
+            retrieval: &self.engine.options,
+            judge: llm.as_ref().filter(|_| options.judge),
+        };
+        let found = cases::run_cases(&respondent, &indexed, &suite.cases).await?;
+        if let Some(problems) = options.recorder.as_ref().map(|recorder| recorder.problems()).filter(|p| !p.is_empty()) {
+            return Err(EvalError::Recordings { count: problems.len(), first: problems[0].clone() });
+        }
+        let queries: Vec<Query> = suite
+            .cases
+            .iter()
+            .map(|case| {
+                let mut meta = serde_json::Map::new();
+                meta.insert("class".to_owned(), case.class().into());
+                if let Some(language) = &case.language {
+                    meta.insert("language".to_owned(), language.as_str().into());
+                }
+                Query { id: case.id.clone(), text: case.text().to_owned(), meta }
+            })
+            .collect();
+        let labelled = suite.cases.iter().filter(|case| !case.relevant.is_empty());
+        let qrels: Qrels = labelled.map(|case| (case.id.clone(), case.judgements())).collect();
+        let retrieval = match qrels.is_empty() {
+            true => None,
+            false => Some(self.score(CASES_SET, &indexed, &queries, &qrels).await?),
+        };
+        let result = CasesResult {
+            corpus: indexed.corpus,
+            set: cases::hash_of_cases(&suite.cases),
+            cases: found,
+            comparison: None,
+        };
+        Ok((result, retrieval))
+    }
+
+    /// Hash of what is fixed outside the code under test: depths, budgets, and who answers.
+    fn configuration(&self, options: &RunOptions<'_>) -> String {
+        let kb::retrieve::Options { hits, documents: _, evidence_passages, evidence_tokens } = self.engine.options;
+        let llm = options.recorder.as_ref().map_or("extractive", |recorder| recorder.model());
+        let text = format!("depth {DEPTH}, hits {hits}, evidence {evidence_passages}/{evidence_tokens}, {llm}");
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+}
+
+/// The calibration that the product would use for this knowledge base.
+async fn calibration_of(indexed: &Indexed) -> Result<Arc<Calibration>, EvalError> {
+    let stored = indexed
+        .kb
+        .calibration()
+        .await
+        .map_err(|source| EvalError::Store { address: "its calibration".to_owned(), source })?;
+    Ok(Arc::new(runbookd::calibration::choose(stored, &indexed.kb.identity()).0))
+}
