@@ -134,8 +134,7 @@ fn word_identifiers(text: &str, words: &[Word<'_>], i: usize, sink: &mut Sink) {
         return;
     }
     component(words, i, sink);
-    if let Some((key, effect)) = taint_key(word.text) {
-        let _ = effect;
+    if let Some(key) = taint_key(word.text) {
         sink.push(at, IdentifierKind::Taint, key);
         return;
     }
@@ -238,8 +237,7 @@ fn component(words: &[Word<'_>], i: usize, sink: &mut Sink) {
     let text = words[i].text;
     if let Some(next) = words.get(i + 1)
         && next.start == words[i].end + 1
-        && text.len() + next.text.len() < 40
-        && let Some(component) = words::component_of_word(&format!("{text}-{}", next.text))
+        && let Some(component) = words::component_of_words(text, next.text)
     {
         sink.push(words[i].start, IdentifierKind::Component, component);
         return;
@@ -250,7 +248,7 @@ fn component(words: &[Word<'_>], i: usize, sink: &mut Sink) {
 }
 
 /// A taint's key: `node-role.kubernetes.io/control-plane`, `node.kubernetes.io/not-ready:NoSchedule`.
-fn taint_key(word: &str) -> Option<(&str, Option<&str>)> {
+fn taint_key(word: &str) -> Option<&str> {
     let (key, effect) = match word.rsplit_once(':') {
         Some((key, effect)) => (key, Some(effect)),
         None => (word, None),
@@ -261,9 +259,9 @@ fn taint_key(word: &str) -> Option<(&str, Option<&str>)> {
         || key.starts_with("node-role.kubernetes.io/")
         || key.starts_with("node.cloudprovider.kubernetes.io/");
     if has_effect {
-        return Some((key.split('=').next().unwrap_or(key), effect));
+        return Some(key.split('=').next().unwrap_or(key));
     }
-    (is_known && effect.is_none()).then_some((key, None))
+    (is_known && effect.is_none()).then_some(key)
 }
 
 /// The API group of a word: `storage.k8s.io`, `networking.k8s.io/v1`, `apps/v1`, `storageclass.storage.k8s.io`.
@@ -421,19 +419,19 @@ static EXIT_CODE: LazyLock<Regex> = LazyLock::new(|| {
 static HTTP_STATUS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?ix)
-        (?:\bhttp(?:/[0-9.]{1,3})?[\ ]\x22?(?:status[\ ])?(?:code[\ :=]{0,2})?|\bstatus(?:\ ?code)?[\ :=]{1,2}|\bcode[=:][\ ]?|\bresponse[\ ](?:code[\ ])?|\b(?:returns?|returned|returning|got|gives)[\ ](?:an?[\ ])?(?:http[\ ])?)([1-5][0-9]{2})(?-u:\b)
+        (?:(?-u:\b)http(?:/[0-9.]{1,3})?[\ ]\x22?(?:status[\ ])?(?:code[\ :=]{0,2})?|(?-u:\b)status(?:\ ?code)?[\ :=]{1,2}|(?-u:\b)code[=:][\ ]?|(?-u:\b)response[\ ](?:code[\ ])?|(?-u:\b)(?:returns?|returned|returning|got|gives)[\ ](?:an?[\ ])?(?:http[\ ])?)([1-5][0-9]{2})(?-u:\b)
         |(?-u:\b)([1-5][0-9]{2})[\ ](?:unauthorized|forbidden|not\ found|bad\ (?:request|gateway)|internal\ server\ error|service\ (?:temporarily\ )?unavailable|gateway\ time-?out|too\ many\ requests|conflict|method\ not\ allowed|request\ timeout|moved\ permanently|payload\ too\ large|unprocessable|(?:http\ )?errors?|responses?|status|code|錯誤|错误)",
     )
     .expect("the pattern is fixed")
 });
 static PROBE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(liveness|readiness|startup)(?:[ -]?probes?\b|(?:/(?:liveness|readiness|startup))+ probes?\b)|(存活|就緒|就绪|啟動|启动)(?:性)?(?:探針|探针|偵測)")
+    Regex::new(r"(?i)(?-u:\b)(liveness|readiness|startup)(?:[ -]?probes?(?-u:\b)|(?:/(?:liveness|readiness|startup))+ probes?(?-u:\b))|(存活|就緒|就绪|啟動|启动)(?:性)?(?:探針|探针|偵測)")
         .expect("the pattern is fixed")
 });
 static TAINT: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)\btaints? ?\{([^{}:=\s]{1,253})").expect("the pattern is fixed"));
+    LazyLock::new(|| Regex::new(r"(?i)(?-u:\b)taints? ?\{([^{}:=\s]{1,253})").expect("the pattern is fixed"));
 static FIELD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"\b(?:(?:unknown|invalid|missing|required) (?:field|key)|field) ["'`]?([a-zA-Z][a-zA-Z0-9_.\[\]]{1,120})["'`]? (?:not found|is (?:required|immutable|invalid|forbidden)|in type)|\bunknown field "([a-zA-Z][a-zA-Z0-9_.\[\]]{1,120})""#)
+    Regex::new(r#"(?-u:\b)(?:(?:unknown|invalid|missing|required) (?:field|key)|field) ["'`]?([a-zA-Z][a-zA-Z0-9_.\[\]]{1,120})["'`]? (?:not found|is (?:required|immutable|invalid|forbidden)|in type)|(?-u:\b)unknown field "([a-zA-Z][a-zA-Z0-9_.\[\]]{1,120})""#)
         .expect("the pattern is fixed")
 });
 static QUANTITY: LazyLock<Regex> = LazyLock::new(|| {

@@ -86,7 +86,15 @@ fn push<'t>(text: &'t str, start: usize, end: usize, is_cjk: bool, words: &mut V
 
 /// The objects, namespaces and kinds that a text names.
 pub(super) fn find(text: &str, words: &[Word<'_>]) -> Found {
-    let mut finder = Finder { text, words, claimed: vec![false; words.len()], found: Found::default() };
+    let mut finder = Finder {
+        text,
+        words,
+        kinds: Vec::new(),
+        claimed: vec![false; words.len()],
+        kind_of_name: vec![None; words.len()],
+        found: Found::default(),
+    };
+    finder.kinds = (0..words.len()).map(|i| finder.look_up_kind(i)).collect();
     for i in 0..words.len() {
         finder.slashed(i);
         finder.pod_with_uid(i);
@@ -111,11 +119,17 @@ pub(super) fn find(text: &str, words: &[Word<'_>]) -> Found {
 struct Finder<'t, 'w> {
     text: &'t str,
     words: &'w [Word<'t>],
+    /// The kind that starts at each word.
+    kinds: Vec<Option<KindAt>>,
+    /// Words that are part of something found.
     claimed: Vec<bool>,
+    /// The kind of the object that each word names.
+    kind_of_name: Vec<Option<&'static str>>,
     found: Found,
 }
 
-/// A kind that stands at a word, how many words it takes, and whether the word is English as well.
+/// A kind that stands at a word, and how many words it takes.
+#[derive(Clone, Copy)]
 struct KindAt {
     canonical: &'static str,
     num_words: usize,
@@ -148,13 +162,18 @@ impl<'t> Finder<'t, '_> {
 
     fn push(&mut self, i: usize, kind: Option<&'static str>, namespace: Option<Label>, name: Label) {
         let at = self.words[i].start;
+        self.kind_of_name[i] = kind;
         let kind = kind.map(str::to_owned);
         self.found.objects.push((at, Object { kind, namespace, name }));
         self.claimed[i] = true;
     }
 
-    /// The kind at word `i`, in one word (`Deployment`, `deployments.apps`) or two (`service account`).
     fn kind_at(&self, i: usize) -> Option<KindAt> {
+        self.kinds.get(i).copied().flatten()
+    }
+
+    /// The kind at word `i`, in one word (`Deployment`, `deployments.apps`) or two (`service account`).
+    fn look_up_kind(&self, i: usize) -> Option<KindAt> {
         let text = self.word(i);
         let at_most_a_space = |i: usize| self.gap(i) == " ";
         if at_most_a_space(i)
@@ -613,10 +632,7 @@ impl<'t> Finder<'t, '_> {
             words::kind_of_word(base).is_some_and(|kind| kind.ambiguous) && kind.num_words == 1;
         let is_foreign = words::kind_of_word(base).is_none() && kind.num_words == 1;
         let capitalised = base.starts_with(|c: char| c.is_ascii_uppercase());
-        let names_next = self.found.objects.iter().any(|(at, object)| {
-            object.kind.as_deref() == Some(kind.canonical)
-                && self.words.get(i + kind.num_words).is_some_and(|word| word.start == *at)
-        });
+        let names_next = self.kind_of_name.get(i + kind.num_words).copied().flatten() == Some(kind.canonical);
         let node_or_namespace = matches!(kind.canonical, "Node" | "Namespace") && !kind.plural;
         if (!is_plain_word || capitalised || names_next || node_or_namespace) && !is_foreign {
             self.found.kinds.push((self.words[i].start, kind.canonical));

@@ -3,7 +3,10 @@
 //!
 //! Facts only, in data; how they are applied to a text is in [`super::identifiers`].
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 /// A resource kind and what people call it.
 pub(super) struct ResourceKind {
@@ -158,10 +161,7 @@ static KINDS_BY_WORD: LazyLock<HashMap<String, &'static ResourceKind>> = LazyLoc
 
 /// The kind a word names, in any case, singular, plural or short: `pvcs`, `Deployment`, `StatefulSets`.
 pub(super) fn kind_of_word(word: &str) -> Option<&'static ResourceKind> {
-    if word.len() > 40 {
-        return None;
-    }
-    KINDS_BY_WORD.get(word.to_ascii_lowercase().as_str()).copied()
+    KINDS_BY_WORD.get(lower(word, &mut [0; MAX_WORD_BYTES])?).copied()
 }
 
 /// The kind before a slash or an equals sign, where the shortest names count too: `deploy/`, `cm/`.
@@ -363,10 +363,10 @@ static REASONS_BY_WORD: LazyLock<HashMap<String, &'static str>> =
 /// The reason a word spells, in any case; an `Init:` before it is no part of it.
 pub(super) fn reason_of_word(word: &str) -> Option<&'static str> {
     let word = word.strip_prefix("Init:").unwrap_or(word);
-    if word.len() < 7 || word.len() > 40 {
+    if word.len() < 7 {
         return None;
     }
-    REASONS_BY_WORD.get(word.to_ascii_lowercase().as_str()).copied()
+    REASONS_BY_WORD.get(lower(word, &mut [0; MAX_WORD_BYTES])?).copied()
 }
 
 /// Phrases that mean a reason, as case-insensitive patterns without captures; those in ASCII are matched by
@@ -665,10 +665,36 @@ static COMPONENTS_BY_WORD: LazyLock<HashMap<&'static str, &'static str>> = LazyL
 
 /// The component a word names.
 pub(super) fn component_of_word(word: &str) -> Option<&'static str> {
-    if word.len() < 3 || word.len() > 40 {
+    if word.len() < 3 {
         return None;
     }
-    COMPONENTS_BY_WORD.get(word.to_ascii_lowercase().as_str()).copied()
+    COMPONENTS_BY_WORD.get(lower(word, &mut [0; MAX_WORD_BYTES])?).copied()
+}
+
+/// The component that two words name together: `Home Assistant`, `cert manager`.
+pub(super) fn component_of_words(first: &str, second: &str) -> Option<&'static str> {
+    static FIRST: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        COMPONENTS_BY_WORD
+            .keys()
+            .filter_map(|component| component.split_once('-'))
+            .map(|(first, _)| first)
+            .collect()
+    });
+    if !FIRST.contains(lower(first, &mut [0; MAX_WORD_BYTES])?) {
+        return None;
+    }
+    component_of_word(&format!("{first}-{second}"))
+}
+
+/// Longest word of the lists.
+const MAX_WORD_BYTES: usize = 40;
+
+/// The word in lower case, without an allocation for each word of a text; `None` if no list can hold it.
+fn lower<'b>(word: &str, buffer: &'b mut [u8; MAX_WORD_BYTES]) -> Option<&'b str> {
+    let buffer = buffer.get_mut(..word.len())?;
+    buffer.copy_from_slice(word.as_bytes());
+    buffer.make_ascii_lowercase();
+    std::str::from_utf8(buffer).ok()
 }
 
 /// API groups that do not end in `k8s.io`.
