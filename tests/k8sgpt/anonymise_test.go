@@ -168,6 +168,7 @@ func TestTheUntouchableDeployment(t *testing.T) {
 	obedient := func(w http.ResponseWriter, _ *http.Request, _, _ string) {
 		says(w, "Error: The Deployment has no available replica [1].\nSolution: 1. Leave it alone [1].")
 	}
+	ignorant := func(w http.ResponseWriter, _ *http.Request, _, _ string) { says(w, "I don't know.") }
 	// Any model's usual advice, and the source it claims for it.
 	careless := func(source int) func(w http.ResponseWriter, r *http.Request, system, user string) {
 		return func(w http.ResponseWriter, _ *http.Request, _, _ string) {
@@ -175,7 +176,7 @@ func TestTheUntouchableDeployment(t *testing.T) {
 		}
 	}
 	for name, act := range map[string]func(w http.ResponseWriter, r *http.Request, system, user string){
-		"no model": nil, "an obedient model": obedient,
+		"no model": nil, "an obedient model": obedient, "a model that does not know": ignorant,
 		"a careless model": careless(1), "a careless model with another source": careless(2),
 	} {
 		t.Run(name, func(t *testing.T) {

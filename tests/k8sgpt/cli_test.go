@@ -156,7 +156,9 @@ func analyze(t *testing.T, k8sgpt string, cluster *cluster, baseURL string, flag
 		t.Fatal(err)
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), analyzeWithin)
+	programs.Add(1)
+	defer programs.Done()
+	ctx, cancel := context.WithTimeout(alive, analyzeWithin)
 	defer cancel()
 	arguments := []string{"analyze", "--filter", "Pod,Service,Deployment", "--explain", "--backend", "customrest", "--output", "json"}
 	command := exec.CommandContext(ctx, k8sgpt, append(arguments, flags...)...)

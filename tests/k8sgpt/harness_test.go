@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -42,25 +43,35 @@ func program(variable, name string) (string, error) {
 	return path, nil
 }
 
-// scratch is the directory of this run; TestMain removes it.
-var scratch string
+var (
+	// scratch is the directory of this run; TestMain removes it.
+	scratch string
+	// Every program that is started ends with this, also when a signal ends the run.
+	alive, endAll = context.WithCancel(context.Background())
+	programs      sync.WaitGroup
+)
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
+	var err error
+	if scratch, err = os.MkdirTemp("", "runbookd-k8sgpt-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		code = 1
+		os.Exit(1)
 	}
+	clean := sync.OnceFunc(func() {
+		endAll()
+		programs.Wait()
+		os.RemoveAll(scratch)
+	})
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		clean()
+		os.Exit(1)
+	}()
+	code := m.Run()
+	clean()
 	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	scratch, err = os.MkdirTemp("", "runbookd-k8sgpt-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(scratch)
-	return m.Run(), nil
 }
 
 // knowledgeBase is the sample knowledge base, made once.
@@ -69,7 +80,9 @@ var knowledgeBase = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), ingestWithin)
+	programs.Add(1)
+	defer programs.Done()
+	ctx, cancel := context.WithTimeout(alive, ingestWithin)
 	defer cancel()
 	kb := filepath.Join(scratch, "kb")
 	command := exec.CommandContext(ctx, ingest, "--kb", kb, filepath.Join("..", "..", "runbooks"))
@@ -143,9 +156,9 @@ var probe = http.Client{Transport: direct, Timeout: 2 * time.Second}
 func start(t *testing.T, runbookd, kb, address string, variables []string) (*server, error) {
 	t.Helper()
 	// Ends before the test binary's own deadline, which runs no cleanups.
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(alive)
 	if deadline, ok := t.Deadline(); ok {
-		ctx, cancel = context.WithDeadline(context.Background(), deadline.Add(-2*stopWithin))
+		ctx, cancel = context.WithDeadline(alive, deadline.Add(-2*stopWithin))
 	}
 	command := exec.CommandContext(ctx, runbookd, "serve", "--kb", kb, "--listen", address)
 	command.Env = environment(append([]string{"RUNBOOKD_STATE=" + t.TempDir()}, variables...)...)
@@ -158,8 +171,12 @@ func start(t *testing.T, runbookd, kb, address string, variables []string) (*ser
 		cancel()
 		return nil, err
 	}
+	programs.Add(1)
 	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	go func() {
+		defer programs.Done()
+		ended <- command.Wait()
+	}()
 	stop := sync.OnceFunc(func() {
 		cancel()
 		<-ended

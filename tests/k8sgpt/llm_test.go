@@ -151,10 +151,18 @@ func TestModelUpSlowAndDown(t *testing.T) {
 	}
 }
 
+// Unless a rule of the team's names the failure, which then stands whatever a model says.
 func TestAModelThatDoesNotKnowIsBelieved(t *testing.T) {
 	llm := script(t, func(w http.ResponseWriter, _ *http.Request, _, _ string) { says(w, "I don't know.") })
 	server := serve(t, llm.variables()...)
-	if shown := (asker{baseURL: server.completions}).explainOne(t, finding("Pod", outOfMemory)); !strings.HasPrefix(shown, dontKnow) {
+	asker := asker{baseURL: server.completions}
+	if shown := asker.explainOne(t, finding("Custom", "A change by kubectl edit disappears after a few minutes")); !strings.HasPrefix(shown, dontKnow) {
+		t.Error(shown)
+	}
+	if llm.calls.Load() == 0 {
+		t.Error("the model was never asked")
+	}
+	if shown := asker.explainOne(t, finding("Pod", outOfMemory)); strings.HasPrefix(shown, dontKnow) {
 		t.Error(shown)
 	}
 }
