@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,6 +61,8 @@ func TestEveryTemplate(t *testing.T) {
 		if !known {
 			t.Errorf("k8sgpt has a template %q that this test does not know", template)
 		}
+		// The sample knowledge base covers this one, so that each layout is seen in an answer, not only in refusals.
+		messages = append(slices.Clone(messages), outOfMemory)
 		for _, language := range []string{"english", "Traditional Chinese", "Vietnamese"} {
 			for at, message := range messages {
 				t.Run(fmt.Sprintf("%s/%s/%d", template, language, at), func(t *testing.T) {
@@ -67,6 +70,9 @@ func TestEveryTemplate(t *testing.T) {
 					shown := asker.explainOne(t, finding(kindFor(template), message))
 					answer := wire.last(t).answer(t)
 					checkSent(t, wire.last(t), template, language, message)
+					if answer.Status == "unknown" && message == outOfMemory {
+						t.Errorf("refused: %q", shown)
+					}
 					if answer.Status == "unknown" {
 						if language == "english" && !strings.HasPrefix(shown, dontKnow) {
 							t.Errorf("a refusal that does not begin with %q: %q", dontKnow, shown)
@@ -76,7 +82,14 @@ func TestEveryTemplate(t *testing.T) {
 					if len(answer.Citations) == 0 {
 						t.Errorf("answered without a source: %q", shown)
 					}
-					if template != "PrometheusConfigRelabelReport" {
+					switch template {
+					case "PrometheusConfigRelabelReport":
+					case "PolicyReport", "ClusterPolicyReport":
+						checkLabelled(t, shown)
+						if !strings.Contains(shown, "\nSolution: kubectl ") {
+							t.Errorf("the solution is no kubectl command: %q", shown)
+						}
+					default:
 						checkLabelled(t, shown)
 					}
 				})
