@@ -103,7 +103,9 @@ impl Generation {
         let (records, paths) = (self.records.clone(), self.paths.clone());
         let writer = self.writer()?;
         for record in records.build(document, first_row) {
-            writer.add_document(record).map_err(index_error("add to", &paths))?;
+            if let Err(error) = writer.add_document(record) {
+                return Err(index_error("add to", &paths)(cause(writer, error)));
+            }
         }
         Ok(())
     }
@@ -162,6 +164,15 @@ impl Generation {
             self.writer = Some(writer);
         }
         Ok(self.writer.as_mut().expect("it was just made"))
+    }
+}
+
+/// What stopped the index's threads, such as a full disk: adding a document only learns that they have stopped, and
+/// preparing a commit learns why.
+fn cause(writer: &mut IndexWriter, error: TantivyError) -> TantivyError {
+    match (error, writer.prepare_commit()) {
+        (TantivyError::ErrorInThread(_), Err(cause)) => cause,
+        (error, _) => error,
     }
 }
 
