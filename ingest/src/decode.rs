@@ -134,7 +134,7 @@ fn is_partly_utf8(bytes: &[u8]) -> bool {
         valid += whole;
         invalid += broken;
     }
-    valid > 4 * invalid
+    valid > invalid
 }
 
 /// Guesses as browsers do, then checks what no guess may produce.
@@ -237,6 +237,7 @@ mod tests {
         let mut half = CHINESE.as_bytes().to_vec();
         half.extend_from_slice(&GB18030.encode(CHINESE).0);
         assert!(matches!(decode(half), Err(DecodeError::Mixed { .. })));
+        assert!(matches!(decode("節點狀態".as_bytes()[..11].to_vec()), Err(DecodeError::Mixed { at: 9 })));
         let mut cut = TAIWAN.as_bytes().to_vec();
         cut.truncate(cut.len() - 3);
         assert!(matches!(decode(cut), Err(DecodeError::Mixed { .. })));

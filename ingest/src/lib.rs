@@ -16,5 +16,6 @@ pub mod pipeline;
 pub mod plan;
 pub mod progress;
 pub mod report;
+mod sentences;
 pub mod sources;
 mod survey;

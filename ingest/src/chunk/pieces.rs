@@ -1,6 +1,7 @@
 //! Cuts a block into pieces that fit beside their prefix. Most blocks fit and are one piece.
 
 use super::blocks::{Block, Shape};
+use crate::sentences::sentences;
 use kb::embed::TokenCounter;
 use std::{borrow::Cow, ops::Range};
 use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
@@ -9,8 +10,9 @@ use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
 /// data however long it is; without this bound a chunk could be megabytes.
 const MAX_BYTES_PER_TOKEN: usize = 12;
 
-/// Prose is handed to the splitter in stretches of this size, which bounds its work on text without any structure.
-const STRETCH_BYTES: usize = 16 << 10;
+/// A sentence that does not fit is handed to the splitter in stretches of this size: it measures a text many times, and
+/// the longer, the more often.
+const STRETCH_BYTES: usize = 2 << 10;
 
 /// A stretch of text that goes into a chunk whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,30 +154,76 @@ fn cut_prose(
     }
 }
 
-/// The ranges of parts of at most `max_tokens`, cut at sentences, lines or words, in this order of preference.
+/// The ranges of parts of at most `max_tokens`: whole sentences and lines as far as they fit, each counted once; only a
+/// longer one is left to the splitter, which looks for words and then characters.
 fn prose_parts(text: &str, max_tokens: usize, sizer: &Sizer<'_>) -> Vec<Range<usize>> {
     let splitter = TextSplitter::new(ChunkConfig::new(max_tokens.max(1)).with_sizer(sizer));
-    let mut parts = Vec::new();
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let mut open: Option<(Range<usize>, usize)> = None;
+    for sentence in sentences(text) {
+        let tokens = sizer.tokens(&text[sentence.clone()]);
+        match &mut open {
+            Some((part, sum)) if *sum + tokens <= max_tokens => {
+                part.end = sentence.end;
+                *sum += tokens;
+                continue;
+            }
+            _ => parts.extend(open.take().map(|(part, _)| part)),
+        }
+        if tokens <= max_tokens {
+            open = Some((sentence, tokens));
+            continue;
+        }
+        for stretch in stretches(&text[sentence.clone()]) {
+            let start = sentence.start + stretch.start;
+            let stretch = &text[start..sentence.start + stretch.end];
+            if !stretch.contains(char::is_whitespace) {
+                halve(stretch, start, max_tokens, sizer, &mut parts);
+                continue;
+            }
+            let cut = splitter.chunk_indices(stretch);
+            parts.extend(cut.map(|(at, part)| start + at..start + at + part.len()));
+        }
+    }
+    parts.extend(open.map(|(part, _)| part));
+    parts.into_iter().map(|part| trimmed(text, part)).filter(|part| !part.is_empty()).collect()
+}
+
+/// Cuts one long word in halves until they fit.
+fn halve(word: &str, start: usize, max_tokens: usize, sizer: &Sizer<'_>, parts: &mut Vec<Range<usize>>) {
+    let middle = word.ceil_char_boundary(word.len() / 2);
+    if middle == word.len() || sizer.tokens(word) <= max_tokens {
+        return parts.push(start..start + word.len());
+    }
+    halve(&word[..middle], start, max_tokens, sizer, parts);
+    halve(&word[middle..], start + middle, max_tokens, sizer, parts);
+}
+
+/// Ranges of at most [`STRETCH_BYTES`] that cover the text, cut between words where there are any.
+fn stretches(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut start = 0;
-    while start < text.len() {
-        let stretch = &text[start..];
-        let end = match stretch.len() <= STRETCH_BYTES {
-            true => stretch.len(),
+    std::iter::from_fn(move || {
+        let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
+        let end = match rest.len() <= STRETCH_BYTES {
+            true => rest.len(),
             false => {
-                let cut = (0..=STRETCH_BYTES)
-                    .rev()
-                    .find(|&at| stretch.is_char_boundary(at))
-                    .unwrap_or(stretch.len());
-                stretch[..cut].rfind(char::is_whitespace).map_or(cut, |at| at + 1).max(1)
+                let cut = rest.floor_char_boundary(STRETCH_BYTES);
+                let space = rest[..cut].rfind(char::is_whitespace);
+                // White space has up to three bytes; the cut goes before it.
+                space.filter(|&at| at > 0).unwrap_or(cut)
             }
         };
-        let end = (end..=stretch.len()).find(|&at| stretch.is_char_boundary(at)).unwrap_or(stretch.len());
-        for (at, part) in splitter.chunk_indices(&stretch[..end]) {
-            parts.push(start + at..start + at + part.len());
-        }
-        start += end;
-    }
-    parts
+        let stretch = start..start + end;
+        start = stretch.end;
+        Some(stretch)
+    })
+}
+
+/// The range without white space around it.
+fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
+    let slice = &text[range.clone()];
+    let start = range.start + (slice.len() - slice.trim_start().len());
+    start..start + slice.trim().len()
 }
 
 fn cut_code(

@@ -12,6 +12,7 @@ struct Patterns {
     github: Regex,
     mdx: Regex,
     liquid: Regex,
+    jsx: Regex,
 }
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
@@ -26,6 +27,7 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
         mdx: pattern(
             r#"^(?:import\s+(?:[^'"]+\s+from\s+)?['"][^'"]+['"];?|export\s+(?:const|default|function|let)\s.*|\{/\*.*\*/\})\s*$"#,
         ),
+        jsx: pattern(r"</?[A-Za-z][A-Za-z0-9.]*\s[^<>]*=\{[^<>]*\}[^<>]*>"),
         liquid: pattern(r"^\s*\{%-?\s*/?[A-Za-z_]+[^%]*-?%\}\s*$"),
     }
 });
@@ -74,6 +76,11 @@ pub(crate) fn edits(text: &str) -> Vec<Edit> {
                 if surplus > 0 {
                     edits.push(Edit::delete(at..at + surplus));
                 }
+                // Tags whose attributes hold JavaScript; the HTML of others is cleaned as HTML.
+                if !is_code && content.contains("={") {
+                    let tags = patterns.jsx.find_iter(content);
+                    edits.extend(tags.map(|tag| Edit::delete(at + tag.start()..at + tag.end())));
+                }
             }
         }
     });
@@ -116,6 +123,7 @@ mod tests {
 
     #[test]
     fn imports_go_and_text_stays() {
+        check("a <img src=\"x.png\" style={{ width: \"49%\" }} /> b", "a  b");
         check("import Tabs from '@theme/Tabs';\nexport const a = 1\ntext\n", "\n\ntext\n");
         for text in [
             "```js\nimport a from 'a'\n:::note\n```\n",

@@ -8,10 +8,10 @@ use std::ops::Range;
 /// A longer tag is text.
 const MAX_TAG_BYTES: usize = 2 << 10;
 
-/// The edits that turn a Markdown text's HTML into text, and character references into characters.
+/// The edits that turn a Markdown text's HTML into text.
 pub(crate) fn edits(text: &str) -> Vec<Edit> {
     let mut edits = Vec::new();
-    if !text.contains(['<', '&']) {
+    if !text.contains('<') {
         return edits;
     }
     let mut stripper = Stripper { text, edits: &mut edits, raw_element: None };
@@ -29,7 +29,6 @@ pub(crate) fn edits(text: &str) -> Vec<Edit> {
                 }
             }
             Event::InlineHtml(_) => stripper.strip(range, false),
-            Event::Text(shown) => stripper.dereference(&shown, range),
             _ => {}
         }
     }
@@ -102,23 +101,6 @@ impl Stripper<'_> {
                 self.edits.push(Edit::delete(at..at + spaces));
             }
             at += line.len();
-        }
-    }
-
-    /// Replaces `&nbsp;` and the like, unless the character would mean something to Markdown.
-    fn dereference(&mut self, shown: &str, range: Range<usize>) {
-        let source = &self.text[range.clone()];
-        if !(source.starts_with('&') && source.ends_with(';')) || source == shown {
-            return;
-        }
-        let mut characters = shown.chars();
-        match (characters.next(), characters.next()) {
-            (Some('\u{a0}'), None) => self.edits.push(Edit::replace(range, " ")),
-            (Some('&' | '>' | '"' | '\'' | '-' | '/' | '$'), None) => {
-                self.edits.push(Edit::replace(range, shown))
-            }
-            (Some(character), None) if !character.is_ascii() => self.edits.push(Edit::replace(range, shown)),
-            _ => {}
         }
     }
 }
@@ -201,7 +183,6 @@ mod tests {
         check("see <img src='x' alt=\"the diagram\"/>", "see the diagram");
         check("a <!-- hidden --> b", "a  b");
         check("a <Tabs groupId=\"x\">b</Tabs>", "a b");
-        check("fish&nbsp;&amp; chips &lt;x&gt;", "fish & chips &lt;x>");
     }
 
     #[test]
@@ -212,7 +193,6 @@ mod tests {
             "```\n<b>x</b>\n```",
             "a < b > c",
             "<https://example.com>",
-            "&",
         ] {
             check(text, text);
         }

@@ -2,9 +2,9 @@
 //! Markdown.
 
 use super::{
-    Document, Parsed, Place, Syntax, admonitions,
+    Document, Parsed, Place, Syntax, admonitions, entities,
     front_matter::{self, FrontMatter},
-    html, invisible,
+    html,
     links::{self, FoundLink},
     metadata, redaction, shortcodes, title_of_path,
 };
@@ -49,7 +49,7 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
 
 /// Plain Markdown, and the links that stood in it.
 pub(super) fn cleaned(mut text: MappedText) -> (MappedText, Vec<FoundLink>) {
-    for edits in [invisible::edits, shortcodes::edits, admonitions::edits, html::edits] {
+    for edits in [shortcodes::edits, admonitions::edits, html::edits, entities::edits] {
         let edits = edits(text.as_str());
         text = text.edited(edits);
     }
@@ -162,6 +162,48 @@ mod tests {
             let parsed = parse_file("a.md", text);
             assert!(parsed.documents.is_empty(), "{text}");
             assert_eq!(parsed.rejected[0].reason, "no text", "{text}");
+        }
+    }
+
+    #[test]
+    fn hostile_pages_take_no_longer_than_their_size() {
+        for unit in [
+            "[",
+            "![",
+            "](",
+            "[a](b.md) ",
+            "![![",
+            "](a)",
+            "<",
+            "<a ",
+            "<!--",
+            "{{<",
+            "{{< a \"",
+            "> ",
+            "- ",
+            "`",
+            "*",
+            "_a",
+            "|",
+            "&amp;",
+            ":::a\n",
+            "!!! a\n    ",
+            "# a\n",
+            "```\n",
+            "<div>",
+            "[a]: b\n",
+            "[^a]",
+            "(",
+            "節。",
+            "\u{200b}",
+            "\r",
+            "$",
+        ] {
+            let text = format!("word {}", unit.repeat(200_000 / unit.len()));
+            let started = std::time::Instant::now();
+            parse_file("a.md", &text);
+            let seconds = started.elapsed().as_secs_f32();
+            assert!(seconds < 10.0, "{unit:?} took {seconds} s");
         }
     }
 

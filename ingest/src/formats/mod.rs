@@ -4,6 +4,7 @@
 //! the metadata; cutting it into chunks is [`crate::chunk`]'s work.
 
 mod admonitions;
+mod entities;
 pub mod front_matter;
 mod html;
 mod invisible;

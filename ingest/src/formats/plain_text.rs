@@ -1,13 +1,9 @@
 //! Plain text: paragraphs, in which nothing is markup.
 
-use super::{
-    Document, Parsed, Place, Syntax, front_matter::FrontMatter, invisible, metadata, redaction, title_of_path,
-};
+use super::{Document, Parsed, Place, Syntax, front_matter::FrontMatter, metadata, redaction, title_of_path};
 
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
     let (body, redacted) = redaction::masked(text);
-    let edits = invisible::edits(body.as_str());
-    let body = body.edited(edits);
     if !body.as_str().chars().any(char::is_alphanumeric) {
         return Parsed::rejected(place, "no text");
     }

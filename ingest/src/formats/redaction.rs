@@ -1,8 +1,39 @@
-//! Secrets in a file's text are masked before anything else reads it.
+//! Secrets in a file's text are masked before anything else reads it, and what nobody sees is taken out before that, so
+//! that it cannot hide a secret.
 
-use crate::mapped::MappedText;
+use super::invisible;
+use crate::mapped::{Edit, MappedText};
+use kb::redact::redact;
 
-/// The text with its secrets masked, and how many there were.
+/// The text without invisible characters and with its secrets masked, and how many secrets there were.
 pub(super) fn masked(text: String) -> (MappedText, u64) {
-    (MappedText::new(text), 0)
+    let edits = invisible::edits(&text);
+    let text = MappedText::new(text).edited(edits);
+    let redacted = redact(text.as_str());
+    let secrets = redacted.masked.len() as u64;
+    let edits: Vec<Edit> = redacted
+        .masked
+        .into_iter()
+        .map(|(range, rule)| Edit::replace(range, format!("[redacted:{rule}]")))
+        .collect();
+    (text.edited(edits), secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_and_the_rest_keeps_its_place() {
+        let key = "AKIAQ7RLMXVTN2ZPWK4D";
+        let source = format!("key AK\u{200b}IA{} and text, key {key} end", &key[4..]);
+        let (text, secrets) = masked(source.clone());
+        assert_eq!(secrets, 2);
+        assert_eq!(
+            text.as_str(),
+            "key [redacted:aws-access-key] and text, key [redacted:aws-access-key] end"
+        );
+        let end = text.as_str().len();
+        assert_eq!(&source[text.source_range(end - 3..end)], "end");
+    }
 }

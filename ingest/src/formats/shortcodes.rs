@@ -47,10 +47,18 @@ pub(crate) fn edits(text: &str) -> Vec<Edit> {
             dropped_until = end.map_or(tag.range.end, |end| end.range.end);
             edits.push(Edit::delete(tag.range.start..dropped_until));
         } else {
-            edits.push(Edit::replace(tag.range.clone(), tag.words()));
+            let words = tag.words();
+            let words = if is_in_address(text, tag.range.start) { words.replace(' ', "-") } else { words };
+            edits.push(Edit::replace(tag.range.clone(), words));
         }
     }
     edits
+}
+
+/// Whether a position lies in a link's address, which cannot hold spaces.
+fn is_in_address(text: &str, at: usize) -> bool {
+    let line = &text[text[..at].rfind('\n').map_or(0, |line_break| line_break + 1)..at];
+    line.rfind("](").is_some_and(|address| !line[address..].contains([')', ' ']))
 }
 
 /// Comments, and diagrams in a drawing language.
@@ -313,6 +321,10 @@ mod tests {
         check(r#"## {{% heading "whatsnext" %}}"#, "## What's next");
         check(r#"{{% code_sample file="debug/x.yaml" %}}"#, "Example: `debug/x.yaml`");
         check(r#"[a]({{< ref "docs/a.md#b" >}})"#, "[a](docs/a.md#b)");
+        check(
+            r#"[a](/v{{< skew currentVersion >}}/#b) {{< skew nextMinorVersion >}}"#,
+            "[a](/vcurrent-version/#b) next minor version",
+        );
         check(r#"{{< link text="services" url="/docs/service/" >}}"#, "[services](/docs/service/)");
         check(r#"{{< figure src="/a.svg" alt="x" caption="x" >}}"#, "x");
         check("{{< mystery a=1 >}}inner{{< /mystery >}}", "inner");
