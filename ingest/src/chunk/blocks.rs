@@ -89,7 +89,7 @@ pub(super) fn markdown_sections<'t>(text: &'t str, title: &str) -> Vec<Section<'
     let mut anchors = Anchors::default();
     let mut title_seen = false;
     let mut covered = 0;
-    let mut events = Events { inner: dialect::parse(text).into_iter(), text };
+    let mut events = Events { inner: dialect::parse(text), text };
     while let Some((event, range)) = events.inner.next() {
         // Words that no block claims are a block of their own.
         push_gap(text, covered..range.start, &mut sections);
