@@ -7,7 +7,7 @@ use crate::{
     answer::{self, Answer, AnsweredBy, Citation, Degraded, Nearest, Refusal, Written},
     calibration,
     checks::markup,
-    evidence::Evidence,
+    evidence::{Evidence, untranslated},
     extractive::{self, Material},
     format::Format,
     llm::{Health, Llm},
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use kb::{
     answerable::{self, Decision, Status},
     question::{Language, Question},
-    retrieve::{Options, Retrieval, RetrieveError, Retriever, RuleStrength},
+    retrieve::{Options, Retrieval, RetrieveError, Retriever},
     store::{DocumentKey, Filter, KnowledgeBase, StoreError},
 };
 use std::{sync::Arc, time::Duration};
@@ -167,7 +167,7 @@ impl Assistant {
         };
         let retrieval = self.search(question, scope, &self.0.settings.retrieval).await?;
         let calibration = self.0.calibration.of(self.0.kb.as_ref()).await?;
-        let decision = answerable::decide(question, &retrieval, &calibration);
+        let decision = answerable::decide(&retrieval, &calibration);
         let draft = Draft {
             question,
             occasion: &occasion,
@@ -181,7 +181,7 @@ impl Assistant {
         let evidence = Evidence::of_hits(&retrieval.evidence);
         let degraded = match self.ask_model(&evidence, question, &format, &occasion).await {
             Asked::Answered(written, model) => return Ok(draft.by_llm(written, model, &evidence)),
-            Asked::DoesNotKnow(reason) if !has_exact_rule(&evidence) => {
+            Asked::DoesNotKnow(reason) if !evidence.iter().any(Evidence::applies) => {
                 return Ok(draft.unknown(&retrieval, reason));
             }
             Asked::DoesNotKnow(_) => Some(Degraded::LlmUncited),
@@ -190,7 +190,7 @@ impl Assistant {
         };
 
         let document = match extractive::leading(&evidence) {
-            Some(lead) => self.whole_document(&retrieval, lead).await?,
+            Some(lead) => whole_document(&retrieval, lead, question.language()).await?,
             None => Vec::new(),
         };
         let material = Material { evidence: &evidence, document: &document };
@@ -246,17 +246,48 @@ impl Assistant {
             Err(Refusal::MaskedName) => Asked::Failed(Degraded::LlmMaskedName),
         }
     }
+}
 
-    /// All passages of a document, read from the state that was searched.
-    async fn whole_document(
-        &self,
-        retrieval: &Retrieval,
-        lead: &Evidence,
-    ) -> Result<Vec<Evidence>, StoreError> {
-        let Some(hit) = retrieval.evidence.get(lead.n - 1) else { return Ok(Vec::new()) };
-        let chunks = retrieval.view.chunks_of(DocumentKey::of(&lead.document)).await?;
-        Ok(chunks.iter().map(|(_, chunk)| Evidence::new(0, chunk, &hit.document, lead.rule)).collect())
+/// Most passages of a document that are read for an answer without a model.
+const MAX_PASSAGES: usize = 200;
+
+/// The passages of the leading document, or of its translation into the asker's language where there is one, read from
+/// the state that was searched.
+async fn whole_document(
+    retrieval: &Retrieval,
+    lead: &Evidence,
+    language: &Language,
+) -> Result<Vec<Evidence>, StoreError> {
+    let Some(hit) = retrieval.evidence.get(lead.n - 1) else { return Ok(Vec::new()) };
+    let mut document = hit.document.clone();
+    let is_readable = |tag: &Option<String>| tag.as_ref().is_none_or(|tag| phrases::is_same_language(tag, &language.0));
+    if !is_readable(&document.meta.language) {
+        let candidates = translations(&lead.document, language);
+        let keys: Vec<DocumentKey> = candidates.iter().map(|id| DocumentKey::of(id)).collect();
+        let found = retrieval.view.documents(&keys).await?.into_iter().flatten();
+        if let Some(translation) =
+            found.into_iter().find(|found| found.meta.language.is_some() && is_readable(&found.meta.language))
+        {
+            document = translation;
+        }
     }
+    let chunks = retrieval.view.chunks_of(DocumentKey::of(&document.meta.id)).await?;
+    let passages = chunks.iter().take(MAX_PASSAGES);
+    Ok(passages.map(|(_, chunk)| Evidence::new(0, chunk, &document, lead.rule.clone())).collect())
+}
+
+/// The ids a document's translation would have: the language stands before the ending, as in `a/b.zh-TW.md`.
+fn translations(id: &str, language: &Language) -> Vec<String> {
+    let (stem, ending) = untranslated(id);
+    let primary = language.0.split('-').next().unwrap_or_default();
+    let mut ids: Vec<String> = [language.0.clone(), language.0.to_lowercase(), primary.to_owned()]
+        .iter()
+        .map(|tag| format!("{stem}.{tag}{ending}"))
+        .collect();
+    ids.push(format!("{stem}{ending}"));
+    ids.retain(|candidate| candidate != id);
+    ids.dedup();
+    ids
 }
 
 /// What became of the model's call.
@@ -265,10 +296,6 @@ enum Asked {
     DoesNotKnow(&'static str),
     Failed(Degraded),
     NoModel,
-}
-
-fn has_exact_rule(evidence: &[Evidence]) -> bool {
-    evidence.iter().any(|passage| passage.rule == Some(RuleStrength::Exact))
 }
 
 /// What every answer to one question has in common.
@@ -304,13 +331,11 @@ impl Draft<'_> {
     }
 
     fn by_llm(&self, mut written: Written, model: String, evidence: &[Evidence]) -> Answer {
-        let phrases = phrases::phrases(self.language());
-        for (warning, citation) in
-            extractive::missing_warnings(evidence, &written.citations, phrases).into_iter().rev()
-        {
+        let (warnings, citations) = extractive::missing_warnings(evidence, &written.citations, self.question);
+        for warning in warnings.iter().rev() {
             written.text.insert_str(0, &format!("{warning}\n"));
-            written.citations.push(citation);
         }
+        written.citations.extend(citations);
         written.citations.sort_by_key(|citation| citation.n);
         Answer { model, ..self.answer(AnsweredBy::Llm, written) }
     }

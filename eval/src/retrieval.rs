@@ -82,7 +82,7 @@ impl Engine {
                         .await
                         .map_err(|source| EvalError::Retrieve { query: query.id.clone(), source })?;
                     let milliseconds = started.elapsed().as_secs_f64() * 1e3;
-                    let decision = answerable::decide(&parsed, &retrieval, &calibration);
+                    let decision = answerable::decide(&retrieval, &calibration);
                     progress.advance(1);
                     let measured = Measured { query: query.id.clone(), retrieval, decision, milliseconds };
                     Ok::<T, EvalError>(each(&query, measured))

@@ -1,6 +1,6 @@
 //! Can this question be answered from what was found? Decided before any LLM is asked.
 
-use crate::{question::Question, retrieve::Retrieval};
+use crate::retrieve::Retrieval;
 use serde::{Deserialize, Serialize};
 
 /// What the decision looks at: measured by the retriever, stored with recordings so that a calibration can be fitted
@@ -9,17 +9,31 @@ use serde::{Deserialize, Serialize};
 pub struct Signals {
     /// Highest cosine of any passage.
     pub top_cosine: f32,
+    /// √(best passage's BM25 / the most that the question's terms can score): how much of the question one passage says.
+    pub bm25_share: f32,
+    /// ln(number of distinct terms): longer questions match more by chance.
+    pub log_terms: f32,
+    /// Highest BM25 among the titles of the first three documents, as a share of the most it can be.
+    pub title_share: f32,
+    /// Share of the question's terms, by rarity, that the first document has anywhere.
+    pub coverage: f32,
+    /// Share of the question that is written without spaces.
+    pub unspaced_share: f32,
     /// Whether a curated rule matched exactly.
     pub rule_matched: bool,
+    /// Whether a curated rule may match behind masked names.
+    pub rule_behind_mask: bool,
 }
 
 impl Signals {
     /// The names of [`Signals::features`], in order.
-    pub const NAMES: &[&str] = &["top_cosine"];
+    pub const NAMES: &[&str] =
+        &["top_cosine", "bm25_share", "log_terms", "title_share", "coverage", "unspaced_share"];
 
     /// What the calibrated probability is computed from. A matched rule is no feature: it decides by itself.
     pub fn features(&self) -> Vec<f64> {
-        vec![f64::from(self.top_cosine)]
+        let Self { top_cosine, bm25_share, log_terms, title_share, coverage, unspaced_share, .. } = *self;
+        [top_cosine, bm25_share, log_terms, title_share, coverage, unspaced_share].map(f64::from).to_vec()
     }
 }
 
@@ -66,7 +80,10 @@ pub struct Calibration {
 }
 
 /// Version of [`Signals`] and of the formula.
-pub const DECISION_VERSION: u32 = 1;
+pub const DECISION_VERSION: u32 = 2;
+
+/// A question this little above the threshold, in log-odds, is answered in part only.
+const PARTIAL_LOG_ODDS: f64 = 0.7;
 
 impl Calibration {
     /// The compiled-in default, fitted on public documentation, which must transfer to knowledge bases never seen.
@@ -75,22 +92,57 @@ impl Calibration {
             decision_version: DECISION_VERSION,
             model: "all-minilm-l6-v2-int8".to_owned(),
             analyzer_version: crate::analyzer::VERSION,
-            coefficients: vec![-6.0, 12.0],
+            coefficients: vec![-28.05, 19.60, 12.13, 3.845, 14.71, 3.74, -5.27],
             threshold: 0.5,
-            fitted_on: "not fitted yet".to_owned(),
+            fitted_on: "public documentation of Kubernetes and runbooks of Prometheus alerts, English and Chinese".to_owned(),
         }
+    }
+
+    /// Log-odds that the knowledge base covers a question.
+    fn log_odds(&self, signals: &Signals) -> f64 {
+        let (intercept, slopes) = self.coefficients.split_first().unwrap_or((&0.0, &[]));
+        intercept + slopes.iter().zip(signals.features()).map(|(slope, feature)| slope * feature).sum::<f64>()
     }
 }
 
-/// Decides whether `retrieval` can answer `question`.
-pub fn decide(question: &Question, retrieval: &Retrieval, calibration: &Calibration) -> Decision {
-    let _ = question;
-    let (intercept, slopes) = calibration.coefficients.split_first().unwrap_or((&0.0, &[]));
-    let logit = intercept + slopes.iter().zip(retrieval.signals.features()).map(|(c, x)| c * x).sum::<f64>();
-    let confidence = (1.0 / (1.0 + (-logit).exp())) as f32;
-    let status = match retrieval.signals.rule_matched || confidence >= calibration.threshold {
-        true => Status::Answered,
-        false => Status::Unknown,
+/// Decides whether `retrieval` can answer a question.
+///
+/// A curated rule that matches decides by itself; one that may match behind a masked name makes the answer partial at
+/// least. Otherwise the calibrated probability decides.
+pub fn decide(retrieval: &Retrieval, calibration: &Calibration) -> Decision {
+    let signals = &retrieval.signals;
+    let log_odds = calibration.log_odds(signals);
+    let probability = (1.0 / (1.0 + (-log_odds).exp())) as f32;
+    let threshold = f64::from(calibration.threshold).clamp(1e-6, 1.0 - 1e-6);
+    let above = log_odds - (threshold / (1.0 - threshold)).ln();
+    let best = retrieval.hits.first().map(|hit| hit.document.meta.title.as_str());
+    let missing = retrieval.absent.clone();
+    let decided = |status, confidence, reason: String| Decision { status, confidence, reason, missing: missing.clone() };
+    let Some(best) = best else {
+        return decided(Status::Unknown, 0.0, "the knowledge base has no document that is like the question".to_owned());
     };
-    Decision { status, confidence, reason: String::new(), missing: Vec::new() }
+    let absent = match missing.as_slice() {
+        [] => String::new(),
+        names => format!("; no document mentions {}", names.join(", ")),
+    };
+    if signals.rule_matched {
+        let reason = format!("`{best}` says that it applies to exactly this");
+        return decided(Status::Answered, probability.max(RULE_CONFIDENCE), reason);
+    }
+    if signals.rule_behind_mask {
+        let reason = format!("names are masked, and `{best}` may apply to this object");
+        return decided(Status::Partial, probability, reason);
+    }
+    if above < 0.0 {
+        let reason = format!("the nearest document, `{best}`, is not near enough to cover the question{absent}");
+        return decided(Status::Unknown, probability, reason);
+    }
+    if above < PARTIAL_LOG_ODDS {
+        let reason = format!("`{best}` covers a part of the question{absent}");
+        return decided(Status::Partial, probability, reason);
+    }
+    decided(Status::Answered, probability, format!("`{best}` covers the question"))
 }
+
+/// A rule that somebody wrote for this very case is as sure as anything gets.
+const RULE_CONFIDENCE: f32 = 0.99;

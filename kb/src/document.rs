@@ -124,6 +124,9 @@ pub struct Link {
     pub target: String,
     /// The link's text, one line.
     pub text: String,
+    /// The sentence that the link stands in, one line; empty when there is none.
+    #[serde(default)]
+    pub sentence: String,
 }
 
 /// All that is known about a document except its text. Stored as JSON: a new field needs a default.
@@ -258,24 +261,36 @@ impl Chunk {
         format!("{}#{}", self.document, self.ordinal)
     }
 
-    /// What is embedded and indexed: title and heading path on one line with their CamelCase words written apart, a blank
+    /// What is embedded: title and heading path on one line with their CamelCase words written apart, a blank
     /// line, the passage without its markup. The chunker measures this very text, so that nothing is cut off silently.
     pub fn passage(&self, title: &str) -> String {
         passage(title, &self.heading_path, &self.text)
     }
+
+    /// What the lexical leg indexes: as [`Chunk::passage`], with CamelCase words as they are.
+    pub fn indexed_text(&self, title: &str) -> String {
+        with_text(heading_line(title, &self.heading_path), &self.text)
+    }
+}
+
+fn heading_line(title: &str, heading_path: &[String]) -> String {
+    let mut line = title.to_owned();
+    for heading in heading_path {
+        line.push_str(" > ");
+        line.push_str(heading);
+    }
+    line
+}
+
+fn with_text(mut heading: String, text: &str) -> String {
+    heading.push_str("\n\n");
+    push_without_markup(&mut heading, text);
+    heading
 }
 
 /// The text that is embedded for a passage: see [`Chunk::passage`].
 pub fn passage(title: &str, heading_path: &[String], text: &str) -> String {
-    let mut heading = title.to_owned();
-    for part in heading_path {
-        heading.push_str(" > ");
-        heading.push_str(part);
-    }
-    let mut passage = with_humps_apart(&heading);
-    passage.push_str("\n\n");
-    push_without_markup(&mut passage, text);
-    passage
+    with_text(with_humps_apart(&heading_line(title, heading_path)), text)
 }
 
 /// Appends Markdown without what a reader does not see: link targets, emphasis and code ticks. What models and people
@@ -340,18 +355,19 @@ fn link_target_length(text: &str) -> Option<usize> {
     None
 }
 
-/// The words of an id's path below its source, for the index: `k8s/tasks/debug-pod.md` gives `tasks debug-pod`.
-pub fn path_words(id: &str) -> String {
+/// The name of a document's file without its ending, lower-cased; an index page has the name of its folder:
+/// `k8s/tasks/debug-pod.md` gives `debug-pod`, `k8s/tasks/_index.md` gives `tasks`.
+pub fn file_name(id: &str) -> String {
     let path = id.split_once('/').map_or("", |(_, path)| path);
     let path = path.split('#').next().unwrap_or(path);
-    let mut parts: Vec<&str> = path.split('/').collect();
-    if let Some(last) = parts.last_mut() {
-        *last = last.rsplit_once('.').map_or(*last, |(stem, _)| stem);
-        if matches!(*last, "index" | "_index" | "README" | "readme") {
-            parts.pop();
-        }
-    }
-    parts.join(" ")
+    let mut components = path.rsplit('/');
+    let last = components.next().unwrap_or_default();
+    let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem);
+    let name = match stem {
+        "index" | "_index" | "README" | "readme" => components.next().unwrap_or_default(),
+        stem => stem,
+    };
+    name.to_lowercase()
 }
 
 #[cfg(test)]
@@ -359,14 +375,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn path_words_leave_out_source_extension_and_index_files() {
-        for (id, words) in [
-            ("k8s/tasks/debug-pod.md", "tasks debug-pod"),
+    fn file_names_leave_out_endings_and_index_files() {
+        for (id, name) in [
+            ("k8s/tasks/debug-pod.md", "debug-pod"),
             ("k8s/concepts/_index.md", "concepts"),
-            ("faq/qa/oncall.csv#3", "qa oncall"),
+            ("k8s/README.md", ""),
+            ("faq/qa/oncall.csv#3", "oncall"),
+            ("alerts/KubePodCrashLooping.md", "kubepodcrashlooping"),
             ("notes", ""),
         ] {
-            assert_eq!(path_words(id), words, "{id}");
+            assert_eq!(file_name(id), name, "{id}");
         }
     }
 

@@ -23,7 +23,7 @@ use std::ops::Range;
 
 /// Chunks grow up to about this many tokens, the prefix not counted: long enough to hold one idea, short enough that a
 /// vector stands for it.
-const TARGET_TOKENS: usize = 200;
+const TARGET_TOKENS: usize = 250;
 
 /// Smaller sections and blocks are joined with a neighbour where the rules allow it.
 const MIN_TOKENS: usize = 40;

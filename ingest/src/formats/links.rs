@@ -18,6 +18,9 @@ const MAX_LINKS: usize = 512;
 /// Longer link texts are not kept.
 const MAX_TEXT_CHARS: usize = 160;
 
+/// Longer sentences are cut around their link.
+const MAX_SENTENCE_BYTES: usize = 480;
+
 /// A link as it stands in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoundLink {
@@ -25,20 +28,31 @@ pub(crate) struct FoundLink {
     text: String,
     /// The address, as written.
     destination: String,
+    /// The sentence that it stands in.
+    sentence: String,
 }
 
 /// The edits that make links plain, and the links.
 pub(crate) fn edits(text: &str) -> (Vec<Edit>, Vec<FoundLink>) {
     let (mut edits, mut found) = (Vec::new(), Vec::new());
     let mut open: Vec<Open> = Vec::new();
+    let mut block = Block::default();
     let mut events = dialect::parse(text);
     for (event, range) in events.by_ref() {
         // What lies directly inside an open link tells where its words begin and end.
         if !matches!(event, Event::End(TagEnd::Link | TagEnd::Image)) {
-            for link in &mut open {
+            for link in innermost(&mut open) {
                 let inside = link.inside.get_or_insert(range.clone());
                 inside.end = inside.end.max(range.end);
             }
+        }
+        match &event {
+            Event::Text(words) | Event::Code(words) => block.text.push_str(words),
+            Event::SoftBreak | Event::HardBreak => block.text.push(' '),
+            Event::Start(Tag::Link { .. }) => block.starts.push(block.text.len()),
+            Event::Start(tag) if ends_block(tag.to_end()) => block.close(&mut found),
+            Event::End(tag) if ends_block(*tag) => block.close(&mut found),
+            _ => {}
         }
         match event {
             Event::Start(Tag::Link { link_type, dest_url, .. }) => {
@@ -48,21 +62,96 @@ pub(crate) fn edits(text: &str) -> (Vec<Edit>, Vec<FoundLink>) {
                 open.push(Open::new(range, None, dest_url.into_string()))
             }
             Event::Text(words) | Event::Code(words) => {
-                open.iter_mut().for_each(|link| link.words.push_str(&words))
+                innermost(&mut open).for_each(|link| link.words.push_str(&words))
             }
-            Event::SoftBreak | Event::HardBreak => open.iter_mut().for_each(|link| link.words.push(' ')),
+            Event::SoftBreak | Event::HardBreak => innermost(&mut open).for_each(|link| link.words.push(' ')),
             Event::End(TagEnd::Link | TagEnd::Image) => {
                 if let Some(link) = open.pop() {
+                    let start = link.link_type.and_then(|_| block.starts.pop());
+                    let known = found.len();
                     link.close(&mut edits, &mut found);
+                    block.links.extend((known..found.len()).map(|at| (at, start.unwrap_or_default())));
                 }
             }
             _ => {}
         }
     }
+    block.close(&mut found);
     for (_, definition) in events.reference_definitions().iter() {
         edits.push(Edit::delete(definition.span.clone()));
     }
     (edits, found)
+}
+
+/// Images can stand in images; who nests them deeper than this gets less care.
+fn innermost(open: &mut [Open]) -> impl Iterator<Item = &mut Open> {
+    const MAX_NESTING: usize = 8;
+    open.iter_mut().rev().take(MAX_NESTING)
+}
+
+/// The words of a paragraph, a heading, a list item or a cell, and the links among them.
+#[derive(Default)]
+struct Block {
+    text: String,
+    /// Where links that are open begin.
+    starts: Vec<usize>,
+    /// Number among the found links, and where it begins.
+    links: Vec<(usize, usize)>,
+}
+
+impl Block {
+    /// Gives each link its sentence, and begins anew.
+    fn close(&mut self, found: &mut [FoundLink]) {
+        for (link, start) in self.links.drain(..) {
+            found[link].sentence = sentence_at(&self.text, start);
+        }
+        self.text.clear();
+    }
+}
+
+fn ends_block(tag: TagEnd) -> bool {
+    !matches!(
+        tag,
+        TagEnd::Link
+            | TagEnd::Image
+            | TagEnd::Emphasis
+            | TagEnd::Strong
+            | TagEnd::Strikethrough
+            | TagEnd::Superscript
+            | TagEnd::Subscript
+    )
+}
+
+/// The sentence around a place of a text, on one line.
+fn sentence_at(text: &str, place: usize) -> String {
+    let near = |boundary: usize| text.floor_char_boundary(boundary);
+    // A paragraph may be the whole file, with a thousand links.
+    let mut start = near(place.saturating_sub(MAX_SENTENCE_BYTES));
+    let mut end = near(place + MAX_SENTENCE_BYTES);
+    let window = start;
+    for (at, character) in text[start..end].char_indices() {
+        let after = window + at + character.len_utf8();
+        let ends = match character {
+            '。' | '！' | '？' | '；' => true,
+            '.' | '!' | '?' => {
+                let mut rest = text[after..].chars();
+                rest.next().is_some_and(char::is_whitespace)
+                    && rest.find(|next| !next.is_whitespace()).is_some_and(|next| !next.is_lowercase())
+            }
+            _ => false,
+        };
+        if ends && after <= place {
+            start = after;
+        } else if ends {
+            end = after;
+            break;
+        }
+    }
+    if end - start > MAX_SENTENCE_BYTES {
+        start = near(start.max(place.saturating_sub(MAX_SENTENCE_BYTES / 2)));
+        end = near(end.min(start + MAX_SENTENCE_BYTES));
+    }
+    text[start..end].split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A link or an image whose end has not been seen.
@@ -94,7 +183,7 @@ impl Open {
             _ => self.unwrap("", "", edits),
         }
         let text = self.words.split_whitespace().collect::<Vec<_>>().join(" ");
-        found.push(FoundLink { text, destination: self.destination });
+        found.push(FoundLink { text, destination: self.destination, sentence: String::new() });
     }
 
     /// Puts `before` and `after` in the place of the markup around the words.
@@ -142,14 +231,16 @@ impl Pages {
             if resolved.len() >= MAX_LINKS {
                 break;
             }
-            if !says_something(&link.text) {
+            let text = if says_something(&link.text) { link.text.as_str() } else { "" };
+            if text.is_empty() && !says_something_around(link) {
                 continue;
             }
             let Some(path) = self.path_of(from, &link.destination).filter(|path| *path != from) else {
                 continue;
             };
-            if seen.insert((path, link.text.as_str())) {
-                resolved.push(Link { target: format!("{}/{path}", self.source), text: link.text.clone() });
+            if seen.insert((path, link.sentence.as_str(), text)) {
+                let target = format!("{}/{path}", self.source);
+                resolved.push(Link { target, text: text.to_owned(), sentence: link.sentence.clone() });
             }
         }
         resolved
@@ -238,6 +329,12 @@ fn joined(folder: &str, relative: &str) -> Option<String> {
         }
     }
     Some(parts.join("/"))
+}
+
+/// Whether the sentence has words besides those of a link that says nothing.
+fn says_something_around(link: &FoundLink) -> bool {
+    link.sentence.split_whitespace().count() > link.text.split_whitespace().count() + 2
+        || link.sentence.chars().filter(|c| kb::analyzer::is_cjk(*c)).count() > link.text.chars().count() + 4
 }
 
 /// Whether a link's words name what it leads to: not an address, and not "here".
@@ -330,8 +427,29 @@ mod tests {
         check_text("`[a](b.md)`", "`[a](b.md)`");
     }
 
+    #[test]
+    fn links_carry_their_sentence() {
+        for (text, sentences) in [
+            ("One. See [the *page*](p.md) for pods. Three.", vec!["See the page for pods."]),
+            ("- a [x](x.md)\n- b v1.2 [y](y.md) c", vec!["a x", "b v1.2 y c"]),
+            ("前句。參考[頁面](p.md)的說明。後句。", vec!["參考頁面的說明。"]),
+            ("# Head [h](h.md)\n\nText", vec!["Head h"]),
+            ("| a [c](c.md) | b |\n|-|-|\n| d | e |", vec!["a c"]),
+        ] {
+            let found: Vec<String> = edits(text).1.into_iter().map(|link| link.sentence).collect();
+            assert_eq!(found, sentences, "{text}");
+        }
+        let long = format!("{} [x](x.md) {}", "before ".repeat(200), "after ".repeat(200));
+        let found = edits(&long).1.remove(0).sentence;
+        assert!(found.len() <= MAX_SENTENCE_BYTES && found.contains(" x "), "{found}");
+    }
+
     fn check_target(pages: &Pages, from: &str, destination: &str, target: Option<&str>) {
-        let link = FoundLink { text: "Some page".to_owned(), destination: destination.to_owned() };
+        let link = FoundLink {
+            text: "Some page".to_owned(),
+            destination: destination.to_owned(),
+            sentence: "See Some page for more.".to_owned(),
+        };
         let found = pages.resolve(from, &[link]);
         assert_eq!(found.first().map(|link| link.target.as_str()), target, "{destination} from {from}");
     }

@@ -67,68 +67,113 @@ pub struct Match {
     pub score: f32,
 }
 
-/// The indexed texts of a chunk, each with its own length statistics.
+/// What is searched of a document as a whole, each with its own length statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Field {
-    /// The passage.
-    Body,
-    /// The document's title.
+    /// The title.
     Title,
-    /// The headings above the passage.
+    /// The name of the file: see [`crate::document::file_name`].
+    Name,
+    /// All headings.
     Headings,
-    /// The words of the document's path.
-    Path,
+    /// The sentences that link to the document, in documents of any source that have no access tags.
+    Links,
 }
 
 impl Field {
-    /// Every field, in the order of [`FieldWeights`].
-    pub const ALL: [Field; 4] = [Field::Body, Field::Title, Field::Headings, Field::Path];
+    /// Every field.
+    pub const ALL: [Field; 4] = [Field::Title, Field::Name, Field::Headings, Field::Links];
 
-    /// Name in the index and the manifest.
+    /// Name in the index.
     pub fn name(self) -> &'static str {
         match self {
-            Field::Body => "body",
             Field::Title => "title",
+            Field::Name => "name",
             Field::Headings => "headings",
-            Field::Path => "path",
+            Field::Links => "links",
         }
     }
 }
 
-/// Factor of each field's BM25 score; a chunk's score is the weighted sum. A weight of 0 leaves the field out.
+/// Factor of each field's BM25 score; a document's score is the weighted sum. A weight of 0 leaves the field out.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FieldWeights {
-    /// See [`Field::Body`].
-    pub body: f32,
     /// See [`Field::Title`].
     pub title: f32,
+    /// See [`Field::Name`].
+    pub name: f32,
     /// See [`Field::Headings`].
     pub headings: f32,
-    /// See [`Field::Path`].
-    pub path: f32,
+    /// See [`Field::Links`].
+    pub links: f32,
 }
 
 impl FieldWeights {
     /// The weight of one field.
     pub fn of(&self, field: Field) -> f32 {
         match field {
-            Field::Body => self.body,
             Field::Title => self.title,
+            Field::Name => self.name,
             Field::Headings => self.headings,
-            Field::Path => self.path,
+            Field::Links => self.links,
         }
     }
 }
 
-/// A bag of words for the lexical leg: `score = Σ field weight · Σ term weight · BM25(term, field)`, with k1 = 1.2 and
-/// b = 0.75. Rarity counts all live chunks, whatever the filter; average lengths are those of the last commit that moved
-/// one by more than a fifth; lengths are rounded as tantivy rounds them.
+/// A bag of words for the lexical leg.
+///
+/// A passage scores `Σ term weight · BM25(term)` over what [`crate::document::passage`] says of it, rarity counted in
+/// passages. A document scores `Σ field weight · term weight · BM25(term, field)`, rarity counted in documents that have
+/// the term anywhere, so that a term is not rare because few titles have it. [`Field::Links`] counts by
+/// [`Inbound::coverage`]. k1 = 1.2 and b = 0.75; a field's average length is that of the documents that have one. Rarity
+/// and averages are those of the whole knowledge base, whatever a view shows of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LexicalQuery {
-    /// Distinct terms, analysed as the index was, each with its positive factor.
+    /// Terms, analysed as the index was, each with its factor. A term that is given twice counts once.
     pub terms: Vec<(Term, f32)>,
     /// Factor of each field.
     pub weights: FieldWeights,
+}
+
+/// What the lexical leg found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LexicalMatches {
+    /// The passages with the highest scores, best first, ties by key.
+    pub passages: Vec<Match>,
+    /// The documents with the highest scores of their fields, best first, ties by key.
+    pub documents: Vec<(DocumentKey, f32)>,
+    /// How common the query's terms are.
+    pub commonness: Commonness,
+}
+
+/// How common terms are in the whole knowledge base.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Commonness {
+    /// Everything there is.
+    pub total: Counts,
+    /// For each term of the query, in order: the documents and passages that have it. A repeated term has none.
+    pub terms: Vec<Counts>,
+}
+
+/// How near a document is to a question's vector.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DocumentSimilarity {
+    /// Its nearest passage.
+    pub best_passage: ChunkKey,
+    /// The cosine of that passage.
+    pub best: f32,
+    /// The cosine of the mean of its passages' vectors.
+    pub centroid: f32,
+}
+
+/// What links to a document.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Inbound {
+    /// Number of other documents without access tags that link to it.
+    pub linking: u32,
+    /// How much links say in its source, 0..1: twice the share of the source's documents that anything links to, at
+    /// most 1. Where few pages are linked, having links says little about a page.
+    pub coverage: f32,
 }
 
 /// How rare terms are in a view.
@@ -136,7 +181,7 @@ pub struct LexicalQuery {
 pub struct TermStatistics {
     /// Number of chunks.
     pub num_chunks: u64,
-    /// For each term asked about, in order: the number of chunks that have it in body, title, headings or path.
+    /// For each term asked about, in order: the number of chunks whose passage has it.
     pub chunk_frequencies: Vec<u64>,
 }
 
@@ -167,20 +212,26 @@ pub trait View: Send + Sync {
     /// What this view shows.
     async fn counts(&self) -> Result<Counts, StoreError>;
 
-    /// The chunks with the highest BM25 sum, best first, ties by key; at most `limit`.
-    async fn search_lexical(&self, query: &LexicalQuery, limit: usize) -> Result<Vec<Match>, StoreError>;
+    /// At most `passages` passages and `documents` documents for a bag of words.
+    async fn search_lexical(
+        &self,
+        query: &LexicalQuery,
+        passages: usize,
+        documents: usize,
+    ) -> Result<LexicalMatches, StoreError>;
 
     /// The chunks with the highest cosine, best first, ties by key; at most `limit`. `query` is L2-normalised.
     async fn search_dense(&self, query: &[f32], limit: usize) -> Result<Vec<Match>, StoreError>;
 
-    /// The documents whose inbound link texts match best: BM25 over the texts of all links that point at a document, among
-    /// the documents that are pointed at; best first, ties by key; at most `limit`. A text counts once for each document
-    /// that links with it. Links of documents with access tags do not count, nor a document's links to itself.
-    async fn search_links(
+    /// How near documents that this view shows are to `query`, in their order; `None` for one without chunks.
+    async fn document_similarities(
         &self,
-        terms: &[(Term, f32)],
-        limit: usize,
-    ) -> Result<Vec<(DocumentKey, f32)>, StoreError>;
+        query: &[f32],
+        documents: &[DocumentKey],
+    ) -> Result<Vec<Option<DocumentSimilarity>>, StoreError>;
+
+    /// What links to documents, in their order.
+    async fn inbound(&self, documents: &[DocumentKey]) -> Result<Vec<Inbound>, StoreError>;
 
     /// The cosine of each chunk to `query`, in the order of `chunks`. [`StoreError::UnknownChunk`] for one that this view
     /// does not show.

@@ -13,6 +13,11 @@ impl Bits {
         Self { words: vec![0; length.div_ceil(64)], length }
     }
 
+    /// Takes every number out.
+    pub fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
     pub fn insert(&mut self, number: usize) {
         debug_assert!(number < self.length);
         self.words[number / 64] |= 1 << (number % 64);

@@ -1,16 +1,24 @@
-//! BM25 over a snapshot: the lexical leg, the words of inbound links, and how rare terms are.
+//! BM25 over a snapshot: the lexical leg over passages and over the fields of documents, and how rare terms are.
 //!
 //! Scores are added up term by term over all postings, in the order of the query. tantivy's own scorers would skip
 //! through them, but they count deleted records among document frequencies and averages, so that a score would depend
 //! on which segments happened to be merged; here it depends on the live content alone, and equals that of a knowledge
 //! base built afresh. It is also faster for queries of many common terms, which failures are.
 
-use super::{best::Best, bits::Bits, layout::io_error, scope::Scope, snapshot::Snapshot};
+use super::{
+    best::Best,
+    bits::Bits,
+    layout::io_error,
+    scope::Scope,
+    snapshot::{Segment, Snapshot},
+};
 use crate::{
     analyzer::Term,
-    store::{ChunkKey, DocumentKey, Field, LexicalQuery, Match, StoreError, TermStatistics},
+    store::{
+        ChunkKey, Commonness, Counts, Field, LexicalMatches, LexicalQuery, Match, StoreError, TermStatistics,
+    },
 };
-use std::{collections::HashSet, io};
+use std::collections::HashSet;
 use tantivy::fieldnorm::FieldNormReader;
 
 /// How fast further occurrences of a term stop counting.
@@ -19,7 +27,7 @@ const K1: f32 = 1.2;
 const B: f32 = 0.75;
 
 /// Rarity: ln(1 + (N - n + 0.5) / (n + 0.5)), as Lucene and tantivy have it.
-fn inverse_document_frequency(documents_with_term: usize, documents: u64) -> f32 {
+fn inverse_document_frequency(documents_with_term: u64, documents: u64) -> f32 {
     let (with, all) = (documents_with_term as f32, documents as f32);
     (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
 }
@@ -59,109 +67,114 @@ impl Sums {
     }
 }
 
-/// Each term that counts, once: one that is given twice must not score twice.
-fn distinct(terms: &[(Term, f32)]) -> impl Iterator<Item = (&str, f32)> {
+impl Sums {
+    /// The highest positive sums, best first, ties by the first part of `key`.
+    fn best(self, limit: usize, key: impl Fn(&u32) -> (u32, u32)) -> Vec<(u32, f32)> {
+        let mut best = Best::new(limit);
+        for number in self.touched {
+            let score = self.sums[number as usize];
+            if score > 0.0 && best.admits(score) {
+                best.offer(score, key(&number));
+            }
+        }
+        best.into_sorted().into_iter().map(|(score, (_, number))| (number, score)).collect()
+    }
+}
+
+/// Each term once, with its place in the query: one that is given twice must not score twice.
+fn distinct(terms: &[(Term, f32)]) -> impl Iterator<Item = (usize, &str, f32)> {
     let mut seen = HashSet::new();
-    let terms = terms.iter().map(|(term, weight)| (term.as_str(), *weight));
-    terms.filter(move |&(term, weight)| weight > 0.0 && seen.insert(term))
+    let terms = terms.iter().enumerate().map(|(at, (term, weight))| (at, term.as_str(), *weight));
+    terms.filter(move |&(_, term, _)| seen.insert(term))
 }
 
 impl Snapshot {
-    /// The best chunks of a scope for a bag of words, best first, ties by chunk key.
+    /// The best passages and documents of a scope for a bag of words.
     pub fn search_lexical(
         &self,
         scope: &Scope,
         query: &LexicalQuery,
-        limit: usize,
-    ) -> Result<Vec<Match>, StoreError> {
-        let mut sums = Sums::new(self.owners.len());
+        num_passages: usize,
+        num_documents: usize,
+    ) -> Result<LexicalMatches, StoreError> {
+        let total = self.scopes.everything().counts;
+        let mut commonness = Commonness { total, terms: vec![Counts::default(); query.terms.len()] };
+        let mut passages = Sums::new(self.owners.len());
+        let mut documents = Sums::new(self.documents.len());
+        let passage_parts = length_parts(self.payload.average);
         let mut postings: Vec<(u32, f32)> = Vec::new();
-        let fields: Vec<(Field, f32, [f32; 256])> = Field::ALL
-            .into_iter()
-            .filter(|&field| query.weights.of(field) > 0.0)
-            .map(|field| {
-                (field, query.weights.of(field), length_parts(self.payload.averages[field as usize]))
-            })
-            .collect();
-        for (term, term_weight) in distinct(&query.terms) {
-            for (field, field_weight, length_parts) in &fields {
-                postings.clear();
-                self.visit_chunks(term, *field, |row, frequency, length| {
-                    postings.push((row, saturated(frequency as f32, length_parts[length as usize])));
-                })?;
-                let rarity = inverse_document_frequency(postings.len(), self.payload.live.chunks);
-                let weight = field_weight * term_weight * rarity;
-                for &(row, score) in postings.iter().filter(|(row, _)| scope.rows.contains(*row as usize)) {
-                    sums.add(row, weight * score);
+        let mut having = Bits::empty(self.documents.len());
+        for (at, term, weight) in distinct(&query.terms) {
+            postings.clear();
+            having.clear();
+            let common = &mut commonness.terms[at];
+            self.visit_passages(term, |row, frequency, length| {
+                postings.push((row, saturated(frequency as f32, passage_parts[length as usize])));
+                let owner = self.owners[row as usize] as usize;
+                if !having.contains(owner) {
+                    having.insert(owner);
+                    common.documents += 1;
                 }
+            })?;
+            common.chunks = postings.len() as u64;
+            if weight <= 0.0 {
+                continue;
             }
-        }
-        let mut best = Best::new(limit);
-        for row in sums.touched {
-            let score = sums.sums[row as usize];
-            if score > 0.0 && best.admits(score) {
-                best.offer(score, (self.owners[row as usize], row));
+            let rarity = weight * inverse_document_frequency(common.chunks, total.chunks);
+            for &(row, score) in postings.iter().filter(|(row, _)| scope.rows.contains(*row as usize)) {
+                passages.add(row, rarity * score);
             }
+            let rarity = weight * inverse_document_frequency(common.documents, total.documents);
+            self.add_fields(scope, term, rarity, query, &mut documents)?;
         }
-        Ok(best.into_sorted().into_iter().map(|(score, (_, row))| self.to_match(row, score)).collect())
+        let key = |&row: &u32| (self.owners[row as usize], row);
+        let passages = passages.best(num_passages, key).into_iter().map(|(row, score)| self.to_match(row, score));
+        let documents = documents.best(num_documents, |&number| (number, number));
+        let documents = documents.into_iter().map(|(number, score)| (self.documents[number as usize].key, score));
+        Ok(LexicalMatches { passages: passages.collect(), documents: documents.collect(), commonness })
     }
 
-    /// The best documents of a scope for the words of the links to them, best first, ties by document key.
-    pub fn search_links(
+    /// Adds what a term is worth in the fields of documents.
+    fn add_fields(
         &self,
         scope: &Scope,
-        terms: &[(Term, f32)],
-        limit: usize,
-    ) -> Result<Vec<(DocumentKey, f32)>, StoreError> {
-        let linked = self.inbound_lengths.iter().filter(|&&length| length > 0).count();
-        let total: u64 = self.inbound_lengths.iter().map(|&length| u64::from(length)).sum();
-        let average = if linked == 0 { 0.0 } else { total as f32 / linked as f32 };
-        let mut sums = Sums::new(self.documents.len());
-        let mut frequencies = Sums::new(self.documents.len());
-        for (term, weight) in distinct(terms) {
-            for segment in &self.segments {
-                segment
-                    .links
-                    .visit(term, &segment.slots, |target, frequency, _| {
-                        frequencies.add(target, frequency as f32)
-                    })
-                    .map_err(io_error("search", &self.paths.index))?;
-            }
-            let rarity = inverse_document_frequency(frequencies.touched.len(), linked as u64);
-            for target in frequencies.touched.drain(..) {
-                let frequency = std::mem::take(&mut frequencies.sums[target as usize]);
-                if scope.documents.contains(target as usize) {
-                    let length_part = length_part(self.inbound_lengths[target as usize] as f32, average);
-                    sums.add(target, weight * rarity * saturated(frequency, length_part));
+        term: &str,
+        rarity: f32,
+        query: &LexicalQuery,
+        sums: &mut Sums,
+    ) -> Result<(), StoreError> {
+        for field in Field::ALL.into_iter().filter(|&field| query.weights.of(field) > 0.0) {
+            let weight = query.weights.of(field) * rarity;
+            let average = self.field_averages[field as usize];
+            if field == Field::Links {
+                // The sentences that link to a document are spread over records; their sum is what saturates.
+                let mut frequencies = Sums::new(self.documents.len());
+                self.visit_field(term, field, |target, frequency, _| frequencies.add(target, frequency as f32))?;
+                for target in frequencies.touched {
+                    if scope.documents.contains(target as usize) {
+                        let length_part = length_part(self.inbound_lengths[target as usize] as f32, average);
+                        let score = saturated(frequencies.sums[target as usize], length_part);
+                        sums.add(target, weight * self.inbound[target as usize].coverage * score);
+                    }
                 }
-            }
-        }
-        let mut best = Best::new(limit);
-        for number in sums.touched {
-            let score = sums.sums[number as usize];
-            if score > 0.0 {
-                best.offer(score, number);
-            }
-        }
-        let found = best.into_sorted().into_iter();
-        Ok(found.map(|(score, number)| (self.documents[number as usize].key, score)).collect())
-    }
-
-    /// In how many chunks of a scope each term occurs, in whichever field.
-    pub fn term_statistics(&self, scope: &Scope, terms: &[Term]) -> Result<TermStatistics, StoreError> {
-        let mut chunk_frequencies = Vec::with_capacity(terms.len());
-        for term in terms {
-            let mut seen = Bits::empty(self.owners.len());
-            let mut count = 0;
-            for field in Field::ALL {
-                self.visit_chunks(term, field, |row, _, _| {
-                    let row = row as usize;
-                    if scope.rows.contains(row) && !seen.contains(row) {
-                        seen.insert(row);
-                        count += 1;
+            } else {
+                let length_parts = length_parts(average);
+                self.visit_field(term, field, |number, frequency, length| {
+                    if scope.documents.contains(number as usize) {
+                        sums.add(number, weight * saturated(frequency as f32, length_parts[length as usize]));
                     }
                 })?;
             }
+        }
+        Ok(())
+    }
+
+    /// In how many passages of a scope each term occurs.
+    pub fn term_statistics(&self, scope: &Scope, terms: &[Term]) -> Result<TermStatistics, StoreError> {
+        let mut chunk_frequencies = Vec::with_capacity(terms.len());
+        for term in terms {
+            let mut count = 0;
+            self.visit_passages(term, |row, _, _| count += u64::from(scope.rows.contains(row as usize)))?;
             chunk_frequencies.push(count);
         }
         Ok(TermStatistics { num_chunks: scope.counts.chunks, chunk_frequencies })
@@ -173,15 +186,18 @@ impl Snapshot {
         Match { chunk: ChunkKey::new(entry.key, row - entry.first_row), document: entry.key, score }
     }
 
-    fn visit_chunks(
+    fn visit_passages(&self, term: &str, mut visit: impl FnMut(u32, u32, u8)) -> Result<(), StoreError> {
+        let search = |segment: &Segment| segment.passages.visit(term, &segment.slots, &mut visit);
+        self.segments.iter().try_for_each(search).map_err(io_error("search", &self.paths.index))
+    }
+
+    fn visit_field(
         &self,
         term: &str,
         field: Field,
         mut visit: impl FnMut(u32, u32, u8),
     ) -> Result<(), StoreError> {
-        let search = |segment: &super::snapshot::Segment| -> io::Result<()> {
-            segment.texts[field as usize].visit(term, &segment.slots, &mut visit)
-        };
+        let search = |segment: &Segment| segment.fields[field as usize].visit(term, &segment.slots, &mut visit);
         self.segments.iter().try_for_each(search).map_err(io_error("search", &self.paths.index))
     }
 }

@@ -1,9 +1,9 @@
 //! What the index of a generation holds: its schema, its three sorts of records, and what a commit says of itself.
 //!
-//! - A *document record* for each document: its stored [`DocumentRecord`], where its rows are, and the terms that
-//!   filters look for.
-//! - A *chunk record* for each chunk: the stored [`Chunk`], its row, and the terms of its four fields.
-//! - A *link record* for each page that a document without access tags links to: the words of those links. A page's
+//! - A *document record* for each document: its stored [`DocumentRecord`], where its rows are, the terms of its title,
+//!   name and headings, and those that filters look for.
+//! - A *chunk record* for each chunk: the stored [`Chunk`], its row, and the terms of its passage.
+//! - A *link record* for each page that a document without access tags links to: the words of the linking sentences. A page's
 //!   inbound texts are thus spread over the records of the documents that link to it and go with them; nothing has to
 //!   be written again when somebody else's links change. `lexical.rs` adds them up.
 //!
@@ -11,7 +11,7 @@
 
 use crate::{
     analyzer,
-    document::{Chunk, DocumentMeta, DocumentRecord, path_words},
+    document::{Chunk, DocumentMeta, DocumentRecord, file_name},
     store::{Access, DocumentKey, Field, Filter},
 };
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,7 @@ pub(super) const ROW: &str = "row";
 pub(super) const FIRST_ROW: &str = "first_row";
 pub(super) const NUM_CHUNKS: &str = "num_chunks";
 pub(super) const TARGET: &str = "target";
+pub(super) const SOURCE: &str = "source";
 
 /// Longer filter values are indexed by their hash: the index has a limit on terms, and documents have none on labels.
 const MAX_FILTER_VALUE_BYTES: usize = 200;
@@ -45,20 +46,21 @@ pub(super) struct Records {
     first_row: IndexField,
     num_chunks: IndexField,
     target: IndexField,
+    source: IndexField,
     stored: IndexField,
     filter: IndexField,
-    texts: [IndexField; 4],
-    links: IndexField,
+    passage: IndexField,
+    fields: [IndexField; 4],
 }
 
-/// Lengths of a set of chunks, from which average field lengths follow. Lengths are rounded as the index rounds them,
+/// Lengths of a set of chunks, from which their average length follows. Lengths are rounded as the index rounds them,
 /// so that every engine that rounds alike has the same averages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Lengths {
     /// Number of chunks.
     pub chunks: u64,
-    /// Sum of the rounded number of terms in each field, in the order of [`Field::ALL`].
-    pub terms: [u64; 4],
+    /// Sum of the rounded number of terms in each.
+    pub terms: u64,
 }
 
 /// What is stored with a document record.
@@ -77,51 +79,45 @@ pub(super) struct Payload {
     pub rows: u64,
     /// Lengths of all live chunks.
     pub live: Lengths,
-    /// Average number of terms in each field that BM25 uses. Frozen, so that a small commit leaves the scores of all
-    /// other documents as they were; see [`Payload::next`].
-    pub averages: [f32; 4],
+    /// Average number of terms of a passage that BM25 uses. Frozen, so that a small commit leaves the scores of all
+    /// other passages as they were; see [`Payload::next`].
+    pub average: f32,
 }
 
-/// The frozen averages are replaced when one is off by more than this share.
+/// The frozen average is replaced when it is off by more than this share.
 const REFREEZE_SHARE: f32 = 0.2;
 
 impl Lengths {
     pub fn add(&mut self, other: &Lengths) {
         self.chunks += other.chunks;
-        self.terms.iter_mut().zip(other.terms).for_each(|(sum, terms)| *sum += terms);
+        self.terms += other.terms;
     }
 
     pub fn subtract(&mut self, other: &Lengths) {
         self.chunks -= other.chunks;
-        self.terms.iter_mut().zip(other.terms).for_each(|(sum, terms)| *sum -= terms);
+        self.terms -= other.terms;
     }
 
-    fn averages(&self) -> [f32; 4] {
-        self.terms.map(|terms| if self.chunks == 0 { 0.0 } else { terms as f32 / self.chunks as f32 })
+    fn average(&self) -> f32 {
+        if self.chunks == 0 { 0.0 } else { self.terms as f32 / self.chunks as f32 }
     }
 }
 
 impl Payload {
     /// The payload of the commit after this one.
     pub fn next(&self, rows: u64, live: Lengths) -> Self {
-        let now = live.averages();
-        let off =
-            self.averages.iter().zip(now).any(|(frozen, now)| (frozen - now).abs() > REFREEZE_SHARE * frozen);
-        Self { sequence: self.sequence + 1, rows, live, averages: if off { now } else { self.averages } }
+        let now = live.average();
+        let is_off = (self.average - now).abs() > REFREEZE_SHARE * self.average;
+        Self { sequence: self.sequence + 1, rows, live, average: if is_off { now } else { self.average } }
     }
-}
-
-/// The terms of a chunk's fields as the index takes them.
-#[derive(Clone, Default)]
-pub(super) struct FieldTerms {
-    texts: [String; 4],
-    rounded: [u64; 4],
 }
 
 /// A chunk ready for the index.
 pub(super) struct PreparedChunk {
     stored: Vec<u8>,
-    terms: FieldTerms,
+    /// The terms of its passage, and their rounded number.
+    terms: String,
+    length: u64,
 }
 
 /// A document and its chunks, analysed and ready for the index. Independent of rows, so it can be made on any thread.
@@ -129,8 +125,11 @@ pub(super) struct PreparedDocument {
     pub key: DocumentKey,
     pub lengths: Lengths,
     stored: Vec<u8>,
+    source: u64,
     filter_terms: Vec<String>,
-    /// For each target: the terms of all its link texts.
+    /// The terms of title, name and headings.
+    fields: [(Field, String); 3],
+    /// For each target: the terms of all sentences that link to it.
     links: Vec<(DocumentKey, String)>,
     chunks: Vec<PreparedChunk>,
 }
@@ -138,29 +137,30 @@ pub(super) struct PreparedDocument {
 impl PreparedDocument {
     pub fn new(record: DocumentRecord, chunks: &[Chunk]) -> Self {
         use rayon::prelude::*;
-        let mut common = FieldTerms::default();
-        common.set(Field::Title, &record.meta.title);
-        common.set(Field::Path, &path_words(&record.meta.id));
+        let meta = &record.meta;
+        let fields = [
+            (Field::Title, join_terms(&meta.title).0),
+            (Field::Name, join_terms(&file_name(&meta.id)).0),
+            (Field::Headings, join_terms(&headings(chunks)).0),
+        ];
         let chunks: Vec<PreparedChunk> = chunks
             .par_iter()
             .map(|chunk| {
-                let mut terms = common.clone();
-                terms.set(Field::Body, &chunk.text);
-                terms.set(Field::Headings, &chunk.heading_path.join("\n"));
+                let (terms, count) = join_terms(&chunk.indexed_text(&meta.title));
                 let stored = serde_json::to_vec(chunk).expect("a chunk can be written as JSON");
-                PreparedChunk { stored, terms }
+                PreparedChunk { stored, terms, length: u64::from(round_length(count)) }
             })
             .collect();
-        let mut lengths = Lengths { chunks: chunks.len() as u64, terms: [0; 4] };
-        for chunk in &chunks {
-            lengths.terms.iter_mut().zip(chunk.terms.rounded).for_each(|(sum, terms)| *sum += terms);
-        }
-        let filter_terms = document_filter_terms(&record.meta);
-        let links = inbound_texts(&record.meta);
-        let key = DocumentKey::of(&record.meta.id);
+        let lengths = Lengths {
+            chunks: chunks.len() as u64,
+            terms: chunks.iter().map(|chunk| chunk.length).sum(),
+        };
+        let filter_terms = document_filter_terms(meta);
+        let links = inbound_texts(meta);
+        let (key, source) = (DocumentKey::of(&meta.id), DocumentKey::of(&meta.source).0);
         let stored =
             serde_json::to_vec(&StoredDocument { record, lengths }).expect("a record can be written as JSON");
-        Self { key, lengths, stored, filter_terms, links, chunks }
+        Self { key, lengths, stored, source, filter_terms, fields, links, chunks }
     }
 
     pub fn num_chunks(&self) -> usize {
@@ -168,12 +168,23 @@ impl PreparedDocument {
     }
 }
 
-impl FieldTerms {
-    fn set(&mut self, field: Field, text: &str) {
-        let (joined, count) = join_terms(text);
-        self.texts[field as usize] = joined;
-        self.rounded[field as usize] = u64::from(round_length(count));
+/// All headings of a document, each once, one a line: those above its chunks and those within them.
+fn headings(chunks: &[Chunk]) -> String {
+    let mut seen = BTreeSet::new();
+    let mut headings = String::new();
+    for chunk in chunks {
+        let within = chunk.text.lines().filter_map(|line| {
+            let text = line.trim_start_matches('#');
+            (text.len() < line.len() && text.starts_with(' ')).then(|| text.trim())
+        });
+        for heading in chunk.heading_path.iter().map(String::as_str).chain(within) {
+            if seen.insert(heading) {
+                headings.push_str(heading);
+                headings.push('\n');
+            }
+        }
     }
+    headings
 }
 
 /// The length that BM25 sees: the index keeps it in one byte.
@@ -181,8 +192,7 @@ fn round_length(length: u32) -> u32 {
     FieldNormReader::id_to_fieldnorm(FieldNormReader::fieldnorm_to_id(length))
 }
 
-/// The terms of a text, one a line, and their number. Analysing before the index does gives us the lengths, and the
-/// title of a document is analysed once instead of once for each of its chunks.
+/// The terms of a text, one a line, and their number. Analysing before the index does gives us the lengths.
 fn join_terms(text: &str) -> (String, u32) {
     let mut joined = String::with_capacity(text.len() + text.len() / 2);
     let mut count = 0;
@@ -194,7 +204,7 @@ fn join_terms(text: &str) -> (String, u32) {
     (joined, count)
 }
 
-/// For each document that `meta` links to: the terms of the links' texts, each text once. Nobody may learn from a
+/// For each document that `meta` links to: the terms of the linking sentences, each once. Nobody may learn from a
 /// ranking what a restricted document says, and a document's links to itself say nothing about it.
 fn inbound_texts(meta: &DocumentMeta) -> Vec<(DocumentKey, String)> {
     if !meta.access.is_empty() {
@@ -202,7 +212,8 @@ fn inbound_texts(meta: &DocumentMeta) -> Vec<(DocumentKey, String)> {
     }
     let mut by_target: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for link in meta.links.iter().filter(|link| link.target != meta.id) {
-        by_target.entry(&link.target).or_default().insert(link.text.trim());
+        let sentence = if link.sentence.is_empty() { &link.text } else { &link.sentence };
+        by_target.entry(&link.target).or_default().insert(sentence.trim());
     }
     let joined = |texts: BTreeSet<&str>| texts.into_iter().map(|text| join_terms(text).0).collect::<String>();
     by_target.into_iter().map(|(target, texts)| (DocumentKey::of(target), joined(texts))).collect()
@@ -269,12 +280,13 @@ impl Records {
         let first_row = builder.add_u64_field(FIRST_ROW, FAST);
         let num_chunks = builder.add_u64_field(NUM_CHUNKS, FAST);
         let target = builder.add_u64_field(TARGET, FAST);
+        let source = builder.add_u64_field(SOURCE, FAST);
         let stored = builder.add_bytes_field("stored", STORED);
         let filter = builder.add_text_field("filter", TextOptions::default().set_indexing_options(exact));
-        let texts = Field::ALL.map(|field| builder.add_text_field(field.name(), counted(LINES)));
-        let links = builder.add_text_field("links", counted(LINES));
+        let passage = builder.add_text_field("passage", counted(LINES));
+        let fields = Field::ALL.map(|field| builder.add_text_field(field.name(), counted(LINES)));
         let schema = builder.build();
-        Self { schema, document, row, first_row, num_chunks, target, stored, filter, texts, links }
+        Self { schema, document, row, first_row, num_chunks, target, source, stored, filter, passage, fields }
     }
 
     /// The tokenizers that the schema names.
@@ -284,14 +296,14 @@ impl Records {
         manager
     }
 
-    /// The field with the terms of a part of a chunk.
-    pub fn text(&self, field: Field) -> IndexField {
-        self.texts[field as usize]
+    /// The field with the terms of a passage, in chunk records.
+    pub fn passage(&self) -> IndexField {
+        self.passage
     }
 
-    /// The field with the terms of links, in link records.
-    pub fn links(&self) -> IndexField {
-        self.links
+    /// The field with the terms of a document's field: in document records, but for links, which are in link records.
+    pub fn field(&self, field: Field) -> IndexField {
+        self.fields[field as usize]
     }
 
     /// The field with a record's JSON.
@@ -306,20 +318,25 @@ impl Records {
 
     /// The records of a document whose first chunk has row `first_row`; the others follow it in order.
     pub fn build(&self, document: PreparedDocument, first_row: u64) -> impl Iterator<Item = TantivyDocument> {
-        let PreparedDocument { key, stored, filter_terms, links, chunks, .. } = document;
+        let PreparedDocument { key, stored, source, filter_terms, fields, links, chunks, .. } = document;
         let mut record = TantivyDocument::new();
         record.add_u64(self.document, key.0);
         record.add_u64(self.first_row, first_row);
         record.add_u64(self.num_chunks, chunks.len() as u64);
+        record.add_u64(self.source, source);
         record.add_bytes(self.stored, &stored);
         for term in filter_terms {
             record.add_text(self.filter, term);
         }
+        for (field, terms) in fields {
+            record.add_text(self.field(field), terms);
+        }
+        let links_field = self.field(Field::Links);
         let links = links.into_iter().map(move |(target, terms)| {
             let mut record = TantivyDocument::new();
             record.add_u64(self.document, key.0);
             record.add_u64(self.target, target.0);
-            record.add_text(self.links, terms);
+            record.add_text(links_field, terms);
             record
         });
         let chunks = chunks.into_iter().zip(first_row..).map(move |(chunk, row)| {
@@ -327,9 +344,7 @@ impl Records {
             record.add_u64(self.document, key.0);
             record.add_u64(self.row, row);
             record.add_bytes(self.stored, &chunk.stored);
-            for (field, terms) in self.texts.iter().zip(chunk.terms.texts) {
-                record.add_text(*field, terms);
-            }
+            record.add_text(self.passage, chunk.terms);
             record
         });
         std::iter::once(record).chain(links).chain(chunks)

@@ -8,17 +8,20 @@ use super::{
     directory::COMMIT_FILE,
     generation::{index_error, open_index, read_payload},
     layout::{GenerationPaths, Layout, Stamp, io_error, stamp},
-    records::{DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, StoredDocument, TARGET},
+    records::{DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, SOURCE, StoredDocument, TARGET},
     scope::{Scope, Scopes},
     vectors::Vectors,
 };
 use crate::{
     document::{Chunk, DocumentRecord},
-    store::{DocumentKey, Field, Identity, Manifest, StoreError},
+    store::{DocumentKey, Field, Identity, Inbound, Manifest, StoreError},
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 use tantivy::{
@@ -57,8 +60,14 @@ pub(super) struct Snapshot {
     pub owners: Vec<u32>,
     /// By row: where its record is.
     addresses: Vec<Address>,
-    /// By document number: the number of terms in the texts of all links to it.
+    /// By document number: the number of terms in all sentences that link to it.
     pub inbound_lengths: Vec<u32>,
+    /// By document number: what links to it.
+    pub inbound: Vec<Inbound>,
+    /// Average number of terms in each field, over the documents that have one.
+    pub field_averages: [f32; 4],
+    /// By document number: the length of the sum of its vectors; not a number until it is asked for.
+    centroid_lengths: Vec<AtomicU32>,
     pub vectors: Vectors,
     pub scopes: Scopes,
     parsed: Mutex<HashMap<u32, Arc<DocumentRecord>>>,
@@ -70,8 +79,8 @@ pub(super) struct Segment {
     /// By the index's document number: a chunk's row, a document record's document number, the document number of a
     /// link's target; [`NONE`] for what is dead or leads nowhere. Which of them follows from the field that was hit.
     pub slots: Vec<u32>,
-    pub texts: [FieldIndex; 4],
-    pub links: FieldIndex,
+    pub passages: FieldIndex,
+    pub fields: [FieldIndex; 4],
     store: StoreReader,
 }
 
@@ -89,6 +98,8 @@ pub(super) struct DocumentEntry {
     /// The row of its first chunk; the others follow in order.
     pub first_row: u32,
     pub num_chunks: u32,
+    /// Hash of its source's name.
+    source: u64,
     address: Address,
 }
 
@@ -190,6 +201,7 @@ impl Snapshot {
                     key: DocumentKey(key),
                     first_row: first_row.unwrap_or(0) as u32,
                     num_chunks: num_chunks as u32,
+                    source: first(&columns.source, document).unwrap_or_default(),
                     address: Address { segment: segment as u32, document },
                 });
             }
@@ -214,6 +226,8 @@ impl Snapshot {
 
         let mut addresses = vec![NOWHERE; rows];
         let mut inbound_lengths = vec![0_u32; documents.len()];
+        let mut inbound = vec![Inbound::default(); documents.len()];
+        let mut averages = [Average::default(); 4];
         let mut segments = Vec::with_capacity(readers.len());
         let mut num_chunks = 0_u64;
         for (at, (reader, columns)) in readers.into_iter().zip(&columns).enumerate() {
@@ -221,10 +235,10 @@ impl Snapshot {
                 let postings = reader.inverted_index(field)?;
                 Ok(FieldIndex { field, postings, lengths: reader.get_fieldnorms_reader(field)? })
             };
-            let links = field_index(records.links()).map_err(failed)?;
-            let mut texts = Vec::with_capacity(Field::ALL.len());
+            let passages = field_index(records.passage()).map_err(failed)?;
+            let mut fields = Vec::with_capacity(Field::ALL.len());
             for field in Field::ALL {
-                texts.push(field_index(records.text(field)).map_err(failed)?);
+                fields.push(field_index(records.field(field)).map_err(failed)?);
             }
             let mut slots = vec![NONE; reader.max_doc() as usize];
             for document in reader.doc_ids_alive() {
@@ -243,25 +257,32 @@ impl Snapshot {
                 } else if let Some(target) = first(&columns.target, document) {
                     let target = number(target);
                     if let Some(target) = target {
-                        inbound_lengths[target] += links.lengths.fieldnorm(document);
+                        inbound_lengths[target] += fields[Field::Links as usize].lengths.fieldnorm(document);
+                        inbound[target].linking += 1;
                     }
                     target.map_or(NONE, |number| number as u32)
                 } else {
+                    for field in [Field::Title, Field::Name, Field::Headings] {
+                        averages[field as usize].add(fields[field as usize].lengths.fieldnorm(document));
+                    }
                     number(columns.key(document)).map_or(NONE, |number| number as u32)
                 };
             }
             let store = reader
                 .get_store_reader(STORE_CACHE_BLOCKS)
                 .map_err(io_error("open the records of", &paths.index))?;
-            let texts = texts.try_into().unwrap_or_else(|_| unreachable!("one index is made for each field"));
-            segments.push(Segment { reader, slots, texts, links, store });
+            let fields = fields.try_into().unwrap_or_else(|_| unreachable!("one index is made for each field"));
+            segments.push(Segment { reader, slots, passages, fields, store });
         }
+        inbound_lengths.iter().for_each(|&length| averages[Field::Links as usize].add(length));
+        set_coverage(&documents, &mut inbound);
         let owned = owners.iter().filter(|&&owner| owner != NONE).count() as u64;
         if num_chunks != owned || num_chunks != payload.live.chunks {
             let detail = format!("it has {num_chunks} chunks, but {} were committed", payload.live.chunks);
             return Err(damaged(detail));
         }
 
+        let centroid_lengths = documents.iter().map(|_| AtomicU32::new(f32::NAN.to_bits())).collect();
         let mut everything = Scope::empty(rows, documents.len());
         for (number, entry) in documents.iter().enumerate() {
             everything.insert(number, entry);
@@ -278,6 +299,9 @@ impl Snapshot {
             owners,
             addresses,
             inbound_lengths,
+            inbound,
+            field_averages: averages.map(|average| average.value()),
+            centroid_lengths,
             vectors,
             parsed: Mutex::default(),
         })
@@ -286,6 +310,23 @@ impl Snapshot {
     /// The number of a document.
     pub fn document_number(&self, key: DocumentKey) -> Option<u32> {
         self.documents.binary_search_by_key(&key, |entry| entry.key).ok().map(|number| number as u32)
+    }
+
+    /// The length of the sum of a document's vectors. Kept, because it takes reading all of them.
+    pub fn centroid_length(&self, number: u32) -> f32 {
+        let kept = &self.centroid_lengths[number as usize];
+        let known = f32::from_bits(kept.load(Ordering::Relaxed));
+        if !known.is_nan() {
+            return known;
+        }
+        let entry = self.documents[number as usize];
+        let mut sum = vec![0.0_f32; self.manifest.identity.model.dimensions];
+        for row in entry.first_row..entry.first_row + entry.num_chunks {
+            sum.iter_mut().zip(self.vectors.row(row as usize)).for_each(|(sum, part)| *sum += part);
+        }
+        let length = sum.iter().map(|part| part * part).sum::<f32>().sqrt();
+        kept.store(length.to_bits(), Ordering::Relaxed);
+        length
     }
 
     /// A document's record by its number. The last ones read are kept parsed.
@@ -358,6 +399,38 @@ impl FieldIndex {
     }
 }
 
+/// An average that grows; what has no length does not count.
+#[derive(Clone, Copy, Default)]
+struct Average {
+    sum: u64,
+    count: u64,
+}
+
+impl Average {
+    fn add(&mut self, length: u32) {
+        self.sum += u64::from(length);
+        self.count += u64::from(length > 0);
+    }
+
+    fn value(self) -> f32 {
+        if self.count == 0 { 0.0 } else { self.sum as f32 / self.count as f32 }
+    }
+}
+
+/// Works out [`Inbound::coverage`] for each source.
+fn set_coverage(documents: &[DocumentEntry], inbound: &mut [Inbound]) {
+    let mut sources: HashMap<u64, (u32, u32)> = HashMap::new();
+    for (document, inbound) in documents.iter().zip(inbound.iter()) {
+        let (all, linked) = sources.entry(document.source).or_default();
+        *all += 1;
+        *linked += u32::from(inbound.linking > 0);
+    }
+    for (document, inbound) in documents.iter().zip(inbound) {
+        let (all, linked) = sources[&document.source];
+        inbound.coverage = (2.0 * linked as f32 / all as f32).min(1.0);
+    }
+}
+
 /// The columns of a segment; one is absent when no record of the segment has a value for it.
 struct Columns {
     document: Option<Column<u64>>,
@@ -365,6 +438,7 @@ struct Columns {
     first_row: Option<Column<u64>>,
     num_chunks: Option<Column<u64>>,
     target: Option<Column<u64>>,
+    source: Option<Column<u64>>,
 }
 
 impl Columns {
@@ -376,6 +450,7 @@ impl Columns {
             first_row: column(FIRST_ROW)?,
             num_chunks: column(NUM_CHUNKS)?,
             target: column(TARGET)?,
+            source: column(SOURCE)?,
         })
     }
 

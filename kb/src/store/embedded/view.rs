@@ -10,7 +10,8 @@ use crate::{
     analyzer::Term,
     document::{Chunk, DocumentRecord},
     store::{
-        ChunkKey, Counts, DocumentKey, LexicalQuery, Match, RuledDocument, StoreError, TermStatistics, View,
+        ChunkKey, Counts, DocumentKey, DocumentSimilarity, Inbound, LexicalMatches, LexicalQuery, Match,
+        RuledDocument, StoreError, TermStatistics, View,
     },
 };
 use async_trait::async_trait;
@@ -66,9 +67,14 @@ impl View for EmbeddedView {
         Ok(self.scope.counts)
     }
 
-    async fn search_lexical(&self, query: &LexicalQuery, limit: usize) -> Result<Vec<Match>, StoreError> {
+    async fn search_lexical(
+        &self,
+        query: &LexicalQuery,
+        passages: usize,
+        documents: usize,
+    ) -> Result<LexicalMatches, StoreError> {
         let query = query.clone();
-        self.run(move |snapshot, scope| snapshot.search_lexical(scope, &query, limit)).await
+        self.run(move |snapshot, scope| snapshot.search_lexical(scope, &query, passages, documents)).await
     }
 
     async fn search_dense(&self, query: &[f32], limit: usize) -> Result<Vec<Match>, StoreError> {
@@ -82,13 +88,23 @@ impl View for EmbeddedView {
         .await
     }
 
-    async fn search_links(
+    async fn document_similarities(
         &self,
-        terms: &[(Term, f32)],
-        limit: usize,
-    ) -> Result<Vec<(DocumentKey, f32)>, StoreError> {
-        let terms = terms.to_vec();
-        self.run(move |snapshot, scope| snapshot.search_links(scope, &terms, limit)).await
+        query: &[f32],
+        documents: &[DocumentKey],
+    ) -> Result<Vec<Option<DocumentSimilarity>>, StoreError> {
+        check_dimensions(&self.snapshot, query)?;
+        let (query, documents) = (query.to_vec(), documents.to_vec());
+        self.run(move |snapshot, scope| {
+            Ok(documents.iter().map(|&document| similarity(snapshot, scope, &query, document)).collect())
+        })
+        .await
+    }
+
+    async fn inbound(&self, documents: &[DocumentKey]) -> Result<Vec<Inbound>, StoreError> {
+        let number = |&document: &DocumentKey| shown(&self.snapshot, &self.scope, document);
+        let inbound = |number: Option<u32>| number.map(|number| self.snapshot.inbound[number as usize]);
+        Ok(documents.iter().map(|document| inbound(number(document)).unwrap_or_default()).collect())
     }
 
     async fn similarities(&self, query: &[f32], chunks: &[ChunkKey]) -> Result<Vec<f32>, StoreError> {
@@ -157,6 +173,27 @@ impl View for EmbeddedView {
     async fn ruled_documents(&self) -> Result<Arc<[RuledDocument]>, StoreError> {
         self.run(|snapshot, scope| scope.ruled(snapshot)).await
     }
+}
+
+fn similarity(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    query: &[f32],
+    document: DocumentKey,
+) -> Option<DocumentSimilarity> {
+    let number = shown(snapshot, scope, document)?;
+    let entry = snapshot.documents[number as usize];
+    let (mut best, mut best_ordinal, mut sum) = (f32::MIN, 0, 0.0);
+    for ordinal in 0..entry.num_chunks {
+        let cosine = snapshot.vectors.similarity((entry.first_row + ordinal) as usize, query);
+        sum += cosine;
+        if cosine > best {
+            (best, best_ordinal) = (cosine, ordinal);
+        }
+    }
+    let centroid = sum / snapshot.centroid_length(number).max(f32::MIN_POSITIVE);
+    let best_passage = ChunkKey::new(document, best_ordinal);
+    (entry.num_chunks > 0).then_some(DocumentSimilarity { best_passage, best, centroid })
 }
 
 /// The number of a document that the scope shows.

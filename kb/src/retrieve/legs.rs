@@ -1,0 +1,180 @@
+//! What both legs find for a question, and their fusion. The numbers are in [`Tuning`].
+
+use super::{RankedDocument, RetrieveError, Stages, fusion};
+use crate::{
+    analyzer::{self, Term},
+    question::Question,
+    store::{ChunkKey, Commonness, DocumentKey, FieldWeights, Inbound, LexicalQuery, Match, View},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+
+/// The numbers of the ranking. One set for every knowledge base; each was chosen by measurement (`docs/retrieval.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tuning {
+    /// Factors of a document's own fields, next to its best passages.
+    pub fields: FieldWeights,
+    /// Passages that the lexical leg gives.
+    pub lexical_depth: usize,
+    /// Passages that the dense leg gives.
+    pub dense_depth: usize,
+    /// Documents that are found by their own fields alone.
+    pub document_depth: usize,
+    /// Factor of the dense leg; the lexical one counts 1 for its best document.
+    pub dense: f32,
+    /// Factor of the cosine to the mean of a document's passages, within the dense leg.
+    pub centroid: f32,
+    /// Factor of ln(1 + number of documents that link to a document).
+    pub inbound: f32,
+    /// Added for each tier of trust above public.
+    pub trust_bonus: f32,
+    /// Added when a document is in the language of the answer.
+    pub language_bonus: f32,
+}
+
+impl Tuning {
+    /// What the product uses.
+    pub const DEFAULT: Tuning = Tuning {
+        fields: FieldWeights { title: 0.75, name: 1.0, headings: 0.4, links: 1.8 },
+        lexical_depth: 1_000,
+        dense_depth: 300,
+        document_depth: 50,
+        dense: 1.15,
+        centroid: 0.6,
+        inbound: 0.08,
+        trust_bonus: 0.01,
+        language_bonus: 0.05,
+    };
+}
+
+/// What both legs found.
+pub(super) struct Legs {
+    /// The question's terms with their weights.
+    pub terms: Vec<(Term, f32)>,
+    /// How common `terms` are, in order.
+    pub commonness: Commonness,
+    /// Scores of passages.
+    pub bm25: HashMap<ChunkKey, f32>,
+    pub cosine: HashMap<ChunkKey, f32>,
+    /// The passages of each candidate that either leg found.
+    pub passages: HashMap<DocumentKey, Vec<ChunkKey>>,
+    /// Scores of candidates by leg, and fused.
+    pub lexical_scores: HashMap<DocumentKey, f32>,
+    pub dense_scores: HashMap<DocumentKey, f32>,
+    pub fused: Vec<(DocumentKey, f32)>,
+    /// Share of the question that is written without spaces, which the default embedding model does not know.
+    pub unspaced_share: f32,
+}
+
+impl Legs {
+    pub async fn search(
+        view: &dyn View,
+        question: &Question,
+        vector: &[f32],
+        tuning: &Tuning,
+    ) -> Result<Self, RetrieveError> {
+        let terms = query_terms(question.search_text());
+        let query = LexicalQuery { terms: terms.clone(), weights: tuning.fields };
+        let (lexical, mut dense) = tokio::try_join!(
+            view.search_lexical(&query, tuning.lexical_depth, tuning.document_depth),
+            view.search_dense(vector, tuning.dense_depth),
+        )?;
+        let mut candidates: HashSet<DocumentKey> = dense.iter().map(|found| found.document).collect();
+        candidates.extend(lexical.passages.iter().take(tuning.dense_depth).map(|found| found.document));
+        candidates.extend(lexical.documents.iter().take(tuning.document_depth).map(|(document, _)| *document));
+        let mut candidates: Vec<DocumentKey> = candidates.into_iter().collect();
+        candidates.sort_unstable();
+
+        let bm25: HashMap<ChunkKey, f32> =
+            lexical.passages.iter().map(|found| (found.chunk, found.score)).collect();
+        let mut cosine: HashMap<ChunkKey, f32> = dense.iter().map(|found| (found.chunk, found.score)).collect();
+        let (similarities, inbound) =
+            tokio::try_join!(view.document_similarities(vector, &candidates), view.inbound(&candidates))?;
+        // A candidate that only the words found still has a best passage for the meaning.
+        let seen: HashSet<DocumentKey> = dense.iter().map(|found| found.document).collect();
+        let mut centroids: HashMap<DocumentKey, f32> = HashMap::new();
+        for (document, similarity) in candidates.iter().zip(&similarities) {
+            let Some(similarity) = similarity else { continue };
+            centroids.insert(*document, similarity.centroid);
+            cosine.entry(similarity.best_passage).or_insert(similarity.best);
+            if !seen.contains(document) {
+                dense.push(Match { chunk: similarity.best_passage, document: *document, score: similarity.best });
+            }
+        }
+        let mut passages: HashMap<DocumentKey, Vec<ChunkKey>> = HashMap::new();
+        let mut listed = HashSet::new();
+        for found in lexical.passages.iter().take(tuning.dense_depth).chain(&dense) {
+            if listed.insert(found.chunk) {
+                passages.entry(found.document).or_default().push(found.chunk);
+            }
+        }
+
+        let mut lexical_scores = fusion::best_passages(&lexical.passages);
+        for (document, score) in &lexical.documents {
+            *lexical_scores.entry(*document).or_default() += score;
+        }
+        let mut dense_scores = fusion::soft_maximum(&dense);
+        for (document, centroid) in centroids {
+            *dense_scores.entry(document).or_default() += tuning.centroid * centroid;
+        }
+        let unspaced_share = unspaced_share(question.search_text());
+        let best = fusion::maximum(&lexical_scores);
+        let fused = candidates.iter().zip(&inbound).map(|(document, Inbound { linking, coverage })| {
+            let score = |scores: &HashMap<DocumentKey, f32>| scores.get(document).copied().unwrap_or(0.0);
+            let links = tuning.inbound * coverage * (1.0 + *linking as f32).ln();
+            let dense = (1.0 - unspaced_share) * tuning.dense * score(&dense_scores);
+            (*document, score(&lexical_scores) / best + dense + links)
+        });
+        let fused = fusion::ranking(&fused.collect());
+        Ok(Self { terms, commonness: lexical.commonness, bm25, cosine, passages, lexical_scores, dense_scores, fused, unspaced_share })
+    }
+
+    /// The passages of a document by their own worth, best first, each with its score.
+    pub fn passages_of(&self, document: DocumentKey, tuning: &Tuning) -> Vec<(ChunkKey, f32)> {
+        let best_bm25 = self.bm25.values().copied().fold(f32::MIN_POSITIVE, f32::max);
+        let dense = (1.0 - self.unspaced_share) * tuning.dense;
+        let score = |chunk: &ChunkKey| {
+            let part = |scores: &HashMap<ChunkKey, f32>| scores.get(chunk).copied().unwrap_or(0.0);
+            part(&self.bm25) / best_bm25 + dense * part(&self.cosine)
+        };
+        let passages = self.passages.get(&document).map_or(&[][..], Vec::as_slice);
+        let mut scored: Vec<(ChunkKey, f32)> = passages.iter().map(|chunk| (*chunk, score(chunk))).collect();
+        scored.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        scored
+    }
+
+    /// The rankings by stage, but for the final one.
+    pub async fn stages(&self, view: &dyn View, limit: usize) -> Result<Stages, RetrieveError> {
+        let named = async |ranking: &[(DocumentKey, f32)]| -> Result<Vec<RankedDocument>, RetrieveError> {
+            let ranking = &ranking[..ranking.len().min(limit)];
+            let keys: Vec<DocumentKey> = ranking.iter().map(|(key, _)| *key).collect();
+            let records = view.documents(&keys).await?;
+            let named = |(record, (_, score)): (Option<std::sync::Arc<crate::document::DocumentRecord>>, &(_, f32))| {
+                Some(RankedDocument { document: record?.meta.id.clone(), score: *score })
+            };
+            Ok(records.into_iter().zip(ranking).filter_map(named).collect())
+        };
+        Ok(Stages {
+            bm25: named(&fusion::ranking(&self.lexical_scores)).await?,
+            dense: named(&fusion::ranking(&self.dense_scores)).await?,
+            fused: named(&self.fused).await?,
+            ranked: Vec::new(),
+        })
+    }
+}
+
+/// The terms of a text; each weighs 1 + ln(number of its occurrences).
+fn query_terms(text: &str) -> Vec<(Term, f32)> {
+    analyzer::term_counts(text).into_iter().map(|(term, count)| (term, 1.0 + (count as f32).ln())).collect()
+}
+
+/// The share of letters and digits that belong to scripts written without spaces.
+fn unspaced_share(text: &str) -> f32 {
+    let (mut unspaced, mut all) = (0usize, 0usize);
+    for character in text.chars().filter(|character| character.is_alphanumeric()) {
+        all += 1;
+        unspaced += usize::from(analyzer::is_cjk(character));
+    }
+    if all == 0 { 0.0 } else { unspaced as f32 / all as f32 }
+}

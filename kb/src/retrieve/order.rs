@@ -1,0 +1,151 @@
+//! The final order: curated rules first, then the fused score with trust and language; and the passages that stand for
+//! each document.
+
+use super::{
+    Hit, LegScores, Options, RankedDocument, RetrieveError, RuleMatch, RuleStrength, Tuning, legs::Legs, rules::matches,
+};
+use crate::{
+    document::DocumentRecord,
+    question::Question,
+    store::{ChunkKey, DocumentKey, View},
+};
+use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+
+/// Documents that trust and language may move, at least; those below stay out of sight anyway.
+const RERANKED: usize = 50;
+/// Most passages of one document among the hits.
+const MAX_HITS_PER_DOCUMENT: usize = 3;
+/// A further passage of a document is a hit when it scores at least this share of the document's best.
+const MIN_PASSAGE_SHARE: f32 = 0.75;
+
+/// A document in the final order.
+pub(super) struct Ranked {
+    pub key: DocumentKey,
+    pub record: Arc<DocumentRecord>,
+    pub score: f32,
+    language: f32,
+    pub rule: Option<RuleMatch>,
+}
+
+/// Exact rules stand above everything, those that may apply behind a masked name above similarity.
+fn rule_tier(rule: Option<&RuleMatch>) -> u8 {
+    match rule.map(|rule| rule.strength) {
+        Some(RuleStrength::Exact) => 0,
+        Some(RuleStrength::BehindMask) => 1,
+        None => 2,
+    }
+}
+
+/// Curated rules first, then the fused order with trust and language.
+pub(super) async fn ranked(
+    view: &dyn View,
+    question: &Question,
+    legs: &Legs,
+    tuning: &Tuning,
+    options: &Options,
+) -> Result<Vec<Ranked>, RetrieveError> {
+    let mut matched = matched_rules(view, question).await?;
+    let scores: HashMap<DocumentKey, f32> = legs.fused.iter().copied().collect();
+    let limit = RERANKED.max(options.documents).max(options.hits);
+    let mut keys: Vec<DocumentKey> = legs.fused.iter().map(|(key, _)| *key).take(limit).collect();
+    let ruled: Vec<DocumentKey> = matched.keys().filter(|key| !keys.contains(key)).copied().collect();
+    keys.extend(ruled);
+    let records = view.documents(&keys).await?;
+    let mut ranked = Vec::with_capacity(keys.len());
+    for (key, record) in keys.into_iter().zip(records) {
+        let Some(record) = record else { continue };
+        let tiers = f32::from(record.meta.trust as u8);
+        let language = language_agreement(record.meta.language.as_deref(), &question.language().0);
+        let bonus = tiers * tuning.trust_bonus + language * tuning.language_bonus;
+        let score = scores.get(&key).copied().unwrap_or(0.0) + bonus;
+        ranked.push(Ranked { key, record, score, language, rule: matched.remove(&key) });
+    }
+    // Among documents that rules put first, the one in the asker's language comes first: they say the same.
+    ranked.sort_by(|a, b| {
+        let by_language = match a.rule {
+            Some(_) => b.language.total_cmp(&a.language),
+            None => Ordering::Equal,
+        };
+        let by_tier = rule_tier(a.rule.as_ref()).cmp(&rule_tier(b.rule.as_ref()));
+        by_tier.then(by_language).then(b.score.total_cmp(&a.score)).then(a.key.cmp(&b.key))
+    });
+    Ok(ranked)
+}
+
+/// The documents whose rules match, each with its strongest rule.
+async fn matched_rules(
+    view: &dyn View,
+    question: &Question,
+) -> Result<HashMap<DocumentKey, RuleMatch>, RetrieveError> {
+    let mut matched = HashMap::new();
+    for ruled in view.ruled_documents().await?.iter() {
+        let strongest = ruled
+            .rules
+            .iter()
+            .filter_map(|rule| Some(RuleMatch { rule: rule.clone(), strength: matches(rule, question)? }))
+            .min_by_key(|rule_match| rule_match.strength != RuleStrength::Exact);
+        if let Some(rule_match) = strongest {
+            matched.insert(DocumentKey::of(&ruled.document), rule_match);
+        }
+    }
+    Ok(matched)
+}
+
+/// 1 for the same tag, half for the same language in another script or region, 0 otherwise or when unknown.
+fn language_agreement(document: Option<&str>, wanted: &str) -> f32 {
+    let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+    match document {
+        Some(tag) if tag.eq_ignore_ascii_case(wanted) => 1.0,
+        Some(tag) if primary(tag) == primary(wanted) => 0.5,
+        _ => 0.0,
+    }
+}
+
+/// The first documents of the final order.
+pub(super) fn ranking(ranked: &[Ranked], limit: usize) -> Vec<RankedDocument> {
+    let named = |ranked: &Ranked| RankedDocument { document: ranked.record.meta.id.clone(), score: ranked.score };
+    ranked.iter().take(limit).map(named).collect()
+}
+
+/// The best passages of the best documents.
+pub(super) async fn hits(
+    view: &dyn View,
+    legs: &Legs,
+    ranked: &[Ranked],
+    tuning: &Tuning,
+    options: &Options,
+) -> Result<Vec<Hit>, RetrieveError> {
+    let mut chosen: Vec<(&Ranked, ChunkKey, f32)> = Vec::new();
+    for document in ranked.iter().take(options.hits * 2) {
+        let mut passages = legs.passages_of(document.key, tuning);
+        if passages.is_empty() {
+            // Found by a rule alone: it begins at its beginning.
+            passages.extend(view.chunks_of(document.key).await?.first().map(|(key, _)| (*key, 0.0)));
+        }
+        let best = passages.first().map_or(0.0, |(_, score)| *score);
+        passages.retain(|(_, score)| *score >= MIN_PASSAGE_SHARE * best);
+        for (chunk, score) in passages.into_iter().take(MAX_HITS_PER_DOCUMENT) {
+            chosen.push((document, chunk, score - best));
+        }
+    }
+    let keys: Vec<ChunkKey> = chosen.iter().map(|(_, chunk, _)| *chunk).collect();
+    let chunks = view.chunks(&keys).await?;
+    let mut hits: Vec<Hit> = chosen
+        .into_iter()
+        .zip(chunks)
+        .map(|((document, key, deficit), chunk)| Hit {
+            chunk,
+            document: Arc::clone(&document.record),
+            score: document.score + deficit,
+            scores: LegScores { bm25: legs.bm25.get(&key).copied(), dense: legs.cosine.get(&key).copied() },
+            rule: document.rule.clone(),
+        })
+        .collect();
+    // The sort is stable, so documents that a rule put first keep their order.
+    hits.sort_by(|a, b| {
+        let (a_tier, b_tier) = (rule_tier(a.rule.as_ref()), rule_tier(b.rule.as_ref()));
+        let by_score = if a_tier == 2 { b.score.total_cmp(&a.score) } else { Ordering::Equal };
+        a_tier.cmp(&b_tier).then(by_score)
+    });
+    Ok(hits)
+}

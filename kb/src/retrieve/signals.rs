@@ -1,0 +1,119 @@
+//! What the decision to answer looks at, measured on one retrieval. The formulas are those of [`Signals`]' fields.
+
+use super::{RetrieveError, RuleStrength, legs::Legs, order::Ranked};
+use crate::{
+    analyzer,
+    answerable::Signals,
+    question::{IdentifierKind, Question},
+    store::View,
+};
+use std::collections::{HashMap, HashSet};
+
+/// Documents whose titles may agree with the question.
+const TITLES: usize = 3;
+/// Passages of the best document that are read for its words.
+const READ_PASSAGES: usize = 64;
+/// The usual number of terms of a title, for the saturation of BM25.
+const TITLE_TERMS: f32 = 5.0;
+
+pub(super) async fn measure(view: &dyn View, legs: &Legs, ranked: &[Ranked]) -> Result<Signals, RetrieveError> {
+    let total = legs.commonness.total;
+    let rarities = |all: u64, with: &dyn Fn(usize) -> u64| -> Vec<f32> {
+        (0..legs.terms.len()).map(|at| legs.terms[at].1 * rarity(with(at), all)).collect()
+    };
+    let in_passages = rarities(total.chunks, &|at| legs.commonness.terms[at].chunks);
+    let in_documents = rarities(total.documents, &|at| legs.commonness.terms[at].documents);
+    let mass = |rarities: &[f32]| rarities.iter().sum::<f32>().max(f32::MIN_POSITIVE);
+
+    let best_bm25 = legs.bm25.values().copied().fold(0.0, f32::max);
+    // No passage can score more than every term at its saturation, (k1 + 1) times its rarity.
+    let bm25_share = (best_bm25 / (2.2 * mass(&in_passages))).sqrt();
+    let title_share = ranked
+        .iter()
+        .take(TITLES)
+        .map(|document| title_score(&document.record.meta.title, legs, &in_documents) / (2.2 * mass(&in_documents)))
+        .fold(0.0, f32::max);
+    let coverage = match ranked.first() {
+        None => 0.0,
+        Some(first) => {
+            let mut words: HashSet<String> = HashSet::new();
+            for (_, chunk) in view.chunks_of(first.key).await?.into_iter().take(READ_PASSAGES) {
+                words.extend(analyzer::distinct_terms(&chunk.indexed_text(&first.record.meta.title)));
+            }
+            let covered: f32 =
+                legs.terms.iter().zip(&in_documents).filter(|((term, _), _)| words.contains(term)).map(|(_, r)| r).sum();
+            covered / mass(&in_documents)
+        }
+    };
+    Ok(Signals {
+        top_cosine: legs.cosine.values().copied().fold(0.0, f32::max),
+        bm25_share,
+        log_terms: (legs.terms.len().max(1) as f32).ln(),
+        title_share,
+        coverage,
+        unspaced_share: legs.unspaced_share,
+        rule_matched: ranked
+            .iter()
+            .any(|ranked| ranked.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::Exact)),
+        rule_behind_mask: ranked
+            .iter()
+            .any(|ranked| ranked.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::BehindMask)),
+    })
+}
+
+/// What the question names and no document mentions: identifiers first, then plain words.
+pub(super) fn absent(question: &Question, legs: &Legs) -> Vec<String> {
+    let documents: HashMap<&str, u64> = legs
+        .terms
+        .iter()
+        .zip(&legs.commonness.terms)
+        .map(|((term, _), counts)| (term.as_str(), counts.documents))
+        .collect();
+    let is_absent = |text: &str| {
+        let terms = analyzer::distinct_terms(text);
+        !terms.is_empty() && terms.iter().all(|term| documents.get(term.as_str()) == Some(&0))
+    };
+    let named = question.identifiers().iter().filter(|identifier| NAMING.contains(&identifier.kind));
+    let words = question.search_text().split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.'));
+    let words = words.map(|word| word.trim_matches(['-', '_', '.'])).filter(|word| {
+        word.chars().count() >= MIN_WORD && word.chars().any(char::is_alphabetic) && !word.chars().any(analyzer::is_cjk)
+    });
+    let mut absent: Vec<String> = Vec::new();
+    for text in named.map(|identifier| identifier.text.as_str()).chain(words) {
+        if absent.len() < MAX_ABSENT && is_absent(text) && !absent.iter().any(|known| known.contains(text)) {
+            absent.push(text.to_owned());
+        }
+    }
+    absent
+}
+
+/// Kinds of identifiers whose absence is worth telling; an object's name is in no document as a rule.
+const NAMING: [IdentifierKind; 5] = [
+    IdentifierKind::Component,
+    IdentifierKind::Alert,
+    IdentifierKind::Reason,
+    IdentifierKind::Kind,
+    IdentifierKind::ApiGroup,
+];
+/// Shorter words are no names.
+const MIN_WORD: usize = 4;
+/// More would be a list nobody reads.
+const MAX_ABSENT: usize = 3;
+
+fn rarity(with: u64, all: u64) -> f32 {
+    let (with, all) = (with as f32, all as f32);
+    (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
+}
+
+/// BM25 of a title for the question.
+fn title_score(title: &str, legs: &Legs, rarities: &[f32]) -> f32 {
+    let counts = analyzer::term_counts(title);
+    let length: u32 = counts.iter().map(|(_, count)| count).sum();
+    let length_part = 1.2 * (0.25 + 0.75 * length as f32 / TITLE_TERMS);
+    let saturated = |count: u32| count as f32 * 2.2 / (count as f32 + length_part);
+    let score = |((term, _), rarity): (&(String, f32), &f32)| {
+        let count = counts.iter().find(|(other, _)| other == term).map_or(0, |(_, count)| *count);
+        rarity * saturated(count)
+    };
+    legs.terms.iter().zip(rarities).map(score).sum()
+}
