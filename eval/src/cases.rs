@@ -16,7 +16,7 @@ use kb::{
     answerable::Status,
     question::Question,
     retrieve::Options,
-    store::{DocumentKey, Filter},
+    store::{Access, DocumentKey, Filter},
 };
 use runbookd::{
     Answer, Assistant, Occasion, Request,
@@ -79,7 +79,7 @@ async fn run_case(
         fence: Fence::fixed("evaluate"),
         deadline: Instant::now() + ANSWER_LIMIT,
     };
-    let scope = Filter::everything();
+    let scope = Filter { access: Access::Tags(case.access.iter().cloned().collect()), ..Filter::default() };
     let answer = respondent.assistant.answer(&request, &scope, occasion).await.map_err(|error| failed(&error))?;
     let retrieval = respondent
         .assistant

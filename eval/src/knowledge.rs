@@ -5,7 +5,11 @@
 //! embedding model's identity; when this program changes, the corpus is ingested again in place, which embeds nothing
 //! that is known. A new knowledge base takes over the vectors of those with a source in common.
 
-use crate::{datasets, error::EvalError, suite::Corpus};
+use crate::{
+    datasets,
+    error::{EvalError, with_causes},
+    suite::Corpus,
+};
 use ingest::{
     formats::{Defaults, Document, Syntax},
     loader::Loader,
@@ -85,7 +89,7 @@ const MAX_WAIT: Duration = Duration::from_secs(20 * 60);
 const BATCH_DOCUMENTS: usize = 256;
 
 impl Library {
-    /// A library in `directory`. With `rebuild` every knowledge base is made anew, once.
+    /// A library in `directory`. With `rebuild` every knowledge base is cut and indexed anew, once; vectors are kept.
     pub fn open(
         directory: &Path,
         settings: &EmbedderSettings,
@@ -117,13 +121,18 @@ impl Library {
         let directory = self.directory.join(&name);
         let record_path = self.directory.join(format!("{name}.json"));
         if self.rebuild && directory.exists() {
-            fs::remove_dir_all(&directory).map_err(EvalError::io("remove", &directory))?;
-            let _ = fs::remove_file(&record_path);
+            forget_generations(&directory)?;
         }
 
         let record = read_record(&record_path);
-        if record.as_ref().is_none_or(|record| record.program != self.program) {
-            self.build(corpus, &directory, &name, &sources, record.is_none()).await?;
+        if self.rebuild || record.as_ref().is_none_or(|record| record.program != self.program) {
+            let built = self.build(corpus, &directory, &name, &sources, record.is_none()).await;
+            if let (Err(error), true) = (built, directory.exists()) {
+                // Written by a program whose files this one does not read: cut and indexed again, not embedded again.
+                eprintln!("{}; building it anew", with_causes(&error));
+                forget_generations(&directory)?;
+                self.build(corpus, &directory, &name, &sources, false).await?;
+            }
             let record = Record { program: self.program.clone(), sources };
             let text = crate::report::json(&record)?;
             fs::write(&record_path, text).map_err(EvalError::io("write", &record_path))?;
@@ -315,7 +324,23 @@ fn of_corpus(document: datasets::CorpusDocument) -> Document {
 }
 
 fn index_error(name: &str, error: &IngestError) -> EvalError {
-    EvalError::Index { corpus: name.to_owned(), detail: crate::error::with_causes(error) }
+    EvalError::Index { corpus: name.to_owned(), detail: with_causes(error) }
+}
+
+/// Removes the generations of a knowledge base and keeps its vectors.
+fn forget_generations(directory: &Path) -> Result<(), EvalError> {
+    for entry in fs::read_dir(directory).map_err(EvalError::io("list", directory))? {
+        let entry = entry.map_err(EvalError::io("list", directory))?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        let is_generation = name.strip_prefix('g').is_some_and(|number| number.parse::<u64>().is_ok());
+        if is_generation {
+            fs::remove_dir_all(&path).map_err(EvalError::io("remove", &path))?;
+        } else if name == "CURRENT" {
+            fs::remove_file(&path).map_err(EvalError::io("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 fn read_record(path: &Path) -> Option<Record> {

@@ -132,6 +132,9 @@ pub struct Case {
     /// The asker's language, as free text.
     #[serde(default)]
     pub language: Option<String>,
+    /// The access tags that the asker holds; none: what everybody may see.
+    #[serde(default)]
+    pub access: Vec<String>,
     /// Documents, directories (`path/`) or passages (`path#heading`) that answer it, each as a plain id (grade 1) or
     /// `{ id, grade }`.
     #[serde(default)]

@@ -184,10 +184,13 @@ fn retrieval(run: &RunResult, out: &mut String) {
         }
     };
     out.push_str(&plots::stages(&run.sets, floor_of));
-    out.push_str(
+    let is_compared = run.sets.iter().any(|set| set.comparison.is_some());
+    put!(
+        out,
         "</div><br><div class=\"panel flush\"><table><thead><tr><th class=\"left\">set</th><th>queries</th><th>BM25</th>\
          <th>dense</th><th>fused</th><th>final</th><th>recall@5</th><th>recall@10</th><th>MRR@10</th><th>MAP</th>\
-         <th>evidence</th><th>change</th></tr></thead><tbody>",
+         <th>evidence</th>{}</tr></thead><tbody>",
+        if is_compared { "<th>change</th>" } else { "" },
     );
     for set in &run.sets {
         let ndcg = |stage| set.stages.get(&stage).map(|found| figure(found.metrics.ndcg_10)).unwrap_or_default();
@@ -196,7 +199,7 @@ fn retrieval(run: &RunResult, out: &mut String) {
         put!(
             out,
             "<tr><td class=\"left strong\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"strong\">{}</td>\
-             <td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+             <td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}</tr>",
             html(&set.name),
             set.queries.len(),
             ndcg(Stage::Bm25),
@@ -208,7 +211,7 @@ fn retrieval(run: &RunResult, out: &mut String) {
             figure(headline.mrr_10),
             figure(headline.map),
             figure(set.evidence_recall),
-            change(set.comparison.as_ref()),
+            if is_compared { format!("<td>{}</td>", change(set.comparison.as_ref())) } else { String::new() },
         );
     }
     let mean = |stage| run.macro_average.get(&stage).copied().unwrap_or_default();
@@ -216,7 +219,7 @@ fn retrieval(run: &RunResult, out: &mut String) {
     put!(
         out,
         "<tr class=\"total\"><td class=\"left strong\">mean over sets</td><td></td><td>{}</td><td>{}</td><td>{}</td>\
-         <td class=\"strong\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td></td><td></td></tr></tbody></table></div>",
+         <td class=\"strong\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td></td>{}</tr></tbody></table></div>",
         figure(mean(Stage::Bm25).ndcg_10),
         figure(mean(Stage::Dense).ndcg_10),
         figure(mean(Stage::Fused).ndcg_10),
@@ -225,6 +228,7 @@ fn retrieval(run: &RunResult, out: &mut String) {
         figure(last.recall_10),
         figure(last.mrr_10),
         figure(last.map),
+        if is_compared { "<td></td>" } else { "" },
     );
 }
 
@@ -281,7 +285,7 @@ fn abstention(run: &RunResult, out: &mut String) {
     for pair in &run.abstention {
         put!(
             out,
-            "<div class=\"panel\"><h3>{}</h3>{}{}",
+            "<div class=\"panel\"><h3>{}</h3><div class=\"plots\">{}{}</div>",
             html(&pair.name),
             plots::confidences(&pair.outcomes, pair.measures.threshold_at_95),
             plots::risk_coverage(&pair.measures.curve),

@@ -9,16 +9,23 @@ use crate::{
 };
 use std::fmt::Write as _;
 
-/// Each set's stages as dots between 0 and 1, the final one with its interval and the floor it must reach.
+/// Each set's stages as dots, the final one with its interval and the floor it must reach. The axis ends at 1 and begins
+/// at the tenth below everything shown.
 pub fn stages(sets: &[SetResult], floor_of: impl Fn(&str) -> Option<f64>) -> String {
     const LEFT: f64 = 170.0;
     const WIDTH: f64 = 760.0;
     const ROW: f64 = 30.0;
     let plot = WIDTH - LEFT - 60.0;
-    let x = |value: f64| LEFT + value.clamp(0.0, 1.0) * plot;
+    let shown = sets.iter().flat_map(|set| {
+        let values = set.stages.values().flat_map(|found| [found.metrics.ndcg_10, found.interval.low]);
+        values.chain(floor_of(&set.name))
+    });
+    let first_tenth = (shown.fold(0.8, f64::min) * 10.0).floor().max(0.0) as u32;
+    let low = f64::from(first_tenth) / 10.0;
+    let x = |value: f64| LEFT + ((value - low) / (1.0 - low)).clamp(0.0, 1.0) * plot;
     let height = 26.0 + ROW * sets.len() as f64 + 10.0;
     let mut svg = open(WIDTH, height, "nDCG@10 of each stage, by set");
-    for tenth in (0..=10).step_by(2) {
+    for tenth in first_tenth..=10 {
         let value = f64::from(tenth) / 10.0;
         line(&mut svg, "grid", x(value), 20.0, x(value), height - 8.0);
         text(&mut svg, "axis middle", x(value), 13.0, &format!("{value:.1}"));
@@ -142,7 +149,7 @@ pub fn latency(name: &str, sorted_ms: &[f64]) -> String {
     while decade <= high {
         let at = frame.x((decade - low) / (high - low));
         line(&mut svg, "grid", at, frame.y(0.0), at, frame.y(1.0));
-        text(&mut svg, "axis middle", at, frame.y(0.0) + 15.0, &format!("{} ms", trimmed(10f64.powf(decade))));
+        text(&mut svg, "axis middle", at, frame.y(0.0) + 15.0, &duration(10f64.powf(decade)));
         decade += 1.0;
     }
     for share in [0.0, 0.5, 1.0] {
@@ -167,6 +174,11 @@ pub fn latency(name: &str, sorted_ms: &[f64]) -> String {
         );
     }
     svg + "</svg>"
+}
+
+/// `100 ms`, `10 s`.
+fn duration(ms: f64) -> String {
+    if ms < 1_000.0 { format!("{} ms", trimmed(ms)) } else { format!("{} s", trimmed(ms / 1_000.0)) }
 }
 
 /// The square that small plots share.
@@ -197,7 +209,7 @@ impl Frame {
     /// Opens the SVG without axes.
     fn open_bare(&self, of: &str) -> String {
         let title = if of.is_empty() { self.title.to_owned() } else { format!("{}: {of}", self.title) };
-        open(Self::LEFT + Self::WIDTH + 16.0, Self::TOP + Self::HEIGHT + 36.0, &title)
+        open(Self::LEFT + Self::WIDTH + 26.0, Self::TOP + Self::HEIGHT + 36.0, &title)
     }
 
     /// Opens the SVG with both axes from 0 to 1.
