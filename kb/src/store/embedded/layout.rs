@@ -27,6 +27,19 @@ pub(super) struct GenerationPaths {
     pub quantised: PathBuf,
 }
 
+/// The writer's lock. It ends with the process, however that ends.
+#[derive(Debug)]
+pub(super) struct WriterLock {
+    file: File,
+}
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // Closing the file would do, but for a child process that is just being started and still shares it.
+        let _ = self.file.unlock();
+    }
+}
+
 /// What tells two versions of a file apart without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -72,9 +85,8 @@ impl Layout {
         }
     }
 
-    /// Takes the writer's lock, creating the directory when there is none. The lock lasts as long as the file is open,
-    /// and ends with the process however that ends.
-    pub fn lock(&self) -> Result<File, StoreError> {
+    /// Takes the writer's lock, creating the directory when there is none.
+    pub fn lock(&self) -> Result<WriterLock, StoreError> {
         self.refuse_foreign_directory()?;
         create_directory(&self.root)?;
         let path = self.root.join("LOCK");
@@ -85,7 +97,7 @@ impl Layout {
             .open(&path)
             .map_err(io_error("open the lock file", &path))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(WriterLock { file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path }),
             Err(TryLockError::Error(source)) => Err(StoreError::Io { action: "lock", path, source }),
         }

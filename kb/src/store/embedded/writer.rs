@@ -7,7 +7,7 @@ use super::{
     blocking,
     cache::EmbeddingCache,
     generation::Generation,
-    layout::Layout,
+    layout::{Layout, WriterLock},
     records::{Lengths, Payload, PreparedDocument},
     snapshot::Snapshot,
 };
@@ -19,7 +19,6 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use std::{
     collections::{BTreeSet, HashMap},
-    fs::File,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -49,7 +48,6 @@ pub struct EmbeddedWriter {
 
 struct State {
     layout: Layout,
-    _lock: File,
     identity: Identity,
     compaction: CompactionPolicy,
     generation: Generation,
@@ -62,6 +60,8 @@ struct State {
     /// Whether a change failed half-way: then what is pending is not what was asked for.
     broken: bool,
     cache: Option<EmbeddingCache>,
+    /// The last field, so that it is given back after the files are closed, which may still write.
+    _lock: WriterLock,
 }
 
 impl EmbeddedWriter {
@@ -124,7 +124,6 @@ impl State {
         };
         Ok(Self {
             layout,
-            _lock: lock,
             identity,
             compaction,
             live: generation.payload.live,
@@ -133,6 +132,7 @@ impl State {
             touched: HashMap::new(),
             broken: false,
             cache: None,
+            _lock: lock,
         })
     }
 

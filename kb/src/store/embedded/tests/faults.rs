@@ -211,6 +211,33 @@ async fn documents_are_not_overrun() {
     drop(EmbeddedWriter::open(&volume, &identity()).await.expect("it is ours"));
 }
 
+/// Servers get the knowledge base on a read-only volume, or under another user than the one that wrote it.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_reader_needs_no_right_to_write() {
+    use std::os::unix::fs::PermissionsExt as _;
+    fn set_rights(path: &Path, directories: u32, files: Option<u32>) {
+        let is_directory = path.is_dir();
+        if is_directory {
+            fs::set_permissions(path, fs::Permissions::from_mode(directories)).expect("it is ours");
+            fs::read_dir(path).expect("there").for_each(|entry| {
+                set_rights(&entry.expect("there").path(), directories, files);
+            });
+        } else if let Some(files) = files {
+            let mode = fs::metadata(path).expect("there").permissions().mode();
+            assert_ne!(mode & 0o044, 0, "{} is readable by its owner only", path.display());
+            fs::set_permissions(path, fs::Permissions::from_mode(files)).expect("it is ours");
+        }
+    }
+    let (_directory, path) = filled().await;
+    set_rights(&path, 0o555, Some(0o444));
+    let kb = Reader::open(&path, Some(&identity())).await.expect("reading is allowed");
+    let view = everything(&kb).await;
+    assert_eq!(ids(view.as_ref()).await, ["s/a.md"]);
+    assert_eq!(view.search_dense(&vector_of("alpha"), 5).await.expect("readable").len(), 2);
+    set_rights(&path, 0o755, None);
+}
+
 #[tokio::test]
 async fn a_damaged_calibration_is_named() {
     let (_directory, path) = filled().await;
