@@ -14,6 +14,7 @@ use kb::{
 };
 use serde::Serialize;
 use std::{
+    future::Future,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -205,7 +206,8 @@ struct Failure<'a> {
 async fn ingest(flags: Flags) -> Result<u8, CliError> {
     let (is_json, is_strict) = (flags.json, flags.strict);
     let options = Options::try_from(flags)?;
-    let report = pipeline::ingest(&options, Arc::new(Progress::on_stderr()), interruption()).await?;
+    let interrupted = interruption();
+    let report = pipeline::ingest(&options, Arc::new(Progress::on_stderr()), interrupted).await?;
     match is_json {
         true => print_json(&report)?,
         false => print_report(&report).map_err(CliError::Output)?,
@@ -213,26 +215,29 @@ async fn ingest(flags: Flags) -> Result<u8, CliError> {
     Ok(if is_strict && report.has_faults() { 5 } else { 0 })
 }
 
-/// Completes at Ctrl-C or a request to terminate.
-async fn interruption() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+/// Completes at Ctrl-C or a request to terminate. Listens from when it is called, not from when it is awaited.
+fn interruption() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
-        let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(terminate) => terminate,
-            Err(_) => return interrupt.await,
-        };
-        tokio::select! {
-            () = interrupt => {}
-            _ = terminate.recv() => {}
+        use tokio::signal::unix::{SignalKind, signal};
+        let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        async move {
+            let waits =
+                signals.into_iter().flatten().map(|mut signal| Box::pin(async move { signal.recv().await }));
+            let waits: Vec<_> = waits.collect();
+            // Without a handler the signal ends the process, and nothing is committed either.
+            if waits.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            futures::future::select_all(waits).await;
         }
     }
     #[cfg(not(unix))]
-    interrupt.await;
+    async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 fn print_json(value: &impl Serialize) -> Result<(), CliError> {

@@ -497,6 +497,61 @@ fn another_model_is_refused() {
     assert!(refused.stderr.contains("--embedder"), "{}", refused.stderr);
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_commits_nothing() {
+    let world = World::new();
+    world.write("page-000.md", "Old.\n");
+    world.ingest(&["docs"]).exits(0);
+    world.write_numbered(3_000);
+    let child = world
+        .command(&["--kb", "kb", "--embedder", "hashed", "--json", "docs"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    // It listens for signals from when it takes the lock.
+    let lock =
+        fs::OpenOptions::new().write(true).open(world.kb().join("LOCK")).expect("the lock file is there");
+    while lock.try_lock().is_ok() {
+        lock.unlock().expect("it was ours");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let signalled = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("it starts");
+    assert!(signalled.success());
+    let run = Run::of(child.wait_with_output().expect("it ends")).exits(1);
+    assert!(run.json()["error"].as_str().expect("a text").contains("nothing was committed"));
+    assert_eq!(world.texts(), ["Old."]);
+    assert_eq!(world.ingest(&["docs"]).exits(0).documents(), "3000 2999 1 0 0");
+}
+
+/// Real documentation, where it is at hand: every file is a document or in the report.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "where the data is found is no part of the product's configuration")]
+fn real_folders_are_accounted_for() {
+    let Some(data) = std::env::var_os("RUNBOOKD_TEST_DATA") else {
+        return println!("SKIPPED: RUNBOOKD_TEST_DATA is not set");
+    };
+    let corpora = Path::new(&data).join("corpora");
+    let world = World::new();
+    for folder in fs::read_dir(&corpora).expect("it lists").flatten() {
+        let folder = folder.path();
+        let run = world.ingest(&["--dry-run", folder.to_str().expect("UTF-8")]).exits(0);
+        let files: Vec<PathBuf> = walkdir::WalkDir::new(&folder)
+            .into_iter()
+            .flatten()
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| entry.into_path())
+            .collect();
+        let rejected = run.json()["rejected"].as_array().expect("a list").len();
+        let seen = run.json()["documents"]["seen"].as_u64().expect("a number");
+        assert_eq!(seen as usize + rejected, files.len(), "{}", folder.display());
+        let reasons = run.rejected(&folder);
+        let expected = |line: &String| line.ends_with(": no text") || line.contains(": not supported yet: ");
+        assert!(reasons.iter().all(expected), "{reasons:#?}");
+    }
+}
+
 /// A run that is killed leaves the old or the new state, and the next run ends as one that was never disturbed.
 #[cfg(unix)]
 #[test]
