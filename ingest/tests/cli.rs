@@ -527,7 +527,10 @@ fn an_interrupted_run_commits_nothing() {
 
 /// Real documentation, where it is at hand: every file is a document or in the report.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "where the data is found is no part of the product's configuration")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where the data is found is no part of the product's configuration"
+)]
 fn real_folders_are_accounted_for() {
     let Some(data) = std::env::var_os("RUNBOOKD_TEST_DATA") else {
         return println!("SKIPPED: RUNBOOKD_TEST_DATA is not set");
