@@ -401,6 +401,7 @@ mod tests {
                 url: (n == 1).then(|| "https://wiki.example.com/1".to_owned()),
                 updated_at: None,
                 kind: Kind::Runbook,
+                language: None,
                 heading_path: Vec::new(),
                 text: "Raise the limit.".to_owned(),
                 rule: None,

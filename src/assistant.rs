@@ -260,7 +260,8 @@ async fn whole_document(
 ) -> Result<Vec<Evidence>, StoreError> {
     let Some(hit) = retrieval.evidence.get(lead.n - 1) else { return Ok(Vec::new()) };
     let mut document = hit.document.clone();
-    let is_readable = |tag: &Option<String>| tag.as_ref().is_none_or(|tag| phrases::is_same_language(tag, &language.0));
+    let is_readable =
+        |tag: &Option<String>| tag.as_ref().is_none_or(|tag| phrases::is_same_language(tag, &language.0));
     if !is_readable(&document.meta.language) {
         let candidates = translations(&lead.document, language);
         let keys: Vec<DocumentKey> = candidates.iter().map(|id| DocumentKey::of(id)).collect();

@@ -4,7 +4,7 @@ use crate::text::{one_line, visible};
 use jiff::Timestamp;
 use kb::{
     document::{Chunk, DocumentRecord, Kind},
-    retrieve::{Hit, RuleStrength},
+    retrieve::{Hit, RuleMatch, RuleStrength},
 };
 
 /// One passage that an answer may cite, its texts free of anything that does not show.
@@ -24,17 +24,19 @@ pub struct Evidence {
     pub updated_at: Option<Timestamp>,
     /// The document's kind.
     pub kind: Kind,
+    /// The document's language, a BCP 47 tag.
+    pub language: Option<String>,
     /// Headings above the passage.
     pub heading_path: Vec<String>,
     /// The passage.
     pub text: String,
-    /// How one of the document's rules matched.
-    pub rule: Option<RuleStrength>,
+    /// The document's rule that matched.
+    pub rule: Option<RuleMatch>,
 }
 
 impl Evidence {
     /// A passage as evidence number `n`.
-    pub fn new(n: usize, chunk: &Chunk, document: &DocumentRecord, rule: Option<RuleStrength>) -> Self {
+    pub fn new(n: usize, chunk: &Chunk, document: &DocumentRecord, rule: Option<RuleMatch>) -> Self {
         Self {
             n,
             document: chunk.document.clone(),
@@ -43,6 +45,7 @@ impl Evidence {
             url: document.meta.url.as_deref().and_then(web_url),
             updated_at: document.meta.updated_at,
             kind: document.meta.kind,
+            language: document.meta.language.clone(),
             heading_path: chunk.heading_path.iter().map(|heading| one_line(&visible(heading))).collect(),
             text: visible(&chunk.text),
             rule,
@@ -51,11 +54,18 @@ impl Evidence {
 
     /// Numbers the hits from 1, in their order.
     pub fn of_hits(hits: &[Hit]) -> Vec<Self> {
-        let strength = |hit: &Hit| hit.rule.as_ref().map(|rule| rule.strength);
-        hits.iter()
-            .enumerate()
-            .map(|(at, hit)| Self::new(at + 1, &hit.chunk, &hit.document, strength(hit)))
-            .collect()
+        let numbered = hits.iter().enumerate();
+        numbered.map(|(at, hit)| Self::new(at + 1, &hit.chunk, &hit.document, hit.rule.clone())).collect()
+    }
+
+    /// Whether one of the document's rules holds.
+    pub fn applies(&self) -> bool {
+        self.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::Exact)
+    }
+
+    /// Whether one of the document's rules may hold behind a masked name.
+    pub fn may_apply(&self) -> bool {
+        self.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::BehindMask)
     }
 
     /// Title and headings on one line.
@@ -74,6 +84,24 @@ impl Evidence {
     }
 }
 
+/// A document's id without the language of a translation, and its ending: `a/b.zh-TW.md` gives `a/b` and `.md`.
+pub fn untranslated(id: &str) -> (&str, &str) {
+    let name_at = id.rfind('/').map_or(0, |at| at + 1);
+    let dot = id[name_at..].rfind('.').map_or(id.len(), |at| name_at + at);
+    let (stem, ending) = id.split_at(dot);
+    let is_tag = |tag: &str| {
+        let (primary, rest) = tag.split_once('-').unwrap_or((tag, "TW"));
+        primary.len() == 2
+            && primary.chars().all(|c| c.is_ascii_lowercase())
+            && matches!(rest.len(), 2 | 4)
+            && rest.chars().all(|c| c.is_ascii_alphabetic())
+    };
+    match stem[name_at..].rfind('.').map(|at| name_at + at).filter(|at| is_tag(&stem[at + 1..])) {
+        Some(at) => (&stem[..at], ending),
+        None => (stem, ending),
+    }
+}
+
 /// A document's URL when it is one that a reader can follow safely: `http` or `https`, no white space, no markup.
 fn web_url(url: &str) -> Option<String> {
     let url = url.trim();
@@ -83,4 +111,31 @@ fn web_url(url: &str) -> Option<String> {
         .all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | '"' | '`' | '\\'));
     ((scheme.starts_with("https://") || scheme.starts_with("http://")) && plain && visible(url) == url)
         .then(|| url.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn translations_have_the_id_of_their_original() {
+        for (id, stem, ending) in [
+            ("a/b.zh-TW.md", "a/b", ".md"),
+            ("a/b.vi.md", "a/b", ".md"),
+            ("a/b.md", "a/b", ".md"),
+            ("a/b.v2.md", "a/b.v2", ".md"),
+            ("a.vi/b", "a.vi/b", ""),
+            ("a/q.csv#3", "a/q", ".csv#3"),
+        ] {
+            assert_eq!(untranslated(id), (stem, ending), "{id}");
+        }
+    }
+
+    #[test]
+    fn only_plain_web_addresses_are_followed() {
+        assert_eq!(web_url(" https://a.example/b "), Some("https://a.example/b".to_owned()));
+        for url in ["javascript:alert(1)", "https://a b", "ftp://a", "https://a\u{202e}b", "https://a<b>"] {
+            assert_eq!(web_url(url), None, "{url}");
+        }
+    }
 }

@@ -8,13 +8,13 @@
 use crate::{
     answer::{Citation, Written, push_concerns},
     checks::{markup, masked},
-    evidence::Evidence,
+    evidence::{Evidence, untranslated},
     format::{Format, Shape},
     markdown::{Unit, sentences, units},
     phrases::{self, Phrases},
     text::{clipped, num_chars},
 };
-use kb::{analyzer, question::Question, retrieve::RuleStrength};
+use kb::{analyzer, question::Question};
 use std::collections::{HashMap, HashSet};
 
 /// Longest explanation, in characters, where the client sets no limit.
@@ -24,6 +24,8 @@ const STEP_CHARS: usize = 300;
 /// Longest command block, in lines.
 const MAX_COMMAND_LINES: usize = 6;
 const MAX_STEPS: usize = 5;
+/// Longest first sentence that is only a step's label.
+const MAX_LABEL_CHARS: usize = 24;
 /// Shortest explanation worth showing under the client's limit.
 const MIN_CAUSE_CHARS: usize = 60;
 
@@ -37,7 +39,7 @@ pub struct Material<'a> {
 
 /// The passage whose document the answer is built from: the first that is not merely possible behind a masked name.
 pub fn leading(evidence: &[Evidence]) -> Option<&Evidence> {
-    evidence.iter().find(|passage| passage.rule != Some(RuleStrength::BehindMask))
+    evidence.iter().find(|passage| !passage.may_apply())
 }
 
 /// A section's part in a runbook, from its heading.
@@ -213,9 +215,11 @@ pub fn answer(material: &Material<'_>, question: &Question, format: &Format) -> 
 
     let mut sources = Sources::default();
     let mut text = String::new();
-    for warning in warnings(material.evidence, material.document, phrases) {
-        let n = sources.number(warning.from);
-        text.push_str(&format!("{}{}{} [{n}]\n", phrases.warning, phrases.colon, warning.text));
+    for line in
+        warnings(material.evidence, material.document, question).lines(phrases, |from| sources.number(from))
+    {
+        text.push_str(&line);
+        text.push('\n');
     }
     if let Some(body) = body.filter(|body| !body.is_empty()) {
         match format.shape {
@@ -239,16 +243,51 @@ pub fn answer(material: &Material<'_>, question: &Question, format: &Format) -> 
     Some(Written { text, citations: sources.citations() })
 }
 
-/// What must be read before anything else: prohibitions of documents whose rule holds, and documents whose rule may hold
-/// behind a masked name. One a document, best first.
-fn warnings<'a>(evidence: &'a [Evidence], document: &'a [Evidence], phrases: &Phrases) -> Vec<Quote<'a>> {
+/// What must be read before anything else.
+struct Warnings<'a> {
+    /// Prohibitions of documents whose rule names this very object.
+    holding: Vec<Quote<'a>>,
+    /// Documents whose rule may be about the object behind a masked name.
+    possible: Vec<Quote<'a>>,
+}
+
+/// Words that forbid, lower case.
+const FORBIDDING: [&str; 14] = [
+    "do not",
+    "don't",
+    "never",
+    "must not",
+    "nobody",
+    "no exception",
+    "不要",
+    "不得",
+    "禁止",
+    "切勿",
+    "không được",
+    "đừng",
+    "jangan",
+    "dilarang",
+];
+
+/// The warnings of the evidence, a document once, best first; of a document and its translation the one that the asker
+/// reads.
+fn warnings<'a>(evidence: &'a [Evidence], document: &'a [Evidence], question: &Question) -> Warnings<'a> {
+    let is_readable = |passage: &Evidence| {
+        passage.language.as_ref().is_some_and(|tag| phrases::is_same_language(tag, &question.language().0))
+    };
+    let mut ruled: Vec<&Evidence> =
+        evidence.iter().chain(document).filter(|passage| passage.rule.is_some()).collect();
+    ruled.sort_by_key(|passage| !is_readable(passage));
     let mut seen = HashSet::new();
-    let mut warnings = Vec::new();
-    for passage in evidence {
-        let Some(strength) = passage.rule else { continue };
-        if !seen.insert(&passage.document) {
-            continue;
-        }
+    ruled.retain(|passage| seen.insert(untranslated(&passage.document)));
+    ruled.sort_by_key(|passage| passage.n);
+
+    let mut warnings = Warnings { holding: Vec::new(), possible: Vec::new() };
+    for passage in ruled {
+        let names_object = passage.rule.as_ref().is_some_and(|rule| {
+            let rule = &rule.rule;
+            !rule.name.is_empty() || !rule.namespace.is_empty()
+        });
         let of_document = evidence.iter().chain(document).filter(|other| other.document == passage.document);
         let prohibition = of_document
             .flat_map(|other| units(&other.text).into_iter().map(move |unit| (unit, other)))
@@ -256,50 +295,75 @@ fn warnings<'a>(evidence: &'a [Evidence], document: &'a [Evidence], phrases: &Ph
                 Unit::Warning(text) => Some((text, other)),
                 _ => None,
             });
-        match (strength, prohibition) {
-            (RuleStrength::Exact, Some((text, from))) => {
-                warnings.push(Quote { text: first_sentences(&text, STEP_CHARS), from });
+        if passage.may_apply() {
+            let mut text = markup::plain(&passage.title);
+            let mut from = passage;
+            if let Some((prohibition, other)) = &prohibition
+                && let Some(first) = sentences(prohibition).first().filter(|first| forbids(first))
+            {
+                text.push_str(&format!(" ({})", clipped(first, STEP_CHARS).trim_end_matches(['.', '。'])));
+                from = other;
             }
-            (RuleStrength::Exact, None) => {}
-            (RuleStrength::BehindMask, prohibition) => {
-                let mut text =
-                    format!("{}{}{}", phrases.behind_mask, phrases.colon, markup::plain(&passage.title));
-                if let Some((prohibition, _)) = &prohibition {
-                    let first = sentences(prohibition)
-                        .first()
-                        .map(|first| clipped(first, STEP_CHARS))
-                        .unwrap_or_default();
-                    text.push_str(&format!(" ({})", first.trim_end_matches('.')));
-                }
-                text.push_str(phrases.full_stop);
-                warnings.push(Quote { text, from: prohibition.map_or(passage, |(_, from)| from) });
-            }
+            warnings.possible.push(Quote { text, from });
+        } else if names_object && let Some((text, from)) = prohibition {
+            warnings.holding.push(Quote { text: first_sentences(&text, STEP_CHARS), from });
         }
     }
     warnings
 }
 
-/// The warnings about rules that a text does not mention by citing their documents: for a model's answer, so that the
-/// team's prohibitions never depend on the model. Numbers are the evidence's own.
+fn forbids(sentence: &str) -> bool {
+    let sentence = sentence.to_lowercase();
+    FORBIDDING.iter().any(|word| sentence.contains(word))
+}
+
+impl Warnings<'_> {
+    /// The warnings as lines, their sources numbered by `number`.
+    fn lines(&self, phrases: &Phrases, mut number: impl FnMut(&Evidence) -> usize) -> Vec<String> {
+        let Phrases { warning, behind_mask, colon, full_stop, .. } = phrases;
+        let mut lines: Vec<String> = self
+            .holding
+            .iter()
+            .map(|quote| format!("{warning}{colon}{} [{}]", quote.text, number(quote.from)))
+            .collect();
+        if !self.possible.is_empty() {
+            let listed: Vec<String> = self
+                .possible
+                .iter()
+                .map(|quote| format!("{} [{}]", quote.text, number(quote.from)))
+                .collect();
+            lines.push(format!("{warning}{colon}{behind_mask}{colon}{}{full_stop}", listed.join("; ")));
+        }
+        lines
+    }
+}
+
+/// The warnings whose documents a text does not cite: for a model's answer, so that the team's prohibitions never depend
+/// on the model. Numbers are the evidence's own.
 pub fn missing_warnings(
     evidence: &[Evidence],
     cited: &[Citation],
-    phrases: &Phrases,
-) -> Vec<(String, Citation)> {
-    warnings(evidence, &[], phrases)
-        .into_iter()
-        .filter(|warning| !cited.iter().any(|citation| citation.document == warning.from.document))
-        .map(|warning| {
-            let text = markup::clean(&warning.text, &[]);
-            let n = warning.from.n;
-            (format!("{}{}{text} [{n}]", phrases.warning, phrases.colon), Citation::of(warning.from))
-        })
-        .collect()
+    question: &Question,
+) -> (Vec<String>, Vec<Citation>) {
+    let mut missing = warnings(evidence, &[], question);
+    let is_cited = |quote: &Quote<'_>| cited.iter().any(|citation| citation.document == quote.from.document);
+    missing.holding.retain(|quote| !is_cited(quote));
+    missing.possible.retain(|quote| !is_cited(quote));
+    let mut citations: Vec<Citation> = Vec::new();
+    let lines = missing.lines(phrases::phrases(question.language()), |from| {
+        if !citations.iter().any(|citation| citation.n == from.n) {
+            citations.push(Citation::of(from));
+        }
+        from.n
+    });
+    (lines.iter().map(|line| markup::clean(line, &[])).collect(), citations)
 }
 
 /// What is quoted: why it happens, what to do, what to look at.
 struct Body<'a> {
     cause: Vec<Quote<'a>>,
+    /// How many of `cause`, from the first, are rows about this very failure.
+    exact: usize,
     steps: Vec<Quote<'a>>,
     commands: Option<Quote<'a>>,
 }
@@ -321,17 +385,17 @@ impl<'a> Body<'a> {
         };
         let found: HashSet<&str> = material.evidence.iter().map(|passage| passage.chunk.as_str()).collect();
         let has_shape = sections.iter().any(|section| matches!(section.role, Role::Steps | Role::Cause));
-        let row = matching_row(&sections, question);
+        let rows = matching_rows(&sections, question);
         match has_shape {
-            true => Self::of_runbook(&sections, row, relevance, &found),
-            false => Self::of_passage(lead, row, relevance),
+            true => Self::of_runbook(&sections, rows, relevance, &found),
+            false => Self::of_passage(lead, rows, relevance),
         }
     }
 
     /// A document with the sections of a runbook.
     fn of_runbook(
         sections: &[Section<'a>],
-        row: Option<Row<'a>>,
+        rows: Vec<Row<'a>>,
         relevance: &Relevance,
         found: &HashSet<&str>,
     ) -> Self {
@@ -348,13 +412,10 @@ impl<'a> Body<'a> {
         if cause.is_empty() {
             cause = sentences_of(Role::Other).collect();
         }
-        let mut cause = relevance.best_in_order(cause, 3);
+        let exact = rows.len();
+        let (rows, actions): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.cause, row.action)).unzip();
+        let cause = rows.into_iter().chain(relevance.best_in_order(cause, 3)).collect();
         let mut steps: Vec<Quote<'a>> = Vec::new();
-        if let Some(row) = row {
-            cause.retain(|quote| quote.text != row.cause.text);
-            cause.insert(0, row.cause);
-            steps.extend(row.action);
-        }
         // A long page has several such sections; those that were found lead.
         let mut of_steps: Vec<&Section<'a>> = of_role(Role::Steps).collect();
         of_steps.sort_by_key(|section| !found.contains(section.from.chunk.as_str()));
@@ -364,15 +425,16 @@ impl<'a> Body<'a> {
         if steps.is_empty() {
             steps = of_role(Role::Diagnosis).flat_map(Section::steps).collect();
         }
+        let mut steps = with_actions(actions.into_iter().flatten().collect(), steps);
         steps.truncate(MAX_STEPS);
         let commands = commands(of_role(Role::Diagnosis), relevance)
             .or_else(|| commands(of_role(Role::Steps), relevance))
             .or_else(|| commands(of_role(Role::Other), relevance));
-        Self { cause, steps, commands }
+        Self { cause, exact, steps, commands }
     }
 
     /// Any other document: the passage that was found, by its best sentences.
-    fn of_passage(lead: &'a Evidence, row: Option<Row<'a>>, relevance: &Relevance) -> Self {
+    fn of_passage(lead: &'a Evidence, rows: Vec<Row<'a>>, relevance: &Relevance) -> Self {
         let section = Section::of(lead);
         let mut cause: Vec<Quote<'a>> = section
             .units
@@ -386,22 +448,15 @@ impl<'a> Body<'a> {
         if lead.kind == kb::document::Kind::Qa && cause.len() > 1 {
             cause.retain(|quote| !quote.text.ends_with(['?', '？']));
         }
-        let mut cause = relevance.best_in_order(cause, 3);
-        let mut steps: Vec<Quote<'a>> = section
-            .units
-            .iter()
-            .filter_map(|unit| match unit {
-                Unit::Step { text, .. } => Some(Quote { text: text.clone(), from: lead }),
-                _ => None,
-            })
-            .collect();
+        let exact = rows.len();
+        let (rows, actions): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.cause, row.action)).unzip();
+        let mut cause: Vec<Quote<'a>> = rows.into_iter().chain(relevance.best_in_order(cause, 3)).collect();
+        let steps = section.units.iter().filter_map(|unit| match unit {
+            Unit::Step { text, .. } => Some(Quote { text: text.clone(), from: lead }),
+            _ => None,
+        });
+        let mut steps = with_actions(actions.into_iter().flatten().collect(), steps.collect());
         steps.truncate(MAX_STEPS);
-        if let Some(row) = row {
-            cause.insert(0, row.cause);
-            if let Some(action) = row.action {
-                steps.insert(0, action);
-            }
-        }
         if cause.is_empty() && steps.is_empty() {
             let rows = section.units.iter().filter_map(|unit| match unit {
                 Unit::Row { cells, .. } => Some(Quote { text: cells.join(" — "), from: lead }),
@@ -409,7 +464,7 @@ impl<'a> Body<'a> {
             });
             cause = relevance.best_in_order(rows.collect(), 2);
         }
-        Self { cause, steps, commands: commands(std::iter::once(&section), relevance) }
+        Self { cause, exact, steps, commands: commands(std::iter::once(&section), relevance) }
     }
 }
 
@@ -441,7 +496,8 @@ impl<'a> Section<'a> {
                 .units
                 .iter()
                 .filter_map(|unit| match unit {
-                    Unit::Sentence(text) => Some(quote(text)),
+                    // What introduces a block says nothing without it.
+                    Unit::Sentence(text) if !text.ends_with([':', '：']) => Some(quote(text)),
                     _ => None,
                 })
                 .collect(),
@@ -455,41 +511,79 @@ struct Row<'a> {
     action: Option<Quote<'a>>,
 }
 
-/// The row whose first cell quotes, in backticks, the longest part of what the question says.
-fn matching_row<'a>(sections: &[Section<'a>], question: &Question) -> Option<Row<'a>> {
+/// Most rows that are quoted: a message can have two parts.
+const MAX_ROWS: usize = 2;
+
+/// The rows whose first cell quotes, in backticks, what the question says; the longest quotations first.
+fn matching_rows<'a>(sections: &[Section<'a>], question: &Question) -> Vec<Row<'a>> {
     let asked = question.text().to_lowercase();
     let named: HashSet<String> =
         question.identifiers().iter().map(|identifier| identifier.text.to_lowercase()).collect();
-    let mut best: Option<(usize, &Vec<String>, &Vec<String>, &'a Evidence)> = None;
+    let mut found: Vec<(usize, &Vec<String>, &Vec<String>, &'a Evidence)> = Vec::new();
     for section in sections {
         for unit in &section.units {
             let Unit::Row { header, cells } = unit else { continue };
             let Some(first) = cells.first().filter(|_| cells.len() > 1) else { continue };
-            let quoted = first.split('`').skip(1).step_by(2).map(str::to_lowercase);
+            let quoted = first
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|quoted| is_telling(quoted))
+                .map(str::to_lowercase);
             let length = quoted
-                .filter(|quoted| {
-                    quoted.len() >= 3 && (asked.contains(quoted.as_str()) || named.contains(quoted))
-                })
+                .filter(|quoted| asked.contains(quoted.as_str()) || named.contains(quoted))
                 .map(|quoted| quoted.len())
                 .max();
-            if let Some(length) = length
-                && best.is_none_or(|(longest, ..)| length > longest)
-            {
-                best = Some((length, header, cells, section.from));
+            if let Some(length) = length {
+                found.push((length, header, cells, section.from));
             }
         }
     }
-    let (_, header, cells, from) = best?;
+    found.sort_by_key(|(length, ..)| std::cmp::Reverse(*length));
+    found.into_iter().filter_map(|(_, header, cells, from)| row(header, cells, from)).take(MAX_ROWS).collect()
+}
+
+/// Whether a quotation says enough to choose a row by: `OOMKilled`, `401`, `connection refused`, but not `Running`.
+fn is_telling(quoted: &str) -> bool {
+    let has_hump = quoted.chars().skip(1).any(char::is_uppercase);
+    let is_compound = quoted.contains(|c: char| !c.is_alphabetic());
+    quoted.chars().count() >= 3 && (has_hump || is_compound)
+}
+
+fn row<'a>(header: &[String], cells: &[String], from: &'a Evidence) -> Option<Row<'a>> {
     let is_action = |at: &usize| {
         header.get(*at).is_some_and(|header| ACTION_HEADERS.contains(&header.trim().to_lowercase().as_str()))
     };
     let action = (1..cells.len()).find(is_action);
     let cause = (1..cells.len()).find(|at| Some(*at) != action && !cells[*at].is_empty()).or(action)?;
     let action = action.filter(|at| *at != cause && !cells[*at].is_empty());
+    let ended = |text: &str| match text.ends_with(['.', '。', '!', '?']) {
+        true => text.to_owned(),
+        false => format!("{text}."),
+    };
     Some(Row {
-        cause: Quote { text: format!("{} — {}", cells[0], cells[cause]), from },
+        cause: Quote { text: ended(&format!("{} — {}", cells[0], cells[cause])), from },
         action: action.map(|at| Quote { text: cells[at].clone(), from }),
     })
+}
+
+/// The steps in their order, but first those that a row of the table asks for, by their text or by their label (`A`).
+fn with_actions<'a>(actions: Vec<Quote<'a>>, mut steps: Vec<Quote<'a>>) -> Vec<Quote<'a>> {
+    let mut first = Vec::new();
+    for action in actions {
+        let label = action.text.trim_matches(['*', '`', '.', ' ']);
+        let is_label = num_chars(label) <= 3;
+        let labelled = steps.iter().position(|step| {
+            step.text.strip_prefix(label).is_some_and(|rest| rest.starts_with(|c: char| !c.is_alphanumeric()))
+        });
+        match labelled.filter(|_| is_label) {
+            Some(at) => first.push(steps.remove(at)),
+            None if is_label => {}
+            None => first.push(action),
+        }
+    }
+    first.extend(steps);
+    first
 }
 
 /// The most relevant block of shell commands of some sections, cut to its first lines.
@@ -633,7 +727,7 @@ fn write_plain(
 
 /// A step that only introduces commands which are shown below ends in a full stop.
 fn shown(step: &str, commands: &Option<Quote<'_>>) -> String {
-    match (step.strip_suffix(':'), commands) {
+    match (step.strip_suffix([':', '：']), commands) {
         (Some(step), Some(_)) => format!("{step}."),
         _ => step.to_owned(),
     }
@@ -654,7 +748,7 @@ fn write_see_also(
         return;
     }
     let mut titles = Vec::new();
-    for passage in evidence.iter().filter(|passage| passage.rule != Some(RuleStrength::BehindMask)) {
+    for passage in evidence.iter().filter(|passage| !passage.may_apply()) {
         let known = sources.used.iter().any(|used| used.document == passage.document);
         if !known && titles.len() < 2 {
             let n = sources.number(passage);
@@ -680,7 +774,12 @@ fn write_labelled(
         limit.saturating_sub("Error: \nSolution: ".len() + num_chars(text)).max(2 * MIN_CAUSE_CHARS)
     });
     let cause_room = room.map_or(CAUSE_CHARS, |room| (room / 2).max(MIN_CAUSE_CHARS));
-    let mut explained = within(&body.cause, cause_room, sources);
+    // Under a limit the row that names this failure says enough; what is left is for the steps.
+    let cause = match limit {
+        Some(_) if body.exact > 0 => &body.cause[..body.exact],
+        _ => &body.cause[..],
+    };
+    let mut explained = within(cause, cause_room, sources);
     if explained.is_empty() {
         explained = phrases.partial.to_owned();
     }
@@ -699,8 +798,8 @@ fn write_labelled(
     for step in &body.steps {
         let step_room = left.map_or(STEP_CHARS, |left| left.saturating_sub(used + 4));
         let quoted = match limit {
-            // Under a limit a step is its first sentence; one that does not fit is left out, not cut.
-            Some(_) => sentences(&step.text).first().map(|first| (*first).to_owned()).unwrap_or_default(),
+            // One that does not fit is left out, not cut.
+            Some(_) => shortest(&step.text),
             None => first_sentences(&step.text, STEP_CHARS),
         };
         let fits = num_chars(&quoted) <= step_room;
@@ -746,10 +845,7 @@ fn within(quotes: &[Quote<'_>], max_chars: usize, sources: &mut Sources) -> Stri
         if let Some(last) = last.filter(|last| last.chunk != quote.from.chunk) {
             text.push_str(&format!(" [{}]", sources.number(last)));
         }
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(&clipped(&quote.text, max_chars));
+        push_sentence(&mut text, &clipped(&quote.text, max_chars));
         used += length;
         last = Some(quote.from);
     }
@@ -766,14 +862,32 @@ fn first_sentences(text: &str, max_chars: usize) -> String {
         if taken.is_empty() {
             taken = clipped(sentence, max_chars);
         } else if num_chars(&taken) + 1 + num_chars(sentence) <= max_chars {
-            let space = if taken.ends_with(['。', '！', '？']) { "" } else { " " };
-            taken.push_str(space);
-            taken.push_str(sentence);
+            push_sentence(&mut taken, sentence);
         } else {
             break;
         }
     }
     taken
+}
+
+/// Adds a sentence, with a space where the script has one.
+fn push_sentence(text: &mut String, sentence: &str) {
+    if !text.is_empty() && !text.ends_with(['。', '！', '？']) {
+        text.push(' ');
+    }
+    text.push_str(sentence);
+}
+
+/// A step as short as it can be said: its first sentence, and the next where the first is only a label (`Quota.`).
+fn shortest(step: &str) -> String {
+    let mut said = String::new();
+    for sentence in sentences(step) {
+        push_sentence(&mut said, sentence);
+        if num_chars(&said) > MAX_LABEL_CHARS {
+            break;
+        }
+    }
+    said
 }
 
 fn uncited(text: &str) -> String {

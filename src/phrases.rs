@@ -177,6 +177,13 @@ pub fn phrases(language: &Language) -> &'static Phrases {
     }
 }
 
+/// Whether two tags are the same language to a reader; Chinese in its two scripts is two.
+pub fn is_same_language(one: &str, two: &str) -> bool {
+    let first = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let own = |tag: &str| phrases(&Language(tag.to_owned()));
+    first(one) == first(two) && (first(one) != "zh" || own(one) == own(two))
+}
+
 /// Every set of sentences; a model's refusal is recognised in any of them.
 pub fn all() -> [&'static Phrases; 5] {
     [&ENGLISH, &TRADITIONAL_CHINESE, &SIMPLIFIED_CHINESE, &VIETNAMESE, &INDONESIAN]
@@ -232,5 +239,7 @@ mod tests {
         }
         assert_eq!(phrases(&Language("zh-TW".to_owned())).sources, "來源");
         assert_eq!(phrases(&Language("zh".to_owned())).sources, "来源");
+        assert!(is_same_language("en", "en-US") && is_same_language("zh", "zh-CN"));
+        assert!(!is_same_language("zh-TW", "zh-CN") && !is_same_language("en", "de"));
     }
 }

@@ -156,10 +156,10 @@ fn document(passage: &Evidence) -> String {
         text.push_str(&format!("updated: {}\n", updated_at.strftime("%Y-%m-%d")));
     }
     text.push_str(&format!("kind: {}\n", passage.kind));
-    match passage.rule {
-        Some(kb::retrieve::RuleStrength::Exact) => text.push_str("applies: yes\n"),
-        Some(kb::retrieve::RuleStrength::BehindMask) => text.push_str("applies: maybe\n"),
-        None => {}
+    if passage.applies() {
+        text.push_str("applies: yes\n");
+    } else if passage.may_apply() {
+        text.push_str("applies: maybe\n");
     }
     text.push('\n');
     text.push_str(data(&passage.text).trim());
@@ -187,6 +187,7 @@ mod tests {
             url: Some("https://wiki.example.com/oom".to_owned()),
             updated_at: Some("2026-08-17T00:00:00Z".parse().expect("a timestamp")),
             kind: Kind::Runbook,
+            language: None,
             heading_path: vec!["Meaning".to_owned()],
             text: text.to_owned(),
             rule: None,
