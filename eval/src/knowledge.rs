@@ -293,19 +293,11 @@ impl Library {
 /// The source of documents of a `corpus.jsonl`; it is not part of their ids.
 const SOURCE: &str = "corpus";
 
-/// A title is never empty: without one, the text's first line stands for it.
-const MAX_TITLE_CHARS: usize = 100;
-
 fn of_corpus(document: datasets::CorpusDocument) -> Document {
-    let first_line = || document.text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("untitled");
-    let title = match document.title.trim() {
-        "" => first_line().chars().take(MAX_TITLE_CHARS).collect(),
-        title => title.to_owned(),
-    };
     let meta = DocumentMeta {
         id: document.id,
         source: SOURCE.to_owned(),
-        title,
+        title: document.title.trim().to_owned(),
         url: None,
         kind: Kind::Docs,
         trust: Kind::Docs.default_trust(),

@@ -136,7 +136,7 @@ pub struct DocumentMeta {
     pub id: String,
     /// Name of the source; the id's first component.
     pub source: String,
-    /// Title, never empty.
+    /// Title. Empty only where a test collection has none: whatever stood in its place would be searched.
     pub title: String,
     /// Where a person reads it.
     #[serde(default)]
@@ -274,16 +274,14 @@ impl Chunk {
 }
 
 fn heading_line(title: &str, heading_path: &[String]) -> String {
-    let mut line = title.to_owned();
-    for heading in heading_path {
-        line.push_str(" > ");
-        line.push_str(heading);
-    }
-    line
+    let parts = std::iter::once(title).chain(heading_path.iter().map(String::as_str));
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" > ")
 }
 
 fn with_text(mut heading: String, text: &str) -> String {
-    heading.push_str("\n\n");
+    if !heading.is_empty() {
+        heading.push_str("\n\n");
+    }
     push_without_markup(&mut heading, text);
     heading
 }

@@ -80,7 +80,8 @@ pub(super) fn absent(question: &Question, legs: &Legs) -> Vec<String> {
     });
     let mut absent: Vec<String> = Vec::new();
     for text in named.map(|identifier| identifier.text.as_str()).chain(words) {
-        if absent.len() < MAX_ABSENT && is_absent(text) && !absent.iter().any(|known| known.contains(text)) {
+        let is_known = |known: &String| known.to_lowercase().contains(&text.to_lowercase());
+        if absent.len() < MAX_ABSENT && is_absent(text) && !absent.iter().any(is_known) {
             absent.push(text.to_owned());
         }
     }
