@@ -228,7 +228,8 @@ fn tuned(changes: &[String]) -> Result<Tuning, EvalError> {
         let (key, number) = change.split_once('=').ok_or_else(|| wrong(change, "expected KEY=VALUE".to_owned()))?;
         let pointer = format!("/{}", key.replace('.', "/"));
         let place = value.pointer_mut(&pointer).ok_or_else(|| {
-            wrong(change, format!("there is no such number; there are {}", serde_json::json!(Tuning::DEFAULT)))
+            let all = serde_json::to_string(&Tuning::DEFAULT).unwrap_or_default();
+            wrong(change, format!("there is no such number; there are {all}"))
         })?;
         *place = serde_json::from_str(number).map_err(|error| wrong(change, error.to_string()))?;
     }
@@ -382,11 +383,15 @@ mod tests {
 
     #[test]
     fn numbers_are_tuned_by_name() {
-        let changes = ["fields.title=2.5".to_owned(), "depth=10".to_owned()];
-        let found = tuned(&changes).expect("numbers that exist");
-        assert_eq!((found.fields.title, found.depth), (2.5, 10));
+        let value = |tuning: &Tuning, key: &str| {
+            let pointer = format!("/{}", key.replace('.', "/"));
+            serde_json::to_value(tuning).expect("numbers").pointer(&pointer).and_then(serde_json::Value::as_f64)
+        };
+        let found = tuned(&["fields.title=2.5".to_owned(), "trust_bonus=0.25".to_owned()]).expect("numbers that exist");
+        assert_eq!(value(&found, "fields.title"), Some(2.5));
+        assert_eq!(value(&found, "trust_bonus"), Some(0.25));
         assert_eq!(tuned(&[]).expect("none"), Tuning::DEFAULT);
-        for wrong in ["fields.title", "nothing=1", "depth=x", "depth=1.5"] {
+        for wrong in ["fields.title", "nothing=1", "trust_bonus=x", "fields=1"] {
             assert!(tuned(&[wrong.to_owned()]).is_err(), "{wrong}");
         }
     }

@@ -163,6 +163,8 @@ pub struct AbstentionResult {
     pub name: String,
     /// Hash of the documents.
     pub corpus: String,
+    /// Confidence at and above which the decision answers.
+    pub threshold: f64,
     /// The measures.
     #[serde(flatten)]
     pub measures: Abstention,

@@ -46,6 +46,23 @@ pub struct RunOptions<'a> {
     pub judge: bool,
 }
 
+/// Both sides of a pair, asked.
+pub struct AskedSides {
+    /// What was decided about each question, and what the decision looked at.
+    pub found: Vec<(Outcome, Observation)>,
+    /// The threshold of the decision.
+    pub threshold: f64,
+}
+
+impl AskedSides {
+    /// The measures.
+    pub fn into_result(self, name: &str, corpus: String) -> AbstentionResult {
+        let outcomes: Vec<Outcome> = self.found.into_iter().map(|(outcome, _)| outcome).collect();
+        let measures = abstention::evaluate(&outcomes);
+        AbstentionResult { name: name.to_owned(), corpus, threshold: self.threshold, measures, outcomes }
+    }
+}
+
 impl Runner {
     /// Starts the embedding model.
     pub async fn start(settings: Settings, tuning: Tuning, rebuild: bool) -> Result<Self, EvalError> {
@@ -93,7 +110,7 @@ impl Runner {
     }
 
     /// Asks both sides of a pair.
-    pub async fn pair(&mut self, spec: &AbstentionSpec) -> Result<Vec<(Outcome, Observation)>, EvalError> {
+    pub async fn pair(&mut self, spec: &AbstentionSpec) -> Result<AskedSides, EvalError> {
         let indexed = self.library.get(&spec.corpus).await?;
         self.sides(&spec.name, &indexed, &spec.answerable, &spec.unanswerable).await
     }
@@ -105,7 +122,7 @@ impl Runner {
         indexed: &Indexed,
         answerable: &[impl AsRef<Path>],
         unanswerable: &[impl AsRef<Path>],
-    ) -> Result<Vec<(Outcome, Observation)>, EvalError> {
+    ) -> Result<AskedSides, EvalError> {
         let calibration = calibration_of(indexed).await?;
         let mut found = Vec::new();
         let sides = [(true, answerable.iter().map(AsRef::as_ref).collect::<Vec<&Path>>())];
@@ -137,7 +154,7 @@ impl Runner {
                 found.extend(measured);
             }
         }
-        Ok(found)
+        Ok(AskedSides { found, threshold: f64::from(calibration.threshold) })
     }
 
     /// Runs a suite. A result with failed gates is still a result; an error means that there is none.
@@ -157,13 +174,9 @@ impl Runner {
         }
         let mut pairs = Vec::new();
         for spec in &suite.abstention {
-            let (outcomes, _): (Vec<Outcome>, Vec<Observation>) = self.pair(spec).await?.into_iter().unzip();
-            pairs.push(AbstentionResult {
-                name: spec.name.clone(),
-                corpus: self.library.get(&spec.corpus).await?.corpus,
-                measures: abstention::evaluate(&outcomes),
-                outcomes,
-            });
+            let asked = self.pair(spec).await?;
+            let corpus = self.library.get(&spec.corpus).await?.corpus;
+            pairs.push(asked.into_result(&spec.name, corpus));
         }
         let mut answered = None;
         if !suite.cases.is_empty() {

@@ -1,13 +1,7 @@
 //! `evaluate abstention`.
 
 use super::{Sides, ask};
-use crate::{
-    abstention::{Outcome, evaluate},
-    config::Settings,
-    error::EvalError,
-    results::AbstentionResult,
-    run::Runner,
-};
+use crate::{config::Settings, error::EvalError, results::AbstentionResult, run::Runner};
 use kb::retrieve::Tuning;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -25,13 +19,7 @@ pub async fn run(
     }
     let mut runner = Runner::start(settings.clone(), tuning, rebuild).await?;
     let pairs = ask(&settings, &mut runner, sides).await?;
-    Ok(pairs
-        .into_iter()
-        .map(|pair| {
-            let outcomes: Vec<Outcome> = pair.found.into_iter().map(|(outcome, _)| outcome).collect();
-            AbstentionResult { name: pair.name, corpus: pair.corpus, measures: evaluate(&outcomes), outcomes }
-        })
-        .collect())
+    Ok(pairs.into_iter().map(|pair| pair.asked.into_result(&pair.name, pair.corpus)).collect())
 }
 
 /// The object that `--json` prints: of one pair its measures, of a suite an object of pairs.
@@ -42,9 +30,10 @@ pub fn json(pairs: &[AbstentionResult], is_suite: bool) -> Value {
             "auroc": measures.auroc,
             "aurc": measures.aurc,
             "false_answers_at_95": measures.false_answers_at_95,
-            "threshold": measures.threshold_at_95,
+            "threshold": pair.threshold,
             "false_answers": measures.false_answers,
             "false_refusals": measures.false_refusals,
+            "threshold_at_95": measures.threshold_at_95,
             "answerable": measures.num_answerable,
             "unanswerable": measures.num_unanswerable,
             "by_class": measures.by_class,

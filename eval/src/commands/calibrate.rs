@@ -29,7 +29,7 @@ pub async fn run(
     let identity = runner.identity();
     let pairs = ask(&settings, &mut runner, sides).await?;
     let observations: Vec<Observation> =
-        pairs.into_iter().flat_map(|pair| pair.found).map(|(_, observation)| observation).collect();
+        pairs.into_iter().flat_map(|pair| pair.asked.found).map(|(_, observation)| observation).collect();
     let fit = calibrate(&observations, &identity, options)?;
     let Some(address) = address.filter(|_| !dry_run) else { return Ok((fit, None)) };
     let failed = |source| EvalError::Store { address: address.to_string(), source };

@@ -9,12 +9,10 @@ pub mod retrieval;
 pub mod run;
 
 use crate::{
-    abstention::Outcome,
-    calibration::Observation,
     config::Settings,
     error::EvalError,
     knowledge::Indexed,
-    run::Runner,
+    run::{AskedSides, Runner},
     suite::Suite,
 };
 use std::path::PathBuf;
@@ -37,7 +35,7 @@ pub enum Sides {
 struct AskedPair {
     name: String,
     corpus: String,
-    found: Vec<(Outcome, Observation)>,
+    asked: AskedSides,
 }
 
 /// Asks all sides.
@@ -50,15 +48,15 @@ async fn ask(settings: &Settings, runner: &mut Runner, sides: &Sides) -> Result<
                 return Err(EvalError::data(path, "has no [[abstention]] pair"));
             }
             for spec in &suite.abstention {
-                let found = runner.pair(spec).await?;
+                let asked = runner.pair(spec).await?;
                 let corpus = runner.indexed(&spec.corpus).await?.corpus;
-                pairs.push(AskedPair { name: spec.name.clone(), corpus, found });
+                pairs.push(AskedPair { name: spec.name.clone(), corpus, asked });
             }
         }
         Sides::Files { answerable, unanswerable } => {
             let indexed = Indexed::open(settings.knowledge_base()?, &runner.identity()).await?;
-            let found = runner.sides("given questions", &indexed, answerable, unanswerable).await?;
-            pairs.push(AskedPair { name: "given questions".to_owned(), corpus: indexed.corpus, found });
+            let asked = runner.sides("given questions", &indexed, answerable, unanswerable).await?;
+            pairs.push(AskedPair { name: "given questions".to_owned(), corpus: indexed.corpus, asked });
         }
     }
     Ok(pairs)

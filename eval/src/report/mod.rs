@@ -197,6 +197,7 @@ pub(crate) mod tests {
         let abstention = AbstentionResult {
             name: "others".to_owned(),
             corpus: "c0ffee".to_owned(),
+            threshold: 0.5,
             measures: abstention::evaluate(&outcomes),
             outcomes,
         };
