@@ -84,14 +84,15 @@ async fn search(view: &dyn View, rows: &[f32], corpus: &mut Corpus) {
     report("hand-over to a blocking thread and back", &mut hop);
 
     let mut words = Vec::new();
+    let mut nearness = Vec::new();
     let mut statistics = Vec::new();
     let mut chunks = Vec::new();
     let mut documents = Vec::new();
     for _ in 0..ROUNDS {
         let terms: Vec<(String, f32)> = (0..8).map(|_| (corpus.word(), 1.0)).collect();
-        let weights = FieldWeights { body: 1.0, title: 2.0, headings: 1.0, path: 1.0 };
+        let weights = FieldWeights { title: 2.0, name: 1.0, headings: 1.0, links: 1.0 };
         let query = LexicalQuery { terms: terms.clone(), weights };
-        words.push(timed(async || view.search_lexical(&query, 50).await.expect("readable").len()).await);
+        words.push(timed(async || view.search_lexical(&query, 1_000, 50).await.expect("readable")).await);
         let terms: Vec<String> = terms.into_iter().map(|(term, _)| term).collect();
         statistics
             .push(timed(async || view.term_statistics(&terms).await.expect("readable").num_chunks).await);
@@ -99,9 +100,13 @@ async fn search(view: &dyn View, rows: &[f32], corpus: &mut Corpus) {
         let keys: Vec<_> = found.iter().map(|found| found.chunk).collect();
         chunks.push(timed(async || view.chunks(&keys).await.expect("readable").len()).await);
         let keys: Vec<DocumentKey> = found.iter().map(|found| found.document).collect();
+        let vector = corpus.vector();
+        nearness
+            .push(timed(async || view.document_similarities(&vector, &keys).await.expect("readable")).await);
         documents.push(timed(async || view.documents(&keys).await.expect("readable").len()).await);
     }
-    report("words, 8 terms in 4 fields, top 50", &mut words);
+    report("words, 8 terms: top 1000 passages, top 50 documents by 4 fields", &mut words);
+    report("nearness of 50 documents", &mut nearness);
     report("term statistics, 8 terms", &mut statistics);
     report("50 chunks", &mut chunks);
     report("50 document records", &mut documents);
@@ -256,6 +261,7 @@ impl Corpus {
                 .map(|at| kb::document::Link {
                     target: format!("bench/{}.md", (number * 31 + at * 97) % 1_000),
                     text: self.words(3),
+                    sentence: self.words(15),
                 })
                 .collect(),
         };

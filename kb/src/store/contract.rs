@@ -4,16 +4,18 @@
 //! Rankings are compared with a plain implementation over the documents in memory ([`Oracle`]), so that engines rank
 //! alike because each ranks as written down. Vectors are compared by cosine.
 
+mod oracle;
+
 use super::*;
 use crate::{
     analyzer,
-    document::{Kind, Link, Trust, path_words},
+    document::{Kind, Link, Trust},
 };
+use oracle::{Oracle, Passages};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeSet, HashSet},
     time::{Duration, Instant},
 };
-use tantivy::fieldnorm::FieldNormReader;
 
 /// An engine that can be opened at places that exist only for the test.
 #[async_trait]
@@ -40,11 +42,15 @@ macro_rules! contract_tests {
             filters_show_what_they_say
             access_tags_deny_by_default
             filters_agree_with_documents
-            words_rank_as_written_down
+            passages_and_fields_are_found_by_their_words
+            rankings_are_as_written_down
+            rankings_follow_every_change
             common_lengths_stay_frozen
+            commonness_is_that_of_everything
             vectors_rank_by_cosine
-            links_rank_what_they_point_at
+            documents_are_as_near_as_their_passages
             links_follow_every_change
+            links_count_by_how_much_is_linked
             ties_fall_by_key
             statistics_count_chunks
             chunks_come_in_order
@@ -159,7 +165,11 @@ impl TestDocument {
     }
 
     pub fn link(self, target: &str, text: &str) -> Self {
-        let link = Link { target: target.to_owned(), text: text.to_owned() };
+        self.link_within(target, text, "")
+    }
+
+    pub fn link_within(self, target: &str, text: &str, sentence: &str) -> Self {
+        let link = Link { target: target.to_owned(), text: text.to_owned(), sentence: sentence.to_owned() };
         self.with(|meta| meta.links.push(link))
     }
 
@@ -232,14 +242,13 @@ pub(super) async fn ids(view: &dyn View) -> Vec<String> {
         .collect()
 }
 
-const EVEN: FieldWeights = FieldWeights { body: 1.0, title: 1.0, headings: 1.0, path: 1.0 };
+const NONE: FieldWeights = FieldWeights { title: 0.0, name: 0.0, headings: 0.0, links: 0.0 };
+const EVEN: FieldWeights = FieldWeights { title: 1.0, name: 1.0, headings: 1.0, links: 1.0 };
+const LINKS: FieldWeights = FieldWeights { links: 1.0, ..NONE };
 
 fn lexical(text: &str, weights: FieldWeights) -> LexicalQuery {
-    LexicalQuery { terms: terms(text), weights }
-}
-
-fn terms(text: &str) -> Vec<(analyzer::Term, f32)> {
-    analyzer::distinct_terms(text).into_iter().map(|term| (term, 1.0)).collect()
+    let terms = analyzer::distinct_terms(text).into_iter().map(|term| (term, 1.0)).collect();
+    LexicalQuery { terms, weights }
 }
 
 /// The term of a simple word.
@@ -254,8 +263,16 @@ async fn found(view: &dyn View, matches: &[Match]) -> Vec<String> {
 }
 
 async fn search(view: &dyn View, text: &str) -> Vec<String> {
-    let matches = view.search_lexical(&lexical(text, EVEN), 100).await.expect("the index is readable");
-    found(view, &matches).await
+    let matches = view.search_lexical(&lexical(text, EVEN), 100, 0).await.expect("the index is readable");
+    assert!(matches.documents.is_empty(), "none were asked for");
+    found(view, &matches.passages).await
+}
+
+/// The documents that have words in fields, with their scores.
+async fn search_fields(view: &dyn View, text: &str, weights: FieldWeights) -> Vec<(DocumentKey, f32)> {
+    let matches = view.search_lexical(&lexical(text, weights), 0, 100).await.expect("the index is readable");
+    assert!(matches.passages.is_empty(), "none were asked for");
+    matches.documents
 }
 
 async fn search_dense(view: &dyn View, text: &str) -> Vec<String> {
@@ -263,142 +280,81 @@ async fn search_dense(view: &dyn View, text: &str) -> Vec<String> {
     found(view, &matches).await
 }
 
-/// The engines' ranking, written down plainly over documents in memory.
-struct Oracle<'a> {
-    documents: &'a [TestDocument],
-}
+const WORDS: [&str; 10] =
+    ["pod", "node", "oomkilled", "kubelet", "image", "volume", "probe", "memory", "taint", "restart"];
 
-impl Oracle<'_> {
-    fn chunks(&self) -> impl Iterator<Item = (&TestDocument, &Chunk)> {
-        self.documents.iter().flat_map(|document| document.chunks.iter().map(move |chunk| (document, chunk)))
-    }
-
-    fn text(document: &TestDocument, chunk: &Chunk, field: Field) -> String {
-        match field {
-            Field::Body => chunk.text.clone(),
-            Field::Title => document.meta.title.clone(),
-            Field::Headings => chunk.heading_path.join("\n"),
-            Field::Path => path_words(&document.meta.id),
-        }
-    }
-
-    fn terms(text: &str) -> Vec<analyzer::Term> {
-        analyzer::tokens(text).into_iter().map(|token| token.term).collect()
-    }
-
-    fn rounded(length: usize) -> f64 {
-        f64::from(FieldNormReader::id_to_fieldnorm(FieldNormReader::fieldnorm_to_id(length as u32)))
-    }
-
-    /// BM25 of each text for each term.
-    fn bm25(texts: &[Vec<analyzer::Term>], lengths: &[f64], term: &str) -> Vec<f64> {
-        let average = lengths.iter().sum::<f64>() / texts.len() as f64;
-        let frequency = |text: &Vec<String>| text.iter().filter(|other| *other == term).count() as f64;
-        let having = texts.iter().filter(|text| frequency(text) > 0.0).count() as f64;
-        let rarity = (1.0 + (texts.len() as f64 - having + 0.5) / (having + 0.5)).ln();
-        let score = |(text, length): (&Vec<String>, &f64)| {
-            let tf = frequency(text);
-            rarity * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / average.max(f64::MIN_POSITIVE)))
-        };
-        texts.iter().zip(lengths).map(score).collect()
-    }
-
-    /// Chunk ids with their scores, best first.
-    fn lexical(&self, query: &LexicalQuery) -> Vec<(ChunkKey, f64)> {
-        let mut sums: BTreeMap<ChunkKey, f64> = BTreeMap::new();
-        let keys: Vec<ChunkKey> =
-            self.chunks().map(|(document, chunk)| ChunkKey::new(document.key(), chunk.ordinal)).collect();
-        for field in Field::ALL {
-            let texts: Vec<Vec<String>> = self
-                .chunks()
-                .map(|(document, chunk)| Self::terms(&Self::text(document, chunk, field)))
-                .collect();
-            let lengths: Vec<f64> = texts.iter().map(|text| Self::rounded(text.len())).collect();
-            for (term, weight) in &query.terms {
-                for (key, score) in keys.iter().zip(Self::bm25(&texts, &lengths, term)) {
-                    *sums.entry(*key).or_default() +=
-                        f64::from(query.weights.of(field)) * f64::from(*weight) * score;
-                }
-            }
-        }
-        Self::ranked(sums)
-    }
-
-    /// Documents that are pointed at with their scores, best first.
-    fn links(&self, terms: &[(analyzer::Term, f32)]) -> Vec<(DocumentKey, f64)> {
-        let mut inbound: BTreeMap<DocumentKey, Vec<String>> = BTreeMap::new();
-        for document in self.documents.iter().filter(|document| document.meta.access.is_empty()) {
-            let links: HashSet<(&str, &str)> =
-                document.meta.links.iter().map(|link| (link.target.as_str(), link.text.as_str())).collect();
-            for (target, text) in links.into_iter().filter(|(target, _)| *target != document.meta.id) {
-                if self.documents.iter().any(|document| document.meta.id == target) {
-                    inbound.entry(DocumentKey::of(target)).or_default().extend(Self::terms(text));
-                }
-            }
-        }
-        let (keys, texts): (Vec<DocumentKey>, Vec<Vec<String>>) = inbound.into_iter().unzip();
-        let lengths: Vec<f64> = texts.iter().map(|text| text.len() as f64).collect();
-        let mut sums: BTreeMap<DocumentKey, f64> = BTreeMap::new();
-        for (term, weight) in terms {
-            for (key, score) in keys.iter().zip(Self::bm25(&texts, &lengths, term)) {
-                *sums.entry(*key).or_default() += f64::from(*weight) * score;
-            }
-        }
-        Self::ranked(sums)
-    }
-
-    fn ranked<K: Ord>(sums: BTreeMap<K, f64>) -> Vec<(K, f64)> {
-        let mut ranked: Vec<(K, f64)> = sums.into_iter().filter(|(_, score)| *score > 0.0).collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        ranked
-    }
-}
-
-/// Same keys, and scores that differ by rounding only.
-fn assert_ranked_alike<K: Copy + Ord + std::fmt::Debug>(found: &[(K, f32)], expected: &[(K, f64)]) {
-    let keys = |ranked: &mut dyn Iterator<Item = K>| ranked.collect::<BTreeSet<K>>();
-    assert_eq!(
-        keys(&mut found.iter().map(|(key, _)| *key)),
-        keys(&mut expected.iter().map(|(key, _)| *key)),
-        "found {found:?}, expected {expected:?}"
-    );
-    for ((_, score), (_, expected)) in found.iter().zip(expected) {
-        assert!(
-            (f64::from(*score) - expected).abs() <= 1e-4 * expected,
-            "score {score} instead of {expected}"
-        );
-    }
-    let expected: BTreeMap<K, f64> = expected.iter().copied().collect();
-    for pair in found.windows(2) {
-        assert!(expected[&pair[0].0] >= expected[&pair[1].0] - 1e-4, "{pair:?} are in the wrong order");
-    }
-}
-
-/// Documents with words of very different frequency, several chunks, headings, links.
+/// Documents of three sources with words of very different frequency: no chunk or several, headings above them and
+/// within them, names that say nothing, restricted documents, and links with and without sentences, of which few lead
+/// to one of the sources.
 fn library() -> Vec<TestDocument> {
-    let words =
-        ["pod", "node", "oomkilled", "kubelet", "image", "volume", "probe", "memory", "taint", "restart"];
+    let word = |number: usize, at: usize| WORDS[(number * number + at * at) % (1 + at % WORDS.len())];
+    let id = |number: usize| match (["lib", "wiki", "notes"][number % 3], number) {
+        (source, 6) => format!("{source}/README.md"),
+        (source, 7) => format!("{source}/restart-loop/_index.md"),
+        (source, _) => format!("{source}/{}/{}-{number}.md", word(number, 3), word(number, 4)),
+    };
     (0..40_usize)
         .map(|number| {
-            let word = |at: usize| words[(number * number + at * at) % (1 + at % words.len())];
-            let mut document = document(
-                &format!("lib/{}/{}-{number}.md", word(3), word(4)),
-                &format!("About {} and {} {number}", word(5), word(7)),
-            );
+            let word = |at: usize| word(number, at);
+            let mut document = document(&id(number), &format!("About {} and {} {number}", word(5), word(7)));
             for chunk in 0..number % 4 {
-                let text: Vec<&str> = (0..5 + number * (chunk + 1) % 90).map(word).collect();
-                document = document.chunk_under(&[word(chunk), "Diagnosis"], &text.join(" "));
+                let words: Vec<&str> = (0..5 + number * (chunk + 1) % 90).map(word).collect();
+                let mut text = words.join(" ");
+                if number % 5 == 0 {
+                    text = format!("{text}\n\n### The {} of {}\n\n{text}", word(chunk + 4), word(8));
+                }
+                document = document.chunk_under(&[word(chunk), "Diagnosis"], &text);
             }
             for at in 0..number % 5 {
                 let target = (number * 7 + at) % 40;
-                let word = |at: usize| words[(target * target + at * at) % (1 + at % words.len())];
-                let target = format!("lib/{}/{}-{target}.md", word(3), word(4));
-                document = document.link(&target, &format!("{} guide", words[(number + at) % 10]));
+                if target % 3 == 2 && target % 12 != 2 {
+                    continue;
+                }
+                let text = format!("{} guide", WORDS[(number + at) % 10]);
+                let sentence = match at {
+                    0 => String::new(),
+                    1 => format!("When a {} fails, see the {text} before you restart it.", word(6)),
+                    _ => format!("{} as in the {text}", format!("{} ", word(9)).repeat(number * at)),
+                };
+                document = document.link_within(&id(target), &text, &sentence).link(&id(number), "myself");
             }
-            if number % 11 == 3 { document.access("secret") } else { document }
+            match number {
+                9 => document.link(&id(1), "").link("lib/never.md", "pod guide"),
+                number if number % 11 == 3 => document.access("secret"),
+                _ => document,
+            }
         })
         .collect()
 }
+
+/// Questions about the library, with all that a query can hold.
+fn library_queries() -> Vec<LexicalQuery> {
+    let texts = [
+        "pod",
+        "oomkilled memory",
+        "kubelet taint restart probe guide",
+        "about 17",
+        "diagnosis of the restart loop",
+        "see myself fail",
+        "unheard-of",
+    ];
+    let weights = FieldWeights { title: 2.5, name: 1.5, headings: 0.5, links: 3.0 };
+    let mut queries: Vec<LexicalQuery> = texts.iter().map(|text| lexical(text, weights)).collect();
+    for query in &mut queries {
+        for (at, (_, weight)) in query.terms.iter_mut().enumerate() {
+            *weight = 1.0 + at as f32 / 4.0;
+        }
+    }
+    queries
+        .extend([NONE, LINKS, FieldWeights { headings: 1.0, ..NONE }].map(|only| lexical("pod guide", only)));
+    let mut mixed = lexical("node volume image taint", weights);
+    mixed.terms[1].1 = 0.0;
+    mixed.terms.extend(lexical("node image", weights).terms.into_iter().map(|(term, _)| (term, 7.0)));
+    queries.push(mixed);
+    queries
+}
+
+const LIBRARY_VECTORS: [&str; 3] = ["pod node", "restart the probe", "nothing of this"];
 
 pub(super) async fn changes_are_seen_after_their_commit_only(engine: &dyn EngineUnderTest) {
     let first = document("s/a.md", "A").chunk("the first text");
@@ -451,6 +407,8 @@ pub(super) async fn a_document_is_replaced_and_removed_as_a_whole(engine: &dyn E
     assert_eq!(dense.first().map(String::as_str), Some("s/a.md#0"));
     dense.sort();
     assert_eq!(dense, ["s/a.md#0", "s/a.md#1", "s/ab.md#0"]);
+    assert!(search_fields(view.as_ref(), "old between", EVEN).await.is_empty());
+    assert_eq!(search_fields(view.as_ref(), "new", EVEN).await[0].0, new.key());
     let record = view.documents(&[new.key()]).await.expect("readable").remove(0).expect("it is shown");
     assert_eq!((&record.meta, record.content_hash, record.num_chunks), (&new.meta, new.hash(), 2));
 
@@ -578,8 +536,11 @@ pub(super) async fn access_tags_deny_by_default(engine: &dyn EngineUnderTest) {
         assert_eq!(view.documents(&[red]).await.expect("readable")[0].is_some(), is_shown);
         assert_eq!(view.chunks_of(red).await.expect("readable").is_empty(), !is_shown);
         assert_eq!(view.ruled_documents().await.expect("readable").is_empty(), !is_shown);
-        let links = view.search_links(&terms("words"), 10).await.expect("readable");
-        assert_eq!(links.iter().any(|(key, _)| *key == red), is_shown);
+        let linked = search_fields(view.as_ref(), "words", LINKS).await;
+        assert_eq!(linked.iter().any(|(key, _)| *key == red), is_shown);
+        assert_eq!(view.inbound(&[red]).await.expect("known")[0].linking, u32::from(is_shown));
+        let near = view.document_similarities(&vector_of("text"), &[red]).await.expect("readable");
+        assert_eq!(near[0].is_some(), is_shown);
         let chunk = ChunkKey::new(red, 0);
         assert_eq!(view.chunks(&[chunk]).await.is_ok(), is_shown);
         assert_eq!(view.similarities(&vector_of("text"), &[chunk]).await.is_ok(), is_shown);
@@ -651,62 +612,78 @@ impl Random {
     }
 }
 
-pub(super) async fn words_rank_as_written_down(engine: &dyn EngineUnderTest) {
+pub(super) async fn passages_and_fields_are_found_by_their_words(engine: &dyn EngineUnderTest) {
     let documents = [
-        document("s/a.md", "Pod eviction").chunk("nodes and such").chunk("kubelet kills pods"),
+        document("s/a.md", "Pod eviction")
+            .chunk("nodes and such")
+            .chunk("kills\n\n```sh\n# how the kubelet does it\n```")
+            .link_within("s/linked.md", "this page", "See this page for draining."),
         document("s/pods.md", "Other").chunk_under(&["Eviction"], "nothing here").chunk("eviction eviction"),
-        document("s/eviction.md", "Third")
-            .chunk("a longer passage that says eviction only once, among many words"),
+        document("s/eviction.md", "Third").chunk("a longer passage that says so once, among many words"),
+        document("s/within.md", "Fourth").chunk("intro\n\n### Eviction order\n\nfirst come, first served"),
+        document("s/linked.md", "Fifth").chunk("nothing"),
+        document("s/hub.md", "Sixth").chunk("nothing").link("s/linked.md", "eviction by hand"),
+        document("s/empty.md", "Eviction"),
     ];
     let kb = filled(engine, "words", &documents).await;
     let view = everything(kb.as_ref()).await;
-    let none = FieldWeights { body: 0.0, title: 0.0, headings: 0.0, path: 0.0 };
-    for (weights, expected) in [
-        (FieldWeights { body: 1.0, ..none }, vec!["s/pods.md#1", "s/eviction.md#0"]),
-        (FieldWeights { title: 1.0, ..none }, vec!["s/a.md#0", "s/a.md#1"]),
-        (FieldWeights { headings: 1.0, ..none }, vec!["s/pods.md#0"]),
-        (FieldWeights { path: 1.0, ..none }, vec!["s/eviction.md#0"]),
-        (none, vec![]),
+    let mut passages = search(view.as_ref(), "eviction").await;
+    assert_eq!(passages[0], "s/pods.md#1", "said twice in a short passage");
+    passages.sort();
+    assert_eq!(passages, ["s/a.md#0", "s/a.md#1", "s/pods.md#0", "s/pods.md#1", "s/within.md#0"]);
+    for (text, weights, expected) in [
+        ("eviction", NONE, vec![]),
+        ("eviction", FieldWeights { title: 1.0, ..NONE }, vec!["s/empty.md", "s/a.md"]),
+        ("eviction", FieldWeights { name: 1.0, ..NONE }, vec!["s/eviction.md"]),
+        ("eviction", FieldWeights { headings: 1.0, ..NONE }, vec!["s/pods.md", "s/within.md"]),
+        ("eviction", LINKS, vec!["s/linked.md"]),
+        ("draining", EVEN, vec!["s/linked.md"]),
+        ("page", EVEN, vec!["s/linked.md"]),
+        // A comment in code is no heading.
+        ("kubelet", EVEN, vec![]),
     ] {
-        let matches = view.search_lexical(&lexical("eviction", weights), 10).await.expect("readable");
-        let mut found = found(view.as_ref(), &matches).await;
-        if weights.title > 0.0 {
-            found.sort();
-        }
-        assert_eq!(found, expected, "{weights:?}");
+        let found: Vec<DocumentKey> =
+            search_fields(view.as_ref(), text, weights).await.into_iter().map(|(key, _)| key).collect();
+        let expected: Vec<DocumentKey> = expected.into_iter().map(DocumentKey::of).collect();
+        assert_eq!(found, expected, "{text} by {weights:?}");
     }
+}
 
+pub(super) async fn rankings_are_as_written_down(engine: &dyn EngineUnderTest) {
     let documents = library();
     let kb = filled(engine, "library", &documents).await;
-    let view = everything(kb.as_ref()).await;
-    let weights = FieldWeights { body: 1.0, title: 2.5, headings: 0.5, path: 1.5 };
-    for text in [
-        "pod",
-        "oomkilled memory",
-        "kubelet taint restart probe",
-        "about 17",
-        "diagnosis guide",
-        "unheard-of",
+    let all = everything(kb.as_ref()).await;
+    let sources = |sources: &[&str]| sources.iter().map(|&source| source.to_owned()).collect();
+    for filter in [
+        Filter::everything(),
+        Filter::default(),
+        Filter { sources: sources(&["wiki"]), ..Filter::everything() },
+        Filter { sources: sources(&["notes", "lib"]), ..Filter::default() },
+        Filter { sources: sources(&["none"]), ..Filter::everything() },
     ] {
-        let mut query = lexical(text, weights);
-        for (at, (_, weight)) in query.terms.iter_mut().enumerate() {
-            *weight = 1.0 + at as f32 / 4.0;
-        }
-        let matches = view.search_lexical(&query, 1_000).await.expect("readable");
-        let scores: Vec<(ChunkKey, f32)> = matches.iter().map(|found| (found.chunk, found.score)).collect();
-        assert_ranked_alike(&scores, &Oracle { documents: &documents }.lexical(&query));
-        let few = view.search_lexical(&query, 5).await.expect("readable");
-        assert_eq!(few, matches[..matches.len().min(5)], "fewer are the first of more");
-        let twice =
-            LexicalQuery { terms: [query.terms.clone(), query.terms.clone()].concat(), ..query.clone() };
+        let view = kb.view(&filter).await.expect("readable");
+        let oracle = Oracle::new(&documents, &filter);
+        oracle.assert_agrees(view.as_ref(), &library_queries(), &LIBRARY_VECTORS, Passages::Scored).await;
+    }
+    for query in library_queries() {
+        let found = all.search_lexical(&query, 1_000, 1_000).await.expect("readable");
+        let few = all.search_lexical(&query, 5, 3).await.expect("readable");
         assert_eq!(
-            view.search_lexical(&twice, 1_000).await.expect("readable"),
-            matches,
+            few.passages,
+            found.passages[..found.passages.len().min(5)],
+            "fewer are the first of more"
+        );
+        assert_eq!(few.documents, found.documents[..found.documents.len().min(3)], "as with passages");
+        assert_eq!(few.commonness, found.commonness, "it does not depend on limits");
+        let twice = LexicalQuery { terms: [query.terms.clone(), query.terms].concat(), ..query };
+        let twice = all.search_lexical(&twice, 1_000, 1_000).await.expect("readable");
+        assert_eq!(
+            (twice.passages, twice.documents),
+            (found.passages, found.documents),
             "a term counts once"
         );
     }
-
-    // After many changes the ranking is that of the live content.
+    // What went and came back scores as if it had never gone.
     let mut writer = engine.writer("library", &identity()).await.expect("the lock is free");
     for document in documents.iter().step_by(3) {
         writer.remove(&document.meta.id).await.expect("it is there");
@@ -717,15 +694,49 @@ pub(super) async fn words_rank_as_written_down(engine: &dyn EngineUnderTest) {
     }
     let commit = writer.commit().await.expect("there is space");
     let view = view_at(kb.as_ref(), &commit.version).await;
-    let query = lexical("oomkilled memory diagnosis", weights);
-    let matches = view.search_lexical(&query, 1_000).await.expect("readable");
-    let scores: Vec<(ChunkKey, f32)> = matches.iter().map(|found| (found.chunk, found.score)).collect();
-    let expected = Oracle { documents: &documents }.lexical(&query);
-    let keys = |keys: Vec<ChunkKey>| keys.into_iter().collect::<BTreeSet<_>>();
-    assert_eq!(
-        keys(scores.iter().map(|(key, _)| *key).collect()),
-        keys(expected.iter().map(|(key, _)| *key).collect())
-    );
+    let oracle = Oracle::new(&documents, &Filter::everything());
+    oracle.assert_agrees(view.as_ref(), &library_queries(), &LIBRARY_VECTORS, Passages::Scored).await;
+}
+
+/// After whatever changes, everything is that of a knowledge base built afresh.
+pub(super) async fn rankings_follow_every_change(engine: &dyn EngineUnderTest) {
+    let mut random = Random(41);
+    let pool = library();
+    let mut live: Vec<TestDocument> = pool[..20].to_vec();
+    let kb = filled(engine, "changes", &live).await;
+    let mut writer = engine.writer("changes", &identity()).await.expect("the lock is free");
+    for round in 0..12 {
+        for _ in 0..1 + random.below(6) {
+            let mut document = pool[random.below(pool.len())].clone();
+            let known = live.iter().position(|other| other.meta.id == document.meta.id);
+            if let Some(known) = known {
+                live.remove(known);
+            }
+            if known.is_some() && random.below(2) == 0 {
+                writer.remove(&document.meta.id).await.expect("it is there");
+                continue;
+            }
+            match random.below(4) {
+                0 => document.meta.links.clear(),
+                1 => document = document.access("secret"),
+                2 => document = document.link(&pool[random.below(3)].meta.id, &format!("round {round}")),
+                _ => {}
+            }
+            put(writer.as_mut(), &document).await;
+            live.push(document);
+        }
+        let commit = writer.commit().await.expect("there is space");
+        let mut queries = library_queries();
+        queries.push(lexical(&format!("round {round}"), EVEN));
+        let all = view_at(kb.as_ref(), &commit.version).await;
+        Oracle::new(&live, &Filter::everything())
+            .assert_agrees(all.as_ref(), &queries, &LIBRARY_VECTORS[..1], Passages::Found)
+            .await;
+        let open = kb.view(&Filter::default()).await.expect("readable");
+        Oracle::new(&live, &Filter::default())
+            .assert_agrees(open.as_ref(), &queries, &LIBRARY_VECTORS[..1], Passages::Found)
+            .await;
+    }
 }
 
 pub(super) async fn common_lengths_stay_frozen(engine: &dyn EngineUnderTest) {
@@ -735,11 +746,9 @@ pub(super) async fn common_lengths_stay_frozen(engine: &dyn EngineUnderTest) {
         })
         .collect();
     let kb = filled(engine, "frozen", &documents).await;
-    let query = LexicalQuery {
-        terms: terms("short"),
-        weights: FieldWeights { title: 0.0, headings: 0.0, path: 0.0, ..EVEN },
-    };
-    let score = async |view: &dyn View| view.search_lexical(&query, 1).await.expect("readable")[0].score;
+    let query = lexical("short", NONE);
+    let score =
+        async |view: &dyn View| view.search_lexical(&query, 1, 0).await.expect("readable").passages[0].score;
     let before = score(everything(kb.as_ref()).await.as_ref()).await;
     let mut writer = engine.writer("frozen", &identity()).await.expect("the lock is free");
     // A small change that alters the average length, but no count.
@@ -796,15 +805,102 @@ pub(super) async fn vectors_rank_by_cosine(engine: &dyn EngineUnderTest) {
     assert!(matches!(short, Err(StoreError::InvalidQuery { .. })), "{short:?}");
 }
 
-pub(super) async fn links_rank_what_they_point_at(engine: &dyn EngineUnderTest) {
-    let documents = library();
-    let kb = filled(engine, "links", &documents).await;
-    let view = everything(kb.as_ref()).await;
-    for text in ["pod guide", "kubelet", "image memory guide", "unheard-of"] {
-        let found = view.search_links(&terms(text), 100).await.expect("readable");
-        assert_ranked_alike(&found, &Oracle { documents: &documents }.links(&terms(text)));
-        assert_eq!(view.search_links(&terms(text), 2).await.expect("readable"), found[..found.len().min(2)]);
+pub(super) async fn commonness_is_that_of_everything(engine: &dyn EngineUnderTest) {
+    let documents = [
+        document("s/pod.md", "Pod").chunk("pod pod").chunk("node"),
+        document("t/other.md", "Other")
+            .chunk_under(&["Pod"], "node")
+            .chunk("image")
+            .link("s/pod.md", "taint"),
+        document("t/red.md", "Secret").chunk("node").access("red"),
+        document("t/empty.md", "Image"),
+    ];
+    let kb = filled(engine, "commonness", &documents).await;
+    let words = [("pod", 1.0), ("node", 0.0), ("image", 2.0), ("pod", 3.0), ("taint", 1.0), ("absent", 1.0)];
+    let query =
+        LexicalQuery { terms: words.map(|(word, weight)| (term(word), weight)).to_vec(), weights: EVEN };
+    let counts = |documents, chunks| Counts { documents, chunks };
+    let mut expected = Commonness {
+        total: counts(4, 5),
+        terms: [(2, 3), (3, 3), (1, 1), (0, 0), (0, 0), (0, 0)].map(|(d, c)| counts(d, c)).to_vec(),
+    };
+    let only = Filter { sources: ["s".to_owned()].into(), ..Filter::default() };
+    for filter in [Filter::everything(), Filter::default(), only] {
+        let view = kb.view(&filter).await.expect("readable");
+        let found = view.search_lexical(&query, 10, 10).await.expect("readable");
+        assert_eq!(found.commonness, expected, "{filter:?}");
     }
+    // What is gone does not count.
+    let mut writer = engine.writer("commonness", &identity()).await.expect("the lock is free");
+    writer.remove("s/pod.md").await.expect("it is there");
+    let commit = writer.commit().await.expect("there is space");
+    let view = view_at(kb.as_ref(), &commit.version).await;
+    expected.total = counts(3, 3);
+    expected.terms[..2].copy_from_slice(&[counts(1, 1), counts(2, 2)]);
+    assert_eq!(view.search_lexical(&query, 0, 0).await.expect("readable").commonness, expected);
+}
+
+pub(super) async fn documents_are_as_near_as_their_passages(engine: &dyn EngineUnderTest) {
+    let query = vector_of("pod");
+    let opposite: Vec<f32> = query.iter().map(|component| -component).collect();
+    let other = vector_of("node");
+    let cases: [(&str, Vec<Vec<f32>>); 5] = [
+        ("s/none.md", vec![]),
+        ("s/same.md", vec![other.clone(), query.clone(), query.clone()]),
+        ("s/zero.md", vec![vec![0.0; DIMENSIONS]]),
+        ("s/opposite.md", vec![opposite.clone(), query.clone()]),
+        ("s/far.md", vec![opposite.clone()]),
+    ];
+    let mut writer = engine.writer("nearness", &identity()).await.expect("the place is free");
+    for (id, vectors) in &cases {
+        let document = (0..vectors.len()).fold(document(id, "T"), |document, _| document.chunk("text"));
+        let replaced = writer.replace(&document.meta, document.hash(), &document.chunks, vectors).await;
+        replaced.expect("the vectors are normalised, or there is none");
+    }
+    writer.commit().await.expect("there is space");
+    let kb = engine.reader("nearness", Some(&identity())).await.expect("it was just written");
+    let view = everything(kb.as_ref()).await;
+    let keys = cases.each_ref().map(|(id, _)| DocumentKey::of(id));
+    // Asked twice: engines may keep what they worked out.
+    for _ in 0..2 {
+        let found = view.document_similarities(&query, &keys).await.expect("readable");
+        assert_eq!(found[0], None, "it has no chunk");
+        let found: Vec<DocumentSimilarity> = found.into_iter().flatten().collect();
+        let near =
+            |found: f32, expected: f32| assert!((found - expected).abs() < 1e-4, "{found}, not {expected}");
+        for (found, (key, ordinal, best)) in
+            found.iter().zip([(1, 1, 1.0), (2, 0, 0.0), (3, 1, 1.0), (4, 0, -1.0)])
+        {
+            assert_eq!(found.best_passage, ChunkKey::new(keys[key], ordinal), "ties fall to the first");
+            near(found.best, best);
+            assert!(found.centroid.abs() <= 1.0, "{} is a cosine", found.centroid);
+        }
+        near(found[1].centroid, 0.0);
+        near(found[3].centroid, -1.0);
+    }
+    // What two vectors leave that nearly cancel each other is rounding.
+    for at in 0..DIMENSIONS {
+        let mut nearly_opposite: Vec<f32> = other.iter().map(|component| -component).collect();
+        nearly_opposite[at] = nearly_opposite[at].next_up();
+        let document = document(&format!("s/cancelling{at}.md"), "T").chunk("text").chunk("text");
+        let vectors = [other.clone(), nearly_opposite];
+        let replaced = writer.replace(&document.meta, document.hash(), &document.chunks, &vectors).await;
+        replaced.expect("the vectors are normalised");
+    }
+    let commit = writer.commit().await.expect("there is space");
+    let view = view_at(kb.as_ref(), &commit.version).await;
+    let cancelling: Vec<DocumentKey> =
+        (0..DIMENSIONS).map(|at| DocumentKey::of(&format!("s/cancelling{at}.md"))).collect();
+    for text in ["pod", "image", "volume", "taint"] {
+        let found = view.document_similarities(&vector_of(text), &cancelling).await.expect("readable");
+        let centroids: Vec<f32> = found.iter().flatten().map(|found| found.centroid).collect();
+        assert!(centroids.iter().all(|centroid| centroid.abs() <= 1.0), "{centroids:?} are no cosines");
+    }
+    let asked = [keys[1], DocumentKey::of("s/absent.md"), keys[1]];
+    let found = view.document_similarities(&query, &asked).await.expect("readable");
+    assert!(found[0].is_some() && found[1].is_none() && found[2] == found[0], "{found:?}");
+    let short = view.document_similarities(&[1.0], &keys).await;
+    assert!(matches!(short, Err(StoreError::InvalidQuery { .. })), "{short:?}");
 }
 
 pub(super) async fn links_follow_every_change(engine: &dyn EngineUnderTest) {
@@ -814,21 +910,21 @@ pub(super) async fn links_follow_every_change(engine: &dyn EngineUnderTest) {
     let target = document("s/target.md", "Target").chunk("text").link("s/target.md", "myself");
     let target_key = target.key();
     // Each step is one commit; then the words that find the target.
-    type Step = (&'static str, Vec<TestDocument>, Vec<&'static str>, Vec<&'static str>);
+    type Step = (&'static str, Vec<TestDocument>, Vec<&'static str>, &'static [&'static str]);
     let steps: [Step; 8] = [
-        ("a link to a page that is not there", vec![hub("alpha")], vec![], vec![]),
-        ("the page arrives", vec![target.clone()], vec![], vec!["alpha"]),
-        ("the link's text changes", vec![hub("beta")], vec![], vec!["beta"]),
+        ("a link to a page that is not there", vec![hub("alpha")], vec![], &[]),
+        ("the page arrives", vec![target.clone()], vec![], &["alpha"]),
+        ("the link's text changes", vec![hub("beta")], vec![], &["beta"]),
         (
             "another page links",
-            vec![document("s/two.md", "2").chunk("x").link("s/target.md", "gamma")],
+            vec![document("s/two.md", "2").chunk("x").link_within("s/target.md", "alpha", "gamma")],
             vec![],
-            vec!["beta", "gamma"],
+            &["beta", "gamma"],
         ),
-        ("the target is replaced", vec![target.clone()], vec![], vec!["beta", "gamma"]),
-        ("the hub becomes restricted", vec![hub("beta").access("red")], vec![], vec!["gamma"]),
-        ("the other page goes", vec![], vec!["s/two.md"], vec![]),
-        ("the hub is open again, and the target goes", vec![hub("beta")], vec!["s/target.md"], vec![]),
+        ("the target is replaced", vec![target.clone()], vec![], &["beta", "gamma"]),
+        ("the hub becomes restricted", vec![hub("beta").access("red")], vec![], &["gamma"]),
+        ("the other page goes", vec![], vec!["s/two.md"], &[]),
+        ("the hub is open again, and the target goes", vec![hub("beta")], vec!["s/target.md"], &[]),
     ];
     for (what, replaced, removed, expected) in steps {
         for document in &replaced {
@@ -841,31 +937,69 @@ pub(super) async fn links_follow_every_change(engine: &dyn EngineUnderTest) {
         let view = view_at(kb.as_ref(), &commit.version).await;
         let mut finding = Vec::new();
         for word in ["alpha", "beta", "gamma", "myself"] {
-            let found = view.search_links(&terms(word), 10).await.expect("readable");
+            let found = search_fields(view.as_ref(), word, LINKS).await;
             assert!(found.iter().all(|(key, _)| *key == target_key), "{what}");
             if !found.is_empty() {
                 finding.push(word);
             }
         }
         assert_eq!(finding, expected, "{what}");
+        let inbound = view.inbound(&[target_key]).await.expect("known");
+        assert_eq!(inbound[0].linking as usize, expected.len(), "{what}: each page links with one word");
     }
-    // The same text twice on one page counts once, on two pages twice.
+    // The same sentence twice on one page counts once, on two pages twice.
     let page = |id: &str, times: usize| {
         (0..times).fold(document(id, "P").chunk("x"), |page, _| page.link("s/start.md", "delta"))
     };
     let mut scores = Vec::new();
     for pages in
-        [vec![page("s/1.md", 1)], vec![page("s/1.md", 3)], vec![page("s/1.md", 1), page("s/2.md", 1)]]
+        [vec![page("p/1.md", 1)], vec![page("p/1.md", 3)], vec![page("p/1.md", 1), page("p/2.md", 1)]]
     {
         for page in &pages {
             put(writer.as_mut(), page).await;
         }
         let commit = writer.commit().await.expect("there is space");
         let view = view_at(kb.as_ref(), &commit.version).await;
-        scores.push(view.search_links(&terms("delta"), 10).await.expect("readable")[0].1);
+        scores.push(search_fields(view.as_ref(), "delta", LINKS).await[0].1);
+        let inbound = view.inbound(&[DocumentKey::of("s/start.md")]).await.expect("known");
+        assert_eq!(inbound[0], Inbound { linking: pages.len() as u32, coverage: 1.0 });
     }
     assert_eq!(scores[0], scores[1]);
     assert!(scores[2] > scores[0], "{scores:?}");
+}
+
+pub(super) async fn links_count_by_how_much_is_linked(engine: &dyn EngineUnderTest) {
+    let page = |number: usize| document(&format!("s/{number}.md"), "T").chunk("text");
+    let index = |linked: usize| {
+        (0..linked).fold(document("t/index.md", "Index").chunk("text"), |index, number| {
+            index.link(&format!("s/{number}.md"), "words")
+        })
+    };
+    let documents: Vec<TestDocument> = (0..8).map(page).chain([index(0)]).collect();
+    let kb = filled(engine, "coverage", &documents).await;
+    let mut writer = engine.writer("coverage", &identity()).await.expect("the lock is free");
+    let mut scores = Vec::new();
+    for (linked, coverage) in [(1, 0.25), (2, 0.5), (4, 1.0), (8, 1.0), (0, 0.0)] {
+        put(writer.as_mut(), &index(linked)).await;
+        let commit = writer.commit().await.expect("there is space");
+        let view = view_at(kb.as_ref(), &commit.version).await;
+        let keys = ["s/0.md", "s/7.md", "t/index.md", "s/absent.md"].map(DocumentKey::of);
+        let found = view.inbound(&keys).await.expect("known");
+        let linking = |number: usize| u32::from(number < linked);
+        let expected = [
+            Inbound { linking: linking(0), coverage },
+            Inbound { linking: linking(7), coverage },
+            Inbound::default(),
+            Inbound::default(),
+        ];
+        assert_eq!(found, expected, "{linked} of 8 are linked; nothing links to the other source");
+        let found = search_fields(view.as_ref(), "words", LINKS).await;
+        assert_eq!(found.len(), linked);
+        scores.extend(found.first().map(|(_, score)| *score));
+    }
+    for (score, share) in scores.iter().zip([0.25, 0.5, 1.0, 1.0]) {
+        assert!((score / scores[3] - share).abs() < 1e-5, "{scores:?}");
+    }
 }
 
 pub(super) async fn ties_fall_by_key(engine: &dyn EngineUnderTest) {
@@ -879,16 +1013,19 @@ pub(super) async fn ties_fall_by_key(engine: &dyn EngineUnderTest) {
         let kb = filled(engine, &format!("ties{at}"), documents).await;
         let view = everything(kb.as_ref()).await;
         let dense = view.search_dense(&vector_of("same text"), 70).await.expect("readable");
-        let words = view.search_lexical(&lexical("same", EVEN), 70).await.expect("readable");
+        let query = lexical("same t", EVEN);
+        let words = view.search_lexical(&query, 70, 40).await.expect("readable");
         let mut keys: Vec<ChunkKey> = documents
             .iter()
             .flat_map(|document| [ChunkKey::new(document.key(), 0), ChunkKey::new(document.key(), 1)])
             .collect();
         keys.sort_unstable();
-        for found in [&dense, &words] {
+        for found in [&dense, &words.passages] {
             let found: Vec<ChunkKey> = found.iter().map(|found| found.chunk).collect();
             assert_eq!(found, keys[..70]);
         }
+        let found: Vec<DocumentKey> = words.documents.iter().map(|(key, _)| *key).collect();
+        assert_eq!(found, keys.iter().step_by(2).take(40).map(|key| key.document()).collect::<Vec<_>>());
         results.push((dense, words));
     }
     assert_eq!(results[0], results[1], "the order of writing shows nowhere");
@@ -1035,7 +1172,13 @@ pub(super) async fn an_empty_knowledge_base_answers(engine: &dyn EngineUnderTest
     assert_eq!(view.counts().await.expect("known"), Counts::default());
     assert!(search(view.as_ref(), "anything").await.is_empty());
     assert!(search_dense(view.as_ref(), "anything").await.is_empty());
-    assert!(view.search_links(&terms("anything"), 5).await.expect("readable").is_empty());
+    let words = view.search_lexical(&lexical("anything", EVEN), 5, 5).await.expect("readable");
+    let nothing = Commonness { total: Counts::default(), terms: vec![Counts::default()] };
+    assert_eq!(words, LexicalMatches { commonness: nothing, ..LexicalMatches::default() });
+    let absent = [DocumentKey::of("s/a.md")];
+    assert_eq!(view.inbound(&absent).await.expect("known"), [Inbound::default()]);
+    let near = view.document_similarities(&vector_of("anything"), &absent).await.expect("readable");
+    assert_eq!(near, [None]);
     assert!(view.ruled_documents().await.expect("readable").is_empty());
     let statistics = view.term_statistics(&["x".to_owned()]).await.expect("readable");
     assert_eq!(statistics, TermStatistics { num_chunks: 0, chunk_frequencies: vec![0] });
@@ -1118,7 +1261,8 @@ pub(super) async fn readers_never_see_a_mixture(engine: &dyn EngineUnderTest) {
                 let mut versions = HashSet::new();
                 while !done.load(std::sync::atomic::Ordering::Relaxed) {
                     let view = everything(kb.as_ref()).await;
-                    let matches = view.search_lexical(&lexical("body", EVEN), 100).await.expect("readable");
+                    let query = lexical("body", EVEN);
+                    let matches = view.search_lexical(&query, 100, 0).await.expect("readable").passages;
                     assert_eq!(matches.len(), DOCUMENTS);
                     let keys: Vec<ChunkKey> = matches.iter().map(|found| found.chunk).collect();
                     let chunks = view.chunks(&keys).await.expect("readable");
