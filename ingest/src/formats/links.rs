@@ -15,6 +15,9 @@ use std::{
 /// More links of one document are not kept.
 const MAX_LINKS: usize = 512;
 
+/// More links of one document are not looked at; all of them are made plain.
+const MAX_FOUND: usize = 8 * MAX_LINKS;
+
 /// Longer link texts are not kept.
 const MAX_TEXT_CHARS: usize = 160;
 
@@ -183,6 +186,9 @@ impl Open {
             _ => self.unwrap("", "", edits),
         }
         let text = self.words.split_whitespace().collect::<Vec<_>>().join(" ");
+        if found.len() >= MAX_FOUND {
+            return;
+        }
         found.push(FoundLink { text, destination: self.destination, sentence: String::new() });
     }
 
