@@ -17,7 +17,8 @@ use crate::{
 use jiff::Timestamp;
 use kb::{
     answerable::{self, Decision, Status},
-    question::{Language, Question},
+    question::{Language, MAX_QUESTION_BYTES, Question, QuestionError},
+    redact,
     retrieve::{Options, Retrieval, RetrieveError, Retriever},
     store::{DocumentKey, Filter, KnowledgeBase, StoreError},
 };
@@ -40,6 +41,25 @@ pub struct Request {
     pub question: Question,
     /// What the answer is to look like.
     pub format: Format,
+}
+
+impl Request {
+    /// Reads a question as [`question`] does.
+    pub fn parse(text: &str, language: Option<&str>, format: Format) -> Result<Self, QuestionError> {
+        Ok(Self { question: question(text, language)?, format })
+    }
+}
+
+/// Reads a question that came from outside: secrets are masked before anything else sees it, and a text longer than is
+/// read is cut, because a refusal would end a client's whole run for the sake of a long log.
+pub fn question(text: &str, language: Option<&str>) -> Result<Question, QuestionError> {
+    let text = redact::redact(start_of(text.trim()));
+    Question::parse(start_of(&text.text), language)
+}
+
+/// The longest start that is read.
+fn start_of(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_QUESTION_BYTES)]
 }
 
 /// The values of one call that are not in the question.

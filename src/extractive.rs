@@ -27,7 +27,7 @@ const MAX_STEPS: usize = 5;
 /// Longest first sentence that is only a step's label.
 const MAX_LABEL_CHARS: usize = 24;
 /// Shortest explanation worth showing under the client's limit.
-const MIN_CAUSE_CHARS: usize = 60;
+const MIN_CAUSE_CHARS: usize = 100;
 
 /// What the evidence says: the passages that were found, best first, and every passage of the document that leads.
 pub struct Material<'a> {
@@ -492,16 +492,31 @@ impl<'a> Section<'a> {
             .collect();
         match listed.is_empty() {
             false => listed,
-            true => self
-                .units
-                .iter()
-                .filter_map(|unit| match unit {
-                    // What introduces a block says nothing without it.
-                    Unit::Sentence(text) if !text.ends_with([':', '：']) => Some(quote(text)),
-                    _ => None,
-                })
-                .collect(),
+            true => self.paragraph_steps(),
         }
+    }
+
+    /// The section's sentences as steps; a label (`Quota.`) belongs to the sentence after it, and what introduces a
+    /// block says nothing without it.
+    fn paragraph_steps(&self) -> Vec<Quote<'a>> {
+        let mut steps: Vec<Quote<'a>> = Vec::new();
+        let mut label: Option<&String> = None;
+        for unit in &self.units {
+            match unit {
+                Unit::Sentence(text) if text.ends_with([':', '：']) => {}
+                Unit::Sentence(text) if num_chars(text) <= MAX_LABEL_CHARS && label.is_none() => {
+                    label = Some(text)
+                }
+                Unit::Sentence(text) => {
+                    let mut whole = label.take().cloned().unwrap_or_default();
+                    push_sentence(&mut whole, text);
+                    steps.push(Quote { text: whole, from: self.from });
+                }
+                _ => {}
+            }
+        }
+        steps.extend(label.map(|label| Quote { text: label.clone(), from: self.from }));
+        steps
     }
 }
 

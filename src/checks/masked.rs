@@ -27,12 +27,13 @@ pub fn echo(reply: &str, masked: &[String]) -> Echo {
     let mut absent = Vec::new();
     let mut rest = reply.to_owned();
     // The longest first: one token may be part of another.
-    let mut tokens: Vec<&String> = masked.iter().collect();
+    let all: Vec<&str> = masked.iter().flat_map(|token| names_in(token)).collect();
+    let mut tokens = all.clone();
     tokens.sort_by_key(|token| std::cmp::Reverse(token.len()));
     for token in tokens {
-        match rest.contains(token.as_str()) {
-            true => rest = rest.replace(token.as_str(), " "),
-            false => absent.push(token.clone()),
+        match rest.contains(token) {
+            true => rest = rest.replace(token, " "),
+            false => absent.push(token.to_owned()),
         }
     }
     for found in BASE64_LIKE.find_iter(&rest) {
@@ -40,8 +41,21 @@ pub fn echo(reply: &str, masked: &[String]) -> Echo {
             return Echo::Altered { found: found.as_str().to_owned() };
         }
     }
-    absent.sort_by_key(|token| masked.iter().position(|masked| masked == token));
+    absent.sort_by_key(|token| all.iter().position(|other| other == token));
     Echo::Intact { absent }
+}
+
+/// `namespace/name`, both masked, is one word of base64 that has its padding in the middle; the client puts each back
+/// by itself.
+fn names_in(token: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut start = 0;
+    while let Some(at) = token[start..].find("=/") {
+        names.push(&token[start..start + at + 1]);
+        start += at + 2;
+    }
+    names.push(&token[start..]);
+    names
 }
 
 /// Whether `found` is most likely a damaged copy of `token`: the same but for case or padding, a truncation, or more
@@ -78,5 +92,6 @@ mod tests {
         check("Deployment UHRZOmdq/Jm1VPWgk== is down", true, 0);
         check("Deployment UHRZOmdq... is down", true, 0);
         check("kubernetes-dashboard restarts", false, 1);
+        assert_eq!(names_in("QUJD==/REVG"), ["QUJD==", "REVG"]);
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     format::Format,
     text::visible,
 };
-use kb::{question::Question, store::Filter};
+use kb::store::Filter;
 use std::process::ExitCode;
 
 /// Prints the answer; `unknown` is an answer too.
@@ -17,9 +17,8 @@ pub async fn run(
     language: Option<&str>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let question = Question::parse(text, language).map_err(UsageError::from)?;
+    let request = Request::parse(text, language, Format::default()).map_err(UsageError::from)?;
     let started = super::start(config).await?;
-    let request = Request { question, format: Format::default() };
     let occasion = Occasion::now(config.server.deadline);
     let answer = started.assistant.answer(&request, &Filter::everything(), occasion).await?;
     match json {

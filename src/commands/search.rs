@@ -1,17 +1,18 @@
 //! `runbookd search`: what the knowledge base holds for a query, as the operator of this machine.
 
 use crate::{
+    assistant,
     cli::UsageError,
     config::Config,
     search::SearchReply,
     text::{clipped, one_line, visible},
 };
-use kb::{question::Question, store::Filter};
+use kb::store::Filter;
 use std::process::ExitCode;
 
 /// Prints the hits, best first.
 pub async fn run(config: &Config, text: &str, limit: usize, json: bool) -> anyhow::Result<ExitCode> {
-    let question = Question::parse(text, None).map_err(UsageError::from)?;
+    let question = assistant::question(text, None).map_err(UsageError::from)?;
     let started = super::start(config).await?;
     let reply = SearchReply::find(&started.assistant, &question, &Filter::everything(), limit).await?;
     if json {

@@ -33,6 +33,6 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         }
         tracing::info!("stopping");
     };
-    server::serve(listener, state, settings, stop).await;
+    server::serve(listener, state, stop).await;
     Ok(ExitCode::SUCCESS)
 }

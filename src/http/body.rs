@@ -7,12 +7,12 @@ use tokio::time::timeout;
 
 /// The whole body.
 pub async fn read(body: Body, state: &AppState) -> Result<Bytes, ApiError> {
-    let max_bytes = state.max_body_bytes();
+    let max_bytes = state.settings().max_body_bytes;
     // A declared length over the limit is refused before anything is read.
     if body.size_hint().lower() > max_bytes as u64 {
         return Err(ApiError::too_large(max_bytes));
     }
-    match timeout(state.read_timeout(), axum::body::to_bytes(body, max_bytes)).await {
+    match timeout(state.settings().read_timeout, axum::body::to_bytes(body, max_bytes)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) => Err(match is_length_limit(&error) {
             true => ApiError::too_large(max_bytes),

@@ -16,10 +16,7 @@ use axum::{
     http::{HeaderMap, Uri},
 };
 use jiff::Timestamp;
-use kb::{
-    answerable::Status,
-    question::{MAX_QUESTION_BYTES, Question},
-};
+use kb::answerable::Status;
 use serde::{Deserialize, Serialize};
 
 /// What arrives. Everything may be absent or null; what is not listed is the client's own business.
@@ -111,18 +108,8 @@ fn question_in(request: CustomRestRequest) -> Result<Request, ApiError> {
     let text = message.or(template.as_ref().map(|template| template.message)).unwrap_or(&prompt);
     let language = options.language.as_deref().filter(|language| !language.trim().is_empty());
     let language = language.or(template.as_ref().map(|template| template.language));
-    let question = Question::parse(clipped(text.trim()), language)
-        .map_err(|_| ApiError::malformed("neither `options.message` nor `prompt` holds a question"))?;
-    Ok(Request { question, format })
-}
-
-/// The longest start that is a question. Logs in a message can be endless, and a refusal would end the client's run.
-fn clipped(text: &str) -> &str {
-    let mut end = text.len().min(MAX_QUESTION_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+    Request::parse(text, language, format)
+        .map_err(|_| ApiError::malformed("neither `options.message` nor `prompt` holds a question"))
 }
 
 /// One of k8sgpt's prompts, taken apart.
@@ -196,6 +183,7 @@ fn max_chars(instruction: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kb::question::MAX_QUESTION_BYTES;
 
     /// k8sgpt's own templates, filled as it fills them.
     fn default_prompt(language: &str, message: &str) -> String {

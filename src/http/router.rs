@@ -12,12 +12,9 @@ use axum::{
     routing::{get, post},
 };
 use kb::{embed::Embedder, store::Filter};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 use tokio::time::timeout;
 
@@ -45,12 +42,8 @@ impl AppState {
         self.draining.load(Ordering::Relaxed)
     }
 
-    pub(super) fn max_body_bytes(&self) -> usize {
-        self.settings.max_body_bytes
-    }
-
-    pub(super) fn read_timeout(&self) -> Duration {
-        self.settings.read_timeout
+    pub(super) fn settings(&self) -> &Server {
+        &self.settings
     }
 
     /// What the caller of a request may see, when they may do what `role` allows.

@@ -4,7 +4,6 @@
 //! within the read timeout, then a head within it, bodies as `body.rs` reads them, and a semaphore over all of it.
 
 use super::router::{AppState, router};
-use crate::config::Server;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -24,12 +23,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `stop` resolves; then readiness drops, nothing new is accepted, and requests under way get their answers
 /// within 24 s. The listener is bound by the caller, who reports its failure.
-pub async fn serve(
-    listener: TcpListener,
-    state: AppState,
-    settings: &Server,
-    stop: impl Future<Output = ()>,
-) {
+pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Output = ()>) {
+    let settings = state.settings();
     let slots = Arc::new(Semaphore::new(settings.max_connections));
     let graceful = GracefulShutdown::new();
     let service = TowerToHyperService::new(router(state.clone()));

@@ -227,23 +227,22 @@ fn classify(error: &reqwest::Error) -> LlmError {
     if error.is_timeout() && !error.is_connect() {
         return LlmError::Timeout;
     }
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(cause) = source {
-        let is_tls = cause.downcast_ref::<rustls::Error>().is_some()
-            || cause
-                .downcast_ref::<std::io::Error>()
-                .and_then(std::io::Error::get_ref)
-                .is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some());
-        if is_tls {
-            return LlmError::Tls { detail: root(error) };
-        }
-        source = cause.source();
+    if is_tls(error) {
+        return LlmError::Tls { detail: root(error) };
     }
     if error.is_connect() {
         return LlmError::Unreachable { detail: root(error) };
     }
     // Connected, sent, and then the connection ended without a response.
     LlmError::Unreachable { detail: format!("the connection ended without a response: {}", root(error)) }
+}
+
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An I/O error's source is that of what it wraps, so the wrapped error must be asked for.
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>()
+        || wrapped.is_some_and(|wrapped| is_tls(wrapped))
+        || error.source().is_some_and(is_tls)
 }
 
 fn classify_body(error: &reqwest::Error) -> LlmError {

@@ -1,0 +1,179 @@
+//! The binary: exit codes, one JSON object on stdout, secrets nowhere.
+
+use crate::harness::{LLM_KEY, sample_kb};
+use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+fn runbookd(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_runbookd"));
+    // Nothing of the caller's settings counts.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("RUNBOOKD_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(sample_kb()).env("RUNBOOKD_EMBEDDER", "hashed").args(arguments);
+    command
+}
+
+fn with_kb(arguments: &[&str]) -> Output {
+    runbookd(arguments).arg("--kb").arg(sample_kb()).output().expect("it runs")
+}
+
+fn stdout_object(output: &Output) -> Value {
+    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    let value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert!(value.is_object());
+    value
+}
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+#[test]
+fn ask_and_search_print_their_contracts() {
+    let output = with_kb(&["ask", "--json", "the termination reason is OOMKilled exitCode=137"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer = stdout_object(&output);
+    let expected =
+        "id answer status confidence reason answered_by degraded cached citations nearest kb_version";
+    assert_eq!(keys(&answer), expected.split(' ').collect());
+    assert_eq!(keys(&answer["citations"][0]), "n document chunk title url updated_at".split(' ').collect());
+
+    let unknown = with_kb(&["ask", "--json", "sourdough bread on a zeppelin"]);
+    assert_eq!(unknown.status.code(), Some(0), "not knowing is no failure");
+    let unknown = stdout_object(&unknown);
+    assert_eq!(unknown["status"], "unknown");
+    assert!(unknown["answer"].as_str().expect("a string").starts_with("I don't know"));
+
+    let found = with_kb(&["search", "--json", "--limit", "3", "image", "pull", "401"]);
+    let found = stdout_object(&found);
+    assert_eq!(keys(&found), "hits kb_version".split(' ').collect());
+    let hits = found["hits"].as_array().expect("an array");
+    assert_eq!(hits.len(), 3);
+    let expected =
+        "rank score scores document chunk title kind url heading_path text start_byte end_byte tokens";
+    for (at, hit) in hits.iter().enumerate() {
+        assert_eq!(keys(hit), expected.split(' ').collect());
+        assert_eq!(hit["rank"], at + 1);
+        assert_eq!(keys(&hit["scores"]), "bm25 dense".split(' ').collect());
+        assert!(
+            hit["chunk"]
+                .as_str()
+                .expect("a string")
+                .starts_with(&format!("{}#", hit["document"].as_str().expect("a string")))
+        );
+    }
+}
+
+#[test]
+fn doctor_says_what_is_there_and_what_is_not() {
+    let output = with_kb(&["doctor", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    let report = stdout_object(&output);
+    assert_eq!(report["ok"], true);
+    let names: Vec<&str> = report["checks"]
+        .as_array()
+        .expect("an array")
+        .iter()
+        .filter_map(|check| check["name"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["embedder", "identity", "contents", "calibration", "source runbooks", "language model"]
+    );
+    let table = with_kb(&["doctor"]);
+    assert!(String::from_utf8_lossy(&table.stdout).contains("ok    embedder"));
+
+    let missing = runbookd(&["doctor", "--kb", "/nonexistent/kb"]).output().expect("it runs");
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stdout).contains("there is no knowledge base"));
+}
+
+#[test]
+fn exit_codes_tell_usage_from_failure() {
+    for (arguments, code, says) in [
+        (&["ask", "--kb", "/nonexistent/kb", "why?"][..], 1, "there is no knowledge base"),
+        (&["ask", "why?"], 2, "no knowledge base: give `--kb DIR`"),
+        (&["ask", "--kb", ".", "  "], 2, "the question is empty"),
+        (&["ask"], 2, "QUESTION"),
+        (&["frobnicate"], 2, "frobnicate"),
+        (&["search", "--limit", "0", "x"], 2, "--limit"),
+        (&["ask", "--embedder", "magic", "x"], 2, "embedder.choice"),
+        (&["ask", "--config", "/nonexistent.toml", "x"], 2, "cannot read the configuration file"),
+        (&["serve", "--kb", ".", "--listen", "0.0.0.0:0"], 2, "--allow-unauthenticated"),
+    ] {
+        let output = runbookd(arguments).output().expect("it runs");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+        assert!(errors.contains(says), "{arguments:?}: {errors}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+/// SIGTERM ends the server with 0, and with everything logged nothing secret is.
+#[test]
+fn the_server_ends_when_told_and_logs_no_secrets() {
+    let mut server = runbookd(&["serve", "--listen", "127.0.0.1:0"])
+        .arg("--kb")
+        .arg(sample_kb())
+        .env("RUNBOOKD_TOKEN", "token-canary")
+        .env("RUNBOOKD_LLM_BASE_URL", "http://127.0.0.1:9/v1")
+        .env("RUNBOOKD_LLM_MODEL", "none")
+        .env("RUNBOOKD_LLM_API_KEY", LLM_KEY)
+        .env("RUNBOOKD_LLM_TIMEOUT_S", "1")
+        .env("RUNBOOKD_LOG", "trace")
+        .env("NO_COLOR", "1")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut errors = BufReader::new(server.stderr.take().expect("piped"));
+    let mut log = String::new();
+    let address = loop {
+        let mut line = String::new();
+        assert!(errors.read_line(&mut line).expect("a line") > 0, "it ended: {log}");
+        log.push_str(&line);
+        if let Some((_, rest)) = line.split_once("serving").filter(|_| line.contains("address=")) {
+            let at = rest.find("address=").expect("checked") + "address=".len();
+            break rest[at..].split_whitespace().next().expect("an address").to_owned();
+        }
+    };
+    let rest = std::thread::spawn(move || {
+        let mut rest = String::new();
+        let _ = errors.read_to_string(&mut rest);
+        rest
+    });
+    let body = r#"{"options":{"message":"OOMKilled question-canary"}}"#;
+    let mut stream = TcpStream::connect(&address).expect("it listens");
+    let head = format!(
+        "POST /completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer token-canary\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).expect("sent");
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).expect("a reply");
+    assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("llm_unreachable"), "{reply}");
+
+    let status = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().expect("kill runs");
+    assert!(status.success());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let code = loop {
+        if let Some(status) = server.try_wait().expect("it is ours") {
+            break status.code();
+        }
+        assert!(Instant::now() < deadline, "it does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(code, Some(0));
+    log.push_str(&rest.join().expect("it read to the end"));
+    for canary in [LLM_KEY, "token-canary", "question-canary", "BEGIN DOCUMENTS"] {
+        assert!(!log.contains(canary), "{canary} is in the log");
+    }
+}

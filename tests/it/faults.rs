@@ -1,0 +1,100 @@
+//! Bad days of the language model: each ends in a labelled answer from the documents, in time.
+
+use crate::harness::{LLM_KEY, Script, ScriptedLlm, Setup};
+use std::time::{Duration, Instant};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+const OOM: &str = "the last termination reason is OOMKilled container=api pod=search-api-6b7f9d5c4-zz8rt";
+/// The harness gives the model this long; everything else must fit into a second more.
+const LLM_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+async fn check(base_url: &str, degraded: &str) {
+    let app = Setup::with_llm(base_url).start().await;
+    let before = Instant::now();
+    let reply = app.k8sgpt(OOM, "english").await;
+    let took = before.elapsed();
+    assert_eq!(reply["degraded"], degraded, "{reply}");
+    assert_eq!(reply["answered_by"], "extractive", "{degraded}");
+    assert_eq!(reply["status"], "answered", "{degraded}");
+    assert_eq!(reply["citations"][0]["document"], "runbooks/runbooks/pod-oom-killed.md", "{degraded}");
+    assert!(took < LLM_TIMEOUT + Duration::from_secs(1), "{degraded} took {took:?}");
+    let text = reply.to_string();
+    assert!(
+        !text.contains(LLM_KEY) && !text.contains("Welcome to the proxy"),
+        "the endpoint's body got out: {text}"
+    );
+    assert_eq!(app.get("/readyz").await.status.as_u16(), 200, "{degraded}: the model is not needed");
+}
+
+/// An `https` address where plain HTTP is spoken.
+async fn speaks_no_tls() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+            let _ = stream.read(&mut [0; 1024]).await;
+        }
+    });
+    format!("https://{address}/v1")
+}
+
+#[tokio::test]
+async fn every_fault_ends_in_an_answer_from_the_documents() {
+    check(&ScriptedLlm::refusing().await, "llm_unreachable").await;
+    check(&speaks_no_tls().await, "llm_tls").await;
+    for (script, degraded) in [
+        (Script::Status(400), "llm_rejected"),
+        (Script::Status(401), "llm_unauthorized"),
+        (Script::Status(403), "llm_unauthorized"),
+        (Script::Status(404), "llm_rejected"),
+        (Script::Status(429), "llm_rate_limited"),
+        (Script::Status(500), "llm_server_error"),
+        (Script::Status(503), "llm_server_error"),
+        (Script::Status(302), "llm_rejected"),
+        (Script::Silent, "llm_timeout"),
+        (Script::Stall, "llm_timeout"),
+        (Script::Cut, "llm_cut"),
+        (Script::Unfinished, "llm_cut"),
+        (Script::Html, "llm_invalid"),
+        (Script::Empty, "llm_empty"),
+        (Script::Huge(10 << 20), "llm_too_large"),
+    ] {
+        let llm = ScriptedLlm::start(script).await;
+        check(&llm.base_url, degraded).await;
+    }
+}
+
+#[tokio::test]
+async fn a_passing_failure_is_tried_again_and_a_lasting_one_is_not() {
+    let llm = ScriptedLlm::start(Script::StatusOnce(
+        503,
+        "Error: it was killed [1]\nSolution: raise the limit [1]",
+    ))
+    .await;
+    let reply = Setup::with_llm(&llm.base_url).start().await.k8sgpt(OOM, "english").await;
+    assert_eq!((reply["answered_by"].as_str(), llm.num_requests()), (Some("llm"), 2), "{reply}");
+
+    let llm = ScriptedLlm::start(Script::Status(401)).await;
+    Setup::with_llm(&llm.base_url).start().await.k8sgpt(OOM, "english").await;
+    assert_eq!(llm.num_requests(), 1);
+
+    let llm = ScriptedLlm::start(Script::Status(500)).await;
+    Setup::with_llm(&llm.base_url).start().await.k8sgpt(OOM, "english").await;
+    assert_eq!(llm.num_requests(), 3, "one bounded loop");
+}
+
+#[tokio::test]
+async fn without_a_free_slot_the_documents_answer() {
+    let llm = ScriptedLlm::start(Script::Silent).await;
+    let mut setup = Setup::with_llm(&llm.base_url);
+    setup.settings.llm_slots = 1;
+    let app = setup.start().await;
+    let (one, two) = tokio::join!(app.k8sgpt(OOM, "english"), app.k8sgpt(OOM, "english"));
+    let mut causes = [one["degraded"].as_str(), two["degraded"].as_str()];
+    causes.sort_unstable();
+    assert_eq!(causes, [Some("llm_timeout"), Some("overloaded")]);
+}

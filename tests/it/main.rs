@@ -1,0 +1,10 @@
+//! End-to-end tests of the asking side: the sample knowledge base in `runbooks/`, the embedded engine, the small
+//! deterministic embedder, and a scripted language model. No network beyond this machine, no key, no model.
+
+mod answers;
+mod cli;
+mod completions;
+mod faults;
+mod harness;
+mod injection;
+mod server;

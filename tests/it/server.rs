@@ -1,0 +1,114 @@
+//! Connections that misbehave, and the end of the server.
+
+use crate::harness::{Script, ScriptedLlm, Setup, TestApp, k8sgpt_request};
+use runbookd::http::server;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
+
+struct Served {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    ended: tokio::task::JoinHandle<()>,
+}
+
+async fn serve(app: &TestApp) -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (stop, stopped) = oneshot::channel();
+    let state = app.state.clone();
+    let ended = tokio::spawn(async move {
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        server::serve(listener, state, stopped).await;
+    });
+    Served { address, stop, ended }
+}
+
+/// What comes back before the connection ends.
+async fn read_all(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[tokio::test]
+async fn slow_clients_are_closed_and_others_served() {
+    let environment = vec![("RUNBOOKD_SERVER_READ_TIMEOUT_S", "0.5".to_owned())];
+    let app = Setup { environment, ..Setup::default() }.start().await;
+    let served = serve(&app).await;
+    let starts: [&[u8]; 4] = [
+        b"",
+        b"GET /healthz HT",
+        b"POST /completions HTTP/1.1\r\nhost: x\r\nx-drip: ",
+        b"PRI * HTTP/2.0\r\n\r\nSM",
+    ];
+    let mut slow = Vec::new();
+    for start in starts.iter().cycle().take(40) {
+        let mut stream = TcpStream::connect(served.address).await.expect("a connection");
+        stream.write_all(start).await.expect("sent");
+        slow.push(tokio::spawn(async move {
+            let before = Instant::now();
+            let (mut from, mut to) = stream.split();
+            let drip = async {
+                while to.write_all(b"a").await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            };
+            let mut bytes = Vec::new();
+            tokio::select! {
+                _ = from.read_to_end(&mut bytes) => {}
+                () = drip => {}
+            }
+            before.elapsed()
+        }));
+    }
+    let mut good = TcpStream::connect(served.address).await.expect("a connection");
+    good.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("sent");
+    assert!(read_all(&mut good).await.starts_with("HTTP/1.1 200"));
+    for client in slow {
+        let took = client.await.expect("it ended");
+        assert!(took < Duration::from_secs(3), "a slow client was kept for {took:?}");
+    }
+    // A body that never comes.
+    let mut stream = TcpStream::connect(served.address).await.expect("a connection");
+    stream
+        .write_all(b"POST /completions HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{\"pr")
+        .await
+        .expect("sent");
+    let reply =
+        tokio::time::timeout(Duration::from_secs(3), read_all(&mut stream)).await.expect("closed in time");
+    assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
+}
+
+#[tokio::test]
+async fn stopping_answers_what_is_under_way() {
+    let llm = ScriptedLlm::start(Script::Silent).await;
+    let app = Setup::with_llm(&llm.base_url).start().await;
+    let served = serve(&app).await;
+    let body = k8sgpt_request("the last termination reason is OOMKilled", "english").to_string();
+    let mut stream = TcpStream::connect(served.address).await.expect("a connection");
+    let head = format!("POST /completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(app.get("/readyz").await.status.as_u16(), 200);
+    served.stop.send(()).expect("it runs");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let draining = app.get("/readyz").await;
+    assert_eq!(draining.status.as_u16(), 503);
+    assert_eq!(draining.json()["status"], "draining");
+    assert!(TcpStream::connect(served.address).await.is_err(), "nothing new is accepted");
+    let reply = read_all(&mut stream).await;
+    assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("llm_timeout"), "{reply}");
+    tokio::time::timeout(Duration::from_secs(5), served.ended)
+        .await
+        .expect("it ends")
+        .expect("without a panic");
+}
