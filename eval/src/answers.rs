@@ -29,31 +29,78 @@ impl Literal {
     /// The text.
     pub fn text(&self) -> &str {
         match self {
-            Literal::Command(text) | Literal::Flag(text) | Literal::Path(text) | Literal::Number(text) => text,
+            Literal::Command(text) | Literal::Flag(text) | Literal::Path(text) | Literal::Number(text) => {
+                text
+            }
         }
     }
 }
 
 /// Programs whose lines are commands wherever they stand in code.
 const PROGRAMS: &[&str] = &[
-    "kubectl", "oc", "helm", "k9s", "kubeadm", "kustomize", "istioctl", "argocd", "flux", "velero", "etcdctl", "crictl",
-    "ctr", "nerdctl", "docker", "podman", "systemctl", "journalctl", "curl", "wget", "dig", "nslookup", "openssl", "psql",
-    "pg_ctl", "mysql", "redis-cli", "aws", "gcloud", "az", "ssh", "sudo", "rm", "chmod", "chown", "kill", "iptables",
-    "ip", "df", "du", "free", "top", "git", "terraform", "ansible",
+    "kubectl",
+    "oc",
+    "helm",
+    "k9s",
+    "kubeadm",
+    "kustomize",
+    "istioctl",
+    "argocd",
+    "flux",
+    "velero",
+    "etcdctl",
+    "crictl",
+    "ctr",
+    "nerdctl",
+    "docker",
+    "podman",
+    "systemctl",
+    "journalctl",
+    "curl",
+    "wget",
+    "dig",
+    "nslookup",
+    "openssl",
+    "psql",
+    "pg_ctl",
+    "mysql",
+    "redis-cli",
+    "aws",
+    "gcloud",
+    "az",
+    "ssh",
+    "sudo",
+    "rm",
+    "chmod",
+    "chown",
+    "kill",
+    "iptables",
+    "ip",
+    "df",
+    "du",
+    "free",
+    "top",
+    "git",
+    "terraform",
+    "ansible",
 ];
 
-static FLAG: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?:^|[\s`(\[,'])(--[a-z][a-z0-9-]*[a-z0-9])").expect("the pattern is valid"));
+static FLAG: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:^|[\s`(\[,'])(--[a-z][a-z0-9-]*[a-z0-9])").expect("the pattern is valid")
+});
 static PATH: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?:^|[\s`('])(/(?:[\w.@*-]+/)*[\w.@*-]*\w)").expect("the pattern is valid")
 });
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\d+(?:[.:]\d+)*\s?(?:%|(?:[KMGT]i?B?|[kmg]b|ms|s|m|h|d|seconds?|minutes?|hours?|days?|times?)\b)?")
-        .expect("the pattern is valid")
+    Regex::new(
+        r"\d+(?:[.:]\d+)*\s?(?:%|(?:[KMGT]i?B?|[kmg]b|ms|s|m|h|d|seconds?|minutes?|hours?|days?|times?)\b)?",
+    )
+    .expect("the pattern is valid")
 });
 /// `1.`, `2)` at a line's start, and after a label on the same line (`Solution: 1.`).
-static STEP: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?m)(^\s*|[:.;。；：]\s*|\s)\d{1,2}[.)、](?:\s|$)").expect("the pattern is valid"));
+static STEP: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?m)(^\s*|[:.;。；：]\s*|\s)\d{1,2}[.)、](?:\s|$)").expect("the pattern is valid")
+});
 
 /// What an answer quotes, without repetition. Citations and the numbers of steps are not quotes.
 pub fn literals(answer: &str) -> BTreeSet<Literal> {
@@ -88,7 +135,8 @@ pub fn ungrounded(answer: &str, cited: &str, question: &str) -> BTreeSet<Literal
         .into_iter()
         .filter(|literal| match literal {
             Literal::Command(command) => {
-                !occurs(command, &source) && !command.split_whitespace().all(|word| occurs(plain(word), &source))
+                !occurs(command, &source)
+                    && !command.split_whitespace().all(|word| occurs(plain(word), &source))
             }
             other => !occurs(other.text(), &source),
         })
@@ -194,7 +242,9 @@ fn stands_alone(text: &str, range: std::ops::Range<usize>) -> bool {
     let joins = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/');
     let digits = text[range].chars().filter(char::is_ascii_digit).count();
     // A lone digit is more often a count in prose ("in 2 ways") than a fact.
-    digits > 1 && !before.is_some_and(|c| joins(c) || c == '.') && !after.is_some_and(|c| joins(c) && c != '-')
+    digits > 1
+        && !before.is_some_and(|c| joins(c) || c == '.')
+        && !after.is_some_and(|c| joins(c) && c != '-')
 }
 
 /// Whether `needle` stands in `text` and is not a part of a longer word.
@@ -207,8 +257,9 @@ fn occurs(needle: &str, text: &str) -> bool {
     text.match_indices(needle).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let after = text[at + needle.len()..].chars().next();
-        !(first.is_some_and(joins) && before.is_some_and(joins))
-            && !(last.is_some_and(joins) && after.is_some_and(joins))
+        let joins_before = first.is_some_and(joins) && before.is_some_and(joins);
+        let joins_after = last.is_some_and(joins) && after.is_some_and(joins);
+        !joins_before && !joins_after
     })
 }
 
@@ -224,7 +275,8 @@ fn collapsed(text: &str) -> String {
 
 /// Lower case, one space between words, no quotes or emphasis.
 fn loose(text: &str) -> String {
-    let plain: String = text.chars().filter(|c| !matches!(c, '`' | '*' | '"' | '\u{201c}' | '\u{201d}')).collect();
+    let plain: String =
+        text.chars().filter(|c| !matches!(c, '`' | '*' | '"' | '\u{201c}' | '\u{201d}')).collect();
     collapsed(&plain.replace(['\u{2019}', '\u{2018}'], "'").to_lowercase())
 }
 
@@ -243,7 +295,10 @@ mod tests {
 
     #[test]
     fn what_stands_in_the_sources_is_grounded() {
-        check("It was killed with exit code 137 [1].\n\n1. Raise the limit to `512Mi` [1].\n2. Wait 30 seconds. [12]", &[]);
+        check(
+            "It was killed with exit code 137 [1].\n\n1. Raise the limit to `512Mi` [1].\n2. Wait 30 seconds. [12]",
+            &[],
+        );
         check("Run `kubectl top pod cart-0 --containers -n shop` [1].", &[]);
         check("Error: 137\nSolution: 1. Look. 2. Raise it to 512Mi.", &[]);
         check("記憶體上限 512Mi，退出碼137。", &[]);

@@ -125,7 +125,8 @@ impl Baseline {
 impl Series {
     /// `self` is the baseline. A query on one side only counts 0 on the other.
     fn compared_with(&self, now: &Series) -> SetComparison {
-        let queries: std::collections::BTreeSet<&String> = self.values.keys().chain(now.values.keys()).collect();
+        let queries: std::collections::BTreeSet<&String> =
+            self.values.keys().chain(now.values.keys()).collect();
         let value = |series: &Series, query: &String| series.values.get(query).copied().unwrap_or(0.0);
         let before: Vec<f64> = queries.iter().map(|query| value(self, query)).collect();
         let after: Vec<f64> = queries.iter().map(|query| value(now, query)).collect();
@@ -209,7 +210,8 @@ mod tests {
             let mut run = sample();
             let mut baseline = Baseline::of(&run);
             change(&mut baseline);
-            let error = baseline.compare(&mut run, Path::new("b.json")).expect_err("a difference").to_string();
+            let error =
+                baseline.compare(&mut run, Path::new("b.json")).expect_err("a difference").to_string();
             assert!(error.contains(&format!("another {what}")), "{error}");
             assert!(run.sets.iter().all(|set| set.comparison.is_none()), "{what}");
         }

@@ -66,7 +66,11 @@ pub struct Fit {
 /// Within each group both sides weigh the same, and groups weigh the same: otherwise the largest set would decide, and
 /// the confidence would tell its size rather than whether a question is covered. Questions that a curated rule matches
 /// are answered whatever the confidence, so they take no part.
-pub fn calibrate(observations: &[Observation], identity: &Identity, options: &FitOptions) -> Result<Fit, EvalError> {
+pub fn calibrate(
+    observations: &[Observation],
+    identity: &Identity,
+    options: &FitOptions,
+) -> Result<Fit, EvalError> {
     let is_fitted_on = |observation: &Observation| !options.half || half_of(&observation.query) == 0;
     let fitted: Vec<&Observation> =
         observations.iter().filter(|o| is_fitted_on(o) && !o.signals.rule_matched).collect();
@@ -120,12 +124,16 @@ pub fn calibrate(observations: &[Observation], identity: &Identity, options: &Fi
         calibration,
         coefficients: names.zip(coefficients).collect(),
         fitted: fitted.len(),
-        reported: reported.into_iter().map(|(group, outcomes)| (group, abstention::evaluate(&outcomes))).collect(),
+        reported: reported
+            .into_iter()
+            .map(|(group, outcomes)| (group, abstention::evaluate(&outcomes)))
+            .collect(),
     })
 }
 
 /// The threshold at which the wanted share of the answerable is answered, each group with equal weight: the mean of
-/// the groups' own thresholds would let one odd group move it, so the pooled share decides.
+/// the groups' own thresholds would let one odd group move it, so the pooled share decides. It lies halfway to the next
+/// lower confidence, so that rounding does not refuse the very question it was set by.
 fn pooled_threshold(fitted: &[&Observation], confidence: &impl Fn(&Signals) -> f64, percent: usize) -> f64 {
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     for observation in fitted.iter().filter(|o| o.answerable) {
@@ -133,15 +141,19 @@ fn pooled_threshold(fitted: &[&Observation], confidence: &impl Fn(&Signals) -> f
     }
     let mut weighted: Vec<(f64, f64)> = fitted
         .iter()
-        .filter(|o| o.answerable)
-        .map(|o| (confidence(&o.signals), 1.0 / (sizes.len() * sizes[o.group.as_str()]) as f64))
+        .map(|o| {
+            let weight =
+                if o.answerable { 1.0 / (sizes.len() * sizes[o.group.as_str()]) as f64 } else { 0.0 };
+            (confidence(&o.signals), weight)
+        })
         .collect();
     weighted.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let mut share = 0.0;
-    for (confidence, weight) in &weighted {
+    for (at, (confidence, weight)) in weighted.iter().enumerate() {
         share += weight;
         if share >= percent as f64 / 100.0 - 1e-9 {
-            return *confidence;
+            let next = weighted[at..].iter().map(|(next, _)| *next).find(|next| next < confidence);
+            return (confidence + next.unwrap_or(0.0)) / 2.0;
         }
     }
     0.5
@@ -172,7 +184,7 @@ mod tests {
 
     fn observations() -> Vec<Observation> {
         let observation = |at: usize, answerable: bool, top_cosine: f32| Observation {
-            group: if at % 3 == 0 { "a" } else { "b" }.to_owned(),
+            group: if at.is_multiple_of(3) { "a" } else { "b" }.to_owned(),
             query: format!("{answerable}-{at}"),
             class: "all".to_owned(),
             answerable,

@@ -80,7 +80,8 @@ async fn run_case(
         deadline: Instant::now() + ANSWER_LIMIT,
     };
     let scope = Filter { access: Access::Tags(case.access.iter().cloned().collect()), ..Filter::default() };
-    let answer = respondent.assistant.answer(&request, &scope, occasion).await.map_err(|error| failed(&error))?;
+    let answer =
+        respondent.assistant.answer(&request, &scope, occasion).await.map_err(|error| failed(&error))?;
     let retrieval = respondent
         .assistant
         .search(&request.question, &scope, respondent.retrieval)
@@ -95,7 +96,8 @@ async fn run_case(
     }
     let mut cited_text = String::new();
     for document in &cited {
-        let chunks = indexed.view.chunks_of(DocumentKey::of(document)).await.map_err(|error| failed(&error))?;
+        let chunks =
+            indexed.view.chunks_of(DocumentKey::of(document)).await.map_err(|error| failed(&error))?;
         for (_, chunk) in chunks {
             cited_text.push_str(&chunk.heading_path.join("\n"));
             cited_text.push('\n');
@@ -105,7 +107,8 @@ async fn run_case(
     }
     let evidence: Vec<(String, String)> =
         retrieval.evidence.iter().map(|hit| (hit.chunk.document.clone(), hit.chunk.id())).collect();
-    let seen = Seen { case, request: &request, answer: &answer, evidence: &evidence, cited_text: &cited_text };
+    let seen =
+        Seen { case, request: &request, answer: &answer, evidence: &evidence, cited_text: &cited_text };
     let score = answers::citation_score(&cited, labels, &case.id);
     let against = |measure: fn(&str, &str) -> f64| {
         case.reference.as_deref().map(|reference| measure(&answer.text, reference))
@@ -138,8 +141,8 @@ async fn run_case(
 fn request_of(case: &Case) -> Result<Request, EvalError> {
     let unusable = |detail: String| EvalError::Usage(format!("case `{}` cannot be asked: {detail}", case.id));
     let Some(k8sgpt) = &case.k8sgpt else {
-        let question =
-            Question::parse(case.text(), case.language.as_deref()).map_err(|error| unusable(error.to_string()))?;
+        let question = Question::parse(case.text(), case.language.as_deref())
+            .map_err(|error| unusable(error.to_string()))?;
         return Ok(Request { question, format: Format::default() });
     };
     let language = case.language.as_deref().unwrap_or("english");
@@ -218,7 +221,10 @@ impl Seen<'_> {
                 (None, true) => "an answer".to_owned(),
                 (None, false) => "Unknown".to_owned(),
             };
-            format!("{found:?} with confidence {:.3}, wanted {wanted}: {}", self.answer.confidence, self.answer.reason)
+            format!(
+                "{found:?} with confidence {:.3}, wanted {wanted}: {}",
+                self.answer.confidence, self.answer.reason
+            )
         })
     }
 
@@ -253,8 +259,13 @@ impl Seen<'_> {
     }
 
     fn keeps_masked_names(&self) -> Check {
-        let lost: Vec<&String> =
-            self.request.question.masked().iter().filter(|token| !self.answer.text.contains(*token)).collect();
+        let lost: Vec<&String> = self
+            .request
+            .question
+            .masked()
+            .iter()
+            .filter(|token| !self.answer.text.contains(*token))
+            .collect();
         check("masked names come back", lost.is_empty(), || format!("lost: {lost:?}"))
     }
 
@@ -298,12 +309,14 @@ async fn ask_judge(
     answer: &Answer,
     evidence: &[kb::retrieve::Hit],
 ) -> Result<Marks, EvalError> {
-    let failed = |detail: String| EvalError::Answer { case: case.id.clone(), detail: format!("the judge: {detail}") };
+    let failed =
+        |detail: String| EvalError::Answer { case: case.id.clone(), detail: format!("the judge: {detail}") };
     let mut passages = String::new();
     for (at, hit) in evidence.iter().enumerate() {
         passages.push_str(&format!("[{}] {}\n{}\n\n", at + 1, hit.document.meta.title, hit.chunk.text));
     }
-    let mut blocks = vec![("QUESTION", case.text()), ("EVIDENCE", passages.as_str()), ("ANSWER", answer.text.as_str())];
+    let mut blocks =
+        vec![("QUESTION", case.text()), ("EVIDENCE", passages.as_str()), ("ANSWER", answer.text.as_str())];
     blocks.extend(case.reference.as_deref().map(|reference| ("REFERENCE", reference)));
     let prompt = Prompt::of_blocks(judge::PROMPT, &blocks, "Mark the answer.", Fence::fixed("evaluate"));
     let reply = judge

@@ -222,10 +222,10 @@ impl SideFlags {
 /// The ranking's numbers with some of them changed.
 fn tuned(changes: &[String]) -> Result<Tuning, EvalError> {
     let wrong = |change: &str, why: String| EvalError::Usage(format!("--tune {change}: {why}"));
-    let mut value =
-        serde_json::to_value(Tuning::DEFAULT).map_err(|error| wrong("", error.to_string()))?;
+    let mut value = serde_json::to_value(Tuning::DEFAULT).map_err(|error| wrong("", error.to_string()))?;
     for change in changes {
-        let (key, number) = change.split_once('=').ok_or_else(|| wrong(change, "expected KEY=VALUE".to_owned()))?;
+        let (key, number) =
+            change.split_once('=').ok_or_else(|| wrong(change, "expected KEY=VALUE".to_owned()))?;
         let pointer = format!("/{}", key.replace('.', "/"));
         let place = value.pointer_mut(&pointer).ok_or_else(|| {
             let all = serde_json::to_string(&Tuning::DEFAULT).unwrap_or_default();
@@ -283,7 +283,8 @@ async fn execute(command: Command) -> Result<bool, EvalError> {
     match command {
         Command::Run { common, suite, baseline, write_baseline, out, replay, record, judge, json } => {
             let (settings, tuning) = common.settings()?;
-            let request = commands::run::Request { suite, baseline, replay, record, judge, rebuild: common.rebuild };
+            let request =
+                commands::run::Request { suite, baseline, replay, record, judge, rebuild: common.rebuild };
             let (result, timings) = commands::run::run(settings, tuning, &request).await?;
             if let Some(out) = &out {
                 crate::report::write_all(&result, &timings, out)?;
@@ -328,8 +329,15 @@ async fn execute(command: Command) -> Result<bool, EvalError> {
                 return Err(EvalError::Usage("--l2 must be a number of at least 0".to_owned()));
             }
             let options = FitOptions { l2, answered_percent: usize::from(answered), half };
-            let (fit, stored) =
-                commands::calibrate::run(settings, tuning, common.rebuild, &sides.sides()?, &options, dry_run).await?;
+            let (fit, stored) = commands::calibrate::run(
+                settings,
+                tuning,
+                common.rebuild,
+                &sides.sides()?,
+                &options,
+                dry_run,
+            )
+            .await?;
             print(json, &fit, || commands::calibrate::text(&fit, stored.as_deref()))?;
             Ok(true)
         }
@@ -344,7 +352,11 @@ async fn execute(command: Command) -> Result<bool, EvalError> {
             let what = match (suite, queries, qrels) {
                 (Some(suite), None, None) => commands::lint::What::Suite(suite),
                 (None, Some(queries), Some(qrels)) => commands::lint::What::Kb { queries, qrels },
-                _ => return Err(EvalError::Usage("give a SUITE, or --kb with --queries and --qrels".to_owned())),
+                _ => {
+                    return Err(EvalError::Usage(
+                        "give a SUITE, or --kb with --queries and --qrels".to_owned(),
+                    ));
+                }
             };
             let findings = commands::lint::run(settings, tuning, common.rebuild, &what).await?;
             print(json, &findings, || commands::lint::text(&findings))?;
@@ -385,9 +397,13 @@ mod tests {
     fn numbers_are_tuned_by_name() {
         let value = |tuning: &Tuning, key: &str| {
             let pointer = format!("/{}", key.replace('.', "/"));
-            serde_json::to_value(tuning).expect("numbers").pointer(&pointer).and_then(serde_json::Value::as_f64)
+            serde_json::to_value(tuning)
+                .expect("numbers")
+                .pointer(&pointer)
+                .and_then(serde_json::Value::as_f64)
         };
-        let found = tuned(&["fields.title=2.5".to_owned(), "trust_bonus=0.25".to_owned()]).expect("numbers that exist");
+        let found = tuned(&["fields.title=2.5".to_owned(), "trust_bonus=0.25".to_owned()])
+            .expect("numbers that exist");
         assert_eq!(value(&found, "fields.title"), Some(2.5));
         assert_eq!(value(&found, "trust_bonus"), Some(0.25));
         assert_eq!(tuned(&[]).expect("none"), Tuning::DEFAULT);

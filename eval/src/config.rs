@@ -48,7 +48,9 @@ impl Settings {
         let cache = match typed.cache {
             Some(cache) => cache,
             None => default_cache().ok_or_else(|| {
-                EvalError::Usage("there is no home directory to keep caches in; give `--cache DIR`".to_owned())
+                EvalError::Usage(
+                    "there is no home directory to keep caches in; give `--cache DIR`".to_owned(),
+                )
             })?,
         };
         Ok(Self {
@@ -66,6 +68,7 @@ impl Settings {
 }
 
 /// `${XDG_CACHE_HOME:-$HOME/.cache}/runbookd/evaluate`.
+#[expect(clippy::disallowed_methods, reason = "this is config.rs")]
 fn default_cache() -> Option<PathBuf> {
     let directory = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))?;

@@ -86,7 +86,8 @@ pub fn read_qrels(path: &Path) -> Result<Qrels, EvalError> {
             let (query, document, grade) = match fields[..] {
                 [query, document, grade] | [query, _, document, grade] => (query, document, grade),
                 _ => {
-                    let detail = format!("{} fields; expected `query-id`, `corpus-id`, `score`", fields.len());
+                    let detail =
+                        format!("{} fields; expected `query-id`, `corpus-id`, `score`", fields.len());
                     return Err(EvalError::at_line(&file, at + 1, detail));
                 }
             };
@@ -94,7 +95,11 @@ pub fn read_qrels(path: &Path) -> Result<Qrels, EvalError> {
                 Ok(grade) => qrels.entry(query.to_owned()).or_default().push((document.to_owned(), grade)),
                 Err(_) if at == 0 => {} // The header.
                 Err(_) => {
-                    return Err(EvalError::at_line(&file, at + 1, format!("`{grade}` is not a whole number")));
+                    return Err(EvalError::at_line(
+                        &file,
+                        at + 1,
+                        format!("`{grade}` is not a whole number"),
+                    ));
                 }
             }
         }
@@ -140,7 +145,10 @@ impl Beir {
     pub fn open(directory: &Path) -> Result<Self, EvalError> {
         let first_of = |names: &[&str]| {
             names.iter().map(|name| directory.join(name)).find(|path| path.exists()).ok_or_else(|| {
-                EvalError::data(directory, format!("is not in BEIR's layout: it has no `{}`", names.join("` or `")))
+                EvalError::data(
+                    directory,
+                    format!("is not in BEIR's layout: it has no `{}`", names.join("` or `")),
+                )
             })
         };
         Ok(Self {
@@ -264,7 +272,10 @@ mod tests {
     #[test]
     fn a_bad_query_is_named_with_its_line() {
         for (text, expected) in [
-            ("{\"_id\":\"a\",\"text\":\"x\"}\n{\"_id\":\"a\",\"text\":\"y\"}", "line 2: the id `a` comes twice"),
+            (
+                "{\"_id\":\"a\",\"text\":\"x\"}\n{\"_id\":\"a\",\"text\":\"y\"}",
+                "line 2: the id `a` comes twice",
+            ),
             ("\nnot json", "line 2: not a query"),
             ("{\"_id\":\"a\"}", "line 1: not a query (missing field `text`"),
             ("{\"_id\":[],\"text\":\"\"}", "line 1: not a query (an id is a string"),

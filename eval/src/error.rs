@@ -57,7 +57,7 @@ pub enum EvalError {
         address: String,
         /// The cause.
         #[source]
-        source: kb::store::StoreError,
+        source: Box<kb::store::StoreError>,
     },
     /// A search failed.
     #[error("failed to search for query `{query}`")]
@@ -66,7 +66,7 @@ pub enum EvalError {
         query: String,
         /// The cause.
         #[source]
-        source: kb::retrieve::RetrieveError,
+        source: Box<kb::retrieve::RetrieveError>,
     },
     /// A corpus could not be indexed.
     #[error("failed to index `{corpus}`: {detail}")]
@@ -99,6 +99,12 @@ impl EvalError {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| EvalError::Io { action, path, source }
+    }
+
+    /// [`EvalError::Store`] for `map_err`.
+    pub(crate) fn store(address: impl std::fmt::Display) -> impl FnOnce(kb::store::StoreError) -> Self {
+        let address = address.to_string();
+        move |source| EvalError::Store { address, source: Box::new(source) }
     }
 
     /// [`EvalError::Data`] about a whole file.

@@ -20,7 +20,9 @@ use ingest::{
 use kb::{
     document::{ContentHash, DocumentMeta, Kind},
     embed::{Embedder, EmbedderSettings},
-    store::{self, Address, DocumentKey, Filter, Identity, KnowledgeBase, StoreError, View, Writer, embedding_key},
+    store::{
+        self, Address, DocumentKey, Filter, Identity, KnowledgeBase, StoreError, View, Writer, embedding_key,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -47,7 +49,7 @@ pub struct Indexed {
 impl Indexed {
     /// Opens a knowledge base that somebody built.
     pub async fn open(address: &Address, identity: &Identity) -> Result<Self, EvalError> {
-        let failed = |source: StoreError| EvalError::Store { address: address.to_string(), source };
+        let failed = |source: StoreError| EvalError::store(address)(source);
         let kb = store::open(address, Some(identity)).await.map_err(failed)?;
         let view = kb.view(&Filter::everything()).await.map_err(failed)?;
         let records = view.all_documents().await.map_err(failed)?;
@@ -179,7 +181,10 @@ impl Library {
     }
 
     /// Waits for another process that writes the same knowledge base.
-    async fn patiently<T>(&self, mut work: impl AsyncFnMut() -> Result<T, IngestError>) -> Result<T, IngestError> {
+    async fn patiently<T>(
+        &self,
+        mut work: impl AsyncFnMut() -> Result<T, IngestError>,
+    ) -> Result<T, IngestError> {
         let started = std::time::Instant::now();
         loop {
             match work().await {
@@ -237,16 +242,22 @@ impl Library {
         name: &str,
         sources: &BTreeMap<String, String>,
     ) -> Result<(), EvalError> {
-        let failed = |source: StoreError| EvalError::Store { address: address.to_string(), source };
+        let failed = |source: StoreError| EvalError::store(address)(source);
         let entries = fs::read_dir(&self.directory).map_err(EvalError::io("list", &self.directory))?;
         let mut siblings: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         siblings.sort();
         let mut wanted: BTreeSet<&String> = sources.values().collect();
         for record_path in siblings.iter().filter(|path| path.extension().is_some_and(|ext| ext == "json")) {
             let directory = record_path.with_extension("");
-            let Some(record) = read_record(record_path).filter(|_| !directory.ends_with(name)) else { continue };
-            let shared: BTreeSet<&String> =
-                record.sources.iter().filter(|(_, hash)| wanted.contains(hash)).map(|(source, _)| source).collect();
+            let Some(record) = read_record(record_path).filter(|_| !directory.ends_with(name)) else {
+                continue;
+            };
+            let shared: BTreeSet<&String> = record
+                .sources
+                .iter()
+                .filter(|(_, hash)| wanted.contains(hash))
+                .map(|(source, _)| source)
+                .collect();
             if shared.is_empty() {
                 continue;
             }
@@ -342,7 +353,8 @@ fn read_record(path: &Path) -> Option<Record> {
 /// Names the sources that a directory's name can hold.
 fn short_name(sources: &BTreeMap<String, String>) -> String {
     let name = sources.keys().map(String::as_str).collect::<Vec<_>>().join("+");
-    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_+".contains(c) { c } else { '_' }).collect();
+    let safe: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_+".contains(c) { c } else { '_' }).collect();
     safe.chars().take(60).collect()
 }
 
@@ -354,13 +366,17 @@ fn hash_of_sources(corpus: &Corpus) -> Result<BTreeMap<String, String>, EvalErro
             let bytes = fs::File::open(path).map_err(EvalError::io("read", path))?;
             let mut hasher = blake3::Hasher::new();
             hasher.update_reader(bytes).map_err(EvalError::io("read", path))?;
-            let folder = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-            sources.insert(folder.unwrap_or_else(|| SOURCE.to_owned()), hasher.finalize().to_hex().to_string());
+            let folder =
+                path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+            sources
+                .insert(folder.unwrap_or_else(|| SOURCE.to_owned()), hasher.finalize().to_hex().to_string());
         }
         Corpus::Directories(paths) => {
             for path in paths {
                 let canonical = path.canonicalize().map_err(EvalError::io("find", path))?;
-                let name = canonical.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+                let name = canonical
+                    .file_name()
+                    .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
                 let mut files = Vec::new();
                 list_files(&canonical, &mut files)?;
                 files.sort();

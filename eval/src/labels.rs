@@ -37,9 +37,9 @@ impl Target {
         }
         match label.split_once('#') {
             Some(_) => {
-                let splits = label.match_indices('#').map(|(at, _)| (&label[..at], &label[at + 1..]));
-                let known = splits.clone().filter(|(document, _)| documents.contains(*document)).last();
-                let (document, fragment) = known.or_else(|| splits.last()).unwrap_or((label, ""));
+                let mut splits = label.match_indices('#').map(|(at, _)| (&label[..at], &label[at + 1..]));
+                let known = splits.clone().rfind(|(document, _)| documents.contains(*document));
+                let (document, fragment) = known.or_else(|| splits.next_back()).unwrap_or((label, ""));
                 Target::Passage { document: document.to_owned(), fragment: fragment.to_owned() }
             }
             None => Target::Document(label.to_owned()),
@@ -182,11 +182,11 @@ impl Labels {
         if self.documents.contains(document) {
             return document.to_owned();
         }
-        let prefixes = document.match_indices('/').map(|(at, _)| &document[..=at]);
-        if let Some(labelled) = prefixes.clone().filter(|prefix| self.directories.contains(*prefix)).last() {
+        let mut prefixes = document.match_indices('/').map(|(at, _)| &document[..=at]);
+        if let Some(labelled) = prefixes.clone().rfind(|prefix| self.directories.contains(*prefix)) {
             return labelled.to_owned();
         }
-        prefixes.clone().nth(depth - 1).or_else(|| prefixes.last()).unwrap_or(document).to_owned()
+        prefixes.clone().nth(depth - 1).or_else(|| prefixes.next_back()).unwrap_or(document).to_owned()
     }
 
     /// The units of a ranked passage: every labelled passage that it covers, else the unit of its document, or its own
@@ -241,8 +241,14 @@ mod tests {
             ("docs/a.md", Target::Document("docs/a.md".into())),
             ("faq/qa.csv#3", Target::Document("faq/qa.csv#3".into())),
             ("docs/", Target::Directory("docs/".into())),
-            ("docs/a.md#exit codes", Target::Passage { document: "docs/a.md".into(), fragment: "exit codes".into() }),
-            ("docs/c#/intro.md#x", Target::Passage { document: "docs/c#/intro.md".into(), fragment: "x".into() }),
+            (
+                "docs/a.md#exit codes",
+                Target::Passage { document: "docs/a.md".into(), fragment: "exit codes".into() },
+            ),
+            (
+                "docs/c#/intro.md#x",
+                Target::Passage { document: "docs/c#/intro.md".into(), fragment: "x".into() },
+            ),
             ("gone.md#x", Target::Passage { document: "gone.md".into(), fragment: "x".into() }),
             ("gone.md", Target::Document("gone.md".into())),
         ] {

@@ -78,12 +78,15 @@ pub struct Lint {
 impl Lint {
     /// Checks everything that needs no document text. `answerable` says whether queries ought to have labels.
     pub fn new(queries: &[Query], qrels: &Qrels, documents: &BTreeSet<String>, answerable: bool) -> Self {
-        let mut lint = Lint { findings: BTreeSet::new(), by_opening: HashMap::new(), fragments: BTreeMap::new() };
+        let mut lint =
+            Lint { findings: BTreeSet::new(), by_opening: HashMap::new(), fragments: BTreeMap::new() };
         let mut first_with: HashMap<Vec<String>, &str> = HashMap::new();
         for query in queries {
             let words = words(&query.text);
             match first_with.get(&words) {
-                Some(first) => lint.find(Problem::DuplicateQuery, &query.id, format!("asks the same as `{first}`")),
+                Some(first) => {
+                    lint.find(Problem::DuplicateQuery, &query.id, format!("asks the same as `{first}`"))
+                }
                 None => {
                     first_with.insert(words.clone(), &query.id);
                 }
@@ -135,11 +138,18 @@ impl Lint {
             for (at, opening) in text.windows(MIN_VERBATIM_WORDS).enumerate() {
                 let Some(candidates) = self.by_opening.get(opening) else { continue };
                 found.extend(
-                    candidates.iter().filter(|(_, words)| text[at..].starts_with(words)).map(|(id, _)| id.clone()),
+                    candidates
+                        .iter()
+                        .filter(|(_, words)| text[at..].starts_with(words))
+                        .map(|(id, _)| id.clone()),
                 );
             }
             for query in found {
-                self.find(Problem::VerbatimInCorpus, &query, format!("stands word for word in `{}`", chunk.document));
+                self.find(
+                    Problem::VerbatimInCorpus,
+                    &query,
+                    format!("stands word for word in `{}`", chunk.document),
+                );
             }
         }
     }

@@ -116,7 +116,8 @@ impl Scale {
             .map(|column| {
                 let mean = examples.iter().map(|e| e.weight * e.features[column]).sum::<f64>() / total;
                 let variance =
-                    examples.iter().map(|e| e.weight * (e.features[column] - mean).powi(2)).sum::<f64>() / total;
+                    examples.iter().map(|e| e.weight * (e.features[column] - mean).powi(2)).sum::<f64>()
+                        / total;
                 // A constant feature becomes 0 everywhere, and the penalty keeps its coefficient there.
                 Scale { mean, deviation: if variance > 1e-18 { variance.sqrt() } else { f64::INFINITY } }
             })

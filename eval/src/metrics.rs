@@ -182,7 +182,11 @@ mod tests {
         let found = score(ranking.split_whitespace(), &relevance(relevant));
         for (metric, expected) in Metric::ALL.into_iter().zip(expected) {
             let found = found.get(metric);
-            assert!((found - expected).abs() < 5e-5, "{ranking}: {} is {found}, not {expected}", metric.name());
+            assert!(
+                (found - expected).abs() < 5e-5,
+                "{ranking}: {} is {found}, not {expected}",
+                metric.name()
+            );
         }
     }
 
@@ -229,7 +233,7 @@ mod tests {
 
     #[test]
     fn ties_are_broken_as_trec_eval_does() {
-        let mut run = vec![("a", 1.0), ("c", 1.0), ("b", 2.0), ("d", 1.0)];
+        let mut run = [("a", 1.0), ("c", 1.0), ("b", 2.0), ("d", 1.0)];
         run.sort_by(|a, b| trec_order(*a, *b));
         assert_eq!(run.iter().map(|(unit, _)| *unit).collect::<Vec<_>>(), ["b", "d", "c", "a"]);
     }

@@ -64,8 +64,9 @@ impl Recorder {
     /// Replays from a directory.
     pub fn replay(directory: &Path) -> Result<Self, EvalError> {
         let path = directory.join(MODEL_FILE);
-        let described = serde_json::from_str(&read_text(&path)?)
-            .map_err(|error| EvalError::data(&path, format!("does not say which model was recorded: {error}")))?;
+        let described = serde_json::from_str(&read_text(&path)?).map_err(|error| {
+            EvalError::data(&path, format!("does not say which model was recorded: {error}"))
+        })?;
         Ok(Self { directory: directory.to_owned(), described, inner: None, used: Mutex::default() })
     }
 
@@ -97,7 +98,8 @@ impl Recorder {
     /// The name of a prompt's recording.
     fn key(&self, prompt: &Prompt) -> String {
         let RecordedModel { model, parameters } = &self.described;
-        let parts = [model.as_bytes(), parameters.as_bytes(), prompt.without_fence().as_bytes()].map(<[u8]>::to_vec);
+        let parts =
+            [model.as_bytes(), parameters.as_bytes(), prompt.without_fence().as_bytes()].map(<[u8]>::to_vec);
         kb::document::ContentHash::of(&[&parts[0], &parts[1], &parts[2]]).to_string()[..32].to_owned()
     }
 
@@ -145,12 +147,15 @@ impl Llm for Recorder {
         self.lock().keys.insert(key.clone());
         match tokio::fs::read_to_string(&path).await {
             Ok(text) => {
-                let recording: Recording = serde_json::from_str(&text)
-                    .map_err(|error| self.problem(format!("the recording `{key}.json` is damaged: {error}")))?;
+                let recording: Recording = serde_json::from_str(&text).map_err(|error| {
+                    self.problem(format!("the recording `{key}.json` is damaged: {error}"))
+                })?;
                 return Ok(Reply { text: recording.reply, model: recording.model });
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(self.problem(format!("the recording `{key}.json` cannot be read: {error}"))),
+            Err(error) => {
+                return Err(self.problem(format!("the recording `{key}.json` cannot be read: {error}")));
+            }
         }
         let Some(inner) = &self.inner else {
             return Err(self.problem(format!("there is no recording `{key}.json`; make it with `--record`")));
@@ -162,8 +167,11 @@ impl Llm for Recorder {
                 return Err(error);
             }
         };
-        let recording =
-            Recording { prompt: prompt.without_fence(), model: reply.model.clone(), reply: reply.text.clone() };
+        let recording = Recording {
+            prompt: prompt.without_fence(),
+            model: reply.model.clone(),
+            reply: reply.text.clone(),
+        };
         let written = match crate::report::json(&recording) {
             Ok(text) => tokio::fs::write(&path, text).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
@@ -180,7 +188,10 @@ mod tests {
     use super::*;
     use kb::question::Question;
     use runbookd::{format::Format, prompt::Fence};
-    use std::{sync::atomic::{AtomicUsize, Ordering}, time::Duration};
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
 
     #[derive(Default)]
     struct Counting(AtomicUsize);
@@ -210,7 +221,8 @@ mod tests {
     async fn a_recorded_call_is_replayed_whatever_its_fence() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let model = Arc::new(Counting::default());
-        let recorder = Recorder::record(directory.path(), model.clone(), "temperature 0").expect("a recorder");
+        let recorder =
+            Recorder::record(directory.path(), model.clone(), "temperature 0").expect("a recorder");
         let first = recorder.complete(&prompt("why?"), soon()).await.expect("a reply");
         let again = recorder.complete(&prompt("why?"), soon()).await.expect("a reply");
         assert_eq!((first.text.as_str(), model.0.load(Ordering::SeqCst)), ("reply 1", 1));

@@ -65,6 +65,8 @@ pub struct SetResult {
     pub corpus: String,
     /// Hash of questions and labels.
     pub set: String,
+    /// Queries with labels; one that was not there to be asked counts, and scores 0.
+    pub num_queries: usize,
     /// Scores by stage.
     pub stages: BTreeMap<Stage, StageResult>,
     /// Mean share of the relevant that is within the evidence, that is within its token budget.

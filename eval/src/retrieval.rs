@@ -76,11 +76,10 @@ impl Engine {
                         EvalError::Usage(format!("query `{}` cannot be asked: {error}", query.id))
                     })?;
                     let started = Instant::now();
-                    let retrieval = engine
-                        .retriever
-                        .retrieve(view, &parsed, &options)
-                        .await
-                        .map_err(|source| EvalError::Retrieve { query: query.id.clone(), source })?;
+                    let retrieval =
+                        engine.retriever.retrieve(view, &parsed, &options).await.map_err(|source| {
+                            EvalError::Retrieve { query: query.id.clone(), source: Box::new(source) }
+                        })?;
                     let milliseconds = started.elapsed().as_secs_f64() * 1e3;
                     let decision = answerable::decide(&retrieval, &calibration);
                     progress.advance(1);
@@ -89,7 +88,9 @@ impl Engine {
                 })
             })
             .buffered(self.concurrency.max(1))
-            .map(|joined| joined.map_err(|error| EvalError::Usage(format!("a task of `{name}` failed: {error}")))?)
+            .map(|joined| {
+                joined.map_err(|error| EvalError::Usage(format!("a task of `{name}` failed: {error}")))?
+            })
             .try_collect::<Vec<T>>()
             .await;
         progress.finish();
@@ -116,7 +117,8 @@ pub async fn score_set(
     qrels: &Qrels,
 ) -> Result<ScoredSet, EvalError> {
     let labels = Arc::new(Labels::new(qrels, &indexed.documents));
-    let labelled: Vec<Query> = queries.iter().filter(|query| qrels.contains_key(&query.id)).cloned().collect();
+    let labelled: Vec<Query> =
+        queries.iter().filter(|query| qrels.contains_key(&query.id)).cloned().collect();
     let shared = labels.clone();
     let mut scored = engine
         .measure(name, indexed, calibration, &labelled, DEPTH, move |query, measured| {
@@ -136,8 +138,10 @@ pub async fn score_set(
         all.push(Stage::Passages);
     }
     for stage in all {
-        let mut values: Vec<Metrics> =
-            scored.iter().map(|(scored, _)| scored.result.metrics.get(&stage).copied().unwrap_or_default()).collect();
+        let mut values: Vec<Metrics> = scored
+            .iter()
+            .map(|(scored, _)| scored.result.metrics.get(&stage).copied().unwrap_or_default())
+            .collect();
         values.extend(std::iter::repeat_n(Metrics::default(), num_missing));
         let gains: Vec<f64> = values.iter().map(|metrics| metrics.ndcg_10).collect();
         let metrics = metrics::mean(values);
@@ -158,6 +162,7 @@ pub async fn score_set(
         name: name.to_owned(),
         corpus: indexed.corpus.clone(),
         set: hash_of_set(&queries_with_labels, qrels).to_string(),
+        num_queries: scored.len() + num_missing,
         stages,
         evidence_recall: crate::statistics::mean(&recalls),
         comparison: None,
@@ -185,7 +190,8 @@ fn score_query(query: &Query, measured: &Measured, labels: &Labels) -> ScoredQue
         (Stage::Final, &stages.ranked),
     ] {
         let ranking = in_trec_order(ranked);
-        let units: Vec<String> = ranking.iter().map(|(document, _)| labels.unit_of_document(document)).collect();
+        let units: Vec<String> =
+            ranking.iter().map(|(document, _)| labels.unit_of_document(document)).collect();
         metrics.insert(stage, metrics::score(units.iter().map(String::as_str), &relevance));
         rankings.insert(stage, ranking);
     }
@@ -195,7 +201,8 @@ fn score_query(query: &Query, measured: &Measured, labels: &Labels) -> ScoredQue
     let units_of_final = distinct(units_of_final);
     let mut expected = expected(&relevance, &units_of_final);
     let mut evidence_recall = {
-        let found: HashSet<String> = evidence.iter().map(|hit| labels.unit_of_document(&hit.chunk.document)).collect();
+        let found: HashSet<String> =
+            evidence.iter().map(|hit| labels.unit_of_document(&hit.chunk.document)).collect();
         recall(&relevance, &found)
     };
     if labels.has_passages() {
@@ -203,7 +210,8 @@ fn score_query(query: &Query, measured: &Measured, labels: &Labels) -> ScoredQue
         let units = distinct(hits.iter().flat_map(|hit| labels.units_of_chunk(&hit.chunk)).collect());
         metrics.insert(Stage::Passages, metrics::score(units.iter().map(String::as_str), &relevance));
         expected = self::expected(&relevance, &units);
-        let found: HashSet<String> = evidence.iter().flat_map(|hit| labels.units_of_chunk(&hit.chunk)).collect();
+        let found: HashSet<String> =
+            evidence.iter().flat_map(|hit| labels.units_of_chunk(&hit.chunk)).collect();
         evidence_recall = recall(&relevance, &found);
     }
 
@@ -268,7 +276,8 @@ fn expected(relevance: &Relevance, ranking: &[String]) -> Vec<Expected> {
 }
 
 fn recall(relevance: &Relevance, found: &HashSet<String>) -> f64 {
-    let relevant: Vec<&String> = relevance.iter().filter(|(_, grade)| **grade > 0).map(|(unit, _)| unit).collect();
+    let relevant: Vec<&String> =
+        relevance.iter().filter(|(_, grade)| **grade > 0).map(|(unit, _)| unit).collect();
     let hit = relevant.iter().filter(|unit| found.contains(unit.as_str())).count();
     if relevant.is_empty() { 0.0 } else { hit as f64 / relevant.len() as f64 }
 }
@@ -278,7 +287,10 @@ mod tests {
     use super::*;
 
     fn ranked(documents: &[(&str, f32)]) -> Vec<RankedDocument> {
-        documents.iter().map(|(id, score)| RankedDocument { document: (*id).to_owned(), score: *score }).collect()
+        documents
+            .iter()
+            .map(|(id, score)| RankedDocument { document: (*id).to_owned(), score: *score })
+            .collect()
     }
 
     #[test]

@@ -119,10 +119,13 @@ pub fn fill(template: &str) -> String {
 /// The sample value of one action.
 fn sample(action: &str) -> String {
     let pipeline: Vec<&str> = action.split('|').map(str::trim).collect();
-    let has = |function: &str| pipeline.iter().any(|stage| stage.split_whitespace().any(|word| word == function));
+    let has =
+        |function: &str| pipeline.iter().any(|stage| stage.split_whitespace().any(|word| word == function));
     let first = pipeline.first().copied().unwrap_or_default();
-    if matches!(first.split_whitespace().next(), Some("if" | "else" | "end" | "range" | "with" | "define" | "template"))
-    {
+    if matches!(
+        first.split_whitespace().next(),
+        Some("if" | "else" | "end" | "range" | "with" | "define" | "template")
+    ) {
         return String::new();
     }
     if let Some(label) = label_of(action) {
@@ -292,16 +295,13 @@ pub struct Uncovered {
 }
 
 /// Builds the set. `fragment_exists` says whether a document has a passage of this name (the address's `#fragment`).
-pub fn build(
-    alerts: &[Alert],
-    matcher: &Matcher<'_>,
-    fragment_exists: impl Fn(&str, &str) -> bool,
-) -> Built {
+pub fn build(alerts: &[Alert], matcher: &Matcher<'_>, fragment_exists: impl Fn(&str, &str) -> bool) -> Built {
     let mut built = Built { queries: Vec::new(), qrels: Qrels::new(), coverage: Coverage::default() };
     let mut seen = std::collections::HashSet::new();
     for alert in alerts {
         let text = alert.question();
-        let hash = blake3::hash(format!("{text}\n{}", alert.runbook_url.as_deref().unwrap_or("")).as_bytes()).to_hex();
+        let hash = blake3::hash(format!("{text}\n{}", alert.runbook_url.as_deref().unwrap_or("")).as_bytes())
+            .to_hex();
         let id = format!("{}-{}", alert.name, &hash[..8]);
         if !seen.insert(id.clone()) {
             continue;
@@ -325,7 +325,8 @@ pub fn build(
             built.coverage.ambiguous.push(place);
         }
         built.coverage.covered += 1;
-        let fragment = url.split_once('#').map(|(_, fragment)| fragment).filter(|fragment| !fragment.is_empty());
+        let fragment =
+            url.split_once('#').map(|(_, fragment)| fragment).filter(|fragment| !fragment.is_empty());
         let labels = documents.into_iter().map(|document| match fragment {
             Some(fragment) if fragment_exists(document, fragment) => (format!("{document}#{fragment}"), 1),
             _ => (document.to_owned(), 1),
@@ -392,7 +393,10 @@ groups:
     #[test]
     fn templates_get_neutral_values() {
         for (template, filled) in [
-            ("{{ $labels.instance }} is {{ $value | humanizePercentage }} full", "192.0.2.10:9100 is 12.5% full"),
+            (
+                "{{ $labels.instance }} is {{ $value | humanizePercentage }} full",
+                "192.0.2.10:9100 is 12.5% full",
+            ),
             ("{{$value}} in {{ .Labels.namespace }}", "12.5 in example"),
             ("{{ $value | humanizeDuration }} on {{ $externalLabels.cluster }}", "12m 30s on cluster"),
             ("{{ if eq $x 1 }}one{{ else }} many{{ end }}", "one many"),
@@ -462,7 +466,8 @@ groups:
 
     #[test]
     fn equal_rules_count_once_and_lists_are_followed() {
-        let text = "kind: List\nitems:\n- spec: {groups: [{name: g, rules: [{alert: A}, {alert: A}]}]}\n- 3\n";
+        let text =
+            "kind: List\nitems:\n- spec: {groups: [{name: g, rules: [{alert: A}, {alert: A}]}]}\n- 3\n";
         let alerts = alerts_of(text, "f").expect("YAML");
         assert_eq!(alerts.len(), 2);
         assert_eq!(build(&alerts, &Matcher::new([]), |_, _| false).coverage.alerts, 1);

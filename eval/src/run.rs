@@ -164,7 +164,8 @@ impl Runner {
         options: &RunOptions<'_>,
     ) -> Result<(RunResult, Timings), EvalError> {
         // Read before anything is measured: a mistake in it should not cost minutes.
-        let baseline = options.baseline.map(|path| Ok::<_, EvalError>((Baseline::read(path)?, path))).transpose()?;
+        let baseline =
+            options.baseline.map(|path| Ok::<_, EvalError>((Baseline::read(path)?, path))).transpose()?;
         let mut timings = Timings::default();
         let mut sets = Vec::new();
         for spec in &suite.sets {
@@ -237,7 +238,9 @@ impl Runner {
             judge: llm.as_ref().filter(|_| options.judge),
         };
         let found = cases::run_cases(&respondent, &indexed, &suite.cases).await?;
-        if let Some(problems) = options.recorder.as_ref().map(|recorder| recorder.problems()).filter(|p| !p.is_empty()) {
+        if let Some(problems) =
+            options.recorder.as_ref().map(|recorder| recorder.problems()).filter(|p| !p.is_empty())
+        {
             return Err(EvalError::Recordings { count: problems.len(), first: problems[0].clone() });
         }
         let queries: Vec<Query> = suite
@@ -269,19 +272,17 @@ impl Runner {
 
     /// Hash of what is fixed outside the code under test: depths, budgets, and who answers.
     fn configuration(&self, options: &RunOptions<'_>) -> String {
-        let kb::retrieve::Options { hits, documents: _, evidence_passages, evidence_tokens } = self.engine.options;
+        let kb::retrieve::Options { hits, documents: _, evidence_passages, evidence_tokens } =
+            self.engine.options;
         let llm = options.recorder.as_ref().map_or("extractive", |recorder| recorder.model());
-        let text = format!("depth {DEPTH}, hits {hits}, evidence {evidence_passages}/{evidence_tokens}, {llm}");
+        let text =
+            format!("depth {DEPTH}, hits {hits}, evidence {evidence_passages}/{evidence_tokens}, {llm}");
         blake3::hash(text.as_bytes()).to_hex().to_string()
     }
 }
 
 /// The calibration that the product would use for this knowledge base.
 async fn calibration_of(indexed: &Indexed) -> Result<Arc<Calibration>, EvalError> {
-    let stored = indexed
-        .kb
-        .calibration()
-        .await
-        .map_err(|source| EvalError::Store { address: "its calibration".to_owned(), source })?;
+    let stored = indexed.kb.calibration().await.map_err(EvalError::store("its calibration"))?;
     Ok(Arc::new(runbookd::calibration::choose(stored, &indexed.kb.identity()).0))
 }

@@ -194,7 +194,10 @@ mod tests {
         // 50 zeros and 50 ones: standard error 0.05, so about 0.5 ± 0.098.
         let values: Vec<f64> = (0..100).map(|i| f64::from(i % 2)).collect();
         let interval = bootstrap_interval(&values);
-        assert!((interval.low - 0.40).abs() <= 0.011 && (interval.high - 0.60).abs() <= 0.011, "{interval:?}");
+        assert!(
+            (interval.low - 0.40).abs() <= 0.011 && (interval.high - 0.60).abs() <= 0.011,
+            "{interval:?}"
+        );
     }
 
     #[test]

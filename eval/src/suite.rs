@@ -248,7 +248,9 @@ impl Suite {
                 }
                 _ => {
                     let name = set.name;
-                    return Err(bad(format!("set `{name}` needs either `beir`, or `queries`, `qrels` and `corpus`")));
+                    return Err(bad(format!(
+                        "set `{name}` needs either `beir`, or `queries`, `qrels` and `corpus`"
+                    )));
                 }
             };
             let mut floors = set.floors;
@@ -257,7 +259,11 @@ impl Suite {
                 .into_iter()
                 .map(|(name, floor)| {
                     let metric = Metric::ALL.into_iter().find(|metric| metric.name() == name);
-                    Ok((metric.ok_or_else(|| bad(format!("`{name}` is not a metric that can have a floor")))?, floor))
+                    Ok((
+                        metric
+                            .ok_or_else(|| bad(format!("`{name}` is not a metric that can have a floor")))?,
+                        floor,
+                    ))
                 })
                 .collect::<Result<_, EvalError>>()?;
             sets.push(SetSpec { name: set.name, queries, qrels, corpus, floors, evidence_recall_floor });
@@ -270,7 +276,9 @@ impl Suite {
             }
             if pair.corpus.is_empty() || pair.answerable.is_empty() || pair.unanswerable.is_empty() {
                 let name = pair.name;
-                return Err(bad(format!("abstention `{name}` needs `corpus`, `answerable` and `unanswerable`")));
+                return Err(bad(format!(
+                    "abstention `{name}` needs `corpus`, `answerable` and `unanswerable`"
+                )));
             }
             abstention.push(AbstentionSpec {
                 corpus: Corpus::Directories(all(&pair.corpus)?),

@@ -32,7 +32,7 @@ pub async fn run(
         pairs.into_iter().flat_map(|pair| pair.asked.found).map(|(_, observation)| observation).collect();
     let fit = calibrate(&observations, &identity, options)?;
     let Some(address) = address.filter(|_| !dry_run) else { return Ok((fit, None)) };
-    let failed = |source| EvalError::Store { address: address.to_string(), source };
+    let failed = |source| EvalError::store(&address)(source);
     let value = serde_json::to_value(&fit.calibration)
         .map_err(|error| EvalError::Usage(format!("the calibration could not be serialised: {error}")))?;
     let mut writer = store::open_writer(&address, &identity).await.map_err(failed)?;

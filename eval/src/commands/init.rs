@@ -21,7 +21,7 @@ const MAX_RULE_BYTES: u64 = 8 << 20;
 /// standard error and passed over.
 pub async fn run(settings: &Settings, rules: &Path, out: &Path) -> Result<Coverage, EvalError> {
     let address = settings.knowledge_base()?;
-    let failed = |source| EvalError::Store { address: address.to_string(), source };
+    let failed = |source| EvalError::store(&address)(source);
     let kb = store::open(address, None).await.map_err(failed)?;
     let view = kb.view(&Filter::everything()).await.map_err(failed)?;
     let records = view.all_documents().await.map_err(failed)?;
@@ -30,7 +30,8 @@ pub async fn run(settings: &Settings, rules: &Path, out: &Path) -> Result<Covera
     if alerts.is_empty() {
         return Err(EvalError::data(rules, "holds no alerting rule"));
     }
-    let matcher = Matcher::new(records.iter().map(|record| (record.meta.id.as_str(), record.meta.url.as_deref())));
+    let matcher =
+        Matcher::new(records.iter().map(|record| (record.meta.id.as_str(), record.meta.url.as_deref())));
     let mut fragments: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for url in alerts.iter().filter_map(|alert| alert.runbook_url.as_deref()) {
         if let Some((_, fragment)) = url.split_once('#') {

@@ -41,7 +41,12 @@ impl Findings {
 }
 
 /// Checks everything that was asked for.
-pub async fn run(settings: Settings, tuning: Tuning, rebuild: bool, what: &What) -> Result<Findings, EvalError> {
+pub async fn run(
+    settings: Settings,
+    tuning: Tuning,
+    rebuild: bool,
+    what: &What,
+) -> Result<Findings, EvalError> {
     let mut findings = Findings::default();
     match what {
         What::Kb { queries, qrels } => {
@@ -75,7 +80,8 @@ pub async fn run(settings: Settings, tuning: Tuning, rebuild: bool, what: &What)
                     text: text.to_owned(),
                     meta: serde_json::Map::new(),
                 };
-                let queries: Vec<Query> = suite.cases.iter().map(|case| query(&case.id, case.text())).collect();
+                let queries: Vec<Query> =
+                    suite.cases.iter().map(|case| query(&case.id, case.text())).collect();
                 let labelled = suite.cases.iter().filter(|case| !case.relevant.is_empty());
                 let qrels: Qrels = labelled.map(|case| (case.id.clone(), case.judgements())).collect();
                 findings.sets.insert("cases".to_owned(), check(&indexed, &queries, &qrels, false).await?);
@@ -94,7 +100,7 @@ async fn check(
     let mut lint = Lint::new(queries, qrels, &indexed.documents, is_answerable);
     for document in indexed.documents.iter() {
         let chunks = indexed.view.chunks_of(DocumentKey::of(document)).await;
-        let chunks = chunks.map_err(|source| EvalError::Store { address: document.clone(), source })?;
+        let chunks = chunks.map_err(EvalError::store(document))?;
         let chunks: Vec<_> = chunks.into_iter().map(|(_, chunk)| chunk).collect();
         lint.document(document, &chunks);
     }

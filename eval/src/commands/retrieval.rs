@@ -58,7 +58,9 @@ pub async fn run(
         What::Beir(directory) => {
             let beir = Beir::open(directory)?;
             let spec = SetSpec {
-                name: directory.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+                name: directory
+                    .file_name()
+                    .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
                 queries: beir.queries,
                 qrels: beir.qrels,
                 corpus: Corpus::Jsonl(beir.corpus),
@@ -82,7 +84,11 @@ pub async fn run(
 }
 
 /// Writes the run file (of a single set) and the queries.
-pub fn write_files(sets: &[SetResult], run: Option<&Path>, per_query: Option<&Path>) -> Result<(), EvalError> {
+pub fn write_files(
+    sets: &[SetResult],
+    run: Option<&Path>,
+    per_query: Option<&Path>,
+) -> Result<(), EvalError> {
     if let (Some(path), Some(rankings)) = (run, sets.first().and_then(|set| set.runs.get(&Stage::Final))) {
         fs::write(path, trec::write(rankings, "runbookd")).map_err(EvalError::io("write", path))?;
     }
@@ -105,7 +111,7 @@ pub fn write_files(sets: &[SetResult], run: Option<&Path>, per_query: Option<&Pa
 pub fn json(sets: &[SetResult], stages: bool, is_suite: bool) -> Value {
     let of_set = |set: &SetResult| {
         let mut value = json!(set.stages.get(&Stage::Final).map(|stage| stage.metrics));
-        value["queries"] = set.runs.get(&Stage::Final).map_or(0, |_| set.queries.len()).into();
+        value["queries"] = set.num_queries.into();
         if stages {
             value["stages"] = json!(set.stages);
             value["evidence_recall"] = set.evidence_recall.into();
@@ -115,7 +121,8 @@ pub fn json(sets: &[SetResult], stages: bool, is_suite: bool) -> Value {
     match (is_suite, sets) {
         (false, [set]) => of_set(set),
         _ => {
-            let by_name: BTreeMap<&str, Value> = sets.iter().map(|set| (set.name.as_str(), of_set(set))).collect();
+            let by_name: BTreeMap<&str, Value> =
+                sets.iter().map(|set| (set.name.as_str(), of_set(set))).collect();
             json!({
                 "sets": by_name,
                 "macro_average": macro_average(sets).get(&Stage::Final),

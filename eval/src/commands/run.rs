@@ -40,7 +40,8 @@ pub async fn run(
         (Some(directory), _) => Some(Recorder::replay(directory)?),
         (None, Some(directory)) => {
             let Some(llm) = settings.product.llm.clone() else {
-                let detail = "--record needs a language model: set RUNBOOKD_LLM_BASE_URL and RUNBOOKD_LLM_MODEL";
+                let detail =
+                    "--record needs a language model: set RUNBOOKD_LLM_BASE_URL and RUNBOOKD_LLM_MODEL";
                 return Err(EvalError::Usage(detail.to_owned()));
             };
             let parameters = format!("temperature 0, max_output_tokens {:?}", llm.max_output_tokens);
@@ -54,8 +55,11 @@ pub async fn run(
     };
     let recorder = recorder.map(Arc::new);
     let mut runner = Runner::start(settings, tuning, request.rebuild).await?;
-    let options =
-        RunOptions { baseline: request.baseline.as_deref(), recorder: recorder.clone(), judge: request.judge };
+    let options = RunOptions {
+        baseline: request.baseline.as_deref(),
+        recorder: recorder.clone(),
+        judge: request.judge,
+    };
     let found = runner.run(&suite, &options).await?;
     if let Some(recorder) = recorder {
         let stale = recorder.stale()?;

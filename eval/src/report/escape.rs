@@ -94,7 +94,10 @@ mod tests {
 
     #[test]
     fn markup_becomes_text() {
-        assert_eq!(html("<a href=\"x\">'&'\u{0}</a>"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;‹U+0000›&lt;/a&gt;");
+        assert_eq!(
+            html("<a href=\"x\">'&'\u{0}</a>"),
+            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;‹U+0000›&lt;/a&gt;"
+        );
         assert_eq!(
             markdown("| <b>[x](http://e) `c` @team\n"),
             "\\| &lt;b&gt;\\[x\\]\\(http&#58;//e\\) \\`c\\` &#64;team "

@@ -3,10 +3,7 @@
 //! Every text from questions, documents and answers goes through [`html`]; a content security policy with a nonce
 //! stands behind it.
 
-use super::{
-    escape::html,
-    figure, percent, plots, signed,
-};
+use super::{escape::html, figure, percent, plots, signed};
 use crate::{
     gates::{Bound, Gate},
     results::*,
@@ -106,7 +103,7 @@ fn summary_cards(run: &RunResult, out: &mut String) {
         if run.passed { "all hold".to_owned() } else { format!("{} failed", run.gates.len() - held) },
     )];
     if let Some(last) = run.macro_average.get(&Stage::Final) {
-        let queries: usize = run.sets.iter().map(|set| set.queries.len()).sum();
+        let queries: usize = run.sets.iter().map(|set| set.num_queries).sum();
         let note = format!("mean of {} sets, {queries} questions", run.sets.len());
         cards.push(("nDCG@10".to_owned(), format!("{:.3}", last.ndcg_10), note));
     }
@@ -193,7 +190,8 @@ fn retrieval(run: &RunResult, out: &mut String) {
         if is_compared { "<th>change</th>" } else { "" },
     );
     for set in &run.sets {
-        let ndcg = |stage| set.stages.get(&stage).map(|found| figure(found.metrics.ndcg_10)).unwrap_or_default();
+        let ndcg =
+            |stage| set.stages.get(&stage).map(|found| figure(found.metrics.ndcg_10)).unwrap_or_default();
         let headline = set.headline();
         let last = if set.stages.contains_key(&Stage::Passages) { Stage::Passages } else { Stage::Final };
         put!(
@@ -201,7 +199,7 @@ fn retrieval(run: &RunResult, out: &mut String) {
             "<tr><td class=\"left strong\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"strong\">{}</td>\
              <td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}</tr>",
             html(&set.name),
-            set.queries.len(),
+            set.num_queries,
             ndcg(Stage::Bm25),
             ndcg(Stage::Dense),
             ndcg(Stage::Fused),
@@ -337,7 +335,11 @@ fn cases(run: &RunResult, out: &mut String) {
             html(&case.question),
             case.confidence,
         );
-        put!(out, "<p class=\"answer\">{}</p><div class=\"two\"><div><h3>Checks</h3><ul>", html(&case.answer));
+        put!(
+            out,
+            "<p class=\"answer\">{}</p><div class=\"two\"><div><h3>Checks</h3><ul>",
+            html(&case.answer)
+        );
         for check in &case.checks {
             let (class, mark) = if check.passed { ("good", "yes") } else { ("bad", "no") };
             put!(
@@ -379,7 +381,11 @@ fn queries(run: &RunResult, out: &mut String) {
         "<h2>Questions</h2><div class=\"tools\"><input id=\"filter\" type=\"search\" placeholder=\"Filter questions\" \
          aria-label=\"Filter questions\"><label><input id=\"missed\" type=\"checkbox\">only without a relevant document \
          among the first ten</label>{}</div>",
-        if compared { "<label><input id=\"changed\" type=\"checkbox\">only newly found or lost</label>" } else { "" },
+        if compared {
+            "<label><input id=\"changed\" type=\"checkbox\">only newly found or lost</label>"
+        } else {
+            ""
+        },
     );
     for set in &run.sets {
         let flipped: HashSet<&String> =
@@ -394,7 +400,9 @@ fn queries(run: &RunResult, out: &mut String) {
             set.queries.len(),
         );
         let mut sorted: Vec<&QueryResult> = set.queries.iter().collect();
-        sorted.sort_by(|a, b| a.headline().ndcg_10.total_cmp(&b.headline().ndcg_10).then(a.query.cmp(&b.query)));
+        sorted.sort_by(|a, b| {
+            a.headline().ndcg_10.total_cmp(&b.headline().ndcg_10).then(a.query.cmp(&b.query))
+        });
         for found in sorted {
             query(found, flipped.contains(&found.query), out);
         }
@@ -490,8 +498,10 @@ mod tests {
     #[test]
     fn tags_are_balanced() {
         let text = page(&sample());
-        for tag in ["details", "summary", "div", "table", "tr", "td", "span", "ul", "li", "svg", "p", "code"] {
-            let opened = text.matches(&format!("<{tag}>")).count() + text.matches(&format!("<{tag} ")).count();
+        for tag in ["details", "summary", "div", "table", "tr", "td", "span", "ul", "li", "svg", "p", "code"]
+        {
+            let opened =
+                text.matches(&format!("<{tag}>")).count() + text.matches(&format!("<{tag} ")).count();
             assert_eq!(opened, text.matches(&format!("</{tag}>")).count(), "{tag}");
         }
     }
@@ -499,7 +509,9 @@ mod tests {
     #[test]
     fn what_failed_comes_first() {
         let text = page(&sample());
-        let gate = |name: &str| text.find(&format!("<td class=\"left strong\">{name}</td><td class=\"left\">")).expect(name);
+        let gate = |name: &str| {
+            text.find(&format!("<td class=\"left strong\">{name}</td><td class=\"left\">")).expect(name)
+        };
         assert!(gate("others") < gate("pods"));
         assert!(text.contains("<span class=\"pill bad\">Failed</span>"));
     }

@@ -33,14 +33,16 @@ pub fn junit(run: &RunResult) -> String {
         failures += failed;
     };
 
-    let gates = run.gates.iter().map(|gate| {
-        (gate.of.clone(), gate.what.clone(), (!gate.passed).then(|| gate.describe()))
-    });
+    let gates = run
+        .gates
+        .iter()
+        .map(|gate| (gate.of.clone(), gate.what.clone(), (!gate.passed).then(|| gate.describe())));
     suite(&format!("{}: gates", run.suite), gates.collect());
     if let Some(cases) = &run.cases {
         let found = cases.cases.iter().map(|case| {
             let failed = case.checks.iter().filter(|check| !check.passed);
-            let failures: Vec<String> = failed.map(|check| format!("{}: {}", check.name, check.detail)).collect();
+            let failures: Vec<String> =
+                failed.map(|check| format!("{}: {}", check.name, check.detail)).collect();
             (case.class.clone(), case.case.clone(), (!failures.is_empty()).then(|| failures.join("\n")))
         });
         suite(&format!("{}: cases", run.suite), found.collect());
@@ -60,9 +62,15 @@ mod tests {
     #[test]
     fn failures_are_counted_and_text_is_escaped() {
         let text = junit(&sample());
-        assert!(text.contains("<testsuites name=\"sample\" tests=\"3\" failures=\"2\" errors=\"0\">"), "{text}");
+        assert!(
+            text.contains("<testsuites name=\"sample\" tests=\"3\" failures=\"2\" errors=\"0\">"),
+            "{text}"
+        );
         assert!(text.contains("<testcase classname=\"pods\" name=\"ndcg@10\"/>"), "{text}");
-        assert!(text.contains("&lt;script&gt;") && !text.contains("<script>") && !text.contains('\u{1b}'), "{text}");
+        assert!(
+            text.contains("&lt;script&gt;") && !text.contains("<script>") && !text.contains('\u{1b}'),
+            "{text}"
+        );
         assert_eq!(text.matches("<testcase").count(), 3);
     }
 }

@@ -60,10 +60,10 @@ fn sets(run: &RunResult, text: &mut String) {
         let worst = if run.worst_set.as_ref() == Some(&set.name) { " (worst)" } else { "" };
         let name = format!("{}{worst}", cell(&set.name));
         let stage = |stage| set.stages.get(&stage).map(|found| found.metrics);
-        text.push_str(&row(&name, set.queries.len(), &stage, set.evidence_recall));
+        text.push_str(&row(&name, set.num_queries, &stage, set.evidence_recall));
     }
     let evidence: Vec<f64> = run.sets.iter().map(|set| set.evidence_recall).collect();
-    let queries = run.sets.iter().map(|set| set.queries.len()).sum();
+    let queries = run.sets.iter().map(|set| set.num_queries).sum();
     let stage = |stage| run.macro_average.get(&stage).copied();
     text.push_str(&row("*mean over sets*", queries, &stage, crate::statistics::mean(&evidence)));
 }
@@ -76,7 +76,9 @@ fn changes(run: &RunResult, text: &mut String) {
         return;
     }
     text.push_str("\n### Against the baseline\n\n");
-    text.push_str("| set | change | 95 % interval | p | win / tie / loss | smallest change this set can show |\n");
+    text.push_str(
+        "| set | change | 95 % interval | p | win / tie / loss | smallest change this set can show |\n",
+    );
     text.push_str("|---|--:|--:|--:|--:|--:|\n");
     for (name, comparison) in &compared {
         let found = &comparison.statistics;
@@ -136,7 +138,11 @@ fn abstention(run: &RunResult, text: &mut String) {
 fn cases(run: &RunResult, text: &mut String) {
     let Some(cases) = &run.cases else { return };
     let failed: Vec<&CaseResult> = cases.cases.iter().filter(|case| !case.passed()).collect();
-    text.push_str(&format!("\n### Cases: {} of {} pass\n", cases.cases.len() - failed.len(), cases.cases.len()));
+    text.push_str(&format!(
+        "\n### Cases: {} of {} pass\n",
+        cases.cases.len() - failed.len(),
+        cases.cases.len()
+    ));
     if failed.is_empty() {
         return;
     }

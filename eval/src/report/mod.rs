@@ -117,10 +117,12 @@ pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     /// Texts as an attacker would write them.
-    pub(crate) const HOSTILE: &str = "<script>alert(1)</script> | `x` [a](http://evil) \u{1b}[31m \u{202e}txt.exe & \"q\"";
+    pub(crate) const HOSTILE: &str =
+        "<script>alert(1)</script> | `x` [a](http://evil) \u{1b}[31m \u{202e}txt.exe & \"q\"";
 
     fn query(id: &str, text: &str, ranking: &[&str], relevant: &[(&str, i32)]) -> QueryResult {
-        let relevance: Relevance = relevant.iter().map(|(unit, grade)| ((*unit).to_owned(), *grade)).collect();
+        let relevance: Relevance =
+            relevant.iter().map(|(unit, grade)| ((*unit).to_owned(), *grade)).collect();
         let final_metrics = score(ranking.iter().copied(), &relevance);
         let dense = score(ranking.iter().rev().copied(), &relevance);
         QueryResult {
@@ -163,7 +165,11 @@ pub(crate) mod tests {
             name: name.to_owned(),
             corpus: "c0ffee".to_owned(),
             set: "5e7".to_owned(),
-            stages: BTreeMap::from([(Stage::Dense, stage(Stage::Dense)), (Stage::Final, stage(Stage::Final))]),
+            num_queries: queries.len(),
+            stages: BTreeMap::from([
+                (Stage::Dense, stage(Stage::Dense)),
+                (Stage::Final, stage(Stage::Final)),
+            ]),
             evidence_recall: 1.0,
             comparison: None,
             queries,
@@ -179,8 +185,18 @@ pub(crate) mod tests {
         let pods = set(
             "pods",
             vec![
-                query("q1", "Why was the pod OOMKilled?", &["pods/oom.md", "pods/crash.md"], &[("pods/oom.md", 2)]),
-                query("q2", HOSTILE, &["pods/crash.md", "pods/<b>.md"], &[("pods/<b>.md", 1), ("gone.md", 1)]),
+                query(
+                    "q1",
+                    "Why was the pod OOMKilled?",
+                    &["pods/oom.md", "pods/crash.md"],
+                    &[("pods/oom.md", 2)],
+                ),
+                query(
+                    "q2",
+                    HOSTILE,
+                    &["pods/crash.md", "pods/<b>.md"],
+                    &[("pods/<b>.md", 1), ("gone.md", 1)],
+                ),
             ],
         );
         let outcomes: Vec<Outcome> = [(0.9, true), (0.7, true), (0.8, false), (0.1, false)]
@@ -225,7 +241,8 @@ pub(crate) mod tests {
             }],
             comparison: None,
         };
-        let sets = vec![pods, set("nodes", vec![query("n1", "node?", &["nodes/a.md"], &[("nodes/a.md", 1)])])];
+        let sets =
+            vec![pods, set("nodes", vec![query("n1", "node?", &["nodes/a.md"], &[("nodes/a.md", 1)])])];
         let gates = vec![
             Gate::new("pods", "ndcg@10", 0.7, Bound::AtLeast(0.6)),
             Gate::new("others", "false_answers_at_95", 0.5, Bound::AtMost(0.1)),
@@ -252,7 +269,8 @@ pub(crate) mod tests {
 
     #[test]
     fn every_file_is_written_and_equal_results_give_equal_bytes() {
-        let directories = [tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory")];
+        let directories =
+            [tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory")];
         for directory in &directories {
             write_all(&sample(), &sample_timings(), directory.path()).expect("files");
         }
@@ -294,6 +312,9 @@ pub(crate) mod tests {
 
     #[test]
     fn signs() {
-        assert_eq!((signed(0.01), signed(-0.01), signed(-0.000_001)), ("+0.0100".into(), "\u{2212}0.0100".into(), "0.0000".into()));
+        assert_eq!(
+            (signed(0.01), signed(-0.01), signed(-0.000_001)),
+            ("+0.0100".into(), "\u{2212}0.0100".into(), "0.0000".into())
+        );
     }
 }

@@ -37,7 +37,10 @@ pub fn stages(sets: &[SetResult], floor_of: impl Fn(&str) -> Option<f64>) -> Str
         if let Some(floor) = floor_of(&set.name) {
             let points = format!("M{} {}v-18", n(x(floor)), n(y + 9.0));
             let title = format!("floor {floor:.3}");
-            svg_push(&mut svg, format_args!("<path class=\"floor\" d=\"{points}\"><title>{title}</title></path>"));
+            svg_push(
+                &mut svg,
+                format_args!("<path class=\"floor\" d=\"{points}\"><title>{title}</title></path>"),
+            );
         }
         let last = if set.stages.contains_key(&Stage::Passages) { Stage::Passages } else { Stage::Final };
         for (stage, class) in
@@ -154,7 +157,13 @@ pub fn latency(name: &str, sorted_ms: &[f64]) -> String {
     }
     for share in [0.0, 0.5, 1.0] {
         line(&mut svg, "grid", frame.x(0.0), frame.y(share), frame.x(1.0), frame.y(share));
-        text(&mut svg, "axis end", frame.x(0.0) - 6.0, frame.y(share) + 4.0, &format!("{:.0} %", share * 100.0));
+        text(
+            &mut svg,
+            "axis end",
+            frame.x(0.0) - 6.0,
+            frame.y(share) + 4.0,
+            &format!("{:.0} %", share * 100.0),
+        );
     }
     let mut path = format!("M{} {}", n(frame.x(0.0)), n(frame.y(0.0)));
     for (at, ms) in sorted_ms.iter().enumerate() {
@@ -247,7 +256,10 @@ fn line(svg: &mut String, class: &str, x1: f64, y1: f64, x2: f64, y2: f64) {
 }
 
 fn text(svg: &mut String, class: &str, x: f64, y: f64, content: &str) {
-    svg_push(svg, format_args!("<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text>", n(x), n(y), html(content)));
+    svg_push(
+        svg,
+        format_args!("<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text>", n(x), n(y), html(content)),
+    );
 }
 
 fn svg_push(svg: &mut String, part: std::fmt::Arguments<'_>) {
@@ -291,6 +303,9 @@ mod tests {
 
     #[test]
     fn coordinates_are_short() {
-        assert_eq!((n(12.3456), n(7.0), trimmed(0.25), trimmed(100.0)), ("12.3".into(), "7".into(), "0.25".into(), "100".into()));
+        assert_eq!(
+            (n(12.3456), n(7.0), trimmed(0.25), trimmed(100.0)),
+            ("12.3".into(), "7".into(), "0.25".into(), "100".into())
+        );
     }
 }

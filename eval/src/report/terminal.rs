@@ -48,9 +48,22 @@ pub fn run_summary(run: &RunResult) -> String {
 /// Four stages and the headline's other metrics, a set a line, the mean over sets last.
 pub fn retrieval_table(sets: &[SetResult]) -> String {
     let mut rows = vec![
-        ["set", "queries", "bm25", "dense", "fused", "final", "95 % interval", "recall@5", "recall@10", "mrr@10", "map", "evidence"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "set",
+            "queries",
+            "bm25",
+            "dense",
+            "fused",
+            "final",
+            "95 % interval",
+            "recall@5",
+            "recall@10",
+            "mrr@10",
+            "map",
+            "evidence",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     let stages = |get: &dyn Fn(Stage) -> Option<Metrics>| -> Vec<String> {
         let columns = Stage::DOCUMENTS.into_iter();
@@ -60,7 +73,7 @@ pub fn retrieval_table(sets: &[SetResult]) -> String {
         Metric::ALL[1..].iter().map(|metric| figure(metrics.get(*metric))).collect::<Vec<_>>()
     };
     for set in sets {
-        let mut row = vec![visible(&set.name), set.queries.len().to_string()];
+        let mut row = vec![visible(&set.name), set.num_queries.to_string()];
         row.extend(stages(&|stage| set.stages.get(&stage).map(|stage| stage.metrics)));
         let interval = set.stages.get(&Stage::Final).map(|stage| stage.interval).unwrap_or_default();
         row.push(format!("{:.3} to {:.3}", interval.low, interval.high));
@@ -77,7 +90,8 @@ pub fn retrieval_table(sets: &[SetResult]) -> String {
         }
     }
     let means = crate::results::macro_average(sets);
-    let mut row = vec!["mean over sets".to_owned(), sets.iter().map(|set| set.queries.len()).sum::<usize>().to_string()];
+    let mut row =
+        vec!["mean over sets".to_owned(), sets.iter().map(|set| set.num_queries).sum::<usize>().to_string()];
     row.extend(stages(&|stage| means.get(&stage).copied()));
     row.push(String::new());
     row.extend(others(&means.get(&Stage::Final).copied().unwrap_or_default()));
@@ -89,9 +103,18 @@ pub fn retrieval_table(sets: &[SetResult]) -> String {
 
 fn changes_table(run: &RunResult) -> String {
     let mut rows = vec![
-        ["against the baseline", "change", "95 % interval", "p", "win/tie/loss", "detectable", "lost", "found"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "against the baseline",
+            "change",
+            "95 % interval",
+            "p",
+            "win/tie/loss",
+            "detectable",
+            "lost",
+            "found",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     let sets = run.sets.iter().map(|set| (set.name.as_str(), set.comparison.as_ref()));
     let cases = run.cases.iter().map(|cases| ("cases: passed", cases.comparison.as_ref()));
@@ -115,9 +138,18 @@ fn changes_table(run: &RunResult) -> String {
 /// The decision to answer, a pair a line.
 pub fn abstention_table(pairs: &[AbstentionResult]) -> String {
     let mut rows = vec![
-        ["answer or not", "answerable", "unanswerable", "AUROC", "AURC", "false answers at 95 %", "false answers", "false refusals"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "answer or not",
+            "answerable",
+            "unanswerable",
+            "AUROC",
+            "AURC",
+            "false answers at 95 %",
+            "false answers",
+            "false refusals",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     for pair in pairs {
         let found = &pair.measures;
@@ -150,7 +182,9 @@ pub fn gates_table(gates: &[Gate]) -> String {
 fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0)
+        })
         .collect();
     let mut text = String::new();
     for row in rows {
@@ -169,7 +203,9 @@ fn table(rows: &[Vec<String>]) -> String {
 }
 
 fn width(text: &str) -> usize {
-    text.chars().map(|c| if kb::analyzer::is_cjk(c) || ('\u{ff00}'..='\u{ff60}').contains(&c) { 2 } else { 1 }).sum()
+    text.chars()
+        .map(|c| if kb::analyzer::is_cjk(c) || ('\u{ff00}'..='\u{ff60}').contains(&c) { 2 } else { 1 })
+        .sum()
 }
 
 #[cfg(test)]
@@ -180,7 +216,10 @@ mod tests {
     #[test]
     fn the_summary_names_what_failed() {
         let text = run_summary(&sample());
-        assert!(text.contains("FAILED  others: false_answers_at_95 0.5000, at most 0.1000\nGates: 1 of 2 hold\n"), "{text}");
+        assert!(
+            text.contains("FAILED  others: false_answers_at_95 0.5000, at most 0.1000\nGates: 1 of 2 hold\n"),
+            "{text}"
+        );
         assert!(text.contains("Worst set: pods"), "{text}");
         assert!(text.contains("Cases: 0 of 1 pass\n  untouchable: mentions: lacks <script>"), "{text}");
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
