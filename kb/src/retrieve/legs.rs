@@ -36,15 +36,15 @@ pub struct Tuning {
 impl Tuning {
     /// What the product uses.
     pub const DEFAULT: Tuning = Tuning {
-        fields: FieldWeights { title: 0.75, name: 1.0, headings: 0.4, links: 1.8 },
+        fields: FieldWeights { title: 0.75, name: 1.2, headings: 0.35, links: 1.8 },
         lexical_depth: 1_000,
         dense_depth: 300,
         document_depth: 50,
-        dense: 1.15,
-        centroid: 0.6,
+        dense: 1.2,
+        centroid: 0.8,
         inbound: 0.08,
         trust_bonus: 0.01,
-        language_bonus: 0.05,
+        language_bonus: 0.03,
     };
 }
 

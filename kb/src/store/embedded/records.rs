@@ -151,10 +151,8 @@ impl PreparedDocument {
                 PreparedChunk { stored, terms, length: u64::from(round_length(count)) }
             })
             .collect();
-        let lengths = Lengths {
-            chunks: chunks.len() as u64,
-            terms: chunks.iter().map(|chunk| chunk.length).sum(),
-        };
+        let lengths =
+            Lengths { chunks: chunks.len() as u64, terms: chunks.iter().map(|chunk| chunk.length).sum() };
         let filter_terms = document_filter_terms(meta);
         let links = inbound_texts(meta);
         let (key, source) = (DocumentKey::of(&meta.id), DocumentKey::of(&meta.source).0);
@@ -173,11 +171,7 @@ fn headings(chunks: &[Chunk]) -> String {
     let mut seen = BTreeSet::new();
     let mut headings = String::new();
     for chunk in chunks {
-        let within = chunk.text.lines().filter_map(|line| {
-            let text = line.trim_start_matches('#');
-            (text.len() < line.len() && text.starts_with(' ')).then(|| text.trim())
-        });
-        for heading in chunk.heading_path.iter().map(String::as_str).chain(within) {
+        for heading in chunk.heading_path.iter().map(String::as_str).chain(headings_within(&chunk.text)) {
             if seen.insert(heading) {
                 headings.push_str(heading);
                 headings.push('\n');
@@ -185,6 +179,33 @@ fn headings(chunks: &[Chunk]) -> String {
         }
     }
     headings
+}
+
+/// The headings in a Markdown text. A shell's comment in a code block looks like one.
+fn headings_within(text: &str) -> impl Iterator<Item = &str> {
+    let mut open: Option<&str> = None;
+    text.lines().filter_map(move |line| {
+        let fence = code_fence(line);
+        match open {
+            None => open = fence,
+            Some(opening)
+                if fence.is_some_and(|fence| fence.starts_with(opening) && line.trim() == fence) =>
+            {
+                open = None;
+            }
+            Some(_) => {}
+        }
+        let heading = line.trim_start_matches('#');
+        (open.is_none() && heading.len() < line.len() && heading.starts_with(' ')).then(|| heading.trim())
+    })
+}
+
+/// The marks with which a line begins or ends a code block.
+fn code_fence(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let length = |mark: char| line.len() - line.trim_start_matches(mark).len();
+    let length = length('`').max(length('~'));
+    (length >= 3).then(|| &line[..length])
 }
 
 /// The length that BM25 sees: the index keeps it in one byte.

@@ -191,7 +191,8 @@ fn similarity(
             (best, best_ordinal) = (cosine, ordinal);
         }
     }
-    let centroid = sum / snapshot.centroid_length(number).max(f32::MIN_POSITIVE);
+    // Where vectors nearly cancel each other out, rounding is all that is left of both.
+    let centroid = (sum / snapshot.centroid_length(number).max(f32::MIN_POSITIVE)).clamp(-1.0, 1.0);
     let best_passage = ChunkKey::new(document, best_ordinal);
     (entry.num_chunks > 0).then_some(DocumentSimilarity { best_passage, best, centroid })
 }
