@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help setup build demo test bench lint fmt clean-demo
+.PHONY: help setup build demo test bench evaluate lint fmt clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,6 +27,10 @@ test: setup ## sets up, builds the workspace, runs the whole test suite
 bench: setup ## speed and memory, as ratios side by side in one run (RUNBOOKD_TEST_DATA: on real documentation)
 	$(CARGO) build --release --workspace --locked
 	@$(PYTHON) scripts/bench/bench.py
+
+evaluate: setup ## retrieval, refusals and answers over runbooks/ against the committed baseline; reports in target/evaluation
+	$(CARGO) run --release --locked --bin evaluate -- run eval/suites/runbooks.toml \
+	  --baseline eval/suites/runbooks.baseline.json --out target/evaluation
 
 lint: ## what CI checks before it tests
 	$(CARGO) fmt --all --check

@@ -21,7 +21,7 @@ use kb::{
 use runbookd::{
     Answer, Assistant, Occasion, Request,
     answer::is_refusal,
-    checks::citations,
+    checks::{citations, masked},
     format::Format,
     http::completions,
     llm::Llm,
@@ -259,14 +259,9 @@ impl Seen<'_> {
     }
 
     fn keeps_masked_names(&self) -> Check {
-        let lost: Vec<&String> = self
-            .request
-            .question
-            .masked()
-            .iter()
-            .filter(|token| !self.answer.text.contains(*token))
-            .collect();
-        check("masked names come back", lost.is_empty(), || format!("lost: {lost:?}"))
+        let echo = masked::echo(&self.answer.text, self.request.question.masked());
+        let intact = echo == masked::Echo::Intact { absent: Vec::new() };
+        check("masked names come back", intact, || format!("{echo:?}"))
     }
 
     fn says_so(&self) -> Check {
