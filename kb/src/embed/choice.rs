@@ -1,8 +1,8 @@
 //! Which embedding model to use, as typed, and how to start it.
 
 use super::{
-    EmbedError, Embedder, EmbeddingModel, TokenCounter, fastembed::FastembedModel, hashed, hashed::HashedModel, locate::Places,
-    openai::OpenAiModel,
+    EmbedError, Embedder, EmbeddingModel, TokenCounter, fastembed::FastembedModel, hashed,
+    hashed::HashedModel, locate::Places, openai::OpenAiModel,
 };
 use crate::store::ModelIdentity;
 use std::{fmt, num::NonZeroUsize, str::FromStr, sync::Arc, time::Duration};
@@ -121,8 +121,9 @@ impl EmbedderSettings {
         Embedder::spawn(model, counter)
     }
 
-    fn load(&self) -> Result<(Box<dyn EmbeddingModel>, Arc<dyn TokenCounter>), EmbedError> {
-        let threads = self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    fn load(&self) -> Result<Loaded, EmbedError> {
+        let threads =
+            self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         Ok(match &self.choice {
             EmbedderChoice::Hashed => (Box::new(HashedModel::new()), Arc::new(hashed::WordCounter)),
             EmbedderChoice::Local => {
@@ -139,13 +140,17 @@ impl EmbedderSettings {
                     detail: "it needs the endpoint's base URL: set RUNBOOKD_EMBEDDINGS_BASE_URL".to_owned(),
                 })?;
                 // It waits on a runtime of its own, which a thread that already runs one must not.
-                let connected = std::thread::scope(|scope| scope.spawn(|| OpenAiModel::connect(model, endpoint)).join());
+                let connected =
+                    std::thread::scope(|scope| scope.spawn(|| OpenAiModel::connect(model, endpoint)).join());
                 let connected = connected.map_err(|_| EmbedError::Stopped)??;
                 (Box::new(connected), Arc::new(hashed::WordCounter))
             }
         })
     }
 }
+
+/// A model, and what counts its tokens.
+type Loaded = (Box<dyn EmbeddingModel>, Arc<dyn TokenCounter>);
 
 #[cfg(test)]
 mod tests {

@@ -3,8 +3,8 @@
 use super::{EmbedError, EmbeddingModel, TokenCounter, locate::Places};
 use crate::store::ModelIdentity;
 use fastembed::{
-    InitOptionsUserDefined, ModelTrait, Pooling, QuantizationMode, TextEmbedding, TextInitOptions, TokenizerFiles,
-    UserDefinedEmbeddingModel,
+    InitOptionsUserDefined, ModelTrait, Pooling, QuantizationMode, TextEmbedding, TextInitOptions,
+    TokenizerFiles, UserDefinedEmbeddingModel,
 };
 use serde::Deserialize;
 use std::{
@@ -106,7 +106,10 @@ pub(super) struct FastembedModel {
 
 impl FastembedModel {
     /// The model of the model directory.
-    pub(super) fn local(places: &Places, threads: usize) -> Result<(Self, Arc<dyn TokenCounter>), EmbedError> {
+    pub(super) fn local(
+        places: &Places,
+        threads: usize,
+    ) -> Result<(Self, Arc<dyn TokenCounter>), EmbedError> {
         let directory = ModelDirectory::read(places)?;
         let identity = directory.identity()?;
         let environment = environment(places)?;
@@ -146,16 +149,19 @@ impl FastembedModel {
                 .find(|model| format!("{model:?}").eq_ignore_ascii_case(name))
         });
         let Some(catalogue_model) = known else {
-            let names: Vec<String> =
-                TextEmbedding::list_supported_models().iter().map(|info| format!("{:?}", info.model)).collect();
+            let names: Vec<String> = TextEmbedding::list_supported_models()
+                .iter()
+                .map(|info| format!("{:?}", info.model))
+                .collect();
             return Err(EmbedError::Choice {
                 choice: choice(),
                 detail: format!("the catalogue has: {}", names.join(", ")),
             });
         };
         let environment = environment(places)?;
-        let info = fastembed::EmbeddingModel::get_model_info(&catalogue_model)
-            .ok_or_else(|| EmbedError::Choice { choice: choice(), detail: "the catalogue lost it".to_owned() })?;
+        let info = fastembed::EmbeddingModel::get_model_info(&catalogue_model).ok_or_else(|| {
+            EmbedError::Choice { choice: choice(), detail: "the catalogue lost it".to_owned() }
+        })?;
         let (dimensions, code) = (info.dim, info.model_code.clone());
         let mut options = TextInitOptions::new(catalogue_model)
             .with_environment(environment)
@@ -167,11 +173,14 @@ impl FastembedModel {
         }
         let model = TextEmbedding::try_new(options).map_err(|error| EmbedError::Choice {
             choice: choice(),
-            detail: format!("{error}; a catalogue model needs internet on first use, `--embedder local` does not"),
+            detail: format!(
+                "{error}; a catalogue model needs internet on first use, `--embedder local` does not"
+            ),
         })?;
         let (query_prefix, passage_prefix) = prefixes(&code);
         let tokenizer = model.tokenizer.clone();
-        let tokenizer_hash = tokenizer.to_string(false).map(|json| short_hash(json.as_bytes())).unwrap_or_default();
+        let tokenizer_hash =
+            tokenizer.to_string(false).map(|json| short_hash(json.as_bytes())).unwrap_or_default();
         let identity = ModelIdentity {
             name: format!("fastembed:{code}"),
             dimensions,

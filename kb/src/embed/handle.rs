@@ -34,10 +34,7 @@ impl std::fmt::Debug for Embedder {
 
 impl Embedder {
     /// Gives the model a thread of its own.
-    pub fn spawn(
-        model: Box<dyn EmbeddingModel>,
-        counter: Arc<dyn TokenCounter>,
-    ) -> Result<Self, EmbedError> {
+    pub fn spawn(model: Box<dyn EmbeddingModel>, counter: Arc<dyn TokenCounter>) -> Result<Self, EmbedError> {
         let identity = Arc::new(model.identity().clone());
         let (jobs, inbox) = mpsc::channel(QUEUE);
         let worker = Worker { model, counter: counter.clone(), max_tokens: identity.max_tokens };
@@ -164,7 +161,8 @@ mod tests {
 
     #[tokio::test]
     async fn vectors_come_back_in_input_order() {
-        let embedder = Embedder::spawn(Box::new(HashedModel::new()), Arc::new(WordCounter)).expect("a thread");
+        let embedder =
+            Embedder::spawn(Box::new(HashedModel::new()), Arc::new(WordCounter)).expect("a thread");
         let texts: Vec<String> = (0..100).map(|i| format!("word{i} {}", "filler ".repeat(i % 7))).collect();
         let together = embedder.embed_passages(texts.clone()).await.expect("it cannot fail");
         for (text, vector) in texts.iter().zip(&together) {
@@ -174,7 +172,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_passage_over_the_window_is_refused() {
-        let embedder = Embedder::spawn(Box::new(HashedModel::new()), Arc::new(WordCounter)).expect("a thread");
+        let embedder =
+            Embedder::spawn(Box::new(HashedModel::new()), Arc::new(WordCounter)).expect("a thread");
         let error = embedder.embed_passages(vec!["word ".repeat(400)]).await.expect_err("it is too long");
         assert!(matches!(error, EmbedError::TooLong { max: 256, .. }), "{error}");
     }

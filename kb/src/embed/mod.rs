@@ -57,7 +57,9 @@ pub enum EmbedError {
         detail: String,
     },
     /// The model's files are not a model.
-    #[error("failed to load the embedding model from `{path}`: {detail}; run `make setup`, or set RUNBOOKD_MODEL_DIR")]
+    #[error(
+        "failed to load the embedding model from `{path}`: {detail}; run `make setup`, or set RUNBOOKD_MODEL_DIR"
+    )]
     Model {
         /// The model's directory or file.
         path: PathBuf,

@@ -88,9 +88,9 @@ impl OpenAiModel {
             tries += 1;
             let left = deadline.saturating_duration_since(Instant::now());
             let tried = self.runtime.block_on(async {
-                tokio::time::timeout(left, self.try_once(texts))
-                    .await
-                    .unwrap_or_else(|_| Err(Failure::Final(format!("no reply within {:?}", self.settings.timeout))))
+                tokio::time::timeout(left, self.try_once(texts)).await.unwrap_or_else(|_| {
+                    Err(Failure::Final(format!("no reply within {:?}", self.settings.timeout)))
+                })
             });
             match tried {
                 Ok(vectors) => return Ok(vectors),
@@ -117,7 +117,8 @@ impl OpenAiModel {
             request.send().await.map_err(|error| Failure::Passing(error.without_url().to_string(), None))?;
         let status = reply.status();
         if status.as_u16() == 429 || status.is_server_error() {
-            let pause = reply.headers().get(reqwest::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let pause =
+                reply.headers().get(reqwest::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
             let pause = pause.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
             return Err(Failure::Passing(format!("status {status}"), pause));
         }

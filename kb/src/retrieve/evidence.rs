@@ -25,7 +25,8 @@ pub(super) fn without_duplicates(hits: Vec<Hit>) -> Vec<Hit> {
     for hit in hits {
         let terms: HashSet<String> = analyzer::distinct_terms(&hit.chunk.text).into_iter().collect();
         let repeats = kept.iter().any(|(earlier, earlier_terms)| {
-            earlier.chunk.document != hit.chunk.document && overlap(earlier_terms, &terms) >= DUPLICATE_OVERLAP
+            earlier.chunk.document != hit.chunk.document
+                && overlap(earlier_terms, &terms) >= DUPLICATE_OVERLAP
         });
         if !repeats {
             kept.push((hit, terms));
@@ -62,8 +63,11 @@ pub(super) async fn choose(view: &dyn View, hits: &[Hit], options: &Options) -> 
             break;
         }
         let chunks = view.chunks_of(DocumentKey::of(&first.chunk.document)).await?;
-        let hit_ordinals: Vec<u32> =
-            hits.iter().filter(|h| h.chunk.document == first.chunk.document).map(|h| h.chunk.ordinal).collect();
+        let hit_ordinals: Vec<u32> = hits
+            .iter()
+            .filter(|h| h.chunk.document == first.chunk.document)
+            .map(|h| h.chunk.ordinal)
+            .collect();
         let ruled = first.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::Exact);
         let wanted = wanted_ordinals(&chunks, &hit_ordinals, rank == 0 || ruled);
         for run in runs(&chunks, &wanted, &mut tokens_left) {
@@ -72,7 +76,10 @@ pub(super) async fn choose(view: &dyn View, hits: &[Hit], options: &Options) -> 
             }
             let scores = hits
                 .iter()
-                .find(|h| h.chunk.document == first.chunk.document && run.iter().any(|c| c.ordinal == h.chunk.ordinal))
+                .find(|h| {
+                    h.chunk.document == first.chunk.document
+                        && run.iter().any(|c| c.ordinal == h.chunk.ordinal)
+                })
                 .map_or(first.scores, |h| h.scores);
             evidence.push(Hit {
                 chunk: merged(&run),

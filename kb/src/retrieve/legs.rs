@@ -82,13 +82,15 @@ impl Legs {
         )?;
         let mut candidates: HashSet<DocumentKey> = dense.iter().map(|found| found.document).collect();
         candidates.extend(lexical.passages.iter().take(tuning.dense_depth).map(|found| found.document));
-        candidates.extend(lexical.documents.iter().take(tuning.document_depth).map(|(document, _)| *document));
+        candidates
+            .extend(lexical.documents.iter().take(tuning.document_depth).map(|(document, _)| *document));
         let mut candidates: Vec<DocumentKey> = candidates.into_iter().collect();
         candidates.sort_unstable();
 
         let bm25: HashMap<ChunkKey, f32> =
             lexical.passages.iter().map(|found| (found.chunk, found.score)).collect();
-        let mut cosine: HashMap<ChunkKey, f32> = dense.iter().map(|found| (found.chunk, found.score)).collect();
+        let mut cosine: HashMap<ChunkKey, f32> =
+            dense.iter().map(|found| (found.chunk, found.score)).collect();
         let (similarities, inbound) =
             tokio::try_join!(view.document_similarities(vector, &candidates), view.inbound(&candidates))?;
         // A candidate that only the words found still has a best passage for the meaning.
@@ -99,7 +101,11 @@ impl Legs {
             centroids.insert(*document, similarity.centroid);
             cosine.entry(similarity.best_passage).or_insert(similarity.best);
             if !seen.contains(document) {
-                dense.push(Match { chunk: similarity.best_passage, document: *document, score: similarity.best });
+                dense.push(Match {
+                    chunk: similarity.best_passage,
+                    document: *document,
+                    score: similarity.best,
+                });
             }
         }
         let mut passages: HashMap<DocumentKey, Vec<ChunkKey>> = HashMap::new();
@@ -127,7 +133,17 @@ impl Legs {
             (*document, score(&lexical_scores) / best + dense + links)
         });
         let fused = fusion::ranking(&fused.collect());
-        Ok(Self { terms, commonness: lexical.commonness, bm25, cosine, passages, lexical_scores, dense_scores, fused, unspaced_share })
+        Ok(Self {
+            terms,
+            commonness: lexical.commonness,
+            bm25,
+            cosine,
+            passages,
+            lexical_scores,
+            dense_scores,
+            fused,
+            unspaced_share,
+        })
     }
 
     /// The passages of a document by their own worth, best first, each with its score.
@@ -150,7 +166,10 @@ impl Legs {
             let ranking = &ranking[..ranking.len().min(limit)];
             let keys: Vec<DocumentKey> = ranking.iter().map(|(key, _)| *key).collect();
             let records = view.documents(&keys).await?;
-            let named = |(record, (_, score)): (Option<std::sync::Arc<crate::document::DocumentRecord>>, &(_, f32))| {
+            let named = |(record, (_, score)): (
+                Option<std::sync::Arc<crate::document::DocumentRecord>>,
+                &(_, f32),
+            )| {
                 Some(RankedDocument { document: record?.meta.id.clone(), score: *score })
             };
             Ok(records.into_iter().zip(ranking).filter_map(named).collect())

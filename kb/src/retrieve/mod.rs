@@ -174,10 +174,9 @@ impl Retriever {
         let signals = signals::measure(view.as_ref(), &legs, &ranked).await?;
         let stages = match options.documents {
             0 => Stages::default(),
-            limit => Stages {
-                ranked: order::ranking(&ranked, limit),
-                ..legs.stages(view.as_ref(), limit).await?
-            },
+            limit => {
+                Stages { ranked: order::ranking(&ranked, limit), ..legs.stages(view.as_ref(), limit).await? }
+            }
         };
         let hits = hits.into_iter().take(options.hits).collect();
         Ok(Retrieval { view, hits, evidence, stages, absent, signals })

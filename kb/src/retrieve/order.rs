@@ -2,7 +2,8 @@
 //! each document.
 
 use super::{
-    Hit, LegScores, Options, RankedDocument, RetrieveError, RuleMatch, RuleStrength, Tuning, legs::Legs, rules::matches,
+    Hit, LegScores, Options, RankedDocument, RetrieveError, RuleMatch, RuleStrength, Tuning, legs::Legs,
+    rules::matches,
 };
 use crate::{
     document::DocumentRecord,
@@ -103,7 +104,8 @@ fn language_agreement(document: Option<&str>, wanted: &str) -> f32 {
 
 /// The first documents of the final order.
 pub(super) fn ranking(ranked: &[Ranked], limit: usize) -> Vec<RankedDocument> {
-    let named = |ranked: &Ranked| RankedDocument { document: ranked.record.meta.id.clone(), score: ranked.score };
+    let named =
+        |ranked: &Ranked| RankedDocument { document: ranked.record.meta.id.clone(), score: ranked.score };
     ranked.iter().take(limit).map(named).collect()
 }
 

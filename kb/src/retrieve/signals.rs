@@ -16,7 +16,11 @@ const READ_PASSAGES: usize = 64;
 /// The usual number of terms of a title, for the saturation of BM25.
 const TITLE_TERMS: f32 = 5.0;
 
-pub(super) async fn measure(view: &dyn View, legs: &Legs, ranked: &[Ranked]) -> Result<Signals, RetrieveError> {
+pub(super) async fn measure(
+    view: &dyn View,
+    legs: &Legs,
+    ranked: &[Ranked],
+) -> Result<Signals, RetrieveError> {
     let total = legs.commonness.total;
     let rarities = |all: u64, with: &dyn Fn(usize) -> u64| -> Vec<f32> {
         (0..legs.terms.len()).map(|at| legs.terms[at].1 * rarity(with(at), all)).collect()
@@ -31,7 +35,9 @@ pub(super) async fn measure(view: &dyn View, legs: &Legs, ranked: &[Ranked]) -> 
     let title_share = ranked
         .iter()
         .take(TITLES)
-        .map(|document| title_score(&document.record.meta.title, legs, &in_documents) / (2.2 * mass(&in_documents)))
+        .map(|document| {
+            title_score(&document.record.meta.title, legs, &in_documents) / (2.2 * mass(&in_documents))
+        })
         .fold(0.0, f32::max);
     let coverage = match ranked.first() {
         None => 0.0,
@@ -40,8 +46,13 @@ pub(super) async fn measure(view: &dyn View, legs: &Legs, ranked: &[Ranked]) -> 
             for (_, chunk) in view.chunks_of(first.key).await?.into_iter().take(READ_PASSAGES) {
                 words.extend(analyzer::distinct_terms(&chunk.indexed_text(&first.record.meta.title)));
             }
-            let covered: f32 =
-                legs.terms.iter().zip(&in_documents).filter(|((term, _), _)| words.contains(term)).map(|(_, r)| r).sum();
+            let covered: f32 = legs
+                .terms
+                .iter()
+                .zip(&in_documents)
+                .filter(|((term, _), _)| words.contains(term))
+                .map(|(_, r)| r)
+                .sum();
             covered / mass(&in_documents)
         }
     };
@@ -76,7 +87,9 @@ pub(super) fn absent(question: &Question, legs: &Legs) -> Vec<String> {
     let named = question.identifiers().iter().filter(|identifier| NAMING.contains(&identifier.kind));
     let words = question.search_text().split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.'));
     let words = words.map(|word| word.trim_matches(['-', '_', '.'])).filter(|word| {
-        word.chars().count() >= MIN_WORD && word.chars().any(char::is_alphabetic) && !word.chars().any(analyzer::is_cjk)
+        word.chars().count() >= MIN_WORD
+            && word.chars().any(char::is_alphabetic)
+            && !word.chars().any(analyzer::is_cjk)
     });
     let mut absent: Vec<String> = Vec::new();
     for text in named.map(|identifier| identifier.text.as_str()).chain(words) {
