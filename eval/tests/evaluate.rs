@@ -300,6 +300,19 @@ fn rules_give_a_set_and_lint_finds_what_is_wrong() {
     assert!(found.contains("unknown_query") && found.contains("ghost"), "{found}");
 }
 
+#[test]
+fn the_documented_suite_is_one() {
+    let page = fs::read_to_string(root().join("docs/evaluation.md")).expect("the page");
+    let section = page.split("\n## Suites\n").nth(1).expect("the section");
+    let lines = section.lines().skip_while(|line| !line.starts_with("    "));
+    let example: Vec<&str> =
+        lines.take_while(|line| line.is_empty() || line.starts_with("    ")).map(str::trim_start).collect();
+    let place = Place::new();
+    place.write("documented.toml", &example.join("\n"));
+    let suite = eval::suite::Suite::read(&place.path("documented.toml"), None).expect("a suite");
+    assert_eq!((suite.sets.len(), suite.abstention.len(), suite.cases.len()), (1, 1, 1));
+}
+
 /// The root of the project.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package stands in the workspace")
