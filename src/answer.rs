@@ -2,7 +2,11 @@
 //! Pure; whether and whom to ask is decided in `assistant.rs`.
 
 use crate::{
-    checks::{citations, markup, masked},
+    checks::{
+        citations,
+        commands::{self, Grounds},
+        markup, masked,
+    },
     evidence::Evidence,
     format::{Format, Shape},
     markdown,
@@ -225,6 +229,9 @@ pub fn from_reply(
     if cited.is_empty() {
         return Err(Refusal::Uncited);
     }
+    let grounds = Grounds::new(evidence, question.text());
+    let checked = commands::checked(&text, Some(&grounds), phrases);
+    let mut text = citations::mark_uncited(&checked.text, phrases.uncited);
     match masked::echo(&text, question.masked()) {
         masked::Echo::Altered { .. } => return Err(Refusal::MaskedName),
         masked::Echo::Intact { absent } => push_concerns(&mut text, &absent, phrases),

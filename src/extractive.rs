@@ -7,7 +7,7 @@
 
 use crate::{
     answer::{Citation, Written, push_concerns},
-    checks::{markup, masked},
+    checks::{commands, markup, masked},
     evidence::{Evidence, untranslated},
     format::{Format, Shape},
     markdown::{Unit, sentences, units},
@@ -236,7 +236,8 @@ pub fn answer(material: &Material<'_>, question: &Question, format: &Format) -> 
         return None;
     }
     let urls: Vec<&str> = sources.used.iter().filter_map(|used| used.url.as_deref()).collect();
-    let mut text = markup::clean(text.trim_end(), &urls);
+    let quoted = markup::clean(text.trim_end(), &urls);
+    let mut text = commands::checked(&quoted, None, phrases).text;
     if let masked::Echo::Intact { absent } = masked::echo(&text, question.masked()) {
         push_concerns(&mut text, &absent, phrases);
     }
@@ -532,8 +533,6 @@ const MAX_ROWS: usize = 2;
 /// The rows whose first cell quotes, in backticks, what the question says; the longest quotations first.
 fn matching_rows<'a>(sections: &[Section<'a>], question: &Question) -> Vec<Row<'a>> {
     let asked = question.text().to_lowercase();
-    let named: HashSet<String> =
-        question.identifiers().iter().map(|identifier| identifier.text.to_lowercase()).collect();
     let mut found: Vec<(usize, &Vec<String>, &Vec<String>, &'a Evidence)> = Vec::new();
     for section in sections {
         for unit in &section.units {
@@ -545,10 +544,8 @@ fn matching_rows<'a>(sections: &[Section<'a>], question: &Question) -> Vec<Row<'
                 .step_by(2)
                 .filter(|quoted| is_telling(quoted))
                 .map(str::to_lowercase);
-            let length = quoted
-                .filter(|quoted| asked.contains(quoted.as_str()) || named.contains(quoted))
-                .map(|quoted| quoted.len())
-                .max();
+            let length =
+                quoted.filter(|quoted| asked.contains(quoted.as_str())).map(|quoted| quoted.len()).max();
             if let Some(length) = length {
                 found.push((length, header, cells, section.from));
             }

@@ -33,6 +33,8 @@ pub struct Phrases {
     pub destructive: &'static str,
     /// Follows a command that no document has.
     pub unverified: &'static str,
+    /// Stands where a destructive command stood that no document has.
+    pub removed: &'static str,
     /// Follows a claim without a citation.
     pub uncited: &'static str,
     /// When only a part is covered.
@@ -62,6 +64,7 @@ const ENGLISH: Phrases = Phrases {
     concerns: "Object",
     destructive: "destructive: check before running",
     unverified: "not in the documents: check before running",
+    removed: "command removed: it destroys, and is not in the documents",
     uncited: "no source",
     partial: "The documents may cover only a part of this.",
     updated: "updated",
@@ -85,6 +88,7 @@ const TRADITIONAL_CHINESE: Phrases = Phrases {
     concerns: "物件",
     destructive: "具破壞性：執行前請確認",
     unverified: "文件中沒有：執行前請確認",
+    removed: "已移除指令：具破壞性，且文件中沒有",
     uncited: "沒有來源",
     partial: "文件可能只涵蓋其中一部分。",
     updated: "更新於",
@@ -108,6 +112,7 @@ const SIMPLIFIED_CHINESE: Phrases = Phrases {
     concerns: "对象",
     destructive: "具破坏性：执行前请确认",
     unverified: "文档中没有：执行前请确认",
+    removed: "已移除命令：具破坏性，且文档中没有",
     uncited: "没有来源",
     partial: "文档可能只涵盖其中一部分。",
     updated: "更新于",
@@ -131,6 +136,7 @@ const VIETNAMESE: Phrases = Phrases {
     concerns: "Đối tượng",
     destructive: "có thể gây mất mát: kiểm tra trước khi chạy",
     unverified: "không có trong tài liệu: kiểm tra trước khi chạy",
+    removed: "đã bỏ lệnh: có thể gây mất mát và không có trong tài liệu",
     uncited: "không có nguồn",
     partial: "Tài liệu có thể chỉ đề cập một phần.",
     updated: "cập nhật",
@@ -154,6 +160,7 @@ const INDONESIAN: Phrases = Phrases {
     concerns: "Objek",
     destructive: "merusak: periksa sebelum menjalankan",
     unverified: "tidak ada di dokumen: periksa sebelum menjalankan",
+    removed: "perintah dihapus: merusak dan tidak ada di dokumen",
     uncited: "tanpa sumber",
     partial: "Dokumen mungkin hanya mencakup sebagian.",
     updated: "diperbarui",

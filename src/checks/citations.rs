@@ -65,6 +65,57 @@ pub fn resolve(text: &str, exists: impl Fn(usize) -> bool) -> Resolved {
     Resolved { text: resolved.into_owned(), cited, removed }
 }
 
+/// Shortest block that is a claim.
+const MIN_CLAIM_CHARS: usize = 20;
+
+/// Marks each block of running text (paragraph, list item, labelled line) that cites nothing. Code, headings, tables and
+/// what only introduces the next block are no claims.
+pub fn mark_uncited(text: &str, mark: &str) -> String {
+    let mut marked = String::with_capacity(text.len());
+    let mut fenced = false;
+    let mut block = String::new();
+    for line in text.split_inclusive('\n') {
+        let start = line.trim_start();
+        let is_fence = start.starts_with("```") || start.starts_with("~~~");
+        if fenced || is_fence {
+            end_block(&mut block, &mut marked, mark);
+            marked.push_str(line);
+            fenced ^= is_fence;
+            continue;
+        }
+        if start.is_empty() || begins_block(start) {
+            end_block(&mut block, &mut marked, mark);
+        }
+        block.push_str(line);
+    }
+    end_block(&mut block, &mut marked, mark);
+    marked
+}
+
+fn begins_block(line: &str) -> bool {
+    let is_numbered = line.split_once(['.', ')']).is_some_and(|(number, rest)| {
+        !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) && rest.starts_with(' ')
+    });
+    is_numbered
+        || ["- ", "* ", "+ ", "#", "|", "> ", "Error:", "Solution:"]
+            .iter()
+            .any(|start| line.starts_with(start))
+}
+
+fn end_block(block: &mut String, marked: &mut String, mark: &str) {
+    let text = block.trim_end();
+    let is_claim = text.chars().filter(|c| c.is_alphabetic()).count() >= MIN_CLAIM_CHARS
+        && !text.trim_start().starts_with(['#', '|'])
+        && !text.trim_end_matches('*').ends_with([':', '：'])
+        && !MARKER.is_match(text);
+    marked.push_str(text);
+    if is_claim {
+        marked.push_str(&format!(" ({mark})"));
+    }
+    marked.push_str(&block[text.len()..]);
+    block.clear();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +137,27 @@ mod tests {
         check("status.containerStatuses[0] fails [1]", "status.containerStatuses[0] fails [1]", &[1]);
         check("the limit[2]", "the limit[2]", &[2]);
         check("[]", "[]", &[]);
+    }
+
+    #[test]
+    fn claims_without_a_citation_are_marked() {
+        for (text, marked) in [
+            ("The container was killed by the kernel [1].", "The container was killed by the kernel [1]."),
+            ("The container was killed by the kernel.", "The container was killed by the kernel. (?)"),
+            (
+                "Error: the container was killed [1].\nSolution: raise the memory limit now.\n",
+                "Error: the container was killed [1].\nSolution: raise the memory limit now. (?)\n",
+            ),
+            (
+                "These are the steps that help:\n\n1. Raise the memory limit,\n   then wait. [2]\n2. Ask.",
+                "These are the steps that help:\n\n1. Raise the memory limit,\n   then wait. [2]\n2. Ask.",
+            ),
+            (
+                "# A heading that is quite long enough\n\n```\nkubectl get pods --all-namespaces\n```",
+                "# A heading that is quite long enough\n\n```\nkubectl get pods --all-namespaces\n```",
+            ),
+        ] {
+            assert_eq!(mark_uncited(text, "?"), marked, "{text}");
+        }
     }
 }

@@ -2,5 +2,6 @@
 //! them, and `evaluate` scores with them. All pure.
 
 pub mod citations;
+pub mod commands;
 pub mod markup;
 pub mod masked;

@@ -182,3 +182,20 @@ async fn secrets_in_a_question_go_nowhere() {
     assert!(!llm.last_request().contains(secret) && !reply.to_string().contains(secret));
     assert_eq!(llm.num_requests(), 1);
 }
+
+#[tokio::test]
+async fn invented_commands_are_marked_and_destructive_ones_removed() {
+    let says = "Error: the container was killed [1].\nSolution: 1. `kubectl -n $NS describe pod $POD` [1] \
+                2. `kubectl delete namespace search` [1] 3. `kubectl patch deployment made-up-name` [1]";
+    let llm = ScriptedLlm::start(Script::says(says)).await;
+    let mut setup = Setup::with_llm(&llm.base_url);
+    setup.settings.keep_length = false;
+    let reply = setup.start().await.k8sgpt(OOM, "english").await;
+    let text = response(&reply);
+    assert!(text.contains("1. `kubectl -n $NS describe pod $POD` [1]"), "{text}");
+    assert!(text.contains("2. [command removed: it destroys, and is not in the documents] [1]"), "{text}");
+    assert!(
+        text.contains("`kubectl patch deployment made-up-name` (not in the documents: check before running)"),
+        "{text}"
+    );
+}
