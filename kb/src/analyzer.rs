@@ -6,10 +6,7 @@
 //! stay as they are. Chinese, Japanese and Korean text has no spaces and gives overlapping pairs of characters.
 
 use rust_stemmers::{Algorithm, Stemmer};
-use std::{
-    collections::HashSet,
-    sync::LazyLock,
-};
+use std::{collections::HashSet, sync::LazyLock};
 use unicode_normalization::UnicodeNormalization;
 
 /// Version of these rules. A change of what they emit must raise it: an index made by other rules is refused.
@@ -48,8 +45,11 @@ pub struct Token {
 
 /// Splits a text into tokens, in order of appearance; a compound comes after its parts.
 pub fn tokens(text: &str) -> Vec<Token> {
-    let mut sink =
-        Sink { tokens: Vec::with_capacity(text.len() / 4), position: 0, stemmer: Stemmer::create(Algorithm::English) };
+    let mut sink = Sink {
+        tokens: Vec::with_capacity(text.len() / 4),
+        position: 0,
+        stemmer: Stemmer::create(Algorithm::English),
+    };
     let mut word: Option<(usize, usize)> = None;
     let mut cjk: Option<(usize, char)> = None;
     let mut cjk_run = 0usize;

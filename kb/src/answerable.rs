@@ -94,7 +94,9 @@ impl Calibration {
             analyzer_version: crate::analyzer::VERSION,
             coefficients: vec![-28.05, 19.60, 12.13, 3.845, 14.71, 3.74, -5.27],
             threshold: 0.5,
-            fitted_on: "public documentation of Kubernetes and runbooks of Prometheus alerts, English and Chinese".to_owned(),
+            fitted_on:
+                "public documentation of Kubernetes and runbooks of Prometheus alerts, English and Chinese"
+                    .to_owned(),
         }
     }
 
@@ -117,9 +119,18 @@ pub fn decide(retrieval: &Retrieval, calibration: &Calibration) -> Decision {
     let above = log_odds - (threshold / (1.0 - threshold)).ln();
     let best = retrieval.hits.first().map(|hit| hit.document.meta.title.as_str());
     let missing = retrieval.absent.clone();
-    let decided = |status, confidence, reason: String| Decision { status, confidence, reason, missing: missing.clone() };
+    let decided = |status, confidence, reason: String| Decision {
+        status,
+        confidence,
+        reason,
+        missing: missing.clone(),
+    };
     let Some(best) = best else {
-        return decided(Status::Unknown, 0.0, "the knowledge base has no document that is like the question".to_owned());
+        return decided(
+            Status::Unknown,
+            0.0,
+            "the knowledge base has no document that is like the question".to_owned(),
+        );
     };
     let absent = match missing.as_slice() {
         [] => String::new(),
@@ -134,7 +145,8 @@ pub fn decide(retrieval: &Retrieval, calibration: &Calibration) -> Decision {
         return decided(Status::Partial, probability, reason);
     }
     if above < 0.0 {
-        let reason = format!("the nearest document, `{best}`, is not near enough to cover the question{absent}");
+        let reason =
+            format!("the nearest document, `{best}`, is not near enough to cover the question{absent}");
         return decided(Status::Unknown, probability, reason);
     }
     if above < PARTIAL_LOG_ODDS {

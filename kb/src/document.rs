@@ -303,7 +303,9 @@ fn push_without_markup(plain: &mut String, markdown: &str) {
             b'*' if marked.starts_with("**") => 2,
             b'!' if marked.starts_with("![") && opens_link(&marked[1..]) => 2,
             b'[' if opens_link(marked) => 1,
-            b']' if marked.starts_with("](") => link_target_length(&marked[1..]).map_or(0, |length| length + 1),
+            b']' if marked.starts_with("](") => {
+                link_target_length(&marked[1..]).map_or(0, |length| length + 1)
+            }
             _ => 0,
         };
         if skipped == 0 {

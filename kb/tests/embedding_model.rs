@@ -11,7 +11,10 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 }
 
 async fn embed(embedder: &Embedder, texts: &[&str]) -> Vec<Vec<f32>> {
-    embedder.embed_passages(texts.iter().map(|text| (*text).to_owned()).collect()).await.expect("the model embeds")
+    embedder
+        .embed_passages(texts.iter().map(|text| (*text).to_owned()).collect())
+        .await
+        .expect("the model embeds")
 }
 
 #[tokio::test]
@@ -37,7 +40,8 @@ async fn near_texts_have_near_vectors() {
 #[tokio::test]
 async fn batches_change_a_vector_only_a_little() {
     let embedder = settings().start().expect("`make setup` has installed the model");
-    let texts: Vec<String> = (0..60).map(|i| format!("Pod number {i} is pending. {}", "Node is full. ".repeat(i))).collect();
+    let texts: Vec<String> =
+        (0..60).map(|i| format!("Pod number {i} is pending. {}", "Node is full. ".repeat(i))).collect();
     let fitting: Vec<&str> =
         texts.iter().map(String::as_str).filter(|text| embedder.token_counter().count(text) <= 256).collect();
     assert!(fitting.len() > 40);

@@ -23,7 +23,9 @@ pub(super) fn best_passages(matches: &[Match]) -> HashMap<DocumentKey, f32> {
         }
     }
     best.into_iter()
-        .map(|(document, top)| (document, top.iter().zip(PASSAGE_SHARES).map(|(score, share)| score * share).sum()))
+        .map(|(document, top)| {
+            (document, top.iter().zip(PASSAGE_SHARES).map(|(score, share)| score * share).sum())
+        })
         .collect()
 }
 
@@ -37,7 +39,8 @@ pub(super) fn soft_maximum(matches: &[Match]) -> HashMap<DocumentKey, f32> {
     }
     let mut sums: HashMap<DocumentKey, f32> = HashMap::new();
     for found in matches {
-        *sums.entry(found.document).or_default() += ((found.score - best[&found.document]) / TEMPERATURE).exp();
+        *sums.entry(found.document).or_default() +=
+            ((found.score - best[&found.document]) / TEMPERATURE).exp();
     }
     sums.into_iter().map(|(document, sum)| (document, best[&document] + TEMPERATURE * sum.ln())).collect()
 }
@@ -65,7 +68,8 @@ mod tests {
 
     #[test]
     fn the_second_and_third_passage_count_less() {
-        let scores = best_passages(&[found(1, 0.5), found(2, 0.6), found(1, 0.4), found(1, 0.2), found(1, 0.1)]);
+        let scores =
+            best_passages(&[found(1, 0.5), found(2, 0.6), found(1, 0.4), found(1, 0.2), found(1, 0.1)]);
         assert!((scores[&DocumentKey(1)] - (0.5 + 0.3 * 0.4 + 0.1 * 0.2)).abs() < 1e-6);
         let order: Vec<u64> = ranking(&scores).into_iter().map(|(key, _)| key.0).collect();
         assert_eq!(order, [1, 2]);
@@ -73,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_soft_maximum_is_a_little_above_the_best() {
-        let scores = soft_maximum(&[found(1, 0.5), found(1, 0.5), found(2, 0.5), found(2, -0.5), found(3, -0.2)]);
+        let scores =
+            soft_maximum(&[found(1, 0.5), found(1, 0.5), found(2, 0.5), found(2, -0.5), found(3, -0.2)]);
         assert!((scores[&DocumentKey(1)] - (0.5 + TEMPERATURE * 2.0f32.ln())).abs() < 1e-6);
         assert!((scores[&DocumentKey(2)] - 0.5).abs() < 1e-6);
         assert!((scores[&DocumentKey(3)] + 0.2).abs() < 1e-6);

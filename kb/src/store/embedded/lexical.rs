@@ -128,9 +128,11 @@ impl Snapshot {
             self.add_fields(scope, term, rarity, query, &mut documents)?;
         }
         let key = |&row: &u32| (self.owners[row as usize], row);
-        let passages = passages.best(num_passages, key).into_iter().map(|(row, score)| self.to_match(row, score));
+        let passages =
+            passages.best(num_passages, key).into_iter().map(|(row, score)| self.to_match(row, score));
         let documents = documents.best(num_documents, |&number| (number, number));
-        let documents = documents.into_iter().map(|(number, score)| (self.documents[number as usize].key, score));
+        let documents =
+            documents.into_iter().map(|(number, score)| (self.documents[number as usize].key, score));
         Ok(LexicalMatches { passages: passages.collect(), documents: documents.collect(), commonness })
     }
 
@@ -149,7 +151,9 @@ impl Snapshot {
             if field == Field::Links {
                 // The sentences that link to a document are spread over records; their sum is what saturates.
                 let mut frequencies = Sums::new(self.documents.len());
-                self.visit_field(term, field, |target, frequency, _| frequencies.add(target, frequency as f32))?;
+                self.visit_field(term, field, |target, frequency, _| {
+                    frequencies.add(target, frequency as f32)
+                })?;
                 for target in frequencies.touched {
                     if scope.documents.contains(target as usize) {
                         let length_part = length_part(self.inbound_lengths[target as usize] as f32, average);
@@ -197,7 +201,8 @@ impl Snapshot {
         field: Field,
         mut visit: impl FnMut(u32, u32, u8),
     ) -> Result<(), StoreError> {
-        let search = |segment: &Segment| segment.fields[field as usize].visit(term, &segment.slots, &mut visit);
+        let search =
+            |segment: &Segment| segment.fields[field as usize].visit(term, &segment.slots, &mut visit);
         self.segments.iter().try_for_each(search).map_err(io_error("search", &self.paths.index))
     }
 }

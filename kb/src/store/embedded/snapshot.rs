@@ -271,7 +271,8 @@ impl Snapshot {
             let store = reader
                 .get_store_reader(STORE_CACHE_BLOCKS)
                 .map_err(io_error("open the records of", &paths.index))?;
-            let fields = fields.try_into().unwrap_or_else(|_| unreachable!("one index is made for each field"));
+            let fields =
+                fields.try_into().unwrap_or_else(|_| unreachable!("one index is made for each field"));
             segments.push(Segment { reader, slots, passages, fields, store });
         }
         inbound_lengths.iter().for_each(|&length| averages[Field::Links as usize].add(length));
