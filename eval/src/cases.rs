@@ -27,11 +27,7 @@ use runbookd::{
     llm::Llm,
     prompt::{Fence, Prompt},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// Time for one answer. Far above any real one: a slow machine must not change a result.
@@ -319,14 +315,4 @@ async fn ask_judge(
         .await
         .map_err(|error| failed(with_causes(&error)))?;
     judge::read_marks(&reply.text).ok_or_else(|| failed("its reply holds no marks".to_owned()))
-}
-
-/// Hash of the cases, as far as results depend on them.
-pub fn hash_of_cases(cases: &[Case]) -> String {
-    let mut parts: BTreeMap<&str, String> = BTreeMap::new();
-    for case in cases {
-        parts.insert(&case.id, format!("{case:?}"));
-    }
-    let bytes: Vec<&[u8]> = parts.iter().flat_map(|(id, text)| [id.as_bytes(), text.as_bytes()]).collect();
-    kb::document::ContentHash::of(&bytes).to_string()
 }

@@ -263,7 +263,7 @@ impl Runner {
         };
         let result = CasesResult {
             corpus: indexed.corpus,
-            set: cases::hash_of_cases(&suite.cases),
+            set: suite.cases_hash.clone(),
             cases: found,
             comparison: None,
         };

@@ -28,6 +28,8 @@ pub struct Suite {
     pub corpus: Vec<PathBuf>,
     /// Single questions with what the answer must be.
     pub cases: Vec<Case>,
+    /// Hash of the cases as they are written.
+    pub cases_hash: String,
     /// Bounds on the cases together.
     pub case_floors: CaseFloors,
 }
@@ -224,8 +226,11 @@ impl Case {
 impl Suite {
     /// Reads and checks a suite. `data` is what `$RUNBOOKD_TEST_DATA` stands for.
     pub fn read(path: &Path, data: Option<&Path>) -> Result<Suite, EvalError> {
-        let file: SuiteFile =
-            toml::from_str(&read_text(path)?).map_err(|error| EvalError::data(path, error.to_string()))?;
+        let text = read_text(path)?;
+        let not_a_suite = |error: toml::de::Error| EvalError::data(path, error.to_string());
+        let file: SuiteFile = toml::from_str(&text).map_err(not_a_suite)?;
+        let written: toml::Table = toml::from_str(&text).map_err(not_a_suite)?;
+        let cases = written.get("case").map(toml::Value::to_string).unwrap_or_default();
         let folder = path.parent().unwrap_or(Path::new("."));
         let bad = |detail: String| EvalError::data(path, detail);
         let root = resolve(folder, file.root.as_deref().unwrap_or("."), data).map_err(bad)?;
@@ -312,6 +317,7 @@ impl Suite {
             abstention,
             corpus: all(&file.corpus)?,
             cases: file.case,
+            cases_hash: blake3::hash(cases.as_bytes()).to_hex().to_string(),
             case_floors: file.case_floors,
         })
     }
