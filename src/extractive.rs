@@ -348,7 +348,7 @@ pub fn missing_warnings(
 ) -> (Vec<String>, Vec<Citation>) {
     let mut missing = warnings(evidence, &[], question);
     let is_cited = |quote: &Quote<'_>| cited.iter().any(|citation| citation.document == quote.from.document);
-    missing.holding.retain(|quote| !is_cited(quote));
+    // What a rule forbids is said whatever the model made of it: citing a prohibition is not keeping it.
     missing.possible.retain(|quote| !is_cited(quote));
     let mut citations: Vec<Citation> = Vec::new();
     let lines = missing.lines(phrases::phrases(question.language()), |from| {

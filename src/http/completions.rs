@@ -104,8 +104,9 @@ fn question_in(request: CustomRestRequest) -> Result<Request, ApiError> {
     let prompt = request.prompt.unwrap_or_default();
     let template = Template::recognise(&prompt);
     let format = template.as_ref().map(|template| template.format).unwrap_or_default();
-    let message = options.message.as_deref().filter(|message| !message.trim().is_empty());
-    let text = message.or(template.as_ref().map(|template| template.message)).unwrap_or(&prompt);
+    // k8sgpt gives up its whole run on a 400, so a failure without text is answered by what surrounds it.
+    let message = options.message.as_deref().or(template.as_ref().map(|template| template.message));
+    let text = message.filter(|message| !message.trim().is_empty()).unwrap_or(&prompt);
     let language = options.language.as_deref().filter(|language| !language.trim().is_empty());
     let language = language.or(template.as_ref().map(|template| template.language));
     Request::parse(text, language, format)
