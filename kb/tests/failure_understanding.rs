@@ -14,11 +14,13 @@ fn parse(text: &str) -> Question {
 
 /// Draws a masked token as k8sgpt does: one random printable character for each byte of the name, in base64.
 fn masked(name_bytes: std::ops::Range<usize>) -> impl Strategy<Value = String> {
-    const ALPHABET: &[u8] =
-        br#"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!@#$%^&*()-_=+[]{}|;':",./<>?"#;
-    proptest::collection::vec(0..ALPHABET.len(), name_bytes)
-        .prop_map(|drawn| base64(&drawn.into_iter().map(|i| ALPHABET[i]).collect::<Vec<u8>>()))
+    proptest::collection::vec(0..MASK_ALPHABET.len(), name_bytes)
+        .prop_map(|drawn| base64(&drawn.into_iter().map(|i| MASK_ALPHABET[i]).collect::<Vec<u8>>()))
 }
+
+/// What k8sgpt draws from.
+const MASK_ALPHABET: &[u8] =
+    br#"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!@#$%^&*()-_=+[]{}|;':",./<>?"#;
 
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -32,6 +34,128 @@ fn base64(bytes: &[u8]) -> String {
         }
     }
     out
+}
+
+/// Every sentence in which k8sgpt's analyzers mask a name, `<m>` in the place of each, and the kind of an object that the
+/// mask hides (none where it hides a label, or something without a kind of its own).
+const MASKED_SENTENCES: &[(&str, Option<&str>)] = &[
+    ("Deployment <m>/<m> has 1 replicas but 0 are available with status running", Some("Deployment")),
+    (
+        "Deployment <m>/<m> has 3 replicas in spec but 5 replicas in status because status field is not updated yet after scaling and 2 replicas are available with status running",
+        Some("Deployment"),
+    ),
+    ("Deployment <m>/<m>-api has 1 replicas but 0 are available with status running", Some("Deployment")),
+    ("DaemonSet <m>/<m> has 2 ready replicas out of 3 scheduled", Some("DaemonSet")),
+    ("DaemonSet <m>/<m> references non-existent ImagePullSecret <m>", Some("DaemonSet")),
+    ("StatefulSet uses the service <m>/<m> which does not exist.", Some("Service")),
+    ("StatefulSet uses the service <m>/postgres-headless which does not exist.", Some("Service")),
+    ("StatefulSet uses the storage class <m> which does not exist.", Some("StorageClass")),
+    ("Statefulset pod <m> in the namespace <m> is not in running state.", Some("Pod")),
+    ("CronJob <m> is suspended", Some("CronJob")),
+    ("CronJob <m> has an invalid schedule: expected exactly 5 fields, found 1: [x]", Some("CronJob")),
+    ("Job <m> has failed", Some("Job")),
+    (
+        "HorizontalPodAutoscaler uses StatefulSet/<m> as ScaleTargetRef which does not exist.",
+        Some("StatefulSet"),
+    ),
+    ("ScaledObject uses Deployment/<m> as ScaleTargetRef which does not exist.", Some("Deployment")),
+    ("Deployment orders/<m> does not have resource configured.", Some("Deployment")),
+    ("Ingress <m>/<m> does not specify an Ingress class.", Some("Ingress")),
+    ("Ingress uses the ingress class <m> which does not exist.", Some("IngressClass")),
+    ("Ingress uses the service <m>/<m>-v2 which does not exist.", Some("Service")),
+    ("Ingress uses the secret <m>/<m>-tls as a TLS certificate which does not exist.", Some("Secret")),
+    ("Gateway uses the GatewayClass <m> which does not exist.", Some("GatewayClass")),
+    ("Gateway '<m>/<m>' is not accepted. Message: 'Waiting for controller'.", Some("Gateway")),
+    (
+        "GatewayClass '<m>' with a controller name 'example.com/gateway' is not accepted. Message: 'x'.",
+        Some("GatewayClass"),
+    ),
+    ("HTTPRoute uses the Gateway '<m>/<m>' which does not exist in the same namespace.", Some("Gateway")),
+    (
+        "HTTPRoute '<m>/<m>' is deployed in a different namespace from Gateway '<m>/<m>' which only allows HTTPRoutes from its namespace.",
+        Some("HTTPRoute"),
+    ),
+    (
+        "HTTPRoute '<m>/<m>' can't be attached on Gateway '<m>/<m>', selector labels do not match HTTProute's labels.",
+        Some("Gateway"),
+    ),
+    ("HTTPRoute uses the Service '<m>/<m>' which does not exist.", Some("Service")),
+    (
+        "HTTPRoute's backend service '<m>' is using port '80' but the corresponding K8s service 'shop/<m>' isn't configured with the same port.",
+        Some("Service"),
+    ),
+    ("Network policy allows traffic to all pods: <m>", Some("NetworkPolicy")),
+    ("Network policy is not applied to any pods: <m>", Some("NetworkPolicy")),
+    ("Service has no endpoints, expected label <m>=<m>", None),
+    ("Service has no endpoints, expected label component=<m>", None),
+    ("Service has no endpoints, expected label app.kubernetes.io/name=<m>", None),
+    ("InsufficientPods, expected pdb pod label <m>=<m>", None),
+    (
+        "<m> has condition of type Ready, reason NodeStatusUnknown: Kubelet stopped posting node status.",
+        Some("Node"),
+    ),
+    (
+        "OLMv1 ClusterCatalog: <m> has condition of type Serving, reason Unavailable: not served",
+        Some("ClusterCatalog"),
+    ),
+    (
+        "OLMv1 ClusterExtension: <m> has condition of type Installed, reason Failed: no bundle",
+        Some("ClusterExtension"),
+    ),
+    ("<m> has error: missing status.resolvedSource.image.ref", None),
+    ("Service <m> not found as mapped to by Validating Webhook <m>", Some("Service")),
+    ("No active pods found within service <m> as mapped to by Mutating Webhook <m>", Some("Service")),
+    ("Validating Webhook (<m>) is pointing to an inactive receiver pod (<m>)", Some("Pod")),
+    ("Error the server rejected our request from Pod <m>", Some("Pod")),
+    ("Pod <m> has been evicted", Some("Pod")),
+    ("Pod <m>/<m> is in a SchedulingGated state and is blocked from scheduling", Some("Pod")),
+    ("the last termination reason is Error container=<m> pod=<m>", Some("Pod")),
+    ("PersistentVolumeClaim <m> is in Pending state", Some("PersistentVolumeClaim")),
+    ("ConfigMap <m> is not used by any pods in the namespace", Some("ConfigMap")),
+    ("RoleBinding <m> references Role <m> which contains wildcard permissions", Some("RoleBinding")),
+    ("Container <m> in pod <m> is running as privileged which poses security risks", Some("Pod")),
+    ("FlinkDeployment <m>/<m>: the savepoint was written by an incompatible serializer", None),
+];
+
+/// What the masked tokens of a sentence are: two masks joined by a slash are one.
+fn fill(sentence: &str, mut mask: impl FnMut() -> String) -> (String, Vec<String>) {
+    let mut text = String::new();
+    let mut tokens: Vec<String> = Vec::new();
+    for (i, piece) in sentence.split("<m>").enumerate() {
+        if i > 0 {
+            let token = mask();
+            text.push_str(&token);
+            tokens.push(token);
+        }
+        text.push_str(piece);
+    }
+    for (i, between) in sentence.split("<m>").enumerate().collect::<Vec<_>>().into_iter().rev() {
+        if between == "/" && i > 0 {
+            let second = tokens.remove(i);
+            tokens[i - 1] = format!("{}/{second}", tokens[i - 1]);
+        }
+    }
+    (text, tokens)
+}
+
+/// SplitMix64, so that every run draws the same masks.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) >> 33).expect("31 bits") % limit
+    }
+
+    /// A mask for a name of this length, drawn as k8sgpt does: 256 values, reduced to the alphabet.
+    fn mask(&mut self, name_bytes: usize) -> String {
+        let name: Vec<u8> =
+            (0..name_bytes).map(|_| MASK_ALPHABET[self.below(256) % MASK_ALPHABET.len()]).collect();
+        base64(&name)
+    }
 }
 
 /// What a document can repeat and a search needs.
@@ -133,6 +257,138 @@ proptest! {
 }
 
 #[test]
+fn no_mask_of_a_name_of_four_characters_and_more_is_missed() {
+    let mut draws = Draws(4);
+    let (mut num_drawn, mut missed) = (0usize, Vec::new());
+    for &(sentence, kind) in MASKED_SENTENCES {
+        for name_bytes in 4..=40 {
+            for _ in 0..24 {
+                let (text, tokens) = fill(sentence, || draws.mask(name_bytes));
+                let question = parse(&text);
+                num_drawn += tokens.len();
+                if question.masked() != tokens {
+                    missed.push(format!("{text}: {:?}", question.masked()));
+                } else if let Some(kind) = kind {
+                    assert!(question.masked_kinds().contains(kind), "{kind}: {text}: {question:#?}");
+                } else if sentence.contains("label") {
+                    assert!(!question.name_is_masked(), "a label names no object: {text}: {question:#?}");
+                }
+            }
+        }
+    }
+    missed.sort_by_key(String::len);
+    assert!(missed.is_empty(), "{} of {num_drawn}: {:#?}", missed.len(), &missed[..missed.len().min(40)]);
+}
+
+#[test]
+fn masks_without_their_padding_are_found_where_a_name_stands() {
+    let mut draws = Draws(5);
+    for name_bytes in 4..=40 {
+        for _ in 0..24 {
+            let (namespace, name) = (draws.mask(name_bytes), draws.mask(name_bytes));
+            let (namespace, name) = (namespace.trim_end_matches('='), name.trim_end_matches('='));
+            let text = format!("Deployment {namespace}/{name} has 1 replicas but 0 are available");
+            assert_eq!(parse(&text).masked(), [format!("{namespace}/{name}")], "{text}");
+        }
+    }
+}
+
+#[test]
+fn words_are_no_masks_wherever_they_stand() {
+    const WORDS: &[&str] = &[
+        "ERROR",
+        "HTTP",
+        "README",
+        "NodeNotReady",
+        "OOMKilled",
+        "PVC",
+        "PVCs",
+        "CSR",
+        "PDB",
+        "PDBs",
+        "CRD",
+        "HPA",
+        "UTF8",
+        "SHA1",
+        "KUBE",
+        "TERM",
+        "NTFS",
+        "V100",
+        "Only",
+        "With",
+        "List",
+        "Type",
+        "Side",
+        "Will",
+        "Okta",
+        "Kill",
+        "Into",
+        "Tips",
+        "LoadBalancer",
+        "ClusterIP",
+        "ImagePullBackOff",
+        "CrashLoopBackOff",
+        "MemoryPressure",
+        "DiskPressure",
+        "KubeletNotReady",
+        "NodeStatusUnknown",
+        "InsufficientPods",
+        "NotFound",
+        "Unauthorized",
+        "PodDisruptionBudget",
+        "CI/CD",
+        "TCP/UDP",
+        "HTTP/1.1",
+        "OAuth2/OpenID",
+        "IPv4/IPv6",
+        "GitOps",
+        "GitHub",
+        "PostgreSQL",
+        "MySQL",
+        "RabbitMQ",
+        "NVIDIA",
+        "IMDSv2",
+        "readOnlyRootFilesystem",
+        "runAsNonRoot",
+        "storageClassName",
+        "DB_PASSWORD",
+        "HikariPool",
+        "Systems",
+        "Signals",
+    ];
+    for word in WORDS {
+        for sentence in [
+            "WORD",
+            "WORD has condition of type Ready",
+            "Pod WORD",
+            "pods: WORD",
+            "the Service 'WORD' is",
+            "secret: WORD",
+            "Deployment WORD/WORD has 1 replicas",
+            "kind=WORD",
+            "pod=WORD container=WORD",
+            "expected label WORD=WORD",
+            "StatefulSet/WORD",
+            "the webhook (WORD)",
+            "class WORD",
+            "what does WORD mean?",
+        ] {
+            let text = sentence.replace("WORD", word);
+            assert!(parse(&text).masked().is_empty(), "{text}: {:?}", parse(&text).masked());
+        }
+    }
+    for text in [
+        "set YWRtaW4tdXNlcg== as the value",
+        "username: YWRtaW4=\npassword: MWYyZDFlMmU2N2Rm",
+        "echo YWRtaW5pc3RyYXRvcg== | base64 -d",
+        "secret: YWRtaW4=",
+        "the data of the secret is aGVsbG8td29ybGQ= in base64",
+    ] {
+        assert!(parse(text).masked().is_empty(), "{text}: {:?}", parse(text).masked());
+    }
+}
+
+#[test]
 fn the_longest_question_is_read_and_the_next_is_refused() {
     assert!(Question::parse(&"é".repeat(MAX_QUESTION_BYTES / 2), None).is_ok());
     assert!(Question::parse(&"x".repeat(MAX_QUESTION_BYTES + 1), None).is_err());
@@ -210,11 +466,20 @@ fn real_failures_name_something_and_keep_nothing_volatile() {
         assert!(!question.identifiers().is_empty(), "{text}");
         assert!(!uid.is_match(question.search_text()) && !address.is_match(question.search_text()), "{text}");
         assert!(question.identifiers().iter().all(|identifier| !uid.is_match(&identifier.text)), "{text}");
-        assert!(question.masked().iter().all(|token| text.contains(token.as_str())), "{text}");
-        assert!(
-            question.masked().iter().all(|token| !question.search_text().contains(token.as_str())),
-            "{text}"
-        );
+        for token in question.masked() {
+            assert!(
+                text.contains(token.as_str()) && !question.search_text().contains(token.as_str()),
+                "{text}"
+            );
+            // Real names are lower case, and a mask is drawn for one message: what others say too is a real word.
+            let num_messages = |half: &str| {
+                messages.iter().filter(|m| m["message"].as_str().is_some_and(|m| m.contains(half))).count()
+            };
+            for half in token.split('/') {
+                assert!(half.bytes().any(|b| b.is_ascii_uppercase()), "{text}: {token}");
+                assert_eq!(num_messages(half), 1, "{text}: {token}");
+            }
+        }
         assert_eq!(question.language().0, "en", "{text}");
         assert_eq!(redact(text).text, text);
         // The kind is not sent: it must be in the text, or the failure's reason is.

@@ -1,10 +1,12 @@
 //! Finds the tokens that k8sgpt puts in place of names when it anonymises.
 //!
-//! k8sgpt draws one random printable character for each byte of the name and writes the result in base64, anew in each
-//! run. So a token is base64 in whole groups of four, *and decodes to printable ASCII*: random base64 (a key, a digest)
-//! does not, and words hardly ever do. A namespace and a name are joined by `/`, which is also a base64 digit; but in
-//! the encoding of printable text that digit stands only at the end of a group, so a `/` at the start of a group is
-//! a joint.
+//! k8sgpt draws one random character for each byte of the name and writes the result in base64, anew in each run. So a
+//! token is base64 in whole groups of four, *and decodes to the characters k8sgpt draws from*: random base64 (a key, a
+//! digest) does not, and words hardly ever do. A namespace and a name are joined by `/`, which is also a base64 digit; but
+//! in the encoding of such text that digit stands only at the end of a group, so a `/` at the start of a group is a joint.
+//!
+//! What else it takes depends on the place. Names in Kubernetes are lower case, so where a sentence has one, nearly any
+//! such encoding is a mask; elsewhere it must also look unlike words, and unlike words that people have encoded.
 //!
 //! Entry point: [`find`]. What the rest of the question makes of a masked name is in [`super::identifiers`].
 
@@ -31,7 +33,7 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
         let run = &text[start..at];
         // A letter beyond ASCII before or after belongs to the same word; CJK does not.
         if run.len() >= 4 && run.len() <= MAX_RUN_BYTES {
-            for (from, to) in tokens_of_run(run, &text[..start]) {
+            for (from, to) in tokens_of_run(run, &text[..start], &text[at..]) {
                 found.push(start + from..start + to);
             }
         }
@@ -67,19 +69,42 @@ enum Verdict {
     No,
 }
 
-fn tokens_of_run(run: &str, before: &str) -> Vec<(usize, usize)> {
+fn tokens_of_run(run: &str, before: &str, after: &str) -> Vec<(usize, usize)> {
     let mut pieces = pieces(run);
-    // `Kind/MASK`, and a kind or a similar word before the run, say that a name is expected.
-    let mut expected = expects_name(before);
-    let mut after_masked = false;
-    for piece in &mut pieces {
-        let text = &run[piece.start..piece.end];
-        let is_beside = after_masked && piece.verdict == Verdict::Weak;
-        if is_beside || expected && piece.verdict == Verdict::Possible {
-            piece.verdict = Verdict::Certain;
+    if pieces.iter().all(|piece| matches!(piece.verdict, Verdict::Weak | Verdict::No)) {
+        return Vec::new();
+    }
+    let text = |piece: &Piece| &run[piece.start..piece.end];
+    let joint = |left: &Piece, right: &Piece| &run[left.end..right.start];
+    let in_label = is_label(before);
+    for i in 0..pieces.len() {
+        let is_beside = i > 0 && pieces[i - 1].verdict == Verdict::Certain;
+        let expected = is_beside
+            || match i {
+                0 => in_label || expects_name(before),
+                _ => match joint(&pieces[i - 1], &pieces[i]) {
+                    // `StatefulSet/MASK`; `Deployment orders/MASK`, where the namespace was not masked.
+                    "/" => {
+                        vocabulary::kind_of_prefix(text(&pieces[i - 1])).is_some()
+                            || i == 1 && expects_name(before)
+                    }
+                    "=" => in_label || leads_to_name(text(&pieces[i - 1]), "="),
+                    _ => false,
+                },
+            }
+            || pieces[i].end == run.len() && has_condition(before, after);
+        pieces[i].verdict = match pieces[i].verdict {
+            Verdict::Possible if expected => Verdict::Certain,
+            Verdict::Weak if is_beside => Verdict::Certain,
+            verdict => verdict,
+        };
+    }
+    // Of two encodings with a slash between, one is the namespace of the other, whatever kind the object is of.
+    for i in 1..pieces.len() {
+        let is_long = |piece: &Piece| piece.verdict == Verdict::Possible && text(piece).len() >= 8;
+        if joint(&pieces[i - 1], &pieces[i]) == "/" && is_long(&pieces[i - 1]) && is_long(&pieces[i]) {
+            pieces[i].verdict = Verdict::Certain;
         }
-        after_masked = piece.verdict == Verdict::Certain;
-        expected = after_masked || vocabulary::kind_of_prefix(text).is_some();
     }
     // The namespace of a masked name is masked as well.
     for i in (0..pieces.len().saturating_sub(1)).rev() {
@@ -107,85 +132,75 @@ fn pieces(run: &str) -> Vec<Piece> {
             start += 1;
             continue;
         }
-        // First by groups; a piece that is no clean encoding is taken up to the next `/` or `=`.
-        let mut end = start;
-        let mut clean = true;
-        while end < bytes.len() && !matches!(bytes[end], b'/' | b'=') {
-            let group = &bytes[end..bytes.len().min(end + 4)];
-            match group_length(group) {
-                Some(length) => {
-                    end += length;
-                    if group[..length].ends_with(b"=") || length < 4 {
-                        break;
-                    }
-                }
-                None => {
-                    clean = false;
-                    break;
-                }
+        let (end, verdict) = match encoding_length(&bytes[start..]) {
+            Some(length) => {
+                let end = with_padding(bytes, start + length);
+                (end, judge_encoding(&run[start..end]))
             }
-        }
-        let ends_well = end == bytes.len() || matches!(bytes[end], b'/' | b'=');
-        if clean && ends_well {
-            // Padding that is not needed, as some tools write it, still belongs to the token.
-            let mut padded = end;
-            while padded < bytes.len() && padded < end + 2 && bytes[padded] == b'=' {
-                padded += 1;
+            None => {
+                let length = bytes[start..].iter().position(|b| matches!(b, b'/' | b'='));
+                let end = with_padding(bytes, length.map_or(bytes.len(), |length| start + length));
+                (end, judge_shape(&run[start..end]))
             }
-            let at_the_end = padded == bytes.len() || bytes[padded] == b'/';
-            if at_the_end && !bytes[..end].ends_with(b"=") {
-                end = padded;
-            }
-            let verdict = judge_encoding(&run[start..end]);
-            pieces.push(Piece { start, end, verdict });
-        } else {
-            end = start
-                + bytes[start..].iter().position(|b| matches!(b, b'/' | b'=')).unwrap_or(bytes.len() - start);
-            let mut padded = end;
-            while padded < bytes.len() && padded < end + 2 && bytes[padded] == b'=' {
-                padded += 1;
-            }
-            if padded == bytes.len() || bytes[padded] == b'/' {
-                end = padded;
-            }
-            let verdict = judge_shape(&run[start..end]);
-            pieces.push(Piece { start, end, verdict });
-        }
+        };
+        pieces.push(Piece { start, end, verdict });
         start = end;
     }
     pieces
 }
 
-/// Length of the next group if it encodes printable text: 4, or less at the end where the padding is missing.
-fn group_length(group: &[u8]) -> Option<usize> {
-    let mut values = [0u8; 4];
-    let mut length = 0;
-    for &byte in group {
-        if byte == b'=' {
-            break;
+/// Length of what the bytes start with, if it encodes what k8sgpt draws and ends at `/`, `=` or the end. The last group
+/// may lack its padding.
+fn encoding_length(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < bytes.len() && !matches!(bytes[at], b'/' | b'=') {
+        let group = &bytes[at..bytes.len().min(at + 4)];
+        if group.len() == 4 && decodes(group) {
+            at += 4;
+            continue;
         }
-        values[length] = value(byte)?;
-        length += 1;
+        let length = group.iter().take_while(|b| !matches!(b, b'/' | b'=')).count();
+        if length == 4 || !decodes(&group[..length]) {
+            return None;
+        }
+        let padding = group[length..].iter().take_while(|b| **b == b'=').count();
+        at += if length + padding == 4 { 4 } else { length };
+        break;
     }
-    if length < 2 {
-        return None;
+    (at == bytes.len() || matches!(bytes[at], b'/' | b'=')).then_some(at)
+}
+
+/// The end of a piece with padding that it does not need: some tools write it, and then it belongs to the token. An
+/// equals sign with something after it joins a label's key and value.
+fn with_padding(bytes: &[u8], end: usize) -> usize {
+    if bytes[..end].ends_with(b"=") {
+        return end;
+    }
+    let padding = bytes[end..].iter().take(2).take_while(|b| **b == b'=').count();
+    match bytes.get(end + padding) {
+        None | Some(b'/') => end + padding,
+        Some(_) => end,
+    }
+}
+
+/// Whether two to four digits encode one to three of the characters that k8sgpt draws from.
+fn decodes(digits: &[u8]) -> bool {
+    let mut values = [0u8; 4];
+    for (slot, digit) in values.iter_mut().zip(digits) {
+        match value(*digit) {
+            Some(value) => *slot = value,
+            None => return false,
+        }
+    }
+    if !(2..=4).contains(&digits.len()) {
+        return false;
     }
     let decoded =
         [values[0] << 2 | values[1] >> 4, values[1] << 4 | values[2] >> 2, values[2] << 6 | values[3]];
-    let num_bytes = length - 1;
-    if !decoded[..num_bytes].iter().all(|b| b.is_ascii_graphic()) {
-        return None;
-    }
-    match length {
-        4 => Some(4),
-        _ => {
-            // The bits that are left over must be zero, and the padding either complete or absent.
-            let rest_is_zero = decoded[num_bytes] == 0;
-            let padding = group[length..].iter().take_while(|b| **b == b'=').count();
-            let complete = length + padding == 4;
-            (rest_is_zero && complete).then_some(4)
-        }
-    }
+    let (drawn, rest) = decoded.split_at(digits.len() - 1);
+    // The bits that are left over are zero.
+    drawn.iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'`' | b'~' | b'\\'))
+        && rest.first().is_none_or(|b| *b == 0)
 }
 
 fn value(digit: u8) -> Option<u8> {
@@ -199,25 +214,44 @@ fn value(digit: u8) -> Option<u8> {
     }
 }
 
-/// A piece that decodes to printable text.
+/// A piece that encodes what k8sgpt draws.
 fn judge_encoding(piece: &str) -> Verdict {
     let shape = Shape::of(piece);
+    let digits = piece.trim_end_matches('=').len();
+    let is_padded = piece.ends_with('=');
     if vocabulary::kind_of_prefix(piece).is_some() {
         return Verdict::No;
     }
-    if !shape.mixed_case || shape.capitalised {
-        return Verdict::Weak;
+    if !is_padded && !digits.is_multiple_of(4) {
+        // Without its padding; so do words end.
+        return match judge_shape(piece) {
+            Verdict::No if digits >= 6 && shape.has_upper && !is_capitalised_words(piece) => {
+                Verdict::Possible
+            }
+            Verdict::No if digits >= 6 => Verdict::Weak,
+            verdict => verdict,
+        };
     }
-    if encodes_words(piece) {
-        // No object's name has upper-case letters, so where a name is expected even this is a stand-in.
+    if !is_padded && digits == 4 {
+        let is_word = !shape.mixed_case || shape.capitalised;
+        return if is_word { Verdict::Weak } else { Verdict::Possible };
+    }
+    // Eight digits and more: no word of the public documentation is an encoding and could be a name. But the words that
+    // people encode, as a secret's value, are none where no name is expected.
+    if encodes_words(piece) || !shape.has_upper || shape.capitalised {
         return Verdict::Possible;
     }
-    match piece.trim_end_matches('=').len() {
-        12.. if !shape.natural => Verdict::Certain,
-        7.. if !shape.natural && shape.disorder >= 0.45 => Verdict::Certain,
-        16.. if shape.disorder >= 0.3 => Verdict::Certain,
+    match digits {
+        12.. if shape.mixed_case && !shape.natural => Verdict::Certain,
+        7.. if shape.mixed_case && !shape.natural && shape.disorder >= 0.45 => Verdict::Certain,
+        16.. if (shape.mixed_case || shape.has_number) && shape.disorder >= 0.3 => Verdict::Certain,
         _ => Verdict::Possible,
     }
+}
+
+/// Whether the piece is a capitalised word, or several with slashes between.
+fn is_capitalised_words(piece: &str) -> bool {
+    piece.split('/').all(|word| Shape::of(word).capitalised)
 }
 
 /// A piece that is no encoding of printable text: other tools mask with random base64 too.
@@ -254,6 +288,8 @@ fn encodes_words(piece: &str) -> bool {
 
 /// How a piece looks, apart from what it encodes.
 struct Shape {
+    /// An upper-case letter occurs.
+    has_upper: bool,
     /// Upper and lower case letters both occur.
     mixed_case: bool,
     /// A digit, `+` or `/` occurs.
@@ -282,6 +318,7 @@ impl Shape {
         let numbers_inside =
             bytes.windows(2).filter(|pair| class(pair[0]) == 2 && class(pair[1]) == 1).count();
         Self {
+            has_upper: upper > 0,
             mixed_case: upper > 0 && lower > 0,
             has_number: numbers > 0,
             natural: numbers_inside == 0 && bytes.len() >= 3 * humps && lower >= upper,
@@ -293,24 +330,53 @@ impl Shape {
 
 /// Whether the text before says that a name comes now: a kind, or one of the words k8sgpt writes before a name.
 fn expects_name(before: &str) -> bool {
-    let trimmed = before.trim_end_matches([' ', '\'', '"', '[', ':', '=']);
-    if trimmed.len() == before.len() {
-        return false;
+    let trimmed = before.trim_end_matches([' ', '\'', '"', '`', '[', '(', ':', '=', '「', '“', '*']);
+    let gap = &before[trimmed.len()..];
+    if vocabulary::FOREIGN_KINDS.iter().any(|(word, _)| trimmed.ends_with(word)) {
+        return true;
     }
-    let start = trimmed
-        .char_indices()
-        .rev()
-        .take(40)
-        .take_while(|(_, c)| c.is_ascii_alphanumeric() || *c == '.')
-        .last()
-        .map_or(trimmed.len(), |(at, _)| at);
-    let word = &trimmed[start..];
-    let base = word.split('.').next().unwrap_or(word);
-    vocabulary::kind_of_word(base).is_some()
-        || matches!(
-            base.to_ascii_lowercase().as_str(),
-            "label" | "class" | "webhook" | "imagepullsecret" | "pods" | "container" | "policy" | "name"
-        )
+    let word = last_word(trimmed, |c| c.is_ascii_alphanumeric() || c == '.');
+    !gap.is_empty() && leads_to_name(word.split('.').next().unwrap_or(word), gap)
+}
+
+/// Whether a word is followed by a name, with this between them.
+fn leads_to_name(word: &str, gap: &str) -> bool {
+    match vocabulary::kind_of_word(word) {
+        // `secret: YWRtaW4=` gives a value.
+        Some(kind) => kind.canonical != "Secret" || !gap.contains([':', '=']),
+        None => matches!(
+            word.to_ascii_lowercase().as_str(),
+            "label"
+                | "class"
+                | "webhook"
+                | "imagepullsecret"
+                | "container"
+                | "policy"
+                | "account"
+                | "claim"
+                | "volume"
+                | "name"
+                | "named"
+                | "called"
+        ),
+    }
+}
+
+/// Whether the text before ends within a label, `label ` or `label app.kubernetes.`.
+fn is_label(before: &str) -> bool {
+    let key = last_word(before, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/'));
+    before[..before.len() - key.len()].ends_with("label ")
+}
+
+/// The end of a text as far as its characters belong to a word; at most 253, as a label's key has.
+fn last_word(text: &str, is_part: impl Fn(char) -> bool) -> &str {
+    let start = text.char_indices().rev().take(253).take_while(|(_, c)| is_part(*c)).last();
+    start.map_or("", |(at, _)| &text[at..])
+}
+
+/// Whether the sentence goes on as k8sgpt does after the name of a node, catalog or extension.
+fn has_condition(before: &str, after: &str) -> bool {
+    after.starts_with(" has condition of type ") || before.is_empty() && after.starts_with(" has error: ")
 }
 
 #[cfg(test)]
@@ -333,6 +399,9 @@ mod tests {
         check("HTTPRoute uses the Gateway 'UHRZOmdq/Jm1VPWgj' which", &["UHRZOmdq/Jm1VPWgj"]);
         check("用 UHRZOmdq/Jm1VPWgj== 嗎", &["UHRZOmdq/Jm1VPWgj=="]);
         check("payments-TikveG49Xzt5Vm0oaS1o has", &["TikveG49Xzt5Vm0oaS1o"]);
+        check("MHYiTTRlYUQ= has condition of type Ready", &["MHYiTTRlYUQ="]);
+        check("secret ZVFSTA==/ZVRHWV9PU1M9V1RU-tls as", &["ZVFSTA==/ZVRHWV9PU1M9V1RU"]);
+        check("部署 ZVFSTA== 出錯了", &["ZVFSTA=="]);
     }
 
     #[test]

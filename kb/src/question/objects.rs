@@ -96,6 +96,9 @@ pub(super) fn find(text: &str, words: &[Word<'_>]) -> Found {
     };
     finder.kinds = (0..words.len()).map(|i| finder.look_up_kind(i)).collect();
     for i in 0..words.len() {
+        finder.masked_label(i);
+    }
+    for i in 0..words.len() {
         finder.slashed(i);
         finder.pod_with_uid(i);
         finder.keyed(i);
@@ -106,7 +109,8 @@ pub(super) fn find(text: &str, words: &[Word<'_>]) -> Found {
     }
     for i in 0..words.len() {
         finder.before_kind(i);
-        finder.node_with_condition(i);
+        finder.with_condition(i);
+        finder.network_policy(i);
     }
     for i in 0..words.len() {
         finder.standing_alone(i);
@@ -272,10 +276,19 @@ impl<'t> Finder<'t, '_> {
         })
     }
 
+    /// `label app=web` with a masked key or value: those hide no object.
+    fn masked_label(&mut self, i: usize) {
+        if self.word(i) == "label" && self.gap(i) == " " && self.gap(i + 1) == "=" {
+            for at in [i + 1, i + 2] {
+                self.claimed[at] |= self.word(at).contains(MASK);
+            }
+        }
+    }
+
     /// `payments/api` after a kind; `StatefulSet/db`; two masked halves; `prod/web-7d9c5b6f4-x2x9k`.
     fn slashed(&mut self, i: usize) {
         let Some((left, right)) = self.word(i).split_once('/') else { return };
-        if right.contains('/') || right.contains(':') || left.is_empty() {
+        if self.claimed[i] || right.contains('/') || right.contains(':') || left.is_empty() {
             return;
         }
         let prefix = left.split('.').next().unwrap_or(left);
@@ -468,7 +481,8 @@ impl<'t> Finder<'t, '_> {
             None => return,
         };
         let mut next = last + 1;
-        if kind == "Namespace" || next >= self.words.len() || !self.beside(last) {
+        let in_parentheses = self.gap(last) == " (" && self.word(next).contains(MASK);
+        if kind == "Namespace" || next >= self.words.len() || !(self.beside(last) || in_parentheses) {
             // `pod: "web_payments(uid)"` and `within service web` are elsewhere; a colon introduces a sentence.
             return;
         }
@@ -555,15 +569,33 @@ impl<'t> Finder<'t, '_> {
         }
     }
 
-    /// `worker-2 has condition of type Ready`.
-    fn node_with_condition(&mut self, i: usize) {
+    /// `worker-2 has condition of type Ready`, `ClusterCatalog: operators has condition of type Serving`.
+    fn with_condition(&mut self, i: usize) {
         let follows =
             self.word(i + 1) == "has" && self.word(i + 2) == "condition" && self.word(i + 3) == "of";
         if follows
             && !self.claimed[i]
             && let Some(name) = label(self.word(i))
         {
-            self.push(i, Some("Node"), None, name);
+            let kind = match i.checked_sub(1).filter(|before| self.gap(*before) == ": ") {
+                Some(before) => self.kind_at(before).map(|kind| kind.canonical),
+                None => None,
+            };
+            self.push(i, Some(kind.unwrap_or("Node")), None, name);
+        }
+    }
+
+    /// `Network policy is not applied to any pods: deny-egress`: the name of the policy, after the pods.
+    fn network_policy(&mut self, i: usize) {
+        let starts = self.word(0) == "Network" && self.word(1) == "policy";
+        if starts
+            && i >= 2
+            && !self.claimed[i]
+            && self.word(i - 1) == "pods"
+            && self.gap(i - 1) == ": "
+            && let Some(name) = label(self.word(i))
+        {
+            self.push(i, Some("NetworkPolicy"), None, name);
         }
     }
 

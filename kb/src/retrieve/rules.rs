@@ -20,8 +20,8 @@ use crate::{
 /// - a pod or ReplicaSet also answers to the name of the workload it belongs to, which is its own name without the random
 ///   suffixes (a StatefulSet's pod: without the ordinal).
 ///
-/// [`RuleStrength::BehindMask`]: everything fits except a name or namespace that is masked in the question. An empty rule
-/// matches nothing.
+/// [`RuleStrength::BehindMask`]: everything fits except a name or namespace that is masked in the question; a rule's kind
+/// must be stated, by the masked object or by its failure. An empty rule matches nothing.
 pub fn matches(rule: &Rule, question: &Question) -> Option<RuleStrength> {
     if rule.is_empty() {
         return None;
@@ -74,7 +74,7 @@ fn stronger(best: Option<RuleStrength>, new: RuleStrength) -> Option<RuleStrengt
 fn fits_object(rule: &Rule, object: &Object, failure: &Failure) -> Option<RuleStrength> {
     let name = match &object.name {
         _ if rule.name.is_empty() => fits_kind(rule, object).then_some(RuleStrength::Exact)?,
-        Label::Masked => fits_kind_or_owner(rule, object).then_some(RuleStrength::BehindMask)?,
+        Label::Masked => fits_masked(rule, object, failure).then_some(RuleStrength::BehindMask)?,
         Label::Known(name) => fits_name(rule, object, name).then_some(RuleStrength::Exact)?,
     };
     // A failure whose only object has a masked name may keep its namespace to itself.
@@ -101,12 +101,17 @@ fn fits_kind(rule: &Rule, object: &Object) -> bool {
         }
 }
 
-fn fits_kind_or_owner(rule: &Rule, object: &Object) -> bool {
-    fits_kind(rule, object)
-        || object
-            .kind
-            .as_deref()
-            .is_some_and(|kind| owners(kind).iter().any(|owner| matches_any(&rule.kind, owner)))
+/// Whether the mask may hide what the rule is about. Where the object says no kind, one that the failure names must do:
+/// a mask of which nothing is known would fit every rule.
+fn fits_masked(rule: &Rule, object: &Object, failure: &Failure) -> bool {
+    let fits = |kind: &str| {
+        matches_any(&rule.kind, kind) || owners(kind).iter().any(|owner| matches_any(&rule.kind, owner))
+    };
+    rule.kind.is_empty()
+        || match &object.kind {
+            Some(kind) => fits(kind),
+            None => failure.named(IdentifierKind::Kind).any(fits),
+        }
 }
 
 /// The kinds that make objects of this one.
@@ -277,6 +282,38 @@ mod tests {
         check("kind=StatefulSet name=db", target, Some(BehindMask));
         check("kind=StatefulSet namespace=payments name=db", target, Some(BehindMask));
         check(UNTOUCHABLE, target, None);
+    }
+
+    #[test]
+    fn a_mask_hides_only_an_object_of_a_stated_kind() {
+        let label = "Service has no endpoints, expected label VXtj=KzJaQzg=";
+        check(UNTOUCHABLE, label, None);
+        check("kind=Service name=web", label, None);
+        check("name=web", label, None);
+        check("kind=Service", label, Some(Exact));
+        let budget = "InsufficientPods, expected pdb pod label VXtj=KzJaQzg=";
+        check(UNTOUCHABLE, budget, None);
+        let webhook =
+            "Service TikveG49Xzt5Vm0oaS1o not found as mapped to by Validating Webhook UHRZOmdqJm1VPWgj";
+        check(UNTOUCHABLE, webhook, None);
+        check("kind=Service name=web", webhook, Some(BehindMask));
+        let policy = "Network policy is not applied to any pods: TikveG49Xzt5Vm0oaS1o";
+        check(UNTOUCHABLE, policy, None);
+        check("kind=NetworkPolicy name=deny-egress", policy, Some(BehindMask));
+        check("kind=Pod name=web", policy, None);
+        let node = "MHYiTTRlYUQ= has condition of type Ready, reason KubeletNotReady: no network";
+        check(UNTOUCHABLE, node, None);
+        check("kind=Node name=worker-7", node, Some(BehindMask));
+        check("kind=Deployment name=web", "can I restart TikveG49Xzt5Vm0oaS1o?", None);
+        check(
+            "kind=Deployment name=web",
+            "can I restart the deployment TikveG49Xzt5Vm0oaS1o?",
+            Some(BehindMask),
+        );
+        check("name=web", "can I restart TikveG49Xzt5Vm0oaS1o?", Some(BehindMask));
+        let pod = "the last termination reason is Error container=web pod=TikveG49Xzt5Vm0oaS1o";
+        check(UNTOUCHABLE, pod, Some(BehindMask));
+        check("kind=Service name=web", pod, None);
     }
 
     #[test]
