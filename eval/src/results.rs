@@ -110,7 +110,7 @@ pub struct QueryResult {
     pub text: String,
     /// The group it is reported under.
     pub class: String,
-    /// What is relevant and where it came.
+    /// What is relevant, the highest grade first, and where it came.
     pub expected: Vec<Expected>,
     /// The first ten of the final order.
     pub got: Vec<Got>,

@@ -265,8 +265,10 @@ fn distinct(units: Vec<String>) -> Vec<String> {
 }
 
 fn expected(relevance: &Relevance, ranking: &[String]) -> Vec<Expected> {
-    relevance
-        .iter()
+    let mut labels: Vec<(&String, &i32)> = relevance.iter().collect();
+    labels.sort_by_key(|(_, grade)| std::cmp::Reverse(**grade));
+    labels
+        .into_iter()
         .map(|(unit, grade)| {
             let alone = Relevance::from([(unit.clone(), 1)]);
             let rank = first_relevant_rank(ranking.iter().map(String::as_str), &alone);

@@ -303,15 +303,15 @@ fn classes(pair: &AbstentionResult, out: &mut String) {
         return;
     }
     out.push_str("<table><thead><tr><th class=\"left\">class</th><th>false answers</th><th>false refusals</th></tr></thead><tbody>");
+    let share =
+        |errors: usize, of: usize| if of == 0 { "–".to_owned() } else { format!("{errors} of {of}") };
     for (name, class) in classes.iter().take(12) {
         put!(
             out,
-            "<tr><td class=\"left\">{}</td><td>{} of {}</td><td>{} of {}</td></tr>",
+            "<tr><td class=\"left\">{}</td><td>{}</td><td>{}</td></tr>",
             html(name),
-            class.false_answers,
-            class.unanswerable,
-            class.false_refusals,
-            class.answerable,
+            share(class.false_answers, class.unanswerable),
+            share(class.false_refusals, class.answerable),
         );
     }
     out.push_str("</tbody></table>");
@@ -452,7 +452,7 @@ fn query(found: &QueryResult, flipped: bool, out: &mut String) {
     }
     out.push_str(
         "</ul></div><div><h3>Got</h3><table><thead><tr><th>#</th><th class=\"left\">document</th><th>score</th><th>BM25</th>\
-         <th>cosine</th></tr></thead><tbody>",
+         <th>dense</th></tr></thead><tbody>",
     );
     let leg = |score: Option<f32>| score.map_or("–".to_owned(), |score| format!("{score:.3}"));
     for (at, got) in found.got.iter().enumerate() {
