@@ -201,7 +201,9 @@ impl Assistant {
         let evidence = Evidence::of_hits(&retrieval.evidence);
         let degraded = match self.ask_model(&evidence, question, &format, &occasion).await {
             Asked::Answered(written, model) => return Ok(draft.by_llm(written, model, &evidence)),
-            Asked::DoesNotKnow(reason) if !evidence.iter().any(|passage| passage.applies() || passage.may_apply()) => {
+            Asked::DoesNotKnow(reason)
+                if !evidence.iter().any(|passage| passage.applies() || passage.may_apply()) =>
+            {
                 return Ok(draft.unknown(&retrieval, reason));
             }
             Asked::DoesNotKnow(_) => Some(Degraded::LlmUncited),

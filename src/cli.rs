@@ -1,4 +1,4 @@
-//! What can be typed: `runbookd serve | search | ask | doctor`. Turns flags into configuration and results into exit
+//! What can be typed: `runbookd serve | search | ask | doctor | gaps | feedback`. Turns flags into configuration and results into exit
 //! codes: 0 done, 1 failed, 2 usage or configuration.
 
 use crate::{
@@ -59,6 +59,17 @@ enum Command {
         #[arg(value_name = "QUESTION", required = true, num_args = 1..)]
         question: Vec<String>,
     },
+    /// List what was asked and could not be answered, most asked first: the runbooks worth writing.
+    Gaps {
+        #[command(flatten)]
+        common: Common,
+        /// One JSON object on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Use what readers said about answers.
+    #[command(subcommand)]
+    Feedback(FeedbackCommand),
     /// Check model, knowledge base, calibration, sources and the language model.
     Doctor {
         #[command(flatten)]
@@ -66,6 +77,18 @@ enum Command {
         /// One JSON object on stdout.
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum FeedbackCommand {
+    /// Write an evaluation set of rated answers and unanswered questions: queries.jsonl, qrels.tsv, unanswerable.jsonl.
+    Export {
+        #[command(flatten)]
+        common: Common,
+        /// The directory to write to.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
 }
 
@@ -131,6 +154,10 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             let config = common.load(for_one_question())?;
             start_log(&quiet(&config.log))?;
             on_runtime(commands::ask::run(&config, &question.join(" "), language.as_deref(), json))
+        }
+        Command::Gaps { common, json } => commands::gaps::run(&common.load(for_one_question())?, json),
+        Command::Feedback(FeedbackCommand::Export { common, out }) => {
+            commands::feedback::export(&common.load(for_one_question())?, &out)
         }
         Command::Doctor { common, json } => {
             let config = common.load(for_one_question())?;

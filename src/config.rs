@@ -58,6 +58,10 @@ pub struct Server {
     pub max_connections: usize,
     /// For a request's head, and for its body.
     pub read_timeout: Duration,
+    /// Most answers that are kept for the same question.
+    pub cached_answers: usize,
+    /// Where feedback and unanswered questions are written; `None`: nowhere.
+    pub state: Option<PathBuf>,
 }
 
 /// How the program logs, to stderr.
@@ -110,6 +114,7 @@ const KEYS: &[(&str, &str, Form)] = &[
     ("listen", "RUNBOOKD_LISTEN", Form::Text),
     ("allow_unauthenticated", "RUNBOOKD_ALLOW_UNAUTHENTICATED", Form::Switch),
     ("tokens_file", "RUNBOOKD_TOKENS_FILE", Form::Text),
+    ("state", "RUNBOOKD_STATE", Form::Text),
     ("embedder.choice", "RUNBOOKD_EMBEDDER", Form::Text),
     ("embedder.threads", "RUNBOOKD_EMBEDDER_THREADS", Form::Number),
     ("embeddings.base_url", "RUNBOOKD_EMBEDDINGS_BASE_URL", Form::Text),
@@ -131,6 +136,7 @@ const KEYS: &[(&str, &str, Form)] = &[
     ("server.max_connections", "RUNBOOKD_SERVER_MAX_CONNECTIONS", Form::Number),
     ("server.search_slots", "RUNBOOKD_SERVER_SEARCH_SLOTS", Form::Number),
     ("server.llm_slots", "RUNBOOKD_SERVER_LLM_SLOTS", Form::Number),
+    ("server.cached_answers", "RUNBOOKD_SERVER_CACHED_ANSWERS", Form::Number),
     ("log.filter", "RUNBOOKD_LOG", Form::Text),
     ("log.json", "RUNBOOKD_LOG_JSON", Form::Switch),
 ];
@@ -143,6 +149,7 @@ struct Raw {
     listen: String,
     allow_unauthenticated: bool,
     tokens_file: Option<PathBuf>,
+    state: Option<String>,
     embedder: RawEmbedder,
     embeddings: RawEmbeddings,
     llm: RawLlm,
@@ -158,6 +165,7 @@ impl Default for Raw {
             listen: "127.0.0.1:8000".to_owned(),
             allow_unauthenticated: false,
             tokens_file: None,
+            state: None,
             embedder: RawEmbedder::default(),
             embeddings: RawEmbeddings::default(),
             llm: RawLlm::default(),
@@ -240,6 +248,7 @@ struct RawServer {
     max_connections: usize,
     search_slots: usize,
     llm_slots: usize,
+    cached_answers: usize,
 }
 
 impl Default for RawServer {
@@ -252,6 +261,7 @@ impl Default for RawServer {
             max_connections: 512,
             search_slots,
             llm_slots,
+            cached_answers: 4_096,
         }
     }
 }
@@ -463,9 +473,19 @@ impl Config {
                 max_body_bytes: at_least_one("server.max_body_bytes", raw.server.max_body_bytes)?,
                 max_connections: at_least_one("server.max_connections", raw.server.max_connections)?,
                 read_timeout: seconds("server.read_timeout_s", raw.server.read_timeout_s)?,
+                cached_answers: raw.server.cached_answers,
+                state: state_directory(raw.state, environment),
             },
             log: Log { filter: raw.log.filter, json: raw.log.json },
         })
+    }
+
+    /// The state directory, for the commands that read it.
+    pub fn state(&self) -> Result<&Path, ConfigError> {
+        self.server
+            .state
+            .as_deref()
+            .ok_or_else(|| wrong("state", "it is `none`, so nothing was written down"))
     }
 
     /// The knowledge base's address.
@@ -558,6 +578,20 @@ fn secret(
     let Some(path) = file else { return Ok(None) };
     let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Secret { key, path, source })?;
     Ok(Some(Secret::new(text.trim().to_owned())))
+}
+
+/// The state directory: as given, `none` for nowhere, else where such files belong.
+fn state_directory(given: Option<String>, environment: &Environment) -> Option<PathBuf> {
+    match given.as_deref() {
+        Some("none") => None,
+        Some(path) => Some(PathBuf::from(path)),
+        None => {
+            let state_home =
+                environment.get("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+            let home = environment.get("HOME").map(|home| Path::new(home).join(".local/state"));
+            state_home.or(home).map(|directory| directory.join("runbookd"))
+        }
+    }
 }
 
 fn web_url(key: &str, text: String) -> Result<String, ConfigError> {

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod assistant;
+mod cache;
 pub mod calibration;
 pub mod checks;
 pub mod cli;
@@ -14,6 +15,7 @@ pub mod evidence;
 pub mod extractive;
 pub mod format;
 pub mod http;
+pub mod journal;
 pub mod llm;
 pub mod markdown;
 pub mod phrases;

@@ -47,7 +47,7 @@ pub fn echo(reply: &str, masked: &[String]) -> Echo {
 
 /// `namespace/name`, both masked, is one word of base64 that has its padding in the middle; the client puts each back
 /// by itself.
-fn names_in(token: &str) -> Vec<&str> {
+pub fn names_in(token: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let mut start = 0;
     while let Some(at) = token[start..].find("=/") {

@@ -2,6 +2,8 @@
 
 pub mod ask;
 pub mod doctor;
+pub mod feedback;
+pub mod gaps;
 pub mod search;
 pub mod serve;
 

@@ -1,12 +1,26 @@
 //! A request's body, read within limits of size and time.
 
 use super::{error::ApiError, router::AppState};
-use axum::body::{Body, Bytes, HttpBody};
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::{FromRequest, Request},
+};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+/// A body of JSON, whatever its content type says.
+pub struct Posted<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for Posted<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        json(&read(request.into_body(), state).await?).map(Self)
+    }
+}
+
 /// The whole body.
-pub async fn read(body: Body, state: &AppState) -> Result<Bytes, ApiError> {
+async fn read(body: Body, state: &AppState) -> Result<Bytes, ApiError> {
     let max_bytes = state.settings().max_body_bytes;
     // A declared length over the limit is refused before anything is read.
     if body.size_hint().lower() > max_bytes as u64 {
@@ -22,7 +36,7 @@ pub async fn read(body: Body, state: &AppState) -> Result<Bytes, ApiError> {
     }
 }
 
-/// The body as JSON, whatever its content type says.
+/// Bytes as JSON.
 pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes)
         .map_err(|error| ApiError::malformed(format!("the body is not the JSON expected here: {error}")))

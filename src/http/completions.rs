@@ -3,29 +3,37 @@
 //! The client reads one JSON object, matches its keys without regard to case, and gives up the whole run at any status
 //! of 400 or above. So a well-formed request gets 200, and nothing else in the reply is called `model` or `response`.
 
-use super::{auth::Role, body, error::ApiError, router::AppState};
+use super::{
+    body::{self, Posted},
+    error::ApiError,
+    router::AppState,
+    sse,
+};
 use crate::{
     answer::{Answer, AnsweredBy, Citation, Degraded, Nearest},
     assistant::Request,
     format::{Format, Shape},
 };
 use axum::{
-    Json,
-    body::Body,
+    Extension, Json,
     extract::State,
-    http::{HeaderMap, Uri},
+    response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
-use kb::answerable::Status;
+use kb::{answerable::Status, store::Filter};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// What arrives. Everything may be absent or null; what is not listed is the client's own business.
 #[derive(Debug, Default, Deserialize)]
-struct CustomRestRequest {
+pub struct CustomRestRequest {
     #[serde(default)]
     prompt: Option<String>,
     #[serde(default)]
     options: Option<CustomRestOptions>,
+    /// Asks `/v1/completions` for a stream.
+    #[serde(default)]
+    stream: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -83,14 +91,77 @@ fn seconds(time: Timestamp) -> Timestamp {
 /// Answers one request of k8sgpt.
 pub async fn completions(
     State(state): State<AppState>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
+    Extension(scope): Extension<Filter>,
+    Posted(request): Posted<CustomRestRequest>,
 ) -> Result<Json<CustomRestReply>, ApiError> {
-    let scope = state.admit(&headers, &uri, Role::Ask)?;
-    let bytes = body::read(body, &state).await?;
-    let request = question_in(body::json(&bytes)?)?;
+    let request = question_in(request)?;
     Ok(Json(state.answer(&request, &scope).await?.into()))
+}
+
+/// The same for k8sgpt and for OpenAI's clients: one object that both can read, or a stream.
+pub async fn v1_completions(
+    State(state): State<AppState>,
+    Extension(scope): Extension<Filter>,
+    Posted(request): Posted<CustomRestRequest>,
+) -> Result<Response, ApiError> {
+    let is_stream = request.stream == Some(true);
+    let request = question_in(request)?;
+    if is_stream {
+        return Ok(sse::stream(state, request, scope, chunk).into_response());
+    }
+    let answer = state.answer(&request, &scope).await?;
+    let (created, text) = (answer.created_at.as_second(), answer.with_sources());
+    let reply = TextCompletion {
+        object: "text_completion",
+        created,
+        choices: [TextChoice { index: 0, text, finish_reason: "stop", logprobs: () }],
+        usage: Usage::default(),
+        custom_rest: answer.into(),
+    };
+    Ok(Json(reply).into_response())
+}
+
+/// OpenAI's older form around k8sgpt's.
+#[derive(Debug, Serialize)]
+struct TextCompletion {
+    object: &'static str,
+    created: i64,
+    choices: [TextChoice; 1],
+    usage: Usage,
+    #[serde(flatten)]
+    custom_rest: CustomRestReply,
+}
+
+#[derive(Debug, Serialize)]
+struct TextChoice {
+    index: u32,
+    text: String,
+    finish_reason: &'static str,
+    logprobs: (),
+}
+
+/// Tokens are not counted: an answer may have been given before, or without a model.
+#[derive(Debug, Default, Serialize)]
+struct Usage {
+    prompt_tokens: u32,
+    completion_tokens: u32,
+    total_tokens: u32,
+}
+
+fn chunk(piece: sse::Piece<'_>) -> Value {
+    let (text, finish, extra) = match piece {
+        sse::Piece::First => ("", Value::Null, None),
+        sse::Piece::Text(text) => (text, Value::Null, None),
+        sse::Piece::Last(answer) => ("", json!("stop"), Some(answer)),
+    };
+    let mut chunk = json!({
+        "object": "text_completion",
+        "choices": [{ "index": 0, "text": text, "finish_reason": finish, "logprobs": null }],
+    });
+    if let Some(answer) = extra {
+        chunk["runbookd"] = json!(answer);
+    }
+    chunk
 }
 
 /// Reads a request's body as [`completions`] does, for whoever asks without HTTP. The error is what a client is told.

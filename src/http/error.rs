@@ -68,6 +68,12 @@ impl ApiError {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into(), retry_after_s: Some(5) }
     }
 
+    /// The model does not take our key, our model's name or our request.
+    pub fn misconfigured() -> Self {
+        let message = "the language model's endpoint refuses this server's configuration".to_owned();
+        Self { status: StatusCode::BAD_GATEWAY, message, retry_after_s: None }
+    }
+
     /// The request took longer than it may.
     pub fn deadline() -> Self {
         Self::unavailable("the knowledge base did not answer in time")

@@ -1,13 +1,19 @@
 //! Serving over HTTP. [`router::router`] lists the routes, a file each holds an endpoint, [`server::serve`] owns the
 //! connections. Status codes are chosen in `error.rs` only.
 
+mod ask;
 pub mod auth;
 mod body;
+mod chat;
 pub mod completions;
+mod documents;
 mod error;
+mod feedback;
 mod health;
 pub mod router;
 mod scope;
+mod search;
 pub mod server;
+mod sse;
 
 pub use router::{AppState, router};

@@ -1,15 +1,22 @@
-//! The routes and what they share.
+//! The routes, who may use them, and what they share.
 
-use super::{auth, completions, error::ApiError, health, scope};
+use super::{
+    ask, auth::Role, chat, completions, documents, error::ApiError, feedback, health, scope, search,
+};
 use crate::{
     answer::Answer,
     assistant::{Assistant, Occasion, Request},
+    cache::AnswerCache,
     config::Server,
+    journal::Journal,
 };
 use axum::{
     Router,
-    http::{HeaderMap, Uri, header},
-    routing::{get, post},
+    extract::State,
+    http::{self, Method, header},
+    middleware::{self, Next},
+    response::Response,
+    routing::{MethodRouter, get, post},
 };
 use kb::{embed::Embedder, store::Filter};
 use std::sync::{
@@ -23,6 +30,8 @@ use tokio::time::timeout;
 pub struct AppState {
     pub(super) assistant: Assistant,
     pub(super) embedder: Embedder,
+    pub(super) journal: Arc<Journal>,
+    cache: Arc<AnswerCache>,
     settings: Arc<Server>,
     draining: Arc<AtomicBool>,
 }
@@ -30,7 +39,14 @@ pub struct AppState {
 impl AppState {
     /// The state of a server.
     pub fn new(assistant: Assistant, embedder: Embedder, settings: Server) -> Self {
-        Self { assistant, embedder, settings: Arc::new(settings), draining: Arc::default() }
+        Self {
+            assistant,
+            embedder,
+            journal: Arc::new(Journal::new(settings.state.clone())),
+            cache: Arc::new(AnswerCache::new(settings.cached_answers)),
+            settings: Arc::new(settings),
+            draining: Arc::default(),
+        }
     }
 
     /// From now on readiness says no: the server is about to stop.
@@ -46,31 +62,75 @@ impl AppState {
         &self.settings
     }
 
-    /// What the caller of a request may see, when they may do what `role` allows.
-    pub(super) fn admit(&self, headers: &HeaderMap, uri: &Uri, role: auth::Role) -> Result<Filter, ApiError> {
-        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let caller = self.settings.tokens.admit(authorization, role)?;
-        Ok(scope::limited(scope::of_query(uri.query().unwrap_or_default())?, &caller))
-    }
-
-    /// An answer within the server's own deadline.
+    /// An answer within the server's own deadline, given before or new; the journal remembers what it was.
     pub(super) async fn answer(&self, request: &Request, scope: &Filter) -> Result<Answer, ApiError> {
-        let deadline = self.settings.deadline;
-        match timeout(deadline, self.assistant.answer(request, scope, Occasion::now(deadline))).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => Err(ApiError::deadline()),
-        }
+        let occasion = Occasion::now(self.settings.deadline);
+        let answering = self.cache.answer(&self.assistant, request, scope, occasion);
+        let answer = timeout(self.settings.deadline, answering).await.map_err(|_| ApiError::deadline())??;
+        self.journal.note(request, &answer);
+        Ok(answer)
     }
 }
 
-/// Every route. A trailing slash is the same path: a redirect would turn k8sgpt's POST into a GET.
+/// A path, its method, and the role that it takes; `None` is open to everybody.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path.
+    pub path: &'static str,
+    /// The role.
+    pub role: Option<Role>,
+    handler: MethodRouter<AppState>,
+}
+
+/// Every route there is.
+pub fn routes() -> Vec<Route> {
+    let open = |path, handler| Route { method: Method::GET, path, role: None, handler };
+    let reads = |path, handler| Route { method: Method::GET, path, role: Some(Role::Ask), handler };
+    let asks = |path, handler| Route { method: Method::POST, path, role: Some(Role::Ask), handler };
+    vec![
+        asks("/completions", post(completions::completions)),
+        asks("/v1/completions", post(completions::v1_completions)),
+        asks("/v1/chat/completions", post(chat::chat_completions)),
+        asks("/v1/ask", post(ask::ask)),
+        asks("/v1/search", post(search::search)),
+        reads("/v1/documents", get(documents::document)),
+        Route {
+            method: Method::POST,
+            path: "/v1/feedback",
+            role: Some(Role::Feedback),
+            handler: post(feedback::feedback),
+        },
+        open("/healthz", get(health::healthz)),
+        open("/readyz", get(health::readyz)),
+    ]
+}
+
+/// The service. A trailing slash is the same path: a redirect would turn k8sgpt's POST into a GET.
 pub fn router(state: AppState) -> Router {
-    Router::new()
-        .route("/completions", post(completions::completions))
-        .route("/completions/", post(completions::completions))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
+    let mut router = Router::new();
+    for Route { path, role, handler, .. } in routes() {
+        let handler = match role {
+            Some(role) => handler.layer(middleware::from_fn_with_state((state.clone(), role), admit)),
+            None => handler,
+        };
+        router = router.route(path, handler.clone()).route(&format!("{path}/"), handler);
+    }
+    router
         .fallback(|| async { ApiError::not_found("there is nothing at this path") })
         .method_not_allowed_fallback(|| async { ApiError::method() })
         .with_state(state)
+}
+
+/// Lets a caller through who may do what `role` allows. What they may see goes with the request, as a [`Filter`].
+async fn admit(
+    State((state, role)): State<(AppState, Role)>,
+    mut request: http::Request<axum::body::Body>,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let caller = state.settings.tokens.admit(authorization, role)?;
+    let scope = scope::limited(scope::of_query(request.uri().query().unwrap_or_default())?, &caller);
+    request.extensions_mut().insert(scope);
+    Ok(next.run(request).await)
 }

@@ -1,10 +1,11 @@
-//! What a request may see: what its token allows, narrowed by its query string.
+//! What a request may see: what its token allows, narrowed by its query string, narrowed by its own filter.
 
 use super::{auth::Caller, error::ApiError};
 use kb::{
     document::Kind,
     store::{Access, Filter},
 };
+use serde::Deserialize;
 use std::collections::BTreeSet;
 
 /// Reads `source`, `kind`, `product`, `version`, `label` and `cluster` from a query string; each may be repeated or hold
@@ -37,21 +38,85 @@ pub fn of_query(query: &str) -> Result<Filter, ApiError> {
 /// The filter of a caller's request: never more than the token allows.
 pub fn limited(mut filter: Filter, caller: &Caller) -> Filter {
     filter.access = Access::Tags(caller.access.clone());
-    if !caller.sources.is_empty() {
-        filter.sources = match filter.sources.is_empty() {
-            true => caller.sources.clone(),
-            false => &filter.sources & &caller.sources,
-        };
-        if filter.sources.is_empty() {
-            // An empty set would leave sources open; no source has an empty name.
-            filter.sources = BTreeSet::from([String::new()]);
-        }
-    }
+    filter.sources = both(filter.sources, caller.sources.clone());
     filter
 }
 
+/// The `filter` of a request's body: the same keys as the query string, each a string or a list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestFilter {
+    source: OneOrMany<String>,
+    kind: OneOrMany<Kind>,
+    product: OneOrMany<String>,
+    version: OneOrMany<String>,
+    label: OneOrMany<String>,
+    cluster: OneOrMany<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    Many(Vec<T>),
+    One(T),
+}
+
+impl<T> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl<T: Ord> OneOrMany<T> {
+    fn into_set(self) -> BTreeSet<T> {
+        match self {
+            Self::Many(values) => values.into_iter().collect(),
+            Self::One(value) => BTreeSet::from([value]),
+        }
+    }
+}
+
+impl RequestFilter {
+    /// `scope` and this filter: a document must satisfy both.
+    pub fn narrow(self, scope: Filter) -> Filter {
+        let kinds = self.kind.into_set();
+        let nothing_left = !kinds.is_empty() && !scope.kinds.is_empty() && scope.kinds.is_disjoint(&kinds);
+        let kinds = match (scope.kinds.is_empty(), kinds.is_empty()) {
+            (true, _) => kinds,
+            (false, true) => scope.kinds,
+            (false, false) => &scope.kinds & &kinds,
+        };
+        let mut narrowed = Filter {
+            sources: both(scope.sources, self.source.into_set()),
+            kinds,
+            products: both(scope.products, self.product.into_set()),
+            versions: both(scope.versions, self.version.into_set()),
+            labels: both(scope.labels, self.label.into_set()),
+            clusters: both(scope.clusters, self.cluster.into_set()),
+            access: scope.access,
+        };
+        if nothing_left {
+            narrowed.sources = both(BTreeSet::from([String::new()]), BTreeSet::new());
+        }
+        narrowed
+    }
+}
+
+/// What both sets allow, an empty one allowing everything. Where nothing is left, a value that no document has: the
+/// empty set would mean the opposite.
+fn both(one: BTreeSet<String>, two: BTreeSet<String>) -> BTreeSet<String> {
+    match (one.is_empty(), two.is_empty()) {
+        (true, _) => two,
+        (_, true) => one,
+        (false, false) => {
+            let shared = &one & &two;
+            if shared.is_empty() { BTreeSet::from([String::new()]) } else { shared }
+        }
+    }
+}
+
 /// The pairs of an `application/x-www-form-urlencoded` text.
-fn form_pairs(query: &str) -> Vec<(String, String)> {
+pub fn form_pairs(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
@@ -113,5 +178,22 @@ mod tests {
         assert_eq!(asks("source=b,c"), set(&["b"]));
         assert_eq!(asks("source=c"), set(&[""]), "nothing is left, which must not mean everything");
         assert_eq!(limited(Filter::everything(), &Caller::default()).access, Access::default());
+    }
+
+    #[test]
+    fn a_filter_only_narrows() {
+        let narrowed = |query: &str, filter: &str| {
+            let filter: RequestFilter = serde_json::from_str(filter).expect(filter);
+            filter.narrow(of_query(query).expect(query))
+        };
+        assert_eq!(narrowed("source=a,b", r#"{"source":"b"}"#).sources, set(&["b"]));
+        assert_eq!(narrowed("source=a", r#"{"source":["b"]}"#).sources, set(&[""]));
+        assert_eq!(narrowed("", r#"{"cluster":["x","y"]}"#).clusters, set(&["x", "y"]));
+        assert_eq!(narrowed("kind=sop", "{}").kinds, BTreeSet::from([Kind::Sop]));
+        assert_eq!(narrowed("kind=sop", r#"{"kind":"wiki"}"#).sources, set(&[""]));
+        assert!(
+            serde_json::from_str::<RequestFilter>(r#"{"access":["x"]}"#).is_err(),
+            "nobody grants himself tags"
+        );
     }
 }

@@ -18,7 +18,11 @@ fn runbookd(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    command.current_dir(sample_kb()).env("RUNBOOKD_EMBEDDER", "hashed").args(arguments);
+    command
+        .current_dir(sample_kb())
+        .env("RUNBOOKD_EMBEDDER", "hashed")
+        .env("RUNBOOKD_STATE", "none")
+        .args(arguments);
     command
 }
 
@@ -109,6 +113,7 @@ fn exit_codes_tell_usage_from_failure() {
         (&["ask", "--embedder", "magic", "x"], 2, "embedder.choice"),
         (&["ask", "--config", "/nonexistent.toml", "x"], 2, "cannot read the configuration file"),
         (&["serve", "--kb", ".", "--listen", "0.0.0.0:0"], 2, "--allow-unauthenticated"),
+        (&["gaps"], 2, "RUNBOOKD_STATE"),
     ] {
         let output = runbookd(arguments).output().expect("it runs");
         let errors = String::from_utf8_lossy(&output.stderr);

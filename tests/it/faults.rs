@@ -93,7 +93,7 @@ async fn without_a_free_slot_the_documents_answer() {
     let mut setup = Setup::with_llm(&llm.base_url);
     setup.settings.llm_slots = 1;
     let app = setup.start().await;
-    let (one, two) = tokio::join!(app.k8sgpt(OOM, "english"), app.k8sgpt(OOM, "english"));
+    let (one, two) = tokio::join!(app.k8sgpt(OOM, "english"), app.k8sgpt(OOM, "vietnamese"));
     let mut causes = [one["degraded"].as_str(), two["degraded"].as_str()];
     causes.sort_unstable();
     assert_eq!(causes, [Some("llm_timeout"), Some("overloaded")]);

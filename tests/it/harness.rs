@@ -111,8 +111,12 @@ impl Setup {
         let kb = store::open(&Address::Directory(self.kb), Some(&identity)).await.expect("it was just built");
         let llm = self.llm.map(|settings| Arc::new(OpenAi::new(settings).expect("a client")) as Arc<dyn Llm>);
         let assistant = Assistant::new(kb, Retriever::new(embedder.clone()), llm, self.settings);
-        let environment: Environment =
-            self.environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        // Nothing is written into the home of whoever runs the tests.
+        let state = ("RUNBOOKD_STATE", "none".to_owned());
+        let environment: Environment = std::iter::once(state)
+            .chain(self.environment)
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         let config = Config::load(None, &environment, Vec::new()).expect("a right configuration");
         let state = AppState::new(assistant, embedder, config.server);
         TestApp { router: router(state.clone()), state }

@@ -7,4 +7,5 @@ mod completions;
 mod faults;
 mod harness;
 mod injection;
+mod routes;
 mod server;

@@ -1,0 +1,339 @@
+//! Every route with every kind of token, and what the routes beside k8sgpt's answer.
+
+use crate::harness::{Reply, Script, ScriptedLlm, Setup, TestApp, build};
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode},
+};
+use runbookd::http::{auth::Role, router::routes};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const OOM: &str = "the last termination reason is OOMKilled container=api pod=search-api-6b7f9d5c4-zz8rt";
+
+fn sha256(text: &str) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn with_tokens(tokens: &[(&str, &str, &str)]) -> (TestApp, tempfile::NamedTempFile) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let text: String = tokens
+        .iter()
+        .map(|(token, roles, more)| {
+            format!(
+                "[[token]]\nname = \"{token}\"\nsha256 = \"{}\"\nroles = [{roles}]\n{more}\n",
+                sha256(token)
+            )
+        })
+        .collect();
+    std::fs::write(file.path(), text).expect("written");
+    let environment = vec![("RUNBOOKD_TOKENS_FILE", file.path().display().to_string())];
+    (Setup { environment, ..Setup::default() }.start().await, file)
+}
+
+async fn send(app: &TestApp, method: &Method, path: &str, token: Option<&str>, body: &Value) -> Reply {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        request = request.header("Authorization", format!("Bearer {token}"));
+    }
+    app.send(request.body(Body::from(body.to_string())).expect("a request")).await
+}
+
+#[tokio::test]
+async fn every_route_takes_the_right_tokens_only() {
+    // A request that each route answers, with the status it gives to somebody who may.
+    let good: BTreeMap<&str, (Value, &str, u16)> = BTreeMap::from([
+        ("/completions", (json!({ "prompt": "why?" }), "", 200)),
+        ("/v1/completions", (json!({ "prompt": "why?" }), "", 200)),
+        ("/v1/chat/completions", (json!({ "messages": [{ "role": "user", "content": "why?" }] }), "", 200)),
+        ("/v1/ask", (json!({ "question": "why?" }), "", 200)),
+        ("/v1/search", (json!({ "query": "why?" }), "", 200)),
+        ("/v1/documents", (json!({}), "?id=runbooks/runbooks/pod-oom-killed.md", 200)),
+        ("/v1/feedback", (json!({ "id": "unknown", "rating": "up" }), "", 404)),
+        ("/healthz", (json!({}), "", 200)),
+        ("/readyz", (json!({}), "", 200)),
+    ]);
+    let (app, _file) = with_tokens(&[
+        ("asks", "\"ask\"", ""),
+        ("rates", "\"feedback\"", ""),
+        ("measures", "\"metrics\"", ""),
+        ("rules", "\"admin\"", ""),
+    ])
+    .await;
+    for route in routes() {
+        let (body, query, status) =
+            good.get(route.path).unwrap_or_else(|| panic!("no row for {}", route.path));
+        for (token, role) in [
+            (None, None),
+            (Some("wrong"), None),
+            (Some("asks"), Some(Role::Ask)),
+            (Some("rates"), Some(Role::Feedback)),
+            (Some("measures"), Some(Role::Metrics)),
+            (Some("rules"), Some(Role::Admin)),
+        ] {
+            let expected = match (route.role, role) {
+                (None, _) => *status,
+                (Some(_), None) => 401,
+                (Some(needed), Some(held)) if needed == held || held == Role::Admin => *status,
+                (Some(_), Some(_)) => 403,
+            };
+            for slash in ["", "/"] {
+                let path = format!("{}{slash}{query}", route.path);
+                let reply = send(&app, &route.method, &path, token, body).await;
+                assert_eq!(reply.status.as_u16(), expected, "{} {path} with {token:?}", route.method);
+                if expected == 401 {
+                    assert_eq!(reply.headers["www-authenticate"], "Bearer");
+                }
+            }
+        }
+    }
+    assert_eq!(good.len(), routes().len());
+}
+
+/// Tags hide a document from every route, its rules included.
+#[tokio::test]
+async fn tagged_documents_are_for_those_who_hold_a_tag() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let folder = directory.path().join("secret");
+    std::fs::create_dir(&folder).expect("a folder");
+    let page = "---\ntitle: Vault unsealing\nkind: sop\naccess: [security]\napplies_to:\n  alert: VaultSealed\n---\n\n# Vault unsealing\n\n## Meaning\n\nThe vault is sealed.\n\n## Mitigation\n\n1. Call the keeper of the fifth key.\n";
+    std::fs::write(folder.join("vault.md"), page).expect("written");
+    std::fs::write(folder.join("open.md"), "# Lunch\n\nThe canteen opens at noon.\n").expect("written");
+    let kb = build(&[folder]);
+    let tokens = tempfile::NamedTempFile::new().expect("a file");
+    let text = format!(
+        "[[token]]\nname = \"a\"\nsha256 = \"{}\"\nroles = [\"ask\"]\n[[token]]\nname = \"b\"\nsha256 = \"{}\"\nroles = [\"ask\"]\naccess = [\"security\"]\n",
+        sha256("plain"),
+        sha256("cleared")
+    );
+    std::fs::write(tokens.path(), text).expect("written");
+    let environment = vec![("RUNBOOKD_TOKENS_FILE", tokens.path().display().to_string())];
+    let app = Setup { kb: kb.path().to_owned(), environment, ..Setup::default() }.start().await;
+    let post = Method::POST;
+    let question = json!({ "question": "alert VaultSealed is firing" });
+    let search = json!({ "query": "vault sealed keeper fifth key" });
+    // The one who may see it asks first: nothing that was kept for one is given to the other.
+    for (token, sees) in [("cleared", true), ("plain", false), ("cleared", true)] {
+        for (path, body) in [("/v1/ask", &question), ("/v1/search", &search)] {
+            let reply = send(&app, &post, path, Some(token), body).await;
+            let text = String::from_utf8_lossy(&reply.body).into_owned();
+            assert_eq!(text.contains("secret/vault.md"), sees, "{path} as {token}: {text}");
+            assert_eq!(
+                text.contains("fifth key") && path == "/v1/ask",
+                sees && path == "/v1/ask",
+                "{path} as {token}: {text}"
+            );
+        }
+        let reply =
+            send(&app, &Method::GET, "/v1/documents?id=secret/vault.md", Some(token), &json!({})).await;
+        assert_eq!(reply.status.as_u16(), if sees { 200 } else { 404 }, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn openai_clients_get_their_forms() {
+    let app = TestApp::new().await;
+    let chat = json!({ "model": "x", "messages": [{ "role": "user", "content": OOM }] });
+    let reply = app.post("/v1/chat/completions", chat.to_string()).await.json();
+    assert_eq!(reply["object"], "chat.completion");
+    assert_eq!(reply["choices"][0]["finish_reason"], "stop");
+    let content = reply["choices"][0]["message"]["content"].as_str().expect("a string");
+    assert!(content.contains("\nSources: [1]"), "{content}");
+    assert_eq!(reply["runbookd"]["status"], "answered");
+
+    // One object for k8sgpt and for OpenAI's clients.
+    let reply = app.post("/v1/completions", json!({ "prompt": OOM }).to_string()).await.json();
+    assert_eq!(reply["choices"][0]["text"], reply["response"]);
+    assert_eq!(reply["object"], "text_completion");
+    assert!(reply["created"].is_i64() && reply["created_at"].is_string() && reply["id"].is_string());
+    let same = |key: &str| {
+        reply.as_object().expect("an object").keys().filter(|k| k.eq_ignore_ascii_case(key)).count()
+    };
+    assert_eq!((same("model"), same("response")), (1, 1));
+
+    assert_eq!(app.post("/v1/chat/completions", r#"{"messages":[]}"#).await.status, StatusCode::BAD_REQUEST);
+}
+
+/// The events of a stream, comments left out.
+fn events(reply: &Reply) -> Vec<String> {
+    let text = String::from_utf8(reply.body.clone()).expect("UTF-8");
+    text.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn streams_carry_the_same_checked_text() {
+    let llm = ScriptedLlm::start(Script::says(
+        "The kernel killed it [1].\n\n1. Look [1]\n2. See [this](https://evil.example/x) [1]\n",
+    ))
+    .await;
+    let app = Setup::with_llm(&llm.base_url).start().await;
+    for (path, body) in [
+        ("/v1/chat/completions", json!({ "stream": true, "messages": [{ "role": "user", "content": OOM }] })),
+        ("/v1/completions", json!({ "stream": true, "prompt": OOM })),
+    ] {
+        let reply = app.post(path, body.to_string()).await;
+        assert_eq!(reply.headers["content-type"], "text/event-stream");
+        let events = events(&reply);
+        assert_eq!(events.last().map(String::as_str), Some("[DONE]"));
+        let pieces: Vec<Value> = events[..events.len() - 1]
+            .iter()
+            .map(|event| serde_json::from_str(event).expect("JSON"))
+            .collect();
+        let text: String = pieces
+            .iter()
+            .filter_map(|piece| {
+                piece["choices"][0]["delta"]["content"].as_str().or(piece["choices"][0]["text"].as_str())
+            })
+            .collect();
+        assert!(
+            text.starts_with("The kernel killed it [1].\n\n1. Look [1]\n2. See this [1]\nSources: [1] "),
+            "{text}"
+        );
+        let last = pieces.last().expect("a piece");
+        assert_eq!(last["choices"][0]["finish_reason"], "stop");
+        assert_eq!(
+            (last["runbookd"]["status"].as_str(), last["runbookd"]["degraded"].as_str()),
+            (Some("answered"), None)
+        );
+    }
+}
+
+/// An OpenAI client hears of a wrong key; the other faults are answers.
+#[tokio::test]
+async fn openai_clients_hear_of_our_mistakes() {
+    let chat = json!({ "messages": [{ "role": "user", "content": OOM }] });
+    let streamed = json!({ "stream": true, "messages": [{ "role": "user", "content": OOM }] });
+    for (script, status) in [
+        (Script::Status(401), 502),
+        (Script::Status(404), 502),
+        (Script::Status(500), 200),
+        (Script::Cut, 200),
+    ] {
+        let llm = ScriptedLlm::start(script).await;
+        let app = Setup::with_llm(&llm.base_url).start().await;
+        let reply = app.post("/v1/chat/completions", chat.to_string()).await;
+        assert_eq!(reply.status.as_u16(), status);
+        let events = events(&app.post("/v1/chat/completions", streamed.to_string()).await);
+        assert_eq!(events.iter().any(|event| event.contains("\"error\"")), status == 502, "{events:?}");
+        assert_eq!(events.last().map(String::as_str), Some("[DONE]"));
+        let text = String::from_utf8_lossy(&reply.body).into_owned();
+        assert!(!text.contains("Incorrect API key"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn ask_search_and_documents() {
+    let app = TestApp::new().await;
+    let answer =
+        app.post("/v1/ask", json!({ "question": OOM, "language": "zh-TW" }).to_string()).await.json();
+    assert_eq!(answer["status"], "answered");
+    let id = answer["citations"][0]["document"].as_str().expect("a string").to_owned();
+
+    let found = app
+        .post(
+            "/v1/search",
+            json!({ "query": "image pull", "limit": 2, "filter": { "kind": "runbook" } }).to_string(),
+        )
+        .await
+        .json();
+    let hits = found["hits"].as_array().expect("an array");
+    assert_eq!(hits.len(), 2);
+    assert!(hits.iter().all(|hit| hit["kind"] == "runbook"));
+
+    let document = app.get(&format!("/v1/documents?id={}", id.replace('/', "%2F"))).await.json();
+    assert_eq!(document["id"], id);
+    assert!(!document["chunks"].as_array().expect("an array").is_empty());
+
+    for (path, body) in [
+        ("/v1/search", json!({ "query": "x", "limit": 0 })),
+        ("/v1/search", json!({ "query": "x", "limit": 1_000 })),
+        ("/v1/search", json!({ "query": " " })),
+        ("/v1/search", json!({ "query": "x", "filter": { "access": ["security"] } })),
+        ("/v1/ask", json!({ "text": "x" })),
+    ] {
+        assert_eq!(app.post(path, body.to_string()).await.status, StatusCode::BAD_REQUEST, "{body}");
+    }
+    assert_eq!(app.get("/v1/documents").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(app.get("/v1/documents?id=no/such").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_same_question_is_answered_once() {
+    let llm =
+        ScriptedLlm::start(Script::says("Error: it was killed [1]\nSolution: raise the limit [1]")).await;
+    let app = Setup::with_llm(&llm.base_url).start().await;
+    let (one, two, three) =
+        tokio::join!(app.k8sgpt(OOM, "english"), app.k8sgpt(OOM, "english"), app.k8sgpt(OOM, "english"));
+    assert_eq!(llm.num_requests(), 1, "asked once, though three wait");
+    assert_eq!([&one, &two, &three].iter().filter(|reply| reply["cached"] == false).count(), 1);
+    assert_ne!(one["id"], two["id"]);
+    assert_eq!(one["response"], two["response"]);
+    assert_eq!(app.k8sgpt(OOM, "english").await["cached"], true);
+    assert_eq!(app.k8sgpt(OOM, "vietnamese").await["cached"], false, "another language");
+    assert_eq!(llm.num_requests(), 2);
+
+    // Masked names are fresh in each run.
+    let app = TestApp::new().await;
+    let masked =
+        |token: &str| format!("Deployment {token} has 1 replicas but 0 are available with status running");
+    let (one, two) = (
+        "JUBBMl8rRw==/QUtkIVR4OW0jUTdfcEx6K1J3JF5mSCgyYm5V",
+        "OThAIyQlXg==/KSghQCMkJV4mKigpXytBQkNERUZHSEkh",
+    );
+    assert_eq!(app.k8sgpt(&masked(one), "english").await["cached"], false);
+    let reply = app.k8sgpt(&masked(two), "english").await;
+    assert_eq!(reply["cached"], true);
+    let text = reply["response"].as_str().expect("a string");
+    assert!(two.split("=/").all(|name| text.contains(name)) && !text.contains("JUBBMl8rRw"), "{text}");
+}
+
+#[tokio::test]
+async fn a_bad_answer_is_not_kept() {
+    let llm = ScriptedLlm::start(Script::Status(500)).await;
+    let app = Setup::with_llm(&llm.base_url).start().await;
+    for _ in 0..2 {
+        let reply = app.k8sgpt(OOM, "english").await;
+        assert_eq!(
+            (reply["degraded"].as_str(), reply["cached"].as_bool()),
+            (Some("llm_server_error"), Some(false))
+        );
+    }
+}
+
+#[tokio::test]
+async fn ratings_and_gaps_are_written_down() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let environment = vec![("RUNBOOKD_STATE", directory.path().display().to_string())];
+    let app = Setup { environment, ..Setup::default() }.start().await;
+    let id = app.k8sgpt(OOM, "english").await["id"].as_str().expect("a string").to_owned();
+    let rate = async |id: &str, rating: &str| {
+        let body = json!({ "id": id, "rating": rating, "comment": "password=hunter2hunter2X9" });
+        app.post("/v1/feedback", body.to_string()).await.status.as_u16()
+    };
+    assert_eq!(
+        (rate(&id, "up").await, rate(&id, "sideways").await, rate("other", "up").await),
+        (200, 400, 404)
+    );
+    let feedback = runbookd::journal::feedback(directory.path()).expect("read");
+    assert_eq!((feedback.len(), feedback[0].question.as_str()), (1, OOM));
+    assert_eq!(feedback[0].documents, ["runbooks/runbooks/pod-oom-killed.md"]);
+
+    for question in [
+        "How do I bake bread on a zeppelin?",
+        "How do I bake bread on a zeppelin?!",
+        "Where do penguins sleep at night?",
+    ] {
+        assert_eq!(app.k8sgpt(question, "english").await["status"], "unknown");
+    }
+    // The journal has a thread of its own.
+    let mut gaps = Vec::new();
+    for _ in 0..100 {
+        gaps = runbookd::journal::gaps(directory.path()).expect("read");
+        if gaps.iter().map(|gap| gap.count).sum::<usize>() == 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(gaps.iter().map(|gap| gap.count).sum::<usize>(), 3, "{gaps:?}");
+}
