@@ -58,6 +58,8 @@ pub struct Server {
     pub max_connections: usize,
     /// For a request's head, and for its body.
     pub read_timeout: Duration,
+    /// Whether a degraded answer is refused instead of given.
+    pub strict: bool,
     /// Most answers that are kept for the same question.
     pub cached_answers: usize,
     /// Where feedback and unanswered questions are written; `None`: nowhere.
@@ -130,6 +132,7 @@ const KEYS: &[(&str, &str, Form)] = &[
     ("answer.keep_length", "RUNBOOKD_ANSWER_KEEP_LENGTH", Form::Switch),
     ("answer.evidence_passages", "RUNBOOKD_ANSWER_EVIDENCE_PASSAGES", Form::Number),
     ("answer.evidence_tokens", "RUNBOOKD_ANSWER_EVIDENCE_TOKENS", Form::Number),
+    ("server.strict", "RUNBOOKD_SERVER_STRICT", Form::Switch),
     ("server.deadline_s", "RUNBOOKD_SERVER_DEADLINE_S", Form::Number),
     ("server.read_timeout_s", "RUNBOOKD_SERVER_READ_TIMEOUT_S", Form::Number),
     ("server.max_body_bytes", "RUNBOOKD_SERVER_MAX_BODY_BYTES", Form::Number),
@@ -242,6 +245,7 @@ impl Default for RawAnswer {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawServer {
+    strict: bool,
     deadline_s: Option<f64>,
     read_timeout_s: f64,
     max_body_bytes: usize,
@@ -255,6 +259,7 @@ impl Default for RawServer {
     fn default() -> Self {
         let assistant::Settings { search_slots, llm_slots, .. } = assistant::Settings::default();
         Self {
+            strict: false,
             deadline_s: None,
             read_timeout_s: 10.0,
             max_body_bytes: 1 << 20,
@@ -473,6 +478,7 @@ impl Config {
                 max_body_bytes: at_least_one("server.max_body_bytes", raw.server.max_body_bytes)?,
                 max_connections: at_least_one("server.max_connections", raw.server.max_connections)?,
                 read_timeout: seconds("server.read_timeout_s", raw.server.read_timeout_s)?,
+                strict: raw.server.strict,
                 cached_answers: raw.server.cached_answers,
                 state: state_directory(raw.state, environment),
             },

@@ -67,6 +67,9 @@ impl AppState {
         let occasion = Occasion::now(self.settings.deadline);
         let answering = self.cache.answer(&self.assistant, request, scope, occasion);
         let answer = timeout(self.settings.deadline, answering).await.map_err(|_| ApiError::deadline())??;
+        if self.settings.strict && answer.degraded.is_some() {
+            return Err(ApiError::unavailable("the language model cannot be used at the moment"));
+        }
         self.journal.note(request, &answer);
         Ok(answer)
     }

@@ -1,6 +1,6 @@
 //! Bad days of the language model: each ends in a labelled answer from the documents, in time.
 
-use crate::harness::{LLM_KEY, Script, ScriptedLlm, Setup};
+use crate::harness::{LLM_KEY, Script, ScriptedLlm, Setup, k8sgpt_request};
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -97,4 +97,13 @@ async fn without_a_free_slot_the_documents_answer() {
     let mut causes = [one["degraded"].as_str(), two["degraded"].as_str()];
     causes.sort_unstable();
     assert_eq!(causes, [Some("llm_timeout"), Some("overloaded")]);
+}
+
+#[tokio::test]
+async fn strict_servers_refuse_instead() {
+    let llm = ScriptedLlm::start(Script::Status(500)).await;
+    let environment = vec![("RUNBOOKD_SERVER_STRICT", "true".to_owned())];
+    let app = Setup { environment, ..Setup::with_llm(&llm.base_url) }.start().await;
+    let reply = app.post("/completions", k8sgpt_request(OOM, "english").to_string()).await;
+    assert_eq!((reply.status.as_u16(), reply.headers["retry-after"].as_bytes()), (503, &b"5"[..]));
 }
