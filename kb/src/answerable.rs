@@ -83,7 +83,7 @@ pub struct Calibration {
 pub const DECISION_VERSION: u32 = 2;
 
 /// A question this little above the threshold, in log-odds, is answered in part only.
-const PARTIAL_LOG_ODDS: f64 = 0.7;
+const PARTIAL_LOG_ODDS: f64 = 1.0;
 
 impl Calibration {
     /// The compiled-in default, fitted on public documentation, which must transfer to knowledge bases never seen.
@@ -93,7 +93,7 @@ impl Calibration {
             model: "all-minilm-l6-v2-int8".to_owned(),
             analyzer_version: crate::analyzer::VERSION,
             coefficients: vec![-28.05, 19.60, 12.13, 3.845, 14.71, 3.74, -5.27],
-            threshold: 0.5,
+            threshold: 0.3,
             fitted_on:
                 "public documentation of Kubernetes and runbooks of Prometheus alerts, English and Chinese"
                     .to_owned(),
