@@ -89,12 +89,9 @@ impl RawModel {
     fn load(settings: &EmbedderSettings) -> Self {
         let directory: PathBuf = settings.places.model_dir().expect("`make setup` installs the model");
         let library = settings.places.ort_library().expect("`make setup` installs the library");
-        // The first to load the library keeps it for the whole process.
-        if let Ok(builder) = ort::init_from(library) {
-            let _ = builder.build();
-        }
+        let environment = ort::init_from(library).expect("the library loads").build().expect("it starts");
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let session = Session::builder()
+        let session = Session::builder(&environment)
             .and_then(|builder| Ok(builder.with_intra_threads(threads)?))
             .and_then(|builder| Ok(builder.with_config_entry("session.intra_op.allow_spinning", "0")?))
             .and_then(|builder| {

@@ -31,12 +31,10 @@ fn serve(replies: Vec<Reply>) -> Server {
     let base_url = format!("http://{}/v1", listener.local_addr().expect("it is bound"));
     let (seen, requests) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut turn = 0;
         let mut silent = Vec::new();
-        for stream in listener.incoming() {
+        for (turn, stream) in listener.incoming().enumerate() {
             let Ok(stream) = stream else { return };
             let reply = &replies[turn.min(replies.len() - 1)];
-            turn += 1;
             let Some(request) = read_request(&stream) else { continue };
             let texts = request.1["input"].as_array().map_or(0, Vec::len);
             let _ = seen.send(request);

@@ -440,6 +440,7 @@ fn time_grows_with_the_text_only() {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "real data is found by this variable only")]
 fn test_data() -> Option<PathBuf> {
     let path = std::env::var_os("RUNBOOKD_TEST_DATA").map(PathBuf::from);
     if path.is_none() {
