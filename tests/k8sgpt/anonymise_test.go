@@ -129,6 +129,8 @@ func TestAModelThatHandlesMasksBadly(t *testing.T) {
 	server := serve(t, llm.variables()...)
 	wire := record(t)
 	cryptotest.SetGlobalRandom(t, 1)
+	// Another number in each failure: an answer that is remembered would hide what the model does next.
+	replicas := 3
 	for way, row := range map[string]struct {
 		handle     func(string) string
 		answeredBy string
@@ -142,8 +144,9 @@ func TestAModelThatHandlesMasksBadly(t *testing.T) {
 		"one letter wrong": {func(mask string) string { return mask[:6] + "q" + mask[7:] }, "extractive"},
 	} {
 		t.Run(way, func(t *testing.T) {
+			replicas++
 			finding := masking(finding("Deployment",
-				"Deployment "+name+" has 3 replicas but 1 are available with status running"), name)
+				fmt.Sprintf("Deployment %s has %d replicas but 1 are available with status running", name, replicas)), name)
 			mask, handle = finding.Error[0].Sensitive[0].Masked, row.handle
 			shown := asker{baseURL: server.completions, anonymize: true}.explainOne(t, finding)
 			checkRestored(t, way, finding, wire.last(t), shown)
