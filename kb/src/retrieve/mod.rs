@@ -168,7 +168,7 @@ impl Retriever {
         let legs = Legs::search(view.as_ref(), question, &vector, &self.tuning).await?;
         let ranked = order::ranked(view.as_ref(), question, &legs, &self.tuning, options).await?;
         let hits = order::hits(view.as_ref(), &legs, &ranked, &self.tuning, options).await?;
-        let hits = evidence::without_duplicates(hits);
+        let hits = evidence::without_duplicates(hits, options.hits + 2 * options.evidence_passages);
         let evidence = evidence::choose(view.as_ref(), &hits, options).await?;
         let absent = signals::absent(question, &legs);
         let signals = signals::measure(view.as_ref(), &legs, &ranked).await?;

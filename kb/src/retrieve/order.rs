@@ -14,6 +14,8 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 /// Documents that trust and language may move, at least; those below stay out of sight anyway.
 const RERANKED: usize = 50;
+/// Documents beyond those that are needed, in place of near-duplicates.
+const SPARE_DOCUMENTS: usize = 2;
 /// Most passages of one document among the hits.
 const MAX_HITS_PER_DOCUMENT: usize = 3;
 /// A further passage of a document is a hit when it scores at least this share of the document's best.
@@ -118,7 +120,8 @@ pub(super) async fn hits(
     options: &Options,
 ) -> Result<Vec<Hit>, RetrieveError> {
     let mut chosen: Vec<(&Ranked, ChunkKey, f32)> = Vec::new();
-    for document in ranked.iter().take(options.hits * 2) {
+    // A few more than asked for, since near-duplicates will go.
+    for document in ranked.iter().take(options.hits + SPARE_DOCUMENTS) {
         let mut passages = legs.passages_of(document.key, tuning);
         if passages.is_empty() {
             // Found by a rule alone: it begins at its beginning.
