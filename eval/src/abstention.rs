@@ -4,6 +4,7 @@
 //! Entry point: [`evaluate`]. Sources: El-Yaniv and Wiener, "On the foundations of noise-free selective
 //! classification", JMLR 2010 (risk and coverage); Geifman et al., ICLR 2019 (AURC).
 
+use kb::answerable::Signals;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub confidence: f64,
     /// Whether it was answered: a status other than `unknown`.
     pub answered: bool,
+    /// What the decision looked at.
+    pub signals: Signals,
 }
 
 /// A point of the risk-coverage curve: when only the most confident share `coverage` is answered, the share `risk` of
@@ -171,6 +174,7 @@ mod tests {
             answerable,
             confidence,
             answered: confidence >= threshold,
+            signals: Signals::default(),
         };
         answerable
             .iter()

@@ -107,6 +107,7 @@ pub fn calibrate(
             answerable: observation.answerable,
             confidence,
             answered: confidence >= threshold,
+            signals: observation.signals,
         });
     }
     let groups: Vec<&str> = reported.keys().map(String::as_str).collect();

@@ -140,6 +140,7 @@ impl Runner {
                             answerable: is_answerable,
                             confidence: f64::from(measured.decision.confidence),
                             answered: measured.decision.status != Status::Unknown,
+                            signals: measured.retrieval.signals,
                         };
                         let observation = Observation {
                             group: group.clone(),

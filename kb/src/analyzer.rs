@@ -2,15 +2,19 @@
 //!
 //! Operational text is full of identifiers, and people quote them whole, in parts, or in another case. So each word
 //! gives its parts and itself: `kube-apiserver` gives `kube`, `apiserv` and `kube-apiserver`; `OOMKilled` gives
-//! `oomkil`, `oom` and `kill`. Plain English words are stemmed (Porter 2) and the commonest are left out; whole compounds
-//! stay as they are. Chinese, Japanese and Korean text has no spaces and gives overlapping pairs of characters.
+//! `oomkil`, `oom` and `kill`. Plain English words are stemmed (Porter 2) and the commonest are left out, but not
+//! negations: a node that is not ready is another matter than a ready one. Short forms become the word they stand for:
+//! `pvc` and `PersistentVolumeClaim` are one term. Whole compounds stay as they are. Chinese, Japanese and Korean text has no spaces and gives overlapping pairs of characters.
 
 use rust_stemmers::{Algorithm, Stemmer};
-use std::{collections::HashSet, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 use unicode_normalization::UnicodeNormalization;
 
 /// Version of these rules. A change of what they emit must raise it: an index made by other rules is refused.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A term of the index: lower case, at most [`MAX_TERM_BYTES`] long.
 pub type Term = String;
@@ -23,11 +27,52 @@ const MIN_STEMMED_BYTES: usize = 4;
 
 /// English words that tell nothing about a failure.
 static STOP_WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    "a an and are as at be been being but by for from had has have if in into is it its no not of on or so such that \
+    "a an and are as at be been being but by for from had has have if in into is it its of on or so such that \
      the their then there these they this to was were will with you your we our can may do does how what when where \
      which who why i he she his her them than also"
         .split_ascii_whitespace()
         .collect()
+});
+
+/// Short forms that people type for a word that documents write out, and the other way round. Both sides become one
+/// term; only forms that mean one thing in operations are here. The names of resources are those that `kubectl
+/// api-resources` lists as short names.
+static WRITTEN_OUT: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+    HashMap::from([
+        ("authn", "authentication"),
+        ("authz", "authorization"),
+        ("cfg", "configuration"),
+        ("conf", "configuration"),
+        ("config", "configuration"),
+        ("configs", "configuration"),
+        ("cpus", "cpu"),
+        ("crd", "customresourcedefinition"),
+        ("crds", "customresourcedefinition"),
+        ("db", "database"),
+        ("dbs", "database"),
+        ("deploy", "deployment"),
+        ("env", "environment"),
+        ("hpa", "horizontalpodautoscaler"),
+        ("hpas", "horizontalpodautoscaler"),
+        ("k8s", "kubernetes"),
+        ("mem", "memory"),
+        ("netpol", "networkpolicy"),
+        ("ns", "namespace"),
+        ("pdb", "poddisruptionbudget"),
+        ("pdbs", "poddisruptionbudget"),
+        ("postgres", "postgresql"),
+        ("psp", "podsecuritypolicy"),
+        ("psps", "podsecuritypolicy"),
+        ("pv", "persistentvolume"),
+        ("pvs", "persistentvolume"),
+        ("pvc", "persistentvolumeclaim"),
+        ("pvcs", "persistentvolumeclaim"),
+        ("repo", "repository"),
+        ("repos", "repository"),
+        ("sts", "statefulset"),
+        ("svc", "service"),
+        ("vpa", "verticalpodautoscaler"),
+    ])
 });
 
 /// A term and where it stands in the text.
@@ -128,6 +173,7 @@ impl Sink {
         if STOP_WORDS.contains(term.as_str()) {
             return;
         }
+        let term = WRITTEN_OUT.get(term.as_str()).map_or(term, |word| (*word).to_owned());
         let plain = term.len() >= MIN_STEMMED_BYTES && term.bytes().all(|byte| byte.is_ascii_lowercase());
         let term = if plain { self.stemmer.stem(&term).into_owned() } else { term };
         self.push_normalised(term, start, end);
@@ -247,12 +293,30 @@ mod tests {
         check("OOMKilled", "oomkil oom kill");
         check("CrashLoopBackOff", "crashloopbackoff crash loop back off");
         check("maxSurge=1", "maxsurg max surg 1");
-        check("PVCs", "pvcs");
-        check("k8s v1.30", "k8s v1 30 v1.30");
+        check("k8s v1.30", "kubernet v1 30 v1.30");
+        check("NotReady", "notreadi not readi");
         check(
             "node.kubernetes.io/not-ready:NoSchedule",
-            "node kubernet io node.kubernetes.io readi not-ready noschedul schedul",
+            "node kubernet io node.kubernetes.io not readi not-ready noschedul no schedul",
         );
+    }
+
+    #[test]
+    fn short_forms_are_the_words_they_stand_for() {
+        let whole = |text: &str| tokens(text).into_iter().next().map(|token| token.term);
+        for (short, long) in [
+            ("PVCs", "PersistentVolumeClaim"),
+            ("hpa", "HorizontalPodAutoscaler"),
+            ("config", "configuration"),
+            ("k8s", "Kubernetes"),
+            ("svc", "services"),
+            ("sts", "StatefulSet"),
+        ] {
+            assert_eq!(whole(short), whole(long), "{short}");
+        }
+        for (short, long) in WRITTEN_OUT.iter() {
+            assert!(!WRITTEN_OUT.contains_key(long), "{short}: {long} stands for something itself");
+        }
     }
 
     #[test]

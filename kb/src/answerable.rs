@@ -19,6 +19,10 @@ pub struct Signals {
     pub coverage: f32,
     /// Share of the question that is written without spaces.
     pub unspaced_share: f32,
+    /// ln(number of passages searched): the best of many is nearer by chance than the best of few.
+    pub log_passages: f32,
+    /// 1 when the question names alerts and none of them occurs in any document, else 0.
+    pub unknown_alert: f32,
     /// Whether a curated rule matched exactly.
     pub rule_matched: bool,
     /// Whether a curated rule may match behind masked names.
@@ -27,13 +31,33 @@ pub struct Signals {
 
 impl Signals {
     /// The names of [`Signals::features`], in order.
-    pub const NAMES: &[&str] =
-        &["top_cosine", "bm25_share", "log_terms", "title_share", "coverage", "unspaced_share"];
+    pub const NAMES: &[&str] = &[
+        "top_cosine",
+        "bm25_share",
+        "log_terms",
+        "title_share",
+        "coverage",
+        "unspaced_share",
+        "log_passages",
+        "unknown_alert",
+    ];
 
     /// What the calibrated probability is computed from. A matched rule is no feature: it decides by itself.
     pub fn features(&self) -> Vec<f64> {
-        let Self { top_cosine, bm25_share, log_terms, title_share, coverage, unspaced_share, .. } = *self;
-        [top_cosine, bm25_share, log_terms, title_share, coverage, unspaced_share].map(f64::from).to_vec()
+        let Self { top_cosine, bm25_share, log_terms, title_share, coverage, .. } = *self;
+        let Self { unspaced_share, log_passages, unknown_alert, .. } = *self;
+        [
+            top_cosine,
+            bm25_share,
+            log_terms,
+            title_share,
+            coverage,
+            unspaced_share,
+            log_passages,
+            unknown_alert,
+        ]
+        .map(f64::from)
+        .to_vec()
     }
 }
 
@@ -80,7 +104,7 @@ pub struct Calibration {
 }
 
 /// Version of [`Signals`] and of the formula.
-pub const DECISION_VERSION: u32 = 2;
+pub const DECISION_VERSION: u32 = 3;
 
 /// A question this little above the threshold, in log-odds, is answered in part only.
 const PARTIAL_LOG_ODDS: f64 = 1.0;
@@ -92,10 +116,10 @@ impl Calibration {
             decision_version: DECISION_VERSION,
             model: "all-minilm-l6-v2-int8".to_owned(),
             analyzer_version: crate::analyzer::VERSION,
-            coefficients: vec![-28.05, 19.60, 12.13, 3.845, 14.71, 3.74, -5.27],
-            threshold: 0.3,
+            coefficients: vec![-11.36, 11.61, 10.95, 2.08, 11.88, 3.10, -2.27, -0.75, -3.0],
+            threshold: 0.586,
             fitted_on:
-                "public documentation of Kubernetes and runbooks of Prometheus alerts, English and Chinese"
+                "documentation of Kubernetes and runbooks of Prometheus alerts, whole and in parts, and the sample knowledge base; English and Chinese"
                     .to_owned(),
         }
     }

@@ -208,6 +208,7 @@ pub(crate) mod tests {
                 answerable,
                 confidence,
                 answered: confidence > 0.5,
+                signals: kb::answerable::Signals::default(),
             })
             .collect();
         let abstention = AbstentionResult {

@@ -13,6 +13,8 @@ use std::collections::{HashMap, HashSet};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tuning {
+    /// Factor of a document's best passages, within the lexical leg.
+    pub passages: f32,
     /// Factors of a document's own fields, next to its best passages.
     pub fields: FieldWeights,
     /// Passages that the lexical leg gives.
@@ -36,13 +38,14 @@ pub struct Tuning {
 impl Tuning {
     /// What the product uses.
     pub const DEFAULT: Tuning = Tuning {
-        fields: FieldWeights { title: 0.75, name: 1.2, headings: 0.35, links: 1.8 },
+        passages: 1.0,
+        fields: FieldWeights { title: 1.0, name: 1.0, headings: 0.2, links: 1.8 },
         lexical_depth: 1_000,
         dense_depth: 300,
         document_depth: 50,
-        dense: 1.2,
+        dense: 1.0,
         centroid: 0.8,
-        inbound: 0.08,
+        inbound: 0.1,
         trust_bonus: 0.01,
         language_bonus: 0.03,
     };
@@ -117,6 +120,7 @@ impl Legs {
         }
 
         let mut lexical_scores = fusion::best_passages(&lexical.passages);
+        lexical_scores.values_mut().for_each(|score| *score *= tuning.passages);
         for (document, score) in &lexical.documents {
             *lexical_scores.entry(*document).or_default() += score;
         }

@@ -171,7 +171,7 @@ impl Retriever {
         let hits = evidence::without_duplicates(hits, options.hits + 2 * options.evidence_passages);
         let evidence = evidence::choose(view.as_ref(), &hits, options).await?;
         let absent = signals::absent(question, &legs);
-        let signals = signals::measure(view.as_ref(), &legs, &ranked).await?;
+        let signals = signals::measure(view.as_ref(), question, &legs, &ranked).await?;
         let stages = match options.documents {
             0 => Stages::default(),
             limit => {

@@ -4,7 +4,7 @@ use super::{RetrieveError, RuleStrength, legs::Legs, order::Ranked};
 use crate::{
     analyzer,
     answerable::Signals,
-    question::{IdentifierKind, Question},
+    question::{Identifier, IdentifierKind, Question},
     store::View,
 };
 use std::collections::{HashMap, HashSet};
@@ -18,6 +18,7 @@ const TITLE_TERMS: f32 = 5.0;
 
 pub(super) async fn measure(
     view: &dyn View,
+    question: &Question,
     legs: &Legs,
     ranked: &[Ranked],
 ) -> Result<Signals, RetrieveError> {
@@ -63,6 +64,8 @@ pub(super) async fn measure(
         title_share,
         coverage,
         unspaced_share: legs.unspaced_share,
+        log_passages: (total.chunks.max(1) as f32).ln(),
+        unknown_alert: f32::from(u8::from(names_unknown_alert(question, legs))),
         rule_matched: ranked
             .iter()
             .any(|ranked| ranked.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::Exact)),
@@ -72,14 +75,28 @@ pub(super) async fn measure(
     })
 }
 
+/// In how many documents each of the question's terms is.
+fn documents_with<'l>(legs: &'l Legs) -> HashMap<&'l str, u64> {
+    let terms = legs.terms.iter().zip(&legs.commonness.terms);
+    terms.map(|((term, _), counts)| (term.as_str(), counts.documents)).collect()
+}
+
+/// Whether the question names alerts and no document mentions any of them. An alert's name is one term as a whole, and
+/// its first: the parts come after it.
+fn names_unknown_alert(question: &Question, legs: &Legs) -> bool {
+    let documents = documents_with(legs);
+    let mut alerts =
+        question.identifiers().iter().filter(|named| named.kind == IdentifierKind::Alert).peekable();
+    let is_unknown = |alert: &Identifier| {
+        let whole = analyzer::distinct_terms(&alert.text).into_iter().next();
+        whole.is_some_and(|whole| documents.get(whole.as_str()) == Some(&0))
+    };
+    alerts.peek().is_some() && alerts.all(is_unknown)
+}
+
 /// What the question names and no document mentions: identifiers first, then plain words.
 pub(super) fn absent(question: &Question, legs: &Legs) -> Vec<String> {
-    let documents: HashMap<&str, u64> = legs
-        .terms
-        .iter()
-        .zip(&legs.commonness.terms)
-        .map(|((term, _), counts)| (term.as_str(), counts.documents))
-        .collect();
+    let documents = documents_with(legs);
     let is_absent = |text: &str| {
         let terms = analyzer::distinct_terms(text);
         !terms.is_empty() && terms.iter().all(|term| documents.get(term.as_str()) == Some(&0))
