@@ -4,7 +4,7 @@
 
 use crate::{
     answers,
-    error::{EvalError, with_causes},
+    error::EvalError,
     judge::{self, Marks},
     knowledge::Indexed,
     labels::Labels,
@@ -14,6 +14,7 @@ use crate::{
 use jiff::Timestamp;
 use kb::{
     answerable::Status,
+    causes::with_causes,
     question::Question,
     retrieve::Options,
     store::{Access, DocumentKey, Filter},

@@ -6,9 +6,10 @@ use crate::{
     calibration::FitOptions,
     commands::{self, Sides},
     config::{Settings, Typed},
-    error::{EvalError, with_causes},
+    error::EvalError,
 };
 use clap::{Args, Parser, Subcommand};
+use kb::causes::with_causes;
 use kb::retrieve::Tuning;
 use serde::Serialize;
 use std::{

@@ -44,7 +44,7 @@ impl Settings {
         flags.extend(typed.kb.map(|kb| ("kb", Value::String(kb))));
         flags.extend(typed.embedder.map(|embedder| ("embedder.choice", Value::String(embedder))));
         let product = Config::load(typed.config.as_deref(), &Environment::of_this_process(), flags)
-            .map_err(|error| EvalError::Usage(crate::error::with_causes(&error)))?;
+            .map_err(|error| EvalError::Usage(kb::causes::with_causes(&error)))?;
         let cache = match typed.cache {
             Some(cache) => cache,
             None => default_cache().ok_or_else(|| {

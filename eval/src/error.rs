@@ -117,18 +117,3 @@ impl EvalError {
         EvalError::Data { path: path.into(), line: Some(line), detail: detail.into() }
     }
 }
-
-/// An error with its causes on one line; a cause that only repeats the error is left out.
-pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !said.contains(&text) {
-            said.push_str(": ");
-            said.push_str(&text);
-        }
-        cause = error.source();
-    }
-    said
-}

@@ -5,11 +5,7 @@
 //! embedding model's identity; when this program changes, the corpus is ingested again in place, which embeds nothing
 //! that is known. A new knowledge base takes over the vectors of those with a source in common.
 
-use crate::{
-    datasets,
-    error::{EvalError, with_causes},
-    suite::Corpus,
-};
+use crate::{datasets, error::EvalError, suite::Corpus};
 use ingest::{
     formats::{Defaults, Document, Syntax},
     loader::Loader,
@@ -18,6 +14,7 @@ use ingest::{
     progress::Progress,
 };
 use kb::{
+    causes::with_causes,
     document::{ContentHash, DocumentMeta, Kind},
     embed::{Embedder, EmbedderSettings},
     store::{
@@ -305,24 +302,7 @@ impl Library {
 const SOURCE: &str = "corpus";
 
 fn of_corpus(document: datasets::CorpusDocument) -> Document {
-    let meta = DocumentMeta {
-        id: document.id,
-        source: SOURCE.to_owned(),
-        title: document.title.trim().to_owned(),
-        url: None,
-        kind: Kind::Docs,
-        trust: Kind::Docs.default_trust(),
-        labels: Vec::new(),
-        product: None,
-        version: None,
-        language: None,
-        author: None,
-        created_at: None,
-        updated_at: None,
-        access: Vec::new(),
-        applies_to: Vec::new(),
-        links: Vec::new(),
-    };
+    let meta = DocumentMeta::new(document.id, SOURCE, document.title.trim(), Kind::Docs);
     Document::new(meta, MappedText::new(document.text), Syntax::Plain)
 }
 

@@ -8,6 +8,7 @@ use crate::{
 };
 use clap::{Args, Parser, Subcommand};
 use kb::{
+    causes::with_causes,
     document::{Kind, UnknownKind},
     embed::EmbedError,
     store::{self, DocumentKey, Filter, StoreError},
@@ -341,19 +342,4 @@ fn log_to_stderr(verbose: u8) {
         _ => tracing::Level::DEBUG,
     };
     tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false).init();
-}
-
-/// The error with its causes, in one line; a cause that only repeats the error is left out.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !said.contains(&text) {
-            said.push_str(": ");
-            said.push_str(&text);
-        }
-        cause = error.source();
-    }
-    said
 }

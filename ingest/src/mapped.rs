@@ -152,6 +152,14 @@ impl MappedText {
     }
 }
 
+/// Checks what edits make of a text.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn assert_edited(source: &str, edits: Vec<Edit>, expected: &str) {
+    let text = MappedText::new(source.to_owned()).edited(edits);
+    assert_eq!(text.as_str(), expected, "{source}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -242,21 +242,11 @@ impl Corpus {
     fn document(&mut self, number: usize) -> BenchDocument {
         let id = format!("bench/{}/{number}.md", self.word());
         let meta = DocumentMeta {
-            id: format!("bench/{number}.md"),
-            source: "bench".to_owned(),
-            title: self.words(5),
             url: Some(format!("https://docs.example/{id}")),
-            kind: Kind::Docs,
             trust: Trust::Official,
             labels: vec!["cluster:prod".to_owned()],
             product: Some("kubernetes".to_owned()),
-            version: None,
             language: Some("en".to_owned()),
-            author: None,
-            created_at: None,
-            updated_at: None,
-            access: Vec::new(),
-            applies_to: Vec::new(),
             links: (0..12)
                 .map(|at| kb::document::Link {
                     target: format!("bench/{}.md", (number * 31 + at * 97) % 1_000),
@@ -264,6 +254,7 @@ impl Corpus {
                     sentence: self.words(15),
                 })
                 .collect(),
+            ..DocumentMeta::new(format!("bench/{number}.md"), "bench", self.words(5), Kind::Docs)
         };
         let chunks: Vec<Chunk> = (0..CHUNKS_PER_DOCUMENT)
             .map(|ordinal| Chunk {

@@ -177,6 +177,35 @@ pub struct DocumentMeta {
     pub links: Vec<Link>,
 }
 
+impl DocumentMeta {
+    /// What is known of a document at least; everything else is absent, and trust is the kind's.
+    pub fn new(
+        id: impl Into<String>,
+        source: impl Into<String>,
+        title: impl Into<String>,
+        kind: Kind,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            source: source.into(),
+            title: title.into(),
+            url: None,
+            kind,
+            trust: kind.default_trust(),
+            labels: Vec::new(),
+            product: None,
+            version: None,
+            language: None,
+            author: None,
+            created_at: None,
+            updated_at: None,
+            access: Vec::new(),
+            applies_to: Vec::new(),
+            links: Vec::new(),
+        }
+    }
+}
+
 /// A document as the knowledge base keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DocumentRecord {

@@ -7,6 +7,7 @@
 
 pub mod analyzer;
 pub mod answerable;
+pub mod causes;
 pub mod document;
 pub mod embed;
 pub mod question;

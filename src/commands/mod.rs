@@ -20,21 +20,7 @@ use kb::{
 };
 use std::sync::Arc;
 
-/// An error with its causes on one line.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // A transparent error repeats its cause.
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
+pub use kb::causes::with_causes as chain;
 
 /// What answering needs, started.
 pub(crate) struct Started {

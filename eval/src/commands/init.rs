@@ -3,10 +3,11 @@
 use crate::{
     config::Settings,
     datasets::read_text,
-    error::{EvalError, with_causes},
+    error::EvalError,
     labels::matches_chunk,
     rules::{Alert, Coverage, Matcher, alerts_of, build},
 };
+use kb::causes::with_causes;
 use kb::store::{self, DocumentKey, Filter};
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -2,12 +2,13 @@
 
 use crate::{
     config::Settings,
-    error::{EvalError, with_causes},
+    error::EvalError,
     recording::Recorder,
     results::{RunResult, Timings},
     run::{RunOptions, Runner},
     suite::Suite,
 };
+use kb::causes::with_causes;
 use kb::retrieve::Tuning;
 use runbookd::llm::openai::OpenAi;
 use std::{path::PathBuf, sync::Arc};

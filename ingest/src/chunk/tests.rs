@@ -23,24 +23,7 @@ impl TokenCounter for Characters {
 }
 
 fn document(title: &str, text: &str, syntax: Syntax) -> Document {
-    let meta = DocumentMeta {
-        id: "s/d.md".to_owned(),
-        source: "s".to_owned(),
-        title: title.to_owned(),
-        url: None,
-        kind: Kind::Docs,
-        trust: Kind::Docs.default_trust(),
-        labels: Vec::new(),
-        product: None,
-        version: None,
-        language: None,
-        author: None,
-        created_at: None,
-        updated_at: None,
-        access: Vec::new(),
-        applies_to: Vec::new(),
-        links: Vec::new(),
-    };
+    let meta = DocumentMeta::new("s/d.md", "s", title, Kind::Docs);
     Document::new(meta, MappedText::new(text.to_owned()), syntax)
 }
 

@@ -101,11 +101,10 @@ fn label(kind: &str, title: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapped::MappedText;
+    use crate::mapped::assert_edited;
 
     fn check(source: &str, cleaned: &str) {
-        let text = MappedText::new(source.to_owned()).edited(edits(source));
-        assert_eq!(text.as_str(), cleaned, "{source}");
+        assert_edited(source, edits(source), cleaned);
     }
 
     #[test]

@@ -170,11 +170,10 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapped::MappedText;
+    use crate::mapped::{MappedText, assert_edited};
 
     fn check(source: &str, cleaned: &str) {
-        let text = MappedText::new(source.to_owned()).edited(edits(source));
-        assert_eq!(text.as_str(), cleaned, "{source}");
+        assert_edited(source, edits(source), cleaned);
     }
 
     #[test]

@@ -297,11 +297,10 @@ fn skew_words(which: &str, offset: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapped::MappedText;
+    use crate::mapped::assert_edited;
 
     fn check(source: &str, cleaned: &str) {
-        let text = MappedText::new(source.to_owned()).edited(edits(source));
-        assert_eq!(text.as_str(), cleaned, "{source}");
+        assert_edited(source, edits(source), cleaned);
     }
 
     #[test]

@@ -119,22 +119,10 @@ pub(super) struct TestDocument {
 pub(super) fn document(id: &str, title: &str) -> TestDocument {
     let source = id.split('/').next().unwrap_or(id).to_owned();
     let meta = DocumentMeta {
-        id: id.to_owned(),
-        source,
-        title: title.to_owned(),
         url: Some(format!("https://docs.example/{id}")),
-        kind: Kind::Docs,
         trust: Trust::Official,
-        labels: Vec::new(),
-        product: None,
-        version: None,
         language: Some("en".to_owned()),
-        author: None,
-        created_at: None,
-        updated_at: None,
-        access: Vec::new(),
-        applies_to: Vec::new(),
-        links: Vec::new(),
+        ..DocumentMeta::new(id, source, title, Kind::Docs)
     };
     TestDocument { meta, chunks: Vec::new() }
 }
