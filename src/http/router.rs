@@ -1,7 +1,7 @@
 //! The routes, who may use them, and what they share.
 
 use super::{
-    ask, auth::Role, chat, completions, documents, error::ApiError, feedback, health, scope, search,
+    ask, auth::Role, chat, completions, documents, error::ApiError, feedback, health, openapi, scope, search,
 };
 use crate::{
     answer::Answer,
@@ -106,6 +106,7 @@ pub fn routes() -> Vec<Route> {
         },
         open("/healthz", get(health::healthz)),
         open("/readyz", get(health::readyz)),
+        open("/openapi.json", get(openapi::openapi)),
     ]
 }
 

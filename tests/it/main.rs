@@ -7,5 +7,6 @@ mod completions;
 mod faults;
 mod harness;
 mod injection;
+mod openapi;
 mod routes;
 mod server;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 const OOM: &str = "the last termination reason is OOMKilled container=api pod=search-api-6b7f9d5c4-zz8rt";
 
-fn sha256(text: &str) -> String {
+pub fn sha256(text: &str) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -53,6 +53,7 @@ async fn every_route_takes_the_right_tokens_only() {
         ("/v1/feedback", (json!({ "id": "unknown", "rating": "up" }), "", 404)),
         ("/healthz", (json!({}), "", 200)),
         ("/readyz", (json!({}), "", 200)),
+        ("/openapi.json", (json!({}), "", 200)),
     ]);
     let (app, _file) = with_tokens(&[
         ("asks", "\"ask\"", ""),
