@@ -54,6 +54,28 @@ pub struct ChunkReply {
     pub tokens: u32,
 }
 
+impl DocumentReply {
+    /// The whole document as Markdown, with the headings between the passages: what a reader without `chunks` needs.
+    pub fn markdown(&self) -> String {
+        let mut markdown = String::new();
+        let mut above: &[String] = &[];
+        for chunk in &self.chunks {
+            let shared = above.iter().zip(&chunk.heading_path).take_while(|(one, two)| one == two).count();
+            let new = chunk.heading_path.iter().enumerate().skip(shared);
+            let headings =
+                new.map(|(depth, heading)| format!("{} {heading}", "#".repeat((depth + 2).min(6))));
+            for block in headings.chain([chunk.text.clone()]) {
+                if !markdown.is_empty() {
+                    markdown.push_str("\n\n");
+                }
+                markdown.push_str(&block);
+            }
+            above = &chunk.heading_path;
+        }
+        markdown
+    }
+}
+
 /// Shows a document. One that the caller may not see does not exist for them.
 #[utoipa::path(
     get,

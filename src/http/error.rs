@@ -76,6 +76,11 @@ impl ApiError {
         Self { status: StatusCode::METHOD_NOT_ALLOWED, message, retry_after_s: None }
     }
 
+    /// A protocol's own library refuses the request.
+    pub fn by_protocol(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), retry_after_s: None }
+    }
+
     /// Nothing can be answered at the moment.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into(), retry_after_s: Some(5) }
@@ -186,16 +191,28 @@ impl IntoResponses for Misconfigured {
     }
 }
 
+/// How the protocol's library refuses.
+pub enum ProtocolRefused {}
+
+impl IntoResponses for ProtocolRefused {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[StatusCode::FORBIDDEN, StatusCode::UNSUPPORTED_MEDIA_TYPE])
+    }
+}
+
 /// Refusals for the interface's description.
 fn described(statuses: &[StatusCode]) -> BTreeMap<String, RefOr<Described>> {
     let described = statuses.iter().map(|status| {
         let description = match *status {
             StatusCode::BAD_REQUEST => "The request is not what this path takes.",
             StatusCode::UNAUTHORIZED => "A valid bearer token is needed.",
-            StatusCode::FORBIDDEN => "The token does not allow this.",
+            StatusCode::FORBIDDEN => {
+                "The token does not allow this, or a browser sends it from a foreign page."
+            }
             StatusCode::NOT_FOUND => "There is no such thing, or not for this token.",
             StatusCode::REQUEST_TIMEOUT => "The body did not arrive in time.",
             StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "The content type is not `application/json`.",
             StatusCode::BAD_GATEWAY => "The language model refuses this server's key or model.",
             _ => "Nothing can be answered at the moment.",
         };

@@ -10,6 +10,7 @@ mod documents;
 mod error;
 mod feedback;
 mod health;
+mod mcp;
 mod openapi;
 pub mod router;
 pub(crate) mod schema;

@@ -2,7 +2,7 @@
 //! a route's role, security, scope and refusals, is taken from `routes()`.
 
 use super::{
-    ask, chat, completions, documents, error, feedback, health,
+    ask, chat, completions, documents, error, feedback, health, mcp,
     router::{Route, routes},
     scope, search,
 };
@@ -26,7 +26,8 @@ const BEARER: &str = "bearer";
     info(
         title = "runbookd",
         description = "Answers to failures from a team's own runbooks, SOPs, documentation and issues: grounded, cited, \
-                       or an honest \"I don't know\". Bodies are read as JSON, whatever their content type says."
+                       or an honest \"I don't know\". Bodies are read as JSON, whatever their content type says; only \
+                       the Model Context Protocol insists on it."
     ),
     paths(
         completions::completions,
@@ -36,6 +37,7 @@ const BEARER: &str = "bearer";
         search::search,
         documents::document,
         feedback::feedback,
+        mcp::mcp,
         health::healthz,
         health::readyz,
         openapi,

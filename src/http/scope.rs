@@ -128,6 +128,12 @@ impl<T: Ord> OneOrMany<T> {
 }
 
 impl RequestFilter {
+    /// A filter by product and version only.
+    pub fn of_product(product: Option<String>, version: Option<String>) -> Self {
+        let given = |value: Option<String>| OneOrMany::Many(value.into_iter().collect());
+        Self { product: given(product), version: given(version), ..Self::default() }
+    }
+
     /// `scope` and this filter: a document must satisfy both.
     pub fn narrow(self, scope: Filter) -> Filter {
         let kinds = self.kind.into_set();

@@ -33,7 +33,8 @@ async fn with_tokens(tokens: &[(&str, &str, &str)]) -> (TestApp, tempfile::Named
 }
 
 async fn send(app: &TestApp, method: &Method, path: &str, token: Option<&str>, body: &Value) -> Reply {
-    let mut request = Request::builder().method(method).uri(path);
+    let mut request = Request::builder().method(method).uri(path).header("Host", "runbookd");
+    request = request.header("Content-Type", "application/json");
     if let Some(token) = token {
         request = request.header("Authorization", format!("Bearer {token}"));
     }
@@ -51,6 +52,7 @@ async fn every_route_takes_the_right_tokens_only() {
         ("/v1/search", (json!({ "query": "why?" }), "", 200)),
         ("/v1/documents", (json!({}), "?id=runbooks/runbooks/pod-oom-killed.md", 200)),
         ("/v1/feedback", (json!({ "id": "unknown", "rating": "up" }), "", 404)),
+        ("/mcp", (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }), "", 200)),
         ("/healthz", (json!({}), "", 200)),
         ("/readyz", (json!({}), "", 200)),
         ("/openapi.json", (json!({}), "", 200)),
