@@ -12,7 +12,7 @@ use kb::store::Filter;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// What arrives.
+/// A question.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct AskRequest {
     /// The question or the failure.

@@ -32,7 +32,7 @@ use utoipa::{
 /// A question of fewer words leans on the turn before it.
 const MIN_WORDS_ALONE: usize = 5;
 
-/// What arrives; sampling parameters are the client's own business.
+/// A conversation; sampling parameters are the client's own business.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ChatRequest {
     #[schema(schema_with = with_a_question)]
@@ -88,7 +88,7 @@ fn with_a_question() -> Array {
         .build()
 }
 
-/// What goes back: OpenAI's own fields, and ours beside them.
+/// The answer in OpenAI's own fields, and in ours beside them.
 #[derive(Debug, Serialize, ToSchema)]
 struct ChatCompletion {
     id: String,

@@ -28,7 +28,7 @@ use utoipa::{
     openapi::{ObjectBuilder, Ref, RefOr, Schema, schema::AllOfBuilder},
 };
 
-/// What arrives. Everything may be absent or null; what is not listed is the client's own business.
+/// A question as k8sgpt sends it. Everything may be absent or null; what is not listed is the client's own business.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct CustomRestRequest {
     /// The question, or one of k8sgpt's templates around it.
@@ -77,7 +77,7 @@ impl ToSchema for CustomRestQuestion {
     }
 }
 
-/// What goes back.
+/// The answer as k8sgpt reads it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CustomRestReply {
     model: String,

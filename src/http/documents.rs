@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-/// What goes back.
+/// A document as the knowledge base holds it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DocumentReply {
     pub id: String,

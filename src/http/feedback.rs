@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 /// Longest comment that is kept, in characters.
 const MAX_COMMENT_CHARS: usize = 2_000;
 
-/// What arrives.
+/// What a reader thought of an answer.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct FeedbackRequest {
     /// The answer's id.

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 /// Most hits of one search.
 const MAX_LIMIT: usize = 100;
 
-/// What arrives.
+/// A query.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct SearchRequest {
     /// What to look for.
