@@ -9,6 +9,7 @@ use crate::{
     },
     evidence::Evidence,
     format::{Format, Shape},
+    http::schema,
     markdown,
     phrases::{self, Phrases},
     text::{num_chars, visible},
@@ -17,9 +18,10 @@ use jiff::Timestamp;
 use kb::{answerable::Status, question::Question};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use utoipa::ToSchema;
 
 /// Who wrote an answer's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AnsweredBy {
     /// The model, checked.
@@ -31,7 +33,7 @@ pub enum AnsweredBy {
 }
 
 /// Why an answer is less than it could be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Degraded {
     /// No slot for a model call was free.
@@ -67,7 +69,7 @@ pub enum Degraded {
 }
 
 /// A source of an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Citation {
     /// What `[n]` in the text refers to.
     pub n: usize,
@@ -78,8 +80,10 @@ pub struct Citation {
     /// The document's title.
     pub title: String,
     /// Where a person reads it.
+    #[schema(required)]
     pub url: Option<String>,
     /// When the document was last changed.
+    #[schema(required)]
     pub updated_at: Option<Timestamp>,
 }
 
@@ -98,18 +102,19 @@ impl Citation {
 }
 
 /// A document that came near a question nobody could answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Nearest {
     /// The document's id.
     pub document: String,
     /// Its title.
     pub title: String,
     /// Where a person reads it.
+    #[schema(required)]
     pub url: Option<String>,
 }
 
 /// An answer with everything needed to judge it. Serialises to the object of `ask --json` and `/v1/ask`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Answer {
     /// Names this answer for feedback.
     pub id: String,
@@ -117,14 +122,17 @@ pub struct Answer {
     #[serde(rename = "answer")]
     pub text: String,
     /// What it is worth.
+    #[schema(schema_with = schema::status)]
     pub status: Status,
     /// Calibrated probability that the knowledge base covers the question, 0..1.
+    #[schema(minimum = 0, maximum = 1)]
     pub confidence: f32,
     /// Why the status is what it is, one English sentence.
     pub reason: String,
     /// Who wrote the text.
     pub answered_by: AnsweredBy,
     /// Why it is less than it could be.
+    #[schema(required)]
     pub degraded: Option<Degraded>,
     /// Whether it was given before.
     pub cached: bool,

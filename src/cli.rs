@@ -185,6 +185,8 @@ fn start_log(log: &Log) -> anyhow::Result<()> {
         key: "log.filter (RUNBOOKD_LOG)".to_owned(),
         detail: error.to_string(),
     })?;
+    // The MCP library logs whole messages, questions and documents with them.
+    let filter = filter.add_directive("rmcp=error".parse().expect("it is a directive"));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match log.json {
         true => subscriber.json().init(),

@@ -32,7 +32,7 @@ const FEEDBACK: &str = "feedback.jsonl";
 const UNANSWERED: &str = "unanswered.jsonl";
 
 /// What a reader thought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Rating {
     /// It helped.

@@ -1,6 +1,9 @@
 //! Hits as `search --json` and `/v1/search` show them.
 
-use crate::assistant::{AnswerError, Assistant};
+use crate::{
+    assistant::{AnswerError, Assistant},
+    http::schema,
+};
 use kb::{
     document::Kind,
     question::Question,
@@ -8,9 +11,10 @@ use kb::{
     store::Filter,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What a search found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SearchReply {
     /// Best first.
     pub hits: Vec<SearchHit>,
@@ -19,13 +23,14 @@ pub struct SearchReply {
 }
 
 /// One hit: rank and scores beside the chunk's own fields.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SearchHit {
     /// From 1.
     pub rank: usize,
     /// Fused score, comparable within one reply.
     pub score: f32,
     /// The legs' scores.
+    #[schema(schema_with = schema::leg_scores)]
     pub scores: LegScores,
     /// The document's id.
     pub document: String,
@@ -34,8 +39,10 @@ pub struct SearchHit {
     /// The document's title.
     pub title: String,
     /// The document's kind.
+    #[schema(schema_with = schema::kind)]
     pub kind: Kind,
     /// Where a person reads it.
+    #[schema(required)]
     pub url: Option<String>,
     /// Headings above the passage.
     pub heading_path: Vec<String>,

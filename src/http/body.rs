@@ -5,7 +5,12 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{FromRequest, Request},
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::Number;
+use std::{fmt, marker::PhantomData};
 use tokio::time::timeout;
 
 /// A body of JSON, whatever its content type says.
@@ -20,7 +25,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Posted<T> {
 }
 
 /// The whole body.
-async fn read(body: Body, state: &AppState) -> Result<Bytes, ApiError> {
+pub async fn read(body: Body, state: &AppState) -> Result<Bytes, ApiError> {
     let max_bytes = state.settings().max_body_bytes;
     // A declared length over the limit is refused before anything is read.
     if body.size_hint().lower() > max_bytes as u64 {
@@ -36,10 +41,48 @@ async fn read(body: Body, state: &AppState) -> Result<Bytes, ApiError> {
     }
 }
 
-/// Bytes as JSON.
+/// Bytes as one JSON object.
 pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes)
+        .map(|Object(value)| value)
         .map_err(|error| ApiError::malformed(format!("the body is not the JSON expected here: {error}")))
+}
+
+/// A value that was written as an object. Serde reads a struct from an array as well, field by field, which nobody who
+/// writes `[]` can mean.
+#[derive(Debug, Default)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfMap<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OfMap<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(OfMap(PhantomData))
+    }
+}
+
+/// Reads a count that was written as `5` or as `5.0`: to JSON, and to the languages with one type of numbers, both are
+/// the same.
+pub fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+    let number = Number::deserialize(deserializer)?;
+    let whole = |float: &f64| float.fract() == 0.0 && (0.0..=MAX_EXACT).contains(float);
+    let count = number.as_u64().or_else(|| number.as_f64().filter(whole).map(|float| float as u64));
+    count
+        .and_then(|count| usize::try_from(count).ok())
+        .ok_or_else(|| D::Error::custom(format_args!("`{number}` is not a whole number from 0")))
 }
 
 fn is_length_limit(error: &(dyn std::error::Error + 'static)) -> bool {
@@ -51,4 +94,38 @@ fn is_length_limit(error: &(dyn std::error::Error + 'static)) -> bool {
         source = cause.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default)]
+    struct Page {
+        #[serde(deserialize_with = "count")]
+        limit: usize,
+    }
+
+    fn read(text: &str) -> Option<usize> {
+        json::<Page>(text.as_bytes()).ok().map(|page| page.limit)
+    }
+
+    #[test]
+    fn only_objects_are_bodies() {
+        assert_eq!(read("{}"), Some(0));
+        for text in ["[]", "[5]", "5", "null", "\"\"", "", "{}{}"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_whole_numbers() {
+        for (number, count) in [("5", Some(5)), ("5.0", Some(5)), ("5e0", Some(5)), ("-0.0", Some(0))] {
+            assert_eq!(read(&format!("{{\"limit\":{number}}}")), count, "{number}");
+        }
+        for number in ["-1", "1.5", "1e300", "\"5\"", "null", "true"] {
+            assert_eq!(read(&format!("{{\"limit\":{number}}}")), None, "{number}");
+        }
+    }
 }

@@ -1,7 +1,13 @@
 //! `POST /v1/chat/completions`: OpenAI's form, whole or as a stream. The last user message is the question; where it is
 //! too short to stand alone, the one before it gives the context.
 
-use super::{body::Posted, error::ApiError, router::AppState, sse};
+use super::{
+    body::{Object, Posted},
+    completions::Usage,
+    error::{ApiError, BodyRefused, Misconfigured, Unavailable},
+    router::AppState,
+    schema, sse,
+};
 use crate::{
     answer::{Answer, Degraded},
     assistant::Request,
@@ -15,34 +21,43 @@ use axum::{
 use kb::store::Filter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        Ref,
+        schema::{Array, ArrayBuilder},
+    },
+};
 
 /// A question of fewer words leans on the turn before it.
 const MIN_WORDS_ALONE: usize = 5;
 
-/// What arrives; sampling parameters are the client's own business.
-#[derive(Debug, Deserialize)]
+/// A conversation; sampling parameters are the client's own business.
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct ChatRequest {
-    messages: Vec<Message>,
+    #[schema(schema_with = with_a_question)]
+    messages: Vec<Object<Message>>,
     #[serde(default)]
     stream: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Message {
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct Message {
     role: String,
     #[serde(default)]
     content: Option<Content>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
-enum Content {
+pub enum Content {
     Text(String),
-    Parts(Vec<Part>),
+    #[schema(value_type = Vec<Part>)]
+    Parts(Vec<Object<Part>>),
 }
 
-#[derive(Debug, Deserialize)]
-struct Part {
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct Part {
     #[serde(default)]
     text: Option<String>,
 }
@@ -52,26 +67,80 @@ impl Content {
         match self {
             Self::Text(text) => text.clone(),
             Self::Parts(parts) => {
-                parts.iter().filter_map(|part| part.text.as_deref()).collect::<Vec<_>>().join("\n")
+                parts.iter().filter_map(|Object(part)| part.text.as_deref()).collect::<Vec<_>>().join("\n")
             }
         }
     }
 }
 
-/// What we say beside OpenAI's own fields.
-#[derive(Debug, Serialize)]
-pub struct Extra<'a> {
-    #[serde(flatten)]
-    answer: &'a Answer,
+/// Messages of which at least one holds a question.
+fn with_a_question() -> Array {
+    let text = schema::not_blank();
+    let content = json!([text, { "type": "array", "contains": schema::with_text("text") }]);
+    let question = json!({
+        "type": "object",
+        "required": ["role", "content"],
+        "properties": { "role": { "const": "user" }, "content": { "anyOf": content } },
+    });
+    ArrayBuilder::new()
+        .items(Ref::from_schema_name("Message"))
+        .extensions(schema::keywords([("contains", question)]))
+        .build()
+}
+
+/// The answer in OpenAI's own fields, and in ours beside them.
+#[derive(Debug, Serialize, ToSchema)]
+struct ChatCompletion {
+    id: String,
+    object: &'static str,
+    /// Unix time, in seconds.
+    created: i64,
+    model: String,
+    choices: [Choice; 1],
+    usage: Usage,
+    runbookd: Answer,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Choice {
+    index: u32,
+    message: AssistantMessage,
+    finish_reason: &'static str,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct AssistantMessage {
+    role: &'static str,
+    content: String,
 }
 
 /// Answers a conversation's last question.
+#[utoipa::path(
+    post,
+    path = "/v1/chat/completions",
+    tag = "answers",
+    request_body(
+        content = ChatRequest,
+        example = json!({ "messages": [{ "role": "user", "content": "Why is my pod OOMKilled?" }] })
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The answer, or with `stream` server-sent events that end with `[DONE]`.",
+            content((ChatCompletion = "application/json"), ("text/event-stream")),
+        ),
+        BodyRefused,
+        Misconfigured,
+        Unavailable,
+    )
+)]
 pub async fn chat_completions(
     State(state): State<AppState>,
     Extension(scope): Extension<Filter>,
     Posted(request): Posted<ChatRequest>,
 ) -> Result<Response, ApiError> {
-    let question = question_in(&request.messages)
+    let messages: Vec<Message> = request.messages.into_iter().map(|Object(message)| message).collect();
+    let question = question_in(&messages)
         .ok_or_else(|| ApiError::malformed("`messages` holds no user message with a text"))?;
     let asked = Request::parse(&question, None, Format::default())
         .map_err(|error| ApiError::malformed(error.to_string()))?;
@@ -80,19 +149,16 @@ pub async fn chat_completions(
     }
     let answer = state.answer(&asked, &scope).await?;
     refuse_misconfigured(&answer)?;
-    Ok(Json(json!({
-        "id": format!("chatcmpl-{}", answer.id),
-        "object": "chat.completion",
-        "created": answer.created_at.as_second(),
-        "model": answer.model,
-        "choices": [{
-            "index": 0,
-            "message": { "role": "assistant", "content": answer.with_sources() },
-            "finish_reason": "stop",
-        }],
-        "usage": { "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 },
-        "runbookd": Extra { answer: &answer },
-    }))
+    let message = AssistantMessage { role: "assistant", content: answer.with_sources() };
+    Ok(Json(ChatCompletion {
+        id: format!("chatcmpl-{}", answer.id),
+        object: "chat.completion",
+        created: answer.created_at.as_second(),
+        model: answer.model.clone(),
+        choices: [Choice { index: 0, message, finish_reason: "stop" }],
+        usage: Usage::default(),
+        runbookd: answer,
+    })
     .into_response())
 }
 
@@ -125,7 +191,7 @@ fn chunk(piece: sse::Piece<'_>) -> Value {
     let (delta, finish, extra) = match piece {
         sse::Piece::First => (json!({ "role": "assistant", "content": "" }), Value::Null, None),
         sse::Piece::Text(text) => (json!({ "content": text }), Value::Null, None),
-        sse::Piece::Last(answer) => (json!({}), json!("stop"), Some(Extra { answer })),
+        sse::Piece::Last(answer) => (json!({}), json!("stop"), Some(answer)),
     };
     let mut chunk = json!({
         "object": "chat.completion.chunk",

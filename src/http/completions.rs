@@ -4,10 +4,10 @@
 //! of 400 or above. So a well-formed request gets 200, and nothing else in the reply is called `model` or `response`.
 
 use super::{
-    body::{self, Posted},
-    error::ApiError,
+    body::{self, Object, Posted},
+    error::{ApiError, BodyRefused, Unavailable},
     router::AppState,
-    sse,
+    schema, sse,
 };
 use crate::{
     answer::{Answer, AnsweredBy, Citation, Degraded, Nearest},
@@ -23,38 +23,74 @@ use jiff::Timestamp;
 use kb::{answerable::Status, store::Filter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, Ref, RefOr, Schema, schema::AllOfBuilder},
+};
 
-/// What arrives. Everything may be absent or null; what is not listed is the client's own business.
-#[derive(Debug, Default, Deserialize)]
+/// A question as k8sgpt sends it. Everything may be absent or null; what is not listed is the client's own business.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct CustomRestRequest {
+    /// The question, or one of k8sgpt's templates around it.
     #[serde(default)]
     prompt: Option<String>,
     #[serde(default)]
-    options: Option<CustomRestOptions>,
+    #[schema(value_type = Option<CustomRestOptions>)]
+    options: Option<Object<CustomRestOptions>>,
     /// Asks `/v1/completions` for a stream.
     #[serde(default)]
     stream: Option<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 struct CustomRestOptions {
+    /// The failure's text; it is what is searched for.
     #[serde(default)]
     message: Option<String>,
+    /// Language of the answer, as free text.
     #[serde(default)]
     language: Option<String>,
 }
 
-/// What goes back.
-#[derive(Debug, Serialize)]
+/// A request that holds a question somewhere.
+pub enum CustomRestQuestion {}
+
+impl PartialSchema for CustomRestQuestion {
+    fn schema() -> RefOr<Schema> {
+        let in_options = json!({
+            "type": "object",
+            "required": ["options"],
+            "properties": { "options": schema::with_text("message") },
+        });
+        let somewhere = schema::keywords([("anyOf", json!([schema::with_text("prompt"), in_options]))]);
+        AllOfBuilder::new()
+            .item(Ref::from_schema_name("CustomRestRequest"))
+            .item(ObjectBuilder::new().extensions(somewhere))
+            .into()
+    }
+}
+
+impl ToSchema for CustomRestQuestion {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((CustomRestRequest::name().into_owned(), CustomRestRequest::schema()));
+        CustomRestRequest::schemas(schemas);
+    }
+}
+
+/// The answer as k8sgpt reads it.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CustomRestReply {
     model: String,
     created_at: Timestamp,
     response: String,
     id: String,
+    #[schema(schema_with = schema::status)]
     status: Status,
+    #[schema(minimum = 0, maximum = 1)]
     confidence: f32,
     reason: String,
     answered_by: AnsweredBy,
+    #[schema(required)]
     degraded: Option<Degraded>,
     cached: bool,
     citations: Vec<Citation>,
@@ -89,6 +125,13 @@ fn seconds(time: Timestamp) -> Timestamp {
 }
 
 /// Answers one request of k8sgpt.
+#[utoipa::path(
+    post,
+    path = "/completions",
+    tag = "answers",
+    request_body(content = CustomRestQuestion, example = json!({ "options": { "message": "Back-off pulling image" } })),
+    responses((status = 200, description = "The answer in `response`.", body = CustomRestReply), BodyRefused, Unavailable)
+)]
 pub async fn completions(
     State(state): State<AppState>,
     Extension(scope): Extension<Filter>,
@@ -99,6 +142,21 @@ pub async fn completions(
 }
 
 /// The same for k8sgpt and for OpenAI's clients: one object that both can read, or a stream.
+#[utoipa::path(
+    post,
+    path = "/v1/completions",
+    tag = "answers",
+    request_body(content = CustomRestQuestion, example = json!({ "options": { "message": "Back-off pulling image" } })),
+    responses(
+        (
+            status = 200,
+            description = "The answer, or with `stream` server-sent events that end with `[DONE]`.",
+            content((TextCompletion = "application/json"), ("text/event-stream")),
+        ),
+        BodyRefused,
+        Unavailable,
+    )
+)]
 pub async fn v1_completions(
     State(state): State<AppState>,
     Extension(scope): Extension<Filter>,
@@ -122,7 +180,7 @@ pub async fn v1_completions(
 }
 
 /// OpenAI's older form around k8sgpt's.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct TextCompletion {
     object: &'static str,
     created: i64,
@@ -132,17 +190,19 @@ struct TextCompletion {
     custom_rest: CustomRestReply,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct TextChoice {
     index: u32,
     text: String,
     finish_reason: &'static str,
+    /// Always null.
+    #[schema(schema_with = schema::null)]
     logprobs: (),
 }
 
 /// Tokens are not counted: an answer may have been given before, or without a model.
-#[derive(Debug, Default, Serialize)]
-struct Usage {
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Usage {
     prompt_tokens: u32,
     completion_tokens: u32,
     total_tokens: u32,
@@ -171,7 +231,7 @@ pub fn request_in(body: &[u8]) -> Result<Request, String> {
 
 /// The question, its language and the wanted format: from `options.message`, else from the prompt without its template.
 fn question_in(request: CustomRestRequest) -> Result<Request, ApiError> {
-    let options = request.options.unwrap_or_default();
+    let Object(options) = request.options.unwrap_or_default();
     let prompt = request.prompt.unwrap_or_default();
     let template = Template::recognise(&prompt);
     let format = template.as_ref().map(|template| template.format).unwrap_or_default();

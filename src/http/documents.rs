@@ -1,47 +1,89 @@
 //! `GET /v1/documents?id=`: one document as the knowledge base holds it, when the caller may see it.
 
-use super::{error::ApiError, router::AppState, scope};
+use super::{
+    error::{ApiError, Missing, Unavailable},
+    router::AppState,
+    schema, scope,
+};
 use crate::assistant::AnswerError;
 use axum::{Extension, Json, extract::State, http::Uri};
 use jiff::Timestamp;
 use kb::{
     document::Kind,
-    store::{DocumentKey, Filter},
+    store::{DocumentKey, Filter, KnowledgeBase, StoreError},
 };
 use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
 
-/// What goes back.
-#[derive(Debug, Serialize)]
+/// A document as the knowledge base holds it.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DocumentReply {
-    id: String,
-    source: String,
-    title: String,
-    url: Option<String>,
-    kind: Kind,
-    labels: Vec<String>,
-    product: Option<String>,
-    version: Option<String>,
-    language: Option<String>,
-    author: Option<String>,
-    updated_at: Option<Timestamp>,
+    pub id: String,
+    pub source: String,
+    pub title: String,
+    #[schema(required)]
+    pub url: Option<String>,
+    #[schema(schema_with = schema::kind)]
+    pub kind: Kind,
+    pub labels: Vec<String>,
+    #[schema(required)]
+    pub product: Option<String>,
+    #[schema(required)]
+    pub version: Option<String>,
+    #[schema(required)]
+    pub language: Option<String>,
+    #[schema(required)]
+    pub author: Option<String>,
+    #[schema(required)]
+    pub updated_at: Option<Timestamp>,
     /// The passages in their order, with blank lines between; headings are in `chunks`.
-    text: String,
-    chunks: Vec<ChunkReply>,
-    kb_version: String,
+    pub text: String,
+    pub chunks: Vec<ChunkReply>,
+    pub kb_version: String,
 }
 
 /// One passage.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ChunkReply {
-    chunk: String,
-    heading_path: Vec<String>,
-    text: String,
-    start_byte: u64,
-    end_byte: u64,
-    tokens: u32,
+    pub chunk: String,
+    pub heading_path: Vec<String>,
+    pub text: String,
+    pub start_byte: u64,
+    pub end_byte: u64,
+    pub tokens: u32,
+}
+
+impl DocumentReply {
+    /// The whole document as Markdown, with the headings between the passages: what a reader without `chunks` needs.
+    pub fn markdown(&self) -> String {
+        let mut markdown = String::new();
+        let mut above: &[String] = &[];
+        for chunk in &self.chunks {
+            let shared = above.iter().zip(&chunk.heading_path).take_while(|(one, two)| one == two).count();
+            let new = chunk.heading_path.iter().enumerate().skip(shared);
+            let headings =
+                new.map(|(depth, heading)| format!("{} {heading}", "#".repeat((depth + 2).min(6))));
+            for block in headings.chain([chunk.text.clone()]) {
+                if !markdown.is_empty() {
+                    markdown.push_str("\n\n");
+                }
+                markdown.push_str(&block);
+            }
+            above = &chunk.heading_path;
+        }
+        markdown
+    }
 }
 
 /// Shows a document. One that the caller may not see does not exist for them.
+#[utoipa::path(
+    get,
+    path = "/v1/documents",
+    tag = "knowledge",
+    params(("id" = String, Query, min_length = 1, example = "runbooks/runbooks/pod-oom-killed.md", description = "The document's id.")),
+    responses((status = 200, description = "The document.", body = DocumentReply), Missing, Unavailable)
+)]
 pub async fn document(
     State(state): State<AppState>,
     Extension(scope): Extension<Filter>,
@@ -52,16 +94,27 @@ pub async fn document(
         .find_map(|(key, value)| (key == "id").then_some(value))
         .filter(|id| !id.is_empty())
         .ok_or_else(|| ApiError::malformed("the query needs `id`"))?;
-    let key = DocumentKey::of(&id);
-    let view = state.assistant.knowledge_base().view(&scope).await.map_err(AnswerError::from)?;
-    let found = view.documents(&[key]).await.map_err(AnswerError::from)?;
-    let record = found
-        .into_iter()
-        .flatten()
-        .find(|record| record.meta.id == id)
-        .ok_or_else(|| ApiError::not_found("there is no such document"))?;
-    let chunks = view.chunks_of(key).await.map_err(AnswerError::from)?;
-    let chunks: Vec<ChunkReply> = chunks
+    let found = find(&state, &scope, &id).await?;
+    found.map(Json).ok_or_else(|| ApiError::not_found("there is no such document"))
+}
+
+/// The document with this id within the server's deadline, when `scope` shows it, for every protocol.
+pub async fn find(state: &AppState, scope: &Filter, id: &str) -> Result<Option<DocumentReply>, ApiError> {
+    let reading = read(state.assistant.knowledge_base().as_ref(), scope, id);
+    let found = timeout(state.settings().deadline, reading).await.map_err(|_| ApiError::deadline())?;
+    Ok(found.map_err(AnswerError::from)?)
+}
+
+async fn read(kb: &dyn KnowledgeBase, scope: &Filter, id: &str) -> Result<Option<DocumentReply>, StoreError> {
+    let key = DocumentKey::of(id);
+    let view = kb.view(scope).await?;
+    let found = view.documents(&[key]).await?;
+    let Some(record) = found.into_iter().flatten().find(|record| record.meta.id == id) else {
+        return Ok(None);
+    };
+    let chunks: Vec<ChunkReply> = view
+        .chunks_of(key)
+        .await?
         .into_iter()
         .map(|(_, chunk)| ChunkReply {
             chunk: chunk.id(),
@@ -73,8 +126,8 @@ pub async fn document(
         })
         .collect();
     let meta = record.meta.clone();
-    Ok(Json(DocumentReply {
-        id,
+    Ok(Some(DocumentReply {
+        id: meta.id,
         source: meta.source,
         title: meta.title,
         url: meta.url,

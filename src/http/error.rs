@@ -9,6 +9,14 @@ use axum::{
 };
 use kb::retrieve::RetrieveError;
 use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::{
+    IntoResponses, ToSchema,
+    openapi::{
+        ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response as Described, ResponseBuilder,
+        schema::Type,
+    },
+};
 
 /// A refusal with its status.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,14 +26,19 @@ pub struct ApiError {
     retry_after_s: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// What a refusal looks like; OpenAI's clients know the shape.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub struct Body<'a> {
     error: Detail<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorDetail)]
 struct Detail<'a> {
+    /// What is wrong, for a person.
     message: &'a str,
+    /// `invalid_request_error` or `server_error`.
     r#type: &'a str,
 }
 
@@ -61,6 +74,11 @@ impl ApiError {
     pub fn method() -> Self {
         let message = "this path does not take that method".to_owned();
         Self { status: StatusCode::METHOD_NOT_ALLOWED, message, retry_after_s: None }
+    }
+
+    /// A protocol's own library refuses the request.
+    pub fn by_protocol(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), retry_after_s: None }
     }
 
     /// Nothing can be answered at the moment.
@@ -126,4 +144,91 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+/// How a route that takes a token refuses.
+pub enum Admission {}
+
+impl IntoResponses for Admission {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN])
+    }
+}
+
+/// How a route refuses a body.
+pub enum BodyRefused {}
+
+impl IntoResponses for BodyRefused {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[StatusCode::BAD_REQUEST, StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE])
+    }
+}
+
+/// How a route says that there is no such thing.
+pub enum Missing {}
+
+impl IntoResponses for Missing {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[StatusCode::NOT_FOUND])
+    }
+}
+
+/// How a route says that it cannot answer now: the only failure of the server that a caller sees.
+pub enum Unavailable {}
+
+impl IntoResponses for Unavailable {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[StatusCode::SERVICE_UNAVAILABLE])
+    }
+}
+
+/// How a route for OpenAI's clients says that the language model refuses the server's key or model.
+pub enum Misconfigured {}
+
+impl IntoResponses for Misconfigured {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[StatusCode::BAD_GATEWAY])
+    }
+}
+
+/// How the protocol's library refuses.
+pub enum ProtocolRefused {}
+
+impl IntoResponses for ProtocolRefused {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[StatusCode::FORBIDDEN, StatusCode::UNSUPPORTED_MEDIA_TYPE])
+    }
+}
+
+/// Refusals for the interface's description.
+fn described(statuses: &[StatusCode]) -> BTreeMap<String, RefOr<Described>> {
+    let described = statuses.iter().map(|status| {
+        let description = match *status {
+            StatusCode::BAD_REQUEST => "The request is not what this path takes.",
+            StatusCode::UNAUTHORIZED => "A valid bearer token is needed.",
+            StatusCode::FORBIDDEN => {
+                "The token does not allow this, or a browser sends it from a foreign page."
+            }
+            StatusCode::NOT_FOUND => "There is no such thing, or not for this token.",
+            StatusCode::REQUEST_TIMEOUT => "The body did not arrive in time.",
+            StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "The content type is not `application/json`.",
+            StatusCode::BAD_GATEWAY => "The language model refuses this server's key or model.",
+            _ => "Nothing can be answered at the moment.",
+        };
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build();
+        let mut response =
+            ResponseBuilder::new().description(description).content("application/json", content);
+        let header =
+            |type_| HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(type_))).build();
+        match *status {
+            StatusCode::UNAUTHORIZED => response = response.header("WWW-Authenticate", header(Type::String)),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                response = response.header("Retry-After", header(Type::Integer))
+            }
+            _ => {}
+        }
+        (status.as_u16().to_string(), RefOr::T(response.build()))
+    });
+    described.collect()
 }

@@ -1,35 +1,49 @@
 //! `POST /v1/feedback`: what a reader thought of an answer, by its id.
 
-use super::{body::Posted, error::ApiError, router::AppState};
+use super::{
+    body::Posted,
+    error::{ApiError, BodyRefused, Missing, Unavailable},
+    health::Status,
+    router::AppState,
+};
 use crate::journal::{NoteError, Rating};
 use axum::{Json, extract::State};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 /// Longest comment that is kept, in characters.
 const MAX_COMMENT_CHARS: usize = 2_000;
 
-/// What arrives.
-#[derive(Debug, Deserialize)]
+/// What a reader thought of an answer.
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct FeedbackRequest {
+    /// The answer's id.
     id: String,
     rating: Rating,
+    /// The reader's words; the first 2,000 characters are kept.
     #[serde(default)]
     comment: Option<String>,
 }
 
 /// Writes a rating down.
+#[utoipa::path(
+    post,
+    path = "/v1/feedback",
+    tag = "answers",
+    request_body = FeedbackRequest,
+    responses((status = 200, description = "It is written down.", body = Status), BodyRefused, Missing, Unavailable)
+)]
 pub async fn feedback(
     State(state): State<AppState>,
     Posted(request): Posted<FeedbackRequest>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Status>, ApiError> {
     let comment: Option<String> =
         request.comment.map(|comment| comment.chars().take(MAX_COMMENT_CHARS).collect());
     let journal = state.journal.clone();
     let written =
         tokio::task::spawn_blocking(move || journal.rate(&request.id, request.rating, comment.as_deref()));
     match written.await {
-        Ok(Ok(())) => Ok(Json(json!({ "status": "ok" }))),
+        Ok(Ok(())) => Ok(Json(Status::OK)),
         Ok(Err(NoteError::Unknown)) => Err(ApiError::not_found("no answer with this id is remembered")),
         Ok(Err(NoteError::Off)) => Err(ApiError::not_found("feedback is switched off")),
         Ok(Err(error @ NoteError::Write { .. })) => {

@@ -4,20 +4,65 @@
 use super::router::AppState;
 use axum::{Json, extract::State, http::StatusCode};
 use kb::store::Filter;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 /// Longest wait for the knowledge base.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// That all is well.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Status {
+    /// `ok`.
+    status: &'static str,
+}
+
+impl Status {
+    /// All is well.
+    pub const OK: Self = Self { status: "ok" };
+}
+
+/// Whether the server can answer, and what is in its way.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// `ready`, `not ready` or `draining`.
+    status: &'static str,
+    /// `ok` or `unavailable`.
+    knowledge_base: &'static str,
+    #[schema(required)]
+    kb_version: Option<String>,
+    /// `ok` or `stopped`.
+    embedder: &'static str,
+    /// `not configured`, or how the last call went: `unknown`, `ok`, `degraded`.
+    #[schema(value_type = String)]
+    llm: Value,
+}
+
 /// The process runs.
-pub async fn healthz() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operation",
+    responses((status = 200, description = "The process runs.", body = Status))
+)]
+pub async fn healthz() -> Json<Status> {
+    Json(Status::OK)
 }
 
 /// The server can answer.
-pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Value>) {
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operation",
+    responses(
+        (status = 200, description = "The server can answer.", body = Readiness),
+        (status = 503, description = "It cannot, or is about to stop.", body = Readiness),
+    )
+)]
+pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
     let kb = state.assistant.knowledge_base();
     let view = timeout(PROBE_TIMEOUT, kb.view(&Filter::everything())).await;
     let version = match view {
@@ -39,13 +84,13 @@ pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Value>) 
         (false, true) => "draining",
         (false, false) => "not ready",
     };
-    let body = json!({
-        "status": status,
-        "knowledge_base": if version.is_some() { "ok" } else { "unavailable" },
-        "kb_version": version,
-        "embedder": if embedder { "ok" } else { "stopped" },
-        "llm": llm,
-    });
+    let body = Readiness {
+        status,
+        knowledge_base: if version.is_some() { "ok" } else { "unavailable" },
+        kb_version: version,
+        embedder: if embedder { "ok" } else { "stopped" },
+        llm,
+    };
     let code = match ready {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,

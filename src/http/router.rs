@@ -1,7 +1,8 @@
 //! The routes, who may use them, and what they share.
 
 use super::{
-    ask, auth::Role, chat, completions, documents, error::ApiError, feedback, health, scope, search,
+    ask, auth::Role, chat, completions, documents, error::ApiError, feedback, health, mcp, openapi, scope,
+    search,
 };
 use crate::{
     answer::Answer,
@@ -104,8 +105,10 @@ pub fn routes() -> Vec<Route> {
             role: Some(Role::Feedback),
             handler: post(feedback::feedback),
         },
+        asks("/mcp", post(mcp::mcp)),
         open("/healthz", get(health::healthz)),
         open("/readyz", get(health::readyz)),
+        open("/openapi.json", get(openapi::openapi)),
     ]
 }
 

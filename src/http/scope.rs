@@ -1,12 +1,20 @@
 //! What a request may see: what its token allows, narrowed by its query string, narrowed by its own filter.
 
-use super::{auth::Caller, error::ApiError};
+use super::{auth::Caller, error::ApiError, schema};
 use kb::{
     document::Kind,
     store::{Access, Filter},
 };
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema,
+        path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle},
+        schema::Type,
+    },
+};
 
 /// Reads `source`, `kind`, `product`, `version`, `label` and `cluster` from a query string; each may be repeated or hold
 /// several values with commas. Other keys belong to somebody else and are ignored.
@@ -35,6 +43,30 @@ pub fn of_query(query: &str) -> Result<Filter, ApiError> {
     Ok(filter)
 }
 
+/// What [`of_query`] reads, for the interface's description.
+pub fn parameters() -> Vec<Parameter> {
+    let text = || ObjectBuilder::new().schema_type(Type::String).build();
+    let described = [
+        ("source", "Only these sources.", text()),
+        ("kind", "Only these kinds of documents.", schema::kind_or_empty()),
+        ("product", "Only these products, and documents that name none.", text()),
+        ("version", "Only these versions, and documents that name none.", text()),
+        ("label", "Only documents with one of these labels.", text()),
+        ("cluster", "Only documents for these clusters, and those for all.", text()),
+    ];
+    let parameter = |(name, description, value)| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Query)
+            .description(Some(format!("{description} May be repeated, or hold several values with commas.")))
+            .style(Some(ParameterStyle::Form))
+            .explode(Some(true))
+            .schema(Some(ArrayBuilder::new().items(value)))
+            .build()
+    };
+    described.into_iter().map(parameter).collect()
+}
+
 /// The filter of a caller's request: never more than the token allows.
 pub fn limited(mut filter: Filter, caller: &Caller) -> Filter {
     filter.access = Access::Tags(caller.access.clone());
@@ -43,14 +75,21 @@ pub fn limited(mut filter: Filter, caller: &Caller) -> Filter {
 }
 
 /// The `filter` of a request's body: the same keys as the query string, each a string or a list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = Filter)]
 pub struct RequestFilter {
+    #[schema(schema_with = one_or_many_texts)]
     source: OneOrMany<String>,
+    #[schema(schema_with = one_or_many_kinds)]
     kind: OneOrMany<Kind>,
+    #[schema(schema_with = one_or_many_texts)]
     product: OneOrMany<String>,
+    #[schema(schema_with = one_or_many_texts)]
     version: OneOrMany<String>,
+    #[schema(schema_with = one_or_many_texts)]
     label: OneOrMany<String>,
+    #[schema(schema_with = one_or_many_texts)]
     cluster: OneOrMany<String>,
 }
 
@@ -59,6 +98,18 @@ pub struct RequestFilter {
 enum OneOrMany<T> {
     Many(Vec<T>),
     One(T),
+}
+
+fn one_or_many(value: Object) -> Schema {
+    Schema::OneOf(OneOfBuilder::new().item(value.clone()).item(ArrayBuilder::new().items(value)).build())
+}
+
+fn one_or_many_texts() -> Schema {
+    one_or_many(ObjectBuilder::new().schema_type(Type::String).build())
+}
+
+fn one_or_many_kinds() -> Schema {
+    one_or_many(schema::kind())
 }
 
 impl<T> Default for OneOrMany<T> {
@@ -77,6 +128,12 @@ impl<T: Ord> OneOrMany<T> {
 }
 
 impl RequestFilter {
+    /// A filter by product and version only.
+    pub fn of_product(product: Option<String>, version: Option<String>) -> Self {
+        let given = |value: Option<String>| OneOrMany::Many(value.into_iter().collect());
+        Self { product: given(product), version: given(version), ..Self::default() }
+    }
+
     /// `scope` and this filter: a document must satisfy both.
     pub fn narrow(self, scope: Filter) -> Filter {
         let kinds = self.kind.into_set();
@@ -168,6 +225,15 @@ mod tests {
         assert!(filter.kinds.contains(&Kind::Sop));
         assert!(of_query("kind=poem").is_err());
         assert_eq!(decoded("100%"), "100%");
+    }
+
+    #[test]
+    fn every_described_parameter_narrows() {
+        for parameter in parameters() {
+            let filter = of_query(&format!("{}=sop", parameter.name)).expect("it is right");
+            assert_ne!(filter, Filter::default(), "{}", parameter.name);
+        }
+        assert_eq!(of_query("kind=&source=").expect("nothing is asked for"), Filter::default());
     }
 
     #[test]

@@ -1,23 +1,34 @@
 //! `POST /v1/search`: passages for a query; the object of `runbookd search --json`.
 
-use super::{body::Posted, error::ApiError, router::AppState, scope::RequestFilter};
+use super::{
+    body::{self, Object, Posted},
+    error::{ApiError, BodyRefused, Unavailable},
+    router::AppState,
+    scope::RequestFilter,
+};
 use crate::{assistant, search::SearchReply};
 use axum::{Extension, Json, extract::State};
 use kb::store::Filter;
 use serde::Deserialize;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 /// Most hits of one search.
 const MAX_LIMIT: usize = 100;
 
-/// What arrives.
-#[derive(Debug, Deserialize)]
+/// A query.
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct SearchRequest {
+    /// What to look for.
+    #[schema(pattern = r"\S")]
     query: String,
-    #[serde(default = "default_limit")]
+    /// Most hits.
+    #[serde(default = "default_limit", deserialize_with = "body::count")]
+    #[schema(minimum = 1, maximum = 100)]
     limit: usize,
     #[serde(default)]
-    filter: Option<RequestFilter>,
+    #[schema(value_type = Option<RequestFilter>)]
+    filter: Option<Object<RequestFilter>>,
 }
 
 fn default_limit() -> usize {
@@ -25,18 +36,34 @@ fn default_limit() -> usize {
 }
 
 /// Searches the knowledge base.
+#[utoipa::path(
+    post,
+    path = "/v1/search",
+    tag = "knowledge",
+    request_body(content = SearchRequest, example = json!({ "query": "OOMKilled exit code 137", "limit": 3 })),
+    responses((status = 200, description = "The hits, best first.", body = SearchReply), BodyRefused, Unavailable)
+)]
 pub async fn search(
     State(state): State<AppState>,
     Extension(scope): Extension<Filter>,
     Posted(request): Posted<SearchRequest>,
 ) -> Result<Json<SearchReply>, ApiError> {
-    if !(1..=MAX_LIMIT).contains(&request.limit) {
+    let scope = request.filter.unwrap_or_default().0.narrow(scope);
+    Ok(Json(find(&state, &scope, &request.query, request.limit).await?))
+}
+
+/// At most `limit` passages within the server's deadline, for every protocol that searches.
+pub async fn find(
+    state: &AppState,
+    scope: &Filter,
+    query: &str,
+    limit: usize,
+) -> Result<SearchReply, ApiError> {
+    if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(ApiError::malformed(format!("`limit` must be 1 to {MAX_LIMIT}")));
     }
-    let scope = request.filter.unwrap_or_default().narrow(scope);
     let question =
-        assistant::question(&request.query, None).map_err(|error| ApiError::malformed(error.to_string()))?;
-    let searching = SearchReply::find(&state.assistant, &question, &scope, request.limit);
-    let reply = timeout(state.settings().deadline, searching).await.map_err(|_| ApiError::deadline())??;
-    Ok(Json(reply))
+        assistant::question(query, None).map_err(|error| ApiError::malformed(error.to_string()))?;
+    let searching = SearchReply::find(&state.assistant, &question, scope, limit);
+    Ok(timeout(state.settings().deadline, searching).await.map_err(|_| ApiError::deadline())??)
 }

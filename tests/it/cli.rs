@@ -155,16 +155,21 @@ fn the_server_ends_when_told_and_logs_no_secrets() {
         let _ = errors.read_to_string(&mut rest);
         rest
     });
-    let body = r#"{"options":{"message":"OOMKilled question-canary"}}"#;
-    let mut stream = TcpStream::connect(&address).expect("it listens");
-    let head = format!(
-        "POST /completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer token-canary\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(format!("{head}{body}").as_bytes()).expect("sent");
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).expect("a reply");
-    assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("llm_unreachable"), "{reply}");
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask","arguments":{"question":"OOMKilled question-canary"}}}"#;
+    for (path, body) in
+        [("/completions", r#"{"options":{"message":"OOMKilled question-canary"}}"#), ("/mcp", call)]
+    {
+        let mut stream = TcpStream::connect(&address).expect("it listens");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer token-canary\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(format!("{head}{body}").as_bytes()).expect("sent");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("a reply");
+        assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("llm_unreachable"), "{reply}");
+    }
 
     let status = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().expect("kill runs");
     assert!(status.success());

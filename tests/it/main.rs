@@ -7,5 +7,7 @@ mod completions;
 mod faults;
 mod harness;
 mod injection;
+mod mcp;
+mod openapi;
 mod routes;
 mod server;

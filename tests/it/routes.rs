@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 const OOM: &str = "the last termination reason is OOMKilled container=api pod=search-api-6b7f9d5c4-zz8rt";
 
-fn sha256(text: &str) -> String {
+pub fn sha256(text: &str) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -33,7 +33,8 @@ async fn with_tokens(tokens: &[(&str, &str, &str)]) -> (TestApp, tempfile::Named
 }
 
 async fn send(app: &TestApp, method: &Method, path: &str, token: Option<&str>, body: &Value) -> Reply {
-    let mut request = Request::builder().method(method).uri(path);
+    let mut request = Request::builder().method(method).uri(path).header("Host", "runbookd");
+    request = request.header("Content-Type", "application/json");
     if let Some(token) = token {
         request = request.header("Authorization", format!("Bearer {token}"));
     }
@@ -51,8 +52,10 @@ async fn every_route_takes_the_right_tokens_only() {
         ("/v1/search", (json!({ "query": "why?" }), "", 200)),
         ("/v1/documents", (json!({}), "?id=runbooks/runbooks/pod-oom-killed.md", 200)),
         ("/v1/feedback", (json!({ "id": "unknown", "rating": "up" }), "", 404)),
+        ("/mcp", (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }), "", 200)),
         ("/healthz", (json!({}), "", 200)),
         ("/readyz", (json!({}), "", 200)),
+        ("/openapi.json", (json!({}), "", 200)),
     ]);
     let (app, _file) = with_tokens(&[
         ("asks", "\"ask\"", ""),

@@ -12,13 +12,13 @@ use tokio::{
     sync::oneshot,
 };
 
-struct Served {
-    address: SocketAddr,
+pub struct Served {
+    pub address: SocketAddr,
     stop: oneshot::Sender<()>,
     ended: tokio::task::JoinHandle<()>,
 }
 
-async fn serve(app: &TestApp) -> Served {
+pub async fn serve(app: &TestApp) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel();

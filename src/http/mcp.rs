@@ -1,0 +1,109 @@
+//! `POST /mcp`: the Model Context Protocol over streamable HTTP, for agents. The SDK speaks the protocol, `tools.rs` is
+//! what they can call, `messages.rs` describes what goes over the wire.
+//!
+//! There are no sessions: a request stands alone, so nothing grows with the number of clients, and token and scope are
+//! those of the very request that calls a tool. Without sessions the protocol needs no GET and no DELETE.
+
+mod messages;
+mod tools;
+
+use super::{
+    body,
+    error::{ApiError, BodyRefused, ProtocolRefused},
+    router::AppState,
+};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use http_body_util::{BodyExt, Full};
+use messages::{JsonRpcMessage, JsonRpcReply, Refusal};
+use rmcp::{
+    model::ClientJsonRpcMessage,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+    },
+};
+use std::sync::Arc;
+use tools::Tools;
+
+/// Browsers on this machine that may reach a server without tokens.
+const LOCAL_ORIGINS: [&str; 6] = [
+    "http://localhost:*",
+    "http://127.0.0.1:*",
+    "http://[::1]:*",
+    "https://localhost:*",
+    "https://127.0.0.1:*",
+    "https://[::1]:*",
+];
+
+/// Answers one message of the Model Context Protocol (streamable HTTP, without sessions).
+#[utoipa::path(
+    post,
+    path = "/mcp",
+    tag = "agents",
+    request_body(
+        content = JsonRpcMessage,
+        example = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": "search", "arguments": { "query": "OOMKilled" } },
+        })
+    ),
+    responses(
+        (status = 200, description = "The reply.", body = JsonRpcReply),
+        (status = 202, description = "A notification is taken note of."),
+        BodyRefused,
+        ProtocolRefused,
+        (status = 400, description = "The request is not what this path takes.", body = Refusal),
+        (status = 404, description = "From protocol 2026-07-28 on: there is no such method.", body = JsonRpcReply),
+    )
+)]
+pub async fn mcp(State(state): State<AppState>, request: Request) -> Result<Response, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let bytes = body::read(body, &state).await?;
+    // The SDK would call these an unsupported media type.
+    if is_json(&parts.headers) {
+        body::json::<ClientJsonRpcMessage>(&bytes)?;
+    }
+    // Every reply is one JSON object, so a client that cannot read event streams is served as well.
+    parts.headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    let config = config(&state);
+    let service = StreamableHttpService::new(
+        move || Ok(Tools::new(state.clone())),
+        Arc::new(NeverSessionManager::default()),
+        config,
+    );
+    let response = service.handle(Request::from_parts(parts, Full::new(bytes))).await;
+    if is_json(response.headers()) || response.status().is_success() {
+        return Ok(response.map(Body::new).into_response());
+    }
+    // The SDK's own refusals are plain text; ours all have one shape.
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    Err(ApiError::by_protocol(parts.status, String::from_utf8_lossy(&bytes)))
+}
+
+fn is_json(headers: &axum::http::HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// Without sessions, and with JSON for replies. `Host` is not compared with a list: behind a Service, an ingress or a
+/// tunnel the name is one that the server cannot know. What such a list is for, a web page that reaches the server under
+/// a name of its own through somebody's browser, fails for want of a token; where no token is asked for, pages of other
+/// hosts are refused by their `Origin`, which browsers always send with a POST.
+fn config(state: &AppState) -> StreamableHttpServerConfig {
+    let settings = state.settings();
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_max_request_body_bytes(settings.max_body_bytes)
+        .disable_allowed_hosts();
+    match settings.tokens.is_empty() {
+        true => config.with_allowed_origins(LOCAL_ORIGINS),
+        false => config.disable_allowed_origins(),
+    }
+}

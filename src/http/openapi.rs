@@ -1,0 +1,94 @@
+//! `GET /openapi.json`: the interface described, from the handlers and the types they read and write. What follows from
+//! a route's role, security, scope and refusals, is taken from `routes()`.
+
+use super::{
+    ask, chat, completions, documents, error, feedback, health, mcp,
+    router::{Route, routes},
+    scope, search,
+};
+use axum::{Json, http::Method};
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+use utoipa::{
+    IntoResponses, Modify, OpenApi,
+    openapi::{
+        PathItem, RefOr,
+        path::Operation,
+        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
+};
+
+/// The name of the security scheme.
+const BEARER: &str = "bearer";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "runbookd",
+        description = "Answers to failures from a team's own runbooks, SOPs, documentation and issues: grounded, cited, \
+                       or an honest \"I don't know\". Bodies are read as JSON, whatever their content type says; only \
+                       the Model Context Protocol insists on it."
+    ),
+    paths(
+        completions::completions,
+        completions::v1_completions,
+        chat::chat_completions,
+        ask::ask,
+        search::search,
+        documents::document,
+        feedback::feedback,
+        mcp::mcp,
+        health::healthz,
+        health::readyz,
+        openapi,
+    ),
+    components(schemas(error::Body, chat::Message)),
+    modifiers(&Roles)
+)]
+struct Description;
+
+static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| json!(Description::openapi()));
+
+/// Describes the interface.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "operation",
+    responses((status = 200, description = "This document.", body = Object))
+)]
+pub async fn openapi() -> Json<&'static Value> {
+    Json(&DESCRIPTION)
+}
+
+/// Adds to every operation what its route's role brings with it.
+struct Roles;
+
+impl Modify for Roles {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        openapi.components.get_or_insert_default().add_security_scheme(BEARER, bearer);
+        for Route { method, path, role, .. } in routes() {
+            let item = openapi.paths.paths.get_mut(path);
+            if let (Some(_), Some(operation)) = (role, item.and_then(|item| operation(item, &method))) {
+                // A server may have no tokens; then nobody needs one.
+                operation.security =
+                    Some(vec![SecurityRequirement::default(), SecurityRequirement::new(BEARER, [""; 0])]);
+                operation
+                    .parameters
+                    .get_or_insert_default()
+                    .extend(scope::parameters().into_iter().map(RefOr::T));
+                for (status, refusal) in error::Admission::responses() {
+                    operation.responses.responses.entry(status).or_insert(refusal);
+                }
+            }
+        }
+    }
+}
+
+fn operation<'i>(item: &'i mut PathItem, method: &Method) -> Option<&'i mut Operation> {
+    match *method {
+        Method::GET => item.get.as_mut(),
+        Method::POST => item.post.as_mut(),
+        _ => None,
+    }
+}
