@@ -1,0 +1,42 @@
+//! Values that are checked alike under several keys.
+
+use super::{ConfigError, environment::Environment, error::wrong};
+use crate::secret::Secret;
+use std::{path::PathBuf, time::Duration};
+
+/// A secret from its variable, or from the file that a key or `<VARIABLE>_FILE` names.
+pub(super) fn secret(
+    environment: &Environment,
+    variable: &str,
+    key: &'static str,
+    file: Option<PathBuf>,
+) -> Result<Option<Secret>, ConfigError> {
+    if let Some(text) = environment.get(variable) {
+        return Ok(Some(Secret::new(text.to_owned())));
+    }
+    let Some(path) = file else { return Ok(None) };
+    let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Secret { key, path, source })?;
+    Ok(Some(Secret::new(text.trim().to_owned())))
+}
+
+pub(super) fn web_url(key: &str, text: String) -> Result<String, ConfigError> {
+    let scheme_ends = text.starts_with("http://") || text.starts_with("https://");
+    match scheme_ends && !text.contains(char::is_whitespace) {
+        true => Ok(text.trim_end_matches('/').to_owned()),
+        false => Err(wrong(key, format!("`{text}` is no URL such as https://api.example.com/v1"))),
+    }
+}
+
+pub(super) fn seconds(key: &str, seconds: f64) -> Result<Duration, ConfigError> {
+    match seconds.is_finite() && (0.05..=3_600.0).contains(&seconds) {
+        true => Ok(Duration::from_secs_f64(seconds)),
+        false => Err(wrong(key, format!("{seconds} s is out of range; give 0.05 to 3600"))),
+    }
+}
+
+pub(super) fn at_least_one(key: &str, number: usize) -> Result<usize, ConfigError> {
+    match number {
+        0 => Err(wrong(key, "it must be at least 1")),
+        _ => Ok(number),
+    }
+}
