@@ -1,8 +1,9 @@
 //! Asking a language model. [`Llm`] is the seam; [`openai`] speaks to any OpenAI-compatible endpoint, [`breaker`] stops
-//! asking one that keeps failing.
+//! asking one that keeps failing. What they share with the network is in [`transport`].
 
 pub mod breaker;
 pub mod openai;
+pub mod transport;
 
 use crate::{answer::Degraded, prompt::Prompt};
 use async_trait::async_trait;
