@@ -44,7 +44,7 @@ pub enum ConfigError {
     #[error("`{key}` names `{path}`, which cannot be read")]
     Secret {
         /// The key.
-        key: &'static str,
+        key: String,
         /// The file.
         path: PathBuf,
         /// The cause.

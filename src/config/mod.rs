@@ -1,6 +1,7 @@
 //! What is true, from what was said: defaults < file < environment < flags, checked once. The only place that reads the
 //! environment (the model's files apart, which `kb` looks for). See `runbookd.example.toml` for every key.
 
+mod aws;
 mod environment;
 mod error;
 mod file;
@@ -15,7 +16,7 @@ pub use error::ConfigError;
 use crate::{
     assistant,
     http::auth::{Token, Tokens},
-    llm::openai::OpenAiSettings,
+    llm::settings::ProviderSettings,
 };
 use environment::{KEYS, set, value};
 use error::wrong;
@@ -44,8 +45,8 @@ pub struct Config {
     kb: Option<Address>,
     /// The embedding model.
     pub embedder: EmbedderSettings,
-    /// The language model, when one is configured.
-    pub llm: Option<OpenAiSettings>,
+    /// The language models, in the order in which they are asked; none: answers quote the documents.
+    pub llm: Vec<ProviderSettings>,
     /// How questions are answered.
     pub assistant: assistant::Settings,
     /// How it is served.

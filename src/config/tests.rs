@@ -1,4 +1,11 @@
 use super::*;
+use crate::{
+    llm::{
+        bedrock::BedrockAccess,
+        settings::ProviderSettings::{Anthropic, Bedrock, OpenAi},
+    },
+    secret::Secret,
+};
 use toml::Value;
 
 fn environment(pairs: &[(&str, &str)]) -> Environment {
@@ -26,11 +33,58 @@ fn later_layers_win() {
     assert_eq!(config.assistant.llm_timeout, Duration::from_secs(5));
 }
 
+const OPENAI: &str = "[llm]\nbase_url = \"http://h/v1\"\nmodel = \"m\"\n";
+const FALLBACK: &str = "[[llm.fallback]]\nprovider = \"anthropic\"\nmodel = \"claude\"\n";
+
+#[test]
+fn providers_stand_in_the_order_of_the_file() {
+    let file = format!(
+        "{OPENAI}{FALLBACK}api_key_env = \"SPARE_KEY\"\nsend_temperature = false\n\
+         [[llm.fallback]]\nprovider = \"bedrock\"\nmodel = \"nova\"\nregion = \"eu-west-1\"\n"
+    );
+    let pairs = [
+        ("RUNBOOKD_LLM_API_KEY", "first-key"),
+        ("SPARE_KEY", "spare-key"),
+        ("AWS_BEARER_TOKEN_BEDROCK", "bedrock-key"),
+    ];
+    let config = load(&file, &pairs, vec![]).expect("it is right");
+    let [OpenAi(first), Anthropic(second), Bedrock(third)] = &config.llm[..] else {
+        panic!("{:?}", config.llm);
+    };
+    let secret = |text: &str| Some(Secret::new(text.to_owned()));
+    assert_eq!((first.base_url.as_str(), &first.api_key), ("http://h/v1", &secret("first-key")));
+    assert_eq!(first.sampling.temperature(), Some(0.0));
+    assert_eq!(second.base_url, "https://api.anthropic.com");
+    assert_eq!((&second.api_key, second.max_output_tokens), (&secret("spare-key"), 1_024));
+    assert_eq!(second.sampling.temperature(), None);
+    assert_eq!(third.region, "eu-west-1");
+    assert_eq!(third.access, BedrockAccess::ApiKey(Secret::new("bedrock-key".to_owned())));
+    assert!(!format!("{config:?}").contains("-key\""));
+}
+
 #[test]
 fn errors_name_the_key() {
     for (file, pairs, expected) in [
         ("[llm]\nbase_url = \"http://h/v1\"", &[][..], "`llm.model (RUNBOOKD_LLM_MODEL)` is wrong"),
         ("[llm]\nbase = \"x\"", &[], "`llm.base`"),
+        ("[llm]\nprovider = \"oracle\"", &[], "`llm.provider`"),
+        ("[llm]\nprovider = \"anthropic\"", &[], "`llm.model (RUNBOOKD_LLM_MODEL)` is wrong"),
+        ("", &[("RUNBOOKD_LLM_PROVIDER", "bedrock"), ("RUNBOOKD_LLM_MODEL", "m")], "RUNBOOKD_LLM_REGION"),
+        ("[llm]\nprovider = \"anthropic\"\nmodel = \"m\"\nregion = \"r\"", &[], "`llm.region"),
+        ("[[llm.fallback]]\nmodel = \"m\"", &[], "`llm.model"),
+        (&format!("{OPENAI}[[llm.fallback]]\nmodel = \"m\""), &[], "`llm.fallback[0].base_url`"),
+        (&format!("{OPENAI}[[llm.fallback]]\ncolour = 1"), &[], "`llm.fallback`"),
+        (&format!("{OPENAI}{FALLBACK}api_key_env = \"NONE\""), &[], "`llm.fallback[0].api_key_env`"),
+        (
+            &format!("{OPENAI}{FALLBACK}api_key_file = \"/nonexistent/key\""),
+            &[],
+            "`llm.fallback[0].api_key_file`",
+        ),
+        (
+            &format!("{OPENAI}{FALLBACK}api_key_file = \"/a\"\napi_key_env = \"B\""),
+            &[],
+            "`llm.fallback[0].api_key_env`",
+        ),
         ("colour = 1", &[], "`colour`"),
         ("[server]\nmax_connections = \"many\"", &[], "`server.max_connections`"),
         ("", &[("RUNBOOKD_LLM_TIMEOUT_S", "soon")], "RUNBOOKD_LLM_TIMEOUT_S"),
@@ -77,10 +131,10 @@ fn the_example_documents_every_key_and_is_right() {
     let uncommented: String = example
         .lines()
         .map(|line| {
-            match line
-                .strip_prefix("# ")
-                .filter(|rest| rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
-            {
+            let is_setting = |rest: &&str| {
+                rest.starts_with("[[") || rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
+            };
+            match line.strip_prefix("# ").filter(is_setting) {
                 Some(setting) => format!("{setting}\n"),
                 None => format!("{line}\n"),
             }

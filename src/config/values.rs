@@ -8,15 +8,21 @@ use std::{path::PathBuf, time::Duration};
 pub(super) fn secret(
     environment: &Environment,
     variable: &str,
-    key: &'static str,
+    key: &str,
     file: Option<PathBuf>,
 ) -> Result<Option<Secret>, ConfigError> {
     if let Some(text) = environment.get(variable) {
         return Ok(Some(Secret::new(text.to_owned())));
     }
-    let Some(path) = file else { return Ok(None) };
-    let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Secret { key, path, source })?;
-    Ok(Some(Secret::new(text.trim().to_owned())))
+    file.map(|path| secret_file(key, path)).transpose()
+}
+
+/// A secret from the file that a key names.
+pub(super) fn secret_file(key: &str, path: PathBuf) -> Result<Secret, ConfigError> {
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Secret::new(text.trim().to_owned())),
+        Err(source) => Err(ConfigError::Secret { key: key.to_owned(), path, source }),
+    }
 }
 
 pub(super) fn web_url(key: &str, text: String) -> Result<String, ConfigError> {

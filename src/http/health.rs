@@ -45,6 +45,7 @@ pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Value>) 
         "kb_version": version,
         "embedder": if embedder { "ok" } else { "stopped" },
         "llm": llm,
+        "llm_providers": state.assistant.llm_providers(),
     });
     let code = match ready {
         true => StatusCode::OK,

@@ -3,16 +3,13 @@
 
 use super::{
     Llm, LlmError, Reply,
+    settings::Sampling,
     transport::{self, Transport, TransportError},
 };
 use crate::{prompt::Prompt, secret::Secret};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout_at};
-
-const MAX_TRIES: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+use tokio::time::Instant;
 
 /// Where the model is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +24,8 @@ pub struct OpenAiSettings {
     pub api_version: Option<String>,
     /// Most tokens of a reply; the endpoint's own limit when absent.
     pub max_output_tokens: Option<u32>,
+    /// Whether a temperature is sent.
+    pub sampling: Sampling,
 }
 
 /// The client.
@@ -40,7 +39,8 @@ pub struct OpenAi {
 struct ChatRequest<'a> {
     model: &'a str,
     messages: [ChatMessage<'a>; 2],
-    temperature: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
     stream: bool,
@@ -82,18 +82,6 @@ impl OpenAi {
         Ok(Self { settings, url, transport: Transport::new()? })
     }
 
-    async fn try_once(&self, body: &[u8]) -> Result<Reply, LlmError> {
-        let mut request = self.transport.post(self.url.clone(), body.to_vec());
-        if let Some(key) = &self.settings.api_key {
-            request = match self.settings.api_version {
-                Some(_) => request.header("api-key", key.expose()),
-                None => request.bearer_auth(key.expose()),
-            };
-        }
-        let response = transport::send(request).await?;
-        self.read(&transport::body(response).await?)
-    }
-
     fn read(&self, body: &[u8]) -> Result<Reply, LlmError> {
         let reply: ChatReply = transport::parse(body)?;
         let Some(choice) = reply.choices.into_iter().next() else {
@@ -129,31 +117,18 @@ impl Llm for OpenAi {
                 ChatMessage { role: "system", content: &system },
                 ChatMessage { role: "user", content: &user },
             ],
-            temperature: 0.0,
+            temperature: self.settings.sampling.temperature(),
             max_tokens: self.settings.max_output_tokens,
             stream: false,
         };
-        let body = transport::json(&request)?;
-        let mut pause = FIRST_PAUSE;
-        for tries in 1.. {
-            let error = match timeout_at(deadline, self.try_once(&body)).await {
-                Ok(Ok(reply)) => return Ok(reply),
-                Ok(Err(error)) => error,
-                Err(_) => return Err(LlmError::Timeout),
+        let mut request = self.transport.post(self.url.clone(), transport::json(&request)?);
+        if let Some(key) = &self.settings.api_key {
+            request = match self.settings.api_version {
+                Some(_) => request.header("api-key", transport::secret(key)?),
+                None => request.bearer_auth(key.expose()),
             };
-            let asked = match &error {
-                LlmError::Status { retry_after, .. } => *retry_after,
-                _ => None,
-            };
-            let next = asked.unwrap_or(pause);
-            if tries == MAX_TRIES || !error.is_passing() || Instant::now() + next >= deadline {
-                return Err(error);
-            }
-            tracing::debug!(tries, %error, "asking the model again");
-            sleep(next).await;
-            pause *= 2;
         }
-        Err(LlmError::Timeout)
+        self.read(&transport::exchange(request, deadline).await?)
     }
 }
 
@@ -168,6 +143,7 @@ mod tests {
             api_key: Some(Secret::new("k-very-secret".to_owned())),
             api_version: api_version.map(str::to_owned),
             max_output_tokens: None,
+            sampling: Sampling::default(),
         })
         .expect("a client")
     }

@@ -4,10 +4,14 @@
 //! Prompts, bodies and keys are never logged, and no part of a body gets into an error.
 
 use super::LlmError;
-use reqwest::{Client, RequestBuilder, Response, Url, header};
+use crate::secret::Secret;
+use reqwest::{
+    Client, RequestBuilder, Response, Url,
+    header::{self, HeaderValue},
+};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Largest body that is read.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
@@ -18,11 +22,11 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The settings make no client.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// The base URL is none.
-    #[error("`{base_url}` is no http or https URL")]
+    /// An address is none.
+    #[error("`{url}` is no http or https URL")]
     Url {
         /// As configured.
-        base_url: String,
+        url: String,
     },
     /// No HTTP client.
     #[error("failed to set up the HTTP client")]
@@ -58,14 +62,52 @@ impl Transport {
             .header(header::ACCEPT, "application/json")
             .body(body)
     }
+
+    /// A POST of a form.
+    pub(super) fn post_form(&self, url: Url, fields: &[(&str, &str)]) -> RequestBuilder {
+        let mut form = Url::parse("form:").expect("a constant that is a URL");
+        form.query_pairs_mut().extend_pairs(fields);
+        self.client
+            .post(url)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form.query().unwrap_or_default().to_owned())
+    }
+
+    /// A GET.
+    pub(super) fn get(&self, url: Url) -> RequestBuilder {
+        self.client.get(url)
+    }
 }
 
 /// `{base_url}/{path}`.
 pub(super) fn endpoint(base_url: &str, path: &str) -> Result<Url, TransportError> {
-    Url::parse(&format!("{}/{path}", base_url.trim_end_matches('/')))
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .ok_or_else(|| TransportError::Url { base_url: base_url.to_owned() })
+    url(&format!("{}/{path}", base_url.trim_end_matches('/')))
+}
+
+/// An address of the web.
+pub(super) fn url(text: &str) -> Result<Url, TransportError> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| TransportError::Url { url: text.to_owned() })
+}
+
+/// A header's value that shows in no log.
+pub(super) fn secret(secret: &Secret) -> Result<HeaderValue, LlmError> {
+    secret_value(secret.expose())
+}
+
+/// The same for a text that is secret in parts.
+pub(super) fn secret_value(text: &str) -> Result<HeaderValue, LlmError> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| LlmError::Credentials {
+        detail: "they hold a character that no header may hold".to_owned(),
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Sends a request and reads the whole body of a successful response, before `deadline`.
+pub(super) async fn exchange(request: RequestBuilder, deadline: Instant) -> Result<Vec<u8>, LlmError> {
+    let exchange = async { body(send(request).await?).await };
+    timeout_at(deadline, exchange).await.map_err(|_| LlmError::Timeout)?
 }
 
 /// Sends a request. Only a successful status is a response.

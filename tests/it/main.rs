@@ -2,10 +2,13 @@
 //! deterministic embedder, and a scripted language model. No network beyond this machine, no key, no model.
 
 mod answers;
+mod bedrock;
 mod cli;
 mod completions;
+mod dialect;
 mod faults;
 mod harness;
 mod injection;
+mod providers;
 mod routes;
 mod server;
