@@ -2,7 +2,8 @@
 
 use crate::{
     bedrock::{bedrock, bedrock_with, secret},
-    harness::{LLM_KEY, Script, ScriptedLlm, Setup, openai},
+    cli::runbookd,
+    harness::{LLM_KEY, Script, ScriptedLlm, Setup, openai, sample_kb},
 };
 use runbookd::llm::{
     anthropic::AnthropicSettings,
@@ -245,4 +246,38 @@ async fn each_provider_has_a_breaker_of_its_own() {
         assert_eq!(app.k8sgpt(OOM, "english").await["model"], "scripted.model-v1:0");
     }
     assert_eq!((first.num_requests(), second.num_requests()), (2, 4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_asks_each_provider() {
+    let first = ScriptedLlm::start(Script::Status(401)).await;
+    let second = ScriptedLlm::start(Script::says("ok")).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("runbookd.toml");
+    let settings = format!(
+        "[llm]\nbase_url = \"{}\"\nmodel = \"m\"\n\
+         [[llm.fallback]]\nprovider = \"anthropic\"\nbase_url = \"{}\"\nmodel = \"n\"\napi_key_env = \"SPARE_KEY\"\n",
+        first.base_url, second.base_url
+    );
+    std::fs::write(&file, settings).expect("a file");
+    let mut command = runbookd(&["doctor", "--json", "--config"]);
+    command.arg(&file).arg("--kb").arg(sample_kb()).env("SPARE_KEY", LLM_KEY);
+    let output =
+        tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "answers come from the documents as well");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let checks = report["checks"].as_array().expect("an array");
+    let [.., one, two] = &checks[..] else { panic!("{report}") };
+    assert_eq!((one["name"].as_str(), one["verdict"].as_str()), (Some("language model"), Some("warning")));
+    let detail = one["detail"].as_str().expect("a string");
+    assert!(detail.starts_with("openai, m: the model's endpoint answered with status 401"), "{detail}");
+    assert_eq!(
+        (two["name"].as_str(), two["verdict"].as_str()),
+        (Some("language model, fallback 1"), Some("ok"))
+    );
+    let detail = two["detail"].as_str().expect("a string");
+    assert!(detail.starts_with("anthropic, scripted-anthropic-1 replied in "), "{detail}");
+    assert!(second.last_request().contains(&format!("x-api-key: {LLM_KEY}")));
+    let all = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(!all.contains(LLM_KEY), "{all}");
 }
