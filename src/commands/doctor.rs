@@ -200,7 +200,7 @@ async fn llm(config: &Config, report: &mut Report) {
     for (at, (verdict, detail)) in asked.into_iter().enumerate() {
         let name = match at {
             0 => "language model".to_owned(),
-            at => format!("language model, fallback {at}"),
+            at => format!("language model (llm.fallback[{}])", at - 1),
         };
         report.add(name, verdict, detail);
     }

@@ -9,7 +9,7 @@ use super::{
 use crate::{prompt::Prompt, secret::Secret};
 use async_trait::async_trait;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{RequestBuilder, Url};
+use reqwest::{RequestBuilder, Url, header::AUTHORIZATION};
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 use tokio::time::Instant;
@@ -134,7 +134,8 @@ impl Bedrock {
     async fn request(&self, body: Vec<u8>, deadline: Instant) -> Result<RequestBuilder, LlmError> {
         let keys = match &self.access {
             Access::ApiKey(key) => {
-                return Ok(self.transport.post(self.url.clone(), body).bearer_auth(key.expose()));
+                let request = self.transport.post(self.url.clone(), body);
+                return Ok(request.header(AUTHORIZATION, transport::bearer(key)?));
             }
             Access::Keys(keys) => keys.clone(),
             Access::Role(role) => role.keys(deadline).await?,

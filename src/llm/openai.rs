@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{prompt::Prompt, secret::Secret};
 use async_trait::async_trait;
+use reqwest::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -125,7 +126,7 @@ impl Llm for OpenAi {
         if let Some(key) = &self.settings.api_key {
             request = match self.settings.api_version {
                 Some(_) => request.header("api-key", transport::secret(key)?),
-                None => request.bearer_auth(key.expose()),
+                None => request.header(AUTHORIZATION, transport::bearer(key)?),
             };
         }
         self.read(&transport::exchange(request, deadline).await?)

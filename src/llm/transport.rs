@@ -95,7 +95,12 @@ pub(super) fn secret(secret: &Secret) -> Result<HeaderValue, LlmError> {
     secret_value(secret.expose())
 }
 
-/// The same for a text that is secret in parts.
+/// The value of `Authorization` with a bearer token.
+pub(super) fn bearer(token: &Secret) -> Result<HeaderValue, LlmError> {
+    secret_value(&format!("Bearer {}", token.expose()))
+}
+
+/// A header's value that is secret in parts.
 pub(super) fn secret_value(text: &str) -> Result<HeaderValue, LlmError> {
     let mut value = HeaderValue::from_str(text).map_err(|_| LlmError::Credentials {
         detail: "they hold a character that no header may hold".to_owned(),
@@ -200,5 +205,18 @@ fn root(error: &reqwest::Error) -> String {
     match std::ptr::addr_eq(cause, error as &dyn std::error::Error) {
         true => "the request failed".to_owned(),
         false => cause.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_shows_nowhere_and_must_fit_a_header() {
+        let value = bearer(&Secret::new("k-very-secret".to_owned())).expect("a value");
+        assert_eq!(format!("{value:?}"), "Sensitive");
+        let error = bearer(&Secret::new("k-very\nsecret".to_owned())).expect_err("two lines");
+        assert!(error.is_ours() && !error.to_string().contains("secret"), "{error}");
     }
 }

@@ -1,7 +1,8 @@
 //! Amazon Bedrock: requests are signed as AWS reads them, with keys or with a pod's role.
 
 use crate::{
-    harness::{Script, ScriptedLlm, Setup},
+    cli::runbookd,
+    harness::{Script, ScriptedLlm, Setup, sample_kb},
     providers::{OOM, SAYS, request_of},
 };
 use runbookd::{
@@ -105,6 +106,33 @@ async fn requests_to_bedrock_are_signed() {
     check_signature(&request, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
     assert!(request.starts_with("POST /model/scripted.model-v1%3A0/converse HTTP/1.1"), "{request}");
     assert!(!request.contains(SECRET_ACCESS_KEY));
+}
+
+/// With everything logged nothing secret is.
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_keys_are_not_logged() {
+    let llm = ScriptedLlm::start(Script::says("ok")).await;
+    let settings = [
+        ("RUNBOOKD_LLM_PROVIDER", "bedrock"),
+        ("RUNBOOKD_LLM_BASE_URL", llm.base_url.trim_end_matches("/v1")),
+        ("RUNBOOKD_LLM_MODEL", "m"),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+        ("AWS_SESSION_TOKEN", "session-canary"),
+        ("RUNBOOKD_LOG", "trace"),
+    ];
+    let mut command = runbookd(&["doctor"]);
+    command.arg("--kb").arg(sample_kb()).env_remove("AWS_BEARER_TOKEN_BEDROCK").envs(settings);
+    let output =
+        tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
+    let log = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("bedrock, m replied in") && log.contains("TRACE"), "{log}");
+    assert!(!log.contains(SECRET_ACCESS_KEY) && !log.contains("session-canary"), "{log}");
+    assert!(!log.contains("You answer operations questions"), "the prompt was logged");
+    let request = llm.last_request();
+    assert!(request.contains("x-amz-security-token: session-canary"), "{request}");
+    check_signature(&request, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
 }
 
 const STS: &str = "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\

@@ -273,7 +273,7 @@ async fn doctor_asks_each_provider() {
     assert!(detail.starts_with("openai, m: the model's endpoint answered with status 401"), "{detail}");
     assert_eq!(
         (two["name"].as_str(), two["verdict"].as_str()),
-        (Some("language model, fallback 1"), Some("ok"))
+        (Some("language model (llm.fallback[0])"), Some("ok"))
     );
     let detail = two["detail"].as_str().expect("a string");
     assert!(detail.starts_with("anthropic, scripted-anthropic-1 replied in "), "{detail}");

@@ -10,7 +10,7 @@ use crate::{
     secret::Secret,
 };
 use jiff::{SignedDuration, Timestamp};
-use reqwest::Url;
+use reqwest::{Url, header::AUTHORIZATION};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use tokio::{
@@ -141,7 +141,7 @@ impl Role {
                 };
                 let request = self.transport.get(url);
                 match token {
-                    Some(token) => request.header("authorization", transport::secret(&token)?),
+                    Some(token) => request.header(AUTHORIZATION, transport::secret(&token)?),
                     None => request,
                 }
             }
@@ -222,5 +222,27 @@ mod tests {
         let found = of_container(json.as_bytes()).expect("credentials");
         assert_eq!(found.keys.session_token, Some(Secret::new("T".to_owned())));
         assert!(of_container(b"<html>").is_none());
+    }
+
+    /// Nobody listens where the keys come from.
+    #[tokio::test]
+    async fn keys_that_cannot_be_renewed_serve_until_they_expire() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        drop(listener);
+        let source = RoleSource::Container { url, token: None };
+        let role = Role::new(source, Transport::new().expect("a client")).expect("a role");
+        let keys = Keys {
+            access_key_id: "A".to_owned(),
+            secret_access_key: Secret::new("S".to_owned()),
+            session_token: None,
+        };
+        for (left_s, is_good) in [(3_600, true), (60, true), (-1, false)] {
+            let expires_at = Timestamp::now() + SignedDuration::from_secs(left_s);
+            *role.fetched.lock().await = Some(Fetched { keys: keys.clone(), expires_at });
+            let found = role.keys(Instant::now() + std::time::Duration::from_secs(5)).await;
+            assert_eq!(found.as_ref().ok(), is_good.then_some(&keys), "{left_s}");
+            assert_eq!(matches!(found, Err(LlmError::Unreachable { .. })), !is_good, "{left_s}");
+        }
     }
 }
