@@ -79,7 +79,7 @@ pub struct Citation {
     pub chunk: String,
     /// The document's title.
     pub title: String,
-    /// Where a person reads it.
+    /// Where a person reads it: the document's page, at the passage's heading where it has one.
     #[schema(required)]
     pub url: Option<String>,
     /// When the document was last changed.
@@ -95,7 +95,7 @@ impl Citation {
             document: evidence.document.clone(),
             chunk: evidence.chunk.clone(),
             title: markup::plain(&evidence.title),
-            url: evidence.url.clone(),
+            url: evidence.link(),
             updated_at: evidence.updated_at,
         }
     }
@@ -414,6 +414,7 @@ mod tests {
                 chunk: format!("runbooks/{n}.md#0"),
                 title: format!("Title {n}"),
                 url: (n == 1).then(|| "https://wiki.example.com/1".to_owned()),
+                anchor: Some("raise".to_owned()),
                 updated_at: None,
                 kind: Kind::Runbook,
                 language: None,
@@ -477,7 +478,7 @@ mod tests {
         citations[1].updated_at = Some("2026-08-17T00:00:00Z".parse().expect("a timestamp"));
         assert_eq!(
             sources(&citations, phrases::phrases(&kb::question::Language("en".to_owned()))),
-            "[1][3] Title 1 (https://wiki.example.com/1); [2] Title 2 (runbooks/2.md, updated 2026-08-17)"
+            "[1][3] Title 1 (https://wiki.example.com/1#raise); [2] Title 2 (runbooks/2.md, updated 2026-08-17)"
         );
     }
 }

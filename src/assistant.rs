@@ -10,7 +10,7 @@ use crate::{
     evidence::{Evidence, untranslated},
     extractive::{self, Material},
     format::Format,
-    llm::{Health, Llm},
+    llm::{Health, Llm, ProviderHealth},
     phrases,
     prompt::{Fence, Prompt},
 };
@@ -170,6 +170,11 @@ impl Assistant {
     /// The model's name and health; `None` without one.
     pub fn llm(&self) -> Option<(&str, Health)> {
         self.0.llm.as_ref().map(|llm| (llm.model(), llm.health()))
+    }
+
+    /// The providers of the model, in the order in which they are asked.
+    pub fn llm_providers(&self) -> Vec<ProviderHealth> {
+        self.0.llm.as_ref().map(|llm| llm.providers()).unwrap_or_default()
     }
 
     /// Answers a question from the documents that `scope` shows. An `Err` means that the knowledge base could not be

@@ -18,8 +18,10 @@ pub struct Evidence {
     pub chunk: String,
     /// The document's title, one line.
     pub title: String,
-    /// Where a person reads it.
+    /// Where a person reads the document.
     pub url: Option<String>,
+    /// The passage's heading as a fragment of the document's page.
+    pub anchor: Option<String>,
     /// When the document was last changed.
     pub updated_at: Option<Timestamp>,
     /// The document's kind.
@@ -43,6 +45,7 @@ impl Evidence {
             chunk: chunk.id(),
             title: one_line(&visible(&document.meta.title)),
             url: document.meta.url.as_deref().and_then(web_url),
+            anchor: chunk.anchor.clone(),
             updated_at: document.meta.updated_at,
             kind: document.meta.kind,
             language: document.meta.language.clone(),
@@ -66,6 +69,17 @@ impl Evidence {
     /// Whether one of the document's rules may hold behind a masked name.
     pub fn may_apply(&self) -> bool {
         self.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::BehindMask)
+    }
+
+    /// Where a person reads the passage: the document's page at the passage's heading, where both are known.
+    pub fn link(&self) -> Option<String> {
+        let url = self.url.as_ref()?;
+        match &self.anchor {
+            Some(anchor) if !url.contains('#') && is_plain_fragment(anchor) => {
+                Some(format!("{url}#{anchor}"))
+            }
+            _ => Some(url.clone()),
+        }
     }
 
     /// Title and headings on one line.
@@ -113,6 +127,13 @@ fn web_url(url: &str) -> Option<String> {
         .then(|| url.to_owned())
 }
 
+/// Whether a heading's anchor can stand at the end of a URL as it is, whatever surrounds the URL.
+fn is_plain_fragment(anchor: &str) -> bool {
+    !anchor.is_empty()
+        && anchor.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+        && visible(anchor) == anchor
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +157,39 @@ mod tests {
         assert_eq!(web_url(" https://a.example/b "), Some("https://a.example/b".to_owned()));
         for url in ["javascript:alert(1)", "https://a b", "ftp://a", "https://a\u{202e}b", "https://a<b>"] {
             assert_eq!(web_url(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn passages_are_linked_at_their_heading() {
+        for (url, anchor, expected) in [
+            (
+                Some("https://a.example/b"),
+                Some("raise-the-limit"),
+                Some("https://a.example/b#raise-the-limit"),
+            ),
+            (Some("https://a.example/b?v=2"), Some("排查"), Some("https://a.example/b?v=2#排查")),
+            (Some("https://a.example/b#c"), Some("d"), Some("https://a.example/b#c")),
+            (Some("https://a.example/b"), Some("x) [y](http://evil"), Some("https://a.example/b")),
+            (Some("https://a.example/b"), Some(""), Some("https://a.example/b")),
+            (Some("https://a.example/b"), None, Some("https://a.example/b")),
+            (None, Some("d"), None),
+        ] {
+            let evidence = Evidence {
+                n: 1,
+                document: "a/b.md".to_owned(),
+                chunk: "a/b.md#0".to_owned(),
+                title: "B".to_owned(),
+                url: url.map(str::to_owned),
+                anchor: anchor.map(str::to_owned),
+                updated_at: None,
+                kind: Kind::Runbook,
+                language: None,
+                heading_path: Vec::new(),
+                text: "Raise the limit.".to_owned(),
+                rule: None,
+            };
+            assert_eq!(evidence.link().as_deref(), expected, "{url:?} {anchor:?}");
         }
     }
 }

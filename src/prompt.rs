@@ -185,6 +185,7 @@ mod tests {
             chunk: "runbooks/oom.md#0".to_owned(),
             title: "Container OOMKilled".to_owned(),
             url: Some("https://wiki.example.com/oom".to_owned()),
+            anchor: None,
             updated_at: Some("2026-08-17T00:00:00Z".parse().expect("a timestamp")),
             kind: Kind::Runbook,
             language: None,

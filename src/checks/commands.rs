@@ -624,6 +624,7 @@ mod tests {
             chunk: "r/a.md#0".to_owned(),
             title: "Memory".to_owned(),
             url: None,
+            anchor: None,
             updated_at: None,
             kind: Kind::Runbook,
             language: None,

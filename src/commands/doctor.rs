@@ -4,9 +4,10 @@
 use crate::{
     calibration::{self, Origin},
     config::Config,
-    llm::{Llm, openai::OpenAi},
+    llm::settings::ProviderSettings,
     prompt::{Fence, Prompt},
 };
+use futures::future::join_all;
 use jiff::Timestamp;
 use kb::{
     document::DocumentRecord,
@@ -16,7 +17,7 @@ use kb::{
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// Longest wait for the language model.
 const LLM_TIMEOUT: Duration = Duration::from_secs(10);
@@ -191,37 +192,32 @@ async fn contents(kb: &dyn KnowledgeBase, report: &mut Report) -> Result<(), sto
 }
 
 async fn llm(config: &Config, report: &mut Report) {
-    let Some(settings) = &config.llm else {
+    if config.llm.is_empty() {
         report.add("language model", Verdict::Ok, "none configured; answers quote the documents");
-        return;
-    };
-    let client = match OpenAi::new(settings.clone()) {
+    }
+    let limit = LLM_TIMEOUT.min(config.assistant.llm_timeout);
+    let asked = join_all(config.llm.iter().map(|settings| provider(settings, limit))).await;
+    for (at, (verdict, detail)) in asked.into_iter().enumerate() {
+        let name = match at {
+            0 => "language model".to_owned(),
+            at => format!("language model (llm.fallback[{}])", at - 1),
+        };
+        report.add(name, verdict, detail);
+    }
+}
+
+/// One request to one provider. Answers come from the documents without it, so a failure is a warning.
+async fn provider(settings: &ProviderSettings, limit: Duration) -> (Verdict, String) {
+    let (kind, model) = (settings.kind(), settings.model());
+    let client = match settings.connect() {
         Ok(client) => client,
-        Err(error) => {
-            report.add("language model", Verdict::Failed, super::chain(&error));
-            return;
-        }
+        Err(error) => return (Verdict::Failed, format!("{kind}, {model}: {}", super::chain(&error))),
     };
     let question = Question::parse("Reply with: ok", None).expect("a constant that is not empty");
     let prompt = Prompt::grounded_in(&[], &question, &Default::default(), Fence::random());
-    let limit = LLM_TIMEOUT.min(config.assistant.llm_timeout);
-    let before = std::time::Instant::now();
-    // Answers come from the documents without it, so a failure here is a warning.
-    match timeout(limit, client.complete(&prompt, Instant::now() + limit)).await {
-        Ok(Ok(reply)) => {
-            report.add(
-                "language model",
-                Verdict::Ok,
-                format!("{} replied in {:.1?}", reply.model, before.elapsed()),
-            );
-        }
-        Ok(Err(error)) => {
-            report.add("language model", Verdict::Warning, format!("{}: {error}", settings.model))
-        }
-        Err(_) => report.add(
-            "language model",
-            Verdict::Warning,
-            format!("{}: no reply within {limit:?}", settings.model),
-        ),
+    let before = Instant::now();
+    match client.complete(&prompt, before + limit).await {
+        Ok(reply) => (Verdict::Ok, format!("{kind}, {} replied in {:.1?}", reply.model, before.elapsed())),
+        Err(error) => (Verdict::Warning, format!("{kind}, {model}: {error}")),
     }
 }

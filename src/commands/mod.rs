@@ -10,7 +10,7 @@ pub mod serve;
 use crate::{
     assistant::Assistant,
     config::Config,
-    llm::{Llm, breaker::Breaker, openai::OpenAi},
+    llm::{Llm, breaker, providers::Providers},
 };
 use anyhow::Context;
 use kb::{
@@ -38,14 +38,9 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Started> {
         .context("the model's loader failed")??;
     let identity = Identity::current(embedder.identity().clone());
     let kb: Arc<dyn KnowledgeBase> = store::open(address, Some(&identity)).await?;
-    let llm = match &config.llm {
-        Some(settings) => {
-            let client: Arc<dyn Llm> =
-                Arc::new(OpenAi::new(settings.clone()).context("`llm.base_url` cannot be used")?);
-            Some(Arc::new(Breaker::new(client)) as Arc<dyn Llm>)
-        }
-        None => None,
-    };
+    let llm = Providers::connect(&config.llm, breaker::Settings::default())
+        .context("a language model's endpoint cannot be used")?
+        .map(|providers| Arc::new(providers) as Arc<dyn Llm>);
     let assistant = Assistant::new(kb, Retriever::new(embedder.clone()), llm, config.assistant.clone());
     Ok(Started { assistant, embedder })
 }

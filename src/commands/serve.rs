@@ -20,9 +20,10 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("failed to listen on {}", settings.listen))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let state = AppState::new(started.assistant, started.embedder, settings.clone());
+    let models = config.llm.iter().map(|llm| llm.model()).collect::<Vec<_>>().join(", ");
     tracing::info!(
         address = %listener.local_addr()?,
-        llm = config.llm.as_ref().map_or("none; answers quote the documents", |llm| llm.model.as_str()),
+        llm = if models.is_empty() { "none; answers quote the documents" } else { &models },
         authentication = if settings.tokens.is_empty() { "none" } else { "bearer tokens" },
         "serving"
     );

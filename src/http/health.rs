@@ -2,6 +2,7 @@
 //! the language model answers come from the documents.
 
 use super::router::AppState;
+use crate::llm::ProviderHealth;
 use axum::{Json, extract::State, http::StatusCode};
 use kb::store::Filter;
 use serde::Serialize;
@@ -39,6 +40,8 @@ pub struct Readiness {
     /// `not configured`, or how the last call went: `unknown`, `ok`, `degraded`.
     #[schema(value_type = String)]
     llm: Value,
+    /// Each provider of the model, in the order in which they are asked.
+    llm_providers: Vec<ProviderHealth>,
 }
 
 /// The process runs.
@@ -90,6 +93,7 @@ pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readines
         kb_version: version,
         embedder: if embedder { "ok" } else { "stopped" },
         llm,
+        llm_providers: state.assistant.llm_providers(),
     };
     let code = match ready {
         true => StatusCode::OK,

@@ -10,14 +10,25 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Failures in a row that open the breaker.
-const MAX_FAILURES: u32 = 5;
-/// How long it stays open.
-const PAUSE: Duration = Duration::from_secs(20);
+/// How patient a breaker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Failures in a row that open it.
+    pub max_failures: u32,
+    /// How long it stays open.
+    pub pause: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { max_failures: 5, pause: Duration::from_secs(20) }
+    }
+}
 
 /// An [`Llm`] that is not asked while it keeps failing.
 pub struct Breaker {
     inner: Arc<dyn Llm>,
+    settings: Settings,
     state: Mutex<State>,
 }
 
@@ -31,8 +42,13 @@ struct State {
 
 impl Breaker {
     /// Guards a model.
-    pub fn new(inner: Arc<dyn Llm>) -> Self {
-        Self { inner, state: Mutex::new(State::default()) }
+    pub fn new(inner: Arc<dyn Llm>, settings: Settings) -> Self {
+        Self { inner, settings, state: Mutex::new(State::default()) }
+    }
+
+    /// Whether a call would be turned away now.
+    pub fn is_open(&self, now: Instant) -> bool {
+        self.state().open_until.is_some_and(|until| now < until)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -45,7 +61,7 @@ impl Breaker {
         match state.open_until {
             Some(until) if now < until => false,
             Some(_) => {
-                state.open_until = Some(now + PAUSE);
+                state.open_until = Some(now + self.settings.pause);
                 true
             }
             None => true,
@@ -62,8 +78,8 @@ impl Breaker {
             }
             false => {
                 state.failures = state.failures.saturating_add(1);
-                if state.failures >= MAX_FAILURES {
-                    state.open_until = Some(now + PAUSE);
+                if state.failures >= self.settings.max_failures {
+                    state.open_until = Some(now + self.settings.pause);
                 }
             }
         }
@@ -113,15 +129,16 @@ mod tests {
 
     #[test]
     fn it_opens_after_failures_and_lets_one_trial_through() {
-        let breaker = Breaker::new(Arc::new(Never));
+        let settings = Settings::default();
+        let breaker = Breaker::new(Arc::new(Never), settings);
         let start = Instant::now();
-        for _ in 0..MAX_FAILURES {
+        for _ in 0..settings.max_failures {
             assert!(breaker.admit(start));
             breaker.record(false, start);
         }
-        assert!(!breaker.admit(start), "open");
+        assert!(!breaker.admit(start) && breaker.is_open(start), "open");
         assert_eq!(breaker.health(), Health::Degraded);
-        let later = start + PAUSE;
+        let later = start + settings.pause;
         assert!(breaker.admit(later), "the trial");
         assert!(!breaker.admit(later), "only one");
         breaker.record(true, later);

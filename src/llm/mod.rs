@@ -1,8 +1,16 @@
-//! Asking a language model. [`Llm`] is the seam; [`openai`] speaks to any OpenAI-compatible endpoint, [`breaker`] stops
-//! asking one that keeps failing.
+//! Asking a language model. [`Llm`] is the seam; [`openai`], [`anthropic`] and [`bedrock`] each make one request of
+//! their provider through [`transport`], [`breaker`] stops asking one that keeps failing, and [`providers`] puts several
+//! in order and asks again.
 
+pub mod anthropic;
+pub mod aws;
+pub mod bedrock;
 pub mod breaker;
 pub mod openai;
+pub mod providers;
+pub mod settings;
+pub mod transport;
+mod turns;
 
 use crate::{answer::Degraded, prompt::Prompt};
 use async_trait::async_trait;
@@ -24,17 +32,31 @@ pub trait Llm: Send + Sync {
     /// The model asked for.
     fn model(&self) -> &str;
 
-    /// One complete reply before `deadline`, all tries included; a reply that was cut is an error.
+    /// One complete reply before `deadline`; a reply that was cut is an error.
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError>;
 
     /// What the last calls showed; `Unknown` before the first.
     fn health(&self) -> Health {
         Health::Unknown
     }
+
+    /// The providers behind it, in the order in which they are asked.
+    fn providers(&self) -> Vec<ProviderHealth> {
+        Vec::new()
+    }
+}
+
+/// One provider's state.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct ProviderHealth {
+    /// Its name, as configured.
+    pub provider: &'static str,
+    /// Its health.
+    pub health: Health,
 }
 
 /// What is known of a model without asking it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// Not asked yet.
@@ -58,6 +80,12 @@ pub enum LlmError {
     #[error("no trusted connection to the model's endpoint: {detail}")]
     Tls {
         /// The cause.
+        detail: String,
+    },
+    /// Nothing to show who we are.
+    #[error("no credentials for the model's endpoint: {detail}")]
+    Credentials {
+        /// What is wrong with them, without them.
         detail: String,
     },
     /// The deadline passed.
@@ -99,9 +127,9 @@ pub enum LlmError {
 
 fn advice(status: u16) -> &'static str {
     match status {
-        401 | 403 => "; check RUNBOOKD_LLM_API_KEY",
-        404 => "; check RUNBOOKD_LLM_BASE_URL and RUNBOOKD_LLM_MODEL",
-        400 | 422 => "; check RUNBOOKD_LLM_MODEL and the model's context length",
+        401 | 403 => "; check its API key or credentials",
+        404 => "; check its base URL and the model's name",
+        400 | 422 => "; check the model's name and context length, and whether it takes a temperature",
         429 => "; its quota or rate limit is used up",
         _ => "",
     }
@@ -114,6 +142,7 @@ impl LlmError {
             Self::Unreachable { .. } => Degraded::LlmUnreachable,
             Self::Tls { .. } => Degraded::LlmTls,
             Self::Timeout => Degraded::LlmTimeout,
+            Self::Credentials { .. } => Degraded::LlmUnauthorized,
             Self::Status { status: 401 | 403, .. } => Degraded::LlmUnauthorized,
             Self::Status { status: 429, .. } => Degraded::LlmRateLimited,
             Self::Status { status: 500.., .. } => Degraded::LlmServerError,
@@ -133,7 +162,16 @@ impl LlmError {
             Self::Status { status: 400..=428, .. }
                 | Self::Status { status: 430..=499, .. }
                 | Self::Tls { .. }
+                | Self::Credentials { .. }
         )
+    }
+
+    /// How long the endpoint asks us to wait.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 
     /// Whether the same request may succeed a moment later.

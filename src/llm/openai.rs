@@ -1,22 +1,16 @@
 //! Any OpenAI-compatible endpoint: `POST {base_url}/chat/completions`. Azure's form (`api-key` header, `api-version` in
 //! the query) is used when a version is configured.
-//!
-//! Prompts, bodies and keys are never logged, and no part of a body gets into an error.
 
-use super::{Llm, LlmError, Reply};
+use super::{
+    Llm, LlmError, Reply,
+    settings::Sampling,
+    transport::{self, Transport, TransportError},
+};
 use crate::{prompt::Prompt, secret::Secret};
 use async_trait::async_trait;
+use reqwest::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-
-/// Largest body that is read.
-pub const MAX_BODY_BYTES: usize = 1 << 20;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest pause between two pieces of a body.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
-const MAX_TRIES: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+use tokio::time::Instant;
 
 /// Where the model is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,34 +25,23 @@ pub struct OpenAiSettings {
     pub api_version: Option<String>,
     /// Most tokens of a reply; the endpoint's own limit when absent.
     pub max_output_tokens: Option<u32>,
+    /// Whether a temperature is sent.
+    pub sampling: Sampling,
 }
 
 /// The client.
 pub struct OpenAi {
     settings: OpenAiSettings,
     url: reqwest::Url,
-    client: reqwest::Client,
-}
-
-/// The settings make no client.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenAiError {
-    /// The base URL is none.
-    #[error("`{base_url}` is no http or https URL")]
-    Url {
-        /// As configured.
-        base_url: String,
-    },
-    /// No HTTP client.
-    #[error("failed to set up the HTTP client")]
-    Client(#[source] reqwest::Error),
+    transport: Transport,
 }
 
 #[derive(Serialize)]
 struct ChatRequest<'a> {
     model: &'a str,
     messages: [ChatMessage<'a>; 2],
-    temperature: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
     stream: bool,
@@ -92,68 +75,16 @@ struct Message {
 
 impl OpenAi {
     /// A client; nothing is sent yet.
-    pub fn new(settings: OpenAiSettings) -> Result<Self, OpenAiError> {
-        let base = settings.base_url.trim_end_matches('/');
-        let mut url = reqwest::Url::parse(&format!("{base}/chat/completions"))
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(|| OpenAiError::Url { base_url: settings.base_url.clone() })?;
+    pub fn new(settings: OpenAiSettings) -> Result<Self, TransportError> {
+        let mut url = transport::endpoint(&settings.base_url, "chat/completions")?;
         if let Some(version) = &settings.api_version {
             url.query_pairs_mut().append_pair("api-version", version);
         }
-        // A second installation in one process is refused, and the first serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .pool_idle_timeout(Duration::from_secs(60))
-            .user_agent(concat!("runbookd/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(OpenAiError::Client)?;
-        Ok(Self { settings, url, client })
-    }
-
-    async fn try_once(&self, body: &[u8]) -> Result<Reply, LlmError> {
-        let mut request = self
-            .client
-            .post(self.url.clone())
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .header(reqwest::header::ACCEPT, "application/json")
-            .body(body.to_vec());
-        if let Some(key) = &self.settings.api_key {
-            request = match self.settings.api_version {
-                Some(_) => request.header("api-key", key.expose()),
-                None => request.bearer_auth(key.expose()),
-            };
-        }
-        let mut response = request.send().await.map_err(|error| classify(&error))?;
-        let status = response.status();
-        if !status.is_success() {
-            return Err(LlmError::Status { status: status.as_u16(), retry_after: retry_after(&response) });
-        }
-        let mut body = Vec::new();
-        loop {
-            let piece = timeout(IDLE_TIMEOUT, response.chunk()).await.map_err(|_| LlmError::Timeout)?;
-            let Some(piece) = piece.map_err(|error| classify_body(&error))? else { break };
-            if body.len() + piece.len() > MAX_BODY_BYTES {
-                return Err(LlmError::TooLarge { max_bytes: MAX_BODY_BYTES });
-            }
-            body.extend_from_slice(&piece);
-        }
-        self.read(&body)
+        Ok(Self { settings, url, transport: Transport::new()? })
     }
 
     fn read(&self, body: &[u8]) -> Result<Reply, LlmError> {
-        if body.iter().all(u8::is_ascii_whitespace) {
-            return Err(LlmError::Empty);
-        }
-        let reply: ChatReply = serde_json::from_slice(body).map_err(|error| match error.is_eof() {
-            true => LlmError::Cut { detail: "the JSON ends early".to_owned() },
-            // The category only: serde's message can quote the body.
-            false => LlmError::Invalid {
-                detail: format!("{:?} error in its JSON", error.classify()).to_lowercase(),
-            },
-        })?;
+        let reply: ChatReply = transport::parse(body)?;
         let Some(choice) = reply.choices.into_iter().next() else {
             return Err(LlmError::Invalid { detail: "it has no choices".to_owned() });
         };
@@ -187,80 +118,18 @@ impl Llm for OpenAi {
                 ChatMessage { role: "system", content: &system },
                 ChatMessage { role: "user", content: &user },
             ],
-            temperature: 0.0,
+            temperature: self.settings.sampling.temperature(),
             max_tokens: self.settings.max_output_tokens,
             stream: false,
         };
-        let body = serde_json::to_vec(&request)
-            .map_err(|_| LlmError::Invalid { detail: "the request cannot be written as JSON".to_owned() })?;
-        let mut pause = FIRST_PAUSE;
-        for tries in 1.. {
-            let error = match timeout_at(deadline, self.try_once(&body)).await {
-                Ok(Ok(reply)) => return Ok(reply),
-                Ok(Err(error)) => error,
-                Err(_) => return Err(LlmError::Timeout),
+        let mut request = self.transport.post(self.url.clone(), transport::json(&request)?);
+        if let Some(key) = &self.settings.api_key {
+            request = match self.settings.api_version {
+                Some(_) => request.header("api-key", transport::secret(key)?),
+                None => request.header(AUTHORIZATION, transport::bearer(key)?),
             };
-            let asked = match &error {
-                LlmError::Status { retry_after, .. } => *retry_after,
-                _ => None,
-            };
-            let next = asked.unwrap_or(pause);
-            if tries == MAX_TRIES || !error.is_passing() || Instant::now() + next >= deadline {
-                return Err(error);
-            }
-            tracing::debug!(tries, %error, "asking the model again");
-            sleep(next).await;
-            pause *= 2;
         }
-        Err(LlmError::Timeout)
-    }
-}
-
-/// `Retry-After` in seconds; the form with a date is taken as absent.
-fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    let value = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// A request that got no response.
-fn classify(error: &reqwest::Error) -> LlmError {
-    if error.is_timeout() && !error.is_connect() {
-        return LlmError::Timeout;
-    }
-    if is_tls(error) {
-        return LlmError::Tls { detail: root(error) };
-    }
-    if error.is_connect() {
-        return LlmError::Unreachable { detail: root(error) };
-    }
-    // Connected, sent, and then the connection ended without a response.
-    LlmError::Unreachable { detail: format!("the connection ended without a response: {}", root(error)) }
-}
-
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    // An I/O error's source is that of what it wraps, so the wrapped error must be asked for.
-    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    error.is::<rustls::Error>()
-        || wrapped.is_some_and(|wrapped| is_tls(wrapped))
-        || error.source().is_some_and(is_tls)
-}
-
-fn classify_body(error: &reqwest::Error) -> LlmError {
-    match error.is_timeout() {
-        true => LlmError::Timeout,
-        false => LlmError::Cut { detail: root(error) },
-    }
-}
-
-/// The innermost cause: it names no URL.
-fn root(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    match std::ptr::addr_eq(cause, error as &dyn std::error::Error) {
-        true => "the request failed".to_owned(),
-        false => cause.to_string(),
+        self.read(&transport::exchange(request, deadline).await?)
     }
 }
 
@@ -275,6 +144,7 @@ mod tests {
             api_key: Some(Secret::new("k-very-secret".to_owned())),
             api_version: api_version.map(str::to_owned),
             max_output_tokens: None,
+            sampling: Sampling::default(),
         })
         .expect("a client")
     }

@@ -33,6 +33,11 @@ async fn a_grounded_reply_is_passed_on_with_its_sources() {
         "{text}"
     );
 
+    // Where to read on, and how fresh it is.
+    let link = reply["citations"][0]["url"].as_str().expect("a URL");
+    assert!(link.starts_with("https://wiki.example.com/platform/runbooks/pod-oom-killed#"), "{link}");
+    assert!(text.ends_with(&format!(" ({link}, updated 2026-08-17)")), "{text}");
+
     let request = llm.last_request();
     for part in [
         "POST /v1/chat/completions HTTP/1.1",

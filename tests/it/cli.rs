@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-fn runbookd(arguments: &[&str]) -> Command {
+pub fn runbookd(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runbookd"));
     // Nothing of the caller's settings counts.
     for (name, _) in std::env::vars_os() {

@@ -1,6 +1,11 @@
 //! Bad days of the language model: each ends in a labelled answer from the documents, in time.
 
-use crate::harness::{LLM_KEY, Script, ScriptedLlm, Setup, k8sgpt_request};
+use crate::{
+    bedrock::bedrock,
+    harness::{LLM_KEY, Script, ScriptedLlm, Setup, k8sgpt_request, openai},
+    providers::anthropic,
+};
+use runbookd::llm::settings::ProviderSettings;
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,16 +16,17 @@ const OOM: &str = "the last termination reason is OOMKilled container=api pod=se
 /// The harness gives the model this long; everything else must fit into a second more.
 const LLM_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-async fn check(base_url: &str, degraded: &str) {
-    let app = Setup::with_llm(base_url).start().await;
+async fn check(llm: ProviderSettings, degraded: &str) {
+    let kind = llm.kind();
+    let app = Setup { llm: vec![llm], ..Setup::default() }.start().await;
     let before = Instant::now();
     let reply = app.k8sgpt(OOM, "english").await;
     let took = before.elapsed();
-    assert_eq!(reply["degraded"], degraded, "{reply}");
+    assert_eq!(reply["degraded"], degraded, "{kind}: {reply}");
     assert_eq!(reply["answered_by"], "extractive", "{degraded}");
     assert_eq!(reply["status"], "answered", "{degraded}");
     assert_eq!(reply["citations"][0]["document"], "runbooks/runbooks/pod-oom-killed.md", "{degraded}");
-    assert!(took < LLM_TIMEOUT + Duration::from_secs(1), "{degraded} took {took:?}");
+    assert!(took < LLM_TIMEOUT + Duration::from_secs(1), "{kind}: {degraded} took {took:?}");
     let text = reply.to_string();
     assert!(
         !text.contains(LLM_KEY) && !text.contains("Welcome to the proxy"),
@@ -42,16 +48,16 @@ async fn speaks_no_tls() -> String {
     format!("https://{address}/v1")
 }
 
-#[tokio::test]
-async fn every_fault_ends_in_an_answer_from_the_documents() {
-    check(&ScriptedLlm::refusing().await, "llm_unreachable").await;
-    check(&speaks_no_tls().await, "llm_tls").await;
+async fn every_fault(provider: fn(&str) -> ProviderSettings) {
+    check(provider(&ScriptedLlm::refusing().await), "llm_unreachable").await;
+    check(provider(&speaks_no_tls().await), "llm_tls").await;
     for (script, degraded) in [
         (Script::Status(400), "llm_rejected"),
         (Script::Status(401), "llm_unauthorized"),
         (Script::Status(403), "llm_unauthorized"),
         (Script::Status(404), "llm_rejected"),
         (Script::Status(429), "llm_rate_limited"),
+        (Script::RateLimited(60), "llm_rate_limited"),
         (Script::Status(500), "llm_server_error"),
         (Script::Status(503), "llm_server_error"),
         (Script::Status(302), "llm_rejected"),
@@ -64,8 +70,23 @@ async fn every_fault_ends_in_an_answer_from_the_documents() {
         (Script::Huge(10 << 20), "llm_too_large"),
     ] {
         let llm = ScriptedLlm::start(script).await;
-        check(&llm.base_url, degraded).await;
+        check(provider(&llm.base_url), degraded).await;
     }
+}
+
+#[tokio::test]
+async fn every_fault_of_openai_ends_in_an_answer_from_the_documents() {
+    every_fault(openai).await;
+}
+
+#[tokio::test]
+async fn every_fault_of_anthropic_ends_in_an_answer_from_the_documents() {
+    every_fault(anthropic).await;
+}
+
+#[tokio::test]
+async fn every_fault_of_bedrock_ends_in_an_answer_from_the_documents() {
+    every_fault(bedrock).await;
 }
 
 #[tokio::test]
@@ -85,6 +106,10 @@ async fn a_passing_failure_is_tried_again_and_a_lasting_one_is_not() {
     let llm = ScriptedLlm::start(Script::Status(500)).await;
     Setup::with_llm(&llm.base_url).start().await.k8sgpt(OOM, "english").await;
     assert_eq!(llm.num_requests(), 3, "one bounded loop");
+
+    let llm = ScriptedLlm::start(Script::RateLimited(60)).await;
+    Setup::with_llm(&llm.base_url).start().await.k8sgpt(OOM, "english").await;
+    assert_eq!(llm.num_requests(), 1, "it asks us to wait beyond the deadline");
 }
 
 #[tokio::test]

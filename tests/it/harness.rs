@@ -1,6 +1,7 @@
 //! What the tests share: a knowledge base, an assistant, requests through the router, and a language model that does
 //! what it is told.
 
+use crate::dialect::{Dialect, Ending};
 use axum::{
     Router,
     body::Body,
@@ -16,8 +17,10 @@ use runbookd::{
     config::{Config, Environment},
     http::{AppState, router},
     llm::{
-        Llm,
-        openai::{OpenAi, OpenAiSettings},
+        Llm, breaker,
+        openai::OpenAiSettings,
+        providers::Providers,
+        settings::{ProviderSettings, Sampling},
     },
     secret::Secret,
 };
@@ -76,7 +79,8 @@ pub struct TestApp {
 /// What a test may change.
 pub struct Setup {
     pub kb: PathBuf,
-    pub llm: Option<OpenAiSettings>,
+    pub llm: Vec<ProviderSettings>,
+    pub breaker: breaker::Settings,
     pub settings: Settings,
     pub environment: Vec<(&'static str, String)>,
 }
@@ -85,7 +89,8 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             kb: sample_kb().to_owned(),
-            llm: None,
+            llm: Vec::new(),
+            breaker: breaker::Settings::default(),
             settings: Settings { llm_timeout: Duration::from_millis(1_500), ..Settings::default() },
             environment: Vec::new(),
         }
@@ -95,21 +100,15 @@ impl Default for Setup {
 impl Setup {
     /// With a scripted model.
     pub fn with_llm(base_url: &str) -> Self {
-        let llm = OpenAiSettings {
-            base_url: base_url.to_owned(),
-            model: "scripted".to_owned(),
-            api_key: Some(Secret::new(LLM_KEY.to_owned())),
-            api_version: None,
-            max_output_tokens: None,
-        };
-        Self { llm: Some(llm), ..Self::default() }
+        Self { llm: vec![openai(base_url)], ..Self::default() }
     }
 
     pub async fn start(self) -> TestApp {
         let embedder = EmbedderSettings::new(EmbedderChoice::Hashed).start().expect("no model is needed");
         let identity = Identity::current(embedder.identity().clone());
         let kb = store::open(&Address::Directory(self.kb), Some(&identity)).await.expect("it was just built");
-        let llm = self.llm.map(|settings| Arc::new(OpenAi::new(settings).expect("a client")) as Arc<dyn Llm>);
+        let llm = Providers::connect(&self.llm, self.breaker).expect("clients");
+        let llm = llm.map(|llm| Arc::new(llm) as Arc<dyn Llm>);
         let assistant = Assistant::new(kb, Retriever::new(embedder.clone()), llm, self.settings);
         // Nothing is written into the home of whoever runs the tests.
         let state = ("RUNBOOKD_STATE", "none".to_owned());
@@ -121,6 +120,18 @@ impl Setup {
         let state = AppState::new(assistant, embedder, config.server);
         TestApp { router: router(state.clone()), state }
     }
+}
+
+/// A scripted model behind an OpenAI-compatible endpoint.
+pub fn openai(base_url: &str) -> ProviderSettings {
+    ProviderSettings::OpenAi(OpenAiSettings {
+        base_url: base_url.to_owned(),
+        model: "scripted".to_owned(),
+        api_key: Some(Secret::new(LLM_KEY.to_owned())),
+        api_version: None,
+        max_output_tokens: None,
+        sampling: Sampling::default(),
+    })
 }
 
 /// A reply, read whole.
@@ -192,6 +203,8 @@ pub enum Script {
     Say(Arc<dyn Fn(&str) -> String + Send + Sync>),
     /// A status with a body that quotes the key, as careless endpoints do.
     Status(u16),
+    /// 429, and how many seconds to wait.
+    RateLimited(u32),
     /// A status, and then the text.
     StatusOnce(u16, &'static str),
     /// Nothing, for ever.
@@ -202,6 +215,8 @@ pub enum Script {
     Cut,
     /// A page.
     Html,
+    /// Exactly this.
+    Body(String),
     /// No body.
     Empty,
     /// A body of this many bytes, valid but for its size.
@@ -283,36 +298,33 @@ async fn converse(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Str
     }
     let request = String::from_utf8_lossy(&bytes).into_owned();
     let body: Value = serde_json::from_slice(&bytes[head_end..]).unwrap_or_default();
+    let dialect = Dialect::of(&request);
     let is_first = {
         let mut seen = seen.lock().expect("no test panicked");
         seen.push(request);
         seen.len() == 1
     };
-    let user = body["messages"][1]["content"].as_str().unwrap_or_default().to_owned();
-    let chat = |text: &str, finish: &str| {
-        json!({
-            "id": "c1", "object": "chat.completion", "model": "scripted-1",
-            "choices": [{ "index": 0, "message": { "role": "assistant", "content": text }, "finish_reason": finish }],
-        })
-        .to_string()
-    };
+    let user = dialect.user_message(&body);
+    let chat = |text: &str, ending: Ending| dialect.reply(text, ending);
     let reply = match &script {
-        Script::Say(say) => http(200, "application/json", &chat(&say(&user), "stop")),
+        Script::Say(say) => http(200, "application/json", &chat(&say(&user), Ending::Whole)),
         Script::StatusOnce(status, text) => match is_first {
             true => http(*status, "application/json", "{}"),
-            false => http(200, "application/json", &chat(text, "stop")),
+            false => http(200, "application/json", &chat(text, Ending::Whole)),
         },
         Script::Status(status) => http(
             *status,
             "application/json",
             &json!({ "error": { "message": format!("Incorrect API key {LLM_KEY}") } }).to_string(),
         ),
+        Script::RateLimited(seconds) => http(429, "application/json", "{}")
+            .replace("\r\n\r\n", &format!("\r\nretry-after: {seconds}\r\n\r\n")),
         Script::Silent => {
             std::future::pending::<()>().await;
             return;
         }
         Script::Stall | Script::Cut => {
-            let whole = http(200, "application/json", &chat("Raise the limit [1].", "stop"));
+            let whole = http(200, "application/json", &chat("Raise the limit [1].", Ending::Whole));
             let _ = stream.write_all(&whole.as_bytes()[..whole.len() - 40]).await;
             if matches!(script, Script::Stall) {
                 std::future::pending::<()>().await;
@@ -320,11 +332,12 @@ async fn converse(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Str
             return;
         }
         Script::Html => http(200, "text/html", "<html><body>Welcome to the proxy</body></html>"),
+        Script::Body(body) => http(200, "text/plain", body),
         Script::Empty => http(200, "application/json", ""),
         Script::Huge(bytes) => {
-            http(200, "application/json", &chat(&format!("[1] {}", "x".repeat(*bytes)), "stop"))
+            http(200, "application/json", &chat(&format!("[1] {}", "x".repeat(*bytes)), Ending::Whole))
         }
-        Script::Unfinished => http(200, "application/json", &chat("Raise the lim", "length")),
+        Script::Unfinished => http(200, "application/json", &chat("Raise the lim", Ending::AtLimit)),
     };
     let _ = stream.write_all(reply.as_bytes()).await;
     let _ = stream.shutdown().await;

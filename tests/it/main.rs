@@ -2,12 +2,15 @@
 //! deterministic embedder, and a scripted language model. No network beyond this machine, no key, no model.
 
 mod answers;
+mod bedrock;
 mod cli;
 mod completions;
+mod dialect;
 mod faults;
 mod harness;
 mod injection;
 mod mcp;
 mod openapi;
+mod providers;
 mod routes;
 mod server;

@@ -10,7 +10,7 @@ use crate::{
 };
 use kb::causes::with_causes;
 use kb::retrieve::Tuning;
-use runbookd::llm::openai::OpenAi;
+use runbookd::llm::{breaker, providers::Providers};
 use std::{path::PathBuf, sync::Arc};
 
 /// What was typed.
@@ -40,14 +40,16 @@ pub async fn run(
     let recorder = match (&request.replay, &request.record) {
         (Some(directory), _) => Some(Recorder::replay(directory)?),
         (None, Some(directory)) => {
-            let Some(llm) = settings.product.llm.clone() else {
+            // Recordings are of one model: the first.
+            let Some(llm) = settings.product.llm.first() else {
                 let detail =
                     "--record needs a language model: set RUNBOOKD_LLM_BASE_URL and RUNBOOKD_LLM_MODEL";
                 return Err(EvalError::Usage(detail.to_owned()));
             };
-            let parameters = format!("temperature 0, max_output_tokens {:?}", llm.max_output_tokens);
-            let client = OpenAi::new(llm).map_err(|error| EvalError::Usage(with_causes(&error)))?;
-            Some(Recorder::record(directory, Arc::new(client), &parameters)?)
+            let client = Providers::connect(std::slice::from_ref(llm), breaker::Settings::default())
+                .map_err(|error| EvalError::Usage(with_causes(&error)))?
+                .expect("one provider is given");
+            Some(Recorder::record(directory, Arc::new(client), &llm.parameters())?)
         }
         (None, None) if request.judge => {
             return Err(EvalError::Usage("--judge needs --record or --replay".to_owned()));

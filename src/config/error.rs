@@ -1,0 +1,80 @@
+//! What can be wrong with the configuration.
+
+use super::environment::KEYS;
+use crate::http::auth;
+use std::{io, net::SocketAddr, path::PathBuf};
+
+/// What is wrong with the configuration. Each message names the key.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file `{path}`")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not TOML.
+    #[error("the configuration file `{path}` is not TOML: {detail}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        detail: String,
+    },
+    /// A key that does not exist, or a value of the wrong type.
+    #[error("the configuration is wrong{}: {detail}", from(.origin))]
+    Shape {
+        /// Where the value comes from, when one source alone is at fault.
+        origin: Option<String>,
+        /// The key and what is wrong with it.
+        detail: String,
+    },
+    /// A value that cannot be used.
+    #[error("`{key}` is wrong: {detail}")]
+    Value {
+        /// The key, with its variable.
+        key: String,
+        /// What is wrong with it and what would be right.
+        detail: String,
+    },
+    /// A secret's file cannot be read.
+    #[error("`{key}` names `{path}`, which cannot be read")]
+    Secret {
+        /// The key.
+        key: String,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The tokens file is wrong.
+    #[error(transparent)]
+    Tokens(#[from] auth::TokensError),
+    /// No knowledge base was named.
+    #[error("no knowledge base: give `--kb DIR`, or set RUNBOOKD_KB")]
+    NoKnowledgeBase,
+    /// A public address without tokens.
+    #[error(
+        "`{listen}` can be reached from other machines, but there is no token: set RUNBOOKD_TOKEN or \
+         RUNBOOKD_TOKENS_FILE, listen on 127.0.0.1, or say --allow-unauthenticated"
+    )]
+    Unauthenticated {
+        /// The address.
+        listen: SocketAddr,
+    },
+}
+
+fn from(origin: &Option<String>) -> String {
+    origin.as_ref().map(|origin| format!(" in {origin}")).unwrap_or_default()
+}
+
+/// A value that cannot be used, its key named with the variable that sets it.
+pub(super) fn wrong(key: &str, detail: impl Into<String>) -> ConfigError {
+    let variable = KEYS.iter().find(|(path, ..)| *path == key).map(|(_, variable, _)| *variable);
+    let key = variable.map_or_else(|| key.to_owned(), |variable| format!("{key} ({variable})"));
+    ConfigError::Value { key, detail: detail.into() }
+}

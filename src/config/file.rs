@@ -1,0 +1,163 @@
+//! The file's shape: its sections with their defaults, and errors that name the key.
+
+use super::{ConfigError, environment::set, llm::RawLlm};
+use crate::assistant;
+use kb::retrieve::Options;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// The file's shape, defaults filled in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Raw {
+    pub(super) kb: Option<String>,
+    pub(super) listen: String,
+    pub(super) allow_unauthenticated: bool,
+    pub(super) tokens_file: Option<PathBuf>,
+    pub(super) state: Option<String>,
+    pub(super) embedder: RawEmbedder,
+    pub(super) embeddings: RawEmbeddings,
+    pub(super) llm: RawLlm,
+    pub(super) answer: RawAnswer,
+    pub(super) server: RawServer,
+    pub(super) log: RawLog,
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            kb: None,
+            listen: "127.0.0.1:8000".to_owned(),
+            allow_unauthenticated: false,
+            tokens_file: None,
+            state: None,
+            embedder: RawEmbedder::default(),
+            embeddings: RawEmbeddings::default(),
+            llm: RawLlm::default(),
+            answer: RawAnswer::default(),
+            server: RawServer::default(),
+            log: RawLog::default(),
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawEmbedder {
+    pub(super) choice: Option<String>,
+    pub(super) threads: Option<usize>,
+    pub(super) ort_lib: Option<PathBuf>,
+    pub(super) model_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawEmbeddings {
+    pub(super) base_url: Option<String>,
+    pub(super) api_key_file: Option<PathBuf>,
+    pub(super) timeout_s: f64,
+    pub(super) max_tokens: usize,
+}
+
+impl Default for RawEmbeddings {
+    fn default() -> Self {
+        Self { base_url: None, api_key_file: None, timeout_s: 30.0, max_tokens: 512 }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAnswer {
+    pub(super) keep_length: bool,
+    pub(super) evidence_passages: usize,
+    pub(super) evidence_tokens: usize,
+}
+
+impl Default for RawAnswer {
+    fn default() -> Self {
+        let Options { evidence_passages, evidence_tokens, .. } = Options::default();
+        Self { keep_length: true, evidence_passages, evidence_tokens }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawServer {
+    pub(super) strict: bool,
+    pub(super) deadline_s: Option<f64>,
+    pub(super) read_timeout_s: f64,
+    pub(super) max_body_bytes: usize,
+    pub(super) max_connections: usize,
+    pub(super) search_slots: usize,
+    pub(super) llm_slots: usize,
+    pub(super) cached_answers: usize,
+}
+
+impl Default for RawServer {
+    fn default() -> Self {
+        let assistant::Settings { search_slots, llm_slots, .. } = assistant::Settings::default();
+        Self {
+            strict: false,
+            deadline_s: None,
+            read_timeout_s: 10.0,
+            max_body_bytes: 1 << 20,
+            max_connections: 512,
+            search_slots,
+            llm_slots,
+            cached_answers: 4_096,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLog {
+    pub(super) filter: String,
+    pub(super) json: bool,
+}
+
+impl Default for RawLog {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), json: false }
+    }
+}
+
+pub(super) fn read_file(path: &Path) -> Result<Table, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+    text.parse::<Table>().map_err(|error| ConfigError::Syntax {
+        path: path.to_owned(),
+        detail: error.to_string().trim().to_owned(),
+    })
+}
+
+/// A table in the file's shape. The error of a wrong type or an unknown key names the key.
+pub(super) fn shape(table: Table, origin: Option<String>) -> Result<Raw, ConfigError> {
+    // Each section on its own, so that the message can say which one.
+    for (section, value) in &table {
+        if let (Value::Table(keys), true) = (value, SECTIONS.contains(&section.as_str())) {
+            for (key, value) in keys {
+                let mut one = Table::new();
+                set(&mut one, &format!("{section}.{key}"), value.clone());
+                if let Err(error) = one.try_into::<Raw>() {
+                    let detail = format!("`{section}.{key}`: {}", one_line(&error));
+                    return Err(ConfigError::Shape { origin, detail });
+                }
+            }
+        } else {
+            let one = Table::from_iter([(section.clone(), value.clone())]);
+            if let Err(error) = one.try_into::<Raw>() {
+                let detail = format!("`{section}`: {}", one_line(&error));
+                return Err(ConfigError::Shape { origin, detail });
+            }
+        }
+    }
+    table.try_into().map_err(|error: toml::de::Error| ConfigError::Shape { origin, detail: one_line(&error) })
+}
+
+const SECTIONS: [&str; 6] = ["embedder", "embeddings", "llm", "answer", "server", "log"];
+
+fn one_line(error: &toml::de::Error) -> String {
+    crate::text::one_line(error.message())
+}

@@ -1,0 +1,231 @@
+//! What is true, from what was said: defaults < file < environment < flags, checked once. The only place that reads the
+//! environment (the model's files apart, which `kb` looks for). See `runbookd.example.toml` for every key.
+
+mod aws;
+mod environment;
+mod error;
+mod file;
+mod llm;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use environment::{Environment, Flags};
+pub use error::ConfigError;
+
+use crate::{
+    assistant,
+    http::auth::{Token, Tokens},
+    llm::settings::ProviderSettings,
+};
+use environment::{KEYS, set, value};
+use error::wrong;
+use file::{Raw, read_file, shape};
+use kb::{
+    embed::{EmbedderChoice, EmbedderSettings, EndpointSettings, Places},
+    retrieve::Options,
+    store::Address,
+};
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use toml::Table;
+use values::{at_least_one, seconds, secret, web_url};
+
+/// The file that is read when no other is named and it exists.
+pub const DEFAULT_FILE: &str = "runbookd.toml";
+
+/// Everything `runbookd` goes by.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The knowledge base; commands that need one ask for it with [`Config::knowledge_base`].
+    kb: Option<Address>,
+    /// The embedding model.
+    pub embedder: EmbedderSettings,
+    /// The language models, in the order in which they are asked; none: answers quote the documents.
+    pub llm: Vec<ProviderSettings>,
+    /// How questions are answered.
+    pub assistant: assistant::Settings,
+    /// How it is served.
+    pub server: Server,
+    /// How it logs.
+    pub log: Log,
+}
+
+/// The HTTP server's part.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Who may ask; empty: everybody.
+    pub tokens: Tokens,
+    /// For one request, from its head to the answer.
+    pub deadline: Duration,
+    /// Largest request body.
+    pub max_body_bytes: usize,
+    /// Most connections at once.
+    pub max_connections: usize,
+    /// For a request's head, and for its body.
+    pub read_timeout: Duration,
+    /// Whether a degraded answer is refused instead of given.
+    pub strict: bool,
+    /// Most answers that are kept for the same question.
+    pub cached_answers: usize,
+    /// Where feedback and unanswered questions are written; `None`: nowhere.
+    pub state: Option<PathBuf>,
+}
+
+/// How the program logs, to stderr.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Directives such as `info` or `runbookd=debug`.
+    pub filter: String,
+    /// JSON lines instead of text.
+    pub json: bool,
+}
+
+impl Config {
+    /// Reads and checks the configuration. `file` must exist; without it [`DEFAULT_FILE`] is read when there is one.
+    pub fn load(file: Option<&Path>, environment: &Environment, flags: Flags) -> Result<Self, ConfigError> {
+        let mut table = match file {
+            Some(path) => read_file(path)?,
+            None if Path::new(DEFAULT_FILE).exists() => read_file(Path::new(DEFAULT_FILE))?,
+            None => Table::new(),
+        };
+        if let Some(path) = file {
+            // The file's own mistakes are reported as the file's.
+            shape(table.clone(), Some(path.display().to_string()))?;
+        }
+        for (key, variable, form) in KEYS {
+            if let Some(text) = environment.get(variable) {
+                set(&mut table, key, value(key, text, *form)?);
+            }
+        }
+        for (key, value) in flags {
+            set(&mut table, key, value);
+        }
+        Self::check(shape(table, None)?, environment)
+    }
+
+    fn check(raw: Raw, environment: &Environment) -> Result<Self, ConfigError> {
+        let kb = raw
+            .kb
+            .map(|text| text.parse::<Address>().map_err(|error| wrong("kb", error.to_string())))
+            .transpose()?;
+        let endpoint_key = secret(
+            environment,
+            "RUNBOOKD_EMBEDDINGS_API_KEY",
+            "embeddings.api_key_file",
+            raw.embeddings.api_key_file,
+        )?;
+        let embedder = EmbedderSettings {
+            choice: match raw.embedder.choice {
+                Some(choice) => choice
+                    .parse::<EmbedderChoice>()
+                    .map_err(|error| wrong("embedder.choice", error.to_string()))?,
+                None => EmbedderChoice::default(),
+            },
+            places: Places::of_this_process(raw.embedder.ort_lib, raw.embedder.model_dir),
+            threads: match raw.embedder.threads {
+                Some(threads) => Some(
+                    NonZeroUsize::new(threads)
+                        .ok_or_else(|| wrong("embedder.threads", "it must be at least 1"))?,
+                ),
+                None => None,
+            },
+            endpoint: match raw.embeddings.base_url {
+                Some(base_url) => Some(EndpointSettings {
+                    base_url: web_url("embeddings.base_url", base_url)?,
+                    api_key: endpoint_key.map(|key| key.expose().to_owned()),
+                    timeout: seconds("embeddings.timeout_s", raw.embeddings.timeout_s)?,
+                    max_tokens: at_least_one("embeddings.max_tokens", raw.embeddings.max_tokens)?,
+                }),
+                None => None,
+            },
+        };
+
+        let llm_timeout = seconds("llm.timeout_s", raw.llm.timeout_s)?;
+        let llm = llm::check(raw.llm, environment)?;
+        let deadline = match raw.server.deadline_s {
+            Some(deadline_s) => seconds("server.deadline_s", deadline_s)?,
+            // Whoever gives the model more time wants it to be used.
+            None => llm_timeout.max(Duration::from_secs(30)),
+        };
+
+        let assistant = assistant::Settings {
+            retrieval: Options {
+                evidence_passages: at_least_one("answer.evidence_passages", raw.answer.evidence_passages)?,
+                evidence_tokens: at_least_one("answer.evidence_tokens", raw.answer.evidence_tokens)?,
+                ..Options::default()
+            },
+            llm_timeout,
+            llm_slots: at_least_one("server.llm_slots", raw.server.llm_slots)?,
+            search_slots: at_least_one("server.search_slots", raw.server.search_slots)?,
+            keep_length: raw.answer.keep_length,
+            ..assistant::Settings::default()
+        };
+
+        let listen =
+            raw.listen.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()).ok_or_else(
+                || wrong("listen", format!("`{}` is no address such as 127.0.0.1:8000", raw.listen)),
+            )?;
+        let mut tokens = match &raw.tokens_file {
+            Some(path) => Tokens::read(path)?,
+            None => Tokens::default(),
+        };
+        if let Some(token) = environment.get("RUNBOOKD_TOKEN") {
+            tokens.push(Token::from_environment(token));
+        }
+        if tokens.is_empty() && !listen.ip().is_loopback() && !raw.allow_unauthenticated {
+            return Err(ConfigError::Unauthenticated { listen });
+        }
+        Ok(Self {
+            kb,
+            embedder,
+            llm,
+            assistant,
+            server: Server {
+                listen,
+                tokens,
+                deadline,
+                max_body_bytes: at_least_one("server.max_body_bytes", raw.server.max_body_bytes)?,
+                max_connections: at_least_one("server.max_connections", raw.server.max_connections)?,
+                read_timeout: seconds("server.read_timeout_s", raw.server.read_timeout_s)?,
+                strict: raw.server.strict,
+                cached_answers: raw.server.cached_answers,
+                state: state_directory(raw.state, environment),
+            },
+            log: Log { filter: raw.log.filter, json: raw.log.json },
+        })
+    }
+
+    /// The state directory, for the commands that read it.
+    pub fn state(&self) -> Result<&Path, ConfigError> {
+        self.server
+            .state
+            .as_deref()
+            .ok_or_else(|| wrong("state", "it is `none`, so nothing was written down"))
+    }
+
+    /// The knowledge base's address.
+    pub fn knowledge_base(&self) -> Result<&Address, ConfigError> {
+        self.kb.as_ref().ok_or(ConfigError::NoKnowledgeBase)
+    }
+}
+
+/// The state directory: as given, `none` for nowhere, else where such files belong.
+fn state_directory(given: Option<String>, environment: &Environment) -> Option<PathBuf> {
+    match given.as_deref() {
+        Some("none") => None,
+        Some(path) => Some(PathBuf::from(path)),
+        None => {
+            let state_home =
+                environment.get("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+            let home = environment.get("HOME").map(|home| Path::new(home).join(".local/state"));
+            state_home.or(home).map(|directory| directory.join("runbookd"))
+        }
+    }
+}

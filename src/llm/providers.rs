@@ -1,0 +1,104 @@
+//! Several providers in order, as one [`Llm`]: where one fails the next is asked, within one deadline and with one
+//! number of further tries for the whole call.
+//!
+//! - Every provider is asked once, in order, whatever the failure of the one before: another endpoint may have the key,
+//!   the model or the connection that this one lacks. One behind an open breaker is left out.
+//! - The time that is left is divided equally among those that were not asked yet, so that a silent first provider
+//!   leaves time to the others; what a quick failure does not use goes to them as well.
+//! - Then those whose failure may pass are asked again, first the one that may be asked soonest: after the pause it
+//!   asked for with `Retry-After`, or a short one of ours.
+//! - When all have failed, the failure is that of the first in order that was asked.
+
+use super::{
+    Health, Llm, LlmError, ProviderHealth, Reply,
+    breaker::{self, Breaker},
+    settings::ProviderSettings,
+    transport::TransportError,
+    turns::{Turn, Turns},
+};
+use crate::prompt::Prompt;
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use tokio::time::{Instant, sleep_until};
+
+/// At least one provider, each behind a breaker of its own.
+pub struct Providers(Vec<Provider>);
+
+struct Provider {
+    kind: &'static str,
+    llm: Breaker,
+}
+
+impl Providers {
+    /// The configured providers, in order; `None` where there are none. Nothing is sent yet.
+    pub fn connect(
+        settings: &[ProviderSettings],
+        breaker: breaker::Settings,
+    ) -> Result<Option<Self>, TransportError> {
+        let connected = settings.iter().map(|settings| {
+            let llm = Breaker::new(settings.connect()?, breaker);
+            Ok(Provider { kind: settings.kind(), llm })
+        });
+        let providers = connected.collect::<Result<Vec<_>, TransportError>>()?;
+        Ok((!providers.is_empty()).then_some(Self(providers)))
+    }
+
+    /// The first success of `ask`, which is given a provider and the time it has.
+    async fn first_success<'a, T>(
+        &'a self,
+        deadline: Instant,
+        ask: impl Fn(&'a dyn Llm, Instant) -> BoxFuture<'a, Result<T, LlmError>>,
+    ) -> Result<T, LlmError> {
+        let mut turns = Turns::new(self.0.len(), Instant::now(), deadline);
+        loop {
+            let now = Instant::now();
+            let is_open = |at: usize| self.0[at].llm.is_open(now);
+            let Some(Turn { provider, starts_at, ends_at }) = turns.next(now, is_open) else {
+                return Err(turns.error());
+            };
+            sleep_until(starts_at).await;
+            let error = match ask(&self.0[provider].llm, ends_at).await {
+                Ok(success) => return Ok(success),
+                Err(error) => error,
+            };
+            self.report(&self.0[provider], &error);
+            turns.failed(provider, error, Instant::now());
+        }
+    }
+
+    /// A failure that the caller may never hear of; of a single provider it always does.
+    fn report(&self, provider: &Provider, error: &LlmError) {
+        let (kind, model) = (provider.kind, provider.llm.model());
+        match error {
+            LlmError::BreakerOpen => tracing::debug!(provider = kind, model, %error, "left out"),
+            _ if self.0.len() == 1 => tracing::debug!(provider = kind, model, %error, "a try failed"),
+            _ if error.is_ours() => {
+                tracing::error!(provider = kind, model, %error, "this provider cannot be used")
+            }
+            _ => tracing::warn!(provider = kind, model, %error, "this provider failed"),
+        }
+    }
+}
+
+#[async_trait]
+impl Llm for Providers {
+    /// The first provider's model.
+    fn model(&self) -> &str {
+        self.0[0].llm.model()
+    }
+
+    async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
+        self.first_success(deadline, |llm, until| llm.complete(prompt, until)).await
+    }
+
+    /// The first provider's health: with it degraded answers still come, but not from where they should.
+    fn health(&self) -> Health {
+        self.0[0].llm.health()
+    }
+
+    fn providers(&self) -> Vec<ProviderHealth> {
+        let one =
+            |provider: &Provider| ProviderHealth { provider: provider.kind, health: provider.llm.health() };
+        self.0.iter().map(one).collect()
+    }
+}
