@@ -4,7 +4,7 @@
 //! The clock and all randomness come in with an [`Occasion`], so that an evaluation can repeat itself exactly.
 
 use crate::{
-    answer::{self, Answer, AnsweredBy, Citation, Degraded, Nearest, Refusal, Written},
+    answer::{self, Answer, AnsweredBy, Citation, Degraded, Nearest, Written},
     calibration,
     checks::markup,
     evidence::{Evidence, untranslated},
@@ -13,6 +13,7 @@ use crate::{
     llm::{Health, Llm},
     phrases,
     prompt::{Fence, Prompt},
+    reply::{self, Refusal},
 };
 use jiff::Timestamp;
 use kb::{
@@ -200,7 +201,7 @@ impl Assistant {
 
         let evidence = Evidence::of_hits(&retrieval.evidence);
         let degraded = match self.ask_model(&evidence, question, &format, &occasion).await {
-            Asked::Answered(written, model) => return Ok(draft.by_llm(written, model, &evidence)),
+            Asked::Answered(written, model) => return Ok(draft.by_llm(written, model)),
             Asked::DoesNotKnow(reason)
                 if !evidence.iter().any(|passage| passage.applies() || passage.may_apply()) =>
             {
@@ -261,7 +262,7 @@ impl Assistant {
                 return Asked::Failed(error.cause());
             }
         };
-        match answer::from_reply(&reply.text, evidence, question, format) {
+        match reply::from_reply(&reply.text, evidence, question, format) {
             Ok(written) => Asked::Answered(written, reply.model),
             Err(Refusal::SaidSo) => Asked::DoesNotKnow("the model found no answer in the documents"),
             Err(Refusal::Uncited) => Asked::DoesNotKnow("the model's reply cited none of the documents"),
@@ -353,13 +354,7 @@ impl Draft<'_> {
         self.question.language()
     }
 
-    fn by_llm(&self, mut written: Written, model: String, evidence: &[Evidence]) -> Answer {
-        let (warnings, citations) = extractive::missing_warnings(evidence, &written.citations, self.question);
-        for warning in warnings.iter().rev() {
-            written.text.insert_str(0, &format!("{warning}\n"));
-        }
-        written.citations.extend(citations);
-        written.citations.sort_by_key(|citation| citation.n);
+    fn by_llm(&self, written: Written, model: String) -> Answer {
         Answer { model, ..self.answer(AnsweredBy::Llm, written) }
     }
 

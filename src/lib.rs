@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod assistant;
+pub mod blocks;
 mod cache;
 pub mod calibration;
 pub mod checks;
@@ -20,6 +21,7 @@ pub mod llm;
 pub mod markdown;
 pub mod phrases;
 pub mod prompt;
+pub mod reply;
 pub mod search;
 pub mod secret;
 pub mod text;
