@@ -3,18 +3,18 @@
 //!
 //! Prompts, bodies and keys are never logged, and no part of a body gets into an error.
 
-use super::{Llm, LlmError, Reply};
+use super::{Llm, LlmError, Reply, ReplyStream, events};
 use crate::{prompt::Prompt, secret::Secret};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// Largest body that is read.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest pause between two pieces of a body.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -113,12 +113,13 @@ impl OpenAi {
         Ok(Self { settings, url, client })
     }
 
-    async fn try_once(&self, body: &[u8]) -> Result<Reply, LlmError> {
+    /// Sends a request; anything but success is an error.
+    async fn send(&self, body: &[u8], accept: &str) -> Result<reqwest::Response, LlmError> {
         let mut request = self
             .client
             .post(self.url.clone())
             .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .header(reqwest::header::ACCEPT, "application/json")
+            .header(reqwest::header::ACCEPT, accept)
             .body(body.to_vec());
         if let Some(key) = &self.settings.api_key {
             request = match self.settings.api_version {
@@ -126,11 +127,33 @@ impl OpenAi {
                 None => request.bearer_auth(key.expose()),
             };
         }
-        let mut response = request.send().await.map_err(|error| classify(&error))?;
+        let response = request.send().await.map_err(|error| classify(&error))?;
         let status = response.status();
-        if !status.is_success() {
-            return Err(LlmError::Status { status: status.as_u16(), retry_after: retry_after(&response) });
+        match status.is_success() {
+            true => Ok(response),
+            false => Err(LlmError::Status { status: status.as_u16(), retry_after: retry_after(&response) }),
         }
+    }
+
+    async fn try_once(&self, body: &[u8]) -> Result<Reply, LlmError> {
+        self.read_whole(self.send(body, "application/json").await?).await
+    }
+
+    /// Begins to read a stream; a reply that came as plain JSON after all is said at once.
+    async fn try_stream(&self, body: &[u8], deadline: Instant) -> Result<ReplyStream, LlmError> {
+        let first_byte_by = events::first_byte_by(Instant::now(), deadline);
+        let sent = self.send(body, "text/event-stream, application/json");
+        let response = timeout_at(first_byte_by, sent).await.map_err(|_| LlmError::Timeout)??;
+        let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        match content_type.split([';', '/']).nth(1).unwrap_or_default().trim() {
+            "json" => self.read_whole(response).await.map(ReplyStream::from),
+            "html" => Err(LlmError::Invalid { detail: "it is a page".to_owned() }),
+            _ => events::begin(response, first_byte_by, deadline, &self.settings.model).await,
+        }
+    }
+
+    async fn read_whole(&self, mut response: reqwest::Response) -> Result<Reply, LlmError> {
         let mut body = Vec::new();
         loop {
             let piece = timeout(IDLE_TIMEOUT, response.chunk()).await.map_err(|_| LlmError::Timeout)?;
@@ -141,6 +164,22 @@ impl OpenAi {
             body.extend_from_slice(&piece);
         }
         self.read(&body)
+    }
+
+    fn request(&self, prompt: &Prompt, stream: bool) -> Result<Vec<u8>, LlmError> {
+        let (system, user) = (prompt.system(), prompt.user());
+        let request = ChatRequest {
+            model: &self.settings.model,
+            messages: [
+                ChatMessage { role: "system", content: &system },
+                ChatMessage { role: "user", content: &user },
+            ],
+            temperature: 0.0,
+            max_tokens: self.settings.max_output_tokens,
+            stream,
+        };
+        serde_json::to_vec(&request)
+            .map_err(|_| LlmError::Invalid { detail: "the request cannot be written as JSON".to_owned() })
     }
 
     fn read(&self, body: &[u8]) -> Result<Reply, LlmError> {
@@ -157,14 +196,7 @@ impl OpenAi {
         let Some(choice) = reply.choices.into_iter().next() else {
             return Err(LlmError::Invalid { detail: "it has no choices".to_owned() });
         };
-        match choice.finish_reason.as_deref() {
-            Some("stop") => {}
-            Some("length") => return Err(LlmError::Cut { detail: "it reached its length limit".to_owned() }),
-            Some("content_filter") => {
-                return Err(LlmError::Cut { detail: "its content was filtered".to_owned() });
-            }
-            _ => return Err(LlmError::Cut { detail: "its finish reason is not `stop`".to_owned() }),
-        }
+        finished(choice.finish_reason.as_deref())?;
         let text = choice.message.content.unwrap_or_default();
         if text.trim().is_empty() {
             return Err(LlmError::Empty);
@@ -180,40 +212,52 @@ impl Llm for OpenAi {
     }
 
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
-        let (system, user) = (prompt.system(), prompt.user());
-        let request = ChatRequest {
-            model: &self.settings.model,
-            messages: [
-                ChatMessage { role: "system", content: &system },
-                ChatMessage { role: "user", content: &user },
-            ],
-            temperature: 0.0,
-            max_tokens: self.settings.max_output_tokens,
-            stream: false,
-        };
-        let body = serde_json::to_vec(&request)
-            .map_err(|_| LlmError::Invalid { detail: "the request cannot be written as JSON".to_owned() })?;
-        let mut pause = FIRST_PAUSE;
-        for tries in 1.. {
-            let error = match timeout_at(deadline, self.try_once(&body)).await {
-                Ok(Ok(reply)) => return Ok(reply),
-                Ok(Err(error)) => error,
-                Err(_) => return Err(LlmError::Timeout),
-            };
-            let asked = match &error {
-                LlmError::Status { retry_after, .. } => *retry_after,
-                _ => None,
-            };
-            let next = asked.unwrap_or(pause);
-            if tries == MAX_TRIES || !error.is_passing() || Instant::now() + next >= deadline {
-                return Err(error);
-            }
-            tracing::debug!(tries, %error, "asking the model again");
-            sleep(next).await;
-            pause *= 2;
-        }
-        Err(LlmError::Timeout)
+        let body = self.request(prompt, false)?;
+        retried(deadline, || self.try_once(&body)).await
     }
+
+    async fn stream(&self, prompt: &Prompt, deadline: Instant) -> Result<ReplyStream, LlmError> {
+        let body = self.request(prompt, true)?;
+        retried(deadline, || self.try_stream(&body, deadline)).await
+    }
+}
+
+/// Tries until it succeeds, fails in a way that lasts, or has been tried often enough before `deadline`.
+async fn retried<T, F>(deadline: Instant, attempt: impl Fn() -> F) -> Result<T, LlmError>
+where
+    F: Future<Output = Result<T, LlmError>>,
+{
+    let mut pause = FIRST_PAUSE;
+    for tries in 1.. {
+        let error = match timeout_at(deadline, attempt()).await {
+            Ok(Ok(reply)) => return Ok(reply),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(LlmError::Timeout),
+        };
+        let asked = match &error {
+            LlmError::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        };
+        let next = asked.unwrap_or(pause);
+        if tries == MAX_TRIES || !error.is_passing() || Instant::now() + next >= deadline {
+            return Err(error);
+        }
+        tracing::debug!(tries, %error, "asking the model again");
+        sleep(next).await;
+        pause *= 2;
+    }
+    Err(LlmError::Timeout)
+}
+
+/// Whether a finish reason is that of a complete reply.
+pub(super) fn finished(reason: Option<&str>) -> Result<(), LlmError> {
+    let detail = match reason {
+        Some("stop") => return Ok(()),
+        Some("length") => "it reached its length limit",
+        Some("content_filter") => "its content was filtered",
+        _ => "its finish reason is not `stop`",
+    };
+    Err(LlmError::Cut { detail: detail.to_owned() })
 }
 
 /// `Retry-After` in seconds; the form with a date is taken as absent.
@@ -245,7 +289,7 @@ fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
         || error.source().is_some_and(is_tls)
 }
 
-fn classify_body(error: &reqwest::Error) -> LlmError {
+pub(super) fn classify_body(error: &reqwest::Error) -> LlmError {
     match error.is_timeout() {
         true => LlmError::Timeout,
         false => LlmError::Cut { detail: root(error) },
