@@ -139,6 +139,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Whether this is the beginning of a model's answer whose rest did not come: checked, and no whole.
+    pub fn is_interrupted(&self) -> bool {
+        self.answered_by == AnsweredBy::Llm && self.degraded.is_some()
+    }
+
     /// The text with one line that lists the sources: `Sources: [1][2] Title (url or id, updated 2026-08-17)`.
     pub fn with_sources(&self) -> String {
         if self.citations.is_empty() {

@@ -12,6 +12,7 @@ pub mod checks;
 pub mod cli;
 mod commands;
 pub mod config;
+mod draft;
 pub mod evidence;
 pub mod extractive;
 pub mod format;
@@ -25,6 +26,7 @@ pub mod reply;
 pub mod search;
 pub mod secret;
 pub mod text;
+mod translations;
 
 pub use answer::Answer;
 pub use assistant::{Assistant, Occasion, Request};

@@ -11,14 +11,12 @@ use crate::{
     checks::{
         citations,
         commands::{self, Grounds},
-        markup, masked,
+        length, markup, masked,
     },
     evidence::Evidence,
     extractive,
     format::Format,
-    markdown,
     phrases::{self, Phrases},
-    text::num_chars,
 };
 use kb::question::Question;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,8 +56,6 @@ pub struct Checks<'a> {
     blocks: Blocks,
     /// What the model said before anything could be shown; a refusal is recognised by it.
     said: String,
-    /// A block that the checks have opened, such as by removing what stood before a fence: it is one with the next.
-    opened: Option<Opened>,
     /// What is checked so far.
     text: String,
     /// Where its first block ends and its last begins.
@@ -67,12 +63,6 @@ pub struct Checks<'a> {
     last_start: usize,
     cited: BTreeSet<usize>,
     state: State,
-}
-
-struct Opened {
-    block: Block,
-    /// Its length when it is to be checked again.
-    check_at: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +86,6 @@ impl<'a> Checks<'a> {
             grounds: Grounds::new(evidence, question.text()),
             blocks: Blocks::default(),
             said: String::new(),
-            opened: None,
             text: String::new(),
             first_end: 0,
             last_start: 0,
@@ -109,7 +98,7 @@ impl<'a> Checks<'a> {
     /// text begins.
     pub fn push(&mut self, piece: &str) -> String {
         for block in self.blocks.push(piece) {
-            self.add(block, false);
+            self.add(&block);
         }
         self.show()
     }
@@ -117,16 +106,13 @@ impl<'a> Checks<'a> {
     /// The finished text with its sources.
     pub fn finish(mut self) -> Result<Written, Refusal> {
         for block in self.blocks.finish() {
-            self.add(block, false);
-        }
-        if let Some(Opened { block, .. }) = self.opened.take() {
-            self.add(block, true);
+            self.add(&block);
         }
         if self.state == State::Refused || (self.state == State::Held && is_refusal(&self.said)) {
             return Err(Refusal::SaidSo);
         }
         if let Some(max_chars) = self.format.max_chars {
-            let short = shortened(&self.text, max_chars);
+            let short = length::shortened(&self.text, max_chars);
             self.cited = self.citations_in(&short);
             self.text = self.grounded(&short);
             self.first_end = self.text.len();
@@ -166,12 +152,13 @@ impl<'a> Checks<'a> {
     }
 
     fn show(&mut self) -> String {
-        if self.state == State::Held && !self.cited.is_empty() && is_refusal(&self.said) {
-            self.state = State::Refused;
-        }
         match self.state {
             State::Refused => String::new(),
             State::Held if self.cited.is_empty() || self.end_decides() => String::new(),
+            State::Held if is_refusal(&self.said) => {
+                self.state = State::Refused;
+                String::new()
+            }
             State::Held => {
                 self.state = State::Shown { up_to: self.text.len() };
                 self.said = String::new();
@@ -195,22 +182,11 @@ impl<'a> Checks<'a> {
         (warnings, sources)
     }
 
-    /// Checks a block and adds it to the text. One that the checks have opened waits for the next, unless it is the last.
-    fn add(&mut self, block: Block, is_last: bool) {
+    /// Checks a block and adds it to the text.
+    fn add(&mut self, block: &Block) {
         if self.state == State::Held {
             self.said.push_str(&block.text);
             self.said.push('\n');
-        }
-        let (block, check_at) = match self.opened.take() {
-            None => (block, 0),
-            Some(Opened { block: before, check_at }) => {
-                let between = if block.after_blank { "\n\n" } else { "\n" };
-                (Block { text: before.text + between + &block.text, ..before }, check_at)
-            }
-        };
-        if block.text.len() < check_at && !is_last {
-            self.opened = Some(Opened { block, check_at });
-            return;
         }
         let raw = if self.text.is_empty() { block.text.trim_start() } else { &block.text };
         let mut cited = self.cited.clone();
@@ -222,18 +198,26 @@ impl<'a> Checks<'a> {
             Some(_) => cleaned,
             None => self.grounded(&cleaned),
         };
+        let closed = self.closed(checked);
         // What the raw block cites may not have survived the checks.
         self.cited = before;
-        self.cited.extend(self.citations_in(&checked));
-        if checked.is_empty() {
-            return;
+        self.cited.extend(self.citations_in(&closed));
+        if !closed.is_empty() {
+            self.append(&closed, block.after_blank);
         }
-        if !blocks::is_closed(&checked) && !is_last {
-            let check_at = block.text.len() * 2;
-            self.opened = Some(Opened { block, check_at });
-            return;
+    }
+
+    /// The block so that it ends with itself: a fence that the model left open, or that the checks have bared, would take
+    /// in what follows.
+    fn closed(&self, block: String) -> String {
+        if blocks::is_closed(&block) {
+            return block;
         }
-        self.append(&checked, block.after_blank);
+        let fenced = format!("{block}\n```");
+        match blocks::is_closed(&fenced) && self.is_clean(&fenced) {
+            true => fenced,
+            false => markup::blunted(&block, &self.urls()).replace("```", "` ``").replace("~~~", "~ ~~"),
+        }
     }
 
     /// Adds a checked block, at such a distance that the two mean together what each means alone.
@@ -277,16 +261,14 @@ impl<'a> Checks<'a> {
     fn cleaned(&self, raw: &str) -> String {
         let cleaned = markup::clean(raw, &self.urls());
         let exists = |n: usize| (1..=self.evidence.len()).contains(&n);
-        let resolved = citations::resolve(&cleaned, exists).text;
-        // A citation that is gone may have stood between the halves of a link.
-        markup::clean(&tidy(&resolved), &self.urls())
+        tidy(&citations::resolve(&cleaned, exists).text)
     }
 
     /// With what no document says marked.
     fn grounded(&self, text: &str) -> String {
         let checked = commands::checked(text, Some(&self.grounds), self.phrases);
         let marked = citations::mark_uncited(&checked.text, self.phrases.uncited);
-        // A mark in brackets, too, may be half of a link.
+        // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one of them.
         markup::clean(&marked, &self.urls())
     }
 }
@@ -307,89 +289,6 @@ fn tidy(text: &str) -> String {
     }
     tidied.truncate(tidied.trim_end().len());
     tidied
-}
-
-/// The text within `max_chars` characters where whole sentences and lines can be left out from its end; never less than
-/// the first sentence of each labelled part, and never without a citation it had. Citations do not count.
-fn shortened(text: &str, max_chars: usize) -> String {
-    let length = |text: &str| num_chars(&citations::resolve(text, |_| false).text);
-    if length(text) <= max_chars {
-        return text.to_owned();
-    }
-    let code = markdown::code_ranges(text);
-    // Pieces end at line ends and sentence ends outside code.
-    let mut pieces: Vec<String> = Vec::new();
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let is_code = code
-            .iter()
-            .any(|range| range.start <= at && at + line.trim_end().len() <= range.end && line.len() > 1);
-        match is_code {
-            true => pieces.push(line.to_owned()),
-            false => pieces.extend(pieces_of(line)),
-        }
-        at += line.len();
-    }
-    let is_label = |piece: &str| piece.starts_with("Error:") || piece.starts_with("Solution:");
-    let keeps: BTreeSet<usize> =
-        pieces.iter().enumerate().filter(|(n, piece)| *n == 0 || is_label(piece)).map(|(n, _)| n).collect();
-    let mut kept: Vec<bool> = vec![true; pieces.len()];
-    let joined = |kept: &[bool]| {
-        let mut joined = String::new();
-        for (piece, kept) in pieces.iter().zip(kept) {
-            match kept {
-                true => joined.push_str(piece),
-                // A line loses its last sentence, not its end.
-                false if piece.ends_with('\n') && !joined.ends_with('\n') => joined.push('\n'),
-                false => {}
-            }
-        }
-        joined
-    };
-    let num_cited = |text: &str| citations::resolve(text, |_| true).cited.len();
-    for n in (0..pieces.len()).rev() {
-        if length(joined(&kept).trim_end()) <= max_chars {
-            break;
-        }
-        if keeps.contains(&n) {
-            continue;
-        }
-        kept[n] = false;
-        if num_cited(text) > 0 && num_cited(&joined(&kept)) == 0 {
-            kept[n] = true;
-        }
-    }
-    joined(&kept).trim_end().to_owned()
-}
-
-/// A line's sentences with their white space and the citations that follow them.
-fn pieces_of(line: &str) -> Vec<String> {
-    let mut pieces: Vec<String> = Vec::new();
-    let mut rest = line;
-    for sentence in markdown::sentences(line.trim_end()) {
-        let Some(at) = rest.find(sentence) else { break };
-        let end = at + sentence.len();
-        let piece = &rest[..end];
-        match pieces.last_mut() {
-            // `[1]` after a full stop belongs to the sentence before it, and `1.` to the one after it.
-            Some(last) if sentence.starts_with('[') || ends_with_number(last) => last.push_str(piece),
-            _ => pieces.push(piece.to_owned()),
-        }
-        rest = &rest[end..];
-    }
-    match pieces.last_mut() {
-        Some(last) => last.push_str(rest),
-        None => pieces.push(line.to_owned()),
-    }
-    pieces
-}
-
-/// `Solution: 1.`, the number of a step.
-fn ends_with_number(text: &str) -> bool {
-    let number = text.trim_end().rsplit(char::is_whitespace).next().unwrap_or_default();
-    number
-        .strip_suffix('.')
-        .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -430,25 +329,6 @@ mod tests {
         assert_eq!(check("I don't know."), Err(Refusal::SaidSo));
         assert_eq!(check("Error: I don’t know\nSolution: -"), Err(Refusal::SaidSo));
         assert_eq!(check("我不知道"), Err(Refusal::SaidSo));
-    }
-
-    #[test]
-    fn lengths_are_kept_at_sentence_ends() {
-        let text = "Error: The container reached its limit [1]. It was killed by the kernel.\n\
-                    Solution: 1. Raise the limit [1]. 2. Look at the memory curve of the last two weeks.";
-        assert_eq!(
-            shortened(text, 100),
-            "Error: The container reached its limit [1]. It was killed by the kernel.\nSolution: 1. Raise the limit [1]."
-        );
-        assert_eq!(
-            shortened(text, 60),
-            "Error: The container reached its limit [1].\nSolution: 1. Raise the limit [1]."
-        );
-        assert_eq!(
-            shortened(text, 1),
-            "Error: The container reached its limit [1].\nSolution: 1. Raise the limit [1]."
-        );
-        assert_eq!(shortened(text, 1_000), text);
     }
 
     /// What is shown while the reply arrives in pieces of so many bytes, and the finished text.
@@ -506,6 +386,11 @@ mod tests {
     }
 
     #[test]
+    fn a_fence_that_is_left_open_is_closed() {
+        check("Run [1]:\n```\nkubectl get pods", &["Run [1]:", "\n```\nkubectl get pods\n```"]);
+    }
+
+    #[test]
     fn nothing_is_shown_before_the_first_citation() {
         check(
             "# Cause\n\nThe kernel killed the container.\n\nRaise the limit [1].\n\nThen wait [2].",
@@ -545,6 +430,10 @@ mod tests {
         for reply in [
             "Look [1].\n\n[a\n<!-- x -->\n](//evil.example/x)\n\nEnd.",
             "Look [1].\n\n<b></b>```\n\n```\n[a](//evil.example/x)\n```\n\nEnd [1].",
+            "Look [1].\n\n<b></b>```\n\nx\n\n```\n[a](//evil.example/x)\n```\n\nEnd [1].",
+            "Look [1].\n\n<b></b>~~~\n\nx\n\n~~~\n[a](//evil.example/x)\n~~~\n\nEnd [1].",
+            "[a]【9】(//evil.example/x) [1]",
+            "`kubectl delete ns x`(//evil.example/x) [1]",
             "Look [1].\n\n- a\n\n<!-- x -->\n    [a](//evil.example/x)\n",
             "Look [1].\n\n[a]【9】(//evil.example/x)\n",
             "Look [1].\n\n`kubectl delete ns x`(//evil.example/x)\n",
@@ -564,7 +453,7 @@ mod tests {
                         | Event::InlineHtml(_)
                 )
             };
-            let parser = pulldown_cmark::Parser::new_ext(&text, markdown::OPTIONS);
+            let parser = pulldown_cmark::Parser::new_ext(&text, crate::markdown::OPTIONS);
             assert!(!parser.into_iter().any(|event| is_link(&event)), "{reply:?} gave {text:?}");
         }
     }
@@ -640,7 +529,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
         /// However the reply is cut, the same text comes, in the same order, and it is the whole path's.
         #[test]

@@ -30,7 +30,7 @@ async fn check(base_url: &str, degraded: &str) {
 }
 
 /// An `https` address where plain HTTP is spoken.
-async fn speaks_no_tls() -> String {
+pub async fn speaks_no_tls() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {

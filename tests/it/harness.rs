@@ -1,6 +1,7 @@
 //! What the tests share: a knowledge base, an assistant, requests through the router, and a language model that does
 //! what it is told.
 
+use crate::sse::{self, Events, Step, Steps};
 use axum::{
     Router,
     body::Body,
@@ -17,6 +18,7 @@ use runbookd::{
     http::{AppState, router},
     llm::{
         Llm,
+        breaker::Breaker,
         openai::{OpenAi, OpenAiSettings},
     },
     secret::Secret,
@@ -77,6 +79,8 @@ pub struct TestApp {
 pub struct Setup {
     pub kb: PathBuf,
     pub llm: Option<OpenAiSettings>,
+    /// Whether the model is left alone when it keeps failing.
+    pub breaker: bool,
     pub settings: Settings,
     pub environment: Vec<(&'static str, String)>,
 }
@@ -86,6 +90,7 @@ impl Default for Setup {
         Self {
             kb: sample_kb().to_owned(),
             llm: None,
+            breaker: false,
             settings: Settings { llm_timeout: Duration::from_millis(1_500), ..Settings::default() },
             environment: Vec::new(),
         }
@@ -110,6 +115,10 @@ impl Setup {
         let identity = Identity::current(embedder.identity().clone());
         let kb = store::open(&Address::Directory(self.kb), Some(&identity)).await.expect("it was just built");
         let llm = self.llm.map(|settings| Arc::new(OpenAi::new(settings).expect("a client")) as Arc<dyn Llm>);
+        let llm = match self.breaker {
+            true => llm.map(|llm| Arc::new(Breaker::new(llm)) as Arc<dyn Llm>),
+            false => llm,
+        };
         let assistant = Assistant::new(kb, Retriever::new(embedder.clone()), llm, self.settings);
         // Nothing is written into the home of whoever runs the tests.
         let state = ("RUNBOOKD_STATE", "none".to_owned());
@@ -163,6 +172,15 @@ impl TestApp {
         self.send(Request::get(path).body(Body::empty()).expect("a request")).await
     }
 
+    /// Posts a request and reads what comes while it comes.
+    pub async fn open(&self, path: &str, body: &Value) -> Events {
+        let request = Request::post(path).body(Body::from(body.to_string())).expect("a request");
+        let response = self.router.clone().oneshot(request).await.expect("a router always answers");
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Events::of(response.into_body())
+    }
+
     /// A failure as k8sgpt sends it; the reply must be a good one.
     pub async fn k8sgpt(&self, message: &str, language: &str) -> Value {
         let reply = self.post("/completions", k8sgpt_request(message, language).to_string()).await;
@@ -208,12 +226,21 @@ pub enum Script {
     Huge(usize),
     /// A reply that did not reach its end.
     Unfinished,
+    /// Server-sent events, made from the user's message.
+    Stream(Arc<Steps>),
+    /// One for the first request, one for all others.
+    First(Arc<Script>, Arc<Script>),
 }
 
 impl Script {
     /// A reply that is always the same.
     pub fn says(text: &'static str) -> Self {
         Self::Say(Arc::new(move |_| text.to_owned()))
+    }
+
+    /// A stream that is always the same.
+    pub fn streams(steps: Vec<Step>) -> Self {
+        Self::Stream(Arc::new(move |_| steps.clone()))
     }
 }
 
@@ -296,7 +323,14 @@ async fn converse(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Str
         })
         .to_string()
     };
-    let reply = match &script {
+    let script = match &script {
+        Script::First(script, _) if is_first => script,
+        Script::First(_, script) => script,
+        script => script,
+    };
+    let reply = match script {
+        Script::First(..) => panic!("a script for the first request does not begin with another"),
+        Script::Stream(steps) => return sse::perform(stream, steps(&user)).await,
         Script::Say(say) => http(200, "application/json", &chat(&say(&user), "stop")),
         Script::StatusOnce(status, text) => match is_first {
             true => http(*status, "application/json", "{}"),

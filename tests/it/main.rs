@@ -9,3 +9,5 @@ mod harness;
 mod injection;
 mod routes;
 mod server;
+mod sse;
+mod streaming;
