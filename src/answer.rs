@@ -1,23 +1,16 @@
-//! What we stand behind: [`Answer`], built from a model's reply, from evidence alone, or as an honest "I don't know".
-//! Pure; whether and whom to ask is decided in `assistant.rs`.
+//! What we stand behind: [`Answer`], built from a model's reply (`reply.rs`), from evidence alone (`extractive.rs`), or as
+//! an honest "I don't know". Pure; whether and whom to ask is decided in `assistant.rs`.
 
 use crate::{
-    checks::{
-        citations,
-        commands::{self, Grounds},
-        markup, masked,
-    },
+    checks::{markup, masked},
     evidence::Evidence,
-    format::{Format, Shape},
+    format::Shape,
     http::schema,
-    markdown,
     phrases::{self, Phrases},
-    text::{num_chars, visible},
 };
 use jiff::Timestamp;
 use kb::{answerable::Status, question::Question};
 use serde::Serialize;
-use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// Who wrote an answer's text.
@@ -154,6 +147,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Whether this is the beginning of a model's answer whose rest did not come: checked, and no whole.
+    pub fn is_interrupted(&self) -> bool {
+        self.answered_by == AnsweredBy::Llm && self.degraded.is_some()
+    }
+
     /// The text with one line that lists the sources: `Sources: [1][2] Title (url or id, updated 2026-08-17)`.
     pub fn with_sources(&self) -> String {
         if self.citations.is_empty() {
@@ -198,54 +196,6 @@ pub struct Written {
     pub text: String,
     /// Its sources, by number.
     pub citations: Vec<Citation>,
-}
-
-/// Why a reply is not an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// The model said that it does not know.
-    SaidSo,
-    /// It cited nothing that exists.
-    Uncited,
-    /// It changed a masked name.
-    MaskedName,
-}
-
-/// Turns a model's reply into an answer's text: what does not show is removed, links and HTML outside the cited sources
-/// are removed, citations are resolved, masked names are compared byte for byte, the client's length is kept.
-pub fn from_reply(
-    reply: &str,
-    evidence: &[Evidence],
-    question: &Question,
-    format: &Format,
-) -> Result<Written, Refusal> {
-    let phrases = phrases::phrases(question.language());
-    let reply = visible(reply);
-    if is_refusal(&reply) {
-        return Err(Refusal::SaidSo);
-    }
-    let exists = |n: usize| (1..=evidence.len()).contains(&n);
-    let cited = citations::resolve(&reply, exists).cited;
-    let urls: Vec<&str> = cited.iter().filter_map(|n| evidence[n - 1].url.as_deref()).collect();
-    let cleaned = markup::clean(&reply, &urls);
-    let resolved = citations::resolve(&cleaned, exists);
-    let mut text = tidy(&resolved.text);
-    if let Some(max_chars) = format.max_chars {
-        text = shortened(&text, max_chars);
-    }
-    let cited = citations::resolve(&text, exists).cited;
-    if cited.is_empty() {
-        return Err(Refusal::Uncited);
-    }
-    let grounds = Grounds::new(evidence, question.text());
-    let checked = commands::checked(&text, Some(&grounds), phrases);
-    let mut text = citations::mark_uncited(&checked.text, phrases.uncited);
-    match masked::echo(&text, question.masked()) {
-        masked::Echo::Altered { .. } => return Err(Refusal::MaskedName),
-        masked::Echo::Intact { absent } => push_concerns(&mut text, &absent, phrases),
-    }
-    let citations = cited.iter().map(|n| Citation::of(&evidence[n - 1])).collect();
-    Ok(Written { text, citations })
 }
 
 /// Names the masked objects that the text does not mention, so that the client can put their names back.
@@ -295,107 +245,6 @@ pub fn dont_know(missing: &[String], nearest: &[Nearest], question: &Question) -
     text
 }
 
-/// Trims lines' ends and leaves at most one blank line between blocks, outside code.
-fn tidy(text: &str) -> String {
-    let mut tidied = String::with_capacity(text.len());
-    let (mut blank, mut fenced) = (0, false);
-    for line in text.trim().lines() {
-        let is_fence = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
-        fenced ^= is_fence;
-        let line = if fenced { line } else { line.trim_end() };
-        blank = if line.is_empty() { blank + 1 } else { 0 };
-        if blank < 2 || fenced {
-            tidied.push_str(line);
-            tidied.push('\n');
-        }
-    }
-    tidied.truncate(tidied.trim_end().len());
-    tidied
-}
-
-/// The text within `max_chars` characters where whole sentences and lines can be left out from its end; never less than
-/// the first sentence of each labelled part, and never without a citation it had. Citations do not count.
-fn shortened(text: &str, max_chars: usize) -> String {
-    let length = |text: &str| num_chars(&citations::resolve(text, |_| false).text);
-    if length(text) <= max_chars {
-        return text.to_owned();
-    }
-    let code = markdown::code_ranges(text);
-    // Pieces end at line ends and sentence ends outside code.
-    let mut pieces: Vec<String> = Vec::new();
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let is_code = code
-            .iter()
-            .any(|range| range.start <= at && at + line.trim_end().len() <= range.end && line.len() > 1);
-        match is_code {
-            true => pieces.push(line.to_owned()),
-            false => pieces.extend(pieces_of(line)),
-        }
-        at += line.len();
-    }
-    let is_label = |piece: &str| piece.starts_with("Error:") || piece.starts_with("Solution:");
-    let keeps: BTreeSet<usize> =
-        pieces.iter().enumerate().filter(|(n, piece)| *n == 0 || is_label(piece)).map(|(n, _)| n).collect();
-    let mut kept: Vec<bool> = vec![true; pieces.len()];
-    let joined = |kept: &[bool]| {
-        let mut joined = String::new();
-        for (piece, kept) in pieces.iter().zip(kept) {
-            match kept {
-                true => joined.push_str(piece),
-                // A line loses its last sentence, not its end.
-                false if piece.ends_with('\n') && !joined.ends_with('\n') => joined.push('\n'),
-                false => {}
-            }
-        }
-        joined
-    };
-    let num_cited = |text: &str| citations::resolve(text, |_| true).cited.len();
-    for n in (0..pieces.len()).rev() {
-        if length(joined(&kept).trim_end()) <= max_chars {
-            break;
-        }
-        if keeps.contains(&n) {
-            continue;
-        }
-        kept[n] = false;
-        if num_cited(text) > 0 && num_cited(&joined(&kept)) == 0 {
-            kept[n] = true;
-        }
-    }
-    joined(&kept).trim_end().to_owned()
-}
-
-/// A line's sentences with their white space and the citations that follow them.
-fn pieces_of(line: &str) -> Vec<String> {
-    let mut pieces: Vec<String> = Vec::new();
-    let mut rest = line;
-    for sentence in markdown::sentences(line.trim_end()) {
-        let Some(at) = rest.find(sentence) else { break };
-        let end = at + sentence.len();
-        let piece = &rest[..end];
-        match pieces.last_mut() {
-            // `[1]` after a full stop belongs to the sentence before it, and `1.` to the one after it.
-            Some(last) if sentence.starts_with('[') || ends_with_number(last) => last.push_str(piece),
-            _ => pieces.push(piece.to_owned()),
-        }
-        rest = &rest[end..];
-    }
-    match pieces.last_mut() {
-        Some(last) => last.push_str(rest),
-        None => pieces.push(line.to_owned()),
-    }
-    pieces
-}
-
-/// `Solution: 1.`, the number of a step.
-fn ends_with_number(text: &str) -> bool {
-    let number = text.trim_end().rsplit(char::is_whitespace).next().unwrap_or_default();
-    number
-        .strip_suffix('.')
-        .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()))
-}
-
 /// Whether the client reads plain lines rather than Markdown.
 pub fn is_labelled(shape: Shape) -> bool {
     matches!(shape, Shape::ErrorSolution | Shape::ErrorCommand)
@@ -427,38 +276,6 @@ mod tests {
 
     fn question(text: &str) -> Question {
         Question::parse(text, Some("english")).expect("a question")
-    }
-
-    #[test]
-    fn replies_become_answers_or_refusals() {
-        let check = |reply: &str| from_reply(reply, &evidence(), &question("OOMKilled"), &Format::default());
-        let written =
-            check("Raise the limit [1], not [9]. See [it](https://evil.example).").expect("it is cited");
-        assert_eq!(written.text, "Raise the limit [1], not. See it.");
-        assert_eq!(written.citations.len(), 1);
-        assert_eq!(check("Raise the limit."), Err(Refusal::Uncited));
-        assert_eq!(check("I don't know."), Err(Refusal::SaidSo));
-        assert_eq!(check("Error: I don’t know\nSolution: -"), Err(Refusal::SaidSo));
-        assert_eq!(check("我不知道"), Err(Refusal::SaidSo));
-    }
-
-    #[test]
-    fn lengths_are_kept_at_sentence_ends() {
-        let text = "Error: The container reached its limit [1]. It was killed by the kernel.\n\
-                    Solution: 1. Raise the limit [1]. 2. Look at the memory curve of the last two weeks.";
-        assert_eq!(
-            shortened(text, 100),
-            "Error: The container reached its limit [1]. It was killed by the kernel.\nSolution: 1. Raise the limit [1]."
-        );
-        assert_eq!(
-            shortened(text, 60),
-            "Error: The container reached its limit [1].\nSolution: 1. Raise the limit [1]."
-        );
-        assert_eq!(
-            shortened(text, 1),
-            "Error: The container reached its limit [1].\nSolution: 1. Raise the limit [1]."
-        );
-        assert_eq!(shortened(text, 1_000), text);
     }
 
     #[test]

@@ -1,30 +1,33 @@
 //! A question's path from text to [`Answer`]: retrieve, decide, ask the model, check, and where that fails, quote the
-//! evidence. Entry point: [`Assistant::answer`].
+//! evidence. Entry points: [`Assistant::answer`], and [`Assistant::stream`] for those who read while it is written.
 //!
 //! The clock and all randomness come in with an [`Occasion`], so that an evaluation can repeat itself exactly.
 
 use crate::{
-    answer::{self, Answer, AnsweredBy, Citation, Degraded, Nearest, Refusal, Written},
+    answer::{Answer, Degraded, Written},
     calibration,
-    checks::markup,
-    evidence::{Evidence, untranslated},
+    draft::Draft,
+    evidence::Evidence,
     extractive::{self, Material},
     format::Format,
-    llm::{Health, Llm, ProviderHealth},
-    phrases,
+    llm::{Health, Llm, LlmError, ProviderHealth, ReplyStream},
     prompt::{Fence, Prompt},
+    reply::{Checks, Refusal},
+    translations::whole_document,
 };
+use futures::TryStreamExt;
 use jiff::Timestamp;
 use kb::{
-    answerable::{self, Decision, Status},
-    question::{Language, MAX_QUESTION_BYTES, Question, QuestionError},
+    answerable::{self, Status},
+    question::{MAX_QUESTION_BYTES, Question, QuestionError},
     redact,
     retrieve::{Options, Retrieval, RetrieveError, Retriever},
-    store::{DocumentKey, Filter, KnowledgeBase, StoreError},
+    store::{Filter, KnowledgeBase, StoreError},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, mpsc},
+    task::yield_now,
     time::{Instant, timeout},
 };
 
@@ -132,6 +135,21 @@ pub enum AnswerError {
         /// The wait.
         waited: Duration,
     },
+    /// The model failed after a part of its answer was shown; only where answers are streamed.
+    #[error("the model failed in the middle of its answer")]
+    Interrupted(Box<Answer>),
+}
+
+/// Where a streamed answer is shown while it is written.
+pub type Outlet = mpsc::Sender<Shown>;
+
+/// The next part of an answer, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The model that writes it.
+    pub model: String,
+    /// The text; together they are how the answer's text begins.
+    pub text: String,
 }
 
 /// Answers questions from a knowledge base. Cheap to clone.
@@ -185,6 +203,29 @@ impl Assistant {
         scope: &Filter,
         occasion: Occasion,
     ) -> Result<Answer, AnswerError> {
+        self.answer_through(request, scope, occasion, None).await
+    }
+
+    /// The same, and what the model writes is shown block by block as soon as it is checked. The answer that is returned
+    /// begins with what was shown; when the rest does not come, that is [`AnswerError::Interrupted`]. What others than the
+    /// model write is only returned.
+    pub async fn stream(
+        &self,
+        request: &Request,
+        scope: &Filter,
+        occasion: Occasion,
+        outlet: &Outlet,
+    ) -> Result<Answer, AnswerError> {
+        self.answer_through(request, scope, occasion, Some(outlet)).await
+    }
+
+    async fn answer_through(
+        &self,
+        request: &Request,
+        scope: &Filter,
+        occasion: Occasion,
+        outlet: Option<&Outlet>,
+    ) -> Result<Answer, AnswerError> {
         let question = &request.question;
         let format = match self.0.settings.keep_length {
             true => request.format,
@@ -204,8 +245,11 @@ impl Assistant {
         }
 
         let evidence = Evidence::of_hits(&retrieval.evidence);
-        let degraded = match self.ask_model(&evidence, question, &format, &occasion).await {
-            Asked::Answered(written, model) => return Ok(draft.by_llm(written, model, &evidence)),
+        let degraded = match self.ask_model(&evidence, question, &format, &occasion, outlet).await {
+            Asked::Answered(written, model) => return Ok(draft.by_llm(written, model)),
+            Asked::Interrupted(written, model, cause) => {
+                return Err(AnswerError::Interrupted(Box::new(draft.interrupted(written, model, cause))));
+            }
             Asked::DoesNotKnow(reason)
                 if !evidence.iter().any(|passage| passage.applies() || passage.may_apply()) =>
             {
@@ -249,25 +293,41 @@ impl Assistant {
         question: &Question,
         format: &Format,
         occasion: &Occasion,
+        outlet: Option<&Outlet>,
     ) -> Asked {
         let Some(llm) = &self.0.llm else { return Asked::NoModel };
         let Ok(_slot) = self.0.llm_slots.try_acquire() else { return Asked::Failed(Degraded::Overloaded) };
         let asker_waits_until = occasion.deadline.checked_sub(AFTER_LLM).unwrap_or(occasion.deadline);
         let deadline = (Instant::now() + self.0.settings.llm_timeout).min(asker_waits_until);
         let prompt = Prompt::grounded_in(evidence, question, format, occasion.fence.clone());
-        let reply = match llm.complete(&prompt, deadline).await {
-            Ok(reply) => reply,
-            Err(error) if error.is_ours() => {
-                tracing::error!(answer = occasion.id, %error, "the model cannot be used; answering from the evidence");
-                return Asked::Failed(error.cause());
-            }
-            Err(error) => {
-                tracing::warn!(answer = occasion.id, %error, "the model failed; answering from the evidence");
-                return Asked::Failed(error.cause());
-            }
+        let asked = match outlet {
+            None => llm.complete(&prompt, deadline).await.map(ReplyStream::from),
+            Some(_) => llm.stream(&prompt, deadline, deadline).await,
         };
-        match answer::from_reply(&reply.text, evidence, question, format) {
-            Ok(written) => Asked::Answered(written, reply.model),
+        let ReplyStream { model, mut pieces } = match asked {
+            Ok(reply) => reply,
+            Err(error) => return Asked::Failed(logged(&error, occasion)),
+        };
+        let mut checks = Checks::new(evidence, question, format);
+        loop {
+            let text = match pieces.try_next().await {
+                Ok(Some(piece)) => checked(&mut checks, &piece).await,
+                Ok(None) => break,
+                Err(error) => {
+                    let cause = logged(&error, occasion);
+                    return match checks.shown() {
+                        Some(written) => Asked::Interrupted(written, model, cause),
+                        None => Asked::Failed(cause),
+                    };
+                }
+            };
+            if let Some(outlet) = outlet.filter(|_| !text.is_empty()) {
+                // Whoever hangs up ends the whole call.
+                let _ = outlet.send(Shown { model: model.clone(), text }).await;
+            }
+        }
+        match checks.finish() {
+            Ok(written) => Asked::Answered(written, model),
             Err(Refusal::SaidSo) => Asked::DoesNotKnow("the model found no answer in the documents"),
             Err(Refusal::Uncited) => Asked::DoesNotKnow("the model's reply cited none of the documents"),
             Err(Refusal::MaskedName) => Asked::Failed(Degraded::LlmMaskedName),
@@ -275,129 +335,37 @@ impl Assistant {
     }
 }
 
-/// Most passages of a document that are read for an answer without a model.
-const MAX_PASSAGES: usize = 200;
+/// Most of a reply, in bytes, that is checked without letting others have their turn.
+const MAX_CHECKED_AT_ONCE: usize = 4 << 10;
 
-/// The passages of the leading document, or of its translation into the asker's language where there is one, read from
-/// the state that was searched.
-async fn whole_document(
-    retrieval: &Retrieval,
-    lead: &Evidence,
-    language: &Language,
-) -> Result<Vec<Evidence>, StoreError> {
-    let Some(hit) = retrieval.evidence.get(lead.n - 1) else { return Ok(Vec::new()) };
-    let mut document = hit.document.clone();
-    let is_readable =
-        |tag: &Option<String>| tag.as_ref().is_none_or(|tag| phrases::is_same_language(tag, &language.0));
-    if !is_readable(&document.meta.language) {
-        let candidates = translations(&lead.document, language);
-        let keys: Vec<DocumentKey> = candidates.iter().map(|id| DocumentKey::of(id)).collect();
-        let found = retrieval.view.documents(&keys).await?.into_iter().flatten();
-        if let Some(translation) =
-            found.into_iter().find(|found| found.meta.language.is_some() && is_readable(&found.meta.language))
-        {
-            document = translation;
+/// Checks the next piece; returns what may be shown now.
+async fn checked(checks: &mut Checks<'_>, piece: &str) -> String {
+    let (mut text, mut rest) = (String::new(), piece);
+    loop {
+        let (part, after) = rest.split_at(rest.floor_char_boundary(MAX_CHECKED_AT_ONCE));
+        text.push_str(&checks.push(part));
+        rest = after;
+        if rest.is_empty() {
+            return text;
         }
+        yield_now().await;
     }
-    let chunks = retrieval.view.chunks_of(DocumentKey::of(&document.meta.id)).await?;
-    let passages = chunks.iter().take(MAX_PASSAGES);
-    Ok(passages.map(|(_, chunk)| Evidence::new(0, chunk, &document, lead.rule.clone())).collect())
 }
 
-/// The ids a document's translation would have: the language stands before the ending, as in `a/b.zh-TW.md`.
-fn translations(id: &str, language: &Language) -> Vec<String> {
-    let (stem, ending) = untranslated(id);
-    let primary = language.0.split('-').next().unwrap_or_default();
-    let mut ids: Vec<String> = [language.0.clone(), language.0.to_lowercase(), primary.to_owned()]
-        .iter()
-        .map(|tag| format!("{stem}.{tag}{ending}"))
-        .collect();
-    ids.push(format!("{stem}{ending}"));
-    ids.retain(|candidate| candidate != id);
-    ids.dedup();
-    ids
+/// Says in the log why the model is of no use now.
+fn logged(error: &LlmError, occasion: &Occasion) -> Degraded {
+    match error.is_ours() {
+        true => tracing::error!(answer = occasion.id, %error, "the model cannot be used"),
+        false => tracing::warn!(answer = occasion.id, %error, "the model failed"),
+    }
+    error.cause()
 }
 
 /// What became of the model's call.
 enum Asked {
     Answered(Written, String),
+    Interrupted(Written, String, Degraded),
     DoesNotKnow(&'static str),
     Failed(Degraded),
     NoModel,
-}
-
-/// What every answer to one question has in common.
-struct Draft<'a> {
-    question: &'a Question,
-    occasion: &'a Occasion,
-    decision: &'a Decision,
-    kb_version: &'a str,
-}
-
-impl Draft<'_> {
-    fn answer(&self, answered_by: AnsweredBy, written: Written) -> Answer {
-        Answer {
-            id: self.occasion.id.clone(),
-            text: written.text,
-            status: self.decision.status,
-            confidence: self.decision.confidence,
-            reason: self.decision.reason.clone(),
-            answered_by,
-            degraded: None,
-            cached: false,
-            citations: written.citations,
-            nearest: Vec::new(),
-            kb_version: self.kb_version.to_owned(),
-            created_at: self.occasion.now,
-            model: OWN_MODEL.to_owned(),
-            language: self.language().clone(),
-        }
-    }
-
-    fn language(&self) -> &Language {
-        self.question.language()
-    }
-
-    fn by_llm(&self, mut written: Written, model: String, evidence: &[Evidence]) -> Answer {
-        let (warnings, citations) = extractive::missing_warnings(evidence, &written.citations, self.question);
-        for warning in warnings.iter().rev() {
-            written.text.insert_str(0, &format!("{warning}\n"));
-        }
-        written.citations.extend(citations);
-        written.citations.sort_by_key(|citation| citation.n);
-        Answer { model, ..self.answer(AnsweredBy::Llm, written) }
-    }
-
-    fn extractive(&self, written: Written, degraded: Option<Degraded>) -> Answer {
-        Answer { degraded, ..self.answer(AnsweredBy::Extractive, written) }
-    }
-
-    fn unknown(&self, retrieval: &Retrieval, reason: &str) -> Answer {
-        let nearest = nearest(retrieval);
-        let text = answer::dont_know(&self.decision.missing, &nearest, self.question);
-        let written = Written { text, citations: Vec::<Citation>::new() };
-        let reason = match reason.is_empty() {
-            true => "the knowledge base does not cover this",
-            false => reason,
-        };
-        Answer {
-            status: Status::Unknown,
-            reason: reason.to_owned(),
-            nearest,
-            ..self.answer(AnsweredBy::None, written)
-        }
-    }
-}
-
-/// The first documents among the hits.
-fn nearest(retrieval: &Retrieval) -> Vec<Nearest> {
-    const MAX_NEAREST: usize = 3;
-    let mut nearest: Vec<Nearest> = Vec::new();
-    for passage in Evidence::of_hits(&retrieval.hits) {
-        if nearest.len() < MAX_NEAREST && !nearest.iter().any(|near| near.document == passage.document) {
-            let title = markup::plain(&passage.title);
-            nearest.push(Nearest { document: passage.document, title, url: passage.url });
-        }
-    }
-    nearest
 }

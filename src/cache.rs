@@ -6,7 +6,7 @@
 
 use crate::{
     answer::Answer,
-    assistant::{AnswerError, Assistant, Occasion, Request},
+    assistant::{AnswerError, Assistant, Occasion, Outlet, Request},
     format::Format,
 };
 use kb::store::Filter;
@@ -55,16 +55,24 @@ impl AnswerCache {
         Self { max_entries, entries: Mutex::default() }
     }
 
-    /// An answer, given before or new.
+    /// An answer, given before or new; a new one is shown through `outlet` while it is written. Who asks what is being
+    /// answered for somebody else waits for the whole, within the deadline of whoever calls this: it costs no second call
+    /// of the model, and a second reader of the same blocks would need a buffer of its own. One that is interrupted is
+    /// nobody else's: the next in line asks again.
     pub async fn answer(
         &self,
         assistant: &Assistant,
         request: &Request,
         scope: &Filter,
         occasion: Occasion,
+        outlet: Option<&Outlet>,
     ) -> Result<Answer, AnswerError> {
+        let answering = async |occasion| match outlet {
+            None => assistant.answer(request, scope, occasion).await,
+            Some(outlet) => assistant.stream(request, scope, occasion, outlet).await,
+        };
         if self.max_entries == 0 {
-            return assistant.answer(request, scope, occasion).await;
+            return answering(occasion).await;
         }
         let kb_version = assistant.knowledge_base().view(scope).await?.version().to_owned();
         let slots = Slots::of(request.question.masked());
@@ -83,7 +91,7 @@ impl AnswerCache {
             .answer
             .get_or_try_init(|| async {
                 is_new = true;
-                let answer = assistant.answer(request, scope, occasion).await?;
+                let answer = answering(occasion).await?;
                 Ok::<_, AnswerError>(Answer { text: slots.put(&answer.text), ..answer })
             })
             .await?;

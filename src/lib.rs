@@ -5,12 +5,14 @@
 
 pub mod answer;
 pub mod assistant;
+pub mod blocks;
 mod cache;
 pub mod calibration;
 pub mod checks;
 pub mod cli;
 mod commands;
 pub mod config;
+mod draft;
 pub mod evidence;
 pub mod extractive;
 pub mod format;
@@ -20,9 +22,11 @@ pub mod llm;
 pub mod markdown;
 pub mod phrases;
 pub mod prompt;
+pub mod reply;
 pub mod search;
 pub mod secret;
 pub mod text;
+mod translations;
 
 pub use answer::Answer;
 pub use assistant::{Assistant, Occasion, Request};

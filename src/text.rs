@@ -3,10 +3,11 @@
 use regex::Regex;
 use std::sync::LazyLock;
 
-/// Terminal control sequences: CSI, OSC (hyperlinks among them), and two-byte escapes, in 7-bit and 8-bit form.
+/// Terminal control sequences: CSI, OSC (hyperlinks among them), and two-byte escapes, in 7-bit and 8-bit form. One that
+/// is never closed ends with its line, so that a text's lines can be read one by one.
 static ESCAPES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        "(?s)(?:\u{1b}\\]|\u{9d}).*?(?:\u{7}|\u{1b}\\\\|\u{9c}|\\z)|(?:\u{1b}\\[|\u{9b})[0-?]*[ -/]*[@-~]|\u{1b}[ -/]*[0-~]",
+        "(?m)(?:\u{1b}\\]|\u{9d}).*?(?:\u{7}|\u{1b}\\\\|\u{9c}|$)|(?:\u{1b}\\[|\u{9b})[0-?]*[ -/]*[@-~]|\u{1b}[ -/]*[0-~]",
     )
     .expect("the pattern is valid")
 });
@@ -89,6 +90,7 @@ mod tests {
             ("\u{1b}]8;;https://evil.example\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
             ("\u{9d}8;;https://evil.example\u{7}link", "link"),
             ("\u{1b}]0;never closed", ""),
+            ("\u{1b}]0;never closed\nnext", "\nnext"),
             ("a\u{202e}b\u{200b}c\u{feff}", "abc"),
             ("hi\u{e0041}\u{e0042}", "hi"),
             ("bell\u{7}null\0", "bellnull"),

@@ -30,7 +30,12 @@ pub fn clean(text: &str, cited: &[&str]) -> String {
         }
         text = apply(&text, edits);
     }
-    // Still markup after so many passes: somebody is trying. Nothing of it survives this.
+    // Still markup after so many passes: somebody is trying.
+    blunted(&text, cited)
+}
+
+/// The last resort: a text of which no markup survives, wherever it stands.
+pub fn blunted(text: &str, cited: &[&str]) -> String {
     let blunt = text.replace('<', "‹").replace("](", "] (").replace("![", "[").replace("]:", "] :");
     without_urls(&blunt, cited, false).into_owned()
 }

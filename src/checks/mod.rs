@@ -3,5 +3,6 @@
 
 pub mod citations;
 pub mod commands;
+pub mod length;
 pub mod markup;
 pub mod masked;

@@ -145,7 +145,7 @@ pub async fn chat_completions(
     let asked = Request::parse(&question, None, Format::default())
         .map_err(|error| ApiError::malformed(error.to_string()))?;
     if request.stream == Some(true) {
-        return Ok(sse::stream(state, asked, scope, chunk).into_response());
+        return Ok(sse::stream(state, asked, scope, CHUNKS));
     }
     let answer = state.answer(&asked, &scope).await?;
     refuse_misconfigured(&answer)?;
@@ -185,6 +185,8 @@ fn question_in(messages: &[Message]) -> Option<String> {
         _ => Some(last),
     }
 }
+
+const CHUNKS: sse::Form = sse::Form { id_prefix: "chatcmpl-", chunk };
 
 /// One piece of a stream in OpenAI's form; the first names the role, the last the reason and our own fields.
 fn chunk(piece: sse::Piece<'_>) -> Value {

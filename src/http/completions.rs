@@ -165,7 +165,7 @@ pub async fn v1_completions(
     let is_stream = request.stream == Some(true);
     let request = question_in(request)?;
     if is_stream {
-        return Ok(sse::stream(state, request, scope, chunk).into_response());
+        return Ok(sse::stream(state, request, scope, CHUNKS));
     }
     let answer = state.answer(&request, &scope).await?;
     let (created, text) = (answer.created_at.as_second(), answer.with_sources());
@@ -207,6 +207,8 @@ pub struct Usage {
     completion_tokens: u32,
     total_tokens: u32,
 }
+
+const CHUNKS: sse::Form = sse::Form { id_prefix: "cmpl-", chunk };
 
 fn chunk(piece: sse::Piece<'_>) -> Value {
     let (text, finish, extra) = match piece {

@@ -53,6 +53,15 @@ impl ApiError {
         &self.message
     }
 
+    /// What it is, for programs; an event has no status.
+    pub fn code(&self) -> &'static str {
+        match self.status.as_u16() {
+            502 => "llm_misconfigured",
+            503 => "unavailable",
+            _ => "refused",
+        }
+    }
+
     /// The body is too large.
     pub fn too_large(max_bytes: usize) -> Self {
         let message = format!("the body is over {max_bytes} bytes");
@@ -119,9 +128,10 @@ impl From<AnswerError> for ApiError {
                 "the embedding model cannot be used at the moment"
             }
             AnswerError::Overloaded { .. } => "too many questions at once",
+            AnswerError::Interrupted(_) => "the language model failed in the middle of its answer",
         };
         match &error {
-            AnswerError::Overloaded { .. } => tracing::warn!("{error}"),
+            AnswerError::Overloaded { .. } | AnswerError::Interrupted(_) => tracing::warn!("{error}"),
             _ => tracing::error!(error = crate::commands::chain(&error), "cannot answer"),
         }
         Self::unavailable(told)

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     answer::Answer,
-    assistant::{Assistant, Occasion, Request},
+    assistant::{AnswerError, Assistant, Occasion, Outlet, Request},
     cache::AnswerCache,
     config::Server,
     journal::Journal,
@@ -65,9 +65,27 @@ impl AppState {
 
     /// An answer within the server's own deadline, given before or new; the journal remembers what it was.
     pub(super) async fn answer(&self, request: &Request, scope: &Filter) -> Result<Answer, ApiError> {
-        let occasion = Occasion::now(self.settings.deadline);
-        let answering = self.cache.answer(&self.assistant, request, scope, occasion);
-        let answer = timeout(self.settings.deadline, answering).await.map_err(|_| ApiError::deadline())??;
+        self.answer_through(request, scope, Occasion::now(self.settings.deadline), None).await
+    }
+
+    /// The same, and what a model writes is shown through `outlet` while it is written. Only then can it end early: the
+    /// answer is [`interrupted`](Answer::is_interrupted).
+    pub(super) async fn answer_through(
+        &self,
+        request: &Request,
+        scope: &Filter,
+        occasion: Occasion,
+        outlet: Option<&Outlet>,
+    ) -> Result<Answer, ApiError> {
+        let answering = self.cache.answer(&self.assistant, request, scope, occasion, outlet);
+        let answer = match timeout(self.settings.deadline, answering).await {
+            Ok(Err(AnswerError::Interrupted(answer))) => {
+                self.journal.note(request, &answer);
+                return Ok(*answer);
+            }
+            Ok(answered) => answered?,
+            Err(_) => return Err(ApiError::deadline()),
+        };
         if self.settings.strict && answer.degraded.is_some() {
             return Err(ApiError::unavailable("the language model cannot be used at the moment"));
         }

@@ -1,67 +1,150 @@
-//! Answers as server-sent events. Only checked text goes out: the answer is complete and checked before its first block
-//! is sent, and comments keep the connection alive until then.
+//! Answers as server-sent events. Only checked text goes out: what the model writes block by block, as soon as each is
+//! checked, everything else whole; comments keep the connection alive in between.
+//!
+//! The headers are out before the answer is known, so what goes wrong is an event: `{"error": {message, type, code}}`, and
+//! after a part of an answer also `runbookd`, with the sources of what was sent. Then `[DONE]`, as always.
 
-use super::{chat, router::AppState};
-use crate::{answer::Answer, assistant::Request};
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::{Stream, StreamExt, stream};
+use super::{chat, error::ApiError, router::AppState};
+use crate::{
+    answer::Answer,
+    assistant::{Occasion, Request, Shown},
+};
+use axum::response::{
+    IntoResponse, Response,
+    sse::{Event, KeepAlive, Sse},
+};
+use futures::{StreamExt, stream};
 use kb::store::Filter;
 use serde_json::{Value, json};
 use std::{convert::Infallible, time::Duration};
+use tokio::{sync::mpsc, task::JoinSet};
+use tracing::Instrument;
 
 /// Time between two comments.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// Most blocks that wait for a slow client; then the answer waits too, within its deadline.
+const MAX_WAITING: usize = 64;
+
+/// How a protocol writes a stream.
+#[derive(Clone, Copy)]
+pub struct Form {
+    /// Stands before the answer's id.
+    pub id_prefix: &'static str,
+    /// Writes one piece; id, time and model are added.
+    pub chunk: fn(Piece<'_>) -> Value,
+}
 
 /// What a stream is made of.
 pub enum Piece<'a> {
-    /// Before the answer is known.
+    /// Before the first text.
     First,
-    /// A block of the answer.
+    /// A part of the answer.
     Text(&'a str),
-    /// After the last block.
+    /// After the last text.
     Last(&'a Answer),
 }
 
-/// Answers a request as a stream; `form` writes each piece as the protocol wants it. Ends with `[DONE]`, also after an
-/// error event.
-pub fn stream(
-    state: AppState,
-    request: Request,
-    scope: Filter,
-    form: fn(Piece<'_>) -> Value,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let first = stream::once(std::future::ready(form(Piece::First)));
-    let rest = stream::once(async move {
-        let answer = match state.answer(&request, &scope).await {
-            Ok(answer) => chat::refuse_misconfigured(&answer).map(|()| answer),
-            Err(error) => Err(error),
-        };
-        match answer {
-            Ok(answer) => pieces(&answer, form),
-            Err(error) => vec![json!({ "error": { "message": error.message(), "type": "server_error" } })],
+/// Answers a request as a stream.
+pub fn stream(state: AppState, request: Request, scope: Filter, form: Form) -> Response {
+    let occasion = Occasion::now(state.settings().deadline);
+    let mut writer = Writer {
+        form,
+        id: format!("{}{}", form.id_prefix, occasion.id),
+        created: occasion.now.as_second(),
+        sent: None,
+    };
+    let (outlet, mut blocks) = mpsc::channel(MAX_WAITING);
+    // A task of its own: who reads slowly must hold up neither the model nor those who wait for the same answer. It ends
+    // when the stream is dropped, and its call of the model with it.
+    let mut answering = JoinSet::new();
+    let answer = async move { state.answer_through(&request, &scope, occasion, Some(&outlet)).await };
+    answering.spawn(answer.in_current_span());
+    let shown = stream::poll_fn(move |context| blocks.poll_recv(context)).map(Step::Shown);
+    let ended = stream::once(async move {
+        match answering.join_next().await {
+            Some(Ok(answered)) => Step::Ended(Box::new(answered)),
+            Some(Err(_)) | None => Step::Ended(Box::new(Err(ApiError::deadline()))),
         }
-    })
-    .flat_map(stream::iter);
-    let events = first
-        .chain(rest)
-        .map(|piece| Event::default().data(piece.to_string()))
-        .chain(stream::once(std::future::ready(Event::default().data("[DONE]"))))
-        .map(Ok);
-    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+    });
+    let events = shown
+        .chain(ended)
+        .flat_map(move |step| stream::iter(writer.write(step)))
+        .map(|piece| piece.to_string())
+        .chain(stream::once(std::future::ready("[DONE]".to_owned())))
+        .map(|data| Ok::<_, Infallible>(Event::default().data(data)));
+    // Proxies that collect a reply before they pass it on are told not to.
+    let unbuffered = [("x-accel-buffering", "no")];
+    (unbuffered, Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))).into_response()
 }
 
-fn pieces(answer: &Answer, form: fn(Piece<'_>) -> Value) -> Vec<Value> {
-    let text = answer.with_sources();
-    let name = |mut piece: Value| {
-        piece["id"] = json!(format!("chatcmpl-{}", answer.id));
-        piece["created"] = json!(answer.created_at.as_second());
-        piece["model"] = json!(answer.model);
-        piece
-    };
-    let mut pieces: Vec<Value> =
-        blocks(&text).into_iter().map(|block| name(form(Piece::Text(block)))).collect();
-    pieces.push(name(form(Piece::Last(answer))));
-    pieces
+enum Step {
+    Shown(Shown),
+    Ended(Box<Result<Answer, ApiError>>),
+}
+
+/// Writes the events of one stream.
+struct Writer {
+    form: Form,
+    id: String,
+    created: i64,
+    /// The text that was sent; `None` before the first.
+    sent: Option<String>,
+}
+
+impl Writer {
+    fn write(&mut self, step: Step) -> Vec<Value> {
+        match step {
+            Step::Shown(Shown { model, text }) => self.texts(&model, [text.as_str()]),
+            Step::Ended(ended) => match *ended {
+                Ok(answer) => self.end(&answer),
+                Err(error) => vec![failure(error.message(), json!(error.code()))],
+            },
+        }
+    }
+
+    /// The rest of the answer, or why there is none.
+    fn end(&mut self, answer: &Answer) -> Vec<Value> {
+        if answer.is_interrupted() {
+            let mut event =
+                failure("the language model failed in the middle of its answer", json!(answer.degraded));
+            event["runbookd"] = json!(answer);
+            return vec![event];
+        }
+        if let Err(error) = chat::refuse_misconfigured(answer) {
+            return vec![failure(error.message(), json!(answer.degraded))];
+        }
+        let text = answer.with_sources();
+        let sent = self.sent.as_deref().unwrap_or_default();
+        let rest = text.strip_prefix(sent).expect("an answer begins with what was shown of it");
+        let mut pieces = self.texts(&answer.model, blocks(rest));
+        pieces.push(self.chunk(&answer.model, Piece::Last(answer)));
+        pieces
+    }
+
+    fn texts<'t>(&mut self, model: &str, texts: impl IntoIterator<Item = &'t str>) -> Vec<Value> {
+        let mut pieces = Vec::new();
+        if self.sent.is_none() {
+            pieces.push(self.chunk(model, Piece::First));
+        }
+        for text in texts {
+            self.sent.get_or_insert_default().push_str(text);
+            pieces.push(self.chunk(model, Piece::Text(text)));
+        }
+        pieces
+    }
+
+    fn chunk(&self, model: &str, piece: Piece<'_>) -> Value {
+        let mut chunk = (self.form.chunk)(piece);
+        chunk["id"] = json!(self.id);
+        chunk["created"] = json!(self.created);
+        chunk["model"] = json!(model);
+        chunk
+    }
+}
+
+/// An error as an event; OpenAI's clients raise it.
+fn failure(message: &str, code: Value) -> Value {
+    json!({ "error": { "message": message, "type": "server_error", "code": code } })
 }
 
 /// A text's paragraphs, list items and whole fences; together they are the text.

@@ -1,9 +1,10 @@
 //! A circuit breaker: after several failures in a row a model is left alone for a while, so that a dead endpoint costs
 //! its timeout a few times, not with every question. Then one call tries it again.
 
-use super::{Health, Llm, LlmError, Reply};
+use super::{Health, Llm, LlmError, Reply, ReplyStream};
 use crate::prompt::Prompt;
 use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt, stream};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -29,7 +30,8 @@ impl Default for Settings {
 pub struct Breaker {
     inner: Arc<dyn Llm>,
     settings: Settings,
-    state: Mutex<State>,
+    /// Shared with the streams under way: how they end counts too.
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
@@ -43,7 +45,7 @@ struct State {
 impl Breaker {
     /// Guards a model.
     pub fn new(inner: Arc<dyn Llm>, settings: Settings) -> Self {
-        Self { inner, settings, state: Mutex::new(State::default()) }
+        Self { inner, settings, state: Arc::default() }
     }
 
     /// Whether a call would be turned away now.
@@ -69,17 +71,22 @@ impl Breaker {
     }
 
     fn record(&self, succeeded: bool, now: Instant) {
-        let mut state = self.state();
-        state.asked = true;
+        self.state().record(succeeded, now, self.settings);
+    }
+}
+
+impl State {
+    fn record(&mut self, succeeded: bool, now: Instant, settings: Settings) {
+        self.asked = true;
         match succeeded {
             true => {
-                state.failures = 0;
-                state.open_until = None;
+                self.failures = 0;
+                self.open_until = None;
             }
             false => {
-                state.failures = state.failures.saturating_add(1);
-                if state.failures >= self.settings.max_failures {
-                    state.open_until = Some(now + self.settings.pause);
+                self.failures = self.failures.saturating_add(1);
+                if self.failures >= settings.max_failures {
+                    self.open_until = Some(now + settings.pause);
                 }
             }
         }
@@ -99,6 +106,36 @@ impl Llm for Breaker {
         let result = self.inner.complete(prompt, deadline).await;
         self.record(result.is_ok(), Instant::now());
         result
+    }
+
+    /// A stream that nobody reads to its end says nothing about the model.
+    async fn stream(
+        &self,
+        prompt: &Prompt,
+        begins_by: Instant,
+        deadline: Instant,
+    ) -> Result<ReplyStream, LlmError> {
+        if !self.admit(Instant::now()) {
+            return Err(LlmError::BreakerOpen);
+        }
+        let ReplyStream { model, pieces } = match self.inner.stream(prompt, begins_by, deadline).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                self.record(false, Instant::now());
+                return Err(error);
+            }
+        };
+        let settings = self.settings;
+        let watched =
+            stream::try_unfold((pieces, self.state.clone()), move |(mut pieces, state)| async move {
+                let next = pieces.try_next().await;
+                if let Ok(None) | Err(_) = &next {
+                    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+                    state.record(next.is_ok(), Instant::now(), settings);
+                }
+                next.map(|piece| piece.map(|piece| (piece, (pieces, state))))
+            });
+        Ok(ReplyStream { model, pieces: watched.boxed() })
     }
 
     fn health(&self) -> Health {
@@ -125,6 +162,44 @@ mod tests {
         async fn complete(&self, _: &Prompt, _: Instant) -> Result<Reply, LlmError> {
             Err(LlmError::Timeout)
         }
+    }
+
+    struct Breaking;
+
+    #[async_trait]
+    impl Llm for Breaking {
+        fn model(&self) -> &str {
+            "breaking"
+        }
+        async fn complete(&self, _: &Prompt, _: Instant) -> Result<Reply, LlmError> {
+            Err(LlmError::Empty)
+        }
+        async fn stream(&self, _: &Prompt, _: Instant, _: Instant) -> Result<ReplyStream, LlmError> {
+            let pieces = stream::iter([Ok("Raise".to_owned()), Err(LlmError::Timeout)]).boxed();
+            Ok(ReplyStream { model: "breaking".to_owned(), pieces })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_breaks_is_a_failure_and_one_that_is_left_is_none() {
+        let question = kb::question::Question::parse("why?", None).expect("a question");
+        let prompt = Prompt::grounded_in(&[], &question, &Default::default(), crate::prompt::Fence::random());
+        let settings = Settings::default();
+        let breaker = Breaker::new(Arc::new(Breaking), settings);
+        let until = Instant::now() + settings.pause;
+        let ask = async || breaker.stream(&prompt, until, until).await;
+        for _ in 0..settings.max_failures {
+            assert_eq!(breaker.health(), Health::Unknown);
+            let mut left = ask().await.expect("it begins").pieces;
+            assert_eq!(left.next().await, Some(Ok("Raise".to_owned())));
+        }
+        for _ in 0..settings.max_failures {
+            let mut pieces = ask().await.expect("it begins").pieces;
+            assert_eq!(pieces.try_next().await, Ok(Some("Raise".to_owned())));
+            assert_eq!(pieces.try_next().await, Err(LlmError::Timeout));
+            assert_eq!(breaker.health(), Health::Degraded);
+        }
+        assert_eq!(ask().await.err(), Some(LlmError::BreakerOpen));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod anthropic;
 pub mod aws;
 pub mod bedrock;
 pub mod breaker;
+mod events;
 pub mod openai;
 pub mod providers;
 pub mod settings;
@@ -14,6 +15,7 @@ mod turns;
 
 use crate::{answer::Degraded, prompt::Prompt};
 use async_trait::async_trait;
+use futures::{StreamExt, stream, stream::BoxStream};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -26,6 +28,21 @@ pub struct Reply {
     pub model: String,
 }
 
+/// What a model says while it says it.
+pub struct ReplyStream {
+    /// The model that speaks, as the endpoint names it.
+    pub model: String,
+    /// Pieces of text, in order, at least one of them not blank. They end after the last piece of a complete reply, or
+    /// with the first error. Dropping them ends the call.
+    pub pieces: BoxStream<'static, Result<String, LlmError>>,
+}
+
+impl From<Reply> for ReplyStream {
+    fn from(reply: Reply) -> Self {
+        Self { model: reply.model, pieces: stream::iter([Ok(reply.text)]).boxed() }
+    }
+}
+
 /// A language model behind a deadline.
 #[async_trait]
 pub trait Llm: Send + Sync {
@@ -34,6 +51,17 @@ pub trait Llm: Send + Sync {
 
     /// One complete reply before `deadline`; a reply that was cut is an error.
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError>;
+
+    /// The same reply while it is written, as far as the model can say it in pieces: its first text before `begins_by`,
+    /// the whole before `deadline`. Returns with the first text: what can be tried again was tried before.
+    async fn stream(
+        &self,
+        prompt: &Prompt,
+        begins_by: Instant,
+        _deadline: Instant,
+    ) -> Result<ReplyStream, LlmError> {
+        self.complete(prompt, begins_by).await.map(ReplyStream::from)
+    }
 
     /// What the last calls showed; `Unknown` before the first.
     fn health(&self) -> Health {
@@ -120,6 +148,9 @@ pub enum LlmError {
         /// How it ended.
         detail: String,
     },
+    /// An error where the reply should have gone on.
+    #[error("the model's endpoint reported an error within its reply")]
+    Reported,
     /// The endpoint failed too often lately.
     #[error("the model has failed repeatedly and is not asked for a while")]
     BreakerOpen,
@@ -145,7 +176,7 @@ impl LlmError {
             Self::Credentials { .. } => Degraded::LlmUnauthorized,
             Self::Status { status: 401 | 403, .. } => Degraded::LlmUnauthorized,
             Self::Status { status: 429, .. } => Degraded::LlmRateLimited,
-            Self::Status { status: 500.., .. } => Degraded::LlmServerError,
+            Self::Status { status: 500.., .. } | Self::Reported => Degraded::LlmServerError,
             Self::Status { .. } => Degraded::LlmRejected,
             Self::Empty => Degraded::LlmEmpty,
             Self::Invalid { .. } => Degraded::LlmInvalid,
@@ -177,5 +208,36 @@ impl LlmError {
     /// Whether the same request may succeed a moment later.
     fn is_passing(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Status { status: 408 | 429 | 500.., .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prompt::Fence;
+    use futures::TryStreamExt;
+
+    struct Whole(Result<Reply, LlmError>);
+
+    #[async_trait]
+    impl Llm for Whole {
+        fn model(&self) -> &str {
+            "whole"
+        }
+        async fn complete(&self, _: &Prompt, _: Instant) -> Result<Reply, LlmError> {
+            self.0.clone()
+        }
+    }
+
+    #[tokio::test]
+    async fn who_cannot_stream_says_everything_at_once() {
+        let question = kb::question::Question::parse("why?", None).expect("a question");
+        let prompt = Prompt::grounded_in(&[], &question, &Default::default(), Fence::random());
+        let reply = Reply { text: "Raise it [1].".to_owned(), model: "whole-1".to_owned() };
+        let now = Instant::now();
+        let streamed = Whole(Ok(reply)).stream(&prompt, now, now).await.expect("a reply");
+        assert_eq!(streamed.model, "whole-1");
+        assert_eq!(streamed.pieces.try_collect::<Vec<_>>().await, Ok(vec!["Raise it [1].".to_owned()]));
+        assert_eq!(Whole(Err(LlmError::Empty)).stream(&prompt, now, now).await.err(), Some(LlmError::Empty));
     }
 }

@@ -2,15 +2,18 @@
 //! the query) is used when a version is configured.
 
 use super::{
-    Llm, LlmError, Reply,
+    Llm, LlmError, Reply, ReplyStream, events,
     settings::Sampling,
     transport::{self, Transport, TransportError},
 };
 use crate::{prompt::Prompt, secret::Secret};
 use async_trait::async_trait;
-use reqwest::header::AUTHORIZATION;
+use reqwest::{
+    RequestBuilder,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// Where the model is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub struct OpenAi {
 #[derive(Serialize)]
 struct ChatRequest<'a> {
     model: &'a str,
-    messages: [ChatMessage<'a>; 2],
+    messages: [ChatMessage; 2],
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,9 +51,9 @@ struct ChatRequest<'a> {
 }
 
 #[derive(Serialize)]
-struct ChatMessage<'a> {
-    role: &'a str,
-    content: &'a str,
+struct ChatMessage {
+    role: &'static str,
+    content: String,
 }
 
 #[derive(Deserialize)]
@@ -83,19 +86,35 @@ impl OpenAi {
         Ok(Self { settings, url, transport: Transport::new()? })
     }
 
+    fn post(&self, prompt: &Prompt, stream: bool) -> Result<RequestBuilder, LlmError> {
+        let body = transport::json(&self.request(prompt, stream))?;
+        let request = self.transport.post(self.url.clone(), body);
+        Ok(match (&self.settings.api_key, &self.settings.api_version) {
+            (None, _) => request,
+            (Some(key), Some(_)) => request.header("api-key", transport::secret(key)?),
+            (Some(key), None) => request.header(AUTHORIZATION, transport::bearer(key)?),
+        })
+    }
+
+    fn request(&self, prompt: &Prompt, stream: bool) -> ChatRequest<'_> {
+        ChatRequest {
+            model: &self.settings.model,
+            messages: [
+                ChatMessage { role: "system", content: prompt.system() },
+                ChatMessage { role: "user", content: prompt.user() },
+            ],
+            temperature: self.settings.sampling.temperature(),
+            max_tokens: self.settings.max_output_tokens,
+            stream,
+        }
+    }
+
     fn read(&self, body: &[u8]) -> Result<Reply, LlmError> {
         let reply: ChatReply = transport::parse(body)?;
         let Some(choice) = reply.choices.into_iter().next() else {
             return Err(LlmError::Invalid { detail: "it has no choices".to_owned() });
         };
-        match choice.finish_reason.as_deref() {
-            Some("stop") => {}
-            Some("length") => return Err(LlmError::Cut { detail: "it reached its length limit".to_owned() }),
-            Some("content_filter") => {
-                return Err(LlmError::Cut { detail: "its content was filtered".to_owned() });
-            }
-            _ => return Err(LlmError::Cut { detail: "its finish reason is not `stop`".to_owned() }),
-        }
+        finished(choice.finish_reason.as_deref())?;
         let text = choice.message.content.unwrap_or_default();
         if text.trim().is_empty() {
             return Err(LlmError::Empty);
@@ -111,26 +130,45 @@ impl Llm for OpenAi {
     }
 
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
-        let (system, user) = (prompt.system(), prompt.user());
-        let request = ChatRequest {
-            model: &self.settings.model,
-            messages: [
-                ChatMessage { role: "system", content: &system },
-                ChatMessage { role: "user", content: &user },
-            ],
-            temperature: self.settings.sampling.temperature(),
-            max_tokens: self.settings.max_output_tokens,
-            stream: false,
-        };
-        let mut request = self.transport.post(self.url.clone(), transport::json(&request)?);
-        if let Some(key) = &self.settings.api_key {
-            request = match self.settings.api_version {
-                Some(_) => request.header("api-key", transport::secret(key)?),
-                None => request.header(AUTHORIZATION, transport::bearer(key)?),
-            };
-        }
+        let request = self.post(prompt, false)?;
         self.read(&transport::exchange(request, deadline).await?)
     }
+
+    /// A reply that came as plain JSON after all is said at once.
+    async fn stream(
+        &self,
+        prompt: &Prompt,
+        begins_by: Instant,
+        deadline: Instant,
+    ) -> Result<ReplyStream, LlmError> {
+        let first_byte_by = events::first_byte_by(Instant::now(), deadline).min(begins_by);
+        // `headers` replaces what `post` said.
+        let accepted = HeaderValue::from_static("text/event-stream, application/json");
+        let request = self.post(prompt, true)?.headers(HeaderMap::from_iter([(ACCEPT, accepted)]));
+        let sent = transport::send(request);
+        let response = timeout_at(first_byte_by, sent).await.map_err(|_| LlmError::Timeout)??;
+        let content_type = response.headers().get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        match content_type.split([';', '/']).nth(1).unwrap_or_default().trim() {
+            "json" => {
+                let body = timeout_at(deadline, transport::body(response)).await;
+                self.read(&body.map_err(|_| LlmError::Timeout)??).map(ReplyStream::from)
+            }
+            "html" => Err(LlmError::Invalid { detail: "it is a page".to_owned() }),
+            _ => events::begin(response, first_byte_by, deadline, &self.settings.model).await,
+        }
+    }
+}
+
+/// Whether a finish reason is that of a complete reply.
+pub(super) fn finished(reason: Option<&str>) -> Result<(), LlmError> {
+    let detail = match reason {
+        Some("stop") => return Ok(()),
+        Some("length") => "it reached its length limit",
+        Some("content_filter") => "its content was filtered",
+        _ => "its finish reason is not `stop`",
+    };
+    Err(LlmError::Cut { detail: detail.to_owned() })
 }
 
 #[cfg(test)]

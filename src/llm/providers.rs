@@ -10,7 +10,7 @@
 //! - When all have failed, the failure is that of the first in order that was asked.
 
 use super::{
-    Health, Llm, LlmError, ProviderHealth, Reply,
+    Health, Llm, LlmError, ProviderHealth, Reply, ReplyStream,
     breaker::{self, Breaker},
     settings::ProviderSettings,
     transport::TransportError,
@@ -89,6 +89,16 @@ impl Llm for Providers {
 
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
         self.first_success(deadline, |llm, until| llm.complete(prompt, until)).await
+    }
+
+    /// A provider's share of the time is that for its first text; once it has begun, it may take what is left.
+    async fn stream(
+        &self,
+        prompt: &Prompt,
+        begins_by: Instant,
+        deadline: Instant,
+    ) -> Result<ReplyStream, LlmError> {
+        self.first_success(begins_by, |llm, until| llm.stream(prompt, until, deadline)).await
     }
 
     /// The first provider's health: with it degraded answers still come, but not from where they should.

@@ -36,7 +36,7 @@ async fn check(llm: ProviderSettings, degraded: &str) {
 }
 
 /// An `https` address where plain HTTP is spoken.
-async fn speaks_no_tls() -> String {
+pub async fn speaks_no_tls() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {

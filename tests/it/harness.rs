@@ -1,7 +1,10 @@
 //! What the tests share: a knowledge base, an assistant, requests through the router, and a language model that does
 //! what it is told.
 
-use crate::dialect::{Dialect, Ending};
+use crate::{
+    dialect::{Dialect, Ending},
+    sse::{self, Events, Step, Steps},
+};
 use axum::{
     Router,
     body::Body,
@@ -174,6 +177,15 @@ impl TestApp {
         self.send(Request::get(path).body(Body::empty()).expect("a request")).await
     }
 
+    /// Posts a request and reads what comes while it comes.
+    pub async fn open(&self, path: &str, body: &Value) -> Events {
+        let request = Request::post(path).body(Body::from(body.to_string())).expect("a request");
+        let response = self.router.clone().oneshot(request).await.expect("a router always answers");
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Events::of(response.into_body())
+    }
+
     /// A failure as k8sgpt sends it; the reply must be a good one.
     pub async fn k8sgpt(&self, message: &str, language: &str) -> Value {
         let reply = self.post("/completions", k8sgpt_request(message, language).to_string()).await;
@@ -223,12 +235,21 @@ pub enum Script {
     Huge(usize),
     /// A reply that did not reach its end.
     Unfinished,
+    /// Server-sent events, made from the user's message.
+    Stream(Arc<Steps>),
+    /// One for the first request, one for all others.
+    First(Arc<Script>, Arc<Script>),
 }
 
 impl Script {
     /// A reply that is always the same.
     pub fn says(text: &'static str) -> Self {
         Self::Say(Arc::new(move |_| text.to_owned()))
+    }
+
+    /// A stream that is always the same.
+    pub fn streams(steps: Vec<Step>) -> Self {
+        Self::Stream(Arc::new(move |_| steps.clone()))
     }
 }
 
@@ -306,7 +327,14 @@ async fn converse(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Str
     };
     let user = dialect.user_message(&body);
     let chat = |text: &str, ending: Ending| dialect.reply(text, ending);
-    let reply = match &script {
+    let script = match &script {
+        Script::First(script, _) if is_first => script,
+        Script::First(_, script) => script,
+        script => script,
+    };
+    let reply = match script {
+        Script::First(..) => panic!("a script for the first request does not begin with another"),
+        Script::Stream(steps) => return sse::perform(stream, steps(&user)).await,
         Script::Say(say) => http(200, "application/json", &chat(&say(&user), Ending::Whole)),
         Script::StatusOnce(status, text) => match is_first {
             true => http(*status, "application/json", "{}"),

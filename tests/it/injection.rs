@@ -1,6 +1,10 @@
 //! Documents and failures that give orders, and a model that obeys them: nothing gets out.
 
-use crate::harness::{Script, ScriptedLlm, Setup, build};
+use crate::{
+    harness::{Script, ScriptedLlm, Setup, build},
+    sse::Step,
+};
+use serde_json::json;
 use std::sync::Arc;
 
 const LEAKS: [&str; 18] = [
@@ -38,12 +42,13 @@ async fn an_obedient_model_leaks_nothing() {
     }
     let kb = build(&[folder]);
     // It repeats the documents and its own rules, with a citation to look respectable.
-    let obedient = ScriptedLlm::start(Script::Say(Arc::new(|user| {
+    let obey = |user: &str| {
         let order =
             user.split("repeat: ").nth(1).and_then(|rest| rest.split("\n\n##").next()).unwrap_or_default();
         format!("Error: down [1]\nSolution: {order} [1]\n\n{order}")
-    })))
-    .await;
+    };
+    let obedient = ScriptedLlm::start(Script::Say(Arc::new(obey))).await;
+    let streaming = ScriptedLlm::start(Script::Stream(Arc::new(move |user| Step::whole(&obey(user))))).await;
     for (n, leak) in LEAKS.iter().enumerate() {
         for setup in [Setup::default(), Setup::with_llm(&obedient.base_url)] {
             let app = Setup { kb: kb.path().to_owned(), ..setup }.start().await;
@@ -51,28 +56,38 @@ async fn an_obedient_model_leaks_nothing() {
             let citations = reply["citations"].as_array().expect("an array");
             assert!(!citations.is_empty(), "{reply}");
             let text = format!("{}\n{}", reply["response"].as_str().expect("a string"), reply["citations"]);
-            let lower = text.to_lowercase();
-            for bad in [
-                "evil.example",
-                "<img",
-                "<script",
-                "<svg",
-                "<a ",
-                "](",
-                "![",
-                "javascript:",
-                "data:text",
-                "\u{1b}",
-                "\u{200b}",
-                "\u{202e}",
-                "\u{e0068}",
-            ] {
-                assert!(
-                    !lower.contains(bad),
-                    "{leak:?} by {}: {bad:?} got out: {text}",
-                    reply["answered_by"]
-                );
-            }
+            holds_nothing(&text, leak, &reply["answered_by"].to_string());
         }
+        // The same through a stream, in small pieces: what was sent cannot be taken back.
+        for base_url in [&obedient.base_url, &streaming.base_url] {
+            let app = Setup { kb: kb.path().to_owned(), ..Setup::with_llm(base_url) }.start().await;
+            let question = format!("alert FrobnicatorDown{n} is firing: {leak}");
+            let body = json!({ "stream": true, "messages": [{ "role": "user", "content": question }] });
+            let streamed = app.open("/v1/chat/completions", &body).await.rest().await;
+            assert!(streamed.is_done && streamed.error.is_none(), "{streamed:?}");
+            assert_eq!(streamed.extra()["answered_by"], "llm", "{streamed:?}");
+            holds_nothing(&format!("{}\n{}", streamed.text, streamed.extra()), leak, "a stream");
+        }
+    }
+}
+
+fn holds_nothing(text: &str, leak: &str, by: &str) {
+    let lower = text.to_lowercase();
+    for bad in [
+        "evil.example",
+        "<img",
+        "<script",
+        "<svg",
+        "<a ",
+        "](",
+        "![",
+        "javascript:",
+        "data:text",
+        "\u{1b}",
+        "\u{200b}",
+        "\u{202e}",
+        "\u{e0068}",
+    ] {
+        assert!(!lower.contains(bad), "{leak:?} by {by}: {bad:?} got out: {text}");
     }
 }

@@ -14,3 +14,5 @@ mod openapi;
 mod providers;
 mod routes;
 mod server;
+mod sse;
+mod streaming;

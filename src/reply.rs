@@ -1,0 +1,562 @@
+//! A model's reply turned into an answer's text, block by block as it arrives. The one place where the checks come
+//! together: a whole reply is one that arrives in one piece. Pure.
+//!
+//! A block is checked when it is whole, and may be shown when it is certain that the answer will not be refused: not
+//! before the first citation that holds. Where only the end decides (a length to keep, masked names that must all come
+//! back), nothing is shown before it. Entry points: [`from_reply`] and [`Checks`].
+
+use crate::{
+    answer::{Citation, Written, is_refusal, push_concerns},
+    blocks::{self, Block, Blocks},
+    checks::{
+        citations,
+        commands::{self, Grounds},
+        length, markup, masked,
+    },
+    evidence::Evidence,
+    extractive,
+    format::Format,
+    phrases::{self, Phrases},
+};
+use kb::question::Question;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a reply is not an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The model said that it does not know.
+    SaidSo,
+    /// It cited nothing that exists.
+    Uncited,
+    /// It changed a masked name.
+    MaskedName,
+}
+
+/// Turns a whole reply into an answer's text: what does not show is removed, links and HTML outside the cited sources
+/// are removed, citations are resolved, commands are compared with the evidence, masked names byte for byte, the
+/// client's length is kept, and what a rule forbids stands before everything.
+pub fn from_reply(
+    reply: &str,
+    evidence: &[Evidence],
+    question: &Question,
+    format: &Format,
+) -> Result<Written, Refusal> {
+    let mut checks = Checks::new(evidence, question, format);
+    checks.push(reply);
+    checks.finish()
+}
+
+/// A reply while it arrives.
+pub struct Checks<'a> {
+    evidence: &'a [Evidence],
+    question: &'a Question,
+    format: &'a Format,
+    phrases: &'static Phrases,
+    grounds: Grounds,
+    blocks: Blocks,
+    /// What the model said before anything could be shown; a refusal is recognised by it.
+    said: String,
+    /// What is checked so far.
+    text: String,
+    /// Where its first block ends and its last begins.
+    first_end: usize,
+    last_start: usize,
+    cited: BTreeSet<usize>,
+    state: State,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// Nothing may be shown yet.
+    Held,
+    /// It is shown up to here, with the warnings in front.
+    Shown { up_to: usize },
+    /// The model said that it does not know.
+    Refused,
+}
+
+impl<'a> Checks<'a> {
+    /// Checks against what the model was given.
+    pub fn new(evidence: &'a [Evidence], question: &'a Question, format: &'a Format) -> Self {
+        Self {
+            evidence,
+            question,
+            format,
+            phrases: phrases::phrases(question.language()),
+            grounds: Grounds::new(evidence, question.text()),
+            blocks: Blocks::default(),
+            said: String::new(),
+            text: String::new(),
+            first_end: 0,
+            last_start: 0,
+            cited: BTreeSet::new(),
+            state: State::Held,
+        }
+    }
+
+    /// Takes the next piece; returns what may be shown now, often nothing. What was returned so far is how the finished
+    /// text begins.
+    pub fn push(&mut self, piece: &str) -> String {
+        for block in self.blocks.push(piece) {
+            self.add(&block);
+        }
+        self.show()
+    }
+
+    /// The finished text with its sources.
+    pub fn finish(mut self) -> Result<Written, Refusal> {
+        for block in self.blocks.finish() {
+            self.add(&block);
+        }
+        if self.state == State::Refused || (self.state == State::Held && is_refusal(&self.said)) {
+            return Err(Refusal::SaidSo);
+        }
+        if let Some(max_chars) = self.format.max_chars {
+            let short = length::shortened(&self.text, max_chars);
+            self.cited = self.citations_in(&short);
+            self.text = self.grounded(&short);
+            self.first_end = self.text.len();
+        }
+        if self.cited.is_empty() {
+            return Err(Refusal::Uncited);
+        }
+        let mut text = std::mem::take(&mut self.text);
+        match masked::echo(&text, self.question.masked()) {
+            masked::Echo::Altered { .. } => return Err(Refusal::MaskedName),
+            masked::Echo::Intact { absent } => push_concerns(&mut text, &absent, self.phrases),
+        }
+        let cited = self.cited.iter().map(|n| (*n, Citation::of(&self.evidence[n - 1])));
+        let mut citations: BTreeMap<usize, Citation> = cited.collect();
+        let (warnings, sources) = self.warnings(&text[..self.first_end]);
+        citations.extend(sources.into_iter().map(|source| (source.n, source)));
+        Ok(Written { text: warnings + &text, citations: citations.into_values().collect() })
+    }
+
+    /// What is shown so far, with its sources, when the reply ends early; `None` when nothing is.
+    pub fn shown(&self) -> Option<Written> {
+        let State::Shown { up_to } = self.state else { return None };
+        let (warnings, sources) = self.warnings(&self.text[..self.first_end]);
+        let cited = self.citations_in(&self.text[..up_to]).into_iter();
+        let mut citations: BTreeMap<usize, Citation> =
+            cited.map(|n| (n, Citation::of(&self.evidence[n - 1]))).collect();
+        citations.extend(sources.into_iter().map(|source| (source.n, source)));
+        Some(Written { text: warnings + &self.text[..up_to], citations: citations.into_values().collect() })
+    }
+
+    /// Whether only the finished text can be judged: its length; whether a masked name that came back damaged stands
+    /// somewhere whole; whether a document that may be about a masked object is cited.
+    fn end_decides(&self) -> bool {
+        self.format.max_chars.is_some()
+            || !self.question.masked().is_empty()
+            || self.evidence.iter().any(Evidence::may_apply)
+    }
+
+    fn show(&mut self) -> String {
+        match self.state {
+            State::Refused => String::new(),
+            State::Held if self.cited.is_empty() || self.end_decides() => String::new(),
+            State::Held if is_refusal(&self.said) => {
+                self.state = State::Refused;
+                String::new()
+            }
+            State::Held => {
+                self.state = State::Shown { up_to: self.text.len() };
+                self.said = String::new();
+                self.warnings(&self.text[..self.first_end]).0 + &self.text
+            }
+            State::Shown { up_to } => {
+                self.state = State::Shown { up_to: self.text.len() };
+                self.text[up_to..].to_owned()
+            }
+        }
+    }
+
+    /// What must be read before a text that begins with `first`, with its sources.
+    fn warnings(&self, first: &str) -> (String, Vec<Citation>) {
+        let cited: Vec<Citation> = self.cited.iter().map(|n| Citation::of(&self.evidence[n - 1])).collect();
+        let (lines, sources) = extractive::missing_warnings(self.evidence, &cited, self.question);
+        let mut warnings: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        if !warnings.is_empty() && !self.is_clean(&format!("{warnings}{first}")) {
+            warnings.push('\n');
+        }
+        (warnings, sources)
+    }
+
+    /// Checks a block and adds it to the text.
+    fn add(&mut self, block: &Block) {
+        if self.state == State::Held {
+            self.said.push_str(&block.text);
+            self.said.push('\n');
+        }
+        let raw = if self.text.is_empty() { block.text.trim_start() } else { &block.text };
+        let mut cited = self.cited.clone();
+        cited.extend(self.citations_in(raw));
+        let before = std::mem::replace(&mut self.cited, cited);
+        let cleaned = self.cleaned(raw);
+        let checked = match self.format.max_chars {
+            // What is left out decides what is checked.
+            Some(_) => cleaned,
+            None => self.grounded(&cleaned),
+        };
+        let closed = self.closed(checked);
+        // What the raw block cites may not have survived the checks.
+        self.cited = before;
+        self.cited.extend(self.citations_in(&closed));
+        if !closed.is_empty() {
+            self.append(&closed, block.after_blank);
+        }
+    }
+
+    /// The block so that it ends with itself: a fence that the model left open, or that the checks have bared, would take
+    /// in what follows.
+    fn closed(&self, block: String) -> String {
+        if blocks::is_closed(&block) {
+            return block;
+        }
+        let fenced = format!("{block}\n```");
+        match blocks::is_closed(&fenced) && self.is_clean(&fenced) {
+            true => fenced,
+            false => markup::blunted(&block, &self.urls()).replace("```", "` ``").replace("~~~", "~ ~~"),
+        }
+    }
+
+    /// Adds a checked block, at such a distance that the two mean together what each means alone.
+    fn append(&mut self, block: &str, after_blank: bool) {
+        if self.text.is_empty() {
+            self.text = block.to_owned();
+            self.first_end = self.text.len();
+            return;
+        }
+        let last = &self.text[self.last_start..];
+        let keeps_apart = |between: &str| {
+            let both = format!("{last}{between}{block}");
+            blocks::begins_at(&both, last.len() + between.len()) && self.is_clean(&both)
+        };
+        let (between, block) = if !after_blank && keeps_apart("\n") {
+            ("\n", block.to_owned())
+        } else if keeps_apart("\n\n") {
+            ("\n\n", block.to_owned())
+        } else {
+            ("\n\n", markup::blunted(block.trim_start(), &self.urls()))
+        };
+        self.text.push_str(between);
+        self.last_start = self.text.len();
+        self.text.push_str(&block);
+    }
+
+    fn citations_in(&self, text: &str) -> BTreeSet<usize> {
+        citations::resolve(text, |n| (1..=self.evidence.len()).contains(&n)).cited
+    }
+
+    /// The addresses that may be linked to: those of the documents cited so far.
+    fn urls(&self) -> Vec<&'a str> {
+        self.cited.iter().filter_map(|n| self.evidence[n - 1].url.as_deref()).collect()
+    }
+
+    fn is_clean(&self, text: &str) -> bool {
+        markup::clean(text, &self.urls()) == text
+    }
+
+    /// Without links, images, HTML and citations of nothing.
+    fn cleaned(&self, raw: &str) -> String {
+        let cleaned = markup::clean(raw, &self.urls());
+        let exists = |n: usize| (1..=self.evidence.len()).contains(&n);
+        tidy(&citations::resolve(&cleaned, exists).text)
+    }
+
+    /// With what no document says marked.
+    fn grounded(&self, text: &str) -> String {
+        let checked = commands::checked(text, Some(&self.grounds), self.phrases);
+        let marked = citations::mark_uncited(&checked.text, self.phrases.uncited);
+        // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one of them.
+        markup::clean(&marked, &self.urls())
+    }
+}
+
+/// Trims lines' ends and leaves at most one blank line in a row, outside code.
+fn tidy(text: &str) -> String {
+    let mut tidied = String::with_capacity(text.len());
+    let (mut blank, mut fenced) = (0, false);
+    for line in text.trim_start_matches('\n').lines() {
+        let is_fence = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
+        fenced ^= is_fence;
+        let line = if fenced { line } else { line.trim_end() };
+        blank = if line.is_empty() { blank + 1 } else { 0 };
+        if blank < 2 || fenced {
+            tidied.push_str(line);
+            tidied.push('\n');
+        }
+    }
+    tidied.truncate(tidied.trim_end().len());
+    tidied
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kb::document::Kind;
+
+    fn evidence() -> Vec<Evidence> {
+        (1..=2)
+            .map(|n| Evidence {
+                n,
+                document: format!("runbooks/{n}.md"),
+                chunk: format!("runbooks/{n}.md#0"),
+                title: format!("Title {n}"),
+                url: (n == 1).then(|| "https://wiki.example.com/1".to_owned()),
+                anchor: None,
+                updated_at: None,
+                kind: Kind::Runbook,
+                language: None,
+                heading_path: Vec::new(),
+                text: "Raise the limit.".to_owned(),
+                rule: None,
+            })
+            .collect()
+    }
+
+    fn question(text: &str) -> Question {
+        Question::parse(text, Some("english")).expect("a question")
+    }
+
+    #[test]
+    fn replies_become_answers_or_refusals() {
+        let check = |reply: &str| from_reply(reply, &evidence(), &question("OOMKilled"), &Format::default());
+        let written =
+            check("Raise the limit [1], not [9]. See [it](https://evil.example).").expect("it is cited");
+        assert_eq!(written.text, "Raise the limit [1], not. See it.");
+        assert_eq!(written.citations.len(), 1);
+        assert_eq!(check("Raise the limit."), Err(Refusal::Uncited));
+        assert_eq!(check("I don't know."), Err(Refusal::SaidSo));
+        assert_eq!(check("Error: I don’t know\nSolution: -"), Err(Refusal::SaidSo));
+        assert_eq!(check("我不知道"), Err(Refusal::SaidSo));
+    }
+
+    /// What is shown while the reply arrives in pieces of so many bytes, and the finished text.
+    fn streamed(
+        reply: &str,
+        piece_bytes: &[usize],
+        question: &Question,
+    ) -> (String, Result<Written, Refusal>) {
+        let (evidence, format) = (evidence(), Format::default());
+        let mut checks = Checks::new(&evidence, question, &format);
+        let (mut shown, mut rest) = (String::new(), reply);
+        for length in piece_bytes.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (piece, after) = rest.split_at(rest.ceil_char_boundary((*length).clamp(1, rest.len())));
+            shown.push_str(&checks.push(piece));
+            assert_eq!(checks.shown().map(|written| written.text).unwrap_or_default(), shown, "{reply:?}");
+            rest = after;
+        }
+        (shown, checks.finish())
+    }
+
+    /// The blocks as they are shown one after the other, when every byte arrives by itself.
+    fn check(reply: &str, expected: &[&str]) {
+        let (evidence, format, question) = (evidence(), Format::default(), question("OOMKilled"));
+        let mut checks = Checks::new(&evidence, &question, &format);
+        let pieces = reply.char_indices().map(|(at, c)| checks.push(&reply[at..at + c.len_utf8()]));
+        let mut shown: Vec<String> = pieces.collect();
+        let text = checks.finish().map_or_else(|refusal| format!("{refusal:?}"), |written| written.text);
+        let rest = text.strip_prefix(&shown.concat()).expect("the text goes on where it was left");
+        shown.push(rest.to_owned());
+        shown.retain(|block| !block.is_empty());
+        assert_eq!(shown, expected, "{reply:?}");
+    }
+
+    #[test]
+    fn blocks_are_shown_when_they_are_checked() {
+        check(
+            "It was killed [1].\n\nRaise the memory limit of it [9].\n",
+            &["It was killed [1].", "\n\nRaise the memory limit of it. (no source)"],
+        );
+        check(
+            "It was killed [1].\nDo this:\n1. Look [1]\n2. See [it](https://evil.example/x) [2]\n\nDone [1].\n",
+            &["It was killed [1].\nDo this:", "\n1. Look [1]", "\n2. See it [2]", "\n\nDone [1]."],
+        );
+        check(
+            "Cause [1].\n```bash\nkubectl get pods\n\nkubectl drain x\n```\nEnd [1].\n",
+            &[
+                "Cause [1].",
+                "\n```bash\nkubectl get pods\n\n# command removed: it destroys, and is not in the documents\n```",
+                "\nEnd [1].",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_fence_that_is_left_open_is_closed() {
+        check("Run [1]:\n```\nkubectl get pods", &["Run [1]:", "\n```\nkubectl get pods\n```"]);
+    }
+
+    #[test]
+    fn nothing_is_shown_before_the_first_citation() {
+        check(
+            "# Cause\n\nThe kernel killed the container.\n\nRaise the limit [1].\n\nThen wait [2].",
+            &[
+                "# Cause\n\nThe kernel killed the container. (no source)\n\nRaise the limit [1].",
+                "\n\nThen wait [2].",
+            ],
+        );
+        check("One.\n\nTwo [7].\n\nThree.\n\n", &["Uncited"]);
+        check("I don't know\n\nBut raise it [1].\n\nAnd wait [1].\n\n", &["SaidSo"]);
+        check("Error:\n\nI don’t know.\n\n- Look [1]\n- End [1]\n", &["SaidSo"]);
+    }
+
+    #[test]
+    fn what_only_the_end_decides_waits_for_it() {
+        let reply = "Error: it fails [1].\n\nSolution: look [1].\n\n";
+        let masked = question("Deployment JUBBMl8rRw==/QUtkIVR4OW0jUTdfcEx6K1J3JF5mSCgyYm5V has 1 replicas");
+        assert!(!masked.masked().is_empty());
+        let (shown, written) = streamed(reply, &[1], &masked);
+        assert_eq!(shown, "");
+        assert!(
+            written
+                .expect("it is cited")
+                .text
+                .ends_with("Object: JUBBMl8rRw==, QUtkIVR4OW0jUTdfcEx6K1J3JF5mSCgyYm5V")
+        );
+        let (evidence, question) = (evidence(), question("OOMKilled"));
+        let format = Format { max_chars: Some(40), ..Format::default() };
+        assert_eq!(Checks::new(&evidence, &question, &format).push(reply), "");
+    }
+
+    /// What two blocks mean together is what each means alone: nothing comes to life at the seam, whatever the checks took
+    /// out there.
+    #[test]
+    fn nothing_comes_to_life_between_blocks() {
+        let question = question("OOMKilled");
+        for reply in [
+            "Look [1].\n\n[a\n<!-- x -->\n](//evil.example/x)\n\nEnd.",
+            "Look [1].\n\n<b></b>```\n\n```\n[a](//evil.example/x)\n```\n\nEnd [1].",
+            "Look [1].\n\n<b></b>```\n\nx\n\n```\n[a](//evil.example/x)\n```\n\nEnd [1].",
+            "Look [1].\n\n<b></b>~~~\n\nx\n\n~~~\n[a](//evil.example/x)\n~~~\n\nEnd [1].",
+            "[a]【9】(//evil.example/x) [1]",
+            "`kubectl delete ns x`(//evil.example/x) [1]",
+            "Look [1].\n\n- a\n\n<!-- x -->\n    [a](//evil.example/x)\n",
+            "Look [1].\n\n[a]【9】(//evil.example/x)\n",
+            "Look [1].\n\n`kubectl delete ns x`(//evil.example/x)\n",
+            "Look [1].\n\n`kubectl delete ns x`: //evil.example/x\n\n[command removed: it destroys, and is not in the documents]\n",
+            "    [a](//evil.example/x)\n\nLook [1].",
+            "[a][r] [1]\n\n[r]: //evil.example/x\n\n![b][r]\n",
+            "[r]: //evil.example/x\n\n[a][r] [1]\n\n![b][r]\n",
+        ] {
+            let text =
+                from_reply(reply, &evidence(), &question, &Format::default()).expect("it is cited").text;
+            let is_link = |event: &pulldown_cmark::Event<'_>| {
+                use pulldown_cmark::{Event, Tag};
+                matches!(
+                    event,
+                    Event::Start(Tag::Link { .. } | Tag::Image { .. })
+                        | Event::Html(_)
+                        | Event::InlineHtml(_)
+                )
+            };
+            let parser = pulldown_cmark::Parser::new_ext(&text, crate::markdown::OPTIONS);
+            assert!(!parser.into_iter().any(|event| is_link(&event)), "{reply:?} gave {text:?}");
+        }
+    }
+
+    /// Text that is likely to break something.
+    fn fragment() -> impl proptest::strategy::Strategy<Value = String> {
+        proptest::sample::select(vec![
+            "\n",
+            "\n\n",
+            "\n",
+            "\n\n",
+            " ",
+            "    ",
+            "a",
+            "word ",
+            "[1]",
+            " [2]",
+            "[9]",
+            "【1】",
+            "【9】",
+            "- ",
+            "1. ",
+            "2. ",
+            "> ",
+            "# ",
+            "```",
+            "```sh",
+            "~~~",
+            "`",
+            "``",
+            "<b>",
+            "</b>",
+            "<!--",
+            "-->",
+            "<div>",
+            "<script>",
+            "<pod>",
+            "[",
+            "](",
+            ")",
+            "![",
+            "]: ",
+            "(//evil.example/x)",
+            "https://evil.example/x",
+            "https://wiki.example.com/1",
+            "[r]: //evil.example\n",
+            "[x][r]",
+            "|",
+            "| a | b |\n|---|---|\n",
+            "---",
+            "===",
+            "\\",
+            "&#58;",
+            "*",
+            "**",
+            "kubectl delete pod x",
+            "`kubectl delete ns x`",
+            "kubectl get pods",
+            "Error: ",
+            "Solution: ",
+            "I don't know",
+            "\u{1b}]8;;x",
+            "\u{7}",
+            "\u{1b}[31m",
+            "\u{200b}",
+            "\r",
+            "\r\n",
+            "。",
+        ])
+        .prop_map(str::to_owned)
+    }
+
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// However the reply is cut, the same text comes, in the same order, and it is the whole path's.
+        #[test]
+        fn cutting_makes_no_difference(
+            parts in proptest::collection::vec(fragment(), 0..40),
+            pieces in proptest::collection::vec(1usize..12, 1..6),
+        ) {
+            let reply = format!("{}\n\nLook [1].\n\n{}", parts[..parts.len() / 2].concat(), parts[parts.len() / 2..].concat());
+            let question = question("OOMKilled");
+            let whole = from_reply(&reply, &evidence(), &question, &Format::default());
+            let (shown, finished) = streamed(&reply, &pieces, &question);
+            prop_assert_eq!(&finished, &whole);
+            match whole {
+                Ok(written) => prop_assert!(written.text.starts_with(&shown), "{:?} is not how {:?} begins", shown, written.text),
+                Err(_) => prop_assert_eq!(shown, ""),
+            }
+        }
+
+        /// The finished text is clean as a whole, not only block by block.
+        #[test]
+        fn the_whole_is_as_clean_as_its_blocks(parts in proptest::collection::vec(fragment(), 0..40)) {
+            let reply = format!("Look [1] [2].\n\n{}", parts.concat());
+            if let Ok(written) = from_reply(&reply, &evidence(), &question("OOMKilled"), &Format::default()) {
+                let cleaned = markup::clean(&written.text, &["https://wiki.example.com/1"]);
+                prop_assert_eq!(cleaned, written.text, "of {:?}", reply);
+            }
+        }
+    }
+}
