@@ -116,8 +116,8 @@ impl Calibration {
             decision_version: DECISION_VERSION,
             model: "all-minilm-l6-v2-int8".to_owned(),
             analyzer_version: crate::analyzer::VERSION,
-            coefficients: vec![-11.36, 11.61, 10.95, 2.08, 11.88, 3.10, -2.27, -0.75, -3.0],
-            threshold: 0.586,
+            coefficients: vec![-14.13, 15.61, 16.27, 2.76, 12.21, 2.73, -3.33, -1.11, -3.0],
+            threshold: 0.633,
             fitted_on:
                 "documentation of Kubernetes and runbooks of Prometheus alerts, whole and in parts, and the sample knowledge base; English and Chinese"
                     .to_owned(),
