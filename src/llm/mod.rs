@@ -24,6 +24,17 @@ pub struct Reply {
     pub text: String,
     /// The model that said it, as the endpoint names it.
     pub model: String,
+    /// What it cost, where the endpoint says so.
+    pub usage: Option<Usage>,
+}
+
+/// Tokens that one reply took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub input_tokens: u32,
+    /// Tokens of the reply.
+    pub output_tokens: u32,
 }
 
 /// A language model behind a deadline.
@@ -31,6 +42,11 @@ pub struct Reply {
 pub trait Llm: Send + Sync {
     /// The model asked for.
     fn model(&self) -> &str;
+
+    /// Who offers it, as OpenTelemetry's `gen_ai.provider.name` has it: `openai` for every endpoint that speaks its protocol.
+    fn provider(&self) -> &'static str {
+        "openai"
+    }
 
     /// One complete reply before `deadline`; a reply that was cut is an error.
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError>;
@@ -53,6 +69,9 @@ pub struct ProviderHealth {
     pub provider: &'static str,
     /// Its health.
     pub health: Health,
+    /// Whether it is not asked for a while because it kept failing.
+    #[serde(skip)]
+    pub is_left_alone: bool,
 }
 
 /// What is known of a model without asking it.

@@ -87,6 +87,11 @@ impl Llm for Providers {
         self.0[0].llm.model()
     }
 
+    /// The first provider's name.
+    fn provider(&self) -> &'static str {
+        self.0[0].llm.provider()
+    }
+
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
         self.first_success(deadline, |llm, until| llm.complete(prompt, until)).await
     }
@@ -97,8 +102,12 @@ impl Llm for Providers {
     }
 
     fn providers(&self) -> Vec<ProviderHealth> {
-        let one =
-            |provider: &Provider| ProviderHealth { provider: provider.kind, health: provider.llm.health() };
+        let now = Instant::now();
+        let one = |provider: &Provider| ProviderHealth {
+            provider: provider.kind,
+            health: provider.llm.health(),
+            is_left_alone: provider.llm.is_open(now),
+        };
         self.0.iter().map(one).collect()
     }
 }
