@@ -22,6 +22,7 @@ pub mod phrases;
 pub mod prompt;
 pub mod search;
 pub mod secret;
+pub mod telemetry;
 pub mod text;
 
 pub use answer::Answer;

@@ -2,19 +2,27 @@
 
 use crate::{
     config::Config,
-    http::{AppState, server},
+    http::{AppState, server, tls::Tls},
+    telemetry,
 };
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::ExitCode;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 
+/// Files beside the connections: the knowledge base's, the model's, calls of the language model.
+const OTHER_FILES: u64 = 1_024;
+
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    let started = super::start(config).await?;
+    let exporter = telemetry::start(&config.log, &config.telemetry)?;
     let settings = &config.server;
+    raise_file_limit(settings.max_connections);
+    let tls = settings.tls.clone().map(Tls::load).transpose()?;
+    let started = super::start(config).await?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("failed to listen on {}", settings.listen))?;
@@ -24,6 +32,7 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     tracing::info!(
         address = %listener.local_addr()?,
         llm = if models.is_empty() { "none; answers quote the documents" } else { &models },
+        scheme = if tls.is_some() { "https" } else { "http" },
         authentication = if settings.tokens.is_empty() { "none" } else { "bearer tokens" },
         "serving"
     );
@@ -34,6 +43,27 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         }
         tracing::info!("stopping");
     };
-    server::serve(listener, state, stop).await;
+    server::serve(listener, state, tls, stop).await;
+    if let Some(exporter) = exporter {
+        exporter.shut_down().await;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every connection is an open file, of which many systems give a process 1,024 unless it asks for more.
+fn raise_file_limit(max_connections: usize) {
+    let wanted = max_connections as u64 + OTHER_FILES;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let allowed = maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum });
+    if raised.is_err() || allowed < wanted {
+        tracing::warn!(
+            allowed,
+            wanted,
+            "the limit of open files is too low for `server.max_connections`; raise it, or lower that"
+        );
+    }
 }

@@ -121,7 +121,8 @@ impl From<AnswerError> for ApiError {
             AnswerError::Overloaded { .. } => "too many questions at once",
         };
         match &error {
-            AnswerError::Overloaded { .. } => tracing::warn!("{error}"),
+            // Each such request has its line and is counted; a flood of them must not be one of the log.
+            AnswerError::Overloaded { .. } => tracing::debug!("{error}"),
             _ => tracing::error!(error = crate::commands::chain(&error), "cannot answer"),
         }
         Self::unavailable(told)

@@ -12,7 +12,7 @@ pub mod settings;
 pub mod transport;
 mod turns;
 
-use crate::{answer::Degraded, prompt::Prompt};
+use crate::{answer::Degraded, prompt::Prompt, telemetry::metrics::Metrics};
 use async_trait::async_trait;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -50,6 +50,9 @@ pub trait Llm: Send + Sync {
 
     /// One complete reply before `deadline`; a reply that was cut is an error.
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError>;
+
+    /// From now on its calls are counted there.
+    fn count_in(&self, _metrics: &Metrics) {}
 
     /// What the last calls showed; `Unknown` before the first.
     fn health(&self) -> Health {
