@@ -11,13 +11,24 @@ use super::{
 };
 use crate::telemetry::metrics::{Connection, Metrics};
 use axum::{Router, response::IntoResponse};
-use hyper::server::conn::http1;
+use hyper::{
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -136,12 +147,24 @@ impl Door {
     }
 
     async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, watcher: Watcher) {
-        let connection = self.http.serve_connection(TokioIo::new(stream), self.service.clone());
-        if let Err(error) = watcher.watch(connection).await {
-            if error.is_timeout() {
-                self.metrics.connection(Connection::Slow);
+        let was_used = Arc::new(AtomicBool::new(false));
+        let (service, used) = (self.service.clone(), was_used.clone());
+        let service = service_fn(move |request| {
+            used.store(true, Ordering::Relaxed);
+            service.call(request)
+        });
+        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        match watcher.watch(connection).await {
+            Ok(()) => {}
+            Err(error) if error.is_timeout() && was_used.load(Ordering::Relaxed) => {
+                self.metrics.connection(Connection::Idle);
             }
-            tracing::debug!(%error, "a connection ended early");
+            Err(error) => {
+                if error.is_timeout() {
+                    self.metrics.connection(Connection::Slow);
+                }
+                tracing::debug!(%error, "a connection ended early");
+            }
         }
     }
 
@@ -150,7 +173,7 @@ impl Door {
         if self.tls.is_some() {
             return;
         }
-        let refusal = hyper::service::service_fn(async |_| {
+        let refusal = service_fn(async |_| {
             let error = ApiError::unavailable("too many connections at once");
             Ok::<_, std::convert::Infallible>(error.into_response())
         });

@@ -95,6 +95,8 @@ pub enum Connection {
     Refused,
     /// It said nothing, or took too long over a head or a handshake.
     Slow,
+    /// It was used, and then for a while no more.
+    Idle,
     /// It did not speak TLS, where that is spoken.
     NoTls,
 }
@@ -203,7 +205,7 @@ impl Metrics {
             connections_open: gauge("runbookd_connections_open", "Open connections."),
             connections: counters(
                 "runbookd_connections_total",
-                "Connections, by what became of them: accepted, refused (too many), slow, no_tls.",
+                "Connections, by what became of them: accepted, refused (too many); closed as slow, idle, no_tls.",
                 &["event"],
             ),
             registry,
@@ -215,7 +217,9 @@ impl Metrics {
         for resource in [Resource::Search, Resource::Llm] {
             inner.slots_refused.with_label_values(&[resource.name()]);
         }
-        for event in [Connection::Accepted, Connection::Refused, Connection::Slow, Connection::NoTls] {
+        for event in
+            [Connection::Accepted, Connection::Refused, Connection::Slow, Connection::Idle, Connection::NoTls]
+        {
             inner.connections.with_label_values(&[event_name(event)]);
         }
         Self(Arc::new(inner))
@@ -343,6 +347,7 @@ fn event_name(event: Connection) -> &'static str {
         Connection::Accepted => "accepted",
         Connection::Refused => "refused",
         Connection::Slow => "slow",
+        Connection::Idle => "idle",
         Connection::NoTls => "no_tls",
     }
 }

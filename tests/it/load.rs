@@ -81,10 +81,15 @@ async fn who_comes_beyond_the_limit_is_told_so() {
         "closed"
     );
     assert!(ask(connect().await).await.starts_with("HTTP/1.1 200"), "there is room again");
+    let mut kept = connect().await;
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+    assert!(read_all(&mut kept).await.starts_with("HTTP/1.1 200"), "and then it is closed");
     let text = String::from_utf8(app.get("/metrics").await.body).expect("UTF-8");
-    for line in
-        [r#"runbookd_connections_total{event="refused"} 1"#, r#"runbookd_connections_total{event="slow"} 2"#]
-    {
+    for line in [
+        r#"runbookd_connections_total{event="refused"} 1"#,
+        r#"runbookd_connections_total{event="slow"} 2"#,
+        r#"runbookd_connections_total{event="idle"} 1"#,
+    ] {
         assert!(text.contains(line), "{line} in {text}");
     }
 }
