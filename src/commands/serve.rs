@@ -7,14 +7,17 @@ use crate::{
 };
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::process::ExitCode;
+use std::{io, net::SocketAddr, process::ExitCode};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
 };
 
 /// Files beside the connections: the knowledge base's, the model's, calls of the language model.
 const OTHER_FILES: u64 = 1_024;
+
+/// Most connections that wait to be accepted; the system may allow fewer.
+const MAX_BACKLOG: u32 = 65_535;
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
@@ -23,8 +26,7 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     raise_file_limit(settings.max_connections);
     let tls = settings.tls.clone().map(Tls::load).transpose()?;
     let started = super::start(config).await?;
-    let listener = TcpListener::bind(settings.listen)
-        .await
+    let listener = listen(settings.listen, settings.max_connections)
         .with_context(|| format!("failed to listen on {}", settings.listen))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let state = AppState::new(started.assistant, started.embedder, settings.clone());
@@ -48,6 +50,15 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         exporter.shut_down().await;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A listener where as many may wait to be accepted as may be connected. A shorter queue drops the last step of the
+/// handshake when many come at once, and their clients learn of it seconds later.
+fn listen(address: SocketAddr, max_connections: usize) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(u32::try_from(max_connections).unwrap_or(u32::MAX).min(MAX_BACKLOG))
 }
 
 /// Every connection is an open file, of which many systems give a process 1,024 unless it asks for more.
