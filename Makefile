@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help setup build demo test bench evaluate lint fmt clean-demo
+.PHONY: help setup build demo test bench load evaluate lint fmt clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,6 +27,10 @@ test: setup ## sets up, builds the workspace, runs the whole test suite
 bench: setup ## speed and memory, as ratios side by side in one run (RUNBOOKD_TEST_DATA: on real documentation)
 	$(CARGO) build --release --workspace --locked
 	@$(PYTHON) scripts/bench/bench.py
+
+load: setup ## behaviour under load and abuse, on real documentation (needs RUNBOOKD_TEST_DATA; installs oha into ~/.cache)
+	$(CARGO) build --release --locked --bin runbookd --bin ingest --example scripted-llm
+	@$(PYTHON) scripts/bench/load.py
 
 evaluate: setup ## retrieval, refusals and answers over runbooks/ against the committed baseline; reports in target/evaluation
 	$(CARGO) run --release --locked --bin evaluate -- run eval/suites/runbooks.toml \

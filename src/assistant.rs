@@ -13,6 +13,10 @@ use crate::{
     llm::{Health, Llm, LlmError, ProviderHealth, ReplyStream},
     prompt::{Fence, Prompt},
     reply::{Checks, Refusal},
+    telemetry::{
+        metrics::{Metrics, Resource, Slots},
+        spans,
+    },
     translations::whole_document,
 };
 use futures::TryStreamExt;
@@ -26,7 +30,7 @@ use kb::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, SemaphorePermit, mpsc},
     task::yield_now,
     time::{Instant, timeout},
 };
@@ -99,7 +103,7 @@ pub struct Settings {
     pub llm_timeout: Duration,
     /// Most model calls at once; a question that finds no slot is answered from the evidence.
     pub llm_slots: usize,
-    /// Most searches at once.
+    /// Most searches at once; half as many more may wait.
     pub search_slots: usize,
     /// Longest wait for a search slot.
     pub search_wait: Duration,
@@ -129,7 +133,7 @@ pub enum AnswerError {
     /// The search failed.
     #[error("the search failed")]
     Retrieve(#[from] RetrieveError),
-    /// No search slot came free.
+    /// No search slot came free, or too many wait for one.
     #[error("too many questions at once; no search slot was free within {waited:?}")]
     Overloaded {
         /// The wait.
@@ -163,7 +167,10 @@ struct Inner {
     settings: Settings,
     calibration: calibration::Current,
     search_slots: Semaphore,
+    /// Slots and the places of those who wait for one.
+    search_places: Semaphore,
     llm_slots: Semaphore,
+    metrics: Metrics,
 }
 
 impl Assistant {
@@ -175,9 +182,25 @@ impl Assistant {
         settings: Settings,
     ) -> Self {
         let search_slots = Semaphore::new(settings.search_slots);
+        // Who waits behind more than these is better told so at once: the longer all wait, the fewer still care.
+        let search_places = Semaphore::new(settings.search_slots + settings.search_slots.div_ceil(2));
         let llm_slots = Semaphore::new(settings.llm_slots);
         let calibration = calibration::Current::default();
-        Self(Arc::new(Inner { kb, retriever, llm, settings, calibration, search_slots, llm_slots }))
+        let metrics = Metrics::new();
+        if let Some(llm) = &llm {
+            llm.count_in(&metrics);
+        }
+        Self(Arc::new(Inner {
+            kb,
+            retriever,
+            llm,
+            settings,
+            calibration,
+            search_slots,
+            search_places,
+            llm_slots,
+            metrics,
+        }))
     }
 
     /// The knowledge base it reads.
@@ -193,6 +216,21 @@ impl Assistant {
     /// The providers of the model, in the order in which they are asked.
     pub fn llm_providers(&self) -> Vec<ProviderHealth> {
         self.0.llm.as_ref().map(|llm| llm.providers()).unwrap_or_default()
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// How much of a resource is in use.
+    pub fn slots(&self, resource: Resource) -> Slots {
+        let Settings { search_slots, llm_slots, .. } = self.0.settings;
+        let (total, slots) = match resource {
+            Resource::Search => (search_slots, &self.0.search_slots),
+            Resource::Llm => (llm_slots, &self.0.llm_slots),
+        };
+        Slots { total, in_use: total.saturating_sub(slots.available_permits()) }
     }
 
     /// Answers a question from the documents that `scope` shows. An `Err` means that the knowledge base could not be
@@ -278,13 +316,26 @@ impl Assistant {
         scope: &Filter,
         options: &Options,
     ) -> Result<Retrieval, AnswerError> {
+        let searching = async {
+            let _slots = self.search_slot().await?;
+            let view = self.0.kb.view(scope).await?;
+            Ok(self.0.retriever.retrieve(view, question, options).await?)
+        };
+        spans::search(&self.0.metrics, searching).await
+    }
+
+    /// A place and a slot, held while they are kept.
+    async fn search_slot(&self) -> Result<[SemaphorePermit<'_>; 2], AnswerError> {
+        let refuse = |waited| {
+            self.0.metrics.slot_refused(Resource::Search);
+            AnswerError::Overloaded { waited }
+        };
+        let place = self.0.search_places.try_acquire().map_err(|_| refuse(Duration::ZERO))?;
         let wait = self.0.settings.search_wait;
-        let _slot = timeout(wait, self.0.search_slots.acquire())
-            .await
-            .map_err(|_| AnswerError::Overloaded { waited: wait })?
-            .expect("the semaphore is never closed");
-        let view = self.0.kb.view(scope).await?;
-        Ok(self.0.retriever.retrieve(view, question, options).await?)
+        match timeout(wait, self.0.search_slots.acquire()).await {
+            Ok(slot) => Ok([place, slot.expect("the semaphore is never closed")]),
+            Err(_) => Err(refuse(wait)),
+        }
     }
 
     async fn ask_model(
@@ -296,7 +347,10 @@ impl Assistant {
         outlet: Option<&Outlet>,
     ) -> Asked {
         let Some(llm) = &self.0.llm else { return Asked::NoModel };
-        let Ok(_slot) = self.0.llm_slots.try_acquire() else { return Asked::Failed(Degraded::Overloaded) };
+        let Ok(_slot) = self.0.llm_slots.try_acquire() else {
+            self.0.metrics.slot_refused(Resource::Llm);
+            return Asked::Failed(Degraded::Overloaded);
+        };
         let asker_waits_until = occasion.deadline.checked_sub(AFTER_LLM).unwrap_or(occasion.deadline);
         let deadline = (Instant::now() + self.0.settings.llm_timeout).min(asker_waits_until);
         let prompt = Prompt::grounded_in(evidence, question, format, occasion.fence.clone());

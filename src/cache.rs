@@ -8,6 +8,7 @@ use crate::{
     answer::Answer,
     assistant::{AnswerError, Assistant, Occasion, Outlet, Request},
     format::Format,
+    telemetry::metrics::Lookup,
 };
 use kb::store::Filter;
 use std::{
@@ -85,6 +86,7 @@ impl AnswerCache {
             model: assistant.llm().map(|(model, _)| model.to_owned()),
         };
         let entry = self.entry(&key);
+        let was_known = entry.answer.initialized();
         let (id, now) = (occasion.id.clone(), occasion.now);
         let mut is_new = false;
         let answer = entry
@@ -95,6 +97,11 @@ impl AnswerCache {
                 Ok::<_, AnswerError>(Answer { text: slots.put(&answer.text), ..answer })
             })
             .await?;
+        assistant.metrics().looked_up(match (is_new, was_known) {
+            (true, _) => Lookup::Miss,
+            (false, true) => Lookup::Hit,
+            (false, false) => Lookup::Coalesced,
+        });
         if answer.degraded.is_some() || answer.kb_version != key.kb_version {
             self.forget(&key, &entry);
         }

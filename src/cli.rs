@@ -4,11 +4,11 @@
 use crate::{
     commands,
     config::{Config, ConfigError, Environment, Flags, Log},
+    telemetry,
 };
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 use toml::Value;
-use tracing_subscriber::EnvFilter;
 
 /// Answers from a team's own runbooks, for k8sgpt, agents and people.
 #[derive(Debug, Parser)]
@@ -142,17 +142,16 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
                 flags.push(("allow_unauthenticated", Value::Boolean(true)));
             }
             let config = common.load(flags)?;
-            start_log(&config.log)?;
             on_runtime(commands::serve::run(&config))
         }
         Command::Search { common, limit, json, query } => {
             let config = common.load(for_one_question())?;
-            start_log(&quiet(&config.log))?;
+            telemetry::start_log(&quiet(&config.log))?;
             on_runtime(commands::search::run(&config, &query.join(" "), usize::from(limit), json))
         }
         Command::Ask { common, json, language, question } => {
             let config = common.load(for_one_question())?;
-            start_log(&quiet(&config.log))?;
+            telemetry::start_log(&quiet(&config.log))?;
             on_runtime(commands::ask::run(&config, &question.join(" "), language.as_deref(), json))
         }
         Command::Gaps { common, json } => commands::gaps::run(&common.load(for_one_question())?, json),
@@ -161,7 +160,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Doctor { common, json } => {
             let config = common.load(for_one_question())?;
-            start_log(&quiet(&config.log))?;
+            telemetry::start_log(&quiet(&config.log))?;
             on_runtime(commands::doctor::run(&config, json))
         }
     }
@@ -178,21 +177,6 @@ fn quiet(log: &Log) -> Log {
         true => Log { filter: "warn".to_owned(), ..log.clone() },
         false => log.clone(),
     }
-}
-
-fn start_log(log: &Log) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&log.filter).map_err(|error| ConfigError::Value {
-        key: "log.filter (RUNBOOKD_LOG)".to_owned(),
-        detail: error.to_string(),
-    })?;
-    // The MCP library logs whole messages, questions and documents with them.
-    let filter = filter.add_directive("rmcp=error".parse().expect("it is a directive"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match log.json {
-        true => subscriber.json().init(),
-        false => subscriber.with_target(false).init(),
-    }
-    Ok(())
 }
 
 fn on_runtime(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {

@@ -25,6 +25,7 @@ pub mod prompt;
 pub mod reply;
 pub mod search;
 pub mod secret;
+pub mod telemetry;
 pub mod text;
 mod translations;
 

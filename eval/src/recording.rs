@@ -150,7 +150,7 @@ impl Llm for Recorder {
                 let recording: Recording = serde_json::from_str(&text).map_err(|error| {
                     self.problem(format!("the recording `{key}.json` is damaged: {error}"))
                 })?;
-                return Ok(Reply { text: recording.reply, model: recording.model });
+                return Ok(Reply { text: recording.reply, model: recording.model, usage: None });
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
@@ -204,7 +204,7 @@ mod tests {
 
         async fn complete(&self, _: &Prompt, _: Instant) -> Result<Reply, LlmError> {
             let call = self.0.fetch_add(1, Ordering::SeqCst) + 1;
-            Ok(Reply { text: format!("reply {call}"), model: "counting-1".to_owned() })
+            Ok(Reply { text: format!("reply {call}"), model: "counting-1".to_owned(), usage: None })
         }
     }
 

@@ -1,7 +1,7 @@
 //! How long a retrieval takes, the question's embedding included, on a knowledge base that exists.
 //!
 //! `cargo bench -p runbookd-kb --bench retrieval -- KB QUERIES.jsonl`: a line of queries holds `{"text": ..}`. Prints p50
-//! and p99 in milliseconds of the whole retrieval and of the embedding alone.
+//! and p99 in milliseconds of the whole retrieval and of the embedding alone, and how many there are in a second.
 
 use kb::{
     embed::{EmbedderChoice, EmbedderSettings},
@@ -53,5 +53,6 @@ async fn main() {
 fn quantiles(milliseconds: &mut [f64]) -> String {
     milliseconds.sort_by(f64::total_cmp);
     let at = |share: f64| milliseconds[((milliseconds.len() - 1) as f64 * share) as usize];
-    format!("p50 {:.1} ms, p99 {:.1} ms", at(0.5), at(0.99))
+    let per_second = milliseconds.len() as f64 * 1e3 / milliseconds.iter().sum::<f64>();
+    format!("p50 {:.1} ms, p99 {:.1} ms, {per_second:.1}/s", at(0.5), at(0.99))
 }

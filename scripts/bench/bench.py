@@ -5,6 +5,7 @@ knowledge base of the larger corpus is kept in the target directory and brought 
 it. Needs only the standard library.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -48,24 +49,45 @@ def complete(url: str, message: str) -> None:
         reply.read()
 
 
-def measure_server(kb: Path, messages: list[str]) -> None:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    command = [str(BIN / "runbookd"), "serve", "--kb", str(kb), "--listen", f"127.0.0.1:{port}"]
-    environment = {**os.environ, "RUNBOOKD_STATE": "none"}
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running(url: str, *command: object, **environment: str):
+    """A server that is ready once `url` answers; ended with the block."""
+    variables = {**os.environ, "RUNBOOKD_STATE": "none", **environment}
     started = time.monotonic()
-    server = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([str(part) for part in command], env=variables, stderr=subprocess.DEVNULL)
     try:
         while True:
             try:
-                with urllib.request.urlopen(f"{url}/readyz", timeout=1):
+                with urllib.request.urlopen(url, timeout=1):
                     break
             except OSError:
-                if server.poll() is not None or time.monotonic() - started > 60:
-                    raise SystemExit("bench: the server did not become ready")
+                if process.poll() is not None or time.monotonic() - started > 60:
+                    raise SystemExit(f"bench: {command[0]} did not become ready")
                 time.sleep(0.005)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@contextlib.contextmanager
+def serving(kb: Path, **environment: str):
+    """`runbookd serve` on a port of its own: its URL and process."""
+    url = f"http://127.0.0.1:{free_port()}"
+    command = (BIN / "runbookd", "serve", "--kb", kb, "--listen", url.removeprefix("http://"))
+    with running(f"{url}/readyz", *command, **environment) as process:
+        yield url, process
+
+
+def measure_server(kb: Path, messages: list[str]) -> None:
+    started = time.monotonic()
+    with serving(kb) as (url, server):
         print(f"serve: start to ready {time.monotonic() - started:.2f} s (aim: under 1 s)")
         print(f"serve: resident when ready {resident_megabytes(server.pid):.0f} MB")
         times = []
@@ -76,9 +98,6 @@ def measure_server(kb: Path, messages: list[str]) -> None:
         quantiles = statistics.quantiles(times, n=100)
         print(f"serve: /completions without a model, {len(times)} failures: p50 {quantiles[49]:.1f} ms, p99 {quantiles[98]:.1f} ms")
         print(f"serve: resident after them {resident_megabytes(server.pid):.0f} MB (aim: under 350 MB)")
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
 
 
 def main() -> None:

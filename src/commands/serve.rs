@@ -2,21 +2,31 @@
 
 use crate::{
     config::Config,
-    http::{AppState, server},
+    http::{AppState, server, tls::Tls},
+    telemetry,
 };
 use anyhow::Context;
-use std::process::ExitCode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::{io, net::SocketAddr, process::ExitCode};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
 };
 
+/// Files beside the connections: the knowledge base's, the model's, calls of the language model.
+const OTHER_FILES: u64 = 1_024;
+
+/// Most connections that wait to be accepted; the system may allow fewer.
+const MAX_BACKLOG: u32 = 65_535;
+
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    let started = super::start(config).await?;
+    let exporter = telemetry::start(&config.log, &config.telemetry)?;
     let settings = &config.server;
-    let listener = TcpListener::bind(settings.listen)
-        .await
+    raise_file_limit(settings.max_connections);
+    let tls = settings.tls.clone().map(Tls::load).transpose()?;
+    let started = super::start(config).await?;
+    let listener = listen(settings.listen, settings.max_connections)
         .with_context(|| format!("failed to listen on {}", settings.listen))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let state = AppState::new(started.assistant, started.embedder, settings.clone());
@@ -24,6 +34,7 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     tracing::info!(
         address = %listener.local_addr()?,
         llm = if models.is_empty() { "none; answers quote the documents" } else { &models },
+        scheme = if tls.is_some() { "https" } else { "http" },
         authentication = if settings.tokens.is_empty() { "none" } else { "bearer tokens" },
         "serving"
     );
@@ -34,6 +45,36 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         }
         tracing::info!("stopping");
     };
-    server::serve(listener, state, stop).await;
+    server::serve(listener, state, tls, stop).await;
+    if let Some(exporter) = exporter {
+        exporter.shut_down().await;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A listener where as many may wait to be accepted as may be connected. A shorter queue drops the last step of the
+/// handshake when many come at once, and their clients learn of it seconds later.
+fn listen(address: SocketAddr, max_connections: usize) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(u32::try_from(max_connections).unwrap_or(u32::MAX).min(MAX_BACKLOG))
+}
+
+/// Every connection is an open file, of which many systems give a process 1,024 unless it asks for more.
+fn raise_file_limit(max_connections: usize) {
+    let wanted = max_connections as u64 + OTHER_FILES;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let allowed = maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum });
+    if raised.is_err() || allowed < wanted {
+        tracing::warn!(
+            allowed,
+            wanted,
+            "the limit of open files is too low for `server.max_connections`; raise it, or lower that"
+        );
+    }
 }

@@ -72,8 +72,12 @@ pub(super) const KEYS: &[(&str, &str, Form)] = &[
     ("server.search_slots", "RUNBOOKD_SERVER_SEARCH_SLOTS", Form::Number),
     ("server.llm_slots", "RUNBOOKD_SERVER_LLM_SLOTS", Form::Number),
     ("server.cached_answers", "RUNBOOKD_SERVER_CACHED_ANSWERS", Form::Number),
+    ("server.tls_cert", "RUNBOOKD_SERVER_TLS_CERT", Form::Text),
+    ("server.tls_key", "RUNBOOKD_SERVER_TLS_KEY", Form::Text),
     ("log.filter", "RUNBOOKD_LOG", Form::Text),
     ("log.json", "RUNBOOKD_LOG_JSON", Form::Switch),
+    // The standard name, which operators and sidecars set.
+    ("telemetry.otlp_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", Form::Text),
 ];
 
 /// Sets `section.key`.

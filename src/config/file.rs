@@ -22,6 +22,7 @@ pub(super) struct Raw {
     pub(super) answer: RawAnswer,
     pub(super) server: RawServer,
     pub(super) log: RawLog,
+    pub(super) telemetry: RawTelemetry,
 }
 
 impl Default for Raw {
@@ -38,6 +39,7 @@ impl Default for Raw {
             answer: RawAnswer::default(),
             server: RawServer::default(),
             log: RawLog::default(),
+            telemetry: RawTelemetry::default(),
         }
     }
 }
@@ -92,6 +94,8 @@ pub(super) struct RawServer {
     pub(super) search_slots: usize,
     pub(super) llm_slots: usize,
     pub(super) cached_answers: usize,
+    pub(super) tls_cert: Option<PathBuf>,
+    pub(super) tls_key: Option<PathBuf>,
 }
 
 impl Default for RawServer {
@@ -102,10 +106,12 @@ impl Default for RawServer {
             deadline_s: None,
             read_timeout_s: 10.0,
             max_body_bytes: 1 << 20,
-            max_connections: 512,
+            max_connections: 4_096,
             search_slots,
             llm_slots,
             cached_answers: 4_096,
+            tls_cert: None,
+            tls_key: None,
         }
     }
 }
@@ -121,6 +127,12 @@ impl Default for RawLog {
     fn default() -> Self {
         Self { filter: "info".to_owned(), json: false }
     }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTelemetry {
+    pub(super) otlp_endpoint: Option<String>,
 }
 
 pub(super) fn read_file(path: &Path) -> Result<Table, ConfigError> {
@@ -156,7 +168,7 @@ pub(super) fn shape(table: Table, origin: Option<String>) -> Result<Raw, ConfigE
     table.try_into().map_err(|error: toml::de::Error| ConfigError::Shape { origin, detail: one_line(&error) })
 }
 
-const SECTIONS: [&str; 6] = ["embedder", "embeddings", "llm", "answer", "server", "log"];
+const SECTIONS: [&str; 7] = ["embedder", "embeddings", "llm", "answer", "server", "log", "telemetry"];
 
 fn one_line(error: &toml::de::Error) -> String {
     crate::text::one_line(error.message())

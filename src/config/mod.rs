@@ -15,7 +15,10 @@ pub use error::ConfigError;
 
 use crate::{
     assistant,
-    http::auth::{Token, Tokens},
+    http::{
+        auth::{Token, Tokens},
+        tls::TlsFiles,
+    },
     llm::settings::ProviderSettings,
 };
 use environment::{KEYS, set, value};
@@ -53,6 +56,8 @@ pub struct Config {
     pub server: Server,
     /// How it logs.
     pub log: Log,
+    /// What else it tells of itself.
+    pub telemetry: Telemetry,
 }
 
 /// The HTTP server's part.
@@ -60,6 +65,10 @@ pub struct Config {
 pub struct Server {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// The certificate to show; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Whether spans are exported, so that a caller's trace is continued.
+    pub traces: bool,
     /// Who may ask; empty: everybody.
     pub tokens: Tokens,
     /// For one request, from its head to the answer.
@@ -76,6 +85,13 @@ pub struct Server {
     pub cached_answers: usize,
     /// Where feedback and unanswered questions are written; `None`: nowhere.
     pub state: Option<PathBuf>,
+}
+
+/// Where spans go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Telemetry {
+    /// The collector's URL, without `/v1/traces`; `None`: spans stay here.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// How the program logs, to stderr.
@@ -182,6 +198,18 @@ impl Config {
         if tokens.is_empty() && !listen.ip().is_loopback() && !raw.allow_unauthenticated {
             return Err(ConfigError::Unauthenticated { listen });
         }
+        let tls = match (raw.server.tls_cert, raw.server.tls_key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (Some(_), None) => {
+                return Err(wrong("server.tls_key", "it is missing, but `server.tls_cert` is set"));
+            }
+            (None, Some(_)) => {
+                return Err(wrong("server.tls_cert", "it is missing, but `server.tls_key` is set"));
+            }
+            (None, None) => None,
+        };
+        let otlp_endpoint =
+            raw.telemetry.otlp_endpoint.map(|url| web_url("telemetry.otlp_endpoint", url)).transpose()?;
         Ok(Self {
             kb,
             embedder,
@@ -189,6 +217,8 @@ impl Config {
             assistant,
             server: Server {
                 listen,
+                tls,
+                traces: otlp_endpoint.is_some(),
                 tokens,
                 deadline,
                 max_body_bytes: at_least_one("server.max_body_bytes", raw.server.max_body_bytes)?,
@@ -199,6 +229,7 @@ impl Config {
                 state: state_directory(raw.state, environment),
             },
             log: Log { filter: raw.log.filter, json: raw.log.json },
+            telemetry: Telemetry { otlp_endpoint },
         })
     }
 

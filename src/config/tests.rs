@@ -95,6 +95,8 @@ fn errors_name_the_key() {
         ("", &[("RUNBOOKD_LLM_API_KEY_FILE", "/nonexistent/key")], "llm.api_key_file"),
         ("", &[("RUNBOOKD_LISTEN", "0.0.0.0:8000")], "--allow-unauthenticated"),
         ("[llm]\napi_key = \"secret\"", &[], "`llm.api_key`"),
+        ("[server]\ntls_cert = \"c.pem\"", &[], "RUNBOOKD_SERVER_TLS_KEY"),
+        ("", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")], "telemetry.otlp_endpoint"),
     ] {
         let error = load(file, pairs, vec![]).expect_err(expected);
         assert!(error.contains(expected), "{expected}: {error}");

@@ -1,17 +1,28 @@
-//! A request's body, read within limits of size and time.
+//! A request's body, read within limits of size and time; all bodies together within a limit of memory.
 
 use super::{error::ApiError, router::AppState};
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{FromRequest, Request},
 };
+use http_body_util::BodyExt;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Number;
-use std::{fmt, marker::PhantomData};
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 use tokio::time::timeout;
+
+/// Bytes of all bodies that are being read: each is small, but there may be as many as connections.
+const MAX_BYTES_TOGETHER: usize = 64 << 20;
 
 /// A body of JSON, whatever its content type says.
 pub struct Posted<T>(pub T);
@@ -26,18 +37,58 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Posted<T> {
 
 /// The whole body.
 pub async fn read(body: Body, state: &AppState) -> Result<Bytes, ApiError> {
-    let max_bytes = state.settings().max_body_bytes;
+    let reading = read_within(body, state.settings().max_body_bytes, state.bodies.hold());
+    timeout(state.settings().read_timeout, reading).await.map_err(|_| ApiError::too_slow())?
+}
+
+async fn read_within(mut body: Body, max_bytes: usize, mut held: Held) -> Result<Bytes, ApiError> {
     // A declared length over the limit is refused before anything is read.
     if body.size_hint().lower() > max_bytes as u64 {
         return Err(ApiError::too_large(max_bytes));
     }
-    match timeout(state.settings().read_timeout, axum::body::to_bytes(body, max_bytes)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => Err(match is_length_limit(&error) {
-            true => ApiError::too_large(max_bytes),
-            false => ApiError::malformed("the body ended early"),
-        }),
-        Err(_) => Err(ApiError::too_slow()),
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ApiError::malformed("the body ended early"))?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if bytes.len() + piece.len() > max_bytes {
+            return Err(ApiError::too_large(max_bytes));
+        }
+        if !held.grow(piece.len()) {
+            return Err(ApiError::unavailable("too many large requests at once"));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(Bytes::from(bytes))
+}
+
+/// How much all bodies hold while they are read.
+#[derive(Clone, Default)]
+pub struct Bodies(Arc<AtomicUsize>);
+
+/// What one body holds, until it is dropped.
+struct Held {
+    bodies: Bodies,
+    bytes: usize,
+}
+
+impl Bodies {
+    fn hold(&self) -> Held {
+        Held { bodies: self.clone(), bytes: 0 }
+    }
+}
+
+impl Held {
+    /// Whether there was room for so many bytes more.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let before = self.bodies.0.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        before + bytes <= MAX_BYTES_TOGETHER
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.bodies.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -83,17 +134,6 @@ pub fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Err
     count
         .and_then(|count| usize::try_from(count).ok())
         .ok_or_else(|| D::Error::custom(format_args!("`{number}` is not a whole number from 0")))
-}
-
-fn is_length_limit(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut source = Some(error);
-    while let Some(cause) = source {
-        if cause.is::<http_body_util::LengthLimitError>() {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
 }
 
 #[cfg(test)]

@@ -131,7 +131,9 @@ impl From<AnswerError> for ApiError {
             AnswerError::Interrupted(_) => "the language model failed in the middle of its answer",
         };
         match &error {
-            AnswerError::Overloaded { .. } | AnswerError::Interrupted(_) => tracing::warn!("{error}"),
+            // Each such request has its line and is counted; a flood of them must not be one of the log.
+            AnswerError::Overloaded { .. } => tracing::debug!("{error}"),
+            AnswerError::Interrupted(_) => tracing::warn!("{error}"),
             _ => tracing::error!(error = crate::commands::chain(&error), "cannot answer"),
         }
         Self::unavailable(told)

@@ -4,10 +4,10 @@
 use super::router::AppState;
 use crate::llm::ProviderHealth;
 use axum::{Json, extract::State, http::StatusCode};
-use kb::store::Filter;
+use kb::store::{Filter, View};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -55,6 +55,22 @@ pub async fn healthz() -> Json<Status> {
     Json(Status::OK)
 }
 
+/// The newest state of the knowledge base, if it can be read in time.
+pub(super) async fn view(state: &AppState) -> Option<Arc<dyn View>> {
+    let kb = state.assistant.knowledge_base();
+    match timeout(PROBE_TIMEOUT, kb.view(&Filter::everything())).await {
+        Ok(Ok(view)) => Some(view),
+        Ok(Err(error)) => {
+            tracing::error!(error = crate::commands::chain(&error), "the knowledge base cannot be read");
+            None
+        }
+        Err(_) => {
+            tracing::error!("the knowledge base did not answer within {PROBE_TIMEOUT:?}");
+            None
+        }
+    }
+}
+
 /// The server can answer.
 #[utoipa::path(
     get,
@@ -66,16 +82,7 @@ pub async fn healthz() -> Json<Status> {
     )
 )]
 pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
-    let kb = state.assistant.knowledge_base();
-    let view = timeout(PROBE_TIMEOUT, kb.view(&Filter::everything())).await;
-    let version = match view {
-        Ok(Ok(view)) => Some(view.version().to_owned()),
-        Ok(Err(error)) => {
-            tracing::error!(error = crate::commands::chain(&error), "not ready");
-            None
-        }
-        Err(_) => None,
-    };
+    let version = view(&state).await.map(|view| view.version().to_owned());
     let embedder = state.embedder.is_running();
     let ready = version.is_some() && embedder && !state.is_draining();
     let llm = match state.assistant.llm() {

@@ -11,6 +11,8 @@ mod error;
 mod feedback;
 mod health;
 mod mcp;
+mod metrics;
+mod observe;
 mod openapi;
 pub mod router;
 pub(crate) mod schema;
@@ -18,5 +20,6 @@ mod scope;
 mod search;
 pub mod server;
 mod sse;
+pub mod tls;
 
 pub use router::{AppState, router};

@@ -2,7 +2,7 @@
 //! a route's role, security, scope and refusals, is taken from `routes()`.
 
 use super::{
-    ask, chat, completions, documents, error, feedback, health, mcp,
+    ask, chat, completions, documents, error, feedback, health, mcp, metrics,
     router::{Route, routes},
     scope, search,
 };
@@ -38,6 +38,7 @@ const BEARER: &str = "bearer";
         documents::document,
         feedback::feedback,
         mcp::mcp,
+        metrics::metrics,
         health::healthz,
         health::readyz,
         openapi,

@@ -1,8 +1,8 @@
 //! The routes, who may use them, and what they share.
 
 use super::{
-    ask, auth::Role, chat, completions, documents, error::ApiError, feedback, health, mcp, openapi, scope,
-    search,
+    ask, auth::Role, body::Bodies, chat, completions, documents, error::ApiError, feedback, health, mcp,
+    metrics, observe, openapi, scope, search,
 };
 use crate::{
     answer::Answer,
@@ -32,6 +32,7 @@ pub struct AppState {
     pub(super) assistant: Assistant,
     pub(super) embedder: Embedder,
     pub(super) journal: Arc<Journal>,
+    pub(super) bodies: Bodies,
     cache: Arc<AnswerCache>,
     settings: Arc<Server>,
     draining: Arc<AtomicBool>,
@@ -43,6 +44,7 @@ impl AppState {
         Self {
             assistant,
             embedder,
+            bodies: Bodies::default(),
             journal: Arc::new(Journal::new(settings.state.clone())),
             cache: Arc::new(AnswerCache::new(settings.cached_answers)),
             settings: Arc::new(settings),
@@ -80,12 +82,14 @@ impl AppState {
         let answering = self.cache.answer(&self.assistant, request, scope, occasion, outlet);
         let answer = match timeout(self.settings.deadline, answering).await {
             Ok(Err(AnswerError::Interrupted(answer))) => {
+                self.assistant.metrics().answered(&answer);
                 self.journal.note(request, &answer);
                 return Ok(*answer);
             }
             Ok(answered) => answered?,
             Err(_) => return Err(ApiError::deadline()),
         };
+        self.assistant.metrics().answered(&answer);
         if self.settings.strict && answer.degraded.is_some() {
             return Err(ApiError::unavailable("the language model cannot be used at the moment"));
         }
@@ -124,6 +128,12 @@ pub fn routes() -> Vec<Route> {
             handler: post(feedback::feedback),
         },
         asks("/mcp", post(mcp::mcp)),
+        Route {
+            method: Method::GET,
+            path: "/metrics",
+            role: Some(Role::Metrics),
+            handler: get(metrics::metrics),
+        },
         open("/healthz", get(health::healthz)),
         open("/readyz", get(health::readyz)),
         open("/openapi.json", get(openapi::openapi)),
@@ -143,6 +153,7 @@ pub fn router(state: AppState) -> Router {
     router
         .fallback(|| async { ApiError::not_found("there is nothing at this path") })
         .method_not_allowed_fallback(|| async { ApiError::method() })
+        .layer(middleware::from_fn_with_state(state.clone(), observe::request))
         .with_state(state)
 }
 

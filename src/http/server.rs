@@ -1,41 +1,72 @@
 //! The connections: how many, how slow they may be, and how they end.
 //!
-//! `axum::serve` lets an idle, half-sent or dripping head stay for ever, so the accept loop is our own: a first byte
-//! within the read timeout, then a head within it, bodies as `body.rs` reads them, and a semaphore over all of it.
+//! `axum::serve` lets an idle, half-sent or dripping head stay for ever, so the accept loop is our own: a first byte and,
+//! with a certificate, a handshake within the read timeout, then a head within it, bodies as `body.rs` reads them, and a
+//! limit over all of it. Who comes beyond the limit is told so at once, for a place in a queue would be worth nothing.
 
-use super::router::{AppState, router};
+use super::{
+    error::ApiError,
+    router::{AppState, router},
+    tls::Tls,
+};
+use crate::telemetry::metrics::{Connection, Metrics};
+use axum::{Router, response::IntoResponse};
+use hyper::{
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 /// Longest wait for requests under way when the server stops.
-const DRAIN: Duration = Duration::from_secs(24);
+const DRAIN: Duration = Duration::from_secs(22);
 /// Pause after an accept that failed, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Most connections at once that are told that there are too many; further ones are closed without a word.
+const MAX_REFUSALS: usize = 64;
+/// For telling so.
+const REFUSAL: Duration = Duration::from_secs(1);
 
 /// Serves until `stop` resolves; then readiness drops, nothing new is accepted, and requests under way get their answers
-/// within 24 s. The listener is bound by the caller, who reports its failure.
-pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Output = ()>) {
+/// within 22 s. The listener is bound by the caller, who reports its failure; with `tls` it speaks HTTPS only.
+pub async fn serve(listener: TcpListener, state: AppState, tls: Option<Tls>, stop: impl Future<Output = ()>) {
     let settings = state.settings();
     let slots = Arc::new(Semaphore::new(settings.max_connections));
+    let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
     let graceful = GracefulShutdown::new();
-    let service = TowerToHyperService::new(router(state.clone()));
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(settings.read_timeout).max_buf_size(64 * 1024);
+    let door = Arc::new(Door {
+        service: TowerToHyperService::new(router(state.clone())),
+        http: http(settings.read_timeout),
+        refusing: http(REFUSAL),
+        tls: tls.clone(),
+        read_timeout: settings.read_timeout,
+        metrics: state.assistant.metrics().clone(),
+    });
+    let following = tls.map(|tls| tokio::spawn(tls.follow()));
     tokio::pin!(stop);
     loop {
-        let (slot, stream) = tokio::select! {
+        let stream = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &slots) => match accepted {
-                Ok(accepted) => accepted,
+            accepted = accept(&listener) => match accepted {
+                Ok(stream) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "failed to accept a connection");
                     sleep(ACCEPT_PAUSE).await;
@@ -43,38 +74,111 @@ pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Out
                 }
             },
         };
-        let (http, service, watcher) = (http.clone(), service.clone(), graceful.watcher());
-        let read_timeout = settings.read_timeout;
-        tokio::spawn(async move {
-            let _slot = slot;
-            if !has_first_byte(&stream, read_timeout).await {
-                return;
+        let door = door.clone();
+        if let Ok(slot) = slots.clone().try_acquire_owned() {
+            let watcher = graceful.watcher();
+            tokio::spawn(async move {
+                let _slot = slot;
+                let _open = door.metrics.connection_opens();
+                door.let_in(stream, watcher).await;
+            });
+        } else {
+            door.metrics.connection(Connection::Refused);
+            if let Ok(slot) = refusals.clone().try_acquire_owned() {
+                tokio::spawn(async move {
+                    let _slot = slot;
+                    door.turn_away(stream).await;
+                });
             }
-            let connection = http.serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = watcher.watch(connection).await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-        });
+        }
     }
     state.start_draining();
     drop(listener);
+    if let Some(following) = following {
+        following.abort();
+    }
     if timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were not answered within {DRAIN:?}");
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(tokio::sync::OwnedSemaphorePermit, TcpStream)> {
-    let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
+fn http(read_timeout: Duration) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(read_timeout).max_buf_size(64 * 1024);
+    http
+}
+
+async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     let (stream, _) = listener.accept().await?;
     // Replies are one write; waiting to fill a packet would only delay them.
     stream.set_nodelay(true)?;
-    Ok((slot, stream))
+    Ok(stream)
 }
 
-/// Whether the client says anything at all.
-async fn has_first_byte(stream: &TcpStream, within: Duration) -> bool {
-    matches!(timeout(within, stream.peek(&mut [0])).await, Ok(Ok(1)))
+/// What every connection is met with.
+struct Door {
+    service: TowerToHyperService<Router>,
+    http: http1::Builder,
+    refusing: http1::Builder,
+    tls: Option<Tls>,
+    read_timeout: Duration,
+    metrics: Metrics,
+}
+
+impl Door {
+    async fn let_in(&self, stream: TcpStream, watcher: Watcher) {
+        self.metrics.connection(Connection::Accepted);
+        let deadline = Instant::now() + self.read_timeout;
+        // Whether the client says anything at all.
+        match timeout_at(deadline, stream.peek(&mut [0])).await {
+            Ok(Ok(1..)) => {}
+            Ok(_) => return,
+            Err(_) => return self.metrics.connection(Connection::Slow),
+        }
+        let Some(tls) = &self.tls else { return self.converse(stream, watcher).await };
+        match timeout_at(deadline, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) => self.converse(stream, watcher).await,
+            Ok(Err(error)) => {
+                self.metrics.connection(Connection::NoTls);
+                tracing::debug!(%error, "a handshake failed");
+            }
+            Err(_) => self.metrics.connection(Connection::Slow),
+        }
+    }
+
+    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, watcher: Watcher) {
+        let was_used = Arc::new(AtomicBool::new(false));
+        let (service, used) = (self.service.clone(), was_used.clone());
+        let service = service_fn(move |request| {
+            used.store(true, Ordering::Relaxed);
+            service.call(request)
+        });
+        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        match watcher.watch(connection).await {
+            Ok(()) => {}
+            Err(error) if error.is_timeout() && was_used.load(Ordering::Relaxed) => {
+                self.metrics.connection(Connection::Idle);
+            }
+            Err(error) => {
+                if error.is_timeout() {
+                    self.metrics.connection(Connection::Slow);
+                }
+                tracing::debug!(%error, "a connection ended early");
+            }
+        }
+    }
+
+    /// Says that there are too many. With TLS the handshake alone would cost more than there is to say.
+    async fn turn_away(&self, stream: TcpStream) {
+        if self.tls.is_some() {
+            return;
+        }
+        let refusal = service_fn(async |_| {
+            let error = ApiError::unavailable("too many connections at once");
+            Ok::<_, std::convert::Infallible>(error.into_response())
+        });
+        let mut http = self.refusing.clone();
+        let _ =
+            timeout(REFUSAL, http.keep_alive(false).serve_connection(TokioIo::new(stream), refusal)).await;
+    }
 }

@@ -1,7 +1,7 @@
 //! Anthropic's Messages API: `POST {base_url}/v1/messages`.
 
 use super::{
-    Llm, LlmError, Reply,
+    Llm, LlmError, Reply, Usage,
     settings::Sampling,
     transport::{self, Transport, TransportError},
 };
@@ -63,6 +63,16 @@ struct MessagesReply {
     content: Vec<Block>,
     #[serde(default)]
     stop_reason: Option<String>,
+    #[serde(default)]
+    usage: Option<MessagesUsage>,
+}
+
+#[derive(Deserialize)]
+struct MessagesUsage {
+    #[serde(default)]
+    input_tokens: u32,
+    #[serde(default)]
+    output_tokens: u32,
 }
 
 /// A part of the reply; parts without a text, such as the model's thoughts, are not shown.
@@ -94,7 +104,10 @@ impl Anthropic {
         if text.trim().is_empty() {
             return Err(LlmError::Empty);
         }
-        Ok(Reply { text, model: reply.model.unwrap_or_else(|| self.settings.model.clone()) })
+        let usage = reply
+            .usage
+            .map(|usage| Usage { input_tokens: usage.input_tokens, output_tokens: usage.output_tokens });
+        Ok(Reply { text, model: reply.model.unwrap_or_else(|| self.settings.model.clone()), usage })
     }
 }
 
@@ -102,6 +115,10 @@ impl Anthropic {
 impl Llm for Anthropic {
     fn model(&self) -> &str {
         &self.settings.model
+    }
+
+    fn provider(&self) -> &'static str {
+        "anthropic"
     }
 
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
@@ -148,7 +165,7 @@ mod tests {
     fn bodies_are_judged() {
         let read = |body: &str| client(BASE_URL).read(body.as_bytes());
         let whole = r#"{"model":"m-1","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"hi"}],"stop_reason":"end_turn"}"#;
-        let hi = || Ok(Reply { text: "hi".to_owned(), model: "m-1".to_owned() });
+        let hi = || Ok(Reply { text: "hi".to_owned(), model: "m-1".to_owned(), usage: None });
         assert_eq!(read(whole), hi());
         assert_eq!(read(&whole.replace("end_turn", "stop_sequence")), hi());
         for reason in ["max_tokens", "refusal", "pause_turn", "tool_use"] {

@@ -1,7 +1,7 @@
 //! Amazon Bedrock's Converse API: `POST {base_url}/model/{model}/converse`, with a Bedrock API key or signed.
 
 use super::{
-    Llm, LlmError, Reply,
+    Llm, LlmError, Reply, Usage,
     aws::{self, Keys, Role, RoleSource},
     settings::Sampling,
     transport::{self, Transport, TransportError},
@@ -93,6 +93,17 @@ struct ConverseReply {
     output: Output,
     #[serde(default, rename = "stopReason")]
     stop_reason: Option<String>,
+    #[serde(default)]
+    usage: Option<TokenUsage>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenUsage {
+    #[serde(default)]
+    input_tokens: u32,
+    #[serde(default)]
+    output_tokens: u32,
 }
 
 #[derive(Deserialize)]
@@ -162,7 +173,10 @@ impl Bedrock {
         if text.trim().is_empty() {
             return Err(LlmError::Empty);
         }
-        Ok(Reply { text, model: self.settings.model.clone() })
+        let usage = reply
+            .usage
+            .map(|usage| Usage { input_tokens: usage.input_tokens, output_tokens: usage.output_tokens });
+        Ok(Reply { text, model: self.settings.model.clone(), usage })
     }
 }
 
@@ -170,6 +184,10 @@ impl Bedrock {
 impl Llm for Bedrock {
     fn model(&self) -> &str {
         &self.settings.model
+    }
+
+    fn provider(&self) -> &'static str {
+        "aws.bedrock"
     }
 
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
@@ -230,7 +248,7 @@ mod tests {
     fn bodies_are_judged() {
         let read = |body: &str| client(None, "m").read(body.as_bytes());
         let whole = r#"{"output":{"message":{"role":"assistant","content":[{"reasoningContent":{}},{"text":"hi"}]}},"stopReason":"end_turn"}"#;
-        let hi = || Ok(Reply { text: "hi".to_owned(), model: "m".to_owned() });
+        let hi = || Ok(Reply { text: "hi".to_owned(), model: "m".to_owned(), usage: None });
         assert_eq!(read(whole), hi());
         assert_eq!(read(&whole.replace("end_turn", "stop_sequence")), hi());
         for reason in ["max_tokens", "guardrail_intervened", "content_filtered", "tool_use", "new_one"] {

@@ -99,6 +99,10 @@ impl Llm for Breaker {
         self.inner.model()
     }
 
+    fn provider(&self) -> &'static str {
+        self.inner.provider()
+    }
+
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
         if !self.admit(Instant::now()) {
             return Err(LlmError::BreakerOpen);

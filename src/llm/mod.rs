@@ -13,7 +13,7 @@ pub mod settings;
 pub mod transport;
 mod turns;
 
-use crate::{answer::Degraded, prompt::Prompt};
+use crate::{answer::Degraded, prompt::Prompt, telemetry::metrics::Metrics};
 use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 use std::time::Duration;
@@ -26,6 +26,17 @@ pub struct Reply {
     pub text: String,
     /// The model that said it, as the endpoint names it.
     pub model: String,
+    /// What it cost, where the endpoint says so.
+    pub usage: Option<Usage>,
+}
+
+/// Tokens that one reply took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub input_tokens: u32,
+    /// Tokens of the reply.
+    pub output_tokens: u32,
 }
 
 /// What a model says while it says it.
@@ -49,6 +60,11 @@ pub trait Llm: Send + Sync {
     /// The model asked for.
     fn model(&self) -> &str;
 
+    /// Who offers it, as OpenTelemetry's `gen_ai.provider.name` has it: `openai` for every endpoint that speaks its protocol.
+    fn provider(&self) -> &'static str {
+        "openai"
+    }
+
     /// One complete reply before `deadline`; a reply that was cut is an error.
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError>;
 
@@ -62,6 +78,9 @@ pub trait Llm: Send + Sync {
     ) -> Result<ReplyStream, LlmError> {
         self.complete(prompt, begins_by).await.map(ReplyStream::from)
     }
+
+    /// From now on its calls are counted there.
+    fn count_in(&self, _metrics: &Metrics) {}
 
     /// What the last calls showed; `Unknown` before the first.
     fn health(&self) -> Health {
@@ -81,6 +100,9 @@ pub struct ProviderHealth {
     pub provider: &'static str,
     /// Its health.
     pub health: Health,
+    /// Whether it is not asked for a while because it kept failing.
+    #[serde(skip)]
+    pub is_left_alone: bool,
 }
 
 /// What is known of a model without asking it.
@@ -233,7 +255,7 @@ mod tests {
     async fn who_cannot_stream_says_everything_at_once() {
         let question = kb::question::Question::parse("why?", None).expect("a question");
         let prompt = Prompt::grounded_in(&[], &question, &Default::default(), Fence::random());
-        let reply = Reply { text: "Raise it [1].".to_owned(), model: "whole-1".to_owned() };
+        let reply = Reply { text: "Raise it [1].".to_owned(), model: "whole-1".to_owned(), usage: None };
         let now = Instant::now();
         let streamed = Whole(Ok(reply)).stream(&prompt, now, now).await.expect("a reply");
         assert_eq!(streamed.model, "whole-1");

@@ -2,7 +2,7 @@
 //! the query) is used when a version is configured.
 
 use super::{
-    Llm, LlmError, Reply, ReplyStream, events,
+    Llm, LlmError, Reply, ReplyStream, Usage, events,
     settings::Sampling,
     transport::{self, Transport, TransportError},
 };
@@ -61,6 +61,16 @@ struct ChatReply {
     #[serde(default)]
     model: Option<String>,
     choices: Vec<Choice>,
+    #[serde(default)]
+    usage: Option<ChatUsage>,
+}
+
+#[derive(Deserialize)]
+struct ChatUsage {
+    #[serde(default)]
+    prompt_tokens: u32,
+    #[serde(default)]
+    completion_tokens: u32,
 }
 
 #[derive(Deserialize)]
@@ -119,7 +129,10 @@ impl OpenAi {
         if text.trim().is_empty() {
             return Err(LlmError::Empty);
         }
-        Ok(Reply { text, model: reply.model.unwrap_or_else(|| self.settings.model.clone()) })
+        let usage = reply
+            .usage
+            .map(|usage| Usage { input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens });
+        Ok(Reply { text, model: reply.model.unwrap_or_else(|| self.settings.model.clone()), usage })
     }
 }
 
@@ -127,6 +140,13 @@ impl OpenAi {
 impl Llm for OpenAi {
     fn model(&self) -> &str {
         &self.settings.model
+    }
+
+    fn provider(&self) -> &'static str {
+        match self.settings.api_version {
+            Some(_) => "azure.ai.openai",
+            None => "openai",
+        }
     }
 
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
@@ -201,7 +221,7 @@ mod tests {
     fn bodies_are_judged() {
         let read = |body: &str| client("http://h/v1", None).read(body.as_bytes());
         let stop = r#"{"model":"m-1","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
-        assert_eq!(read(stop), Ok(Reply { text: "hi".to_owned(), model: "m-1".to_owned() }));
+        assert_eq!(read(stop), Ok(Reply { text: "hi".to_owned(), model: "m-1".to_owned(), usage: None }));
         assert_eq!(read(""), Err(LlmError::Empty));
         assert_eq!(
             read(r#"{"choices":[{"message":{"content":" "},"finish_reason":"stop"}]}"#),

@@ -16,13 +16,20 @@ use super::{
     transport::TransportError,
     turns::{Turn, Turns},
 };
-use crate::prompt::Prompt;
+use crate::{
+    prompt::Prompt,
+    telemetry::{metrics::Metrics, spans},
+};
 use async_trait::async_trait;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
+use std::sync::OnceLock;
 use tokio::time::{Instant, sleep_until};
 
 /// At least one provider, each behind a breaker of its own.
-pub struct Providers(Vec<Provider>);
+pub struct Providers {
+    providers: Vec<Provider>,
+    metrics: OnceLock<Metrics>,
+}
 
 struct Provider {
     kind: &'static str,
@@ -40,7 +47,7 @@ impl Providers {
             Ok(Provider { kind: settings.kind(), llm })
         });
         let providers = connected.collect::<Result<Vec<_>, TransportError>>()?;
-        Ok((!providers.is_empty()).then_some(Self(providers)))
+        Ok((!providers.is_empty()).then(|| Self { providers, metrics: OnceLock::new() }))
     }
 
     /// The first success of `ask`, which is given a provider and the time it has.
@@ -49,19 +56,19 @@ impl Providers {
         deadline: Instant,
         ask: impl Fn(&'a dyn Llm, Instant) -> BoxFuture<'a, Result<T, LlmError>>,
     ) -> Result<T, LlmError> {
-        let mut turns = Turns::new(self.0.len(), Instant::now(), deadline);
+        let mut turns = Turns::new(self.providers.len(), Instant::now(), deadline);
         loop {
             let now = Instant::now();
-            let is_open = |at: usize| self.0[at].llm.is_open(now);
+            let is_open = |at: usize| self.providers[at].llm.is_open(now);
             let Some(Turn { provider, starts_at, ends_at }) = turns.next(now, is_open) else {
                 return Err(turns.error());
             };
             sleep_until(starts_at).await;
-            let error = match ask(&self.0[provider].llm, ends_at).await {
+            let error = match ask(&self.providers[provider].llm, ends_at).await {
                 Ok(success) => return Ok(success),
                 Err(error) => error,
             };
-            self.report(&self.0[provider], &error);
+            self.report(&self.providers[provider], &error);
             turns.failed(provider, error, Instant::now());
         }
     }
@@ -71,7 +78,7 @@ impl Providers {
         let (kind, model) = (provider.kind, provider.llm.model());
         match error {
             LlmError::BreakerOpen => tracing::debug!(provider = kind, model, %error, "left out"),
-            _ if self.0.len() == 1 => tracing::debug!(provider = kind, model, %error, "a try failed"),
+            _ if self.providers.len() == 1 => tracing::debug!(provider = kind, model, %error, "a try failed"),
             _ if error.is_ours() => {
                 tracing::error!(provider = kind, model, %error, "this provider cannot be used")
             }
@@ -84,11 +91,23 @@ impl Providers {
 impl Llm for Providers {
     /// The first provider's model.
     fn model(&self) -> &str {
-        self.0[0].llm.model()
+        self.providers[0].llm.model()
+    }
+
+    /// The first provider's name.
+    fn provider(&self) -> &'static str {
+        self.providers[0].llm.provider()
     }
 
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
-        self.first_success(deadline, |llm, until| llm.complete(prompt, until)).await
+        let metrics = self.metrics.get_or_init(Metrics::default);
+        let ask = |llm, until| spans::llm_call(metrics, llm, llm.complete(prompt, until)).boxed();
+        self.first_success(deadline, ask).await
+    }
+
+    fn count_in(&self, metrics: &Metrics) {
+        // The first who counts goes on counting.
+        let _ = self.metrics.set(metrics.clone());
     }
 
     /// A provider's share of the time is that for its first text; once it has begun, it may take what is left.
@@ -98,17 +117,23 @@ impl Llm for Providers {
         begins_by: Instant,
         deadline: Instant,
     ) -> Result<ReplyStream, LlmError> {
-        self.first_success(begins_by, |llm, until| llm.stream(prompt, until, deadline)).await
+        let metrics = self.metrics.get_or_init(Metrics::default);
+        let ask = |llm, until| spans::llm_stream(metrics, llm, llm.stream(prompt, until, deadline)).boxed();
+        self.first_success(begins_by, ask).await
     }
 
     /// The first provider's health: with it degraded answers still come, but not from where they should.
     fn health(&self) -> Health {
-        self.0[0].llm.health()
+        self.providers[0].llm.health()
     }
 
     fn providers(&self) -> Vec<ProviderHealth> {
-        let one =
-            |provider: &Provider| ProviderHealth { provider: provider.kind, health: provider.llm.health() };
-        self.0.iter().map(one).collect()
+        let now = Instant::now();
+        let one = |provider: &Provider| ProviderHealth {
+            provider: provider.kind,
+            health: provider.llm.health(),
+            is_left_alone: provider.llm.is_open(now),
+        };
+        self.providers.iter().map(one).collect()
     }
 }

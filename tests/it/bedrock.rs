@@ -1,8 +1,8 @@
 //! Amazon Bedrock: requests are signed as AWS reads them, with keys or with a pod's role.
 
 use crate::{
-    cli::runbookd,
     harness::{Script, ScriptedLlm, Setup, sample_kb},
+    process::runbookd,
     providers::{OOM, SAYS, request_of},
 };
 use runbookd::{

@@ -1,30 +1,16 @@
 //! The binary: exit codes, one JSON object on stdout, secrets nowhere.
 
-use crate::harness::{LLM_KEY, sample_kb};
+use crate::{
+    harness::{LLM_KEY, sample_kb},
+    process::{Server, runbookd},
+};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
-    process::{Command, Output, Stdio},
-    time::{Duration, Instant},
+    process::Output,
 };
-
-pub fn runbookd(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_runbookd"));
-    // Nothing of the caller's settings counts.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("RUNBOOKD_") {
-            command.env_remove(name);
-        }
-    }
-    command
-        .current_dir(sample_kb())
-        .env("RUNBOOKD_EMBEDDER", "hashed")
-        .env("RUNBOOKD_STATE", "none")
-        .args(arguments);
-    command
-}
 
 fn with_kb(arguments: &[&str]) -> Output {
     runbookd(arguments).arg("--kb").arg(sample_kb()).output().expect("it runs")
@@ -126,40 +112,19 @@ fn exit_codes_tell_usage_from_failure() {
 /// SIGTERM ends the server with 0, and with everything logged nothing secret is.
 #[test]
 fn the_server_ends_when_told_and_logs_no_secrets() {
-    let mut server = runbookd(&["serve", "--listen", "127.0.0.1:0"])
-        .arg("--kb")
-        .arg(sample_kb())
-        .env("RUNBOOKD_TOKEN", "token-canary")
-        .env("RUNBOOKD_LLM_BASE_URL", "http://127.0.0.1:9/v1")
-        .env("RUNBOOKD_LLM_MODEL", "none")
-        .env("RUNBOOKD_LLM_API_KEY", LLM_KEY)
-        .env("RUNBOOKD_LLM_TIMEOUT_S", "1")
-        .env("RUNBOOKD_LOG", "trace")
-        .env("NO_COLOR", "1")
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    let mut errors = BufReader::new(server.stderr.take().expect("piped"));
-    let mut log = String::new();
-    let address = loop {
-        let mut line = String::new();
-        assert!(errors.read_line(&mut line).expect("a line") > 0, "it ended: {log}");
-        log.push_str(&line);
-        if let Some((_, rest)) = line.split_once("serving").filter(|_| line.contains("address=")) {
-            let at = rest.find("address=").expect("checked") + "address=".len();
-            break rest[at..].split_whitespace().next().expect("an address").to_owned();
-        }
-    };
-    let rest = std::thread::spawn(move || {
-        let mut rest = String::new();
-        let _ = errors.read_to_string(&mut rest);
-        rest
-    });
+    let server = Server::start(&[
+        ("RUNBOOKD_TOKEN", "token-canary"),
+        ("RUNBOOKD_LLM_BASE_URL", "http://127.0.0.1:9/v1"),
+        ("RUNBOOKD_LLM_MODEL", "none"),
+        ("RUNBOOKD_LLM_API_KEY", LLM_KEY),
+        ("RUNBOOKD_LLM_TIMEOUT_S", "1"),
+        ("RUNBOOKD_LOG", "trace"),
+    ]);
     let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask","arguments":{"question":"OOMKilled question-canary"}}}"#;
     for (path, body) in
         [("/completions", r#"{"options":{"message":"OOMKilled question-canary"}}"#), ("/mcp", call)]
     {
-        let mut stream = TcpStream::connect(&address).expect("it listens");
+        let mut stream = TcpStream::connect(&server.address).expect("it listens");
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer token-canary\r\ncontent-type: application/json\r\n\
              content-length: {}\r\nconnection: close\r\n\r\n",
@@ -171,18 +136,7 @@ fn the_server_ends_when_told_and_logs_no_secrets() {
         assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("llm_unreachable"), "{reply}");
     }
 
-    let status = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().expect("kill runs");
-    assert!(status.success());
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let code = loop {
-        if let Some(status) = server.try_wait().expect("it is ours") {
-            break status.code();
-        }
-        assert!(Instant::now() < deadline, "it does not end");
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    assert_eq!(code, Some(0));
-    log.push_str(&rest.join().expect("it read to the end"));
+    let log = server.stop();
     for canary in [LLM_KEY, "token-canary", "question-canary", "BEGIN DOCUMENTS"] {
         assert!(!log.contains(canary), "{canary} is in the log");
     }

@@ -55,6 +55,7 @@ impl Dialect {
                     "message": { "role": "assistant", "content": text },
                     "finish_reason": reason,
                 }],
+                "usage": { "prompt_tokens": 120, "completion_tokens": 9, "total_tokens": 129 },
             }),
             Self::Anthropic => json!({
                 "id": "msg_1", "type": "message", "role": "assistant", "model": "scripted-anthropic-1",

@@ -18,7 +18,7 @@ use kb::{
 use runbookd::{
     assistant::{Assistant, Settings},
     config::{Config, Environment},
-    http::{AppState, router},
+    http::{AppState, router, server, tls::Tls},
     llm::{
         Llm, breaker,
         openai::OpenAiSettings,
@@ -29,6 +29,7 @@ use runbookd::{
 };
 use serde_json::{Value, json};
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
@@ -36,6 +37,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::oneshot,
 };
 use tower::ServiceExt;
 
@@ -51,8 +53,14 @@ pub fn sample_kb() -> &'static Path {
 /// Builds a knowledge base of some folders.
 pub fn build(paths: &[PathBuf]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
+    ingest_into(directory.path(), paths);
+    directory
+}
+
+/// Brings a knowledge base up to date with some folders.
+pub fn ingest_into(kb: &Path, paths: &[PathBuf]) {
     let options = ingest::pipeline::Options {
-        kb: Address::Directory(directory.path().to_owned()),
+        kb: Address::Directory(kb.to_owned()),
         embedder: EmbedderSettings::new(EmbedderChoice::Hashed),
         paths: paths.to_vec(),
         source: None,
@@ -70,7 +78,6 @@ pub fn build(paths: &[PathBuf]) -> tempfile::TempDir {
     })
     .join()
     .expect("the documents are read");
-    directory
 }
 
 /// An assistant over a knowledge base, reached through the router.
@@ -107,11 +114,11 @@ impl Setup {
     }
 
     pub async fn start(self) -> TestApp {
+        let llm = Providers::connect(&self.llm, self.breaker).expect("clients");
+        let llm = llm.map(|llm| Arc::new(llm) as Arc<dyn Llm>);
         let embedder = EmbedderSettings::new(EmbedderChoice::Hashed).start().expect("no model is needed");
         let identity = Identity::current(embedder.identity().clone());
         let kb = store::open(&Address::Directory(self.kb), Some(&identity)).await.expect("it was just built");
-        let llm = Providers::connect(&self.llm, self.breaker).expect("clients");
-        let llm = llm.map(|llm| Arc::new(llm) as Arc<dyn Llm>);
         let assistant = Assistant::new(kb, Retriever::new(embedder.clone()), llm, self.settings);
         // Nothing is written into the home of whoever runs the tests.
         let state = ("RUNBOOKD_STATE", "none".to_owned());
@@ -192,6 +199,35 @@ impl TestApp {
         assert_eq!(reply.status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply.body));
         reply.json()
     }
+}
+
+/// A server on a port of its own.
+pub struct Served {
+    pub address: SocketAddr,
+    pub stop: oneshot::Sender<()>,
+    pub ended: tokio::task::JoinHandle<()>,
+}
+
+/// Serves an app, with a certificate or without.
+pub async fn serve(app: &TestApp, tls: Option<Tls>) -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (stop, stopped) = oneshot::channel();
+    let state = app.state.clone();
+    let ended = tokio::spawn(async move {
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        server::serve(listener, state, tls, stopped).await;
+    });
+    Served { address, stop, ended }
+}
+
+/// A client that comes over a socket.
+pub fn http_client() -> reqwest::ClientBuilder {
+    // A second installation in one process is refused, and the first serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
 }
 
 /// The body that k8sgpt's `customrest` client sends, with its default template.

@@ -1,9 +1,8 @@
 //! `/mcp`, as an agent's own client sees it over a real connection.
 
 use crate::{
-    harness::{Reply, Script, ScriptedLlm, Setup, TestApp, build},
+    harness::{Reply, Script, ScriptedLlm, Served, Setup, TestApp, build, serve},
     routes::sha256,
-    server::{Served, serve},
 };
 use axum::{body::Body, http::Request};
 use rmcp::{
@@ -71,7 +70,7 @@ fn strings<'v>(values: &'v Value, key: &str) -> Vec<&'v str> {
 #[tokio::test]
 async fn agents_find_read_and_ask() {
     let app = TestApp::new().await;
-    let served = serve(&app).await;
+    let served = serve(&app, None).await;
     let agent = connect(&served, "", None).await.expect("connected");
 
     let info = agent.peer_info().expect("it introduced itself");
@@ -125,7 +124,7 @@ async fn agents_find_read_and_ask() {
 #[tokio::test]
 async fn bad_arguments_are_errors_of_the_tool() {
     let app = TestApp::new().await;
-    let served = serve(&app).await;
+    let served = serve(&app, None).await;
     let agent = connect(&served, "", None).await.expect("connected");
     for (tool, arguments, says) in [
         ("search", json!({}), "missing field `query`"),
@@ -234,7 +233,7 @@ async fn tokens_and_scope_hold_for_every_tool() {
     std::fs::write(&tokens, entries).expect("written");
     let environment = vec![("RUNBOOKD_TOKENS_FILE", tokens.display().to_string())];
     let app = Setup { kb: kb.path().to_owned(), environment, ..Setup::default() }.start().await;
-    let served = serve(&app).await;
+    let served = serve(&app, None).await;
 
     for (token, status) in [(None, "401"), (Some("wrong"), "401"), (Some("rates"), "403")] {
         let error = connect(&served, "", token).await.expect_err("it is refused");
@@ -290,7 +289,7 @@ async fn answers_for_agents_are_checked() {
     ))
     .await;
     let app = Setup::with_llm(&llm.base_url).start().await;
-    let served = serve(&app).await;
+    let served = serve(&app, None).await;
     let agent = connect(&served, "", None).await.expect("connected");
     let answered = answer(&agent, "ask", json!({ "question": OOM })).await;
     assert_eq!(answered["answered_by"], "llm");

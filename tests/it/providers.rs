@@ -2,8 +2,8 @@
 
 use crate::{
     bedrock::{bedrock, bedrock_with, secret},
-    cli::runbookd,
     harness::{LLM_KEY, Script, ScriptedLlm, Setup, openai, sample_kb},
+    process::runbookd,
 };
 use runbookd::llm::{
     anthropic::AnthropicSettings,

@@ -53,6 +53,7 @@ async fn every_route_takes_the_right_tokens_only() {
         ("/v1/documents", (json!({}), "?id=runbooks/runbooks/pod-oom-killed.md", 200)),
         ("/v1/feedback", (json!({ "id": "unknown", "rating": "up" }), "", 404)),
         ("/mcp", (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }), "", 200)),
+        ("/metrics", (json!({}), "", 200)),
         ("/healthz", (json!({}), "", 200)),
         ("/readyz", (json!({}), "", 200)),
         ("/openapi.json", (json!({}), "", 200)),

@@ -1,39 +1,14 @@
 //! Connections that misbehave, and the end of the server.
 
-use crate::harness::{Script, ScriptedLlm, Setup, TestApp, k8sgpt_request};
-use runbookd::http::server;
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use crate::harness::{Script, ScriptedLlm, Setup, k8sgpt_request, serve};
+use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
+    net::TcpStream,
 };
 
-pub struct Served {
-    pub address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    ended: tokio::task::JoinHandle<()>,
-}
-
-pub async fn serve(app: &TestApp) -> Served {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let (stop, stopped) = oneshot::channel();
-    let state = app.state.clone();
-    let ended = tokio::spawn(async move {
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        server::serve(listener, state, stopped).await;
-    });
-    Served { address, stop, ended }
-}
-
 /// What comes back before the connection ends.
-async fn read_all(stream: &mut TcpStream) -> String {
+pub async fn read_all(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;
     String::from_utf8_lossy(&bytes).into_owned()
@@ -43,7 +18,7 @@ async fn read_all(stream: &mut TcpStream) -> String {
 async fn slow_clients_are_closed_and_others_served() {
     let environment = vec![("RUNBOOKD_SERVER_READ_TIMEOUT_S", "0.5".to_owned())];
     let app = Setup { environment, ..Setup::default() }.start().await;
-    let served = serve(&app).await;
+    let served = serve(&app, None).await;
     let starts: [&[u8]; 4] = [
         b"",
         b"GET /healthz HT",
@@ -92,7 +67,7 @@ async fn slow_clients_are_closed_and_others_served() {
 async fn stopping_answers_what_is_under_way() {
     let llm = ScriptedLlm::start(Script::Silent).await;
     let app = Setup::with_llm(&llm.base_url).start().await;
-    let served = serve(&app).await;
+    let served = serve(&app, None).await;
     let body = k8sgpt_request("the last termination reason is OOMKilled", "english").to_string();
     let mut stream = TcpStream::connect(served.address).await.expect("a connection");
     let head = format!("POST /completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());

@@ -81,6 +81,11 @@ impl Embedder {
         !self.jobs.is_closed()
     }
 
+    /// Number of callers' jobs that wait for the model; the one it works on is not among them.
+    pub fn num_waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     async fn submit(&self, texts: Vec<String>, must_fit: bool) -> Result<Vec<Vec<f32>>, EmbedError> {
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Job { texts, must_fit, reply }).await.map_err(|_| EmbedError::Stopped)?;

@@ -19,7 +19,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::SystemTime};
 
 /// Names a chunk by its document's key and its ordinal; ordered by both, and so the same in every view and engine that
 /// holds this version of the document. A view answers only for chunks that it shows.
@@ -208,6 +208,11 @@ pub struct RuledDocument {
 pub trait View: Send + Sync {
     /// Names the state that is read, such as `g7.12`; changes with each commit. Cache keys contain it.
     fn version(&self) -> &str;
+
+    /// When this state was committed; `None` where the engine does not know.
+    fn committed_at(&self) -> Option<SystemTime> {
+        None
+    }
 
     /// What this view shows.
     async fn counts(&self) -> Result<Counts, StoreError>;

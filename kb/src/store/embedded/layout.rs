@@ -43,7 +43,7 @@ impl Drop for WriterLock {
 /// What tells two versions of a file apart without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
-    modified: Option<SystemTime>,
+    pub modified: Option<SystemTime>,
     length: u64,
     inode: u64,
 }

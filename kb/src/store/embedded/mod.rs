@@ -36,11 +36,12 @@ pub use writer::EmbeddedWriter;
 
 use super::StoreError;
 
-/// Runs blocking work off the asynchronous threads.
+/// Runs blocking work off the asynchronous threads, within the caller's span.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(work).await {
+    let span = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

@@ -22,7 +22,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tantivy::{
     DocId, Index, SegmentReader, TantivyDocument,
@@ -49,6 +49,7 @@ const CACHED_DOCUMENTS: usize = 2_048;
 pub(super) struct Snapshot {
     /// `g7.12`: generation and commit.
     pub version: String,
+    pub committed_at: Option<SystemTime>,
     pub manifest: Manifest,
     pub payload: Payload,
     pub paths: GenerationPaths,
@@ -290,6 +291,7 @@ impl Snapshot {
         }
         Ok(Self {
             version: format!("g{}.{}", manifest.generation, payload.sequence),
+            committed_at: stamp(&paths.index.join(COMMIT_FILE)).and_then(|stamp| stamp.modified),
             scopes: Scopes::new(everything),
             manifest,
             payload,

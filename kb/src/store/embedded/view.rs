@@ -15,7 +15,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 /// See the module's documentation.
 #[derive(Clone)]
@@ -61,6 +61,10 @@ fn check_dimensions(snapshot: &Snapshot, query: &[f32]) -> Result<(), StoreError
 impl View for EmbeddedView {
     fn version(&self) -> &str {
         &self.snapshot.version
+    }
+
+    fn committed_at(&self) -> Option<SystemTime> {
+        self.snapshot.committed_at
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -1,0 +1,222 @@
+//! TLS of accepted connections: a certificate chain and its key from PEM files, which are read again when they change.
+
+use arc_swap::ArcSwap;
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio_rustls::TlsAcceptor;
+
+/// How often the files are looked at. A rotation leaves days for it.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Where the certificate is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// Why a certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("`{key}` names `{path}`, which cannot be read")]
+    Read {
+        /// The configuration's key.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A file holds something else.
+    #[error("`{key}` names `{path}`, which {detail}")]
+    Content {
+        /// The configuration's key.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong; nothing of the file's content.
+        detail: String,
+    },
+    /// The two files do not go together.
+    #[error("the certificate in `{certificate}` and the key in `{key}` cannot be used: {detail}")]
+    Pair {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+const CERTIFICATE_KEY: &str = "server.tls_cert (RUNBOOKD_SERVER_TLS_CERT)";
+const PRIVATE_KEY_KEY: &str = "server.tls_key (RUNBOOKD_SERVER_TLS_KEY)";
+
+/// The certificate in use. Cheap to clone; the clones change together.
+#[derive(Clone)]
+pub struct Tls(Arc<Inner>);
+
+struct Inner {
+    files: TlsFiles,
+    config: ArcSwap<ServerConfig>,
+}
+
+impl Tls {
+    /// Reads the files, and checks that they go together. Blocks.
+    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
+        let config = ArcSwap::from_pointee(read(&files)?);
+        Ok(Self(Arc::new(Inner { files, config })))
+    }
+
+    /// What shakes hands with the next connection.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.0.config.load_full())
+    }
+
+    /// Follows the files for ever. Files that cannot be used leave the certificate before in use.
+    pub async fn follow(self) {
+        let mut seen = None;
+        loop {
+            let tls = self.clone();
+            let looking = tokio::task::spawn_blocking(move || tls.look(seen));
+            seen = looking.await.unwrap_or(seen);
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Reads the files again when they are not as `seen`; how they are now.
+    fn look(&self, seen: Option<Stamps>) -> Option<Stamps> {
+        let now = Stamps::of(&self.0.files);
+        // The first look follows the start, and a file may have changed in between.
+        if Some(now) != seen {
+            match read(&self.0.files) {
+                Ok(config) => {
+                    self.0.config.store(Arc::new(config));
+                    if seen.is_some() {
+                        tracing::info!("the certificate was read again");
+                    }
+                }
+                Err(error) => tracing::error!(
+                    error = crate::commands::chain(&error),
+                    "the certificate has changed and cannot be used; the one before stays in use"
+                ),
+            }
+        }
+        Some(now)
+    }
+}
+
+/// What tells that a file is another: links are followed, as a mounted secret changes by its links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamps([Option<(SystemTime, u64)>; 2]);
+
+impl Stamps {
+    fn of(files: &TlsFiles) -> Self {
+        let stamp = |path: &Path| {
+            let metadata = std::fs::metadata(path).ok()?;
+            Some((metadata.modified().ok()?, metadata.len()))
+        };
+        Self([stamp(&files.certificate), stamp(&files.key)])
+    }
+}
+
+fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
+    let content = |key, path: &Path, detail: &str| TlsError::Content {
+        key,
+        path: path.to_owned(),
+        detail: detail.to_owned(),
+    };
+    let bytes = |key, path: &Path| {
+        std::fs::read(path).map_err(|source| TlsError::Read { key, path: path.to_owned(), source })
+    };
+    let certificates = CertificateDer::pem_slice_iter(&bytes(CERTIFICATE_KEY, &files.certificate)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| content(CERTIFICATE_KEY, &files.certificate, "is no PEM file"))?;
+    if certificates.is_empty() {
+        return Err(content(CERTIFICATE_KEY, &files.certificate, "holds no certificate in PEM"));
+    }
+    let key = PrivateKeyDer::from_pem_slice(&bytes(PRIVATE_KEY_KEY, &files.key)?)
+        .map_err(|_| content(PRIVATE_KEY_KEY, &files.key, "holds no private key in PEM"))?;
+    let pair = |error: rustls::Error| TlsError::Pair {
+        certificate: files.certificate.clone(),
+        key: files.key.clone(),
+        detail: error.to_string(),
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(pair)?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .map_err(pair)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn write_pair(directory: &Path) -> TlsFiles {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let files = TlsFiles { certificate: directory.join("tls.crt"), key: directory.join("tls.key") };
+        fs::write(&files.certificate, made.cert.pem()).expect("written");
+        fs::write(&files.key, made.signing_key.serialize_pem()).expect("written");
+        files
+    }
+
+    #[test]
+    fn errors_name_the_file_and_what_is_wrong() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = write_pair(directory.path());
+        let error = |files: &TlsFiles| {
+            crate::commands::chain(&Tls::load(files.clone()).err().expect("it cannot be used"))
+        };
+        let missing = TlsFiles { certificate: directory.path().join("none.crt"), ..files.clone() };
+        assert!(
+            error(&missing).contains("none.crt`, which cannot be read: No such file"),
+            "{}",
+            error(&missing)
+        );
+        let swapped = TlsFiles { certificate: files.key.clone(), key: files.certificate.clone() };
+        assert!(error(&swapped).contains("holds no certificate"), "{}", error(&swapped));
+        let keyless = TlsFiles { key: files.certificate.clone(), ..files.clone() };
+        assert!(error(&keyless).contains("RUNBOOKD_SERVER_TLS_KEY"), "{}", error(&keyless));
+        let other = tempfile::tempdir().expect("a directory");
+        let strange = TlsFiles { key: write_pair(other.path()).key, ..files };
+        assert!(error(&strange).contains("cannot be used"), "{}", error(&strange));
+    }
+
+    #[test]
+    fn a_new_certificate_is_taken_up_and_a_broken_one_is_not() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let tls = Tls::load(write_pair(directory.path())).expect("a right pair");
+        let in_use = || Arc::as_ptr(&tls.0.config.load_full());
+        let seen = tls.look(None);
+        let first = in_use();
+        assert_eq!(tls.look(seen), seen, "nothing has changed");
+        assert_eq!(in_use(), first);
+
+        fs::write(directory.path().join("tls.crt"), "-----BEGIN").expect("written");
+        let broken = tls.look(seen);
+        assert_ne!(broken, seen);
+        assert_eq!(in_use(), first, "the one before stays");
+
+        write_pair(directory.path());
+        assert_ne!(tls.look(broken), broken);
+        assert_ne!(in_use(), first, "the new one is used");
+    }
+}
