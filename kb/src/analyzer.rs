@@ -144,8 +144,21 @@ pub fn term_counts(text: &str) -> Vec<(Term, u32)> {
 }
 
 /// The distinct terms of a text, in order of first appearance.
+///
+/// No term reaches across white space, so a word that comes again is not analysed again: on passages of documentation
+/// that is most of them.
 pub fn distinct_terms(text: &str) -> Vec<Term> {
-    term_counts(text).into_iter().map(|(term, _)| term).collect()
+    let (mut words, mut seen) = (HashSet::new(), HashSet::new());
+    let mut distinct = Vec::new();
+    for word in text.split_whitespace().filter(|word| words.insert(*word)) {
+        for Token { term, .. } in tokens(word) {
+            if !seen.contains(&term) {
+                seen.insert(term.clone());
+                distinct.push(term);
+            }
+        }
+    }
+    distinct
 }
 
 struct Sink {
@@ -157,8 +170,7 @@ struct Sink {
 impl Sink {
     /// Adds a term that is whole already.
     fn push(&mut self, term: &str, start: usize, end: usize) {
-        let term: String = term.nfkc().flat_map(char::to_lowercase).collect();
-        self.push_normalised(term, start, end);
+        self.push_normalised(normalised(term), start, end);
     }
 
     fn push_normalised(&mut self, term: String, start: usize, end: usize) {
@@ -169,7 +181,7 @@ impl Sink {
 
     /// Adds a plain word: stemmed, unless it is a stop word.
     fn push_word(&mut self, word: &str, start: usize, end: usize) {
-        let term: String = word.nfkc().flat_map(char::to_lowercase).collect();
+        let term = normalised(word);
         if STOP_WORDS.contains(term.as_str()) {
             return;
         }
@@ -212,6 +224,14 @@ impl Sink {
             self.push(whole, start, end);
         }
         self.position += 1;
+    }
+}
+
+/// Compatibility forms composed, lower case; most words are ASCII and need no tables.
+fn normalised(word: &str) -> String {
+    match word.is_ascii() {
+        true => word.to_ascii_lowercase(),
+        false => word.nfkc().flat_map(char::to_lowercase).collect(),
     }
 }
 
@@ -333,6 +353,19 @@ mod tests {
     #[test]
     fn terms_are_counted() {
         assert_eq!(term_counts("pod, Pods and a node"), [("pod".to_owned(), 2), ("node".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn distinct_terms_are_those_of_the_whole_text() {
+        for text in [
+            "the pod, the Pods and kube-apiserver kube-apiserver: OOMKilled\u{3000}OOMKilled",
+            "節點未就緒 節點未就緒，Pod 記 憶體\n節點",
+            "cafe\u{301} Sự cố ＰＯＤ not-ready \u{a0} NotReady",
+            "",
+        ] {
+            let whole: Vec<Term> = term_counts(text).into_iter().map(|(term, _)| term).collect();
+            assert_eq!(distinct_terms(text), whole, "{text}");
+        }
     }
 
     #[test]

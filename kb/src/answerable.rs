@@ -117,7 +117,7 @@ impl Calibration {
             model: "all-minilm-l6-v2-int8".to_owned(),
             analyzer_version: crate::analyzer::VERSION,
             coefficients: vec![-14.13, 15.61, 16.27, 2.76, 12.21, 2.73, -3.33, -1.11, -3.0],
-            threshold: 0.633,
+            threshold: 0.72,
             fitted_on:
                 "documentation of Kubernetes and runbooks of Prometheus alerts, whole and in parts, and the sample knowledge base; English and Chinese"
                     .to_owned(),

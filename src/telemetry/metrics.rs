@@ -270,6 +270,11 @@ impl Metrics {
         }
     }
 
+    /// Nobody waits for the language model's reply any more.
+    pub fn llm_canceled(&self, provider: &str, model: &str) {
+        self.0.llm_calls.with_label_values(&[provider, model, "canceled"]).inc();
+    }
+
     /// Something became of a connection.
     pub fn connection(&self, event: Connection) {
         self.0.connections.with_label_values(&[event_name(event)]).inc();

@@ -6,23 +6,73 @@ use crate::{
     assistant::AnswerError,
     llm::{Llm, LlmError, Reply, ReplyStream},
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, ready, stream};
 use kb::retrieve::Retrieval;
 use opentelemetry::trace::Status;
-use std::{future::Future, time::Instant};
+use std::{future::Future, task::Poll, time::Instant};
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// An endpoint may call its model anything; so much of it is kept.
 const MAX_MODEL_CHARS: usize = 128;
 
-/// One call of a model: counted when it ends, with a span that lasts as long.
+/// Counts one call of a model, and gives it a span.
+pub async fn llm_call(
+    metrics: &Metrics,
+    llm: &dyn Llm,
+    call: impl Future<Output = Result<Reply, LlmError>>,
+) -> Result<Reply, LlmError> {
+    let mut observed = Call::begin(metrics, llm);
+    let result = call.instrument(observed.span.clone()).await;
+    match &result {
+        Ok(reply) => {
+            observed.names(&reply.model);
+            if let Some(usage) = reply.usage {
+                observed.span.set_attribute("gen_ai.usage.input_tokens", i64::from(usage.input_tokens));
+                observed.span.set_attribute("gen_ai.usage.output_tokens", i64::from(usage.output_tokens));
+            }
+            observed.ends(None);
+        }
+        Err(error) => observed.ends(Some(error)),
+    }
+    result
+}
+
+/// The same for a reply in pieces: the call lasts until the last of them.
+pub async fn llm_stream(
+    metrics: &Metrics,
+    llm: &dyn Llm,
+    call: impl Future<Output = Result<ReplyStream, LlmError>>,
+) -> Result<ReplyStream, LlmError> {
+    let mut observed = Call::begin(metrics, llm);
+    let ReplyStream { model, mut pieces } = match call.instrument(observed.span.clone()).await {
+        Ok(reply) => reply,
+        Err(error) => {
+            observed.ends(Some(&error));
+            return Err(error);
+        }
+    };
+    observed.names(&model);
+    let pieces = stream::poll_fn(move |context| {
+        let piece = ready!(pieces.poll_next_unpin(context));
+        match &piece {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => observed.ends(Some(error)),
+            None => observed.ends(None),
+        }
+        Poll::Ready(piece)
+    });
+    Ok(ReplyStream { model, pieces: pieces.boxed() })
+}
+
+/// A call under way.
 struct Call {
     metrics: Metrics,
     provider: &'static str,
     model: String,
     span: Span,
     began: Instant,
+    has_ended: bool,
 }
 
 impl Call {
@@ -32,15 +82,19 @@ impl Call {
         span.set_attribute("gen_ai.operation.name", "chat");
         span.set_attribute("gen_ai.provider.name", provider);
         span.set_attribute("gen_ai.request.model", model.clone());
-        Self { metrics: metrics.clone(), provider, model, span, began: Instant::now() }
+        Self { metrics: metrics.clone(), provider, model, span, began: Instant::now(), has_ended: false }
     }
 
-    fn replied_by(&self, model: &str) {
+    /// The model that replies, as its endpoint names it.
+    fn names(&self, model: &str) {
         let model: String = model.chars().take(MAX_MODEL_CHARS).collect();
         self.span.set_attribute("gen_ai.response.model", model);
     }
 
-    fn end(&self, error: Option<&LlmError>) {
+    fn ends(&mut self, error: Option<&LlmError>) {
+        if std::mem::replace(&mut self.has_ended, true) {
+            return;
+        }
         self.metrics.llm_called(self.provider, &self.model, error, self.began.elapsed());
         if let Some(error) = error {
             self.span.set_attribute("error.type", name(error.cause()));
@@ -49,48 +103,12 @@ impl Call {
     }
 }
 
-/// Counts one call of a model, and gives it a span.
-pub async fn llm_call(
-    metrics: &Metrics,
-    llm: &dyn Llm,
-    call: impl Future<Output = Result<Reply, LlmError>>,
-) -> Result<Reply, LlmError> {
-    let this = Call::begin(metrics, llm);
-    let result = call.instrument(this.span.clone()).await;
-    this.end(result.as_ref().err());
-    if let Ok(reply) = &result {
-        this.replied_by(&reply.model);
-        if let Some(usage) = reply.usage {
-            this.span.set_attribute("gen_ai.usage.input_tokens", i64::from(usage.input_tokens));
-            this.span.set_attribute("gen_ai.usage.output_tokens", i64::from(usage.output_tokens));
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.metrics.llm_canceled(self.provider, &self.model);
         }
     }
-    result
-}
-
-/// The same for a reply that is read while it is written; one that nobody reads to its end is not counted.
-pub async fn llm_stream(
-    metrics: &Metrics,
-    llm: &dyn Llm,
-    call: impl Future<Output = Result<ReplyStream, LlmError>>,
-) -> Result<ReplyStream, LlmError> {
-    let this = Call::begin(metrics, llm);
-    let ReplyStream { model, pieces } = match call.instrument(this.span.clone()).await {
-        Ok(reply) => reply,
-        Err(error) => {
-            this.end(Some(&error));
-            return Err(error);
-        }
-    };
-    this.replied_by(&model);
-    let watched = stream::try_unfold((pieces, this), |(mut pieces, this)| async move {
-        let next = pieces.try_next().await;
-        if let Ok(None) | Err(_) = &next {
-            this.end(next.as_ref().err());
-        }
-        next.map(|piece| piece.map(|piece| (piece, (pieces, this))))
-    });
-    Ok(ReplyStream { model, pieces: watched.boxed() })
 }
 
 /// Counts one search, and gives it a span.
