@@ -76,7 +76,7 @@ pub(super) async fn measure(
 }
 
 /// In how many documents each of the question's terms is.
-fn documents_with<'l>(legs: &'l Legs) -> HashMap<&'l str, u64> {
+fn documents_with(legs: &Legs) -> HashMap<&str, u64> {
     let terms = legs.terms.iter().zip(&legs.commonness.terms);
     terms.map(|((term, _), counts)| (term.as_str(), counts.documents)).collect()
 }
