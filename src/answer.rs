@@ -253,25 +253,9 @@ pub fn is_labelled(shape: Shape) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kb::document::Kind;
 
     fn evidence() -> Vec<Evidence> {
-        (1..=2)
-            .map(|n| Evidence {
-                n,
-                document: format!("runbooks/{n}.md"),
-                chunk: format!("runbooks/{n}.md#0"),
-                title: format!("Title {n}"),
-                url: (n == 1).then(|| "https://wiki.example.com/1".to_owned()),
-                anchor: Some("raise".to_owned()),
-                updated_at: None,
-                kind: Kind::Runbook,
-                language: None,
-                heading_path: Vec::new(),
-                text: "Raise the limit.".to_owned(),
-                rule: None,
-            })
-            .collect()
+        (1..=2).map(|n| Evidence { anchor: Some("raise".to_owned()), ..Evidence::sample(n) }).collect()
     }
 
     fn question(text: &str) -> Question {

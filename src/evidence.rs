@@ -135,6 +135,27 @@ fn is_plain_fragment(anchor: &str) -> bool {
 }
 
 #[cfg(test)]
+impl Evidence {
+    /// A passage for tests; only the first has a web address.
+    pub(crate) fn sample(n: usize) -> Self {
+        Self {
+            n,
+            document: format!("runbooks/{n}.md"),
+            chunk: format!("runbooks/{n}.md#0"),
+            title: format!("Title {n}"),
+            url: (n == 1).then(|| "https://wiki.example.com/1".to_owned()),
+            anchor: None,
+            updated_at: None,
+            kind: Kind::Runbook,
+            language: None,
+            heading_path: Vec::new(),
+            text: "Raise the limit.".to_owned(),
+            rule: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -176,18 +197,9 @@ mod tests {
             (None, Some("d"), None),
         ] {
             let evidence = Evidence {
-                n: 1,
-                document: "a/b.md".to_owned(),
-                chunk: "a/b.md#0".to_owned(),
-                title: "B".to_owned(),
                 url: url.map(str::to_owned),
                 anchor: anchor.map(str::to_owned),
-                updated_at: None,
-                kind: Kind::Runbook,
-                language: None,
-                heading_path: Vec::new(),
-                text: "Raise the limit.".to_owned(),
-                rule: None,
+                ..Evidence::sample(1)
             };
             assert_eq!(evidence.link().as_deref(), expected, "{url:?} {anchor:?}");
         }

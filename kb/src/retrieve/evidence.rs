@@ -18,8 +18,8 @@ const MAX_DOCUMENTS: usize = 4;
 /// A document whose score is below this share of the best one's is not worth the model's attention.
 const MIN_SCORE_SHARE: f32 = 0.6;
 
-/// The first `limit` hits without those that repeat an earlier one's passage. Between two alike, the one that stands first stays, so the order
-/// must already put the more trusted and the fresher first.
+/// The first `limit` hits without those that repeat an earlier one's passage. Between two alike, the one that stands first
+/// stays, so the order must already put the more trusted and the fresher first.
 pub(super) fn without_duplicates(hits: Vec<Hit>, limit: usize) -> Vec<Hit> {
     let mut kept: Vec<(Hit, HashSet<String>)> = Vec::with_capacity(hits.len());
     for hit in hits {
