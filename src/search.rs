@@ -64,7 +64,7 @@ impl SearchReply {
         scope: &Filter,
         limit: usize,
     ) -> Result<Self, AnswerError> {
-        let options = Options { hits: limit, ..Options::default() };
+        let options = Options { hits: limit, evidence_passages: 0, ..Options::default() };
         let retrieval = assistant.search(question, scope, &options).await?;
         let kb_version = retrieval.view.version().to_owned();
         let hits =

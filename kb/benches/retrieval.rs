@@ -1,5 +1,7 @@
 //! How long a retrieval takes, the question's embedding included, on a knowledge base that exists.
 //!
+//! One thread embeds, as `runbookd serve` has it.
+//!
 //! `cargo bench -p runbookd-kb --bench retrieval -- KB QUERIES.jsonl`: a line of queries holds `{"text": ..}`. Prints p50
 //! and p99 in milliseconds of the whole retrieval and of the embedding alone, and how many there are in a second.
 
@@ -9,7 +11,7 @@ use kb::{
     retrieve::{Options, Retriever},
     store::{self, Address, Filter},
 };
-use std::{path::PathBuf, time::Instant};
+use std::{num::NonZeroUsize, path::PathBuf, time::Instant};
 
 /// Questions that warm the caches and are not counted.
 const WARM_UP: usize = 20;
@@ -22,8 +24,9 @@ async fn main() {
         println!("SKIPPED: give a knowledge base and a file of queries");
         return;
     };
-    let embedder =
-        EmbedderSettings::new(EmbedderChoice::Local).start().expect("`make setup` installs the model");
+    let mut settings = EmbedderSettings::new(EmbedderChoice::Local);
+    settings.threads = Some(NonZeroUsize::MIN);
+    let embedder = settings.start().expect("`make setup` installs the model");
     let kb = store::open(&Address::Directory(PathBuf::from(kb)), None).await.expect("it is a knowledge base");
     let queries = std::fs::read_to_string(queries).expect("the queries can be read");
     let texts: Vec<String> = queries

@@ -3,11 +3,12 @@
 
 use super::{Hit, Options, RuleStrength};
 use crate::{
-    analyzer,
+    analyzer::is_cjk,
     document::Chunk,
     store::{ChunkKey, DocumentKey, StoreError, View},
 };
-use std::{collections::HashSet, sync::Arc};
+use rustc_hash::FxHasher;
+use std::{collections::HashSet, hash::Hasher as _, sync::Arc};
 
 /// Passages that share this much of their words say the same.
 const DUPLICATE_OVERLAP: f32 = 0.85;
@@ -21,26 +22,58 @@ const MIN_SCORE_SHARE: f32 = 0.6;
 /// The first `limit` hits without those that repeat an earlier one's passage. Between two alike, the one that stands first
 /// stays, so the order must already put the more trusted and the fresher first.
 pub(super) fn without_duplicates(hits: Vec<Hit>, limit: usize) -> Vec<Hit> {
-    let mut kept: Vec<(Hit, HashSet<String>)> = Vec::with_capacity(hits.len());
+    let mut kept: Vec<(Hit, Vec<u64>)> = Vec::with_capacity(hits.len());
     for hit in hits {
         if kept.len() >= limit {
             break;
         }
-        let terms: HashSet<String> = analyzer::distinct_terms(&hit.chunk.text).into_iter().collect();
-        let repeats = kept.iter().any(|(earlier, earlier_terms)| {
+        let words = words(&hit.chunk.text);
+        let repeats = kept.iter().any(|(earlier, earlier_words)| {
             earlier.chunk.document != hit.chunk.document
-                && overlap(earlier_terms, &terms) >= DUPLICATE_OVERLAP
+                && overlap(earlier_words, &words) >= DUPLICATE_OVERLAP
         });
         if !repeats {
-            kept.push((hit, terms));
+            kept.push((hit, words));
         }
     }
     kept.into_iter().map(|(hit, _)| hit).collect()
 }
 
-/// Jaccard overlap of two sets of words; two empty sets do not overlap.
-fn overlap(a: &HashSet<String>, b: &HashSet<String>) -> f32 {
-    let shared = a.intersection(b).count();
+/// The distinct words of a text, each by its hash, in order: whole words whatever their case, and each character of a
+/// script that is written without spaces. Copies differ in little else, so nothing is stemmed.
+fn words(text: &str) -> Vec<u64> {
+    let hash = |word: &str| {
+        let mut hasher = FxHasher::default();
+        word.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+        hasher.finish()
+    };
+    let runs = text.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty());
+    let mut words: Vec<u64> = Vec::with_capacity(text.len() / 6);
+    for mut run in runs {
+        while let Some(at) = run.find(is_cjk) {
+            let (before, rest) = run.split_at(at);
+            let (character, rest) = rest.split_at(rest.ceil_char_boundary(1));
+            words.extend([before, character].into_iter().filter(|word| !word.is_empty()).map(hash));
+            run = rest;
+        }
+        if !run.is_empty() {
+            words.push(hash(run));
+        }
+    }
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// Jaccard overlap of two sets of words, each in order; two empty sets do not overlap.
+fn overlap(a: &[u64], b: &[u64]) -> f32 {
+    let mut rest = b;
+    let mut shared = 0;
+    for word in a {
+        let smaller = rest.iter().take_while(|other| *other < word).count();
+        rest = &rest[smaller..];
+        shared += usize::from(rest.first() == Some(word));
+    }
     let all = a.len() + b.len() - shared;
     if all == 0 { 0.0 } else { shared as f32 / all as f32 }
 }
@@ -158,4 +191,26 @@ fn merged(run: &[&Chunk]) -> Chunk {
         merged.tokens += chunk.tokens;
     }
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_overlap_by_their_words() {
+        for (a, b, expected) in [
+            ("Restart the pod, then wait.", "restart THE pod then wait", 1.0),
+            ("restart the pod", "drain the node", 0.2),
+            ("節點未就緒", "節點 已就緒", 4.0 / 6.0),
+            ("Pod節點", "pod 節點", 1.0),
+            ("same same", "same", 1.0),
+            ("", "", 0.0),
+        ] {
+            let (a_words, b_words) = (words(a), words(b));
+            for found in [overlap(&a_words, &b_words), overlap(&b_words, &a_words)] {
+                assert!((found - expected).abs() < 1e-6, "{a:?} and {b:?}: {found}");
+            }
+        }
+    }
 }

@@ -111,7 +111,7 @@ pub struct Options {
     pub hits: usize,
     /// Most documents in each of [`Stages`]; 0 leaves them empty, which is faster.
     pub documents: usize,
-    /// Most passages among the evidence.
+    /// Most passages among the evidence; 0 leaves it empty, which is faster.
     pub evidence_passages: usize,
     /// Most tokens of evidence, in the embedding model's tokens.
     pub evidence_tokens: usize,
@@ -120,6 +120,13 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self { hits: 10, documents: 0, evidence_passages: 8, evidence_tokens: 2_400 }
+    }
+}
+
+impl Options {
+    /// Hits, near-duplicates gone, that are shown or become evidence.
+    fn distinct_hits(&self) -> usize {
+        self.hits + 2 * self.evidence_passages
     }
 }
 
@@ -168,7 +175,7 @@ impl Retriever {
         let legs = Legs::search(view.as_ref(), question, &vector, &self.tuning).await?;
         let ranked = order::ranked(view.as_ref(), question, &legs, &self.tuning, options).await?;
         let hits = order::hits(view.as_ref(), &legs, &ranked, &self.tuning, options).await?;
-        let hits = evidence::without_duplicates(hits, options.hits + 2 * options.evidence_passages);
+        let hits = evidence::without_duplicates(hits, options.distinct_hits());
         let evidence = evidence::choose(view.as_ref(), &hits, options).await?;
         let absent = signals::absent(question, &legs);
         let signals = signals::measure(view.as_ref(), question, &legs, &ranked).await?;

@@ -6,7 +6,7 @@ use super::{
     rules::matches,
 };
 use crate::{
-    document::DocumentRecord,
+    document::{Chunk, DocumentRecord},
     question::Question,
     store::{ChunkKey, DocumentKey, View},
 };
@@ -16,6 +16,8 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 const RERANKED: usize = 50;
 /// Documents beyond those that are needed, in place of near-duplicates.
 const SPARE_DOCUMENTS: usize = 2;
+/// Hits beyond those that are needed, for the same.
+const SPARE_HITS: usize = 6;
 /// Most passages of one document among the hits.
 const MAX_HITS_PER_DOCUMENT: usize = 3;
 /// A further passage of a document is a hit when it scores at least this share of the document's best.
@@ -111,7 +113,7 @@ pub(super) fn ranking(ranked: &[Ranked], limit: usize) -> Vec<RankedDocument> {
     ranked.iter().take(limit).map(named).collect()
 }
 
-/// The best passages of the best documents.
+/// The best passages of the best documents, a few more than are needed, since near-duplicates will go.
 pub(super) async fn hits(
     view: &dyn View,
     legs: &Legs,
@@ -120,7 +122,6 @@ pub(super) async fn hits(
     options: &Options,
 ) -> Result<Vec<Hit>, RetrieveError> {
     let mut chosen: Vec<(&Ranked, ChunkKey, f32)> = Vec::new();
-    // A few more than asked for, since near-duplicates will go.
     for document in ranked.iter().take(options.hits + SPARE_DOCUMENTS) {
         let mut passages = legs.passages_of(document.key, tuning);
         if passages.is_empty() {
@@ -130,27 +131,24 @@ pub(super) async fn hits(
         let best = passages.first().map_or(0.0, |(_, score)| *score);
         passages.retain(|(_, score)| *score >= MIN_PASSAGE_SHARE * best);
         for (chunk, score) in passages.into_iter().take(MAX_HITS_PER_DOCUMENT) {
-            chosen.push((document, chunk, score - best));
+            chosen.push((document, chunk, document.score + (score - best)));
         }
     }
-    let keys: Vec<ChunkKey> = chosen.iter().map(|(_, chunk, _)| *chunk).collect();
-    let chunks = view.chunks(&keys).await?;
-    let mut hits: Vec<Hit> = chosen
-        .into_iter()
-        .zip(chunks)
-        .map(|((document, key, deficit), chunk)| Hit {
-            chunk,
-            document: Arc::clone(&document.record),
-            score: document.score + deficit,
-            scores: LegScores { bm25: legs.bm25.get(&key).copied(), dense: legs.cosine.get(&key).copied() },
-            rule: document.rule.clone(),
-        })
-        .collect();
     // The sort is stable, so documents that a rule put first keep their order.
-    hits.sort_by(|a, b| {
+    chosen.sort_by(|(a, _, a_score), (b, _, b_score)| {
         let (a_tier, b_tier) = (rule_tier(a.rule.as_ref()), rule_tier(b.rule.as_ref()));
-        let by_score = if a_tier == 2 { b.score.total_cmp(&a.score) } else { Ordering::Equal };
+        let by_score = if a_tier == 2 { b_score.total_cmp(a_score) } else { Ordering::Equal };
         a_tier.cmp(&b_tier).then(by_score)
     });
-    Ok(hits)
+    chosen.truncate(options.distinct_hits() + SPARE_HITS);
+    let keys: Vec<ChunkKey> = chosen.iter().map(|(_, chunk, _)| *chunk).collect();
+    let chunks = view.chunks(&keys).await?;
+    let hit = |((document, key, score), chunk): ((&Ranked, ChunkKey, f32), Chunk)| Hit {
+        chunk,
+        document: Arc::clone(&document.record),
+        score,
+        scores: LegScores { bm25: legs.bm25.get(&key).copied(), dense: legs.cosine.get(&key).copied() },
+        rule: document.rule.clone(),
+    };
+    Ok(chosen.into_iter().zip(chunks).map(hit).collect())
 }

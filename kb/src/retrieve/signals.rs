@@ -2,17 +2,15 @@
 
 use super::{RetrieveError, RuleStrength, legs::Legs, order::Ranked};
 use crate::{
-    analyzer,
+    analyzer::{self, Term},
     answerable::Signals,
     question::{Identifier, IdentifierKind, Question},
     store::View,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Documents whose titles may agree with the question.
 const TITLES: usize = 3;
-/// Passages of the best document that are read for its words.
-const READ_PASSAGES: usize = 64;
 /// The usual number of terms of a title, for the saturation of BM25.
 const TITLE_TERMS: f32 = 5.0;
 
@@ -43,18 +41,10 @@ pub(super) async fn measure(
     let coverage = match ranked.first() {
         None => 0.0,
         Some(first) => {
-            let mut words: HashSet<String> = HashSet::new();
-            for (_, chunk) in view.chunks_of(first.key).await?.into_iter().take(READ_PASSAGES) {
-                words.extend(analyzer::distinct_terms(&chunk.indexed_text(&first.record.meta.title)));
-            }
-            let covered: f32 = legs
-                .terms
-                .iter()
-                .zip(&in_documents)
-                .filter(|((term, _), _)| words.contains(term))
-                .map(|(_, r)| r)
-                .sum();
-            covered / mass(&in_documents)
+            let terms: Vec<Term> = legs.terms.iter().map(|(term, _)| term.clone()).collect();
+            let present = view.terms_of(first.key, &terms).await?;
+            let covered = in_documents.iter().zip(present).filter(|(_, present)| *present);
+            covered.map(|(rarity, _)| rarity).sum::<f32>() / mass(&in_documents)
         }
     };
     Ok(Signals {

@@ -52,7 +52,7 @@ macro_rules! contract_tests {
             links_follow_every_change
             links_count_by_how_much_is_linked
             ties_fall_by_key
-            statistics_count_chunks
+            documents_have_the_terms_of_their_passages
             chunks_come_in_order
             foreign_chunks_are_refused
             rules_are_found
@@ -532,8 +532,7 @@ pub(super) async fn access_tags_deny_by_default(engine: &dyn EngineUnderTest) {
         let chunk = ChunkKey::new(red, 0);
         assert_eq!(view.chunks(&[chunk]).await.is_ok(), is_shown);
         assert_eq!(view.similarities(&vector_of("text"), &[chunk]).await.is_ok(), is_shown);
-        let statistics = view.term_statistics(&[term("text")]).await.expect("readable");
-        assert_eq!(statistics.chunk_frequencies, [shown.len() as u64]);
+        assert_eq!(view.terms_of(red, &[term("text")]).await.expect("readable"), [is_shown]);
     }
 }
 
@@ -1019,26 +1018,29 @@ pub(super) async fn ties_fall_by_key(engine: &dyn EngineUnderTest) {
     assert_eq!(results[0], results[1], "the order of writing shows nowhere");
 }
 
-pub(super) async fn statistics_count_chunks(engine: &dyn EngineUnderTest) {
-    let documents = [
-        document("s/pod.md", "Pod").chunk("pod pod").chunk("node"),
-        document("t/other.md", "Other").chunk_under(&["Pod"], "node").chunk("image"),
-    ];
-    let kb = filled(engine, "statistics", &documents).await;
-    let asked = ["pod", "node", "image", "absent"].map(term).to_vec();
-    let statistics = everything(kb.as_ref()).await.term_statistics(&asked).await.expect("readable");
-    assert_eq!(statistics, TermStatistics { num_chunks: 4, chunk_frequencies: vec![3, 2, 1, 0] });
+pub(super) async fn documents_have_the_terms_of_their_passages(engine: &dyn EngineUnderTest) {
+    let pod = document("s/pod.md", "Pod").chunk("pod pod").chunk("node");
+    let other = document("t/other.md", "Other").chunk_under(&["Pod"], "node").chunk("image");
+    let empty = document("t/empty.md", "Image");
+    let kb = filled(engine, "terms", &[pod.clone(), other.clone(), empty.clone()]).await;
+    let asked = ["image", "pod", "absent", "node", "pod", "other"].map(term).to_vec();
+    let terms_of = async |view: &dyn View, document: &TestDocument| {
+        view.terms_of(document.key(), &asked).await.expect("readable")
+    };
+    let view = everything(kb.as_ref()).await;
+    assert_eq!(terms_of(view.as_ref(), &pod).await, [false, true, false, true, true, false]);
+    assert_eq!(terms_of(view.as_ref(), &other).await, [true, true, false, true, true, true]);
+    assert_eq!(terms_of(view.as_ref(), &empty).await, [false; 6]);
     let filter = Filter { sources: ["t".to_owned()].into(), ..Filter::everything() };
-    let statistics =
-        kb.view(&filter).await.expect("readable").term_statistics(&asked).await.expect("readable");
-    assert_eq!(statistics, TermStatistics { num_chunks: 2, chunk_frequencies: vec![1, 1, 1, 0] });
-    // Dead chunks do not count.
-    let mut writer = engine.writer("statistics", &identity()).await.expect("the lock is free");
-    writer.remove("s/pod.md").await.expect("it is there");
+    let view = kb.view(&filter).await.expect("readable");
+    assert_eq!(terms_of(view.as_ref(), &pod).await, [false; 6], "it is not shown");
+    // Dead passages do not count.
+    let mut writer = engine.writer("terms", &identity()).await.expect("the lock is free");
+    let changed = document("s/pod.md", "Pod").chunk("image");
+    put(writer.as_mut(), &changed).await;
     let commit = writer.commit().await.expect("there is space");
     let view = view_at(kb.as_ref(), &commit.version).await;
-    let statistics = view.term_statistics(&asked).await.expect("readable");
-    assert_eq!(statistics, TermStatistics { num_chunks: 2, chunk_frequencies: vec![1, 1, 1, 0] });
+    assert_eq!(terms_of(view.as_ref(), &pod).await, [true, true, false, false, true, false]);
 }
 
 pub(super) async fn chunks_come_in_order(engine: &dyn EngineUnderTest) {
@@ -1168,8 +1170,7 @@ pub(super) async fn an_empty_knowledge_base_answers(engine: &dyn EngineUnderTest
     let near = view.document_similarities(&vector_of("anything"), &absent).await.expect("readable");
     assert_eq!(near, [None]);
     assert!(view.ruled_documents().await.expect("readable").is_empty());
-    let statistics = view.term_statistics(&["x".to_owned()]).await.expect("readable");
-    assert_eq!(statistics, TermStatistics { num_chunks: 0, chunk_frequencies: vec![0] });
+    assert_eq!(view.terms_of(absent[0], &["x".to_owned()]).await.expect("readable"), [false]);
 }
 
 pub(super) async fn what_does_not_fit_is_refused(engine: &dyn EngineUnderTest) {

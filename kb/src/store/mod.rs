@@ -176,15 +176,6 @@ pub struct Inbound {
     pub coverage: f32,
 }
 
-/// How rare terms are in a view.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TermStatistics {
-    /// Number of chunks.
-    pub num_chunks: u64,
-    /// For each term asked about, in order: the number of chunks whose passage has it.
-    pub chunk_frequencies: Vec<u64>,
-}
-
 /// How much a view shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -242,8 +233,9 @@ pub trait View: Send + Sync {
     /// does not show.
     async fn similarities(&self, query: &[f32], chunks: &[ChunkKey]) -> Result<Vec<f32>, StoreError>;
 
-    /// How rare `terms` are.
-    async fn term_statistics(&self, terms: &[Term]) -> Result<TermStatistics, StoreError>;
+    /// For each of `terms`, in order: whether a passage of the document has it. None is in one that this view does not
+    /// show.
+    async fn terms_of(&self, document: DocumentKey, terms: &[Term]) -> Result<Vec<bool>, StoreError>;
 
     /// The chunks, in the order of `keys`. [`StoreError::UnknownChunk`] for one that this view does not show.
     async fn chunks(&self, keys: &[ChunkKey]) -> Result<Vec<Chunk>, StoreError>;

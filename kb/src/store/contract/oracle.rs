@@ -77,12 +77,15 @@ impl<'a> Oracle<'a> {
             let found = view.search_lexical(query, 10_000, 10_000).await.expect("the index is readable");
             self.assert_found(query, &found, passages);
             let words: Vec<Term> = query.terms.iter().map(|(term, _)| term.clone()).collect();
-            let statistics = view.term_statistics(&words).await.expect("the index is readable");
-            let shown: Vec<&Text<ChunkKey>> =
-                self.passages.iter().filter(|text| self.shows(text.key.document())).collect();
-            let having = |term: &Term| shown.iter().filter(|text| text.frequency(term) > 0.0).count() as u64;
-            assert_eq!(statistics.num_chunks, shown.len() as u64);
-            assert_eq!(statistics.chunk_frequencies, words.iter().map(having).collect::<Vec<_>>());
+            for document in self.documents.iter().map(TestDocument::key) {
+                let passages: Vec<&Text<ChunkKey>> =
+                    self.passages.iter().filter(|text| text.key.document() == document).collect();
+                let has = |term: &Term| {
+                    self.shows(document) && passages.iter().any(|text| text.frequency(term) > 0.0)
+                };
+                let found = view.terms_of(document, &words).await.expect("the index is readable");
+                assert_eq!(found, words.iter().map(has).collect::<Vec<_>>());
+            }
         }
         let keys: Vec<DocumentKey> = self.documents.iter().map(TestDocument::key).collect();
         let inbound = view.inbound(&keys).await.expect("known");

@@ -14,9 +14,7 @@ use super::{
 };
 use crate::{
     analyzer::Term,
-    store::{
-        ChunkKey, Commonness, Counts, Field, LexicalMatches, LexicalQuery, Match, StoreError, TermStatistics,
-    },
+    store::{ChunkKey, Commonness, Counts, Field, LexicalMatches, LexicalQuery, Match, StoreError},
 };
 use std::collections::HashSet;
 use tantivy::fieldnorm::FieldNormReader;
@@ -173,15 +171,16 @@ impl Snapshot {
         Ok(())
     }
 
-    /// In how many passages of a scope each term occurs.
-    pub fn term_statistics(&self, scope: &Scope, terms: &[Term]) -> Result<TermStatistics, StoreError> {
-        let mut chunk_frequencies = Vec::with_capacity(terms.len());
-        for term in terms {
-            let mut count = 0;
-            self.visit_passages(term, |row, _, _| count += u64::from(scope.rows.contains(row as usize)))?;
-            chunk_frequencies.push(count);
-        }
-        Ok(TermStatistics { num_chunks: scope.counts.chunks, chunk_frequencies })
+    /// Whether a passage of a document has each term, by the document's number.
+    pub fn terms_of(&self, number: u32, terms: &[Term]) -> Result<Vec<bool>, StoreError> {
+        let entry = self.documents[number as usize];
+        let rows = entry.first_row..entry.first_row + entry.num_chunks;
+        let has = |term: &Term| {
+            let mut found = false;
+            self.visit_passages(term, |row, _, _| found |= rows.contains(&row))?;
+            Ok(found)
+        };
+        terms.iter().map(has).collect()
     }
 
     /// Names a row for the outside.

@@ -11,7 +11,7 @@ use crate::{
     document::{Chunk, DocumentRecord},
     store::{
         ChunkKey, Counts, DocumentKey, DocumentSimilarity, Inbound, LexicalMatches, LexicalQuery, Match,
-        RuledDocument, StoreError, TermStatistics, View,
+        RuledDocument, StoreError, View,
     },
 };
 use async_trait::async_trait;
@@ -124,9 +124,13 @@ impl View for EmbeddedView {
         .await
     }
 
-    async fn term_statistics(&self, terms: &[Term]) -> Result<TermStatistics, StoreError> {
+    async fn terms_of(&self, document: DocumentKey, terms: &[Term]) -> Result<Vec<bool>, StoreError> {
         let terms = terms.to_vec();
-        self.run(move |snapshot, scope| snapshot.term_statistics(scope, &terms)).await
+        self.run(move |snapshot, scope| match shown(snapshot, scope, document) {
+            Some(number) => snapshot.terms_of(number, &terms),
+            None => Ok(vec![false; terms.len()]),
+        })
+        .await
     }
 
     async fn chunks(&self, keys: &[ChunkKey]) -> Result<Vec<Chunk>, StoreError> {
