@@ -6,6 +6,7 @@ use crate::{
     evidence::Evidence,
     format::Shape,
     http::schema,
+    llm::Usage,
     phrases::{self, Phrases},
 };
 use jiff::Timestamp;
@@ -141,6 +142,9 @@ pub struct Answer {
     /// The model that wrote it, or `runbookd`.
     #[serde(skip)]
     pub model: String,
+    /// What the model counted for it; `None` where it was asked and did not say.
+    #[serde(skip)]
+    pub usage: Option<Usage>,
     /// The language of our own sentences in it.
     #[serde(skip)]
     pub language: kb::question::Language,

@@ -10,7 +10,7 @@ use crate::{
     evidence::Evidence,
     extractive::{self, Material},
     format::Format,
-    llm::{Health, Llm, LlmError, ProviderHealth, ReplyStream},
+    llm::{Health, Llm, LlmError, ProviderHealth, ReplyStream, Usage},
     prompt::{Fence, Prompt},
     reply::{Checks, Refusal},
     telemetry::{
@@ -37,6 +37,9 @@ use tokio::{
 
 /// The model that an answer without one names.
 pub const OWN_MODEL: &str = "runbookd";
+
+/// Of a model that was not asked.
+const NOTHING_SPENT: Option<Usage> = Some(Usage { input_tokens: 0, output_tokens: 0 });
 
 /// Time kept free between the model's deadline and the asker's, for what follows.
 const AFTER_LLM: Duration = Duration::from_millis(500);
@@ -277,13 +280,16 @@ impl Assistant {
             occasion: &occasion,
             decision: &decision,
             kb_version: retrieval.view.version(),
+            usage: NOTHING_SPENT,
         };
         if decision.status == Status::Unknown || retrieval.evidence.is_empty() {
             return Ok(draft.unknown(&retrieval, &decision.reason));
         }
 
         let evidence = Evidence::of_hits(&retrieval.evidence);
-        let degraded = match self.ask_model(&evidence, question, &format, &occasion, outlet).await {
+        let (asked, usage) = self.ask_model(&evidence, question, &format, &occasion, outlet).await;
+        let draft = Draft { usage, ..draft };
+        let degraded = match asked {
             Asked::Answered(written, model) => return Ok(draft.by_llm(written, model)),
             Asked::Interrupted(written, model, cause) => {
                 return Err(AnswerError::Interrupted(Box::new(draft.interrupted(written, model, cause))));
@@ -338,6 +344,7 @@ impl Assistant {
         }
     }
 
+    /// What became of the call, and what the model counted for it; `None` where it did not say.
     async fn ask_model(
         &self,
         evidence: &[Evidence],
@@ -345,11 +352,11 @@ impl Assistant {
         format: &Format,
         occasion: &Occasion,
         outlet: Option<&Outlet>,
-    ) -> Asked {
-        let Some(llm) = &self.0.llm else { return Asked::NoModel };
+    ) -> (Asked, Option<Usage>) {
+        let Some(llm) = &self.0.llm else { return (Asked::NoModel, NOTHING_SPENT) };
         let Ok(_slot) = self.0.llm_slots.try_acquire() else {
             self.0.metrics.slot_refused(Resource::Llm);
-            return Asked::Failed(Degraded::Overloaded);
+            return (Asked::Failed(Degraded::Overloaded), NOTHING_SPENT);
         };
         let asker_waits_until = occasion.deadline.checked_sub(AFTER_LLM).unwrap_or(occasion.deadline);
         let deadline = (Instant::now() + self.0.settings.llm_timeout).min(asker_waits_until);
@@ -358,9 +365,9 @@ impl Assistant {
             None => llm.complete(&prompt, deadline).await.map(ReplyStream::from),
             Some(_) => llm.stream(&prompt, deadline, deadline).await,
         };
-        let ReplyStream { model, mut pieces } = match asked {
+        let ReplyStream { model, usage, mut pieces } = match asked {
             Ok(reply) => reply,
-            Err(error) => return Asked::Failed(logged(&error, occasion)),
+            Err(error) => return (Asked::Failed(logged(&error, occasion)), None),
         };
         let mut checks = Checks::new(evidence, question, format);
         loop {
@@ -369,10 +376,11 @@ impl Assistant {
                 Ok(None) => break,
                 Err(error) => {
                     let cause = logged(&error, occasion);
-                    return match checks.shown() {
+                    let asked = match checks.shown() {
                         Some(written) => Asked::Interrupted(written, model, cause),
                         None => Asked::Failed(cause),
                     };
+                    return (asked, usage);
                 }
             };
             if let Some(outlet) = outlet.filter(|_| !text.is_empty()) {
@@ -380,12 +388,13 @@ impl Assistant {
                 let _ = outlet.send(Shown { model: model.clone(), text }).await;
             }
         }
-        match checks.finish() {
+        let asked = match checks.finish() {
             Ok(written) => Asked::Answered(written, model),
             Err(Refusal::SaidSo) => Asked::DoesNotKnow("the model found no answer in the documents"),
             Err(Refusal::Uncited) => Asked::DoesNotKnow("the model's reply cited none of the documents"),
             Err(Refusal::MaskedName) => Asked::Failed(Degraded::LlmMaskedName),
-        }
+        };
+        (asked, usage)
     }
 }
 

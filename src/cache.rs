@@ -8,6 +8,7 @@ use crate::{
     answer::Answer,
     assistant::{AnswerError, Assistant, Occasion, Outlet, Request},
     format::Format,
+    llm::Usage,
     telemetry::metrics::Lookup,
 };
 use kb::store::Filter;
@@ -106,7 +107,8 @@ impl AnswerCache {
             self.forget(&key, &entry);
         }
         let text = slots.fill(&answer.text);
-        Ok(Answer { id, created_at: now, text, cached: !is_new, ..answer.clone() })
+        let usage = if is_new { answer.usage } else { Some(Usage::default()) };
+        Ok(Answer { id, created_at: now, text, cached: !is_new, usage, ..answer.clone() })
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {

@@ -5,6 +5,7 @@ use crate::{
     assistant::{OWN_MODEL, Occasion},
     checks::markup,
     evidence::Evidence,
+    llm::Usage,
 };
 use kb::{
     answerable::{Decision, Status},
@@ -22,6 +23,8 @@ pub struct Draft<'a> {
     pub decision: &'a Decision,
     /// The state that was read.
     pub kb_version: &'a str,
+    /// What the model counted, if it was asked.
+    pub usage: Option<Usage>,
 }
 
 impl Draft<'_> {
@@ -40,6 +43,7 @@ impl Draft<'_> {
             kb_version: self.kb_version.to_owned(),
             created_at: self.occasion.now,
             model: OWN_MODEL.to_owned(),
+            usage: self.usage,
             language: self.language().clone(),
         }
     }

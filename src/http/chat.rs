@@ -97,7 +97,8 @@ struct ChatCompletion {
     created: i64,
     model: String,
     choices: [Choice; 1],
-    usage: Usage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
     runbookd: Answer,
 }
 
@@ -156,7 +157,7 @@ pub async fn chat_completions(
         created: answer.created_at.as_second(),
         model: answer.model.clone(),
         choices: [Choice { index: 0, message, finish_reason: "stop" }],
-        usage: Usage::default(),
+        usage: answer.usage.map(Usage::from),
         runbookd: answer,
     })
     .into_response())

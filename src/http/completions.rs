@@ -13,6 +13,7 @@ use crate::{
     answer::{Answer, AnsweredBy, Citation, Degraded, Nearest},
     assistant::Request,
     format::{Format, Shape},
+    llm,
 };
 use axum::{
     Extension, Json,
@@ -173,7 +174,7 @@ pub async fn v1_completions(
         object: "text_completion",
         created,
         choices: [TextChoice { index: 0, text, finish_reason: "stop", logprobs: () }],
-        usage: Usage::default(),
+        usage: answer.usage.map(Usage::from),
         custom_rest: answer.into(),
     };
     Ok(Json(reply).into_response())
@@ -185,7 +186,8 @@ struct TextCompletion {
     object: &'static str,
     created: i64,
     choices: [TextChoice; 1],
-    usage: Usage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
     #[serde(flatten)]
     custom_rest: CustomRestReply,
 }
@@ -200,12 +202,24 @@ struct TextChoice {
     logprobs: (),
 }
 
-/// Tokens are not counted: an answer may have been given before, or without a model.
-#[derive(Debug, Default, Serialize, ToSchema)]
+/// The tokens that the model counted for this reply: none where it was not asked, because the answer had been given before
+/// or needs no model. Absent where the model does not say.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Usage {
     prompt_tokens: u32,
     completion_tokens: u32,
     total_tokens: u32,
+}
+
+impl From<llm::Usage> for Usage {
+    fn from(usage: llm::Usage) -> Self {
+        let llm::Usage { input_tokens, output_tokens } = usage;
+        Self {
+            prompt_tokens: input_tokens,
+            completion_tokens: output_tokens,
+            total_tokens: input_tokens.saturating_add(output_tokens),
+        }
+    }
 }
 
 const CHUNKS: sse::Form = sse::Form { id_prefix: "cmpl-", chunk };

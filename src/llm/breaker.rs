@@ -122,7 +122,8 @@ impl Llm for Breaker {
         if !self.admit(Instant::now()) {
             return Err(LlmError::BreakerOpen);
         }
-        let ReplyStream { model, pieces } = match self.inner.stream(prompt, begins_by, deadline).await {
+        let ReplyStream { model, usage, pieces } = match self.inner.stream(prompt, begins_by, deadline).await
+        {
             Ok(reply) => reply,
             Err(error) => {
                 self.record(false, Instant::now());
@@ -139,7 +140,7 @@ impl Llm for Breaker {
                 }
                 next.map(|piece| piece.map(|piece| (piece, (pieces, state))))
             });
-        Ok(ReplyStream { model, pieces: watched.boxed() })
+        Ok(ReplyStream { model, usage, pieces: watched.boxed() })
     }
 
     fn health(&self) -> Health {
@@ -180,7 +181,7 @@ mod tests {
         }
         async fn stream(&self, _: &Prompt, _: Instant, _: Instant) -> Result<ReplyStream, LlmError> {
             let pieces = stream::iter([Ok("Raise".to_owned()), Err(LlmError::Timeout)]).boxed();
-            Ok(ReplyStream { model: "breaking".to_owned(), pieces })
+            Ok(ReplyStream { model: "breaking".to_owned(), usage: None, pieces })
         }
     }
 

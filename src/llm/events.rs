@@ -43,7 +43,7 @@ pub async fn begin(
     let rest = stream::try_unfold(chunks, |mut chunks| async move {
         Ok(chunks.next().await?.map(|piece| (piece, chunks)))
     });
-    Ok(ReplyStream { model, pieces: stream::iter([Ok(first)]).chain(rest).boxed() })
+    Ok(ReplyStream { model, usage: None, pieces: stream::iter([Ok(first)]).chain(rest).boxed() })
 }
 
 type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, LlmError>> + Send>>;

@@ -30,8 +30,8 @@ pub struct Reply {
     pub usage: Option<Usage>,
 }
 
-/// Tokens that one reply took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Tokens that one reply took; none by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Tokens of the prompt.
     pub input_tokens: u32,
@@ -43,6 +43,8 @@ pub struct Usage {
 pub struct ReplyStream {
     /// The model that speaks, as the endpoint names it.
     pub model: String,
+    /// What it cost, where that is known before its end: when the reply came whole.
+    pub usage: Option<Usage>,
     /// Pieces of text, in order, at least one of them not blank. They end after the last piece of a complete reply, or
     /// with the first error. Dropping them ends the call.
     pub pieces: BoxStream<'static, Result<String, LlmError>>,
@@ -50,7 +52,7 @@ pub struct ReplyStream {
 
 impl From<Reply> for ReplyStream {
     fn from(reply: Reply) -> Self {
-        Self { model: reply.model, pieces: stream::iter([Ok(reply.text)]).boxed() }
+        Self { model: reply.model, usage: reply.usage, pieces: stream::iter([Ok(reply.text)]).boxed() }
     }
 }
 
@@ -255,10 +257,11 @@ mod tests {
     async fn who_cannot_stream_says_everything_at_once() {
         let question = kb::question::Question::parse("why?", None).expect("a question");
         let prompt = Prompt::grounded_in(&[], &question, &Default::default(), Fence::random());
-        let reply = Reply { text: "Raise it [1].".to_owned(), model: "whole-1".to_owned(), usage: None };
+        let usage = Some(Usage { input_tokens: 7, output_tokens: 3 });
+        let reply = Reply { text: "Raise it [1].".to_owned(), model: "whole-1".to_owned(), usage };
         let now = Instant::now();
         let streamed = Whole(Ok(reply)).stream(&prompt, now, now).await.expect("a reply");
-        assert_eq!(streamed.model, "whole-1");
+        assert_eq!((streamed.model.as_str(), streamed.usage), ("whole-1", usage));
         assert_eq!(streamed.pieces.try_collect::<Vec<_>>().await, Ok(vec!["Raise it [1].".to_owned()]));
         assert_eq!(Whole(Err(LlmError::Empty)).stream(&prompt, now, now).await.err(), Some(LlmError::Empty));
     }

@@ -6,7 +6,7 @@
 
 use crate::{
     answer::Answer,
-    llm::{LlmError, ProviderHealth},
+    llm::{LlmError, ProviderHealth, Usage},
 };
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -37,6 +37,7 @@ struct Inner {
     search_seconds: Histogram,
     llm_calls: IntCounterVec,
     llm_call_seconds: HistogramVec,
+    llm_tokens: IntCounterVec,
     llm_breaker_open: IntGaugeVec,
     kb_up: IntGauge,
     kb_info: IntGaugeVec,
@@ -184,6 +185,11 @@ impl Metrics {
                 "Time of one call of a language model.",
                 &["provider", "model"],
             ),
+            llm_tokens: counters(
+                "runbookd_llm_tokens_total",
+                "Tokens that language models counted, where their endpoints said so: input and output.",
+                &["provider", "model", "kind"],
+            ),
             llm_breaker_open: gauges(
                 "runbookd_llm_breaker_open",
                 "1 while a provider of language models is left alone because it kept failing.",
@@ -267,6 +273,13 @@ impl Metrics {
         // A call that was not made took no time worth knowing.
         if error != Some(&LlmError::BreakerOpen) {
             self.0.llm_call_seconds.with_label_values(&[provider, model]).observe(took.as_secs_f64());
+        }
+    }
+
+    /// The language model said what its reply took.
+    pub fn llm_spent(&self, provider: &str, model: &str, usage: Usage) {
+        for (kind, tokens) in [("input", usage.input_tokens), ("output", usage.output_tokens)] {
+            self.0.llm_tokens.with_label_values(&[provider, model, kind]).inc_by(u64::from(tokens));
         }
     }
 

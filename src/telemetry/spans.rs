@@ -4,7 +4,7 @@
 use super::metrics::{Metrics, name};
 use crate::{
     assistant::AnswerError,
-    llm::{Llm, LlmError, Reply, ReplyStream},
+    llm::{Llm, LlmError, Reply, ReplyStream, Usage},
 };
 use futures::{StreamExt, ready, stream};
 use kb::retrieve::Retrieval;
@@ -26,11 +26,7 @@ pub async fn llm_call(
     let result = call.instrument(observed.span.clone()).await;
     match &result {
         Ok(reply) => {
-            observed.names(&reply.model);
-            if let Some(usage) = reply.usage {
-                observed.span.set_attribute("gen_ai.usage.input_tokens", i64::from(usage.input_tokens));
-                observed.span.set_attribute("gen_ai.usage.output_tokens", i64::from(usage.output_tokens));
-            }
+            observed.replies(&reply.model, reply.usage);
             observed.ends(None);
         }
         Err(error) => observed.ends(Some(error)),
@@ -45,14 +41,14 @@ pub async fn llm_stream(
     call: impl Future<Output = Result<ReplyStream, LlmError>>,
 ) -> Result<ReplyStream, LlmError> {
     let mut observed = Call::begin(metrics, llm);
-    let ReplyStream { model, mut pieces } = match call.instrument(observed.span.clone()).await {
+    let ReplyStream { model, usage, mut pieces } = match call.instrument(observed.span.clone()).await {
         Ok(reply) => reply,
         Err(error) => {
             observed.ends(Some(&error));
             return Err(error);
         }
     };
-    observed.names(&model);
+    observed.replies(&model, usage);
     let pieces = stream::poll_fn(move |context| {
         let piece = ready!(pieces.poll_next_unpin(context));
         match &piece {
@@ -62,7 +58,7 @@ pub async fn llm_stream(
         }
         Poll::Ready(piece)
     });
-    Ok(ReplyStream { model, pieces: pieces.boxed() })
+    Ok(ReplyStream { model, usage, pieces: pieces.boxed() })
 }
 
 /// A call under way.
@@ -85,10 +81,15 @@ impl Call {
         Self { metrics: metrics.clone(), provider, model, span, began: Instant::now(), has_ended: false }
     }
 
-    /// The model that replies, as its endpoint names it.
-    fn names(&self, model: &str) {
-        let model: String = model.chars().take(MAX_MODEL_CHARS).collect();
-        self.span.set_attribute("gen_ai.response.model", model);
+    /// The model that replies, as its endpoint names it, and what it counted.
+    fn replies(&self, model: &str, usage: Option<Usage>) {
+        let name: String = model.chars().take(MAX_MODEL_CHARS).collect();
+        self.span.set_attribute("gen_ai.response.model", name);
+        if let Some(usage) = usage {
+            self.span.set_attribute("gen_ai.usage.input_tokens", i64::from(usage.input_tokens));
+            self.span.set_attribute("gen_ai.usage.output_tokens", i64::from(usage.output_tokens));
+            self.metrics.llm_spent(self.provider, &self.model, usage);
+        }
     }
 
     fn ends(&mut self, error: Option<&LlmError>) {

@@ -99,6 +99,8 @@ async fn figures_are_right_and_hold_no_text() {
         ("runbookd_search_duration_seconds_count", 3.0),
         (r#"runbookd_llm_calls_total{model="scripted",outcome="ok",provider="openai"}"#, 1.0),
         (r#"runbookd_llm_call_duration_seconds_count{model="scripted",provider="openai"}"#, 1.0),
+        (r#"runbookd_llm_tokens_total{kind="input",model="scripted",provider="openai"}"#, 120.0),
+        (r#"runbookd_llm_tokens_total{kind="output",model="scripted",provider="openai"}"#, 9.0),
         (r#"runbookd_llm_breaker_open{provider="openai"}"#, 0.0),
         ("runbookd_knowledge_base_up", 1.0),
         ("runbookd_embed_queue_length", 0.0),

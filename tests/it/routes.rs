@@ -159,6 +159,33 @@ async fn openai_clients_get_their_forms() {
     assert_eq!(app.post("/v1/chat/completions", r#"{"messages":[]}"#).await.status, StatusCode::BAD_REQUEST);
 }
 
+/// What a reply says of its cost is what the model counted for it, and nothing is made up.
+#[tokio::test]
+async fn tokens_are_those_that_the_model_counted() {
+    let spent = |input: u32, output: u32| json!({ "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output });
+    let chat = json!({ "messages": [{ "role": "user", "content": OOM }] });
+    let completion = json!({ "prompt": OOM });
+    for (path, body) in [("/v1/chat/completions", &chat), ("/v1/completions", &completion)] {
+        let llm = ScriptedLlm::start(Script::says("The kernel killed it [1].")).await;
+        let app = Setup::with_llm(&llm.base_url).start().await;
+        let usage = async || app.post(path, body.to_string()).await.json().get("usage").cloned();
+        assert_eq!(usage().await, Some(spent(120, 9)), "{path}");
+        assert_eq!(usage().await, Some(spent(0, 0)), "{path}: given before");
+        assert_eq!(llm.num_requests(), 1);
+
+        let silent = r#"{"choices":[{"message":{"content":"It was killed [1]."},"finish_reason":"stop"}]}"#;
+        let llm = ScriptedLlm::start(Script::Body(silent.to_owned())).await;
+        let app = Setup::with_llm(&llm.base_url).start().await;
+        let reply = app.post(path, body.to_string()).await.json();
+        let answered_by = reply["answered_by"].as_str().or(reply["runbookd"]["answered_by"].as_str());
+        assert_eq!((answered_by, reply.get("usage")), (Some("llm"), None), "{path}: {reply}");
+
+        let app = TestApp::new().await;
+        let reply = app.post(path, body.to_string()).await.json();
+        assert_eq!(reply["usage"], spent(0, 0), "{path}: without a model");
+    }
+}
+
 /// The events of a stream, comments left out.
 fn events(reply: &Reply) -> Vec<String> {
     let text = String::from_utf8(reply.body.clone()).expect("UTF-8");
