@@ -1,8 +1,9 @@
 //! The connections: how many, how slow they may be, and how they end.
 //!
 //! `axum::serve` lets an idle, half-sent or dripping head stay for ever, so the accept loop is our own: a first byte and,
-//! with a certificate, a handshake within the read timeout, then a head within it, bodies as `body.rs` reads them, and a
-//! limit over all of it. Who comes beyond the limit is told so at once, for a place in a queue would be worth nothing.
+//! with a certificate, a handshake within the read timeout, then a head within it, bodies as `body.rs` reads them, replies
+//! that are taken within it, and a limit over all of it. Who comes beyond the limit is told so at once, for a place in a
+//! queue would be worth nothing.
 
 use super::{
     error::ApiError,
@@ -21,6 +22,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use std::{
+    error::Error as _,
     future::Future,
     io,
     sync::{
@@ -35,6 +37,7 @@ use tokio::{
     sync::Semaphore,
     time::{Instant, sleep, timeout, timeout_at},
 };
+use tokio_io_timeout::TimeoutStream;
 
 /// Longest wait for requests under way when the server stops.
 const DRAIN: Duration = Duration::from_secs(22);
@@ -115,6 +118,12 @@ async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Whether a connection ended because its client took nothing of a reply in time.
+fn was_not_read(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
+}
+
 /// What every connection is met with.
 struct Door {
     service: TowerToHyperService<Router>,
@@ -153,9 +162,12 @@ impl Door {
             used.store(true, Ordering::Relaxed);
             service.call(request)
         });
-        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.read_timeout));
+        let connection = self.http.serve_connection(TokioIo::new(Box::pin(stream)), service);
         match watcher.watch(connection).await {
             Ok(()) => {}
+            Err(error) if was_not_read(&error) => self.metrics.connection(Connection::Slow),
             Err(error) if error.is_timeout() && was_used.load(Ordering::Relaxed) => {
                 self.metrics.connection(Connection::Idle);
             }

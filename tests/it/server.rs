@@ -63,6 +63,20 @@ async fn slow_clients_are_closed_and_others_served() {
     assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
 }
 
+/// Who asks and asks and takes none of the replies would keep a connection for ever.
+#[tokio::test]
+async fn clients_that_do_not_read_are_closed() {
+    let environment = vec![("RUNBOOKD_SERVER_READ_TIMEOUT_S", "0.5".to_owned())];
+    let app = Setup { environment, ..Setup::default() }.start().await;
+    let served = serve(&app, None).await;
+    let mut stream = TcpStream::connect(served.address).await.expect("a connection");
+    let requests = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    let asking = async { while stream.write_all(requests.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(5), asking).await.expect("the server closes");
+    let metrics = String::from_utf8(app.get("/metrics").await.body).expect("UTF-8");
+    assert!(metrics.contains("runbookd_connections_total{event=\"slow\"} 1\n"), "{metrics}");
+}
+
 #[tokio::test]
 async fn stopping_answers_what_is_under_way() {
     let llm = ScriptedLlm::start(Script::Silent).await;

@@ -243,6 +243,21 @@ async fn a_fault_after_the_first_block_keeps_it_and_says_so() {
     futures::future::join_all(checks).await;
 }
 
+/// A model that falls silent is given up long before its time is over.
+#[tokio::test]
+async fn a_pause_within_a_reply_ends_it() {
+    let silent = || Step::Stall(Arc::new(Notify::new()));
+    let begin = || Step::text("The kernel killed it [1].\n\nRaise the li");
+    let checks = [vec![begin(), silent()], vec![Step::text("The ker"), silent()]].map(|steps| async {
+        let (app, _llm) = with_steps(steps).await;
+        let streamed = timeout(PATIENCE * 3 / 4, streamed(&app, OOM)).await.expect("the pause ends it");
+        let told =
+            streamed.error.as_ref().map_or_else(|| streamed.extra().clone(), |e| e["runbookd"].clone());
+        assert_eq!(told["degraded"], "llm_timeout", "{streamed:?}");
+    });
+    futures::future::join_all(checks).await;
+}
+
 #[tokio::test]
 async fn our_own_mistakes_are_an_event() {
     for (status, code) in
