@@ -1,7 +1,7 @@
 //! Text from outside made safe to show: no terminal escapes, no control or invisible characters. Pure.
 
 use regex::Regex;
-use std::sync::LazyLock;
+use std::{ops::Range, sync::LazyLock};
 
 /// Terminal control sequences: CSI, OSC (hyperlinks among them), and two-byte escapes, in 7-bit and 8-bit form. One that
 /// is never closed ends with its line, so that a text's lines can be read one by one.
@@ -72,6 +72,23 @@ pub fn clipped(text: &str, max_chars: usize) -> String {
     format!("{}…", cut[..word_end].trim_end())
 }
 
+/// The text with edits applied, which come in the order of their starts; one that begins within the one before it does
+/// not count.
+pub fn edited(text: &str, edits: impl IntoIterator<Item = (Range<usize>, String)>) -> String {
+    let mut written = String::with_capacity(text.len());
+    let mut at = 0;
+    for (range, replacement) in edits {
+        if range.start < at {
+            continue;
+        }
+        written.push_str(&text[at..range.start]);
+        written.push_str(&replacement);
+        at = range.end;
+    }
+    written.push_str(&text[at..]);
+    written
+}
+
 /// Number of characters, as people and k8sgpt's limit count them.
 pub fn num_chars(text: &str) -> usize {
     text.chars().count()
@@ -98,6 +115,13 @@ mod tests {
         ] {
             assert_eq!(visible(text), shown, "{text:?}");
         }
+    }
+
+    #[test]
+    fn edits_are_applied_in_order() {
+        let edits = [(0..3, "One"), (2..5, "lost"), (4..4, "and "), (8..8, "!")];
+        let edits = edits.map(|(range, text)| (range, text.to_owned()));
+        assert_eq!(edited("one two ", edits), "One and two !");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::{
     evidence::Evidence,
     markdown::{self, OPTIONS},
     phrases::Phrases,
+    text::edited,
 };
 use pulldown_cmark::{Event, Parser, Tag, TagEnd, TextMergeWithOffset};
 use regex::Regex;
@@ -595,18 +596,7 @@ fn prose(
 
 fn applied(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
     edits.sort_by_key(|(range, _)| (range.start, range.end));
-    let mut written = String::with_capacity(text.len());
-    let mut at = 0;
-    for (range, replacement) in edits {
-        if range.start < at {
-            continue;
-        }
-        written.push_str(&text[at..range.start]);
-        written.push_str(&replacement);
-        at = range.end;
-    }
-    written.push_str(&text[at..]);
-    written
+    edited(text, edits)
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! No links but to cited sources, no images, no HTML: a reply cannot carry data out through what a reader's screen
 //! loads or what a reader clicks. Works on the parsed tree, so every spelling of a link is the same link.
 
-use crate::markdown::{OPTIONS, is_placeholder};
+use crate::{
+    markdown::{OPTIONS, is_placeholder},
+    text::edited,
+};
 use pulldown_cmark::{Event, Parser, Tag, TagEnd, TextMergeWithOffset};
 use regex::{Captures, Regex};
 use std::{borrow::Cow, ops::Range, sync::LazyLock};
@@ -128,18 +131,7 @@ fn edits(text: &str, cited: &[&str]) -> Vec<(Range<usize>, String)> {
 /// Applies edits; where two overlap, the one that begins first counts.
 fn apply(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
     edits.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
-    let mut written = String::with_capacity(text.len());
-    let mut at = 0;
-    for (range, replacement) in edits {
-        if range.start < at {
-            continue;
-        }
-        written.push_str(&text[at..range.start]);
-        written.push_str(&replacement);
-        at = range.end;
-    }
-    written.push_str(&text[at..]);
-    written
+    edited(text, edits)
 }
 
 fn written_link(url: &str, label: &str, cited: &[&str]) -> String {

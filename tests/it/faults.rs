@@ -48,6 +48,23 @@ pub async fn speaks_no_tls() -> String {
     format!("https://{address}/v1")
 }
 
+/// What an endpoint can do wrong, and what the answer says of it; the same with and without a stream.
+pub fn faults_of_the_endpoint() -> impl Iterator<Item = (Script, &'static str)> {
+    [
+        (Script::Status(429), "llm_rate_limited"),
+        (Script::Status(500), "llm_server_error"),
+        (Script::Status(503), "llm_server_error"),
+        (Script::Silent, "llm_timeout"),
+        (Script::Stall, "llm_timeout"),
+        (Script::Cut, "llm_cut"),
+        (Script::Unfinished, "llm_cut"),
+        (Script::Html, "llm_invalid"),
+        (Script::Empty, "llm_empty"),
+        (Script::Huge(10 << 20), "llm_too_large"),
+    ]
+    .into_iter()
+}
+
 async fn every_fault(provider: fn(&str) -> ProviderSettings) {
     check(provider(&ScriptedLlm::refusing().await), "llm_unreachable").await;
     check(provider(&speaks_no_tls().await), "llm_tls").await;
@@ -56,19 +73,12 @@ async fn every_fault(provider: fn(&str) -> ProviderSettings) {
         (Script::Status(401), "llm_unauthorized"),
         (Script::Status(403), "llm_unauthorized"),
         (Script::Status(404), "llm_rejected"),
-        (Script::Status(429), "llm_rate_limited"),
         (Script::RateLimited(60), "llm_rate_limited"),
-        (Script::Status(500), "llm_server_error"),
-        (Script::Status(503), "llm_server_error"),
         (Script::Status(302), "llm_rejected"),
-        (Script::Silent, "llm_timeout"),
-        (Script::Stall, "llm_timeout"),
-        (Script::Cut, "llm_cut"),
-        (Script::Unfinished, "llm_cut"),
-        (Script::Html, "llm_invalid"),
-        (Script::Empty, "llm_empty"),
-        (Script::Huge(10 << 20), "llm_too_large"),
-    ] {
+    ]
+    .into_iter()
+    .chain(faults_of_the_endpoint())
+    {
         let llm = ScriptedLlm::start(script).await;
         check(provider(&llm.base_url), degraded).await;
     }

@@ -2,7 +2,7 @@
 //! in a labelled answer or in an event that says so.
 
 use crate::{
-    faults::speaks_no_tls,
+    faults::{faults_of_the_endpoint, speaks_no_tls},
     harness::{LLM_KEY, Script, ScriptedLlm, Setup, TestApp},
     sse::{Step, Streamed},
 };
@@ -147,17 +147,7 @@ async fn a_fault_before_the_first_block_ends_in_an_answer_from_the_documents() {
     let uncited = || Step::text("The kernel killed it.\n\nRaise the limit.\n\n");
     let mut faults =
         vec![(ScriptedLlm::refusing().await, "llm_unreachable"), (speaks_no_tls().await, "llm_tls")];
-    for (script, cause) in [
-        (Script::Status(429), "llm_rate_limited"),
-        (Script::Status(500), "llm_server_error"),
-        (Script::Status(503), "llm_server_error"),
-        (Script::Silent, "llm_timeout"),
-        (Script::Stall, "llm_timeout"),
-        (Script::Cut, "llm_cut"),
-        (Script::Unfinished, "llm_cut"),
-        (Script::Html, "llm_invalid"),
-        (Script::Empty, "llm_empty"),
-        (Script::Huge(10 << 20), "llm_too_large"),
+    for (script, cause) in faults_of_the_endpoint().chain([
         // Nothing but the head.
         (Script::streams(vec![Step::Stall(stalled())]), "llm_timeout"),
         (Script::streams(vec![]), "llm_empty"),
@@ -186,7 +176,7 @@ async fn a_fault_before_the_first_block_ends_in_an_answer_from_the_documents() {
             Script::streams(Step::whole("I don't know\n\nBut raise the limit [1].\n\nAnd wait.\n")),
             "llm_uncited",
         ),
-    ] {
+    ]) {
         faults.push((ScriptedLlm::start(script).await.base_url, cause));
     }
     let checks = faults.into_iter().enumerate().map(|(n, (base_url, cause))| async move {
