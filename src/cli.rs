@@ -92,8 +92,9 @@ enum FeedbackCommand {
     },
 }
 
+/// What every command takes.
 #[derive(Debug, Args)]
-struct Common {
+pub struct Common {
     /// The knowledge base: a directory.
     #[arg(long, value_name = "KB")]
     kb: Option<String>,
@@ -106,7 +107,8 @@ struct Common {
 }
 
 impl Common {
-    fn load(&self, mut flags: Flags) -> Result<Config, ConfigError> {
+    /// The configuration, `flags` of one command included.
+    pub fn load(&self, mut flags: Flags) -> Result<Config, ConfigError> {
         let text = |value: &String| Value::String(value.clone());
         flags.extend(self.kb.as_ref().map(|kb| ("kb", text(kb))));
         flags.extend(self.embedder.as_ref().map(|embedder| ("embedder.choice", text(embedder))));

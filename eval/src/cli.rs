@@ -5,12 +5,12 @@ use crate::{
     baseline::Baseline,
     calibration::FitOptions,
     commands::{self, Sides},
-    config::{Settings, Typed},
+    config::Settings,
     error::EvalError,
 };
 use clap::{Args, Parser, Subcommand};
-use kb::causes::with_causes;
-use kb::retrieve::Tuning;
+use kb::{causes::with_causes, retrieve::Tuning};
+use runbookd::config::Flags;
 use serde::Serialize;
 use std::{
     io::{self, Write as _},
@@ -33,7 +33,7 @@ enum Command {
     /// Run a suite: sets, abstention pairs, cases and gates.
     Run {
         #[command(flatten)]
-        common: Common,
+        common: CommonFlags,
         /// The suite.
         #[arg(value_name = "SUITE.toml")]
         suite: PathBuf,
@@ -62,7 +62,7 @@ enum Command {
     /// Score retrieval on labelled questions, document by document, as trec_eval -c does.
     Retrieval {
         #[command(flatten)]
-        common: Common,
+        common: CommonFlags,
         /// Questions: JSON lines with _id and text.
         #[arg(long, value_name = "FILE", requires = "qrels")]
         queries: Option<PathBuf>,
@@ -94,7 +94,7 @@ enum Command {
     /// Measure how well answerable and unanswerable questions are told apart.
     Abstention {
         #[command(flatten)]
-        common: Common,
+        common: CommonFlags,
         #[command(flatten)]
         sides: SideFlags,
         /// Print one JSON object.
@@ -104,7 +104,7 @@ enum Command {
     /// Fit the decision to answer, and store it with the knowledge base.
     Calibrate {
         #[command(flatten)]
-        common: Common,
+        common: CommonFlags,
         #[command(flatten)]
         sides: SideFlags,
         /// Fit on half of the questions, by a hash of their ids, and report on the other half.
@@ -126,7 +126,7 @@ enum Command {
     /// Build a labelled set from Prometheus rules: what an alert says -> the document its runbook_url names.
     Init {
         #[command(flatten)]
-        common: Common,
+        common: CommonFlags,
         /// Rule files, or PrometheusRule objects: a directory or a file.
         #[arg(long, value_name = "DIR")]
         rules: PathBuf,
@@ -140,7 +140,7 @@ enum Command {
     /// Check labelled sets: labels that point nowhere, duplicates, questions copied from the corpus.
     Lint {
         #[command(flatten)]
-        common: Common,
+        common: CommonFlags,
         /// Every set of a suite.
         #[arg(value_name = "SUITE.toml", conflicts_with_all = ["queries", "qrels", "kb"])]
         suite: Option<PathBuf>,
@@ -158,16 +158,9 @@ enum Command {
 
 /// What every command takes.
 #[derive(Debug, Args)]
-struct Common {
-    /// The knowledge base: a directory.
-    #[arg(long, value_name = "KB")]
-    kb: Option<String>,
-    /// The product's configuration file [default: runbookd.toml, when there is one].
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The embedding model: local, fastembed:NAME, openai:MODEL or hashed.
-    #[arg(long, value_name = "EMBEDDER")]
-    embedder: Option<String>,
+struct CommonFlags {
+    #[command(flatten)]
+    product: runbookd::cli::Common,
     /// Where knowledge bases built for suites are kept [default: the user's cache directory].
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
@@ -182,15 +175,11 @@ struct Common {
     tune: Vec<String>,
 }
 
-impl Common {
+impl CommonFlags {
     fn settings(&self) -> Result<(Settings, Tuning), EvalError> {
-        let settings = Settings::load(Typed {
-            kb: self.kb.clone(),
-            config: self.config.clone(),
-            embedder: self.embedder.clone(),
-            cache: self.cache.clone(),
-            data: self.data.clone(),
-        })?;
+        let product =
+            self.product.load(Flags::new()).map_err(|error| EvalError::Usage(with_causes(&error)))?;
+        let settings = Settings::new(product, self.cache.clone(), self.data.clone())?;
         Ok((settings, tuned(&self.tune)?))
     }
 }

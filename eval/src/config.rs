@@ -2,12 +2,11 @@
 //! The only file here that reads the environment.
 
 use crate::error::EvalError;
-use runbookd::config::{Config, Environment, Flags};
+use runbookd::config::Config;
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
-use toml::Value;
 
 /// Everything `evaluate` goes by.
 #[derive(Debug, Clone)]
@@ -22,30 +21,10 @@ pub struct Settings {
     pub concurrency: usize,
 }
 
-/// What the flags of every command say.
-#[derive(Debug, Clone, Default)]
-pub struct Typed {
-    /// `--kb`.
-    pub kb: Option<String>,
-    /// `--config`.
-    pub config: Option<PathBuf>,
-    /// `--embedder`.
-    pub embedder: Option<String>,
-    /// `--cache`.
-    pub cache: Option<PathBuf>,
-    /// `--data`.
-    pub data: Option<PathBuf>,
-}
-
 impl Settings {
-    /// Joins flags, environment and the product's configuration file.
-    pub fn load(typed: Typed) -> Result<Self, EvalError> {
-        let mut flags: Flags = Vec::new();
-        flags.extend(typed.kb.map(|kb| ("kb", Value::String(kb))));
-        flags.extend(typed.embedder.map(|embedder| ("embedder.choice", Value::String(embedder))));
-        let product = Config::load(typed.config.as_deref(), &Environment::of_this_process(), flags)
-            .map_err(|error| EvalError::Usage(kb::causes::with_causes(&error)))?;
-        let cache = match typed.cache {
+    /// The product's settings with what only evaluations need.
+    pub fn new(product: Config, cache: Option<PathBuf>, data: Option<PathBuf>) -> Result<Self, EvalError> {
+        let cache = match cache {
             Some(cache) => cache,
             None => default_cache().ok_or_else(|| {
                 EvalError::Usage(
@@ -56,7 +35,7 @@ impl Settings {
         Ok(Self {
             product,
             cache,
-            data: typed.data,
+            data,
             concurrency: std::thread::available_parallelism().map_or(2, NonZeroUsize::get),
         })
     }

@@ -18,7 +18,7 @@ use kb::{
     retrieve::Retriever,
     store::{self, Identity, KnowledgeBase},
 };
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 pub use kb::causes::with_causes as chain;
 
@@ -31,7 +31,9 @@ pub(crate) struct Started {
 /// Starts the embedder and opens the knowledge base.
 pub(crate) async fn start(config: &Config) -> anyhow::Result<Started> {
     let address = config.knowledge_base()?;
-    let settings = config.embedder.clone();
+    let mut settings = config.embedder.clone();
+    // Questions are short: handing parts of one to a second core costs more than it saves.
+    settings.threads.get_or_insert(NonZeroUsize::MIN);
     // Loading a model blocks.
     let embedder = tokio::task::spawn_blocking(move || settings.start())
         .await

@@ -145,11 +145,13 @@ impl Config {
                 None => EmbedderChoice::default(),
             },
             places: Places::of_this_process(raw.embedder.ort_lib, raw.embedder.model_dir),
-            // Questions are short: handing parts of one to a second core costs more than it saves.
-            threads: Some(
-                NonZeroUsize::new(raw.embedder.threads.unwrap_or(1))
-                    .ok_or_else(|| wrong("embedder.threads", "it must be at least 1"))?,
-            ),
+            threads: match raw.embedder.threads {
+                Some(threads) => Some(
+                    NonZeroUsize::new(threads)
+                        .ok_or_else(|| wrong("embedder.threads", "it must be at least 1"))?,
+                ),
+                None => None,
+            },
             endpoint: match raw.embeddings.base_url {
                 Some(base_url) => Some(EndpointSettings {
                     base_url: web_url("embeddings.base_url", base_url)?,
