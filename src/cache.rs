@@ -1,8 +1,10 @@
 //! Answers given before, and questions being answered now: k8sgpt's operator asks the same every 30 seconds, and a whole
 //! cluster's pods fail alike. Each costs one answer.
 //!
-//! The key is everything an answer depends on: the text with masked names as slots, language, format, scope, the state
-//! of the knowledge base, the model. Degraded answers are given to those who wait for them, and not kept.
+//! The key is everything an answer depends on: the normalised failure, language, format, scope, the state of the
+//! knowledge base, the model. Failures are the same when they differ in masked names and in what is drawn at random, such
+//! as pods' suffixes, which are slots in question and answer; or in white space, case, addresses, times and durations, as
+//! long as the answer repeats none of those. Degraded answers are given to those who wait for them, and not kept.
 
 use crate::{
     answer::Answer,
@@ -10,12 +12,16 @@ use crate::{
     format::Format,
     llm::Usage,
     telemetry::metrics::Lookup,
+    text::one_line,
 };
-use kb::store::Filter;
+use kb::{
+    question::{Question, Volatile},
+    store::Filter,
+};
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::{sync::OnceCell, time::Instant};
 
@@ -42,13 +48,29 @@ struct Key {
     format: Format,
     scope: Filter,
     kb_version: String,
+    /// A knowledge base that was built anew has the versions of the one before again.
+    kb_committed_at: Option<SystemTime>,
     model: Option<String>,
 }
 
 struct Entry {
     since: Instant,
-    /// Filled by the first who asks; the others wait. Masked names are slots in it.
-    answer: OnceCell<Answer>,
+    /// Filled by the first who asks; the others wait.
+    answer: OnceCell<Kept>,
+}
+
+struct Kept {
+    /// With slots.
+    answer: Answer,
+    /// What the question it was given to has instead of others' addresses, times and durations.
+    passing: Vec<String>,
+}
+
+impl Kept {
+    /// Whether the answer holds for a question with these addresses, times and durations.
+    fn holds_for(&self, passing: &[String]) -> bool {
+        self.passing == passing || !self.passing.iter().any(|part| mentions(&self.answer.text, part))
+    }
 }
 
 impl AnswerCache {
@@ -76,39 +98,52 @@ impl AnswerCache {
         if self.max_entries == 0 {
             return answering(occasion).await;
         }
-        let kb_version = assistant.knowledge_base().view(scope).await?.version().to_owned();
-        let slots = Slots::of(request.question.masked());
-        let key = Key {
-            text: slots.put(request.question.text()),
+        let view = assistant.knowledge_base().view(scope).await?;
+        let slots = Slots::of(&request.question);
+        let mut key = Key {
+            text: slots.normalised(request.question.text()),
             language: request.question.language().0.clone(),
             format: request.format,
             scope: scope.clone(),
-            kb_version,
+            kb_version: view.version().to_owned(),
+            kb_committed_at: view.committed_at(),
             model: assistant.llm().map(|(model, _)| model.to_owned()),
         };
-        let entry = self.entry(&key);
-        let was_known = entry.answer.initialized();
+        drop(view);
         let (id, now) = (occasion.id.clone(), occasion.now);
-        let mut is_new = false;
-        let answer = entry
-            .answer
-            .get_or_try_init(|| async {
-                is_new = true;
-                let answer = answering(occasion).await?;
-                Ok::<_, AnswerError>(Answer { text: slots.put(&answer.text), ..answer })
-            })
-            .await?;
-        assistant.metrics().looked_up(match (is_new, was_known) {
-            (true, _) => Lookup::Miss,
-            (false, true) => Lookup::Hit,
-            (false, false) => Lookup::Coalesced,
-        });
-        if answer.degraded.is_some() || answer.kb_version != key.kb_version {
-            self.forget(&key, &entry);
+        let mut occasion = Some(occasion);
+        loop {
+            let entry = self.entry(&key);
+            let was_known = entry.answer.initialized();
+            let mut is_new = false;
+            let kept = entry
+                .answer
+                .get_or_try_init(|| async {
+                    is_new = true;
+                    let occasion = occasion.take().expect("an answer that is new ends the loop");
+                    let answer = answering(occasion).await?;
+                    let answer = Answer { text: slots.put(&answer.text), ..answer };
+                    Ok::<_, AnswerError>(Kept { answer, passing: slots.passing.clone() })
+                })
+                .await?;
+            let answer = &kept.answer;
+            if !is_new && !kept.holds_for(&slots.passing) {
+                // Everything to the letter: nobody else's answer holds.
+                key.text = slots.put(request.question.text());
+                continue;
+            }
+            assistant.metrics().looked_up(match (is_new, was_known) {
+                (true, _) => Lookup::Miss,
+                (false, true) => Lookup::Hit,
+                (false, false) => Lookup::Coalesced,
+            });
+            if answer.degraded.is_some() || answer.kb_version != key.kb_version {
+                self.forget(&key, &entry);
+            }
+            let text = slots.fill(&answer.text);
+            let usage = if is_new { answer.usage } else { Some(Usage::default()) };
+            return Ok(Answer { id, created_at: now, text, cached: !is_new, usage, ..answer.clone() });
         }
-        let text = slots.fill(&answer.text);
-        let usage = if is_new { answer.usage } else { Some(Usage::default()) };
-        Ok(Answer { id, created_at: now, text, cached: !is_new, usage, ..answer.clone() })
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -143,53 +178,130 @@ impl AnswerCache {
     }
 }
 
-/// Masked names, fresh in each run of the client, as numbered slots.
-struct Slots<'a> {
-    /// Number and name, the longest name first: one may be part of another.
-    names: Vec<(usize, &'a str)>,
+/// What stands for what in a question and in its answer.
+struct Slots {
+    /// Number and text of masked names, fresh in each run of the client, and of what is drawn at random; the longest text
+    /// first: one may be part of another.
+    numbered: Vec<(usize, String)>,
+    /// Addresses, times and durations, in order.
+    passing: Vec<String>,
 }
 
-impl<'a> Slots<'a> {
-    fn of(masked: &'a [String]) -> Self {
-        let mut names: Vec<(usize, &str)> =
-            masked.iter().flat_map(|token| crate::checks::masked::names_in(token)).enumerate().collect();
-        names.sort_by_key(|(_, name)| std::cmp::Reverse(name.len()));
-        Self { names }
+/// Around a slot's number, and for what passes: characters of the private use area, which are taken out of every text.
+const MARKS: [char; 3] = ['\u{e000}', '\u{e001}', '\u{e002}'];
+
+impl Slots {
+    fn of(question: &Question) -> Self {
+        let masked = question.masked().iter().flat_map(|token| crate::checks::masked::names_in(token));
+        let mut texts: Vec<String> = masked.map(str::to_owned).collect();
+        let mut passing = Vec::new();
+        for Volatile { text, is_random } in question.volatile() {
+            match is_random {
+                true if !texts.contains(&text) => texts.push(text),
+                true => {}
+                false => passing.push(text),
+            }
+        }
+        let mut numbered: Vec<(usize, String)> = texts.into_iter().enumerate().collect();
+        numbered.sort_by_key(|(_, text)| std::cmp::Reverse(text.len()));
+        Self { numbered, passing }
     }
 
-    /// A slot stands between two characters of the private use area, which no failure text has.
     fn slot(number: usize) -> String {
-        format!("\u{e000}{number}\u{e001}")
+        format!("{}{number}{}", MARKS[0], MARKS[1])
     }
 
+    /// A text with slots, to the letter.
     fn put(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (number, name) in &self.names {
-            text = text.replace(name, &Self::slot(*number));
+        let mut text = text.replace(MARKS, "");
+        for (number, part) in &self.numbered {
+            text = text.replace(part, &Self::slot(*number));
         }
         text
+    }
+
+    /// A text with slots, without case, white space and what passes.
+    fn normalised(&self, text: &str) -> String {
+        let mut text = self.put(text);
+        for part in &self.passing {
+            text = text.replacen(part, &MARKS[2].to_string(), 1);
+        }
+        one_line(&text).to_lowercase()
     }
 
     fn fill(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for (number, name) in &self.names {
-            text = text.replace(&Self::slot(*number), name);
+        for (number, part) in &self.numbered {
+            text = text.replace(&Self::slot(*number), part);
         }
         text
     }
+}
+
+/// Whether a text has a part, and not as a part of something longer.
+fn mentions(text: &str, part: &str) -> bool {
+    let is_inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    text.match_indices(part).any(|(at, _)| {
+        !is_inside(text[..at].chars().next_back()) && !is_inside(text[at + part.len()..].chars().next())
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn slots(text: &str) -> (Question, Slots) {
+        let question = Question::parse(text, None).expect("a question");
+        let slots = Slots::of(&question);
+        (question, slots)
+    }
+
     #[test]
-    fn masked_names_are_slots() {
-        let (one, two) = (["QUJD==/REVGRw==".to_owned()], ["eHl6==/ZGVm".to_owned()]);
-        let (a, b) = (Slots::of(&one), Slots::of(&two));
-        let text = "Deployment QUJD==/REVGRw== is down, QUJD==";
-        assert_eq!(a.put(text), b.put("Deployment eHl6==/ZGVm is down, eHl6=="));
-        assert_eq!(b.fill(&a.put(text)), "Deployment eHl6==/ZGVm is down, eHl6==");
+    fn the_same_failure_has_one_key() {
+        let key = |text: &str| {
+            let (question, slots) = slots(text);
+            slots.normalised(question.text())
+        };
+        let failure =
+            "Back-off 10s restarting failed container=api pod=payments-api-7c9d8b6f5-x2x7k of 10.0.0.1";
+        for same in [
+            "Back-off 2m40s restarting failed container=api pod=payments-api-7c9d8b6f5-x2x7k of 10.0.0.1",
+            "Back-off 10s  restarting failed container=api pod=payments-api-7c9d8b6f5-aa7x4 of 10.0.0.2",
+            "back-off 10s restarting failed\ncontainer=api pod=payments-api-6b7f9d5c4-zz8rt of 10.0.0.1",
+        ] {
+            assert_eq!(key(same), key(failure), "{same}");
+        }
+        for other in [
+            "Back-off 10s restarting failed container=web pod=payments-api-7c9d8b6f5-x2x7k of 10.0.0.1",
+            "Back-off 10s restarting failed container=api pod=orders-api-7c9d8b6f5-x2x7k of 10.0.0.1",
+            "Back-off 10s restarting failed container=api pod=payments-api-7c9d8b6f5-x2x7k",
+        ] {
+            assert_ne!(key(other), key(failure), "{other}");
+        }
+    }
+
+    #[test]
+    fn masked_names_and_random_suffixes_are_slots() {
+        let (_, a) = slots("Deployment JUBBMl8rRw==/QUtkIVR4OW0jUTdfcEx6 has no pod api-7c9d8b6f5-x2x7k");
+        let (_, b) = slots("Deployment eHl6MjN0UQ==/ZGVmdjk4NHI1dDY3dTh5 has no pod api-6b7f9d5c4-zz8rt");
+        let text = "JUBBMl8rRw== is down: QUtkIVR4OW0jUTdfcEx6, see api-7c9d8b6f5-x2x7k";
+        let other = "eHl6MjN0UQ== is down: ZGVmdjk4NHI1dDY3dTh5, see api-6b7f9d5c4-zz8rt";
+        assert_eq!(b.fill(&a.put(text)), other);
         assert_eq!(a.fill(&a.put(text)), text);
+    }
+
+    #[test]
+    fn slots_cannot_be_forged() {
+        let forged = "Deployment \u{e000}0\u{e001}/\u{e000}1\u{e001} has 3 replicas";
+        let (question, forger) = slots(forged);
+        let (masked, victim) = slots("Deployment JUBBMl8rRw==/QUtkIVR4OW0jUTdfcEx6 has 3 replicas");
+        assert_ne!(forger.normalised(question.text()), victim.normalised(masked.text()));
+        assert_eq!(victim.fill(&victim.put("say \u{e000}0\u{e001}")), "say 0");
+    }
+
+    #[test]
+    fn an_answer_that_repeats_what_passes_is_for_one() {
+        assert!(mentions("It waits 10s.", "10s") && mentions("(10.0.0.1)", "10.0.0.1"));
+        assert!(!mentions("It waits 110s.", "10s") && !mentions("10.0.0.12", "10.0.0.1"));
     }
 }

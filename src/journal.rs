@@ -11,8 +11,9 @@ use kb::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::{HashMap, VecDeque},
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
 };
@@ -151,7 +152,6 @@ impl Journal {
         }
         let question = clipped(request.question.text(), MAX_QUESTION_CHARS);
         if answer.status == Status::Unknown
-            && !answer.cached
             && let Some(waiting) = &self.waiting
         {
             let unanswered = Unanswered {
@@ -273,11 +273,12 @@ fn pattern(question: &Question) -> String {
 fn append(directory: &Path, name: &str, record: &impl Serialize) -> Result<(), NoteError> {
     let path = directory.join(name);
     let written = (|| {
-        fs::create_dir_all(directory)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() >= MAX_FILE_BYTES) {
             fs::rename(&path, set_aside(directory, name))?;
         }
-        let mut file = OpenOptions::new().create(true).append(true).read(true).open(&path)?;
+        // Questions are for those who run the server.
+        let mut file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(&path)?;
         let mut line = serde_json::to_vec(record).map_err(io::Error::other)?;
         line.push(b'\n');
         if ends_torn(&mut file)? {

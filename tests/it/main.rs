@@ -3,6 +3,7 @@
 
 mod answers;
 mod bedrock;
+mod cache;
 mod cli;
 mod completions;
 mod dialect;

@@ -19,6 +19,7 @@ mod objects;
 mod vocabulary;
 mod volatile;
 
+pub use volatile::Volatile;
 pub(crate) use volatile::stem;
 
 use serde::{Deserialize, Serialize};
@@ -239,6 +240,12 @@ impl Question {
             .iter()
             .flat_map(|failure| &failure.objects)
             .filter(|object| object.name == Label::Masked || object.namespace == Some(Label::Masked))
+    }
+
+    /// What differs from one occurrence of the same failure to the next, in order of appearance; masked names apart.
+    pub fn volatile(&self) -> Vec<Volatile> {
+        let visible = self.failures.iter().map(|failure| set_masks_aside(&failure.text, &mut Vec::new()));
+        visible.flat_map(|visible| volatile::parts(&visible)).collect()
     }
 
     /// What to search for: the text without volatile parts (UIDs, pod hashes, addresses, times, masked tokens). Prose

@@ -30,10 +30,46 @@ pub(super) fn clean(text: &str) -> String {
     cleaned
 }
 
+/// What differs from one occurrence of a failure to the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volatile {
+    /// As it stands in the text.
+    pub text: String,
+    /// Drawn at random, such as a pod's suffix or a UID: no document has it. Addresses, times and durations may be anywhere.
+    pub is_random: bool,
+}
+
+/// What [`clean`] takes out of a text and no mask stands for, and the durations that it leaves, in order of appearance.
+pub(super) fn parts(text: &str) -> Vec<Volatile> {
+    let mut parts = removals(text);
+    parts.extend(DURATION.find_iter(text).map(|found| Removal::of(found.range())));
+    parts.sort_by_key(|part| (part.range.start, usize::MAX - part.range.end));
+    let mut at = 0;
+    parts.retain(|part| {
+        let is_apart = part.range.start >= at;
+        at = at.max(part.range.end);
+        is_apart
+    });
+    let apart = parts.into_iter().map(|part| (text[part.range].trim().to_owned(), part.is_random));
+    let told = apart.filter(|(text, _)| text.chars().any(char::is_alphanumeric) && !text.contains(MASK));
+    told.map(|(text, is_random)| Volatile { text, is_random }).collect()
+}
+
 /// A part to take out, and what stays in its place.
 struct Removal<'t> {
     range: Range<usize>,
     keep: Option<&'t str>,
+    is_random: bool,
+}
+
+impl Removal<'_> {
+    fn of(range: Range<usize>) -> Self {
+        Self { range, keep: None, is_random: false }
+    }
+
+    fn random(range: Range<usize>) -> Self {
+        Self { is_random: true, ..Self::of(range) }
+    }
 }
 
 /// Patterns that are volatile whenever they match. `(?-u:\b)`: a CJK character next to it is no part of the word.
@@ -94,17 +130,23 @@ static HYPHENATED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?-u:\b)[a-z0-9]{1,63}(?:-[a-z0-9]{1,63}){1,60}-?").expect("the pattern is fixed")
 });
 
+/// How long something took or waits, as Go writes it: `10s`, `2m40s`.
+static DURATION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?-u:\b)(?:[0-9]{1,4}h)?(?:[0-9]{1,2}m)?[0-9]{1,2}(?:\.[0-9]{1,9})?s(?-u:\b)")
+        .expect("the pattern is fixed")
+});
+
 fn removals(text: &str) -> Vec<Removal<'_>> {
     let mut removals: Vec<Removal<'_>> = Vec::new();
     for found in POD_WITH_UID.captures_iter(text) {
         let (Some(all), Some(name), Some(namespace)) = (found.get(0), found.get(1), found.get(2)) else {
             continue;
         };
-        removals.push(Removal { range: name.end()..name.end() + 1, keep: Some(" ") });
-        removals.push(Removal { range: namespace.end()..all.end(), keep: None });
+        removals.push(Removal { keep: Some(" "), ..Removal::of(name.end()..name.end() + 1) });
+        removals.push(Removal::random(namespace.end()..all.end()));
     }
     for pattern in ALWAYS.iter() {
-        removals.extend(pattern.find_iter(text).map(|found| Removal { range: found.range(), keep: None }));
+        removals.extend(pattern.find_iter(text).map(|found| Removal::of(found.range())));
     }
     for found in IPV4.captures_iter(text) {
         let octet =
@@ -118,7 +160,7 @@ fn removals(text: &str) -> Vec<Removal<'_>> {
         {
             // A path after a host stays next to what precedes it: `"http://10.0.0.1:80/healthz"` keeps `"/healthz"`.
             let keep = text[all.end()..].starts_with('/').then_some("");
-            removals.push(Removal { range: all.range(), keep });
+            removals.push(Removal { keep, ..Removal::of(all.range()) });
         }
     }
     for found in IPV6.captures_iter(text) {
@@ -131,20 +173,20 @@ fn removals(text: &str) -> Vec<Removal<'_>> {
                 true => address.range(),
                 false => all.range(),
             };
-            removals.push(Removal { range, keep: None });
+            removals.push(Removal::of(range));
         }
     }
     for found in HEX.find_iter(text) {
         let digits = found.as_str().bytes().filter(u8::is_ascii_digit).count();
         if digits >= 2 && found.len() - digits >= 2 {
-            removals.push(Removal { range: found.range(), keep: None });
+            removals.push(Removal::random(found.range()));
         }
     }
     for found in HYPHENATED.find_iter(text) {
         let stem = stem(found.as_str());
         let is_whole = !text[found.end()..].starts_with(|c: char| c.is_ascii_alphanumeric());
         if stem.len() < found.len() && is_whole {
-            removals.push(Removal { range: found.start() + stem.len()..found.end(), keep: None });
+            removals.push(Removal::random(found.start() + stem.len()..found.end()));
         }
     }
     removals.sort_by_key(|removal| (removal.range.start, usize::MAX - removal.range.end));
@@ -297,6 +339,25 @@ mod tests {
         check(&format!("expected label {MASK}={MASK}"), "expected label");
         check(&format!("StatefulSet/{MASK} as"), "StatefulSet as");
         check("节点3f0c9f2f7f5f4f0a9f0b7d3b异常", "节点 异常");
+    }
+
+    #[test]
+    fn what_differs_between_occurrences_is_told_apart() {
+        let found = |text: &str| -> Vec<(String, bool)> {
+            parts(text).into_iter().map(|part| (part.text, part.is_random)).collect()
+        };
+        let told = |parts: &[(&str, bool)]| -> Vec<(String, bool)> {
+            parts.iter().map(|(text, is_random)| ((*text).to_owned(), *is_random)).collect()
+        };
+        assert_eq!(
+            found("back-off 2m40s restarting failed container=api pod=payments-api-7c9d8b6f5-x2x7k"),
+            told(&[("2m40s", false), ("-7c9d8b6f5-x2x7k", true)])
+        );
+        assert_eq!(
+            found(&format!("Get \"http://10.244.3.17:8080/healthz\" of {MASK}/{MASK} at 04:11:09")),
+            told(&[("http://10.244.3.17:8080", false), ("04:11:09", false)])
+        );
+        assert_eq!(found("the termination reason is OOMKilled exitCode=137"), []);
     }
 
     #[test]
