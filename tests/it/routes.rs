@@ -101,7 +101,7 @@ async fn tagged_documents_are_for_those_who_hold_a_tag() {
     let directory = tempfile::tempdir().expect("a directory");
     let folder = directory.path().join("secret");
     std::fs::create_dir(&folder).expect("a folder");
-    let page = "---\ntitle: Vault unsealing\nkind: sop\naccess: [security]\napplies_to:\n  alert: VaultSealed\n---\n\n# Vault unsealing\n\n## Meaning\n\nThe vault is sealed.\n\n## Mitigation\n\n1. Call the keeper of the fifth key.\n";
+    let page = "---\ntitle: Vault unsealing\nkind: sop\naccess: [security]\napplies_to:\n  alert: VaultSealed\n---\n\n# Vault unsealing\n\n## Meaning\n\nThe vault is sealed.\n\n## Mitigation\n\n1. Call the keeper of the fifth key, Zanzibarium.\n";
     std::fs::write(folder.join("vault.md"), page).expect("written");
     std::fs::write(folder.join("open.md"), "# Lunch\n\nThe canteen opens at noon.\n").expect("written");
     let kb = build(&[folder]);
@@ -133,6 +133,18 @@ async fn tagged_documents_are_for_those_who_hold_a_tag() {
             send(&app, &Method::GET, "/v1/documents?id=secret/vault.md", Some(token), &json!({})).await;
         assert_eq!(reply.status.as_u16(), if sees { 200 } else { 404 }, "{token}");
     }
+    // A word that only a hidden document has is told apart from one that is nowhere by nobody.
+    let mut told = Vec::new();
+    for word in ["Zanzibarium", "Zanzibariux"] {
+        let question = json!({ "question": format!("where is {word}") });
+        let mut reply = send(&app, &post, "/v1/ask", Some("plain"), &question).await.json();
+        // Two words are not equally near to a document, wherever they stand.
+        reply["id"].take();
+        reply["confidence"].take();
+        told.push(reply.to_string().replace(word, "it"));
+    }
+    assert_eq!(told[0], told[1]);
+    assert!(told[0].contains("no document mentions it"), "{}", told[0]);
 }
 
 #[tokio::test]

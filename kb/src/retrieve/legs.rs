@@ -4,7 +4,7 @@ use super::{RankedDocument, RetrieveError, Stages, fusion};
 use crate::{
     analyzer::{self, Term},
     question::Question,
-    store::{ChunkKey, Commonness, DocumentKey, FieldWeights, Inbound, LexicalQuery, Match, View},
+    store::{ChunkKey, Commonness, Counts, DocumentKey, FieldWeights, Inbound, LexicalQuery, Match, View},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -55,8 +55,10 @@ impl Tuning {
 pub(super) struct Legs {
     /// The question's terms with their weights.
     pub terms: Vec<(Term, f32)>,
-    /// How common `terms` are, in order.
+    /// How common `terms` are, in order; those that no document has which may be seen are nowhere.
     pub commonness: Commonness,
+    /// Which of `terms` the documents mention that may be seen, in order.
+    pub shown: Vec<bool>,
     /// Scores of passages.
     pub bm25: HashMap<ChunkKey, f32>,
     pub cosine: HashMap<ChunkKey, f32>,
@@ -128,6 +130,10 @@ impl Legs {
         for (document, centroid) in centroids {
             *dense_scores.entry(document).or_default() += tuning.centroid * centroid;
         }
+        // Whether a hidden document has a word is nobody's business who may not read it.
+        let counts = lexical.commonness.terms.into_iter().zip(&lexical.shown);
+        let common =
+            counts.map(|(counts, is_shown)| if *is_shown { counts } else { Counts::default() }).collect();
         let unspaced_share = unspaced_share(question.search_text());
         let best = fusion::maximum(&lexical_scores);
         let fused = candidates.iter().zip(&inbound).map(|(document, Inbound { linking, coverage })| {
@@ -139,7 +145,8 @@ impl Legs {
         let fused = fusion::ranking(&fused.collect());
         Ok(Self {
             terms,
-            commonness: lexical.commonness,
+            commonness: Commonness { total: lexical.commonness.total, terms: common },
+            shown: lexical.shown,
             bm25,
             cosine,
             passages,

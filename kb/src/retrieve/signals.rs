@@ -65,31 +65,31 @@ pub(super) async fn measure(
     })
 }
 
-/// In how many documents each of the question's terms is.
-fn documents_with(legs: &Legs) -> HashMap<&str, u64> {
-    let terms = legs.terms.iter().zip(&legs.commonness.terms);
-    terms.map(|((term, _), counts)| (term.as_str(), counts.documents)).collect()
+/// Which of the question's terms are mentioned by documents that may be seen.
+fn mentioned(legs: &Legs) -> HashMap<&str, bool> {
+    let terms = legs.terms.iter().zip(&legs.shown);
+    terms.map(|((term, _), is_shown)| (term.as_str(), *is_shown)).collect()
 }
 
 /// Whether the question names alerts and no document mentions any of them. An alert's name is one term as a whole, and
 /// its first: the parts come after it.
 fn names_unknown_alert(question: &Question, legs: &Legs) -> bool {
-    let documents = documents_with(legs);
+    let mentioned = mentioned(legs);
     let mut alerts =
         question.identifiers().iter().filter(|named| named.kind == IdentifierKind::Alert).peekable();
     let is_unknown = |alert: &Identifier| {
         let whole = analyzer::distinct_terms(&alert.text).into_iter().next();
-        whole.is_some_and(|whole| documents.get(whole.as_str()) == Some(&0))
+        whole.is_some_and(|whole| mentioned.get(whole.as_str()) == Some(&false))
     };
     alerts.peek().is_some() && alerts.all(is_unknown)
 }
 
 /// What the question names and no document mentions: identifiers first, then plain words.
 pub(super) fn absent(question: &Question, legs: &Legs) -> Vec<String> {
-    let documents = documents_with(legs);
+    let mentioned = mentioned(legs);
     let is_absent = |text: &str| {
         let terms = analyzer::distinct_terms(text);
-        !terms.is_empty() && terms.iter().all(|term| documents.get(term.as_str()) == Some(&0))
+        !terms.is_empty() && terms.iter().all(|term| mentioned.get(term.as_str()) == Some(&false))
     };
     let named = question.identifiers().iter().filter(|identifier| NAMING.contains(&identifier.kind));
     let words = question.search_text().split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.'));

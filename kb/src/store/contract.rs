@@ -799,7 +799,7 @@ pub(super) async fn commonness_is_that_of_everything(engine: &dyn EngineUnderTes
             .chunk_under(&["Pod"], "node")
             .chunk("image")
             .link("s/pod.md", "taint"),
-        document("t/red.md", "Secret").chunk("node").access("red"),
+        document("t/red.md", "Secret").chunk("node keeper").access("red"),
         document("t/empty.md", "Image"),
     ];
     let kb = filled(engine, "commonness", &documents).await;
@@ -816,6 +816,11 @@ pub(super) async fn commonness_is_that_of_everything(engine: &dyn EngineUnderTes
         let view = kb.view(&filter).await.expect("readable");
         let found = view.search_lexical(&query, 10, 10).await.expect("readable");
         assert_eq!(found.commonness, expected, "{filter:?}");
+        // A hidden document's words are as if they were nowhere.
+        let is_all_of_them = filter.sources.is_empty();
+        assert_eq!(found.shown, [true, true, is_all_of_them, false, false, false], "{filter:?}");
+        let hidden = view.search_lexical(&lexical("keeper", EVEN), 10, 10).await.expect("readable");
+        assert_eq!(hidden.shown, [filter == Filter::everything()], "{filter:?}");
     }
     // What is gone does not count.
     let mut writer = engine.writer("commonness", &identity()).await.expect("the lock is free");
@@ -1164,7 +1169,8 @@ pub(super) async fn an_empty_knowledge_base_answers(engine: &dyn EngineUnderTest
     assert!(search_dense(view.as_ref(), "anything").await.is_empty());
     let words = view.search_lexical(&lexical("anything", EVEN), 5, 5).await.expect("readable");
     let nothing = Commonness { total: Counts::default(), terms: vec![Counts::default()] };
-    assert_eq!(words, LexicalMatches { commonness: nothing, ..LexicalMatches::default() });
+    let nowhere = vec![false];
+    assert_eq!(words, LexicalMatches { commonness: nothing, shown: nowhere, ..LexicalMatches::default() });
     let absent = [DocumentKey::of("s/a.md")];
     assert_eq!(view.inbound(&absent).await.expect("known"), [Inbound::default()]);
     let near = view.document_similarities(&vector_of("anything"), &absent).await.expect("readable");

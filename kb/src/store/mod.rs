@@ -144,6 +144,8 @@ pub struct LexicalMatches {
     pub documents: Vec<(DocumentKey, f32)>,
     /// How common the query's terms are.
     pub commonness: Commonness,
+    /// For each term of the query, in order: whether a passage that this view shows has it. A repeated term has none.
+    pub shown: Vec<bool>,
 }
 
 /// How common terms are in the whole knowledge base.

@@ -114,6 +114,7 @@ impl<'a> Oracle<'a> {
 
     fn assert_found(&self, query: &LexicalQuery, found: &LexicalMatches, passages: Passages) {
         assert_eq!(found.commonness, self.commonness(query), "{query:?}");
+        assert_eq!(found.shown, self.shown(query), "{query:?}");
         assert!(found.passages.iter().all(|found| found.document == found.chunk.document()));
         let scores: Vec<(ChunkKey, f32)> =
             found.passages.iter().map(|found| (found.chunk, found.score)).collect();
@@ -143,6 +144,16 @@ impl<'a> Oracle<'a> {
             if is_repeated { Counts::default() } else { self.counts_of(term) }
         };
         Commonness { total, terms: query.terms.iter().enumerate().map(of_term).collect() }
+    }
+
+    fn shown(&self, query: &LexicalQuery) -> Vec<bool> {
+        let is_shown = |(at, (term, _)): (usize, &(Term, f32))| {
+            let is_repeated = query.terms[..at].iter().any(|(other, _)| other == term);
+            let having =
+                |text: &Text<ChunkKey>| text.frequency(term) > 0.0 && self.shows(text.key.document());
+            !is_repeated && self.passages.iter().any(having)
+        };
+        query.terms.iter().enumerate().map(is_shown).collect()
     }
 
     /// Passages with their scores, best first.

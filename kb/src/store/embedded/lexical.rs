@@ -97,6 +97,7 @@ impl Snapshot {
     ) -> Result<LexicalMatches, StoreError> {
         let total = self.scopes.everything().counts;
         let mut commonness = Commonness { total, terms: vec![Counts::default(); query.terms.len()] };
+        let mut shown = vec![false; query.terms.len()];
         let mut passages = Sums::new(self.owners.len());
         let mut documents = Sums::new(self.documents.len());
         let passage_parts = length_parts(self.payload.average);
@@ -115,6 +116,7 @@ impl Snapshot {
                 }
             })?;
             common.chunks = postings.len() as u64;
+            shown[at] = postings.iter().any(|(row, _)| scope.rows.contains(*row as usize));
             if weight <= 0.0 {
                 continue;
             }
@@ -131,7 +133,7 @@ impl Snapshot {
         let documents = documents.best(num_documents, |&number| (number, number));
         let documents =
             documents.into_iter().map(|(number, score)| (self.documents[number as usize].key, score));
-        Ok(LexicalMatches { passages: passages.collect(), documents: documents.collect(), commonness })
+        Ok(LexicalMatches { passages: passages.collect(), documents: documents.collect(), commonness, shown })
     }
 
     /// Adds what a term is worth in the fields of documents.
