@@ -1,13 +1,16 @@
 //! The numbered passages one answer may rest on: what the model sees, what `[n]` refers to. Pure.
 
-use crate::text::{one_line, visible};
+use crate::{
+    checks::citations,
+    text::{one_line, visible},
+};
 use jiff::Timestamp;
 use kb::{
     document::{Chunk, DocumentRecord, Kind},
     retrieve::{Hit, RuleMatch, RuleStrength},
 };
 
-/// One passage that an answer may cite, its texts free of anything that does not show.
+/// One passage that an answer may cite, its texts free of anything that does not show and of citations of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
     /// What `[n]` calls it, from 1.
@@ -50,7 +53,7 @@ impl Evidence {
             kind: document.meta.kind,
             language: document.meta.language.clone(),
             heading_path: chunk.heading_path.iter().map(|heading| one_line(&visible(heading))).collect(),
-            text: visible(&chunk.text),
+            text: citations::neutralised(&visible(&chunk.text)),
             rule,
         }
     }

@@ -60,6 +60,13 @@ pub fn code_ranges(markdown: &str) -> Vec<Range<usize>> {
     ranges
 }
 
+/// Where the code blocks are: fences with their content, indented code.
+pub fn code_block_ranges(markdown: &str) -> Vec<Range<usize>> {
+    let events = Parser::new_ext(markdown, OPTIONS).into_offset_iter();
+    let blocks = events.filter(|(event, _)| matches!(event, Event::Start(Tag::CodeBlock(_))));
+    blocks.map(|(_, range)| range).collect()
+}
+
 #[derive(Default)]
 struct Reader {
     units: Vec<Unit>,

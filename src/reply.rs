@@ -112,9 +112,7 @@ impl<'a> Checks<'a> {
             return Err(Refusal::SaidSo);
         }
         if let Some(max_chars) = self.format.max_chars {
-            let short = length::shortened(&self.text, max_chars);
-            self.cited = self.citations_in(&short);
-            self.text = self.grounded(&short);
+            (self.text, self.cited) = self.within(max_chars);
             self.first_end = self.text.len();
         }
         if self.cited.is_empty() {
@@ -130,6 +128,21 @@ impl<'a> Checks<'a> {
         let (warnings, sources) = self.warnings(&text[..self.first_end]);
         citations.extend(sources.into_iter().map(|source| (source.n, source)));
         Ok(Written { text: warnings + &text, citations: citations.into_values().collect() })
+    }
+
+    /// The text within a length, and what it cites. The marks of what no document says count: they take the place of what
+    /// stands last.
+    fn within(&self, max_chars: usize) -> (String, BTreeSet<usize>) {
+        let mut room = max_chars;
+        loop {
+            let short = length::shortened(&self.text, room);
+            let marked = self.grounded(&short);
+            let is_short = length::shortened(&marked, max_chars) == marked;
+            if is_short || room < max_chars / 2 {
+                return (marked, self.citations_in(&short));
+            }
+            room = room.saturating_sub(max_chars / 10).max(1);
+        }
     }
 
     /// What is shown so far, with its sources, when the reply ends early; `None` when nothing is.

@@ -1,11 +1,24 @@
-//! The length a client asks for, kept by leaving out whole sentences and lines.
+//! The length a client asks for, kept by leaving out whole sentences and lines, and where that is not enough, by cutting
+//! sentences.
 
 use super::citations;
-use crate::{markdown, text::num_chars};
-use std::collections::BTreeSet;
+use crate::{
+    markdown,
+    text::{clipped, num_chars},
+};
+use regex::Regex;
+use std::{collections::BTreeSet, sync::LazyLock};
 
-/// The text within `max_chars` characters where whole sentences and lines can be left out from its end; never less than
-/// the first sentence of each labelled part, and never without a citation it had. Citations do not count.
+/// A sentence is not cut to less.
+const MIN_CUT_CHARS: usize = 60;
+
+/// The citations at the end of a sentence.
+static TAIL: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:(?:\s*\[\d{1,5}\])+\s*[.。]?)?\s*$").expect("the pattern is valid"));
+
+/// The text within `max_chars` characters: whole sentences and lines are left out from its end, but the first sentence of
+/// each labelled part stays, and a citation where it had one; then what is still too long is cut at words, each sentence to
+/// 60 characters at least and never within code. Citations do not count.
 pub fn shortened(text: &str, max_chars: usize) -> String {
     let length = |text: &str| num_chars(&citations::resolve(text, |_| false).text);
     if length(text) <= max_chars {
@@ -29,32 +42,62 @@ pub fn shortened(text: &str, max_chars: usize) -> String {
     let keeps: BTreeSet<usize> =
         pieces.iter().enumerate().filter(|(n, piece)| *n == 0 || is_label(piece)).map(|(n, _)| n).collect();
     let mut kept: Vec<bool> = vec![true; pieces.len()];
-    let joined = |kept: &[bool]| {
-        let mut joined = String::new();
-        for (piece, kept) in pieces.iter().zip(kept) {
-            match kept {
-                true => joined.push_str(piece),
-                // A line loses its last sentence, not its end.
-                false if piece.ends_with('\n') && !joined.ends_with('\n') => joined.push('\n'),
-                false => {}
-            }
-        }
-        joined
-    };
     let num_cited = |text: &str| citations::resolve(text, |_| true).cited.len();
     for n in (0..pieces.len()).rev() {
-        if length(joined(&kept).trim_end()) <= max_chars {
+        if length(joined(&pieces, &kept).trim_end()) <= max_chars {
             break;
         }
         if keeps.contains(&n) {
             continue;
         }
         kept[n] = false;
-        if num_cited(text) > 0 && num_cited(&joined(&kept)) == 0 {
+        if num_cited(text) > 0 && num_cited(&joined(&pieces, &kept)) == 0 {
             kept[n] = true;
         }
     }
-    joined(&kept).trim_end().to_owned()
+    let mut by_length: Vec<usize> = (0..pieces.len()).filter(|n| kept[*n]).collect();
+    by_length.sort_by_key(|n| std::cmp::Reverse(pieces[*n].len()));
+    for n in by_length {
+        let over = length(joined(&pieces, &kept).trim_end()).saturating_sub(max_chars);
+        if over == 0 {
+            break;
+        }
+        pieces[n] = cut(&pieces[n], over);
+    }
+    joined(&pieces, &kept).trim_end().to_owned()
+}
+
+/// The pieces that are kept, as one text.
+fn joined(pieces: &[String], kept: &[bool]) -> String {
+    let mut joined = String::new();
+    for (piece, kept) in pieces.iter().zip(kept) {
+        match kept {
+            true => joined.push_str(piece),
+            // A line loses its last sentence, not its end.
+            false if piece.ends_with('\n') && !joined.ends_with('\n') => joined.push('\n'),
+            false => {}
+        }
+    }
+    joined
+}
+
+/// A sentence that is shorter by `over` characters, as far as it may be; its citations stay.
+fn cut(piece: &str, over: usize) -> String {
+    let end = TAIL.find(piece).map_or(piece.len(), |tail| tail.start());
+    let (body, tail) = piece.split_at(end);
+    let room = num_chars(body).saturating_sub(over).max(MIN_CUT_CHARS);
+    let mut short = clipped(body, room);
+    let kept = short.trim_end_matches('…').len();
+    // Half a command is another command.
+    if let Some(code) =
+        markdown::code_ranges(body).into_iter().find(|code| code.start < kept && kept < code.end)
+    {
+        short = match body[..code.start].trim_end() {
+            "" => return piece.to_owned(),
+            before => format!("{before} …"),
+        };
+    }
+    format!("{short}{tail}")
 }
 
 /// A line's sentences with their white space and the citations that follow them.
@@ -108,5 +151,16 @@ mod tests {
             "Error: The container reached its limit [1].\nSolution: 1. Raise the limit [1]."
         );
         assert_eq!(shortened(text, 1_000), text);
+    }
+
+    #[test]
+    fn a_sentence_that_is_too_long_is_cut_at_a_word() {
+        let long = "and so on ".repeat(60);
+        let text = format!("Error: it fails {long}[1].\nSolution: wait {long}[2].");
+        let short = shortened(&text, 280);
+        assert!(num_chars(&short) <= 290 && short.contains("and… [1].\nSolution: wait"), "{short}");
+        assert!(short.ends_with("… [2]."), "{short}");
+        let code = format!("Error: run `kubectl {long}` [1].");
+        assert_eq!(shortened(&code, 100), "Error: run … [1].");
     }
 }

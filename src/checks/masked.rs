@@ -5,7 +5,7 @@ use regex::Regex;
 use std::sync::LazyLock;
 
 static BASE64_LIKE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"[A-Za-z0-9+/_-]{6,}={0,2}").expect("the pattern is valid"));
+    LazyLock::new(|| Regex::new(r"[A-Za-z0-9+/_-]{3,}={0,2}").expect("the pattern is valid"));
 
 /// How a reply treats the masked tokens of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,11 +58,18 @@ pub fn names_in(token: &str) -> Vec<&str> {
     names
 }
 
-/// Whether `found` is most likely a damaged copy of `token`: the same but for case or padding, a truncation, or more
-/// than half of it in common at both ends.
+/// Shorter words begin with the same letters by chance.
+const MIN_TRUNCATED: usize = 6;
+
+/// Whether `found` is most likely a damaged copy of `token`, or of a namespace or name within it: the same but for case or
+/// padding, a truncation, or more than half of it in common at both ends.
 fn resembles(found: &str, token: &str) -> bool {
     let (found, token) = (found.trim_end_matches('='), token.trim_end_matches('='));
-    if found.eq_ignore_ascii_case(token) || token.starts_with(found) {
+    let is_respelled = |part: &str| found != part && found.eq_ignore_ascii_case(part);
+    if token.split('/').any(|part| part.len() > 2 && is_respelled(part)) {
+        return true;
+    }
+    if found.eq_ignore_ascii_case(token) || (found.len() >= MIN_TRUNCATED && token.starts_with(found)) {
         return true;
     }
     let prefix = found.chars().zip(token.chars()).take_while(|(a, b)| a == b).count();
@@ -93,5 +100,12 @@ mod tests {
         check("Deployment UHRZOmdq... is down", true, 0);
         check("kubernetes-dashboard restarts", false, 1);
         assert_eq!(names_in("QUJD==/REVG"), ["QUJD==", "REVG"]);
+        for (token, reply) in [
+            ("PDpeZDdG/Omd1b1Y4Rlcqbl9G", "The Deployment oMD1B1y4rLCQBL9g is down"),
+            ("QFRN", "The Service qfrn is gone"),
+        ] {
+            let found = echo(reply, &[token.to_owned()]);
+            assert!(matches!(found, Echo::Altered { .. }), "{reply}: {found:?}");
+        }
     }
 }

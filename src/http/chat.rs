@@ -1,5 +1,5 @@
-//! `POST /v1/chat/completions`: OpenAI's form, whole or as a stream. The last user message is the question; where it is
-//! too short to stand alone, the one before it gives the context.
+//! `POST /v1/chat/completions`: OpenAI's form, whole or as a stream. The last user message is the question; where it names
+//! nothing to search for, the ones before it give the context.
 
 use super::{
     body::{Object, Posted},
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     answer::{Answer, Degraded},
-    assistant::Request,
+    assistant::{Request, question},
     format::Format,
 };
 use axum::{
@@ -18,7 +18,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use kb::store::Filter;
+use kb::{analyzer::is_cjk, question::IdentifierKind, store::Filter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{
@@ -29,8 +29,11 @@ use utoipa::{
     },
 };
 
-/// A question of fewer words leans on the turn before it.
-const MIN_WORDS_ALONE: usize = 5;
+/// A question that names nothing leans on the turns before it, unless it has so many words; a character of a script without
+/// spaces counts as half of one.
+const MIN_WORDS_ALONE: usize = 12;
+/// Most turns before the question that are read.
+const MAX_CONTEXT: usize = 4;
 
 /// A conversation; sampling parameters are the client's own business.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -177,14 +180,31 @@ fn question_in(messages: &[Message]) -> Option<String> {
         .iter()
         .filter(|message| message.role == "user")
         .filter_map(|message| message.content.as_ref());
-    let mut texts = users.map(Content::text).filter(|text| !text.trim().is_empty()).collect::<Vec<_>>();
-    let last = texts.pop()?;
-    match texts.pop() {
-        Some(before) if last.split_whitespace().count() < MIN_WORDS_ALONE && last.chars().count() < 40 => {
-            Some(format!("{before}\n{last}"))
-        }
-        _ => Some(last),
-    }
+    let texts = users.map(Content::text).filter(|text| !text.trim().is_empty()).collect::<Vec<_>>();
+    let last = texts.len().checked_sub(1)?;
+    let earliest = last.saturating_sub(MAX_CONTEXT);
+    let from = (earliest..=last).rev().find(|at| stands_alone(&texts[*at])).unwrap_or(last.saturating_sub(1));
+    Some(texts[from..].join("\n"))
+}
+
+/// Whether a question says by itself what it is about.
+fn stands_alone(text: &str) -> bool {
+    const NAMING: [IdentifierKind; 10] = [
+        IdentifierKind::Kind,
+        IdentifierKind::Reason,
+        IdentifierKind::Alert,
+        IdentifierKind::ExitCode,
+        IdentifierKind::HttpStatus,
+        IdentifierKind::Errno,
+        IdentifierKind::Image,
+        IdentifierKind::Taint,
+        IdentifierKind::ApiField,
+        IdentifierKind::Component,
+    ];
+    let names = question(text, None)
+        .is_ok_and(|question| question.identifiers().iter().any(|named| NAMING.contains(&named.kind)));
+    let words = text.split_whitespace().count() + text.chars().filter(|c| is_cjk(*c)).count() / 2;
+    names || words >= MIN_WORDS_ALONE
 }
 
 const CHUNKS: sse::Form = sse::Form { id_prefix: "chatcmpl-", chunk };
@@ -224,6 +244,20 @@ mod tests {
         check(
             json!([user("My pod is OOMKilled."), { "role": "assistant", "content": "Raise it." }, user("And then?")]),
             Some("My pod is OOMKilled.\nAnd then?"),
+        );
+        for leaning in [
+            "how do I fix it?",
+            "what should I do about that now?",
+            "Can you explain that in more detail please?",
+            "接下來怎麼辦?",
+        ] {
+            let expected = format!("My pod payments-api was OOMKilled with exit code 137\n{leaning}");
+            let first = user("My pod payments-api was OOMKilled with exit code 137");
+            check(json!([first, user(leaning)]), Some(&expected));
+        }
+        check(
+            json!([user("My pod is OOMKilled."), user("And then?"), user("Why that?")]),
+            Some("My pod is OOMKilled.\nAnd then?\nWhy that?"),
         );
         check(
             json!([user("One."), user("What does ImagePullBackOff mean for a pod?")]),
