@@ -36,10 +36,19 @@ use std::{
     time::Duration,
 };
 use toml::Table;
-use values::{at_least_one, seconds, secret, web_url};
+use values::{at_most, seconds, secret, trimmed, web_url};
 
 /// The file that is read when no other is named and it exists.
 pub const DEFAULT_FILE: &str = "runbookd.toml";
+
+// The largest numbers of what settings count: more than any machine has use for, and few enough to be added and multiplied.
+const MAX_CONNECTIONS: usize = 1 << 20;
+const MAX_SLOTS: usize = 1 << 16;
+const MAX_THREADS: usize = 1 << 10;
+const MAX_BYTES: usize = 1 << 30;
+const MAX_PASSAGES: usize = 1 << 10;
+const MAX_TOKENS: usize = 1 << 20;
+const MAX_CACHED_ANSWERS: usize = 1 << 20;
 
 /// Everything `runbookd` goes by.
 #[derive(Debug, Clone)]
@@ -146,10 +155,7 @@ impl Config {
             },
             places: Places::of_this_process(raw.embedder.ort_lib, raw.embedder.model_dir),
             threads: match raw.embedder.threads {
-                Some(threads) => Some(
-                    NonZeroUsize::new(threads)
-                        .ok_or_else(|| wrong("embedder.threads", "it must be at least 1"))?,
-                ),
+                Some(threads) => NonZeroUsize::new(at_most(MAX_THREADS, "embedder.threads", threads)?),
                 None => None,
             },
             endpoint: match raw.embeddings.base_url {
@@ -157,7 +163,7 @@ impl Config {
                     base_url: web_url("embeddings.base_url", base_url)?,
                     api_key: endpoint_key.map(|key| key.expose().to_owned()),
                     timeout: seconds("embeddings.timeout_s", raw.embeddings.timeout_s)?,
-                    max_tokens: at_least_one("embeddings.max_tokens", raw.embeddings.max_tokens)?,
+                    max_tokens: at_most(MAX_TOKENS, "embeddings.max_tokens", raw.embeddings.max_tokens)?,
                 }),
                 None => None,
             },
@@ -173,13 +179,17 @@ impl Config {
 
         let assistant = assistant::Settings {
             retrieval: Options {
-                evidence_passages: at_least_one("answer.evidence_passages", raw.answer.evidence_passages)?,
-                evidence_tokens: at_least_one("answer.evidence_tokens", raw.answer.evidence_tokens)?,
+                evidence_passages: at_most(
+                    MAX_PASSAGES,
+                    "answer.evidence_passages",
+                    raw.answer.evidence_passages,
+                )?,
+                evidence_tokens: at_most(MAX_TOKENS, "answer.evidence_tokens", raw.answer.evidence_tokens)?,
                 ..Options::default()
             },
             llm_timeout,
-            llm_slots: at_least_one("server.llm_slots", raw.server.llm_slots)?,
-            search_slots: at_least_one("server.search_slots", raw.server.search_slots)?,
+            llm_slots: at_most(MAX_SLOTS, "server.llm_slots", raw.server.llm_slots)?,
+            search_slots: at_most(MAX_SLOTS, "server.search_slots", raw.server.search_slots)?,
             keep_length: raw.answer.keep_length,
             ..assistant::Settings::default()
         };
@@ -193,7 +203,7 @@ impl Config {
             None => Tokens::default(),
         };
         if let Some(token) = environment.get("RUNBOOKD_TOKEN") {
-            tokens.push(Token::from_environment(token));
+            tokens.push(Token::from_environment(trimmed("RUNBOOKD_TOKEN", token)?.expose()));
         }
         if tokens.is_empty() && !listen.ip().is_loopback() && !raw.allow_unauthenticated {
             return Err(ConfigError::Unauthenticated { listen });
@@ -221,11 +231,18 @@ impl Config {
                 traces: otlp_endpoint.is_some(),
                 tokens,
                 deadline,
-                max_body_bytes: at_least_one("server.max_body_bytes", raw.server.max_body_bytes)?,
-                max_connections: at_least_one("server.max_connections", raw.server.max_connections)?,
+                max_body_bytes: at_most(MAX_BYTES, "server.max_body_bytes", raw.server.max_body_bytes)?,
+                max_connections: at_most(
+                    MAX_CONNECTIONS,
+                    "server.max_connections",
+                    raw.server.max_connections,
+                )?,
                 read_timeout: seconds("server.read_timeout_s", raw.server.read_timeout_s)?,
                 strict: raw.server.strict,
-                cached_answers: raw.server.cached_answers,
+                cached_answers: match raw.server.cached_answers {
+                    0 => 0,
+                    answers => at_most(MAX_CACHED_ANSWERS, "server.cached_answers", answers)?,
+                },
                 state: state_directory(raw.state, environment),
             },
             log: Log { filter: raw.log.filter, json: raw.log.json },

@@ -49,7 +49,7 @@ impl OpenAiModel {
     /// Asks the endpoint for one vector to learn its dimension.
     pub(super) fn connect(model: &str, settings: &EndpointSettings) -> Result<Self, EmbedError> {
         let url = format!("{}/embeddings", settings.base_url.trim_end_matches('/'));
-        let refused = |detail: String| EmbedError::Endpoint { url: url.clone(), detail };
+        let refused = |detail: String| EmbedError::Endpoint { url: shown(&url), detail };
         // A second installation in one process is refused, and the first serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -81,7 +81,7 @@ impl OpenAiModel {
     }
 
     fn request(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let failed = |detail: String| EmbedError::Endpoint { url: self.url.clone(), detail };
+        let failed = |detail: String| EmbedError::Endpoint { url: shown(&self.url), detail };
         let deadline = Instant::now() + self.settings.timeout;
         let mut tries = 0;
         loop {
@@ -97,7 +97,8 @@ impl OpenAiModel {
                 Err(Failure::Final(detail)) => return Err(failed(detail)),
                 Err(Failure::Passing(detail, pause)) => {
                     let pause = pause.unwrap_or(Duration::from_millis(250 * u64::from(tries)));
-                    if tries == MAX_TRIES || Instant::now() + pause >= deadline {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if tries == MAX_TRIES || pause >= left {
                         return Err(failed(detail));
                     }
                     std::thread::sleep(pause);
@@ -138,6 +139,16 @@ impl OpenAiModel {
             .map_err(|error| Failure::Final(format!("the reply is no embeddings object: {error}")))?;
         in_order(reply, texts.len(), self.identity.dimensions).map_err(Failure::Final)
     }
+}
+
+/// A URL without what may be a password in it.
+fn shown(url: &str) -> String {
+    let Ok(mut url) = reqwest::Url::parse(url) else { return "no URL".to_owned() };
+    // Only URLs without a host refuse this, and they have no password either.
+    let _ = url.set_password(None);
+    let _ = url.set_username("");
+    url.set_query(None);
+    url.to_string()
 }
 
 /// The vectors in the order of the texts, whatever order the endpoint chose.
