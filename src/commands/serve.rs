@@ -22,6 +22,7 @@ const MAX_BACKLOG: u32 = 65_535;
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let exporter = telemetry::start(&config.log, &config.telemetry)?;
+    telemetry::log_panics();
     let settings = &config.server;
     raise_file_limit(settings.max_connections);
     let tls = settings.tls.clone().map(Tls::load).transpose()?;

@@ -89,7 +89,7 @@ fn container(environment: &Environment) -> Result<Option<RoleSource>, ConfigErro
     ) {
         (Some(path), _) => format!("{ECS_HOST}{path}"),
         (None, Some(url)) if is_trusted(url) => url.to_owned(),
-        (None, Some(url)) => {
+        (None, Some(_)) => {
             let detail = "it is neither https nor an address of ECS, EKS or this machine";
             return Err(wrong("AWS_CONTAINER_CREDENTIALS_FULL_URI", detail));
         }

@@ -58,6 +58,7 @@ impl ApiError {
         match self.status.as_u16() {
             502 => "llm_misconfigured",
             503 => "unavailable",
+            500 => "internal",
             _ => "refused",
         }
     }
@@ -66,6 +67,12 @@ impl ApiError {
     pub fn too_large(max_bytes: usize) -> Self {
         let message = format!("the body is over {max_bytes} bytes");
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, message, retry_after_s: None }
+    }
+
+    /// The body would have to be unpacked.
+    pub fn compressed() -> Self {
+        let message = "compressed bodies are not read; send it without `Content-Encoding`".to_owned();
+        Self { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, message, retry_after_s: None }
     }
 
     /// The body did not arrive in time.
@@ -93,6 +100,12 @@ impl ApiError {
     /// Nothing can be answered at the moment.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into(), retry_after_s: Some(5) }
+    }
+
+    /// Something broke that should not; the log has the rest.
+    pub fn internal() -> Self {
+        let message = "the server failed at this request; its log says where, under the reply's x-request-id";
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: message.to_owned(), retry_after_s: None }
     }
 
     /// The model does not take our key, our model's name or our request.
@@ -172,7 +185,12 @@ pub enum BodyRefused {}
 
 impl IntoResponses for BodyRefused {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
-        described(&[StatusCode::BAD_REQUEST, StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE])
+        described(&[
+            StatusCode::BAD_REQUEST,
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ])
     }
 }
 
@@ -185,7 +203,16 @@ impl IntoResponses for Missing {
     }
 }
 
-/// How a route says that it cannot answer now: the only failure of the server that a caller sees.
+/// How every route says that something broke in it.
+pub enum Broken {}
+
+impl IntoResponses for Broken {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[StatusCode::INTERNAL_SERVER_ERROR])
+    }
+}
+
+/// How a route says that it cannot answer now.
 pub enum Unavailable {}
 
 impl IntoResponses for Unavailable {
@@ -208,7 +235,7 @@ pub enum ProtocolRefused {}
 
 impl IntoResponses for ProtocolRefused {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
-        described(&[StatusCode::FORBIDDEN, StatusCode::UNSUPPORTED_MEDIA_TYPE])
+        described(&[StatusCode::UNSUPPORTED_MEDIA_TYPE])
     }
 }
 
@@ -224,7 +251,10 @@ fn described(statuses: &[StatusCode]) -> BTreeMap<String, RefOr<Described>> {
             StatusCode::NOT_FOUND => "There is no such thing, or not for this token.",
             StatusCode::REQUEST_TIMEOUT => "The body did not arrive in time.",
             StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => "The content type is not `application/json`.",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                "The body is compressed, or this path insists on the content type `application/json`."
+            }
+            StatusCode::INTERNAL_SERVER_ERROR => "Something broke in the server.",
             StatusCode::BAD_GATEWAY => "The language model refuses this server's key or model.",
             _ => "Nothing can be answered at the moment.",
         };

@@ -62,7 +62,7 @@ const LOCAL_ORIGINS: [&str; 6] = [
 )]
 pub async fn mcp(State(state): State<AppState>, request: Request) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let bytes = body::read(body, &state).await?;
+    let bytes = body::read(&parts.headers, body, &state).await?;
     // The SDK would call these an unsupported media type.
     if is_json(&parts.headers) {
         body::json::<ClientJsonRpcMessage>(&bytes)?;

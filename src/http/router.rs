@@ -16,15 +16,19 @@ use axum::{
     extract::State,
     http::{self, Method, header},
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
 use kb::{embed::Embedder, store::Filter};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::time::timeout;
+use tower_http::catch_panic::CatchPanicLayer;
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone)]
@@ -109,6 +113,13 @@ pub struct Route {
     handler: MethodRouter<AppState>,
 }
 
+impl Route {
+    /// Whether what it shows is narrowed by the query string.
+    pub fn is_scoped(&self) -> bool {
+        self.role == Some(Role::Ask)
+    }
+}
+
 /// Every route there is.
 pub fn routes() -> Vec<Route> {
     let open = |path, handler| Route { method: Method::GET, path, role: None, handler };
@@ -153,8 +164,14 @@ pub fn router(state: AppState) -> Router {
     router
         .fallback(|| async { ApiError::not_found("there is nothing at this path") })
         .method_not_allowed_fallback(|| async { ApiError::method() })
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(state.clone(), observe::request))
         .with_state(state)
+}
+
+/// The reply where a handler panicked. What the panic says is for the log: see [`crate::telemetry::log_panics`].
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::internal().into_response()
 }
 
 /// Lets a caller through who may do what `role` allows. What they may see goes with the request, as a [`Filter`].
@@ -165,7 +182,9 @@ async fn admit(
 ) -> Result<Response, ApiError> {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = state.settings.tokens.admit(authorization, role)?;
-    let scope = scope::limited(scope::of_query(request.uri().query().unwrap_or_default())?, &caller);
-    request.extensions_mut().insert(scope);
+    if role == Role::Ask {
+        let scope = scope::limited(scope::of_query(request.uri().query().unwrap_or_default())?, &caller);
+        request.extensions_mut().insert(scope);
+    }
     Ok(next.run(request).await)
 }

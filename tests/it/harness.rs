@@ -90,6 +90,8 @@ pub struct TestApp {
 pub struct Setup {
     pub kb: PathBuf,
     pub llm: Vec<ProviderSettings>,
+    /// A model of the test's own, instead.
+    pub own_llm: Option<Arc<dyn Llm>>,
     pub breaker: breaker::Settings,
     pub settings: Settings,
     pub environment: Vec<(&'static str, String)>,
@@ -100,6 +102,7 @@ impl Default for Setup {
         Self {
             kb: sample_kb().to_owned(),
             llm: Vec::new(),
+            own_llm: None,
             breaker: breaker::Settings::default(),
             settings: Settings { llm_timeout: Duration::from_millis(1_500), ..Settings::default() },
             environment: Vec::new(),
@@ -115,7 +118,7 @@ impl Setup {
 
     pub async fn start(self) -> TestApp {
         let llm = Providers::connect(&self.llm, self.breaker).expect("clients");
-        let llm = llm.map(|llm| Arc::new(llm) as Arc<dyn Llm>);
+        let llm = self.own_llm.or(llm.map(|llm| Arc::new(llm) as Arc<dyn Llm>));
         let embedder = EmbedderSettings::new(EmbedderChoice::Hashed).start().expect("no model is needed");
         let identity = Identity::current(embedder.identity().clone());
         let kb = store::open(&Address::Directory(self.kb), Some(&identity)).await.expect("it was just built");

@@ -286,6 +286,16 @@ async fn ask_search_and_documents() {
         assert_eq!(app.post(path, body.to_string()).await.status, StatusCode::BAD_REQUEST, "{body}");
     }
     assert_eq!(app.get("/v1/documents").await.status, StatusCode::BAD_REQUEST);
+    let marked = format!("\u{feff}{}", json!({ "query": "image pull" }));
+    assert_eq!(app.post("/v1/search", marked).await.status, StatusCode::OK, "a byte order mark is no text");
+    for (encoding, status) in [("gzip", 415), ("identity", 200)] {
+        let request = Request::post("/v1/search").header("content-encoding", encoding);
+        let reply = app.send(request.body(Body::from(r#"{"query":"x"}"#)).expect("a request")).await;
+        assert_eq!(reply.status.as_u16(), status, "{encoding}");
+    }
+    // What narrows a search means nothing to a scrape.
+    assert_eq!(app.get("/metrics?kind=poem").await.status, StatusCode::OK);
+    assert_eq!(app.get("/v1/documents?id=x&kind=poem").await.status, StatusCode::BAD_REQUEST);
     assert_eq!(app.get("/v1/documents?id=no/such").await.status, StatusCode::NOT_FOUND);
 }
 
@@ -346,8 +356,19 @@ async fn ratings_and_gaps_are_written_down() {
         (rate(&id, "up").await, rate(&id, "sideways").await, rate("other", "up").await),
         (200, 400, 404)
     );
+    // As OpenAI's clients know them.
+    let chat = json!({ "messages": [{ "role": "user", "content": OOM }] });
+    let whole = app.post("/v1/chat/completions", chat.to_string()).await.json();
+    let streamed = json!({ "stream": true, "prompt": OOM });
+    let streamed = events(&app.post("/v1/completions", streamed.to_string()).await);
+    let streamed: Value = serde_json::from_str(&streamed[0]).expect("JSON");
+    for (reply, prefix) in [(whole, "chatcmpl-"), (streamed, "cmpl-")] {
+        let id = reply["id"].as_str().expect("a string");
+        assert!(id.starts_with(prefix), "{id}");
+        assert_eq!(rate(id, "down").await, 200, "{id}");
+    }
     let feedback = runbookd::journal::feedback(directory.path()).expect("read");
-    assert_eq!((feedback.len(), feedback[0].question.as_str()), (1, OOM));
+    assert_eq!((feedback.len(), feedback[0].question.as_str()), (3, OOM));
     assert_eq!(feedback[0].documents, ["runbooks/runbooks/pod-oom-killed.md"]);
 
     for question in [
