@@ -30,13 +30,14 @@ use kb::{
     store::Address,
 };
 use std::{
+    collections::BTreeSet,
     net::{SocketAddr, ToSocketAddrs},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
 };
 use toml::Table;
-use values::{at_most, seconds, secret, trimmed, web_url};
+use values::{at_most, hosts, seconds, secret, trimmed, web_url};
 
 /// The file that is read when no other is named and it exists.
 pub const DEFAULT_FILE: &str = "runbookd.toml";
@@ -88,6 +89,8 @@ pub struct Server {
     pub max_connections: usize,
     /// For a request's head, and for its body.
     pub read_timeout: Duration,
+    /// Names under which a server on loopback may be asked without a token.
+    pub allowed_hosts: BTreeSet<String>,
     /// Whether a degraded answer is refused instead of given.
     pub strict: bool,
     /// Most answers that are kept for the same question.
@@ -239,6 +242,7 @@ impl Config {
                 )?,
                 read_timeout: seconds("server.read_timeout_s", raw.server.read_timeout_s)?,
                 strict: raw.server.strict,
+                allowed_hosts: hosts("server.allowed_hosts", raw.server.allowed_hosts)?,
                 cached_answers: match raw.server.cached_answers {
                     0 => 0,
                     answers => at_most(MAX_CACHED_ANSWERS, "server.cached_answers", answers)?,

@@ -111,6 +111,12 @@ fn errors_name_the_key() {
         ("", &[("RUNBOOKD_EMBEDDER_THREADS", HUGE)], "give 1 to 1024"),
         ("", &[("RUNBOOKD_SERVER_DEADLINE_S", "1e300")], "1e300 s is out of range; give 0.05 to 3600"),
         ("", &[("RUNBOOKD_SERVER_READ_TIMEOUT_S", "nan")], "NaN s is out of range"),
+        (
+            "",
+            &[("RUNBOOKD_SERVER_ALLOWED_HOSTS", "a.example, http://b.example")],
+            "`http://b.example` is no name",
+        ),
+        ("[server]\nallowed_hosts = [\"a:80\"]", &[], "RUNBOOKD_SERVER_ALLOWED_HOSTS"),
         ("", &[("RUNBOOKD_TOKEN", " \n")], "`RUNBOOKD_TOKEN` is wrong: it holds nothing but white space"),
         ("", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")], "telemetry.otlp_endpoint"),
     ] {

@@ -2,7 +2,7 @@
 
 use super::{ConfigError, environment::Environment, error::wrong};
 use crate::secret::Secret;
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 /// Longest time that a setting may name, in seconds: an hour.
 const MAX_SECONDS: f64 = 3_600.0;
@@ -45,6 +45,18 @@ pub(super) fn web_url(key: &str, text: String) -> Result<String, ConfigError> {
         true => Ok(text.trim_end_matches('/').to_owned()),
         false => Err(wrong(key, "it is no URL such as https://api.example.com/v1")),
     }
+}
+
+/// Names of hosts, in small letters.
+pub(super) fn hosts(key: &str, names: Vec<String>) -> Result<BTreeSet<String>, ConfigError> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    names
+        .into_iter()
+        .map(|name| match !name.is_empty() && name.chars().all(is_part) {
+            true => Ok(name.trim_end_matches('.').to_ascii_lowercase()),
+            false => Err(wrong(key, format!("`{name}` is no name of a host such as runbooks.example.com"))),
+        })
+        .collect()
 }
 
 pub(super) fn seconds(key: &str, seconds: f64) -> Result<Duration, ConfigError> {

@@ -86,6 +86,11 @@ impl ApiError {
         Self { status: StatusCode::NOT_FOUND, message: message.into(), retry_after_s: None }
     }
 
+    /// Somebody who is not let in.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, message: message.into(), retry_after_s: None }
+    }
+
     /// The path is right, the method is not.
     pub fn method() -> Self {
         let message = "this path does not take that method".to_owned();
@@ -194,6 +199,15 @@ impl IntoResponses for BodyRefused {
     }
 }
 
+/// How a route refuses web pages.
+pub enum Guarded {}
+
+impl IntoResponses for Guarded {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[StatusCode::FORBIDDEN])
+    }
+}
+
 /// How a route says that there is no such thing.
 pub enum Missing {}
 
@@ -246,7 +260,7 @@ fn described(statuses: &[StatusCode]) -> BTreeMap<String, RefOr<Described>> {
             StatusCode::BAD_REQUEST => "The request is not what this path takes.",
             StatusCode::UNAUTHORIZED => "A valid bearer token is needed.",
             StatusCode::FORBIDDEN => {
-                "The token does not allow this, or a browser sends it from a foreign page."
+                "The token does not allow this, or it comes from a web page, or under a name, of somebody else."
             }
             StatusCode::NOT_FOUND => "There is no such thing, or not for this token.",
             StatusCode::REQUEST_TIMEOUT => "The body did not arrive in time.",

@@ -9,6 +9,7 @@ pub mod completions;
 mod documents;
 mod error;
 mod feedback;
+mod guard;
 mod health;
 mod mcp;
 mod metrics;

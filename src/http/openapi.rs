@@ -8,7 +8,7 @@ use super::{
 };
 use axum::{Json, http::Method};
 use serde_json::{Value, json};
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 use utoipa::{
     IntoResponses, Modify, OpenApi,
     openapi::{
@@ -69,11 +69,12 @@ impl Modify for Roles {
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         openapi.components.get_or_insert_default().add_security_scheme(BEARER, bearer);
         for route in routes() {
-            let is_scoped = route.is_scoped();
+            let (is_scoped, is_guarded) = (route.is_scoped(), route.is_guarded());
             let Route { method, path, role, .. } = route;
             let item = openapi.paths.paths.get_mut(path);
             let Some(operation) = item.and_then(|item| operation(item, &method)) else { continue };
-            for (status, failure) in error::Broken::responses() {
+            let guarded = if is_guarded { error::Guarded::responses() } else { BTreeMap::new() };
+            for (status, failure) in error::Broken::responses().into_iter().chain(guarded) {
                 operation.responses.responses.entry(status).or_insert(failure);
             }
             if role.is_some() {

@@ -1,8 +1,8 @@
 //! The routes, who may use them, and what they share.
 
 use super::{
-    ask, auth::Role, body::Bodies, chat, completions, documents, error::ApiError, feedback, health, mcp,
-    metrics, observe, openapi, scope, search,
+    ask, auth::Role, body::Bodies, chat, completions, documents, error::ApiError, feedback, guard, health,
+    mcp, metrics, observe, openapi, scope, search,
 };
 use crate::{
     answer::Answer,
@@ -114,6 +114,11 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether web pages are kept out; probes tell them nothing.
+    pub fn is_guarded(&self) -> bool {
+        !matches!(self.path, "/healthz" | "/readyz")
+    }
+
     /// Whether what it shows is narrowed by the query string.
     pub fn is_scoped(&self) -> bool {
         self.role == Some(Role::Ask)
@@ -154,11 +159,15 @@ pub fn routes() -> Vec<Route> {
 /// The service. A trailing slash is the same path: a redirect would turn k8sgpt's POST into a GET.
 pub fn router(state: AppState) -> Router {
     let mut router = Router::new();
-    for Route { path, role, handler, .. } in routes() {
-        let handler = match role {
-            Some(role) => handler.layer(middleware::from_fn_with_state((state.clone(), role), admit)),
-            None => handler,
-        };
+    for route in routes() {
+        let is_guarded = route.is_guarded();
+        let Route { path, role, mut handler, .. } = route;
+        if let Some(role) = role {
+            handler = handler.layer(middleware::from_fn_with_state((state.clone(), role), admit));
+        }
+        if is_guarded {
+            handler = handler.layer(middleware::from_fn_with_state(state.clone(), guard::pages));
+        }
         router = router.route(path, handler.clone()).route(&format!("{path}/"), handler);
     }
     router

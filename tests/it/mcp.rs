@@ -175,7 +175,7 @@ async fn what_is_no_message_is_refused_in_our_form() {
     for (headers, body, status) in [
         (vec![json_type], list, 200),
         (vec![json_type, ("accept", "application/json")], list, 200),
-        (vec![json_type, ("host", "runbookd.example.com")], list, 200),
+        (vec![json_type, ("host", "runbookd.example.com")], list, 403),
         (vec![json_type, ("origin", "http://localhost:6274")], list, 200),
         (vec![json_type, ("origin", "https://evil.example")], list, 403),
         (vec![("content-type", "text/plain")], list, 415),

@@ -389,3 +389,51 @@ async fn ratings_and_gaps_are_written_down() {
     }
     assert_eq!(gaps.iter().map(|gap| gap.count).sum::<usize>(), 3, "{gaps:?}");
 }
+
+/// A page under a name that leads to this machine must not read what its owner may.
+#[tokio::test]
+async fn without_tokens_web_pages_are_kept_out() {
+    let start = async |pairs: &[(&'static str, &str)]| {
+        let environment = pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Setup { environment, ..Setup::default() }.start().await
+    };
+    let (rebound, foreign) = (("host", "evil.example:8000"), ("origin", "https://evil.example"));
+    let (address, name, page) =
+        (("host", "127.0.0.1:8000"), ("host", "runbooks.corp"), ("origin", "http://localhost:3000"));
+    let local = start(&[]).await;
+    let named = start(&[("RUNBOOKD_SERVER_ALLOWED_HOSTS", "Runbooks.corp, other.corp")]).await;
+    let public =
+        start(&[("RUNBOOKD_LISTEN", "0.0.0.0:8000"), ("RUNBOOKD_ALLOW_UNAUTHENTICATED", "true")]).await;
+    let (guarded, _file) = with_tokens(&[("rules", "\"admin\"", "")]).await;
+    let bearer = ("authorization", "Bearer rules");
+    for (app, headers, is_let_in) in [
+        (&local, vec![], true),
+        (&local, vec![address], true),
+        (&local, vec![address, page], true),
+        (&local, vec![address, foreign], false),
+        (&local, vec![address, ("origin", "null")], false),
+        (&local, vec![address, page, foreign], false),
+        (&local, vec![rebound], false),
+        (&local, vec![address, rebound], false),
+        (&local, vec![name], false),
+        (&named, vec![name], true),
+        (&named, vec![name, ("origin", "https://runbooks.corp")], true),
+        (&named, vec![rebound], false),
+        (&public, vec![rebound], true),
+        (&public, vec![rebound, foreign], false),
+        (&guarded, vec![rebound, foreign, bearer], true),
+    ] {
+        for route in routes() {
+            let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
+            let mut request = Request::builder().method(&route.method).uri(route.path);
+            request = request.header("content-type", "application/json");
+            for (name, value) in &headers {
+                request = request.header(*name, *value);
+            }
+            let reply = app.send(request.body(Body::from(body)).expect("a request")).await;
+            let is_open = route.path == "/healthz" || route.path == "/readyz";
+            let is_in = reply.status != StatusCode::FORBIDDEN;
+            assert_eq!(is_in, is_let_in || is_open, "{} {headers:?}", route.path);
+        }
+    }
+}

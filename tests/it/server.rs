@@ -55,7 +55,7 @@ async fn slow_clients_are_closed_and_others_served() {
     // A body that never comes.
     let mut stream = TcpStream::connect(served.address).await.expect("a connection");
     stream
-        .write_all(b"POST /completions HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{\"pr")
+        .write_all(b"POST /completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 50\r\n\r\n{\"pr")
         .await
         .expect("sent");
     let reply =
@@ -70,7 +70,7 @@ async fn clients_that_do_not_read_are_closed() {
     let app = Setup { environment, ..Setup::default() }.start().await;
     let served = serve(&app, None).await;
     let mut stream = TcpStream::connect(served.address).await.expect("a connection");
-    let requests = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    let requests = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);
     let asking = async { while stream.write_all(requests.as_bytes()).await.is_ok() {} };
     tokio::time::timeout(Duration::from_secs(5), asking).await.expect("the server closes");
     let metrics = String::from_utf8(app.get("/metrics").await.body).expect("UTF-8");
@@ -84,7 +84,8 @@ async fn stopping_answers_what_is_under_way() {
     let served = serve(&app, None).await;
     let body = k8sgpt_request("the last termination reason is OOMKilled", "english").to_string();
     let mut stream = TcpStream::connect(served.address).await.expect("a connection");
-    let head = format!("POST /completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head =
+        format!("POST /completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(app.get("/readyz").await.status.as_u16(), 200);

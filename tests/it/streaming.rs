@@ -343,7 +343,7 @@ async fn a_closed_connection_ends_the_call_of_the_model() {
     let server = tokio::spawn(server::serve(listener, app.state.clone(), None, std::future::pending()));
     let mut client = TcpStream::connect(address).await.expect("a connection");
     let body = chat(OOM).to_string();
-    let head = format!("POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!("POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
     client.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
     let mut read = Vec::new();
     while !String::from_utf8_lossy(&read).contains("The kernel killed it") {
