@@ -75,6 +75,7 @@ pub(super) const KEYS: &[(&str, &str, Form)] = &[
     ("server.llm_slots", "RUNBOOKD_SERVER_LLM_SLOTS", Form::Number),
     ("server.cached_answers", "RUNBOOKD_SERVER_CACHED_ANSWERS", Form::Number),
     ("server.allowed_hosts", "RUNBOOKD_SERVER_ALLOWED_HOSTS", Form::Texts),
+    ("server.shutdown_delay_s", "RUNBOOKD_SERVER_SHUTDOWN_DELAY_S", Form::Number),
     ("server.tls_cert", "RUNBOOKD_SERVER_TLS_CERT", Form::Text),
     ("server.tls_key", "RUNBOOKD_SERVER_TLS_KEY", Form::Text),
     ("log.filter", "RUNBOOKD_LOG", Form::Text),

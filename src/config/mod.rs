@@ -17,6 +17,7 @@ use crate::{
     assistant,
     http::{
         auth::{Token, Tokens},
+        follow::Followed,
         tls::TlsFiles,
     },
     llm::settings::ProviderSettings,
@@ -37,7 +38,7 @@ use std::{
     time::Duration,
 };
 use toml::Table;
-use values::{at_most, hosts, seconds, secret, trimmed, web_url};
+use values::{at_most, delay, hosts, seconds, secret, trimmed, web_url};
 
 /// The file that is read when no other is named and it exists.
 pub const DEFAULT_FILE: &str = "runbookd.toml";
@@ -80,7 +81,7 @@ pub struct Server {
     /// Whether spans are exported, so that a caller's trace is continued.
     pub traces: bool,
     /// Who may ask; empty: everybody.
-    pub tokens: Tokens,
+    pub tokens: Followed<Tokens>,
     /// For one request, from its head to the answer.
     pub deadline: Duration,
     /// Largest request body.
@@ -89,6 +90,8 @@ pub struct Server {
     pub max_connections: usize,
     /// For a request's head, and for its body.
     pub read_timeout: Duration,
+    /// How long connections are still accepted when the server is to stop.
+    pub shutdown_delay: Duration,
     /// Names under which a server on loopback may be asked without a token.
     pub allowed_hosts: BTreeSet<String>,
     /// Whether a degraded answer is refused instead of given.
@@ -201,14 +204,12 @@ impl Config {
             raw.listen.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()).ok_or_else(
                 || wrong("listen", format!("`{}` is no address such as 127.0.0.1:8000", raw.listen)),
             )?;
-        let mut tokens = match &raw.tokens_file {
-            Some(path) => Tokens::read(path)?,
-            None => Tokens::default(),
+        let own_token = match environment.get("RUNBOOKD_TOKEN") {
+            Some(token) => Some(Token::from_environment(trimmed("RUNBOOKD_TOKEN", token)?.expose())),
+            None => None,
         };
-        if let Some(token) = environment.get("RUNBOOKD_TOKEN") {
-            tokens.push(Token::from_environment(trimmed("RUNBOOKD_TOKEN", token)?.expose()));
-        }
-        if tokens.is_empty() && !listen.ip().is_loopback() && !raw.allow_unauthenticated {
+        let tokens = Tokens::follow(raw.tokens_file, own_token)?;
+        if tokens.current().is_empty() && !listen.ip().is_loopback() && !raw.allow_unauthenticated {
             return Err(ConfigError::Unauthenticated { listen });
         }
         let tls = match (raw.server.tls_cert, raw.server.tls_key) {
@@ -242,6 +243,7 @@ impl Config {
                 )?,
                 read_timeout: seconds("server.read_timeout_s", raw.server.read_timeout_s)?,
                 strict: raw.server.strict,
+                shutdown_delay: delay("server.shutdown_delay_s", raw.server.shutdown_delay_s)?,
                 allowed_hosts: hosts("server.allowed_hosts", raw.server.allowed_hosts)?,
                 cached_answers: match raw.server.cached_answers {
                     0 => 0,

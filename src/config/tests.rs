@@ -110,6 +110,7 @@ fn errors_name_the_key() {
         ("", &[("RUNBOOKD_SERVER_CACHED_ANSWERS", HUGE)], "give 1 to 1048576"),
         ("", &[("RUNBOOKD_EMBEDDER_THREADS", HUGE)], "give 1 to 1024"),
         ("", &[("RUNBOOKD_SERVER_DEADLINE_S", "1e300")], "1e300 s is out of range; give 0.05 to 3600"),
+        ("", &[("RUNBOOKD_SERVER_SHUTDOWN_DELAY_S", "-1")], "-1.0 s is out of range"),
         ("", &[("RUNBOOKD_SERVER_READ_TIMEOUT_S", "nan")], "NaN s is out of range"),
         (
             "",
@@ -174,7 +175,7 @@ fn secrets_are_read_without_the_space_around_them() {
     let [OpenAi(first), Anthropic(second)] = &config.llm[..] else { panic!("{:?}", config.llm) };
     let secret = |text: &str| Some(Secret::new(text.to_owned()));
     assert_eq!((&first.api_key, &second.api_key), (&secret("first-key"), &secret("spare-key")));
-    config.server.tokens.admit(Some("Bearer t0ken"), Role::Ask).expect("it is the token");
+    config.server.tokens.current().admit(Some("Bearer t0ken"), Role::Ask).expect("it is the token");
     std::fs::write(&path, "\n").expect("a file");
     let error = load(&file, &pairs, vec![]).expect_err("a blank key");
     assert!(error.contains("`llm.fallback[0].api_key_file`"), "{error}");

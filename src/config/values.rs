@@ -67,6 +67,11 @@ pub(super) fn seconds(key: &str, seconds: f64) -> Result<Duration, ConfigError> 
     }
 }
 
+/// A time that may be none at all.
+pub(super) fn delay(key: &str, given: f64) -> Result<Duration, ConfigError> {
+    if given == 0.0 { Ok(Duration::ZERO) } else { seconds(key, given) }
+}
+
 /// A number from 1 to `largest`.
 pub(super) fn at_most(largest: usize, key: &str, number: usize) -> Result<usize, ConfigError> {
     match (1..=largest).contains(&number) {

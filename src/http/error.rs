@@ -128,10 +128,12 @@ impl ApiError {
 impl From<Denied> for ApiError {
     fn from(denied: Denied) -> Self {
         let (status, message) = match denied {
-            Denied::Unknown => (StatusCode::UNAUTHORIZED, "a valid bearer token is needed"),
-            Denied::Role => (StatusCode::FORBIDDEN, "this token does not allow that"),
+            Denied::Unknown => (StatusCode::UNAUTHORIZED, "a valid bearer token is needed".to_owned()),
+            Denied::Role(role) => {
+                (StatusCode::FORBIDDEN, format!("this token lacks the role `{}`", role.name()))
+            }
         };
-        Self { status, message: message.to_owned(), retry_after_s: None }
+        Self { status, message, retry_after_s: None }
     }
 }
 

@@ -23,7 +23,7 @@ pub async fn pages(
     next: Next,
 ) -> Result<Response, ApiError> {
     let settings = state.settings();
-    if settings.tokens.is_empty() {
+    if settings.tokens.current().is_empty() {
         let headers = request.headers();
         let allowed = &settings.allowed_hosts;
         if !headers.get_all(header::ORIGIN).iter().all(|origin| is_own_page(origin, allowed)) {

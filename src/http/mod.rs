@@ -9,6 +9,7 @@ pub mod completions;
 mod documents;
 mod error;
 mod feedback;
+pub mod follow;
 mod guard;
 mod health;
 mod mcp;

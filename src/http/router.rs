@@ -190,7 +190,7 @@ async fn admit(
     next: Next,
 ) -> Result<Response, ApiError> {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let caller = state.settings.tokens.admit(authorization, role)?;
+    let caller = state.settings.tokens.current().admit(authorization, role)?;
     if role == Role::Ask {
         let scope = scope::limited(scope::of_query(request.uri().query().unwrap_or_default())?, &caller);
         request.extensions_mut().insert(scope);

@@ -37,7 +37,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::mpsc,
 };
 use tower::ServiceExt;
 
@@ -207,22 +207,17 @@ impl TestApp {
 /// A server on a port of its own.
 pub struct Served {
     pub address: SocketAddr,
-    pub stop: oneshot::Sender<()>,
-    pub ended: tokio::task::JoinHandle<()>,
+    pub stop: mpsc::UnboundedSender<()>,
+    pub ended: tokio::task::JoinHandle<server::Ending>,
 }
 
 /// Serves an app, with a certificate or without.
 pub async fn serve(app: &TestApp, tls: Option<Tls>) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let (stop, stopped) = oneshot::channel();
+    let (stop, stops) = mpsc::unbounded_channel();
     let state = app.state.clone();
-    let ended = tokio::spawn(async move {
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        server::serve(listener, state, tls, stopped).await;
-    });
+    let ended = tokio::spawn(server::serve(listener, state, tls, stops));
     Served { address, stop, ended }
 }
 

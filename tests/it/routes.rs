@@ -86,6 +86,10 @@ async fn every_route_takes_the_right_tokens_only() {
                 let path = format!("{}{slash}{query}", route.path);
                 let reply = send(&app, &route.method, &path, token, body).await;
                 assert_eq!(reply.status.as_u16(), expected, "{} {path} with {token:?}", route.method);
+                if let (403, Some(role)) = (expected, route.role) {
+                    let lacks = format!("this token lacks the role `{}`", role.name());
+                    assert_eq!(reply.json()["error"]["message"], lacks, "{path}");
+                }
                 if expected == 401 {
                     assert_eq!(reply.headers["www-authenticate"], "Bearer");
                 }
