@@ -183,3 +183,29 @@ impl EmbeddingModel for OpenAiModel {
         Ok(vectors)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+    };
+
+    #[test]
+    fn an_endless_pause_is_a_failure_that_tells_no_password() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let base_url = format!("http://user:canary@{}/v1", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let _ = stream.read(&mut [0; 8192]);
+            let reply =
+                "HTTP/1.1 429 Later\r\nretry-after: 18446744073709551615\r\ncontent-length: 0\r\n\r\n";
+            let _ = stream.write_all(reply.as_bytes());
+        });
+        let timeout = Duration::from_secs(5);
+        let settings = EndpointSettings { base_url, api_key: None, timeout, max_tokens: 512 };
+        let error = OpenAiModel::connect("m", &settings).err().expect("it is refused").to_string();
+        assert!(error.contains("status 429") && !error.contains("canary"), "{error}");
+    }
+}
