@@ -2,7 +2,11 @@
 
 use crate::{
     config::Config,
-    http::{AppState, server, tls::Tls},
+    http::{
+        AppState,
+        server::{self, Ending},
+        tls::Tls,
+    },
     telemetry,
 };
 use anyhow::Context;
@@ -11,6 +15,7 @@ use std::{io, net::SocketAddr, process::ExitCode};
 use tokio::{
     net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
+    sync::mpsc,
 };
 
 /// Files beside the connections: the knowledge base's, the model's, calls of the language model.
@@ -19,9 +24,10 @@ const OTHER_FILES: u64 = 1_024;
 /// Most connections that wait to be accepted; the system may allow fewer.
 const MAX_BACKLOG: u32 = 65_535;
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT; further ones hurry it.
 pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let exporter = telemetry::start(&config.log, &config.telemetry)?;
+    telemetry::log_panics();
     let settings = &config.server;
     raise_file_limit(settings.max_connections);
     let tls = settings.tls.clone().map(Tls::load).transpose()?;
@@ -35,17 +41,25 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         address = %listener.local_addr()?,
         llm = if models.is_empty() { "none; answers quote the documents" } else { &models },
         scheme = if tls.is_some() { "https" } else { "http" },
-        authentication = if settings.tokens.is_empty() { "none" } else { "bearer tokens" },
+        authentication = if settings.tokens.current().is_empty() { "none" } else { "bearer tokens" },
         "serving"
     );
-    let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    let (stop, stops) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if stop.send(()).is_err() {
+                return;
+            }
         }
-        tracing::info!("stopping");
-    };
-    server::serve(listener, state, tls, stop).await;
+    });
+    if server::serve(listener, state, tls, stops).await == Ending::Abandoned {
+        // Returning would wait for spans and for searches under way.
+        std::process::exit(1);
+    }
     if let Some(exporter) = exporter {
         exporter.shut_down().await;
     }

@@ -42,7 +42,7 @@ pub(super) fn access(
     environment: &Environment,
 ) -> Result<BedrockAccess, ConfigError> {
     let variable = |name| environment.get(name).map(str::to_owned);
-    let secret = |name| variable(name).map(Secret::new);
+    let secret = |name| environment.get(name).map(|text| Secret::new(text.trim().to_owned()));
     if let Some(api_key) = secret("AWS_BEARER_TOKEN_BEDROCK") {
         return Ok(BedrockAccess::ApiKey(api_key));
     }
@@ -89,8 +89,8 @@ fn container(environment: &Environment) -> Result<Option<RoleSource>, ConfigErro
     ) {
         (Some(path), _) => format!("{ECS_HOST}{path}"),
         (None, Some(url)) if is_trusted(url) => url.to_owned(),
-        (None, Some(url)) => {
-            let detail = format!("`{url}` is neither https nor an address of ECS, EKS or this machine");
+        (None, Some(_)) => {
+            let detail = "it is neither https nor an address of ECS, EKS or this machine";
             return Err(wrong("AWS_CONTAINER_CREDENTIALS_FULL_URI", detail));
         }
         (None, None) => return Ok(None),

@@ -34,6 +34,8 @@ impl FromIterator<(String, String)> for Environment {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Form {
     Text,
+    /// With commas between.
+    Texts,
     Number,
     Switch,
 }
@@ -72,6 +74,8 @@ pub(super) const KEYS: &[(&str, &str, Form)] = &[
     ("server.search_slots", "RUNBOOKD_SERVER_SEARCH_SLOTS", Form::Number),
     ("server.llm_slots", "RUNBOOKD_SERVER_LLM_SLOTS", Form::Number),
     ("server.cached_answers", "RUNBOOKD_SERVER_CACHED_ANSWERS", Form::Number),
+    ("server.allowed_hosts", "RUNBOOKD_SERVER_ALLOWED_HOSTS", Form::Texts),
+    ("server.shutdown_delay_s", "RUNBOOKD_SERVER_SHUTDOWN_DELAY_S", Form::Number),
     ("server.tls_cert", "RUNBOOKD_SERVER_TLS_CERT", Form::Text),
     ("server.tls_key", "RUNBOOKD_SERVER_TLS_KEY", Form::Text),
     ("log.filter", "RUNBOOKD_LOG", Form::Text),
@@ -99,6 +103,10 @@ pub(super) fn set(table: &mut Table, key: &str, value: Value) {
 pub(super) fn value(key: &str, text: &str, form: Form) -> Result<Value, ConfigError> {
     match form {
         Form::Text => Ok(Value::String(text.to_owned())),
+        Form::Texts => {
+            let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+            Ok(Value::Array(texts.map(|text| Value::String(text.to_owned())).collect()))
+        }
         Form::Number => match (text.parse::<i64>(), text.parse::<f64>()) {
             (Ok(whole), _) => Ok(Value::Integer(whole)),
             (Err(_), Ok(number)) => Ok(Value::Float(number)),

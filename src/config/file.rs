@@ -94,6 +94,8 @@ pub(super) struct RawServer {
     pub(super) search_slots: usize,
     pub(super) llm_slots: usize,
     pub(super) cached_answers: usize,
+    pub(super) allowed_hosts: Vec<String>,
+    pub(super) shutdown_delay_s: f64,
     pub(super) tls_cert: Option<PathBuf>,
     pub(super) tls_key: Option<PathBuf>,
 }
@@ -110,6 +112,8 @@ impl Default for RawServer {
             search_slots,
             llm_slots,
             cached_answers: 4_096,
+            allowed_hosts: Vec::new(),
+            shutdown_delay_s: 0.0,
             tls_cert: None,
             tls_key: None,
         }

@@ -4,7 +4,7 @@ use super::{
     ConfigError, aws,
     environment::Environment,
     error::wrong,
-    values::{secret, secret_file, web_url},
+    values::{secret, secret_file, trimmed, web_url},
 };
 use crate::{
     llm::{
@@ -132,7 +132,7 @@ pub(super) fn check(raw: RawLlm, environment: &Environment) -> Result<Vec<Provid
                 return Err(wrong(&format!("{table}.api_key_env"), detail));
             }
             (Some(variable), None) => match environment.get(&variable) {
-                Some(key) => Some(Secret::new(key.to_owned())),
+                Some(key) => Some(trimmed(&variable, key)?),
                 None => {
                     let detail = format!("it names the variable `{variable}`, which is not set");
                     return Err(wrong(&format!("{table}.api_key_env"), detail));

@@ -17,6 +17,7 @@ use crate::{
     assistant,
     http::{
         auth::{Token, Tokens},
+        follow::Followed,
         tls::TlsFiles,
     },
     llm::settings::ProviderSettings,
@@ -30,16 +31,26 @@ use kb::{
     store::Address,
 };
 use std::{
+    collections::BTreeSet,
     net::{SocketAddr, ToSocketAddrs},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
 };
 use toml::Table;
-use values::{at_least_one, seconds, secret, web_url};
+use values::{at_most, delay, hosts, seconds, secret, trimmed, web_url};
 
 /// The file that is read when no other is named and it exists.
 pub const DEFAULT_FILE: &str = "runbookd.toml";
+
+// The largest numbers of what settings count: more than any machine has use for, and few enough to be added and multiplied.
+const MAX_CONNECTIONS: usize = 1 << 20;
+const MAX_SLOTS: usize = 1 << 16;
+const MAX_THREADS: usize = 1 << 10;
+const MAX_BYTES: usize = 1 << 30;
+const MAX_PASSAGES: usize = 1 << 10;
+const MAX_TOKENS: usize = 1 << 20;
+const MAX_CACHED_ANSWERS: usize = 1 << 20;
 
 /// Everything `runbookd` goes by.
 #[derive(Debug, Clone)]
@@ -70,7 +81,7 @@ pub struct Server {
     /// Whether spans are exported, so that a caller's trace is continued.
     pub traces: bool,
     /// Who may ask; empty: everybody.
-    pub tokens: Tokens,
+    pub tokens: Followed<Tokens>,
     /// For one request, from its head to the answer.
     pub deadline: Duration,
     /// Largest request body.
@@ -79,6 +90,10 @@ pub struct Server {
     pub max_connections: usize,
     /// For a request's head, and for its body.
     pub read_timeout: Duration,
+    /// How long connections are still accepted when the server is to stop.
+    pub shutdown_delay: Duration,
+    /// Names under which a server on loopback may be asked without a token.
+    pub allowed_hosts: BTreeSet<String>,
     /// Whether a degraded answer is refused instead of given.
     pub strict: bool,
     /// Most answers that are kept for the same question.
@@ -146,10 +161,7 @@ impl Config {
             },
             places: Places::of_this_process(raw.embedder.ort_lib, raw.embedder.model_dir),
             threads: match raw.embedder.threads {
-                Some(threads) => Some(
-                    NonZeroUsize::new(threads)
-                        .ok_or_else(|| wrong("embedder.threads", "it must be at least 1"))?,
-                ),
+                Some(threads) => NonZeroUsize::new(at_most(MAX_THREADS, "embedder.threads", threads)?),
                 None => None,
             },
             endpoint: match raw.embeddings.base_url {
@@ -157,7 +169,7 @@ impl Config {
                     base_url: web_url("embeddings.base_url", base_url)?,
                     api_key: endpoint_key.map(|key| key.expose().to_owned()),
                     timeout: seconds("embeddings.timeout_s", raw.embeddings.timeout_s)?,
-                    max_tokens: at_least_one("embeddings.max_tokens", raw.embeddings.max_tokens)?,
+                    max_tokens: at_most(MAX_TOKENS, "embeddings.max_tokens", raw.embeddings.max_tokens)?,
                 }),
                 None => None,
             },
@@ -173,13 +185,17 @@ impl Config {
 
         let assistant = assistant::Settings {
             retrieval: Options {
-                evidence_passages: at_least_one("answer.evidence_passages", raw.answer.evidence_passages)?,
-                evidence_tokens: at_least_one("answer.evidence_tokens", raw.answer.evidence_tokens)?,
+                evidence_passages: at_most(
+                    MAX_PASSAGES,
+                    "answer.evidence_passages",
+                    raw.answer.evidence_passages,
+                )?,
+                evidence_tokens: at_most(MAX_TOKENS, "answer.evidence_tokens", raw.answer.evidence_tokens)?,
                 ..Options::default()
             },
             llm_timeout,
-            llm_slots: at_least_one("server.llm_slots", raw.server.llm_slots)?,
-            search_slots: at_least_one("server.search_slots", raw.server.search_slots)?,
+            llm_slots: at_most(MAX_SLOTS, "server.llm_slots", raw.server.llm_slots)?,
+            search_slots: at_most(MAX_SLOTS, "server.search_slots", raw.server.search_slots)?,
             keep_length: raw.answer.keep_length,
             ..assistant::Settings::default()
         };
@@ -188,14 +204,12 @@ impl Config {
             raw.listen.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()).ok_or_else(
                 || wrong("listen", format!("`{}` is no address such as 127.0.0.1:8000", raw.listen)),
             )?;
-        let mut tokens = match &raw.tokens_file {
-            Some(path) => Tokens::read(path)?,
-            None => Tokens::default(),
+        let own_token = match environment.get("RUNBOOKD_TOKEN") {
+            Some(token) => Some(Token::from_environment(trimmed("RUNBOOKD_TOKEN", token)?.expose())),
+            None => None,
         };
-        if let Some(token) = environment.get("RUNBOOKD_TOKEN") {
-            tokens.push(Token::from_environment(token));
-        }
-        if tokens.is_empty() && !listen.ip().is_loopback() && !raw.allow_unauthenticated {
+        let tokens = Tokens::follow(raw.tokens_file, own_token)?;
+        if tokens.current().is_empty() && !listen.ip().is_loopback() && !raw.allow_unauthenticated {
             return Err(ConfigError::Unauthenticated { listen });
         }
         let tls = match (raw.server.tls_cert, raw.server.tls_key) {
@@ -221,11 +235,20 @@ impl Config {
                 traces: otlp_endpoint.is_some(),
                 tokens,
                 deadline,
-                max_body_bytes: at_least_one("server.max_body_bytes", raw.server.max_body_bytes)?,
-                max_connections: at_least_one("server.max_connections", raw.server.max_connections)?,
+                max_body_bytes: at_most(MAX_BYTES, "server.max_body_bytes", raw.server.max_body_bytes)?,
+                max_connections: at_most(
+                    MAX_CONNECTIONS,
+                    "server.max_connections",
+                    raw.server.max_connections,
+                )?,
                 read_timeout: seconds("server.read_timeout_s", raw.server.read_timeout_s)?,
                 strict: raw.server.strict,
-                cached_answers: raw.server.cached_answers,
+                shutdown_delay: delay("server.shutdown_delay_s", raw.server.shutdown_delay_s)?,
+                allowed_hosts: hosts("server.allowed_hosts", raw.server.allowed_hosts)?,
+                cached_answers: match raw.server.cached_answers {
+                    0 => 0,
+                    answers => at_most(MAX_CACHED_ANSWERS, "server.cached_answers", answers)?,
+                },
                 state: state_directory(raw.state, environment),
             },
             log: Log { filter: raw.log.filter, json: raw.log.json },

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    http::auth::Role,
     llm::{
         bedrock::BedrockAccess,
         settings::ProviderSettings::{Anthropic, Bedrock, OpenAi},
@@ -62,6 +63,8 @@ fn providers_stand_in_the_order_of_the_file() {
     assert!(!format!("{config:?}").contains("-key\""));
 }
 
+const HUGE: &str = "9223372036854775807";
+
 #[test]
 fn errors_name_the_key() {
     for (file, pairs, expected) in [
@@ -96,6 +99,26 @@ fn errors_name_the_key() {
         ("", &[("RUNBOOKD_LISTEN", "0.0.0.0:8000")], "--allow-unauthenticated"),
         ("[llm]\napi_key = \"secret\"", &[], "`llm.api_key`"),
         ("[server]\ntls_cert = \"c.pem\"", &[], "RUNBOOKD_SERVER_TLS_KEY"),
+        (
+            "",
+            &[("RUNBOOKD_SERVER_MAX_CONNECTIONS", HUGE)],
+            "MAX_CONNECTIONS)` is wrong: 9223372036854775807 is out",
+        ),
+        ("", &[("RUNBOOKD_SERVER_SEARCH_SLOTS", HUGE)], "give 1 to 65536"),
+        ("", &[("RUNBOOKD_SERVER_LLM_SLOTS", HUGE)], "give 1 to 65536"),
+        ("", &[("RUNBOOKD_SERVER_LLM_SLOTS", "0")], "give 1 to 65536"),
+        ("", &[("RUNBOOKD_SERVER_CACHED_ANSWERS", HUGE)], "give 1 to 1048576"),
+        ("", &[("RUNBOOKD_EMBEDDER_THREADS", HUGE)], "give 1 to 1024"),
+        ("", &[("RUNBOOKD_SERVER_DEADLINE_S", "1e300")], "1e300 s is out of range; give 0.05 to 3600"),
+        ("", &[("RUNBOOKD_SERVER_SHUTDOWN_DELAY_S", "-1")], "-1.0 s is out of range"),
+        ("", &[("RUNBOOKD_SERVER_READ_TIMEOUT_S", "nan")], "NaN s is out of range"),
+        (
+            "",
+            &[("RUNBOOKD_SERVER_ALLOWED_HOSTS", "a.example, http://b.example")],
+            "`http://b.example` is no name",
+        ),
+        ("[server]\nallowed_hosts = [\"a:80\"]", &[], "RUNBOOKD_SERVER_ALLOWED_HOSTS"),
+        ("", &[("RUNBOOKD_TOKEN", " \n")], "`RUNBOOKD_TOKEN` is wrong: it holds nothing but white space"),
         ("", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")], "telemetry.otlp_endpoint"),
     ] {
         let error = load(file, pairs, vec![]).expect_err(expected);
@@ -122,6 +145,40 @@ fn secrets_do_not_print() {
     ];
     let printed = format!("{:?}", load("", &pairs, vec![]).expect("it is right"));
     assert!(!printed.contains("canary"), "{printed}");
+}
+
+/// Also not where the address that holds them is wrong.
+#[test]
+fn passwords_of_wrong_addresses_do_not_print() {
+    for url in
+        ["htps://user:canary@h/v1", "https://user:canary@h h/v1", "http://user:canary@:80/v1", "canary"]
+    {
+        for variable in
+            ["RUNBOOKD_LLM_BASE_URL", "RUNBOOKD_EMBEDDINGS_BASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+        {
+            let right = [("RUNBOOKD_LLM_MODEL", "m"), ("RUNBOOKD_LLM_BASE_URL", "http://h/v1")];
+            let pairs = [&right[..], &[("RUNBOOKD_EMBEDDER", "openai:m"), (variable, url)]].concat();
+            let error = load("", &pairs, vec![]).expect_err(url);
+            assert!(error.contains(variable) && !error.contains("canary"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn secrets_are_read_without_the_space_around_them() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("key");
+    std::fs::write(&path, " spare-key\r\n").expect("a file");
+    let file = format!("{OPENAI}{FALLBACK}api_key_file = \"{}\"", path.display());
+    let pairs = [("RUNBOOKD_LLM_API_KEY", "first-key\n"), ("RUNBOOKD_TOKEN", " t0ken\n")];
+    let config = load(&file, &pairs, vec![]).expect("it is right");
+    let [OpenAi(first), Anthropic(second)] = &config.llm[..] else { panic!("{:?}", config.llm) };
+    let secret = |text: &str| Some(Secret::new(text.to_owned()));
+    assert_eq!((&first.api_key, &second.api_key), (&secret("first-key"), &secret("spare-key")));
+    config.server.tokens.current().admit(Some("Bearer t0ken"), Role::Ask).expect("it is the token");
+    std::fs::write(&path, "\n").expect("a file");
+    let error = load(&file, &pairs, vec![]).expect_err("a blank key");
+    assert!(error.contains("`llm.fallback[0].api_key_file`"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Who asks, and what they may: bearer tokens, of which only hashes are kept.
 
+use super::follow::Followed;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::{
@@ -20,6 +21,18 @@ pub enum Role {
     Metrics,
     /// Everything.
     Admin,
+}
+
+impl Role {
+    /// As a tokens file has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Feedback => "feedback",
+            Self::Metrics => "metrics",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// One token.
@@ -108,11 +121,8 @@ impl Tokens {
             let sha256 = hexadecimal(&entry.sha256).ok_or_else(|| {
                 wrong(format!("the sha256 of token `{}` is not 64 hexadecimal digits", entry.name))
             })?;
-            if tokens.0.iter().any(|token| token.name == entry.name) {
-                return Err(wrong(format!("two tokens are named `{}`", entry.name)));
-            }
             let TokenEntry { name, roles, access, sources, .. } = entry;
-            tokens.push(Token { name, sha256, roles, access, sources });
+            tokens.push(Token { name, sha256, roles, access, sources }).map_err(wrong)?;
         }
         match tokens.is_empty() {
             true => Err(wrong("it lists no `[[token]]`".to_owned())),
@@ -120,9 +130,31 @@ impl Tokens {
         }
     }
 
-    /// Adds a token.
-    pub fn push(&mut self, token: Token) {
+    /// The tokens of a file and that of the environment, as far as there are any. Whether there are does not change while
+    /// the file does: one that lists none is an error.
+    pub fn follow(file: Option<PathBuf>, own: Option<Token>) -> Result<Followed<Self>, TokensError> {
+        Followed::load("tokens file", file.iter().cloned().collect(), move || {
+            let mut tokens = file.as_deref().map(Self::read).transpose()?.unwrap_or_default();
+            if let Some(own) = &own {
+                tokens.push(own.clone()).map_err(|detail| TokensError::Shape {
+                    path: file.clone().unwrap_or_default(),
+                    detail,
+                })?;
+            }
+            Ok(tokens)
+        })
+    }
+
+    /// Adds a token, unless it would be somebody else's as well: only one of them could count.
+    fn push(&mut self, token: Token) -> Result<(), String> {
+        if self.0.iter().any(|other| other.name == token.name) {
+            return Err(format!("two tokens are named `{}`", token.name));
+        }
+        if let Some(other) = self.0.iter().find(|other| other.sha256 == token.sha256) {
+            return Err(format!("`{}` and `{}` have the same sha256", other.name, token.name));
+        }
         self.0.push(token);
+        Ok(())
     }
 
     /// Whether everybody may ask.
@@ -149,7 +181,7 @@ impl Tokens {
         let token = found.ok_or(Denied::Unknown)?;
         match token.roles.contains(&role) || token.roles.contains(&Role::Admin) {
             true => Ok(Caller { access: token.access.clone(), sources: token.sources.clone() }),
-            false => Err(Denied::Role),
+            false => Err(Denied::Role(role)),
         }
     }
 }
@@ -168,8 +200,8 @@ pub struct Caller {
 pub enum Denied {
     /// No token, or one that nobody was given.
     Unknown,
-    /// A token without the role.
-    Role,
+    /// A token without this role.
+    Role(Role),
 }
 
 fn same(one: &[u8; 32], two: &[u8; 32]) -> bool {
@@ -208,7 +240,7 @@ mod tests {
         .expect("it is right");
         let caller = tokens.admit(Some("Bearer secret"), Role::Ask).expect("it may ask");
         assert!(caller.access.contains("payments") && caller.sources.contains("sops"));
-        assert_eq!(tokens.admit(Some("bearer secret"), Role::Metrics), Err(Denied::Role));
+        assert_eq!(tokens.admit(Some("bearer secret"), Role::Metrics), Err(Denied::Role(Role::Metrics)));
         for header in
             [None, Some("Bearer wrong"), Some("Bearer "), Some("Basic secret"), Some("secret"), Some("")]
         {
@@ -226,5 +258,16 @@ mod tests {
         ] {
             assert!(read(text).is_err(), "{text}");
         }
+        let entry =
+            |name: &str| format!("[[token]]\nname = \"{name}\"\nsha256 = \"{SECRET}\"\nroles = [\"ask\"]\n");
+        for (second, says) in [("a", "two tokens are named `a`"), ("b", "`a` and `b` have the same sha256")] {
+            let error = read(&(entry("a") + &entry(second))).expect_err(says).to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), entry("a")).expect("written");
+        let own = Some(Token::from_environment("secret"));
+        let error = Tokens::follow(Some(file.path().to_owned()), own).expect_err("the same").to_string();
+        assert!(error.contains("`a` and `RUNBOOKD_TOKEN` have the same sha256"), "{error}");
     }
 }

@@ -4,6 +4,7 @@ use super::{error::ApiError, router::AppState};
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{FromRequest, Request},
+    http::{HeaderMap, header},
 };
 use http_body_util::BodyExt;
 use serde::{
@@ -24,6 +25,9 @@ use tokio::time::timeout;
 /// Bytes of all bodies that are being read: each is small, but there may be as many as connections.
 const MAX_BYTES_TOGETHER: usize = 64 << 20;
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A body of JSON, whatever its content type says.
 pub struct Posted<T>(pub T);
 
@@ -31,14 +35,23 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Posted<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        json(&read(request.into_body(), state).await?).map(Self)
+        let (parts, body) = request.into_parts();
+        json(&read(&parts.headers, body, state).await?).map(Self)
     }
 }
 
-/// The whole body.
-pub async fn read(body: Body, state: &AppState) -> Result<Bytes, ApiError> {
+/// The whole body, without the mark that some editors put before a text.
+pub async fn read(headers: &HeaderMap, body: Body, state: &AppState) -> Result<Bytes, ApiError> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.into_iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(ApiError::compressed());
+    }
     let reading = read_within(body, state.settings().max_body_bytes, state.bodies.hold());
-    timeout(state.settings().read_timeout, reading).await.map_err(|_| ApiError::too_slow())?
+    let bytes = timeout(state.settings().read_timeout, reading).await.map_err(|_| ApiError::too_slow())??;
+    Ok(match bytes.starts_with(BYTE_ORDER_MARK) {
+        true => bytes.slice(BYTE_ORDER_MARK.len()..),
+        false => bytes,
+    })
 }
 
 async fn read_within(mut body: Body, max_bytes: usize, mut held: Held) -> Result<Bytes, ApiError> {

@@ -26,21 +26,56 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, Ref, RefOr, Schema, schema::AllOfBuilder},
+    openapi::{
+        ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema,
+        schema::{AllOfBuilder, Type},
+    },
 };
 
 /// A question as k8sgpt sends it. Everything may be absent or null; what is not listed is the client's own business.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct CustomRestRequest {
-    /// The question, or one of k8sgpt's templates around it.
+    /// The question, or one of k8sgpt's templates around it. OpenAI's form allows a list, here of one.
     #[serde(default)]
-    prompt: Option<String>,
+    #[schema(schema_with = prompt)]
+    prompt: Option<Prompt>,
     #[serde(default)]
     #[schema(value_type = Option<CustomRestOptions>)]
     options: Option<Object<CustomRestOptions>>,
     /// Asks `/v1/completions` for a stream.
     #[serde(default)]
     stream: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "`prompt` is neither a string nor a list of one string")]
+enum Prompt {
+    One(String),
+    Listed(Vec<String>),
+}
+
+impl Prompt {
+    fn text(self) -> Result<String, ApiError> {
+        match self {
+            Self::One(text) => Ok(text),
+            Self::Listed(texts) => match <[String; 1]>::try_from(texts) {
+                Ok([text]) => Ok(text),
+                Err(texts) => {
+                    let message = format!("`prompt` holds {} texts; ask one question at a time", texts.len());
+                    Err(ApiError::malformed(message))
+                }
+            },
+        }
+    }
+}
+
+fn prompt() -> Schema {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let listed = ArrayBuilder::new().items(text()).min_items(Some(1)).max_items(Some(1));
+    let nothing = ObjectBuilder::new().schema_type(Type::Null);
+    let description =
+        "The question, or one of k8sgpt's templates around it. OpenAI's form allows a list, here of one.";
+    OneOfBuilder::new().item(nothing).item(text()).item(listed).description(Some(description)).into()
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -63,7 +98,13 @@ impl PartialSchema for CustomRestQuestion {
             "required": ["options"],
             "properties": { "options": schema::with_text("message") },
         });
-        let somewhere = schema::keywords([("anyOf", json!([schema::with_text("prompt"), in_options]))]);
+        let listed = json!({
+            "type": "object",
+            "required": ["prompt"],
+            "properties": { "prompt": { "type": "array", "contains": schema::not_blank() } },
+        });
+        let somewhere =
+            schema::keywords([("anyOf", json!([schema::with_text("prompt"), listed, in_options]))]);
         AllOfBuilder::new()
             .item(Ref::from_schema_name("CustomRestRequest"))
             .item(ObjectBuilder::new().extensions(somewhere))
@@ -248,7 +289,7 @@ pub fn request_in(body: &[u8]) -> Result<Request, String> {
 /// The question, its language and the wanted format: from `options.message`, else from the prompt without its template.
 fn question_in(request: CustomRestRequest) -> Result<Request, ApiError> {
     let Object(options) = request.options.unwrap_or_default();
-    let prompt = request.prompt.unwrap_or_default();
+    let prompt = request.prompt.map(Prompt::text).transpose()?.unwrap_or_default();
     let template = Template::recognise(&prompt);
     let format = template.as_ref().map(|template| template.format).unwrap_or_default();
     // k8sgpt gives up its whole run on a 400, so a failure without text is answered by what surrounds it.
@@ -400,6 +441,7 @@ mod tests {
         assert_eq!(text(r#"{"model":"x","prompt":"y","options":{}}"#), "y");
         assert_eq!(text(r#"{"prompt":"y","options":null}"#), "y");
         assert_eq!(text(r#"{"prompt":"y"}"#), "y");
+        assert_eq!(text(r#"{"prompt":["y"]}"#), "y");
         assert_eq!(text(r#"{"prompt":"p","options":{"message":"m","temperature":0.7,"top_k":50}}"#), "m");
         assert_eq!(text(r#"{"prompt":null,"options":{"message":"m","language":null}}"#), "m");
         assert_eq!(text(&serde_json::json!({ "prompt": default_prompt("english", "m") }).to_string()), "m");
@@ -409,10 +451,17 @@ mod tests {
             "[]",
             r#"{"prompt":" ","options":{"message":""}}"#,
             r#"{"prompt":5}"#,
+            r#"{"prompt":[]}"#,
+            r#"{"prompt":[" "]}"#,
+            r#"{"prompt":["a","b"]}"#,
+            r#"{"prompt":[1,2]}"#,
             "{\"prompt\":\"a\"}{}",
         ] {
             assert!(read(body).is_err(), "{body}");
         }
+        let says = |body: &str| read(body).expect_err(body).message().to_owned();
+        assert_eq!(says(r#"{"prompt":["a","b"]}"#), "`prompt` holds 2 texts; ask one question at a time");
+        assert!(says(r#"{"prompt":[1]}"#).contains("`prompt` is neither a string nor"));
         let long =
             serde_json::json!({ "options": { "message": "é".repeat(MAX_QUESTION_BYTES) } }).to_string();
         assert_eq!(read(&long).expect("it is cut").question.text().len(), MAX_QUESTION_BYTES);

@@ -58,6 +58,7 @@ impl ApiError {
         match self.status.as_u16() {
             502 => "llm_misconfigured",
             503 => "unavailable",
+            500 => "internal",
             _ => "refused",
         }
     }
@@ -66,6 +67,12 @@ impl ApiError {
     pub fn too_large(max_bytes: usize) -> Self {
         let message = format!("the body is over {max_bytes} bytes");
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, message, retry_after_s: None }
+    }
+
+    /// The body would have to be unpacked.
+    pub fn compressed() -> Self {
+        let message = "compressed bodies are not read; send it without `Content-Encoding`".to_owned();
+        Self { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, message, retry_after_s: None }
     }
 
     /// The body did not arrive in time.
@@ -77,6 +84,11 @@ impl ApiError {
     /// There is no such thing.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, message: message.into(), retry_after_s: None }
+    }
+
+    /// Somebody who is not let in.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, message: message.into(), retry_after_s: None }
     }
 
     /// The path is right, the method is not.
@@ -95,6 +107,12 @@ impl ApiError {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into(), retry_after_s: Some(5) }
     }
 
+    /// Something broke that should not; the log has the rest.
+    pub fn internal() -> Self {
+        let message = "the server failed at this request; its log says where, under the reply's x-request-id";
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: message.to_owned(), retry_after_s: None }
+    }
+
     /// The model does not take our key, our model's name or our request.
     pub fn misconfigured() -> Self {
         let message = "the language model's endpoint refuses this server's configuration".to_owned();
@@ -110,10 +128,12 @@ impl ApiError {
 impl From<Denied> for ApiError {
     fn from(denied: Denied) -> Self {
         let (status, message) = match denied {
-            Denied::Unknown => (StatusCode::UNAUTHORIZED, "a valid bearer token is needed"),
-            Denied::Role => (StatusCode::FORBIDDEN, "this token does not allow that"),
+            Denied::Unknown => (StatusCode::UNAUTHORIZED, "a valid bearer token is needed".to_owned()),
+            Denied::Role(role) => {
+                (StatusCode::FORBIDDEN, format!("this token lacks the role `{}`", role.name()))
+            }
         };
-        Self { status, message: message.to_owned(), retry_after_s: None }
+        Self { status, message, retry_after_s: None }
     }
 }
 
@@ -172,7 +192,21 @@ pub enum BodyRefused {}
 
 impl IntoResponses for BodyRefused {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
-        described(&[StatusCode::BAD_REQUEST, StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE])
+        described(&[
+            StatusCode::BAD_REQUEST,
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ])
+    }
+}
+
+/// How a route refuses web pages.
+pub enum Guarded {}
+
+impl IntoResponses for Guarded {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[StatusCode::FORBIDDEN])
     }
 }
 
@@ -185,7 +219,16 @@ impl IntoResponses for Missing {
     }
 }
 
-/// How a route says that it cannot answer now: the only failure of the server that a caller sees.
+/// How every route says that something broke in it.
+pub enum Broken {}
+
+impl IntoResponses for Broken {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        described(&[StatusCode::INTERNAL_SERVER_ERROR])
+    }
+}
+
+/// How a route says that it cannot answer now.
 pub enum Unavailable {}
 
 impl IntoResponses for Unavailable {
@@ -208,7 +251,7 @@ pub enum ProtocolRefused {}
 
 impl IntoResponses for ProtocolRefused {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
-        described(&[StatusCode::FORBIDDEN, StatusCode::UNSUPPORTED_MEDIA_TYPE])
+        described(&[StatusCode::UNSUPPORTED_MEDIA_TYPE])
     }
 }
 
@@ -219,12 +262,15 @@ fn described(statuses: &[StatusCode]) -> BTreeMap<String, RefOr<Described>> {
             StatusCode::BAD_REQUEST => "The request is not what this path takes.",
             StatusCode::UNAUTHORIZED => "A valid bearer token is needed.",
             StatusCode::FORBIDDEN => {
-                "The token does not allow this, or a browser sends it from a foreign page."
+                "The token does not allow this, or it comes from a web page, or under a name, of somebody else."
             }
             StatusCode::NOT_FOUND => "There is no such thing, or not for this token.",
             StatusCode::REQUEST_TIMEOUT => "The body did not arrive in time.",
             StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => "The content type is not `application/json`.",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                "The body is compressed, or this path insists on the content type `application/json`."
+            }
+            StatusCode::INTERNAL_SERVER_ERROR => "Something broke in the server.",
             StatusCode::BAD_GATEWAY => "The language model refuses this server's key or model.",
             _ => "Nothing can be answered at the moment.",
         };

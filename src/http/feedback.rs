@@ -17,7 +17,7 @@ const MAX_COMMENT_CHARS: usize = 2_000;
 /// What a reader thought of an answer.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct FeedbackRequest {
-    /// The answer's id.
+    /// The answer's id, as it stands in any of the replies: `chatcmpl-` or `cmpl-` may be before it.
     id: String,
     rating: Rating,
     /// The reader's words; the first 2,000 characters are kept.
@@ -40,8 +40,8 @@ pub async fn feedback(
     let comment: Option<String> =
         request.comment.map(|comment| comment.chars().take(MAX_COMMENT_CHARS).collect());
     let journal = state.journal.clone();
-    let written =
-        tokio::task::spawn_blocking(move || journal.rate(&request.id, request.rating, comment.as_deref()));
+    let id = answer_id(&request.id).to_owned();
+    let written = tokio::task::spawn_blocking(move || journal.rate(&id, request.rating, comment.as_deref()));
     match written.await {
         Ok(Ok(())) => Ok(Json(Status::OK)),
         Ok(Err(NoteError::Unknown)) => Err(ApiError::not_found("no answer with this id is remembered")),
@@ -50,6 +50,11 @@ pub async fn feedback(
             tracing::error!(error = crate::commands::chain(&error), "cannot write feedback");
             Err(ApiError::unavailable("feedback cannot be written at the moment"))
         }
-        Err(_) => Err(ApiError::unavailable("feedback cannot be written at the moment")),
+        Err(_) => Err(ApiError::internal()),
     }
+}
+
+/// An answer's own id, from what OpenAI's clients were given for it.
+fn answer_id(given: &str) -> &str {
+    ["chatcmpl-", "cmpl-"].iter().find_map(|prefix| given.strip_prefix(prefix)).unwrap_or(given)
 }

@@ -29,16 +29,6 @@ use rmcp::{
 use std::sync::Arc;
 use tools::Tools;
 
-/// Browsers on this machine that may reach a server without tokens.
-const LOCAL_ORIGINS: [&str; 6] = [
-    "http://localhost:*",
-    "http://127.0.0.1:*",
-    "http://[::1]:*",
-    "https://localhost:*",
-    "https://127.0.0.1:*",
-    "https://[::1]:*",
-];
-
 /// Answers one message of the Model Context Protocol (streamable HTTP, without sessions).
 #[utoipa::path(
     post,
@@ -62,7 +52,7 @@ const LOCAL_ORIGINS: [&str; 6] = [
 )]
 pub async fn mcp(State(state): State<AppState>, request: Request) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let bytes = body::read(body, &state).await?;
+    let bytes = body::read(&parts.headers, body, &state).await?;
     // The SDK would call these an unsupported media type.
     if is_json(&parts.headers) {
         body::json::<ClientJsonRpcMessage>(&bytes)?;
@@ -91,19 +81,12 @@ fn is_json(headers: &axum::http::HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// Without sessions, and with JSON for replies. `Host` is not compared with a list: behind a Service, an ingress or a
-/// tunnel the name is one that the server cannot know. What such a list is for, a web page that reaches the server under
-/// a name of its own through somebody's browser, fails for want of a token; where no token is asked for, pages of other
-/// hosts are refused by their `Origin`, which browsers always send with a POST.
+/// Without sessions, and with JSON for replies. Who is let in was decided before: see [`super::guard`].
 fn config(state: &AppState) -> StreamableHttpServerConfig {
-    let settings = state.settings();
-    let config = StreamableHttpServerConfig::default()
+    StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
-        .with_max_request_body_bytes(settings.max_body_bytes)
-        .disable_allowed_hosts();
-    match settings.tokens.is_empty() {
-        true => config.with_allowed_origins(LOCAL_ORIGINS),
-        false => config.disable_allowed_origins(),
-    }
+        .with_max_request_body_bytes(state.settings().max_body_bytes)
+        .disable_allowed_hosts()
+        .disable_allowed_origins()
 }

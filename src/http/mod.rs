@@ -9,6 +9,8 @@ pub mod completions;
 mod documents;
 mod error;
 mod feedback;
+pub mod follow;
+mod guard;
 mod health;
 mod mcp;
 mod metrics;

@@ -8,7 +8,7 @@ use super::{
 };
 use axum::{Json, http::Method};
 use serde_json::{Value, json};
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 use utoipa::{
     IntoResponses, Modify, OpenApi,
     openapi::{
@@ -68,16 +68,25 @@ impl Modify for Roles {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         openapi.components.get_or_insert_default().add_security_scheme(BEARER, bearer);
-        for Route { method, path, role, .. } in routes() {
+        for route in routes() {
+            let (is_scoped, is_guarded) = (route.is_scoped(), route.is_guarded());
+            let Route { method, path, role, .. } = route;
             let item = openapi.paths.paths.get_mut(path);
-            if let (Some(_), Some(operation)) = (role, item.and_then(|item| operation(item, &method))) {
+            let Some(operation) = item.and_then(|item| operation(item, &method)) else { continue };
+            let guarded = if is_guarded { error::Guarded::responses() } else { BTreeMap::new() };
+            for (status, failure) in error::Broken::responses().into_iter().chain(guarded) {
+                operation.responses.responses.entry(status).or_insert(failure);
+            }
+            if role.is_some() {
                 // A server may have no tokens; then nobody needs one.
                 operation.security =
                     Some(vec![SecurityRequirement::default(), SecurityRequirement::new(BEARER, [""; 0])]);
-                operation
-                    .parameters
-                    .get_or_insert_default()
-                    .extend(scope::parameters().into_iter().map(RefOr::T));
+                if is_scoped {
+                    operation
+                        .parameters
+                        .get_or_insert_default()
+                        .extend(scope::parameters().into_iter().map(RefOr::T));
+                }
                 for (status, refusal) in error::Admission::responses() {
                     operation.responses.responses.entry(status).or_insert(refusal);
                 }

@@ -1,8 +1,8 @@
 //! The routes, who may use them, and what they share.
 
 use super::{
-    ask, auth::Role, body::Bodies, chat, completions, documents, error::ApiError, feedback, health, mcp,
-    metrics, observe, openapi, scope, search,
+    ask, auth::Role, body::Bodies, chat, completions, documents, error::ApiError, feedback, guard, health,
+    mcp, metrics, observe, openapi, scope, search,
 };
 use crate::{
     answer::Answer,
@@ -16,15 +16,19 @@ use axum::{
     extract::State,
     http::{self, Method, header},
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
 use kb::{embed::Embedder, store::Filter};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::time::timeout;
+use tower_http::catch_panic::CatchPanicLayer;
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone)]
@@ -109,6 +113,18 @@ pub struct Route {
     handler: MethodRouter<AppState>,
 }
 
+impl Route {
+    /// Whether web pages are kept out; probes tell them nothing.
+    pub fn is_guarded(&self) -> bool {
+        !matches!(self.path, "/healthz" | "/readyz")
+    }
+
+    /// Whether what it shows is narrowed by the query string.
+    pub fn is_scoped(&self) -> bool {
+        self.role == Some(Role::Ask)
+    }
+}
+
 /// Every route there is.
 pub fn routes() -> Vec<Route> {
     let open = |path, handler| Route { method: Method::GET, path, role: None, handler };
@@ -143,18 +159,28 @@ pub fn routes() -> Vec<Route> {
 /// The service. A trailing slash is the same path: a redirect would turn k8sgpt's POST into a GET.
 pub fn router(state: AppState) -> Router {
     let mut router = Router::new();
-    for Route { path, role, handler, .. } in routes() {
-        let handler = match role {
-            Some(role) => handler.layer(middleware::from_fn_with_state((state.clone(), role), admit)),
-            None => handler,
-        };
+    for route in routes() {
+        let is_guarded = route.is_guarded();
+        let Route { path, role, mut handler, .. } = route;
+        if let Some(role) = role {
+            handler = handler.layer(middleware::from_fn_with_state((state.clone(), role), admit));
+        }
+        if is_guarded {
+            handler = handler.layer(middleware::from_fn_with_state(state.clone(), guard::pages));
+        }
         router = router.route(path, handler.clone()).route(&format!("{path}/"), handler);
     }
     router
         .fallback(|| async { ApiError::not_found("there is nothing at this path") })
         .method_not_allowed_fallback(|| async { ApiError::method() })
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(state.clone(), observe::request))
         .with_state(state)
+}
+
+/// The reply where a handler panicked. What the panic says is for the log: see [`crate::telemetry::log_panics`].
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::internal().into_response()
 }
 
 /// Lets a caller through who may do what `role` allows. What they may see goes with the request, as a [`Filter`].
@@ -164,8 +190,10 @@ async fn admit(
     next: Next,
 ) -> Result<Response, ApiError> {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let caller = state.settings.tokens.admit(authorization, role)?;
-    let scope = scope::limited(scope::of_query(request.uri().query().unwrap_or_default())?, &caller);
-    request.extensions_mut().insert(scope);
+    let caller = state.settings.tokens.current().admit(authorization, role)?;
+    if role == Role::Ask {
+        let scope = scope::limited(scope::of_query(request.uri().query().unwrap_or_default())?, &caller);
+        request.extensions_mut().insert(scope);
+    }
     Ok(next.run(request).await)
 }

@@ -1,70 +1,98 @@
 //! What a request may see: what its token allows, narrowed by its query string, narrowed by its own filter.
 
 use super::{auth::Caller, error::ApiError, schema};
-use kb::{
-    document::Kind,
-    store::{Access, Filter},
+use kb::store::{Access, Filter};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
-use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet, fmt};
 use utoipa::{
-    ToSchema,
+    PartialSchema, ToSchema,
     openapi::{
-        ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema,
+        Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, RefOr, Schema,
         path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle},
-        schema::Type,
+        schema::{AdditionalProperties, Type},
     },
 };
+
+/// Most values of one key. What is kept for an answer is kept with its filter, so that has a bound.
+const MAX_VALUES: usize = 64;
+/// Longest value of a key, in characters.
+pub const MAX_VALUE_CHARS: usize = 256;
+
+/// Every key, and what it does.
+const KEYS: [(&str, &str); 6] = [
+    ("source", "Only these sources."),
+    (KIND, "Only these kinds of documents."),
+    ("product", "Only these products, and documents that name none."),
+    ("version", "Only these versions, and documents that name none."),
+    ("label", "Only documents with one of these labels."),
+    ("cluster", "Only documents for these clusters, and those for all."),
+];
+const KIND: &str = "kind";
+
+/// Adds the values of a key; the error says what is wrong with them. A key that is none of [`KEYS`] is an error too.
+fn add(filter: &mut Filter, key: &str, values: Vec<String>) -> Result<(), String> {
+    if values.len() > MAX_VALUES {
+        return Err(format!("takes at most {MAX_VALUES} values, not {}", values.len()));
+    }
+    if values.iter().any(|value| value.chars().count() > MAX_VALUE_CHARS) {
+        return Err(format!("takes values of at most {MAX_VALUE_CHARS} characters"));
+    }
+    let set = match key {
+        "source" => &mut filter.sources,
+        "product" => &mut filter.products,
+        "version" => &mut filter.versions,
+        "label" => &mut filter.labels,
+        "cluster" => &mut filter.clusters,
+        KIND => {
+            for value in values {
+                filter.kinds.insert(value.parse().map_err(|error| format!("is wrong: {error}"))?);
+            }
+            return Ok(());
+        }
+        _ => return Err(format!("is no key of a filter; those are {}", KEYS.map(|(key, _)| key).join(", "))),
+    };
+    set.extend(values);
+    Ok(())
+}
 
 /// Reads `source`, `kind`, `product`, `version`, `label` and `cluster` from a query string; each may be repeated or hold
 /// several values with commas. Other keys belong to somebody else and are ignored.
 pub fn of_query(query: &str) -> Result<Filter, ApiError> {
+    let pairs = form_pairs(query);
     let mut filter = Filter::default();
-    for (key, value) in form_pairs(query) {
-        let values = value.split(',').map(str::trim).filter(|value| !value.is_empty());
-        let set = match key.as_str() {
-            "source" => &mut filter.sources,
-            "product" => &mut filter.products,
-            "version" => &mut filter.versions,
-            "label" => &mut filter.labels,
-            "cluster" => &mut filter.clusters,
-            "kind" => {
-                for value in values {
-                    let kind: Kind =
-                        value.parse().map_err(|error| ApiError::malformed(format!("{error}")))?;
-                    filter.kinds.insert(kind);
-                }
-                continue;
-            }
-            _ => continue,
-        };
-        set.extend(values.map(str::to_owned));
+    for (key, _) in KEYS {
+        let given = pairs.iter().filter(|(name, _)| name == key).flat_map(|(_, value)| value.split(','));
+        let values = given.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect();
+        add(&mut filter, key, values).map_err(|detail| ApiError::malformed(format!("`{key}` {detail}")))?;
     }
     Ok(filter)
 }
 
 /// What [`of_query`] reads, for the interface's description.
 pub fn parameters() -> Vec<Parameter> {
-    let text = || ObjectBuilder::new().schema_type(Type::String).build();
-    let described = [
-        ("source", "Only these sources.", text()),
-        ("kind", "Only these kinds of documents.", schema::kind_or_empty()),
-        ("product", "Only these products, and documents that name none.", text()),
-        ("version", "Only these versions, and documents that name none.", text()),
-        ("label", "Only documents with one of these labels.", text()),
-        ("cluster", "Only documents for these clusters, and those for all.", text()),
-    ];
-    let parameter = |(name, description, value)| {
+    let parameter = |(key, description)| {
+        let value = if key == KIND { schema::kind_or_empty() } else { text() };
         ParameterBuilder::new()
-            .name(name)
+            .name(key)
             .parameter_in(ParameterIn::Query)
             .description(Some(format!("{description} May be repeated, or hold several values with commas.")))
             .style(Some(ParameterStyle::Form))
             .explode(Some(true))
-            .schema(Some(ArrayBuilder::new().items(value)))
+            .schema(Some(several(value)))
             .build()
     };
-    described.into_iter().map(parameter).collect()
+    KEYS.into_iter().map(parameter).collect()
+}
+
+fn text() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX_VALUE_CHARS)).build()
+}
+
+fn several(value: Object) -> Array {
+    ArrayBuilder::new().items(value).max_items(Some(MAX_VALUES)).build()
 }
 
 /// The filter of a caller's request: never more than the token allows.
@@ -75,81 +103,116 @@ pub fn limited(mut filter: Filter, caller: &Caller) -> Filter {
 }
 
 /// The `filter` of a request's body: the same keys as the query string, each a string or a list.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schema(as = Filter)]
-pub struct RequestFilter {
-    #[schema(schema_with = one_or_many_texts)]
-    source: OneOrMany<String>,
-    #[schema(schema_with = one_or_many_kinds)]
-    kind: OneOrMany<Kind>,
-    #[schema(schema_with = one_or_many_texts)]
-    product: OneOrMany<String>,
-    #[schema(schema_with = one_or_many_texts)]
-    version: OneOrMany<String>,
-    #[schema(schema_with = one_or_many_texts)]
-    label: OneOrMany<String>,
-    #[schema(schema_with = one_or_many_texts)]
-    cluster: OneOrMany<String>,
-}
+#[derive(Debug, Default)]
+pub struct RequestFilter(Filter);
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany<T> {
-    Many(Vec<T>),
-    One(T),
-}
+impl<'de> Deserialize<'de> for RequestFilter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfMap;
 
-fn one_or_many(value: Object) -> Schema {
-    Schema::OneOf(OneOfBuilder::new().item(value.clone()).item(ArrayBuilder::new().items(value)).build())
-}
+        impl<'de> Visitor<'de> for OfMap {
+            type Value = RequestFilter;
 
-fn one_or_many_texts() -> Schema {
-    one_or_many(ObjectBuilder::new().schema_type(Type::String).build())
-}
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
 
-fn one_or_many_kinds() -> Schema {
-    one_or_many(schema::kind())
-}
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut filter = Filter::default();
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    // By itself an error would not say which key it is about.
+                    let wrong = |detail: String| A::Error::custom(format_args!("`filter.{key}` {detail}"));
+                    let OneOrMany(values) =
+                        map.next_value().map_err(|error| wrong(format!("is wrong: {error}")))?;
+                    add(&mut filter, &key, values).map_err(wrong)?;
+                }
+                Ok(RequestFilter(filter))
+            }
+        }
 
-impl<T> Default for OneOrMany<T> {
-    fn default() -> Self {
-        Self::Many(Vec::new())
+        deserializer.deserialize_map(OfMap)
     }
 }
 
-impl<T: Ord> OneOrMany<T> {
-    fn into_set(self) -> BTreeSet<T> {
-        match self {
-            Self::Many(values) => values.into_iter().collect(),
-            Self::One(value) => BTreeSet::from([value]),
+impl ToSchema for RequestFilter {
+    fn name() -> Cow<'static, str> {
+        "Filter".into()
+    }
+}
+
+impl PartialSchema for RequestFilter {
+    fn schema() -> RefOr<Schema> {
+        let object = ObjectBuilder::new()
+            .description(Some("Which documents: the keys of the query string, each a string or a list."))
+            .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
+        let property = |object: ObjectBuilder, (key, description)| {
+            let value = if key == KIND { schema::kind() } else { text() };
+            let values = OneOfBuilder::new().item(value.clone()).item(several(value));
+            object.property(key, values.description(Some(description)))
+        };
+        KEYS.into_iter().fold(object, property).into()
+    }
+}
+
+/// A string, or a list of strings.
+struct OneOrMany(Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = list.next_element()? {
+                    values.push(value);
+                }
+                Ok(OneOrMany(values))
+            }
         }
+
+        deserializer.deserialize_any(Either)
     }
 }
 
 impl RequestFilter {
     /// A filter by product and version only.
-    pub fn of_product(product: Option<String>, version: Option<String>) -> Self {
-        let given = |value: Option<String>| OneOrMany::Many(value.into_iter().collect());
-        Self { product: given(product), version: given(version), ..Self::default() }
+    pub fn of_product(product: Option<String>, version: Option<String>) -> Result<Self, ApiError> {
+        let mut filter = Filter::default();
+        for (key, argument, value) in [("product", "productName", product), ("version", "version", version)] {
+            add(&mut filter, key, value.into_iter().collect())
+                .map_err(|detail| ApiError::malformed(format!("`{argument}` {detail}")))?;
+        }
+        Ok(Self(filter))
     }
 
     /// `scope` and this filter: a document must satisfy both.
     pub fn narrow(self, scope: Filter) -> Filter {
-        let kinds = self.kind.into_set();
-        let nothing_left = !kinds.is_empty() && !scope.kinds.is_empty() && scope.kinds.is_disjoint(&kinds);
-        let kinds = match (scope.kinds.is_empty(), kinds.is_empty()) {
-            (true, _) => kinds,
+        let Self(own) = self;
+        let nothing_left =
+            !own.kinds.is_empty() && !scope.kinds.is_empty() && scope.kinds.is_disjoint(&own.kinds);
+        let kinds = match (scope.kinds.is_empty(), own.kinds.is_empty()) {
+            (true, _) => own.kinds,
             (false, true) => scope.kinds,
-            (false, false) => &scope.kinds & &kinds,
+            (false, false) => &scope.kinds & &own.kinds,
         };
         let mut narrowed = Filter {
-            sources: both(scope.sources, self.source.into_set()),
+            sources: both(scope.sources, own.sources),
             kinds,
-            products: both(scope.products, self.product.into_set()),
-            versions: both(scope.versions, self.version.into_set()),
-            labels: both(scope.labels, self.label.into_set()),
-            clusters: both(scope.clusters, self.cluster.into_set()),
+            products: both(scope.products, own.products),
+            versions: both(scope.versions, own.versions),
+            labels: both(scope.labels, own.labels),
+            clusters: both(scope.clusters, own.clusters),
             access: scope.access,
         };
         if nothing_left {
@@ -210,6 +273,7 @@ fn decoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kb::document::Kind;
 
     fn set(values: &[&str]) -> BTreeSet<String> {
         values.iter().map(|value| (*value).to_owned()).collect()
@@ -244,6 +308,44 @@ mod tests {
         assert_eq!(asks("source=b,c"), set(&["b"]));
         assert_eq!(asks("source=c"), set(&[""]), "nothing is left, which must not mean everything");
         assert_eq!(limited(Filter::everything(), &Caller::default()).access, Access::default());
+    }
+
+    /// What is kept for an answer is kept with its filter.
+    #[test]
+    fn a_filter_has_a_bound_and_errors_name_the_key() {
+        let in_body = |filter: serde_json::Value| serde_json::from_value::<RequestFilter>(filter).map(drop);
+        let values = |number: usize| (0..number).map(|at| at.to_string()).collect::<Vec<_>>();
+        let long = |chars: usize| "é".repeat(chars);
+        for (key, _) in KEYS.into_iter().filter(|(key, _)| *key != KIND) {
+            in_body(serde_json::json!({ key: values(MAX_VALUES) })).expect("as many as may be");
+            in_body(serde_json::json!({ key: long(MAX_VALUE_CHARS) })).expect("as long as may be");
+            let in_query =
+                |values: &[String]| of_query(&format!("{key}={}", values.join(&format!("&{key}="))));
+            in_query(&values(MAX_VALUES)).expect("as many as may be");
+            for wrong in [values(MAX_VALUES + 1), vec![long(MAX_VALUE_CHARS + 1)]] {
+                let error = in_query(&wrong).expect_err(key);
+                assert!(error.message().starts_with(&format!("`{key}` takes ")), "{error:?}");
+                let error = in_body(serde_json::json!({ key: wrong })).expect_err(key).to_string();
+                assert!(error.starts_with(&format!("`filter.{key}` takes ")), "{error}");
+            }
+        }
+        for (filter, says) in [
+            (serde_json::json!({ "kind": "poem" }), "`filter.kind` is wrong: "),
+            (serde_json::json!({ "kind": ["sop", "poem"] }), "`filter.kind` is wrong: "),
+            (
+                serde_json::json!({ "source": 5 }),
+                "`filter.source` is wrong: invalid type: integer `5`, expected a string or a list of strings",
+            ),
+            (
+                serde_json::json!({ "source": [5] }),
+                "`filter.source` is wrong: invalid type: integer `5`, expected a string",
+            ),
+            (serde_json::json!({ "access": "x" }), "`filter.access` is no key of a filter"),
+        ] {
+            let error = in_body(filter).expect_err(says).to_string();
+            assert!(error.starts_with(says), "{error}");
+        }
+        assert!(RequestFilter::of_product(Some(long(MAX_VALUE_CHARS + 1)), None).is_err());
     }
 
     #[test]

@@ -23,7 +23,6 @@ use hyper_util::{
 };
 use std::{
     error::Error as _,
-    future::Future,
     io,
     sync::{
         Arc,
@@ -34,8 +33,9 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    time::{Instant, sleep, timeout, timeout_at},
+    sync::{Semaphore, mpsc::UnboundedReceiver},
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 use tokio_io_timeout::TimeoutStream;
 
@@ -48,9 +48,24 @@ const MAX_REFUSALS: usize = 64;
 /// For telling so.
 const REFUSAL: Duration = Duration::from_secs(1);
 
-/// Serves until `stop` resolves; then readiness drops, nothing new is accepted, and requests under way get their answers
-/// within 22 s. The listener is bound by the caller, who reports its failure; with `tls` it speaks HTTPS only.
-pub async fn serve(listener: TcpListener, state: AppState, tls: Option<Tls>, stop: impl Future<Output = ()>) {
+/// How serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// As it should.
+    Drained,
+    /// At once, because that was asked for: requests under way may have got no answer.
+    Abandoned,
+}
+
+/// Serves until the first of `stops`. Then readiness drops; after the shutdown delay, or at the next of `stops`, nothing new
+/// is accepted; and requests under way get their answers within 22 s, or until yet another. The listener is bound by the
+/// caller, who reports its failure; with `tls` it speaks HTTPS only.
+pub async fn serve(
+    listener: TcpListener,
+    state: AppState,
+    tls: Option<Tls>,
+    mut stops: UnboundedReceiver<()>,
+) -> Ending {
     let settings = state.settings();
     let slots = Arc::new(Semaphore::new(settings.max_connections));
     let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
@@ -63,11 +78,25 @@ pub async fn serve(listener: TcpListener, state: AppState, tls: Option<Tls>, sto
         read_timeout: settings.read_timeout,
         metrics: state.assistant.metrics().clone(),
     });
-    let following = tls.map(|tls| tokio::spawn(tls.follow()));
-    tokio::pin!(stop);
+    // They end with this function.
+    let mut following = JoinSet::new();
+    following.spawn(settings.tokens.clone().follow());
+    if let Some(tls) = tls {
+        following.spawn(tls.follow());
+    }
+    let mut closes_at = None;
     loop {
         let stream = tokio::select! {
-            () = &mut stop => break,
+            () = next(&mut stops) => {
+                if closes_at.is_some() || settings.shutdown_delay.is_zero() {
+                    break;
+                }
+                state.start_draining();
+                tracing::info!(delay_s = settings.shutdown_delay.as_secs_f64(), "not ready any more; stopping soon");
+                closes_at = Some(Instant::now() + settings.shutdown_delay);
+                continue;
+            }
+            () = until(closes_at) => break,
             accepted = accept(&listener) => match accepted {
                 Ok(stream) => stream,
                 Err(error) => {
@@ -97,11 +126,30 @@ pub async fn serve(listener: TcpListener, state: AppState, tls: Option<Tls>, sto
     }
     state.start_draining();
     drop(listener);
-    if let Some(following) = following {
-        following.abort();
+    tracing::info!("stopping");
+    tokio::select! {
+        () = next(&mut stops) => {
+            tracing::warn!("told to stop once more: ending at once, requests under way are given up");
+            return Ending::Abandoned;
+        }
+        drained = timeout(DRAIN, graceful.shutdown()) => if drained.is_err() {
+            tracing::warn!("some requests were not answered within {DRAIN:?}");
+        },
     }
-    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests were not answered within {DRAIN:?}");
+    Ending::Drained
+}
+
+/// The next wish to stop; never when nobody is left to have one.
+async fn next(stops: &mut UnboundedReceiver<()>) {
+    if stops.recv().await.is_none() {
+        std::future::pending().await
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

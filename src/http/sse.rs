@@ -63,7 +63,8 @@ pub fn stream(state: AppState, request: Request, scope: Filter, form: Form) -> R
     let ended = stream::once(async move {
         match answering.join_next().await {
             Some(Ok(answered)) => Step::Ended(Box::new(answered)),
-            Some(Err(_)) | None => Step::Ended(Box::new(Err(ApiError::deadline()))),
+            // It panicked, which the log has told.
+            Some(Err(_)) | None => Step::Ended(Box::new(Err(ApiError::internal()))),
         }
     });
     let events = shown

@@ -1,6 +1,6 @@
 //! TLS of accepted connections: a certificate chain and its key from PEM files, which are read again when they change.
 
-use arc_swap::ArcSwap;
+use super::follow::Followed;
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -9,12 +9,8 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
 };
 use tokio_rustls::TlsAcceptor;
-
-/// How often the files are looked at. A rotation leaves days for it.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Where the certificate is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,69 +62,23 @@ const PRIVATE_KEY_KEY: &str = "server.tls_key (RUNBOOKD_SERVER_TLS_KEY)";
 
 /// The certificate in use. Cheap to clone; the clones change together.
 #[derive(Clone)]
-pub struct Tls(Arc<Inner>);
-
-struct Inner {
-    files: TlsFiles,
-    config: ArcSwap<ServerConfig>,
-}
+pub struct Tls(Followed<ServerConfig>);
 
 impl Tls {
     /// Reads the files, and checks that they go together. Blocks.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
-        let config = ArcSwap::from_pointee(read(&files)?);
-        Ok(Self(Arc::new(Inner { files, config })))
+        let paths = vec![files.certificate.clone(), files.key.clone()];
+        Followed::load("certificate", paths, move || read(&files)).map(Self)
     }
 
     /// What shakes hands with the next connection.
     pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.config.load_full())
+        TlsAcceptor::from(self.0.current())
     }
 
     /// Follows the files for ever. Files that cannot be used leave the certificate before in use.
     pub async fn follow(self) {
-        let mut seen = None;
-        loop {
-            let tls = self.clone();
-            let looking = tokio::task::spawn_blocking(move || tls.look(seen));
-            seen = looking.await.unwrap_or(seen);
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// Reads the files again when they are not as `seen`; how they are now.
-    fn look(&self, seen: Option<Stamps>) -> Option<Stamps> {
-        let now = Stamps::of(&self.0.files);
-        // The first look follows the start, and a file may have changed in between.
-        if Some(now) != seen {
-            match read(&self.0.files) {
-                Ok(config) => {
-                    self.0.config.store(Arc::new(config));
-                    if seen.is_some() {
-                        tracing::info!("the certificate was read again");
-                    }
-                }
-                Err(error) => tracing::error!(
-                    error = crate::commands::chain(&error),
-                    "the certificate has changed and cannot be used; the one before stays in use"
-                ),
-            }
-        }
-        Some(now)
-    }
-}
-
-/// What tells that a file is another: links are followed, as a mounted secret changes by its links.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamps([Option<(SystemTime, u64)>; 2]);
-
-impl Stamps {
-    fn of(files: &TlsFiles) -> Self {
-        let stamp = |path: &Path| {
-            let metadata = std::fs::metadata(path).ok()?;
-            Some((metadata.modified().ok()?, metadata.len()))
-        };
-        Self([stamp(&files.certificate), stamp(&files.key)])
+        self.0.follow().await;
     }
 }
 
@@ -198,25 +148,5 @@ mod tests {
         let other = tempfile::tempdir().expect("a directory");
         let strange = TlsFiles { key: write_pair(other.path()).key, ..files };
         assert!(error(&strange).contains("cannot be used"), "{}", error(&strange));
-    }
-
-    #[test]
-    fn a_new_certificate_is_taken_up_and_a_broken_one_is_not() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let tls = Tls::load(write_pair(directory.path())).expect("a right pair");
-        let in_use = || Arc::as_ptr(&tls.0.config.load_full());
-        let seen = tls.look(None);
-        let first = in_use();
-        assert_eq!(tls.look(seen), seen, "nothing has changed");
-        assert_eq!(in_use(), first);
-
-        fs::write(directory.path().join("tls.crt"), "-----BEGIN").expect("written");
-        let broken = tls.look(seen);
-        assert_ne!(broken, seen);
-        assert_eq!(in_use(), first, "the one before stays");
-
-        write_pair(directory.path());
-        assert_ne!(tls.look(broken), broken);
-        assert_ne!(in_use(), first, "the new one is used");
     }
 }

@@ -100,6 +100,9 @@ pub trait Llm: Send + Sync {
 pub struct ProviderHealth {
     /// Its name, as configured.
     pub provider: &'static str,
+    /// The model asked for.
+    #[serde(skip)]
+    pub model: String,
     /// Its health.
     pub health: Health,
     /// Whether it is not asked for a while because it kept failing.

@@ -131,6 +131,7 @@ impl Llm for Providers {
         let now = Instant::now();
         let one = |provider: &Provider| ProviderHealth {
             provider: provider.kind,
+            model: provider.llm.model().to_owned(),
             health: provider.llm.health(),
             is_left_alone: provider.llm.is_open(now),
         };

@@ -15,6 +15,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// Largest body that is read.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
+/// Longest pause that is read of `Retry-After`: longer ones are as far beyond every deadline.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3_600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest pause between two pieces of a body.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,12 +24,9 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The settings make no client.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// An address is none.
-    #[error("`{url}` is no http or https URL")]
-    Url {
-        /// As configured.
-        url: String,
-    },
+    /// An address is none. It is not shown: it may hold a password.
+    #[error("an endpoint's address is no http or https URL")]
+    Url,
     /// No HTTP client.
     #[error("failed to set up the HTTP client")]
     Client(#[source] reqwest::Error),
@@ -87,7 +86,7 @@ pub(super) fn endpoint(base_url: &str, path: &str) -> Result<Url, TransportError
 /// An address of the web.
 pub(super) fn url(text: &str) -> Result<Url, TransportError> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.ok_or_else(|| TransportError::Url { url: text.to_owned() })
+    url.ok_or(TransportError::Url)
 }
 
 /// A header's value that shows in no log.
@@ -162,7 +161,14 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, LlmError> {
 /// `Retry-After` in seconds; the form with a date is taken as absent.
 fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
+    pause(value.trim())
+}
+
+/// A number of seconds, as far as it is any use.
+fn pause(seconds: &str) -> Option<Duration> {
+    let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
+    let bounded = |number: u64| Duration::from_secs(number).min(MAX_RETRY_AFTER);
+    is_number.then(|| seconds.parse().map_or(MAX_RETRY_AFTER, bounded))
 }
 
 /// A request that got no response.
@@ -211,6 +217,17 @@ fn root(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_has_a_bound() {
+        assert_eq!(pause("7"), Some(Duration::from_secs(7)));
+        for long in ["9223372036854770000", "18446744073709551615", "99999999999999999999999"] {
+            assert_eq!(pause(long), Some(MAX_RETRY_AFTER), "{long}");
+        }
+        for other in ["", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT"] {
+            assert_eq!(pause(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_key_shows_nowhere_and_must_fit_a_header() {

@@ -65,7 +65,7 @@ impl Turns {
     pub fn failed(&mut self, provider: usize, error: LlmError, now: Instant) {
         let standing = &mut self.standings[provider];
         let pause = error.retry_after().unwrap_or(FIRST_PAUSE * 2u32.pow(standing.tries));
-        standing.ready_at = error.is_passing().then(|| now + pause);
+        standing.ready_at = error.is_passing().then(|| now.checked_add(pause)).flatten();
         standing.tries += 1;
         // What opened the breaker says more than that it is open.
         if standing.error.is_none() || error != LlmError::BreakerOpen {
@@ -156,6 +156,8 @@ mod tests {
         check(&[&[Limit(2), Reply], &[Fail(500)]], "a@0+6 b@0+12 b@0.25+11.75 b@0.75+11.25 status 429");
         // It may ask for more time than there is.
         check(&[&[Limit(60), Reply]], "a@0+12 status 429");
+        check(&[&[Limit(u64::MAX), Reply], &[Reply]], "a@0+6 b@0+12 reply");
+        check(&[&[Limit(u64::MAX), Reply]], "a@0+12 status 429");
         // One behind an open breaker has no part, and says least.
         check(&[&[BreakerOpen], &[Stall]], "b@0+12 no complete reply from the model within its time");
         check(&[&[Stall], &[BreakerOpen]], "a@0+12 no complete reply from the model within its time");

@@ -193,7 +193,7 @@ impl Metrics {
             llm_breaker_open: gauges(
                 "runbookd_llm_breaker_open",
                 "1 while a provider of language models is left alone because it kept failing.",
-                &["provider"],
+                &["provider", "model"],
             ),
             kb_up: gauge("runbookd_knowledge_base_up", "1 when the knowledge base can be read."),
             kb_info: gauges(
@@ -308,9 +308,11 @@ impl Metrics {
     /// Sets which providers of language models are left alone.
     pub fn set_providers(&self, providers: &[ProviderHealth]) {
         for one in providers {
-            // Two of one kind are one series: open when either is.
-            let is_open = providers.iter().any(|other| other.provider == one.provider && other.is_left_alone);
-            self.0.llm_breaker_open.with_label_values(&[one.provider]).set(i64::from(is_open));
+            // Two endpoints of one model are one series: open when either is.
+            let is_same =
+                |other: &&ProviderHealth| (other.provider, &other.model) == (one.provider, &one.model);
+            let is_open = providers.iter().filter(is_same).any(|other| other.is_left_alone);
+            self.0.llm_breaker_open.with_label_values(&[one.provider, &one.model]).set(i64::from(is_open));
         }
     }
 

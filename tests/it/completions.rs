@@ -80,7 +80,7 @@ async fn malformed_requests_are_told_apart() {
         ("[]", 400),
         ("{}", 400),
         (r#"{"prompt":"  ","options":{"message":""}}"#, 400),
-        (r#"{"prompt":["y"]}"#, 400),
+        (r#"{"prompt":["y","z"]}"#, 400),
         ("{\"prompt\":\"a\"}\n{\"prompt\":\"b\"}", 400),
     ] {
         let reply = app.post("/completions", body).await;

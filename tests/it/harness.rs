@@ -37,7 +37,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::mpsc,
 };
 use tower::ServiceExt;
 
@@ -90,6 +90,8 @@ pub struct TestApp {
 pub struct Setup {
     pub kb: PathBuf,
     pub llm: Vec<ProviderSettings>,
+    /// A model of the test's own, instead.
+    pub own_llm: Option<Arc<dyn Llm>>,
     pub breaker: breaker::Settings,
     pub settings: Settings,
     pub environment: Vec<(&'static str, String)>,
@@ -100,6 +102,7 @@ impl Default for Setup {
         Self {
             kb: sample_kb().to_owned(),
             llm: Vec::new(),
+            own_llm: None,
             breaker: breaker::Settings::default(),
             settings: Settings { llm_timeout: Duration::from_millis(1_500), ..Settings::default() },
             environment: Vec::new(),
@@ -115,7 +118,7 @@ impl Setup {
 
     pub async fn start(self) -> TestApp {
         let llm = Providers::connect(&self.llm, self.breaker).expect("clients");
-        let llm = llm.map(|llm| Arc::new(llm) as Arc<dyn Llm>);
+        let llm = self.own_llm.or(llm.map(|llm| Arc::new(llm) as Arc<dyn Llm>));
         let embedder = EmbedderSettings::new(EmbedderChoice::Hashed).start().expect("no model is needed");
         let identity = Identity::current(embedder.identity().clone());
         let kb = store::open(&Address::Directory(self.kb), Some(&identity)).await.expect("it was just built");
@@ -204,22 +207,17 @@ impl TestApp {
 /// A server on a port of its own.
 pub struct Served {
     pub address: SocketAddr,
-    pub stop: oneshot::Sender<()>,
-    pub ended: tokio::task::JoinHandle<()>,
+    pub stop: mpsc::UnboundedSender<()>,
+    pub ended: tokio::task::JoinHandle<server::Ending>,
 }
 
 /// Serves an app, with a certificate or without.
 pub async fn serve(app: &TestApp, tls: Option<Tls>) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let (stop, stopped) = oneshot::channel();
+    let (stop, stops) = mpsc::unbounded_channel();
     let state = app.state.clone();
-    let ended = tokio::spawn(async move {
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        server::serve(listener, state, tls, stopped).await;
-    });
+    let ended = tokio::spawn(server::serve(listener, state, tls, stops));
     Served { address, stop, ended }
 }
 

@@ -14,6 +14,7 @@ mod load;
 mod mcp;
 mod metrics;
 mod openapi;
+mod panics;
 mod process;
 mod providers;
 mod routes;

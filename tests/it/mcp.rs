@@ -140,6 +140,11 @@ async fn bad_arguments_are_errors_of_the_tool() {
         ("query_documentation", json!({ "queryText": "a", "limit": -1 }), "not a whole number"),
         ("query_documentation", json!({ "queryText": "a", "limit": 1.5 }), "not a whole number"),
         ("query_documentation", json!({ "query": "a" }), "unknown field `query`"),
+        (
+            "query_documentation",
+            json!({ "queryText": "a", "productName": "x".repeat(300) }),
+            "`productName` takes values of at most 256 characters",
+        ),
         ("reboot", json!({}), "there is no tool `reboot`"),
     ] {
         let words = failure(&agent, tool, arguments.clone()).await;
@@ -170,7 +175,7 @@ async fn what_is_no_message_is_refused_in_our_form() {
     for (headers, body, status) in [
         (vec![json_type], list, 200),
         (vec![json_type, ("accept", "application/json")], list, 200),
-        (vec![json_type, ("host", "runbookd.example.com")], list, 200),
+        (vec![json_type, ("host", "runbookd.example.com")], list, 403),
         (vec![json_type, ("origin", "http://localhost:6274")], list, 200),
         (vec![json_type, ("origin", "https://evil.example")], list, 403),
         (vec![("content-type", "text/plain")], list, 415),
@@ -191,7 +196,7 @@ async fn what_is_no_message_is_refused_in_our_form() {
     assert_eq!((reply.status.as_u16(), reply.body.len()), (202, 0));
     let nameless = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#;
     let reply = post(&app, &[json_type], nameless).await.json();
-    assert_eq!(reply["error"]["message"], "there is no method `tools/call` that takes these params");
+    assert_eq!(reply["error"], json!({ "code": -32602, "message": "these are no params of `tools/call`" }));
     let unknown = post(&app, &[json_type], r#"{"jsonrpc":"2.0","id":"a","method":"no/such"}"#).await.json();
     assert_eq!((&unknown["id"], &unknown["error"]["code"]), (&json!("a"), &json!(-32601)));
     for path in ["/mcp", "/mcp/"] {

@@ -101,7 +101,7 @@ async fn figures_are_right_and_hold_no_text() {
         (r#"runbookd_llm_call_duration_seconds_count{model="scripted",provider="openai"}"#, 1.0),
         (r#"runbookd_llm_tokens_total{kind="input",model="scripted",provider="openai"}"#, 120.0),
         (r#"runbookd_llm_tokens_total{kind="output",model="scripted",provider="openai"}"#, 9.0),
-        (r#"runbookd_llm_breaker_open{provider="openai"}"#, 0.0),
+        (r#"runbookd_llm_breaker_open{model="scripted",provider="openai"}"#, 0.0),
         ("runbookd_knowledge_base_up", 1.0),
         ("runbookd_embed_queue_length", 0.0),
         (&format!(r#"runbookd_build_info{{version="{version}"}}"#), 1.0),
@@ -131,7 +131,7 @@ async fn a_failing_model_shows() {
         )]
     };
     assert_eq!((calls("llm_unauthorized"), calls("llm_breaker_open")), (5.0, 2.0));
-    assert_eq!(samples[r#"runbookd_llm_breaker_open{provider="openai"}"#], 1.0);
+    assert_eq!(samples[r#"runbookd_llm_breaker_open{model="scripted",provider="openai"}"#], 1.0);
     assert_eq!(
         samples[r#"runbookd_llm_call_duration_seconds_count{model="scripted",provider="openai"}"#], 5.0,
         "a call that was not made took no time"

@@ -37,15 +37,16 @@ async fn every_route_is_described_and_nothing_else() {
     for (method, path, operation) in operations(&description) {
         let route = routes().into_iter().find(|route| route.path == path).expect("it is served");
         let says = |status: &str| operation["responses"][status].is_object();
-        assert!(operation["responses"]["200"]["content"].is_object(), "{path}");
+        assert!(operation["responses"]["200"]["content"].is_object() && says("500"), "{path}");
         assert_eq!(operation["requestBody"].is_object(), method == "POST", "{path}");
-        assert_eq!(says("413") && says("408"), method == "POST", "{path}");
+        assert_eq!(says("413") && says("408") && says("415"), method == "POST", "{path}");
         let protected = route.role.is_some();
-        assert_eq!(says("400") && says("401") && says("403"), protected, "{path}");
+        assert_eq!(says("400") && says("401"), protected, "{path}");
+        assert_eq!(says("403"), route.is_guarded(), "{path}");
         assert_eq!(operation["security"] == json!([{}, { "bearer": [] }]), protected, "{path}");
         let parameters = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
         let scoped = parameters.iter().any(|parameter| parameter["name"] == "cluster");
-        assert_eq!(scoped, protected, "{path}");
+        assert_eq!(scoped, route.is_scoped(), "{path}");
     }
 }
 

@@ -50,7 +50,6 @@ impl Server {
             .arg("--kb")
             .arg(sample_kb())
             .envs(environment.iter().copied())
-            .env("NO_COLOR", "1")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

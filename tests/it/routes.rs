@@ -86,6 +86,10 @@ async fn every_route_takes_the_right_tokens_only() {
                 let path = format!("{}{slash}{query}", route.path);
                 let reply = send(&app, &route.method, &path, token, body).await;
                 assert_eq!(reply.status.as_u16(), expected, "{} {path} with {token:?}", route.method);
+                if let (403, Some(role)) = (expected, route.role) {
+                    let lacks = format!("this token lacks the role `{}`", role.name());
+                    assert_eq!(reply.json()["error"]["message"], lacks, "{path}");
+                }
                 if expected == 401 {
                     assert_eq!(reply.headers["www-authenticate"], "Bearer");
                 }
@@ -298,6 +302,16 @@ async fn ask_search_and_documents() {
         assert_eq!(app.post(path, body.to_string()).await.status, StatusCode::BAD_REQUEST, "{body}");
     }
     assert_eq!(app.get("/v1/documents").await.status, StatusCode::BAD_REQUEST);
+    let marked = format!("\u{feff}{}", json!({ "query": "image pull" }));
+    assert_eq!(app.post("/v1/search", marked).await.status, StatusCode::OK, "a byte order mark is no text");
+    for (encoding, status) in [("gzip", 415), ("identity", 200)] {
+        let request = Request::post("/v1/search").header("content-encoding", encoding);
+        let reply = app.send(request.body(Body::from(r#"{"query":"x"}"#)).expect("a request")).await;
+        assert_eq!(reply.status.as_u16(), status, "{encoding}");
+    }
+    // What narrows a search means nothing to a scrape.
+    assert_eq!(app.get("/metrics?kind=poem").await.status, StatusCode::OK);
+    assert_eq!(app.get("/v1/documents?id=x&kind=poem").await.status, StatusCode::BAD_REQUEST);
     assert_eq!(app.get("/v1/documents?id=no/such").await.status, StatusCode::NOT_FOUND);
 }
 
@@ -358,8 +372,19 @@ async fn ratings_and_gaps_are_written_down() {
         (rate(&id, "up").await, rate(&id, "sideways").await, rate("other", "up").await),
         (200, 400, 404)
     );
+    // As OpenAI's clients know them.
+    let chat = json!({ "messages": [{ "role": "user", "content": OOM }] });
+    let whole = app.post("/v1/chat/completions", chat.to_string()).await.json();
+    let streamed = json!({ "stream": true, "prompt": OOM });
+    let streamed = events(&app.post("/v1/completions", streamed.to_string()).await);
+    let streamed: Value = serde_json::from_str(&streamed[0]).expect("JSON");
+    for (reply, prefix) in [(whole, "chatcmpl-"), (streamed, "cmpl-")] {
+        let id = reply["id"].as_str().expect("a string");
+        assert!(id.starts_with(prefix), "{id}");
+        assert_eq!(rate(id, "down").await, 200, "{id}");
+    }
     let feedback = runbookd::journal::feedback(directory.path()).expect("read");
-    assert_eq!((feedback.len(), feedback[0].question.as_str()), (1, OOM));
+    assert_eq!((feedback.len(), feedback[0].question.as_str()), (3, OOM));
     assert_eq!(feedback[0].documents, ["runbooks/runbooks/pod-oom-killed.md"]);
 
     for question in [
@@ -379,4 +404,52 @@ async fn ratings_and_gaps_are_written_down() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert_eq!(gaps.iter().map(|gap| gap.count).sum::<usize>(), 3, "{gaps:?}");
+}
+
+/// A page under a name that leads to this machine must not read what its owner may.
+#[tokio::test]
+async fn without_tokens_web_pages_are_kept_out() {
+    let start = async |pairs: &[(&'static str, &str)]| {
+        let environment = pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Setup { environment, ..Setup::default() }.start().await
+    };
+    let (rebound, foreign) = (("host", "evil.example:8000"), ("origin", "https://evil.example"));
+    let (address, name, page) =
+        (("host", "127.0.0.1:8000"), ("host", "runbooks.corp"), ("origin", "http://localhost:3000"));
+    let local = start(&[]).await;
+    let named = start(&[("RUNBOOKD_SERVER_ALLOWED_HOSTS", "Runbooks.corp, other.corp")]).await;
+    let public =
+        start(&[("RUNBOOKD_LISTEN", "0.0.0.0:8000"), ("RUNBOOKD_ALLOW_UNAUTHENTICATED", "true")]).await;
+    let (guarded, _file) = with_tokens(&[("rules", "\"admin\"", "")]).await;
+    let bearer = ("authorization", "Bearer rules");
+    for (app, headers, is_let_in) in [
+        (&local, vec![], true),
+        (&local, vec![address], true),
+        (&local, vec![address, page], true),
+        (&local, vec![address, foreign], false),
+        (&local, vec![address, ("origin", "null")], false),
+        (&local, vec![address, page, foreign], false),
+        (&local, vec![rebound], false),
+        (&local, vec![address, rebound], false),
+        (&local, vec![name], false),
+        (&named, vec![name], true),
+        (&named, vec![name, ("origin", "https://runbooks.corp")], true),
+        (&named, vec![rebound], false),
+        (&public, vec![rebound], true),
+        (&public, vec![rebound, foreign], false),
+        (&guarded, vec![rebound, foreign, bearer], true),
+    ] {
+        for route in routes() {
+            let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
+            let mut request = Request::builder().method(&route.method).uri(route.path);
+            request = request.header("content-type", "application/json");
+            for (name, value) in &headers {
+                request = request.header(*name, *value);
+            }
+            let reply = app.send(request.body(Body::from(body)).expect("a request")).await;
+            let is_open = route.path == "/healthz" || route.path == "/readyz";
+            let is_in = reply.status != StatusCode::FORBIDDEN;
+            assert_eq!(is_in, is_let_in || is_open, "{} {headers:?}", route.path);
+        }
+    }
 }

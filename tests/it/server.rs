@@ -1,6 +1,7 @@
 //! Connections that misbehave, and the end of the server.
 
-use crate::harness::{Script, ScriptedLlm, Setup, k8sgpt_request, serve};
+use crate::harness::{Script, ScriptedLlm, Served, Setup, k8sgpt_request, serve};
+use runbookd::http::server::Ending;
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -55,7 +56,7 @@ async fn slow_clients_are_closed_and_others_served() {
     // A body that never comes.
     let mut stream = TcpStream::connect(served.address).await.expect("a connection");
     stream
-        .write_all(b"POST /completions HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{\"pr")
+        .write_all(b"POST /completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 50\r\n\r\n{\"pr")
         .await
         .expect("sent");
     let reply =
@@ -70,11 +71,63 @@ async fn clients_that_do_not_read_are_closed() {
     let app = Setup { environment, ..Setup::default() }.start().await;
     let served = serve(&app, None).await;
     let mut stream = TcpStream::connect(served.address).await.expect("a connection");
-    let requests = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    let requests = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);
     let asking = async { while stream.write_all(requests.as_bytes()).await.is_ok() {} };
     tokio::time::timeout(Duration::from_secs(5), asking).await.expect("the server closes");
     let metrics = String::from_utf8(app.get("/metrics").await.body).expect("UTF-8");
     assert!(metrics.contains("runbookd_connections_total{event=\"slow\"} 1\n"), "{metrics}");
+}
+
+/// How a server ends that was told to stop.
+async fn ending(served: Served) -> Ending {
+    let ended = tokio::time::timeout(Duration::from_secs(5), served.ended).await.expect("it ends");
+    ended.expect("without a panic")
+}
+
+/// Whether a new connection is served.
+async fn accepts(served: &Served) -> bool {
+    let Ok(mut stream) = TcpStream::connect(served.address).await else { return false };
+    let request = "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.is_ok()
+        && read_all(&mut stream).await.starts_with("HTTP/1.1 200")
+}
+
+/// Load balancers go on sending for a moment after readiness has dropped.
+#[tokio::test]
+async fn before_it_stops_it_says_so() {
+    let start = async |delay_s: &str| {
+        let environment = vec![("RUNBOOKD_SERVER_SHUTDOWN_DELAY_S", delay_s.to_owned())];
+        let app = Setup { environment, ..Setup::default() }.start().await;
+        let served = serve(&app, None).await;
+        served.stop.send(()).expect("it runs");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(app.get("/readyz").await.status.as_u16(), 503);
+        assert!(accepts(&served).await);
+        served
+    };
+    assert_eq!(ending(start("1").await).await, Ending::Drained, "when the delay is over");
+    let hurried = start("1000").await;
+    hurried.stop.send(()).expect("it runs");
+    assert_eq!(ending(hurried).await, Ending::Drained, "when it is told again");
+}
+
+#[tokio::test]
+async fn who_insists_is_obeyed_at_once() {
+    let llm = ScriptedLlm::start(Script::Silent).await;
+    let app = Setup::with_llm(&llm.base_url).start().await;
+    let served = serve(&app, None).await;
+    let body = k8sgpt_request("the last termination reason is OOMKilled", "english").to_string();
+    let mut stream = TcpStream::connect(served.address).await.expect("a connection");
+    let head =
+        format!("POST /completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let before = Instant::now();
+    for _ in 0..2 {
+        served.stop.send(()).expect("it runs");
+    }
+    assert_eq!(ending(served).await, Ending::Abandoned);
+    assert!(before.elapsed() < Duration::from_millis(800), "{:?}", before.elapsed());
 }
 
 #[tokio::test]
@@ -84,7 +137,8 @@ async fn stopping_answers_what_is_under_way() {
     let served = serve(&app, None).await;
     let body = k8sgpt_request("the last termination reason is OOMKilled", "english").to_string();
     let mut stream = TcpStream::connect(served.address).await.expect("a connection");
-    let head = format!("POST /completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head =
+        format!("POST /completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(app.get("/readyz").await.status.as_u16(), 200);
@@ -96,8 +150,5 @@ async fn stopping_answers_what_is_under_way() {
     assert!(TcpStream::connect(served.address).await.is_err(), "nothing new is accepted");
     let reply = read_all(&mut stream).await;
     assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("llm_timeout"), "{reply}");
-    tokio::time::timeout(Duration::from_secs(5), served.ended)
-        .await
-        .expect("it ends")
-        .expect("without a panic");
+    assert_eq!(ending(served).await, Ending::Drained);
 }

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Notify,
+    sync::{Notify, mpsc},
     time::timeout,
 };
 
@@ -340,10 +340,11 @@ async fn a_closed_connection_ends_the_call_of_the_model() {
     let (app, _llm) = with_steps(steps).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let server = tokio::spawn(server::serve(listener, app.state.clone(), None, std::future::pending()));
+    let (_stop, stops) = mpsc::unbounded_channel();
+    let server = tokio::spawn(server::serve(listener, app.state.clone(), None, stops));
     let mut client = TcpStream::connect(address).await.expect("a connection");
     let body = chat(OOM).to_string();
-    let head = format!("POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!("POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
     client.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
     let mut read = Vec::new();
     while !String::from_utf8_lossy(&read).contains("The kernel killed it") {

@@ -49,7 +49,7 @@ impl OpenAiModel {
     /// Asks the endpoint for one vector to learn its dimension.
     pub(super) fn connect(model: &str, settings: &EndpointSettings) -> Result<Self, EmbedError> {
         let url = format!("{}/embeddings", settings.base_url.trim_end_matches('/'));
-        let refused = |detail: String| EmbedError::Endpoint { url: url.clone(), detail };
+        let refused = |detail: String| EmbedError::Endpoint { url: shown(&url), detail };
         // A second installation in one process is refused, and the first serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -81,7 +81,7 @@ impl OpenAiModel {
     }
 
     fn request(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let failed = |detail: String| EmbedError::Endpoint { url: self.url.clone(), detail };
+        let failed = |detail: String| EmbedError::Endpoint { url: shown(&self.url), detail };
         let deadline = Instant::now() + self.settings.timeout;
         let mut tries = 0;
         loop {
@@ -97,7 +97,8 @@ impl OpenAiModel {
                 Err(Failure::Final(detail)) => return Err(failed(detail)),
                 Err(Failure::Passing(detail, pause)) => {
                     let pause = pause.unwrap_or(Duration::from_millis(250 * u64::from(tries)));
-                    if tries == MAX_TRIES || Instant::now() + pause >= deadline {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if tries == MAX_TRIES || pause >= left {
                         return Err(failed(detail));
                     }
                     std::thread::sleep(pause);
@@ -140,6 +141,16 @@ impl OpenAiModel {
     }
 }
 
+/// A URL without what may be a password in it.
+fn shown(url: &str) -> String {
+    let Ok(mut url) = reqwest::Url::parse(url) else { return "no URL".to_owned() };
+    // Only URLs without a host refuse this, and they have no password either.
+    let _ = url.set_password(None);
+    let _ = url.set_username("");
+    url.set_query(None);
+    url.to_string()
+}
+
 /// The vectors in the order of the texts, whatever order the endpoint chose.
 fn in_order(reply: Response, expected: usize, dimensions: usize) -> Result<Vec<Vec<f32>>, String> {
     let mut vectors = vec![Vec::new(); expected];
@@ -170,5 +181,31 @@ impl EmbeddingModel for OpenAiModel {
             vectors.extend(self.request(batch)?);
         }
         Ok(vectors)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+    };
+
+    #[test]
+    fn an_endless_pause_is_a_failure_that_tells_no_password() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let base_url = format!("http://user:canary@{}/v1", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let _ = stream.read(&mut [0; 8192]);
+            let reply =
+                "HTTP/1.1 429 Later\r\nretry-after: 18446744073709551615\r\ncontent-length: 0\r\n\r\n";
+            let _ = stream.write_all(reply.as_bytes());
+        });
+        let timeout = Duration::from_secs(5);
+        let settings = EndpointSettings { base_url, api_key: None, timeout, max_tokens: 512 };
+        let error = OpenAiModel::connect("m", &settings).err().expect("it is refused").to_string();
+        assert!(error.contains("status 429") && !error.contains("canary"), "{error}");
     }
 }

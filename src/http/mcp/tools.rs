@@ -7,6 +7,7 @@ use crate::{
     http::{body, documents, error::ApiError, router::AppState, scope::RequestFilter, search},
 };
 use axum::http::request::Parts;
+use futures::FutureExt;
 use kb::store::Filter;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -21,7 +22,7 @@ use rmcp::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use std::collections::HashSet;
+use std::{collections::HashSet, panic::AssertUnwindSafe};
 
 /// Most documents that `search` names.
 const MAX_RESULTS: usize = 10;
@@ -29,6 +30,9 @@ const MAX_RESULTS: usize = 10;
 const PASSAGES_FOR_RESULTS: usize = 40;
 /// Passages of `query_documentation` when the agent says no number, as in kagent's documentation server.
 const DEFAULT_PASSAGES: usize = 4;
+
+/// The methods that are served here.
+const METHODS: [&str; 4] = ["initialize", "ping", "tools/list", "tools/call"];
 
 const INSTRUCTIONS: &str = "The team's own runbooks, SOPs, documentation and past issues. Ask here before acting on a \
     failure: it may name what must not be touched. `ask` gives a checked answer with its sources, or says that it does \
@@ -71,9 +75,11 @@ struct QueryDocumentationArguments {
     query_text: String,
     /// Only this product, and documents that name none.
     #[serde(default)]
+    #[schemars(length(max = 256))]
     product_name: Option<String>,
     /// Only this version of the product, and documents that name none.
     #[serde(default)]
+    #[schemars(length(max = 256))]
     version: Option<String>,
     /// Most passages.
     #[serde(default = "default_passages", deserialize_with = "body::count")]
@@ -166,7 +172,7 @@ impl Tools {
         arguments: QueryDocumentationArguments,
     ) -> Result<CallToolResult, Failure> {
         let QueryDocumentationArguments { query_text, product_name, version, limit } = arguments;
-        let scope = RequestFilter::of_product(product_name, version).narrow(scope.clone());
+        let scope = RequestFilter::of_product(product_name, version)?.narrow(scope.clone());
         let found = search::find(&self.state, &scope, &query_text, limit).await?;
         let passages: Vec<Value> = found
             .hits
@@ -263,9 +269,14 @@ impl ServerHandler for Tools {
         request: CustomRequest,
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
+        let method = request.method;
         // The SDK takes a known method with the wrong params for an unknown one.
-        let message = format!("there is no method `{}` that takes these params", request.method);
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None))
+        Err(match METHODS.contains(&method.as_str()) {
+            true => ErrorData::invalid_params(format!("these are no params of `{method}`"), None),
+            false => {
+                ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("there is no method `{method}`"), None)
+            }
+        })
     }
 
     async fn call_tool(
@@ -286,8 +297,11 @@ impl ServerHandler for Tools {
                 other => Err(Failure(format!("there is no tool `{other}`"))),
             }
         };
+        // The SDK runs a tool in a task of its own, where a panic would leave the caller without a reply.
+        let called = AssertUnwindSafe(called).catch_unwind().await;
+        let called =
+            called.map_err(|_| ErrorData::internal_error(ApiError::internal().message().to_owned(), None))?;
         let result = called
-            .await
             .unwrap_or_else(|Failure(message)| CallToolResult::error(vec![ContentBlock::text(message)]));
         Ok(result.into())
     }

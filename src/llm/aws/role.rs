@@ -103,7 +103,7 @@ impl Role {
     async fn kept_or_fetched(&self, deadline: Instant) -> Result<Keys, LlmError> {
         let mut fetched = self.fetched.lock().await;
         let now = Timestamp::now();
-        if let Some(kept) = fetched.as_ref().filter(|kept| now < kept.expires_at - RENEW_BEFORE) {
+        if let Some(kept) = fetched.as_ref().filter(|kept| now + RENEW_BEFORE < kept.expires_at) {
             return Ok(kept.keys.clone());
         }
         match self.fetch(deadline).await {
