@@ -1,6 +1,7 @@
 //! Character references, `&nbsp;` and the like, as the characters that they stand for.
 
-use crate::{dialect, mapped::Edit};
+use crate::dialect;
+use kb::mapped::Edit;
 use pulldown_cmark::Event;
 
 /// The edits that put characters in the place of their references, outside code. What would mean something to Markdown
@@ -32,7 +33,7 @@ pub(crate) fn edits(text: &str) -> Vec<Edit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapped::MappedText;
+    use kb::mapped::MappedText;
 
     #[test]
     fn references_become_characters() {

@@ -1,6 +1,6 @@
 //! Characters that a reader does not see: they can hide words from people or smuggle words to a model, and help nobody.
 
-use crate::mapped::Edit;
+use kb::mapped::Edit;
 
 /// The edits that take out invisible and control characters and make all line breaks `\n`.
 pub(crate) fn edits(text: &str) -> Vec<Edit> {
@@ -33,7 +33,7 @@ fn is_invisible(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapped::MappedText;
+    use kb::mapped::MappedText;
 
     #[test]
     fn only_what_can_be_seen_stays() {

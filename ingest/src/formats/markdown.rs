@@ -8,10 +8,8 @@ use super::{
     links::{self, FoundLink},
     metadata, redaction, shortcodes, title_of_path,
 };
-use crate::{
-    dialect,
-    mapped::{Edit, MappedText},
-};
+use crate::dialect;
+use kb::mapped::{Edit, MappedText};
 use pulldown_cmark::{Event, HeadingLevel, Tag, TagEnd};
 
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {

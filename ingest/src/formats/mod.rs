@@ -18,12 +18,12 @@ mod shortcodes;
 
 use crate::{
     decode,
-    mapped::MappedText,
     report::{Rejection, Warning},
 };
 use front_matter::FrontMatter;
 use kb::{
     document::{ContentHash, DocumentMeta, Kind},
+    mapped::MappedText,
     store::CHUNKER_VERSION,
 };
 use links::Pages;
@@ -233,6 +233,14 @@ fn shortened(title: &str) -> String {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),
         None => line,
     }
+}
+
+/// Checks what edits make of a text.
+#[cfg(test)]
+#[track_caller]
+fn assert_edited(source: &str, edits: Vec<kb::mapped::Edit>, expected: &str) {
+    let text = MappedText::new(source.to_owned()).edited(edits);
+    assert_eq!(text.as_str(), expected, "{source}");
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use super::{
     Document, Parsed, Place, Syntax, front_matter::FrontMatter, front_matter::is_web_address, markdown,
     metadata, redaction,
 };
-use crate::{mapped::MappedText, report::Rejection};
+use crate::report::Rejection;
 use csv::{ByteRecord, ReaderBuilder};
-use kb::document::Kind;
+use kb::{document::Kind, mapped::MappedText};
 
 /// A longer row is refused: it is most likely a quote that was never closed.
 const MAX_ROW_BYTES: usize = 256 << 10;

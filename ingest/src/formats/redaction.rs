@@ -2,8 +2,10 @@
 //! that it cannot hide a secret.
 
 use super::invisible;
-use crate::mapped::{Edit, MappedText};
-use kb::redact::redact;
+use kb::{
+    mapped::{Edit, MappedText},
+    redact::redact,
+};
 
 /// The text without invisible characters and with its secrets masked, and how many secrets there were.
 pub(super) fn masked(text: String) -> (MappedText, u64) {
