@@ -13,6 +13,7 @@ pub mod embed;
 pub mod mapped;
 pub mod question;
 pub mod redact;
+mod rendered;
 pub mod retrieve;
 pub mod store;
 pub mod text;
