@@ -18,7 +18,7 @@
 //!
 //! Time is linear in the text's length; redacting twice changes nothing.
 
-use crate::rendered::rendered;
+use crate::rendered::{parted, rendered};
 use regex::Regex;
 use std::{borrow::Cow, collections::BTreeMap, ops::Range, sync::LazyLock};
 
@@ -146,7 +146,7 @@ static COMPILED: LazyLock<Vec<(&'static Rule, Regex)>> = LazyLock::new(|| {
 /// Masks the secrets of a text.
 pub fn redact(text: &str) -> Redacted<'_> {
     let mut found = secrets(text);
-    if let Some(seen) = rendered(text) {
+    for seen in [rendered(text), parted(text)].into_iter().flatten() {
         let shown = secrets(seen.as_str()).into_iter();
         found.extend(shown.map(|(range, rule)| (seen.source_range(range), rule)));
     }
@@ -409,6 +409,7 @@ mod tests {
         }
         let first = aws.chars().nth(9).map(u32::from).expect("it is longer");
         let rest = &aws[10..];
+        check(&format!("see\u{1b}[31m{aws}\u{1b}[0m"), "see\u{1b}[31m[redacted:aws-access-key]\u{1b}[0m");
         for reference in [format!("&#{first};"), format!("&#x{first:x};"), format!("&amp;#{first};")] {
             check(&format!("{start}{reference}{rest}."), "[redacted:aws-access-key].");
         }

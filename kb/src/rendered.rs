@@ -16,6 +16,12 @@ pub fn rendered(text: &str) -> Option<MappedText> {
     (!edits.is_empty()).then(|| MappedText::new(text.to_owned()).edited(edits))
 }
 
+/// The text with its terminal escapes as spaces, so that what follows one begins a word; `None` where there are none.
+pub fn parted(text: &str) -> Option<MappedText> {
+    let edits: Vec<Edit> = escapes(text).into_iter().map(|escape| Edit::replace(escape, " ")).collect();
+    (!edits.is_empty()).then(|| MappedText::new(text.to_owned()).edited(edits))
+}
+
 struct View<'t> {
     text: &'t str,
     escapes: Vec<Range<usize>>,

@@ -24,7 +24,9 @@ use front_matter::FrontMatter;
 use kb::{
     document::{ContentHash, DocumentMeta, Kind},
     mapped::MappedText,
+    redact::redact,
     store::CHUNKER_VERSION,
+    text::visible,
 };
 use links::Pages;
 
@@ -181,7 +183,7 @@ fn metadata(place: &Place<'_>, id: String, title: String, said: FrontMatter, tex
     DocumentMeta {
         id,
         source: place.source.to_owned(),
-        title: shortened(&title),
+        title: shortened(&shown(&title)),
         url: said.url,
         kind,
         trust: said.trust.unwrap_or_else(|| kind.default_trust()),
@@ -224,6 +226,11 @@ fn title_of_path(place: &Place<'_>) -> String {
     };
     let words = name.split(['-', '_', ' ']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     if words.is_empty() { file.to_owned() } else { words }
+}
+
+/// A text that stands beside the body: without what nobody sees and without secrets, which decoding may have bared.
+pub(crate) fn shown(text: &str) -> String {
+    visible(&redact(text).text)
 }
 
 /// One line of at most [`MAX_TITLE_CHARS`].
