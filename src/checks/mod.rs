@@ -6,3 +6,4 @@ pub mod commands;
 pub mod length;
 pub mod markup;
 pub mod masked;
+pub mod title;
