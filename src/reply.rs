@@ -11,7 +11,7 @@ use crate::{
     checks::{
         citations,
         commands::{self, Grounds},
-        length, markup, masked,
+        length, markup, masked, secrets,
     },
     evidence::Evidence,
     extractive,
@@ -33,7 +33,7 @@ pub enum Refusal {
 }
 
 /// Turns a whole reply into an answer's text: what does not show is removed, links and HTML outside the cited sources
-/// are removed, citations are resolved, commands are compared with the evidence, masked names byte for byte, the
+/// are removed, secrets are masked, citations are resolved, commands are compared with the evidence, masked names byte for byte, the
 /// client's length is kept, and what a rule forbids stands before everything.
 pub fn from_reply(
     reply: &str,
@@ -114,7 +114,7 @@ impl<'a> Checks<'a> {
         if let Some(max_chars) = self.format.max_chars {
             let short = length::shortened(&self.text, max_chars);
             self.cited = self.citations_in(&short);
-            self.text = self.grounded(&short);
+            self.text = self.masked("", self.grounded(&short));
             self.first_end = self.text.len();
         }
         if self.cited.is_empty() {
@@ -175,7 +175,7 @@ impl<'a> Checks<'a> {
     fn warnings(&self, first: &str) -> (String, Vec<Citation>) {
         let cited: Vec<Citation> = self.cited.iter().map(|n| Citation::of(&self.evidence[n - 1])).collect();
         let (lines, sources) = extractive::missing_warnings(self.evidence, &cited, self.question);
-        let mut warnings: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let mut warnings: String = lines.into_iter().map(|line| self.masked("", line) + "\n").collect();
         if !warnings.is_empty() && !self.is_clean(&format!("{warnings}{first}")) {
             warnings.push('\n');
         }
@@ -198,7 +198,7 @@ impl<'a> Checks<'a> {
             Some(_) => cleaned,
             None => self.grounded(&cleaned),
         };
-        let closed = self.closed(checked);
+        let closed = self.masked(&self.text[self.last_start..], self.closed(checked));
         // What the raw block cites may not have survived the checks.
         self.cited = before;
         self.cited.extend(self.citations_in(&closed));
@@ -218,6 +218,21 @@ impl<'a> Checks<'a> {
             true => fenced,
             false => markup::blunted(&block, &self.urls()).replace("```", "` ``").replace("~~~", "~ ~~"),
         }
+    }
+
+    /// The block without secrets, those included whose beginning or whose key is the block before.
+    fn masked(&self, before: &str, mut block: String) -> String {
+        const MAX_PASSES: usize = 3;
+        for _ in 0..MAX_PASSES {
+            let text = format!("{before}\n{block}");
+            let masked = secrets::masked(&text, before.len() + 1, self.question.masked());
+            if masked == block {
+                return block;
+            }
+            // A mask in brackets may be one half of a link.
+            block = self.closed(markup::clean(&masked, &self.urls()));
+        }
+        markup::blunted(&secrets::masked(&block, 0, self.question.masked()), &self.urls())
     }
 
     /// Adds a checked block, at such a distance that the two mean together what each means alone.
@@ -407,6 +422,26 @@ mod tests {
         assert_eq!(Checks::new(&evidence, &question, &format).push(reply), "");
     }
 
+    #[test]
+    fn secrets_are_masked_before_they_are_shown() {
+        let key = "AKIAQ7RLMXVTN2ZPWK4D";
+        check(
+            &format!("It is {key} [1].\n\nOr AKIA**Q7RLMX**VTN2ZPWK4D [1].\n"),
+            &["It is [redacted:aws-access-key] [1].", "\n\nOr [redacted:aws-access-key] [1]."],
+        );
+        check(
+            "Its password:\n\nS3cr3tP4ss9x [1]\n\nEnd [1]\n",
+            &["Its password:\n\n[redacted:password] [1]", "\n\nEnd [1]"],
+        );
+        check(
+            &format!("A [1].\n\n{key}: //evil.example/x\n\n[{key}] and {key}(//evil.example/x) [1]\n"),
+            &["A [1].", "\n\n[[redacted:aws-access-key]] and redacted:aws-access-key [1]"],
+        );
+        let format = Format { max_chars: Some(200), ..Format::default() };
+        let written = from_reply(&format!("Use {key} [1]."), &evidence(), &question("OOMKilled"), &format);
+        assert_eq!(written.expect("it is cited").text, "Use [redacted:aws-access-key] [1].");
+    }
+
     /// What two blocks mean together is what each means alone: nothing comes to life at the seam, whatever the checks took
     /// out there.
     #[test]
@@ -494,6 +529,10 @@ mod tests {
             "&#58;",
             "*",
             "**",
+            "AKIAQ7RLMX",
+            "VTN2ZPWK4D",
+            "password: ",
+            "S3cr3tP4ss9x",
             "kubectl delete pod x",
             "`kubectl delete ns x`",
             "kubectl get pods",
