@@ -432,3 +432,22 @@ enum Asked {
     Failed(Degraded),
     NoModel,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_in_a_question() {
+        for text in [
+            "Kafka fails with AKIAQ7RL\u{200b}MXVTN2ZPWK4D",
+            "Kafka fails with \u{1b}[31mAKIAQ7RLMXVTN2ZPWK4D\u{1b}[0m",
+            "Kafka fails with AKIAQ7RL**MXVTN2ZPWK4D**",
+        ] {
+            let question = question(text, None).expect("a question");
+            for kept in [question.text(), question.search_text()] {
+                assert!(!crate::text::visible(kept).contains("MXVTN2ZPWK4D"), "{text:?} gave {kept:?}");
+            }
+        }
+    }
+}

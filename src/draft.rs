@@ -3,9 +3,10 @@
 use crate::{
     answer::{self, Answer, AnsweredBy, Citation, Degraded, Nearest, Written},
     assistant::{OWN_MODEL, Occasion},
-    checks::markup,
+    checks::{markup, secrets, title},
     evidence::Evidence,
     llm::Usage,
+    text::visible,
 };
 use kb::{
     answerable::{Decision, Status},
@@ -48,6 +49,19 @@ impl Draft<'_> {
         }
     }
 
+    /// What is quoted as it may leave: rendered, it may hold what its source did not show. A model's text is checked while
+    /// it is written.
+    fn quoted<'u>(&self, text: &str, urls: impl Iterator<Item = &'u str>) -> String {
+        let text = visible(text);
+        let masked = secrets::masked(&text, 0, self.question.masked());
+        if masked == text {
+            return text;
+        }
+        // A mask in brackets may be one half of a link.
+        let urls: Vec<&str> = urls.flat_map(|url| [url, url.split('#').next().unwrap_or(url)]).collect();
+        markup::clean(&masked, &urls)
+    }
+
     fn language(&self) -> &Language {
         self.question.language()
     }
@@ -64,13 +78,16 @@ impl Draft<'_> {
 
     /// Quoted from the evidence.
     pub fn extractive(&self, written: Written, degraded: Option<Degraded>) -> Answer {
-        Answer { degraded, ..self.answer(AnsweredBy::Extractive, written) }
+        let urls = written.citations.iter().filter_map(|citation| citation.url.as_deref());
+        let text = self.quoted(&written.text, urls);
+        Answer { degraded, ..self.answer(AnsweredBy::Extractive, Written { text, ..written }) }
     }
 
     /// An honest refusal.
     pub fn unknown(&self, retrieval: &Retrieval, reason: &str) -> Answer {
         let nearest = nearest(retrieval);
         let text = answer::dont_know(&self.decision.missing, &nearest, self.question);
+        let text = self.quoted(&text, nearest.iter().filter_map(|near| near.url.as_deref()));
         let written = Written { text, citations: Vec::<Citation>::new() };
         let reason = match reason.is_empty() {
             true => "the knowledge base does not cover this",
@@ -87,7 +104,7 @@ impl Draft<'_> {
 
 /// A reason as it may be shown: the titles in it are not ours.
 fn shown(reason: &str) -> String {
-    markup::plain(&reason.replace('`', "'"))
+    title::shown(&reason.replace('`', "'"))
 }
 
 /// The first documents among the hits.
@@ -96,9 +113,19 @@ fn nearest(retrieval: &Retrieval) -> Vec<Nearest> {
     let mut nearest: Vec<Nearest> = Vec::new();
     for passage in Evidence::of_hits(&retrieval.hits) {
         if nearest.len() < MAX_NEAREST && !nearest.iter().any(|near| near.document == passage.document) {
-            let title = markup::plain(&passage.title);
+            let title = title::shown(&passage.title);
             nearest.push(Nearest { document: passage.document, title, url: passage.url });
         }
     }
     nearest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_hold_nothing_of_a_title_that_is_not_seen() {
+        assert_eq!(shown("the rule of `a\u{1b}[31m\u{202e}b` holds"), "the rule of 'ab' holds");
+    }
 }

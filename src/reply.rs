@@ -11,7 +11,7 @@ use crate::{
     checks::{
         citations,
         commands::{self, Grounds},
-        length, markup, masked,
+        length, markup, masked, secrets,
     },
     evidence::Evidence,
     extractive,
@@ -33,7 +33,7 @@ pub enum Refusal {
 }
 
 /// Turns a whole reply into an answer's text: what does not show is removed, links and HTML outside the cited sources
-/// are removed, citations are resolved, commands are compared with the evidence, masked names byte for byte, the
+/// are removed, secrets are masked, citations are resolved, commands are compared with the evidence, masked names byte for byte, the
 /// client's length is kept, and what a rule forbids stands before everything.
 pub fn from_reply(
     reply: &str,
@@ -136,12 +136,12 @@ impl<'a> Checks<'a> {
         let mut room = max_chars;
         loop {
             let short = length::shortened(&self.text, room);
-            let marked = self.grounded(&short);
+            let marked = self.masked("", self.grounded(&short));
             let is_short = length::shortened(&marked, max_chars) == marked;
-            if is_short || room < max_chars / 2 {
+            if is_short || room <= max_chars / 2 {
                 return (marked, self.citations_in(&short));
             }
-            room = room.saturating_sub(max_chars / 10).max(1);
+            room = room.saturating_sub((max_chars / 10).max(1));
         }
     }
 
@@ -188,7 +188,7 @@ impl<'a> Checks<'a> {
     fn warnings(&self, first: &str) -> (String, Vec<Citation>) {
         let cited: Vec<Citation> = self.cited.iter().map(|n| Citation::of(&self.evidence[n - 1])).collect();
         let (lines, sources) = extractive::missing_warnings(self.evidence, &cited, self.question);
-        let mut warnings: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let mut warnings: String = lines.into_iter().map(|line| self.masked("", line) + "\n").collect();
         if !warnings.is_empty() && !self.is_clean(&format!("{warnings}{first}")) {
             warnings.push('\n');
         }
@@ -211,7 +211,7 @@ impl<'a> Checks<'a> {
             Some(_) => cleaned,
             None => self.grounded(&cleaned),
         };
-        let closed = self.closed(checked);
+        let closed = self.masked(&self.text[self.last_start..], self.closed(checked));
         // What the raw block cites may not have survived the checks.
         self.cited = before;
         self.cited.extend(self.citations_in(&closed));
@@ -231,6 +231,21 @@ impl<'a> Checks<'a> {
             true => fenced,
             false => markup::blunted(&block, &self.urls()).replace("```", "` ``").replace("~~~", "~ ~~"),
         }
+    }
+
+    /// The block without secrets, those included whose beginning or whose key is the block before.
+    fn masked(&self, before: &str, mut block: String) -> String {
+        const MAX_PASSES: usize = 3;
+        for _ in 0..MAX_PASSES {
+            let text = format!("{before}\n{block}");
+            let masked = secrets::masked(&text, before.len() + 1, self.question.masked());
+            if masked == block {
+                return block;
+            }
+            // A mask in brackets may be one half of a link.
+            block = self.closed(markup::clean(&masked, &self.urls()));
+        }
+        markup::blunted(&secrets::masked(&block, 0, self.question.masked()), &self.urls())
     }
 
     /// Adds a checked block, at such a distance that the two mean together what each means alone.
@@ -420,6 +435,26 @@ mod tests {
         assert_eq!(Checks::new(&evidence, &question, &format).push(reply), "");
     }
 
+    #[test]
+    fn secrets_are_masked_before_they_are_shown() {
+        let key = "AKIAQ7RLMXVTN2ZPWK4D";
+        check(
+            &format!("It is {key} [1].\n\nOr AKIA**Q7RLMX**VTN2ZPWK4D [1].\n"),
+            &["It is [redacted:aws-access-key] [1].", "\n\nOr [redacted:aws-access-key] [1]."],
+        );
+        check(
+            "Its password:\n\nS3cr3tP4ss9x [1]\n\nEnd [1]\n",
+            &["Its password:\n\n[redacted:password] [1]", "\n\nEnd [1]"],
+        );
+        check(
+            &format!("A [1].\n\n{key}: //evil.example/x\n\n[{key}] and {key}(//evil.example/x) [1]\n"),
+            &["A [1].", "\n\n[[redacted:aws-access-key]] and redacted:aws-access-key [1]"],
+        );
+        let format = Format { max_chars: Some(200), ..Format::default() };
+        let written = from_reply(&format!("Use {key} [1]."), &evidence(), &question("OOMKilled"), &format);
+        assert_eq!(written.expect("it is cited").text, "Use [redacted:aws-access-key] [1].");
+    }
+
     /// What two blocks mean together is what each means alone: nothing comes to life at the seam, whatever the checks took
     /// out there.
     #[test]
@@ -507,6 +542,10 @@ mod tests {
             "&#58;",
             "*",
             "**",
+            "AKIAQ7RLMX",
+            "VTN2ZPWK4D",
+            "password: ",
+            "S3cr3tP4ss9x",
             "kubectl delete pod x",
             "`kubectl delete ns x`",
             "kubectl get pods",

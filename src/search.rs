@@ -2,11 +2,14 @@
 
 use crate::{
     assistant::{AnswerError, Assistant},
+    checks::title,
     http::schema,
+    text::visible,
 };
 use kb::{
     document::Kind,
     question::Question,
+    redact::redact,
     retrieve::{Hit, LegScores, Options},
     store::Filter,
 };
@@ -82,11 +85,11 @@ impl SearchHit {
             scores,
             chunk: chunk.id(),
             document: chunk.document,
-            title: document.meta.title.clone(),
+            title: title::shown(&document.meta.title),
             kind: document.meta.kind,
             url: document.meta.url.clone(),
-            heading_path: chunk.heading_path,
-            text: chunk.text,
+            heading_path: chunk.heading_path.iter().map(|heading| title::shown(heading)).collect(),
+            text: visible(&redact(&chunk.text).text),
             start_byte: chunk.start_byte,
             end_byte: chunk.end_byte,
             tokens: chunk.tokens,

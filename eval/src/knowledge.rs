@@ -9,7 +9,6 @@ use crate::{datasets, error::EvalError, suite::Corpus};
 use ingest::{
     formats::{Defaults, Document, Syntax},
     loader::Loader,
-    mapped::MappedText,
     pipeline::{self, IngestError, Options},
     progress::Progress,
 };
@@ -17,6 +16,7 @@ use kb::{
     causes::with_causes,
     document::{ContentHash, DocumentMeta, Kind},
     embed::{Embedder, EmbedderSettings},
+    mapped::MappedText,
     store::{
         self, Address, DocumentKey, Filter, Identity, KnowledgeBase, StoreError, View, Writer, embedding_key,
     },

@@ -11,7 +11,6 @@ pub mod decode;
 mod dialect;
 pub mod formats;
 pub mod loader;
-pub mod mapped;
 pub mod pipeline;
 pub mod plan;
 pub mod progress;

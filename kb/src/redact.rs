@@ -13,8 +13,12 @@
 //! documentation does (`AKIAIOSFODNN7EXAMPLE`), names of Kubernetes objects, and k8sgpt's masked tokens, which have no
 //! vendor's format; one is masked only where a key such as `password=` stands before it, which k8sgpt never writes.
 //!
+//! A secret is masked as well where only a reader sees it: with invisible characters in it, with an escape or a character
+//! reference for one of its own, parted by emphasis or a comment ([`rendered`]).
+//!
 //! Time is linear in the text's length; redacting twice changes nothing.
 
+use crate::rendered::{parted, rendered};
 use regex::Regex;
 use std::{borrow::Cow, collections::BTreeMap, ops::Range, sync::LazyLock};
 
@@ -141,14 +145,10 @@ static COMPILED: LazyLock<Vec<(&'static Rule, Regex)>> = LazyLock::new(|| {
 
 /// Masks the secrets of a text.
 pub fn redact(text: &str) -> Redacted<'_> {
-    let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
-    for (rule, pattern) in COMPILED.iter() {
-        for captures in pattern.captures_iter(text) {
-            let Some(secret) = captures.get(rule.secret) else { continue };
-            if !is_placeholder(secret.as_str()) && (rule.holds)(secret.as_str()) {
-                found.push((secret.range(), rule.name));
-            }
-        }
+    let mut found = secrets(text);
+    for seen in [rendered(text), parted(text)].into_iter().flatten() {
+        let shown = secrets(seen.as_str()).into_iter();
+        found.extend(shown.map(|(range, rule)| (seen.source_range(range), rule)));
     }
     let mut counts = BTreeMap::new();
     if found.is_empty() {
@@ -178,6 +178,20 @@ pub fn redact(text: &str) -> Redacted<'_> {
     }
     out.push_str(&text[at..]);
     Redacted { text: Cow::Owned(out), counts, masked }
+}
+
+/// Where the rules find something, rule by rule.
+fn secrets(text: &str) -> Vec<(Range<usize>, &'static str)> {
+    let mut found = Vec::new();
+    for (rule, pattern) in COMPILED.iter() {
+        for captures in pattern.captures_iter(text) {
+            let Some(secret) = captures.get(rule.secret) else { continue };
+            if !is_placeholder(secret.as_str()) && (rule.holds)(secret.as_str()) {
+                found.push((secret.range(), rule.name));
+            }
+        }
+    }
+    found
 }
 
 /// Whether the value stands for a secret instead of being one.
@@ -365,6 +379,48 @@ mod tests {
     }
 
     #[test]
+    fn what_only_a_reader_sees_is_masked() {
+        let (aws, github) =
+            (token("AKIA", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16), token("ghp_", LETTERS, 36));
+        let (start, end) = aws.split_at(9);
+        for between in [
+            "\u{200b}",
+            "\u{200d}",
+            "\u{202e}",
+            "\u{1b}[31m",
+            "\u{1b}]8;;https://a.example\u{7}",
+            "**",
+            "****",
+            "*",
+            "``",
+            "~~",
+            "<!-- x -->",
+            "<b></b>",
+            "&shy;",
+            "&#8203;",
+            "&amp;#8203;",
+        ] {
+            let masked = "key [redacted:aws-access-key], then";
+            check(&format!("key {start}{between}{end}, then"), masked);
+        }
+        for shown in [format!("_{aws}_"), format!("__{aws}__"), format!("\u{1b}[31m{aws}\u{1b}[0m")] {
+            let masked = redact(&shown).text.into_owned();
+            assert!(masked.contains("[redacted:aws-access-key]") && !masked.contains(&aws), "{masked}");
+        }
+        let first = aws.chars().nth(9).map(u32::from).expect("it is longer");
+        let rest = &aws[10..];
+        check(&format!("see\u{1b}[31m{aws}\u{1b}[0m"), "see\u{1b}[31m[redacted:aws-access-key]\u{1b}[0m");
+        for reference in [format!("&#{first};"), format!("&#x{first:x};"), format!("&amp;#{first};")] {
+            check(&format!("{start}{reference}{rest}."), "[redacted:aws-access-key].");
+        }
+        check(&github.replace('_', "\\_"), "[redacted:github-token]");
+        check(&github.replace('_', "&lowbar;"), "[redacted:github-token]");
+        check("pass&#119;ord=S3cr3tP4ss", "pass&#119;ord=[redacted:password]");
+        check("**Password:** S3cr3tP4ss!", "**Password:** [redacted:password]");
+        check("{\\\"password\\\":\\\"S3cr3tP4ss\\\"}", "{\\\"password\\\":\\\"[redacted:password]\\\"}");
+    }
+
+    #[test]
     fn placeholders_names_and_prose_stay() {
         for text in [
             "password: <password>, password=changeme, password=$DB_PASSWORD, PASSWORD={{ .Values.password }}",
@@ -381,6 +437,8 @@ mod tests {
             "Deployment UHRZOmdq/Jm1VPWgjQmVsMzFpRWwoMmgtcEN8fD1oXz1Z has 1 replicas",
             "Service has no endpoints, expected label VXtjKzJa=TikveG49Xzt5Vm0oaS1o",
             "password reset for the 3rd time; 重設密碼的步驟",
+            "password=***\nhost=db1Prod9Xy, secret: ****************\nRevision7f9C2dE4bA61",
+            "?password=<password>&user=Ab3dE5gH7jK9, **Token:** the one of `my-app`, \\$DB_PASSWORD",
         ] {
             check(text, text);
         }

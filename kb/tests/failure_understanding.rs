@@ -429,6 +429,23 @@ fn time_grows_with_the_text_only() {
         "-----BEGIN PRIVATE KEY-----\n",
         "in the namespace a ",
         "1:2:3::",
+        "a\u{200b}",
+        "a*",
+        "*a",
+        "a _",
+        "`",
+        "~~",
+        "<a ",
+        "<b>",
+        "a<b>c",
+        "<!--",
+        "<!-- a <!-- --> <!--",
+        "&#55;",
+        "&amp;",
+        "&",
+        "\\_",
+        "\u{1b}[31m",
+        "\u{1b}]",
     ] {
         let text = |bytes: usize| unit.repeat(bytes / unit.len());
         time(&text(1_000));

@@ -6,3 +6,5 @@ pub mod commands;
 pub mod length;
 pub mod markup;
 pub mod masked;
+pub mod secrets;
+pub mod title;

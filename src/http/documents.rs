@@ -5,11 +5,12 @@ use super::{
     router::AppState,
     schema, scope,
 };
-use crate::assistant::AnswerError;
+use crate::{assistant::AnswerError, checks::title, text::visible};
 use axum::{Extension, Json, extract::State, http::Uri};
 use jiff::Timestamp;
 use kb::{
     document::Kind,
+    redact::redact,
     store::{DocumentKey, Filter, KnowledgeBase, StoreError},
 };
 use serde::Serialize;
@@ -118,8 +119,8 @@ async fn read(kb: &dyn KnowledgeBase, scope: &Filter, id: &str) -> Result<Option
         .into_iter()
         .map(|(_, chunk)| ChunkReply {
             chunk: chunk.id(),
-            heading_path: chunk.heading_path,
-            text: chunk.text,
+            heading_path: chunk.heading_path.iter().map(|heading| title::shown(heading)).collect(),
+            text: visible(&redact(&chunk.text).text),
             start_byte: chunk.start_byte,
             end_byte: chunk.end_byte,
             tokens: chunk.tokens,
@@ -129,14 +130,14 @@ async fn read(kb: &dyn KnowledgeBase, scope: &Filter, id: &str) -> Result<Option
     Ok(Some(DocumentReply {
         id: meta.id,
         source: meta.source,
-        title: meta.title,
+        title: title::shown(&meta.title),
         url: meta.url,
         kind: meta.kind,
-        labels: meta.labels,
-        product: meta.product,
-        version: meta.version,
+        labels: meta.labels.iter().map(|label| title::shown(label)).collect(),
+        product: meta.product.as_deref().map(title::shown),
+        version: meta.version.as_deref().map(title::shown),
         language: meta.language,
-        author: meta.author,
+        author: meta.author.as_deref().map(title::shown),
         updated_at: meta.updated_at,
         text: chunks.iter().map(|chunk| chunk.text.as_str()).collect::<Vec<_>>().join("\n\n"),
         chunks,

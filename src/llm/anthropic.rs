@@ -1,7 +1,7 @@
 //! Anthropic's Messages API: `POST {base_url}/v1/messages`.
 
 use super::{
-    Llm, LlmError, Reply, Usage,
+    Llm, LlmError, Reply, Usage, model_name,
     settings::Sampling,
     transport::{self, Transport, TransportError},
 };
@@ -107,7 +107,7 @@ impl Anthropic {
         let usage = reply
             .usage
             .map(|usage| Usage { input_tokens: usage.input_tokens, output_tokens: usage.output_tokens });
-        Ok(Reply { text, model: reply.model.unwrap_or_else(|| self.settings.model.clone()), usage })
+        Ok(Reply { text, model: model_name(reply.model, &self.settings.model), usage })
     }
 }
 

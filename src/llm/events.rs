@@ -5,7 +5,7 @@
 //! between two, and the time in all. A reply is complete when its finish reason is `stop`, and not before.
 
 use super::{
-    LlmError, ReplyStream,
+    LlmError, ReplyStream, model_name,
     openai::finished,
     transport::{IDLE_TIMEOUT, MAX_BODY_BYTES, classify_body},
 };
@@ -39,7 +39,7 @@ pub async fn begin(
     while first.trim().is_empty() {
         first.push_str(&chunks.next().await?.ok_or(LlmError::Empty)?);
     }
-    let model = chunks.model.take().unwrap_or_else(|| asked.to_owned());
+    let model = model_name(chunks.model.take(), asked);
     let rest = stream::try_unfold(chunks, |mut chunks| async move {
         Ok(chunks.next().await?.map(|piece| (piece, chunks)))
     });

@@ -39,6 +39,17 @@ pub struct Usage {
     pub output_tokens: u32,
 }
 
+/// The name of the model that replied: as the endpoint says it where that is a plain name, else the one asked for. It goes
+/// out with the answer, and an endpoint may call its model anything.
+fn model_name(said: Option<String>, asked: &str) -> String {
+    const MAX_BYTES: usize = 128;
+    let is_plain = |name: &String| {
+        (1..=MAX_BYTES).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:/@+".contains(&b))
+    };
+    said.filter(is_plain).unwrap_or_else(|| asked.to_owned())
+}
+
 /// What a model says while it says it.
 pub struct ReplyStream {
     /// The model that speaks, as the endpoint names it.
@@ -253,6 +264,24 @@ mod tests {
         }
         async fn complete(&self, _: &Prompt, _: Instant) -> Result<Reply, LlmError> {
             self.0.clone()
+        }
+    }
+
+    #[test]
+    fn only_a_plain_name_is_the_models() {
+        let long = "m".repeat(129);
+        for (said, name) in [
+            (Some("gpt-4o-mini-2024-07-18"), "gpt-4o-mini-2024-07-18"),
+            (Some("meta-llama/Llama-3.1:8b@q4_K+x"), "meta-llama/Llama-3.1:8b@q4_K+x"),
+            (Some("![x](https://evil.example/m.png)"), "asked"),
+            (Some("m\u{1b}[31m"), "asked"),
+            (Some("<img src=x>"), "asked"),
+            (Some("m\u{202e}"), "asked"),
+            (Some(long.as_str()), "asked"),
+            (Some(""), "asked"),
+            (None, "asked"),
+        ] {
+            assert_eq!(model_name(said.map(str::to_owned), "asked"), name, "{said:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 //! the query) is used when a version is configured.
 
 use super::{
-    Llm, LlmError, Reply, ReplyStream, Usage, events,
+    Llm, LlmError, Reply, ReplyStream, Usage, events, model_name,
     settings::Sampling,
     transport::{self, Transport, TransportError},
 };
@@ -132,7 +132,7 @@ impl OpenAi {
         let usage = reply
             .usage
             .map(|usage| Usage { input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens });
-        Ok(Reply { text, model: reply.model.unwrap_or_else(|| self.settings.model.clone()), usage })
+        Ok(Reply { text, model: model_name(reply.model, &self.settings.model), usage })
     }
 }
 

@@ -13,9 +13,6 @@ use std::{future::Future, task::Poll, time::Instant};
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// An endpoint may call its model anything; so much of it is kept.
-const MAX_MODEL_CHARS: usize = 128;
-
 /// Counts one call of a model, and gives it a span.
 pub async fn llm_call(
     metrics: &Metrics,
@@ -83,8 +80,7 @@ impl Call {
 
     /// The model that replies, as its endpoint names it, and what it counted.
     fn replies(&self, model: &str, usage: Option<Usage>) {
-        let name: String = model.chars().take(MAX_MODEL_CHARS).collect();
-        self.span.set_attribute("gen_ai.response.model", name);
+        self.span.set_attribute("gen_ai.response.model", model.to_owned());
         if let Some(usage) = usage {
             self.span.set_attribute("gen_ai.usage.input_tokens", i64::from(usage.input_tokens));
             self.span.set_attribute("gen_ai.usage.output_tokens", i64::from(usage.output_tokens));

@@ -1,6 +1,7 @@
 //! A text's sections and their blocks: what the chunker may cut between.
 
 use crate::dialect;
+use kb::text::visible;
 use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
 use std::{
     collections::{HashMap, HashSet},
@@ -161,7 +162,7 @@ impl<'t> Events<'t> {
                 _ => {}
             }
         }
-        words.split_whitespace().collect::<Vec<_>>().join(" ")
+        visible(&words).split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// The block that an event begins; reads to its end. `None` for what has no words, such as a rule.

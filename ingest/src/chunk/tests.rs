@@ -1,8 +1,8 @@
 //! What must hold of every cut, whatever the text, and what cuts of usual text look like.
 
 use super::*;
-use crate::mapped::MappedText;
 use kb::document::{DocumentMeta, Kind};
+use kb::mapped::MappedText;
 use proptest::prelude::*;
 
 /// A token a word, as the crudest tokenizers count.

@@ -1,7 +1,8 @@
 //! Boxes, tabs and imports of documentation generators, line by line: Docusaurus' `:::note`, MkDocs' `!!! note` and
 //! `=== "Tab"`, GitHub's `> [!NOTE]`, GitBook's `{% hint %}`, and MDX's `import` and `export` lines.
 
-use crate::{dialect, mapped::Edit};
+use crate::dialect;
+use kb::mapped::Edit;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -101,7 +102,7 @@ fn label(kind: &str, title: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapped::assert_edited;
+    use crate::formats::assert_edited;
 
     fn check(source: &str, cleaned: &str) {
         assert_edited(source, edits(source), cleaned);

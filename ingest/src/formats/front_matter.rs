@@ -5,7 +5,10 @@
 //! other key is a warning.
 
 use jiff::{Timestamp, civil, tz::TimeZone};
-use kb::document::{Kind, Rule, Trust};
+use kb::{
+    document::{Kind, Rule, Trust},
+    text::is_invisible,
+};
 use serde_json::{Map, Value};
 use std::ops::Range;
 
@@ -244,8 +247,13 @@ fn type_of(value: &Value) -> &'static str {
 
 fn interpret(map: Map<String, Value>, raw: &str) -> Result<FrontMatter, FrontMatterError> {
     let mut warnings = Vec::new();
+    let lenient: Map<String, Value> = map
+        .iter()
+        .filter(|(key, _)| !STRICT.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), shown(value)))
+        .collect();
     let mut matter = {
-        let mut keys = Keys { map: &map, raw, warnings: &mut warnings };
+        let mut keys = Keys { map: &lenient, raw, warnings: &mut warnings };
         FrontMatter {
             title: keys.text(&["title"]).or_else(|| keys.text(&["linktitle"])),
             description: keys.text(&["description"]),
@@ -266,6 +274,19 @@ fn interpret(map: Map<String, Value>, raw: &str) -> Result<FrontMatter, FrontMat
     matter.applies_to = map.get("applies_to").map(rules).transpose()?.unwrap_or_default();
     matter.warnings = warnings;
     Ok(matter)
+}
+
+/// The keys that are read strictly.
+const STRICT: [&str; 2] = ["access", "applies_to"];
+
+/// A value whose texts may be shown: escapes of YAML, TOML and JSON may have hidden anything in them.
+fn shown(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(super::shown(text)),
+        Value::Array(items) => items.iter().map(shown).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), shown(value))).collect(),
+        other => other.clone(),
+    }
 }
 
 /// The keys that are read leniently.
@@ -447,6 +468,9 @@ fn rules(value: &Value) -> Result<Vec<Rule>, FrontMatterError> {
 /// One text or a list of texts, none of them empty.
 fn texts(value: &Value) -> Result<Vec<String>, String> {
     let one = |value: &Value| match value {
+        Value::String(text) if text.chars().any(is_invisible) => {
+            Err("a value holds characters that are not seen".to_owned())
+        }
         Value::String(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
         Value::String(_) => Err("a value is empty".to_owned()),
         other => Err(format!("expected a text, found {}; put it in quotes", type_of(other))),
@@ -526,6 +550,7 @@ mod tests {
         check_error("---\napplies_to: {nam: x}\n---\n", "applies_to.nam`: unknown; use alert, kind");
         check_error("---\napplies_to: {name: 5}\n---\n", "put it in quotes");
         check_error("---\n- a\n- b\n---\n", "found a list");
+        check_error("---\naccess: [\"s\\u200bre\"]\n---\n", "not seen");
     }
 
     #[test]
@@ -538,6 +563,20 @@ mod tests {
             (None, None, None, None, None)
         );
         assert_eq!(matter.warnings.len(), 4, "{:?}", matter.warnings);
+    }
+
+    #[test]
+    fn nothing_unseen_and_no_secret_is_kept() {
+        let key = "AKIAQ7RLMXVTN2ZPWK4D";
+        let matter = read(&format!(
+            "---\ntitle: \"A\\u202e\\u200bB\\e[31m{key}\\e[0m\"\nauthor: [{{name: \"x\\u202e{key}\"}}]\n\
+             tags: [\"\\u202ea\", \"\\x41{}\"]\nversion: \"1\\u0007\"\n---\n",
+            &key[1..]
+        ));
+        assert_eq!(matter.title.as_deref(), Some("AB[redacted:aws-access-key]"));
+        assert_eq!(matter.author.as_deref(), Some("x[redacted:aws-access-key]"));
+        assert_eq!(matter.labels, ["a", "[redacted:aws-access-key]"]);
+        assert_eq!(matter.version.as_deref(), Some("1"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! HTML within Markdown, as the text that it shows. Tags go and their contents stay; comments, scripts and styles go
 //! whole. What only looks like a tag, such as `<pod-name>`, is a placeholder and stays.
 
-use crate::{dialect, mapped::Edit};
+use crate::dialect;
+use kb::mapped::Edit;
 use pulldown_cmark::{Event, Tag, TagEnd};
 use std::ops::Range;
 
@@ -170,7 +171,8 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapped::{MappedText, assert_edited};
+    use crate::formats::assert_edited;
+    use kb::mapped::MappedText;
 
     fn check(source: &str, cleaned: &str) {
         assert_edited(source, edits(source), cleaned);

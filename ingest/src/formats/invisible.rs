@@ -1,13 +1,20 @@
 //! Characters that a reader does not see: they can hide words from people or smuggle words to a model, and help nobody.
 
-use crate::mapped::Edit;
+use kb::{mapped::Edit, text::escapes};
 
-/// The edits that take out invisible and control characters and make all line breaks `\n`.
+/// The edits that take out terminal escapes, invisible and control characters and make all line breaks `\n`.
 pub(crate) fn edits(text: &str) -> Vec<Edit> {
-    let mut edits = Vec::new();
+    let mut edits: Vec<Edit> = escapes(text).into_iter().map(Edit::delete).collect();
+    let (num_escapes, mut passed) = (edits.len(), 0);
     let mut characters = text.char_indices().peekable();
     while let Some((at, character)) = characters.next() {
         let range = at..at + character.len_utf8();
+        while passed < num_escapes && edits[passed].range.end <= at {
+            passed += 1;
+        }
+        if passed < num_escapes && edits[passed].range.start <= at {
+            continue;
+        }
         match character {
             '\r' if characters.peek().is_some_and(|(_, next)| *next == '\n') => {
                 edits.push(Edit::delete(range))
@@ -33,13 +40,13 @@ fn is_invisible(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapped::MappedText;
+    use kb::mapped::MappedText;
 
     #[test]
     fn only_what_can_be_seen_stays() {
         for (source, cleaned) in [
             ("a\r\nb\rc\u{c}d", "a\nb\nc\nd"),
-            ("de\u{200b}lete \u{202e}x\u{e0041}\u{1b}[31m", "delete x[31m"),
+            ("de\u{200b}lete \u{202e}x\u{e0041}\u{1b}[31m \u{1b}\u{7}", "delete x "),
             ("👩\u{200d}💻 tab\tstays", "👩\u{200d}💻 tab\tstays"),
         ] {
             assert_eq!(MappedText::new(source.to_owned()).edited(edits(source)).as_str(), cleaned);

@@ -4,8 +4,8 @@
 //! page is known, a [`Link`] in the metadata. Addresses of the web stay.
 
 use super::front_matter::is_web_address;
-use crate::{dialect, mapped::Edit};
-use kb::document::Link;
+use crate::dialect;
+use kb::{document::Link, mapped::Edit};
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 use std::{
     collections::{HashMap, HashSet},
@@ -412,7 +412,7 @@ fn says_something(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapped::MappedText;
+    use kb::mapped::MappedText;
 
     fn check_text(source: &str, cleaned: &str) {
         let text = MappedText::new(source.to_owned()).edited(edits(source).0);

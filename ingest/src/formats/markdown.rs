@@ -8,14 +8,12 @@ use super::{
     links::{self, FoundLink},
     metadata, redaction, shortcodes, title_of_path,
 };
-use crate::{
-    dialect,
-    mapped::{Edit, MappedText},
-};
+use crate::dialect;
+use kb::mapped::{Edit, MappedText};
 use pulldown_cmark::{Event, HeadingLevel, Tag, TagEnd};
 
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
-    let (source, redacted) = redaction::masked(text);
+    let (source, mut redacted) = redaction::masked(text);
     let (said, source) = match front_matter::parse(source.as_str()) {
         Ok(None) => (FrontMatter::default(), source),
         Ok(Some((said, range))) => {
@@ -31,6 +29,8 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         Err(error) => return Parsed::rejected(place, error.to_string()),
     };
     let (body, found_links) = cleaned(source);
+    let (body, joined) = redaction::again(body);
+    redacted += joined;
     let outline = Outline::of(body.as_str());
     if !outline.has_text {
         return Parsed::rejected(place, "no text");
@@ -146,6 +146,39 @@ mod tests {
         ] {
             assert_eq!(document("my-page.md", text).meta.title, title, "{text}");
         }
+    }
+
+    #[test]
+    fn nothing_that_a_reader_would_see_as_a_secret_is_kept() {
+        let (key, token) = ("AKIAQ7RLMXVTN2ZPWK4D", "ghp_aB3dE5gH7jK9mN2pQ4rS6tU8vWxYz0aB3dE5");
+        for hidden in [
+            format!("{}&#55;{}", &key[..5], &key[6..]),
+            format!("{}<!-- x -->{}", &key[..9], &key[9..]),
+            format!("{}<b></b>{}", &key[..9], &key[9..]),
+            format!("{}**{}**", &key[..9], &key[9..]),
+            format!("{}[{}](b.md)", &key[..9], &key[9..]),
+            format!("{}{{{{< x >}}}}{}", &key[..9], &key[9..]),
+            format!("{}\u{200d}{}", &key[..9], &key[9..]),
+            token.replace('_', "\\_"),
+            token.replace('_', "&amp;lowbar;"),
+        ] {
+            for text in [
+                format!("# Title {hidden}\n\nThe key is {hidden}.\n"),
+                format!("---\ntitle: T\n---\n| a |\n|---|\n| {hidden} |\n"),
+            ] {
+                let document = document("a.md", &text);
+                let body = document.body.as_str();
+                assert!(body.contains("[redacted:"), "{text:?} gave {body:?}");
+                assert!(
+                    document.meta.title == "T" || document.meta.title.contains("[redacted:"),
+                    "{:?}",
+                    document.meta.title
+                );
+                assert!(!body.contains(&key[9..]) && !body.contains(&token[4..]), "{text:?} gave {body:?}");
+            }
+        }
+        let document = document("a.md", "# A&#8238;B&#27;[31m\u{200d}C\n\ntext\n");
+        assert_eq!(document.meta.title, "AB[31mC");
     }
 
     #[test]

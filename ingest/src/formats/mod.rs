@@ -18,13 +18,15 @@ mod shortcodes;
 
 use crate::{
     decode,
-    mapped::MappedText,
     report::{Rejection, Warning},
 };
 use front_matter::FrontMatter;
 use kb::{
     document::{ContentHash, DocumentMeta, Kind},
+    mapped::MappedText,
+    redact::redact,
     store::CHUNKER_VERSION,
+    text::visible,
 };
 use links::Pages;
 
@@ -181,7 +183,7 @@ fn metadata(place: &Place<'_>, id: String, title: String, said: FrontMatter, tex
     DocumentMeta {
         id,
         source: place.source.to_owned(),
-        title: shortened(&title),
+        title: shortened(&shown(&title)),
         url: said.url,
         kind,
         trust: said.trust.unwrap_or_else(|| kind.default_trust()),
@@ -226,6 +228,11 @@ fn title_of_path(place: &Place<'_>) -> String {
     if words.is_empty() { file.to_owned() } else { words }
 }
 
+/// A text that stands beside the body: without what nobody sees and without secrets, which decoding may have bared.
+pub(crate) fn shown(text: &str) -> String {
+    visible(&redact(text).text)
+}
+
 /// One line of at most [`MAX_TITLE_CHARS`].
 fn shortened(title: &str) -> String {
     let line = title.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -233,6 +240,14 @@ fn shortened(title: &str) -> String {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),
         None => line,
     }
+}
+
+/// Checks what edits make of a text.
+#[cfg(test)]
+#[track_caller]
+fn assert_edited(source: &str, edits: Vec<kb::mapped::Edit>, expected: &str) {
+    let text = MappedText::new(source.to_owned()).edited(edits);
+    assert_eq!(text.as_str(), expected, "{source}");
 }
 
 #[cfg(test)]

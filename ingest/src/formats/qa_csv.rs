@@ -5,9 +5,9 @@ use super::{
     Document, Parsed, Place, Syntax, front_matter::FrontMatter, front_matter::is_web_address, markdown,
     metadata, redaction,
 };
-use crate::{mapped::MappedText, report::Rejection};
+use crate::report::Rejection;
 use csv::{ByteRecord, ReaderBuilder};
-use kb::document::Kind;
+use kb::{document::Kind, mapped::MappedText};
 
 /// A longer row is refused: it is most likely a quote that was never closed.
 const MAX_ROW_BYTES: usize = 256 << 10;
@@ -131,6 +131,7 @@ fn row_document(
     }
     let source = MappedText::standing_for(format!("{question}\n\n{answer}"), start..start + raw.len());
     let (body, found_links) = markdown::cleaned(source);
+    let (body, joined) = redaction::again(body);
     let (url, author) = match citation {
         Some(citation) if is_web_address(&citation) => (Some(citation), None),
         other => (None, other),
@@ -139,7 +140,7 @@ fn row_document(
     let id = format!("{}/{}#{row}", place.source, place.relative);
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, &found_links);
-    Ok((Document::new(meta, body, Syntax::Markdown), redacted))
+    Ok((Document::new(meta, body, Syntax::Markdown), redacted + joined))
 }
 
 #[cfg(test)]

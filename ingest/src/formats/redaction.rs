@@ -1,14 +1,21 @@
-//! Secrets in a file's text are masked before anything else reads it, and what nobody sees is taken out before that, so
-//! that it cannot hide a secret.
+//! Secrets in a file's text are masked before anything else reads it, with what nobody sees still in it: a colour that
+//! ends where a key begins parts the two. Then what nobody sees is taken out.
 
 use super::invisible;
-use crate::mapped::{Edit, MappedText};
-use kb::redact::redact;
+use kb::{
+    mapped::{Edit, MappedText},
+    redact::redact,
+};
 
 /// The text without invisible characters and with its secrets masked, and how many secrets there were.
 pub(super) fn masked(text: String) -> (MappedText, u64) {
-    let edits = invisible::edits(&text);
-    let text = MappedText::new(text).edited(edits);
+    let (text, secrets) = again(MappedText::new(text));
+    let edits = invisible::edits(text.as_str());
+    (text.edited(edits), secrets)
+}
+
+/// The same of a text that was edited since: what stood apart may have come together.
+pub(super) fn again(text: MappedText) -> (MappedText, u64) {
     let redacted = redact(text.as_str());
     let secrets = redacted.masked.len() as u64;
     let edits: Vec<Edit> = redacted
@@ -35,5 +42,7 @@ mod tests {
         );
         let end = text.as_str().len();
         assert_eq!(&source[text.source_range(end - 3..end)], "end");
+        let (text, _) = masked(format!("\u{1b}[31m{key}\u{1b}[0m"));
+        assert_eq!(text.as_str(), "[redacted:aws-access-key]");
     }
 }

@@ -3,7 +3,8 @@
 //! The bodies of paired shortcodes stay; only their tags are replaced. Code fences are left alone, but for escaped
 //! shortcodes (`{{</* name */>}}`), which lose their escape everywhere.
 
-use crate::{dialect, mapped::Edit};
+use crate::dialect;
+use kb::mapped::Edit;
 use std::ops::Range;
 
 /// A longer tag is text.
@@ -297,7 +298,7 @@ fn skew_words(which: &str, offset: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapped::assert_edited;
+    use crate::formats::assert_edited;
 
     fn check(source: &str, cleaned: &str) {
         assert_edited(source, edits(source), cleaned);

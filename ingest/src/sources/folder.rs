@@ -5,6 +5,7 @@
 //! that is swapped for one of them between listing and reading is noticed.
 
 use crate::report::Rejection;
+use kb::text::is_invisible;
 use std::{
     collections::BTreeMap,
     fs::{File, Metadata, OpenOptions},
@@ -45,7 +46,7 @@ pub enum PathError {
     },
     /// A source's name would make ids ambiguous.
     #[error(
-        "`{name}` cannot name a source: use a name without `/` and control characters, other than `.` and `..`"
+        "`{name}` cannot name a source: use a name without `/`, control and invisible characters, other than `.` and `..`"
     )]
     BadName {
         /// The name.
@@ -193,7 +194,10 @@ impl Folder {
             Some(name) => name.to_owned(),
             None => last_component(&root).map_err(unreadable)?.ok_or_else(nameless)?,
         };
-        if name.is_empty() || name == "." || name == ".." || name.chars().any(|c| c == '/' || c.is_control())
+        if name.is_empty()
+            || name == "."
+            || name == ".."
+            || name.chars().any(|c| c == '/' || c.is_control() || is_invisible(c))
         {
             return Err(PathError::BadName { name });
         }
@@ -297,7 +301,7 @@ impl Folder {
     }
 
     fn rejection(&self, relative: &Path, reason: impl Into<String>) -> Rejection {
-        // Control characters in a name would forge lines of a report.
+        // Control characters in a name would forge lines of a report, others turn its letters around.
         let path: String = self.shown_root.join(relative).to_string_lossy().chars().map(visible).collect();
         Rejection::new(path, reason)
     }
@@ -350,6 +354,9 @@ fn id_path(relative: &Path) -> Result<String, &'static str> {
         if name.chars().any(char::is_control) {
             return Err("the name holds control characters; rename the file");
         }
+        if name.chars().any(is_invisible) {
+            return Err("the name holds characters that are not seen; rename the file");
+        }
         if !path.is_empty() {
             path.push('/');
         }
@@ -359,7 +366,7 @@ fn id_path(relative: &Path) -> Result<String, &'static str> {
 }
 
 fn visible(character: char) -> char {
-    if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }
+    if character.is_control() || is_invisible(character) { char::REPLACEMENT_CHARACTER } else { character }
 }
 
 fn not_regular(metadata: &Metadata) -> Option<&'static str> {
@@ -457,13 +464,29 @@ mod tests {
         let both = [docs.clone(), docs.join("sub/..")];
         assert!(matches!(resolve(&both, None), Err(PathError::SameSource { .. })));
         assert!(matches!(resolve(&both, Some("x")), Err(PathError::OneNameManyPaths { paths: 2 })));
-        for bad in ["", "a/b", "..", "a\nb"] {
+        for bad in ["", "a/b", "..", "a\nb", "a\u{202e}b"] {
             assert!(
                 matches!(resolve(std::slice::from_ref(&docs), Some(bad)), Err(PathError::BadName { .. })),
                 "{bad:?}"
             );
         }
         assert!(matches!(resolve(&[PathBuf::from("/")], None), Err(PathError::Nameless { .. })));
+    }
+
+    #[test]
+    fn names_that_are_not_what_they_seem_are_refused() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for name in ["a\u{202e}dm.exe.md", "b\u{200b}.md", "c\u{1b}[31m.md", "頁.md"] {
+            fs::write(dir.path().join(name), "text").expect("it can be written");
+        }
+        let listing = folder(dir.path()).list().expect("it lists");
+        let files: Vec<&str> = listing.files.iter().map(|file| file.relative.as_str()).collect();
+        assert_eq!(files, ["頁.md"]);
+        assert_eq!(listing.rejected.len(), 3);
+        for rejection in &listing.rejected {
+            assert!(rejection.path.contains(char::REPLACEMENT_CHARACTER), "{rejection:?}");
+            assert!(!rejection.path.chars().any(is_invisible), "{rejection:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Text that was edited and still knows where each byte came from. Everything between a file's decoded text and its
 //! chunks (redaction, cleaning) is a series of edits on a [`MappedText`], so a chunk can always name its byte range in
-//! the file.
+//! the file; and a secret that only shows once a text is rendered is masked where it stands in the text.
 
 use std::ops::Range;
 
@@ -150,14 +150,6 @@ impl MappedText {
         }
         self.text.push_str(&from.text[range]);
     }
-}
-
-/// Checks what edits make of a text.
-#[cfg(test)]
-#[track_caller]
-pub(crate) fn assert_edited(source: &str, edits: Vec<Edit>, expected: &str) {
-    let text = MappedText::new(source.to_owned()).edited(edits);
-    assert_eq!(text.as_str(), expected, "{source}");
 }
 
 #[cfg(test)]

@@ -1,0 +1,29 @@
+//! What stands beside an answer's text and is not ours: titles, headings, names. They are cleaned when they are ingested;
+//! a knowledge base may be older than that.
+
+use super::markup;
+use crate::text::visible;
+use kb::redact::redact;
+
+/// On one line, without what nobody sees, secrets, markup and URLs.
+pub fn shown(title: &str) -> String {
+    markup::plain(&redact(&visible(title)).text).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_plain() {
+        for (title, expected) in [
+            ("Pod is OOMKilled (exit code 137)", "Pod is OOMKilled (exit code 137)"),
+            ("![x](https://evil.example/x) A [link](https://evil.example) <b>b</b>", "A link b"),
+            ("a\u{1b}[31m\u{202e}\nb\u{200b}", "a b"),
+            ("key AKIAQ7RLMX\u{200b}VTN2ZPWK4D(//evil.example/x)", "key redacted:aws-access-key"),
+        ] {
+            assert!(shown(title).starts_with(expected), "{title:?} gave {:?}", shown(title));
+            assert!(!shown(title).contains("evil"), "{title:?} gave {:?}", shown(title));
+        }
+    }
+}
