@@ -205,3 +205,26 @@ async fn invented_commands_are_marked_and_destructive_ones_removed() {
         "{text}"
     );
 }
+
+/// However a command is written and whoever typed it first: what no document has is taken out or marked, streamed or not.
+#[tokio::test]
+async fn a_command_is_recognised_however_it_is_written() {
+    let grant = "kubectl create clusterrolebinding x --clusterrole=cluster-admin --user=eve";
+    let question = format!("{OOM}: please run {grant} or kubectl delete ns search");
+    let says = format!(
+        "Error: 請執行kubectl delete ns search [1]\nSolution: kubectl\n**delete** ns search [1]\n\n`{grant}` [1]\n\n\
+         1. Do [1]:\n   ```bash\n   kubectl get pods\n   sudo kubectl \\\n     delete ns search\n   # rm -rf /var/lib\n   ```\n"
+    );
+    let llm = ScriptedLlm::start(Script::Say(Arc::new(move |_| says.clone()))).await;
+    let mut setup = Setup::with_llm(&llm.base_url);
+    setup.settings.keep_length = false;
+    let app = setup.start().await;
+    let body = serde_json::json!({ "stream": true, "messages": [{ "role": "user", "content": question }] });
+    let streamed = app.open("/v1/chat/completions", &body).await.rest().await.text;
+    for text in [response(&app.k8sgpt(&question, "english").await), &streamed] {
+        assert!(!text.contains("delete ns") && !text.contains("**delete**"), "{text}");
+        assert!(!text.contains("rm -rf"), "{text}");
+        assert!(text.contains(&format!("`{grant}` (not in the documents: check before running)")), "{text}");
+        assert!(text.contains("   kubectl get pods\n   # command removed"), "{text}");
+    }
+}

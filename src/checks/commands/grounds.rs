@@ -1,0 +1,262 @@
+//! What a reply may repeat: the commands of the evidence, and the words of evidence and question. Pure.
+
+use super::{
+    Mode,
+    destruction::{self, is_read},
+    prose,
+    shell::{self, Invocation},
+    vocabulary::{COMMON, GROUPS, HARMLESS, OWN_BUSINESS, REHEARSALS, TWO_WORD_VERBS},
+};
+use crate::{evidence::Evidence, markdown};
+use std::collections::{HashMap, HashSet};
+
+/// Words of more parts than this are only known whole, and by each of their parts.
+const MAX_PARTS: usize = 8;
+
+/// What a reply may repeat.
+#[derive(Debug, Default)]
+pub struct Grounds {
+    /// The words of evidence and question without punctuation, and what they are made of, lower case.
+    words: HashSet<String>,
+    /// The evidence's lines of commands, lower case, with single spaces.
+    lines: HashSet<String>,
+    /// Program and verb of every command in the evidence, and whether one of them is more than a rehearsal.
+    calls: HashMap<(String, Option<String>), bool>,
+    /// What the evidence's commands destroy.
+    acts: HashSet<String>,
+}
+
+impl Grounds {
+    /// The grounds of an answer.
+    pub fn new(evidence: &[Evidence], question: &str) -> Self {
+        let mut grounds = Self::default();
+        for passage in evidence {
+            let quotable = passage.quotable();
+            for line in commands_in(&quotable) {
+                grounds.add_line(&line);
+            }
+            grounds.add_words(&quotable);
+        }
+        // A command that the asker has typed is no proof that it is right to run it: words only.
+        grounds.add_words(question);
+        grounds
+    }
+
+    fn add_line(&mut self, line: &str) {
+        let line = super::bare(line);
+        if line.is_empty() {
+            return;
+        }
+        self.lines.insert(normalised(line));
+        self.acts.extend(destruction::acts(line, |_| true));
+        for call in shell::invocations(line) {
+            let is_real = !is_rehearsal(&call);
+            *self.calls.entry(key(&call)).or_default() |= is_real;
+        }
+    }
+
+    fn add_words(&mut self, text: &str) {
+        let lower = text.to_lowercase();
+        for written in lower.split(|c| !is_word_char(c)) {
+            let word = bare_word(written);
+            self.words.insert(word.to_owned());
+            if written.starts_with('/') {
+                self.add_path(word);
+                continue;
+            }
+            let parts: Vec<(usize, &str)> = parts_of(word);
+            for (first, (start, part)) in parts.iter().enumerate() {
+                self.words.insert((*part).to_owned());
+                self.words.extend(without_suffixes(part).map(str::to_owned));
+                for (end, last) in parts.iter().skip(first).take(MAX_PARTS) {
+                    self.words.insert(word[*start..end + last.len()].to_owned());
+                }
+            }
+        }
+    }
+
+    /// A path's folders, and its file: a folder's name is no object's.
+    fn add_path(&mut self, path: &str) {
+        self.words.extend(path.match_indices('/').take(MAX_PARTS).map(|(end, _)| path[..end].to_owned()));
+        self.words.extend(path.rsplit('/').next().map(str::to_owned));
+    }
+
+    /// Whether the sources have every word of this.
+    pub(super) fn say(&self, literal: &str) -> bool {
+        let lower = literal.to_lowercase();
+        words_of(&lower).all(|word| self.words.contains(word))
+    }
+
+    /// Whether the evidence has this very line.
+    pub(super) fn has_line(&self, line: &str) -> bool {
+        self.lines.contains(&normalised(line))
+    }
+
+    /// Whether the evidence destroys in this way.
+    pub(super) fn has_act(&self, act: &str) -> bool {
+        self.acts.contains(act)
+    }
+
+    /// Whether a program may be called so. In code every word counts; in running text ordinary words are the sentence's.
+    pub(super) fn allow(&self, call: &Invocation, mode: Mode, destroys: bool) -> bool {
+        if call.is_quotation {
+            return true;
+        }
+        let is_harmless = HARMLESS.contains(&call.program.as_str());
+        let reads = is_read(call);
+        if !reads && !is_harmless {
+            match self.calls.get(&key(call)) {
+                None => return false,
+                // Every source only rehearses it.
+                Some(false) if !is_rehearsal(call) => return false,
+                Some(_) => {}
+            }
+            if call.written.contains('/') && !self.say(&call.written) {
+                return false;
+            }
+        }
+        let verb = verb_of(call).unwrap_or_default();
+        let is_plain = |word: &str| {
+            (mode == Mode::Prose || is_harmless)
+                && !word.starts_with("--")
+                && !word.contains(['-', '/', '.', '_', '='])
+        };
+        // What is written out, looked for or set is the reader's own business.
+        if is_harmless && OWN_BUSINESS.contains(&call.program.as_str()) {
+            return true;
+        }
+        call.args
+            .iter()
+            .filter(|word| !verb.split(' ').any(|part| part == word.text.to_lowercase()))
+            .flat_map(|word| match word.text.split_once('=') {
+                Some((flag, value)) if flag.starts_with('-') => vec![flag, value],
+                _ => vec![word.text.as_str()],
+            })
+            .all(|word| {
+                is_plain(word)
+                    || (is_harmless && word.starts_with('-'))
+                    || word.contains("/dev/null")
+                    || (!destroys && is_number(word))
+                    || is_upper_placeholder(word)
+                    || (reads && (COMMON.contains(&word) || is_template(word)))
+                    || (is_path(word) && self.say(word))
+                    || !is_path(word)
+                        && word.split(['/', ',']).all(|piece| {
+                            piece.is_empty()
+                                || (!is_template(word) && is_placeholder(piece))
+                                || (!destroys && is_number(piece))
+                                || (reads && COMMON.contains(&piece.to_lowercase().as_str()))
+                                || self.say(piece)
+                        })
+            })
+    }
+}
+
+fn key(call: &Invocation) -> (String, Option<String>) {
+    (call.program.clone(), verb_of(call))
+}
+
+/// A call's verb: its first word that is no flag, and the second where the first says little.
+pub fn verb_of(call: &Invocation) -> Option<String> {
+    let mut operands = call.operands();
+    let is_verb = |word: &String| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let first = operands.next().filter(is_verb)?;
+    let is_group = GROUPS.contains(&first.as_str()) || TWO_WORD_VERBS.contains(&call.program.as_str());
+    match operands.next().filter(is_verb) {
+        Some(second) if is_group => Some(format!("{first} {second}")),
+        _ => Some(first),
+    }
+}
+
+fn is_rehearsal(call: &Invocation) -> bool {
+    call.args.iter().any(|word| match word.text.split_once('=') {
+        Some((flag, value)) => REHEARSALS.contains(&flag) && !matches!(value, "none" | "false"),
+        None => REHEARSALS.contains(&word.text.as_str()),
+    })
+}
+
+fn normalised(line: &str) -> String {
+    line.to_lowercase().split_whitespace().filter(|word| *word != "\\").collect::<Vec<_>>().join(" ")
+}
+
+/// The words of a lower-case text: names, paths, flags and numbers as they are written, in any script with spaces.
+fn words_of(lower: &str) -> impl Iterator<Item = &str> {
+    lower.split(|c| !is_word_char(c)).map(bare_word).filter(|word| !word.is_empty())
+}
+
+fn bare_word(word: &str) -> &str {
+    word.trim_start_matches(['.', ':', '/', '+']).trim_end_matches(['.', ':', '/', '+', '-'])
+}
+
+fn is_word_char(c: char) -> bool {
+    // Scripts without spaces would join what stands on both sides of them.
+    (c.is_alphanumeric() && c < '\u{2e80}') || matches!(c, '-' | '_' | '.' | '/' | ':' | '%' | '+')
+}
+
+/// The parts of a word between dots, slashes and colons, with their places.
+fn parts_of(word: &str) -> Vec<(usize, &str)> {
+    let mut at = 0;
+    let mut parts = Vec::new();
+    for part in word.split(['.', '/', ':']) {
+        if !part.is_empty() {
+            parts.push((at, part));
+        }
+        at += part.len() + 1;
+    }
+    parts
+}
+
+/// The name of what a pod belongs to, by the pod's: `search-api` of `search-api-6b7f9d5c4-zz8rt` and of `search-api-0`.
+fn without_suffixes(name: &str) -> impl Iterator<Item = &str> {
+    let is_random = |suffix: &str| {
+        suffix.chars().all(|c| c.is_ascii_alphanumeric()) && suffix.chars().any(|c| c.is_ascii_digit())
+    };
+    let owner = name.rsplit_once('-').filter(|(_, suffix)| {
+        (is_random(suffix) && suffix.len() == 5)
+            || suffix.chars().all(|c| c.is_ascii_digit())
+            || (is_random(suffix) && (8..=10).contains(&suffix.len()))
+    });
+    let owner_of_set = name.rsplit_once('-').and_then(|(rest, suffix)| {
+        let (owner, hash) = rest.rsplit_once('-')?;
+        (suffix.len() == 5 && is_random(hash) && (8..=10).contains(&hash.len())).then_some(owner)
+    });
+    [owner.map(|(rest, _)| rest), owner_of_set].into_iter().flatten()
+}
+
+pub(super) fn is_number(word: &str) -> bool {
+    word.chars().all(|c| c.is_ascii_digit() || matches!(c, 's' | 'm' | 'h'))
+}
+
+/// A path with nothing to fill in.
+fn is_path(word: &str) -> bool {
+    word.starts_with(['/', '~', '.']) && word.contains('/') && !word.contains(['<', '>', '$', '*', '{'])
+}
+
+/// What the reader fills in.
+fn is_placeholder(piece: &str) -> bool {
+    piece.contains(['<', '>', '$', '*', '…']) || is_upper_placeholder(piece)
+}
+
+/// `POD_NAME`
+fn is_upper_placeholder(word: &str) -> bool {
+    word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '_' | '-'))
+}
+
+/// What shapes output: `{.items[0]}`, a query with spaces.
+fn is_template(word: &str) -> bool {
+    word.contains(['{', '}', ' '])
+}
+
+/// Every line in the code of a text, and every command in its sentences.
+fn commands_in(text: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    for range in markdown::code_ranges(text) {
+        let code = text[range].replace("\\\n", " ");
+        commands.extend(code.lines().map(|line| line.trim_matches(['`', ' ', '\t', '>']).to_owned()));
+    }
+    // People also write commands into sentences.
+    commands.extend(
+        text.lines().flat_map(|line| prose::segments(line).into_iter().map(|range| line[range].to_owned())),
+    );
+    commands
+}

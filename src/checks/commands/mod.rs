@@ -1,0 +1,378 @@
+//! Commands, flags, paths and object names in a reply, compared with what the evidence and the question say. What
+//! changes something must stand in the evidence as a command; what only reads may also come from a list of our own.
+//!
+//! A command that is in no document is marked, one that also destroys is taken out, and every destructive command is
+//! labelled, whoever wrote it. Entry point: [`checked`].
+
+mod destruction;
+mod flow;
+mod grounds;
+mod prose;
+mod shell;
+#[rustfmt::skip]
+mod vocabulary;
+
+pub use grounds::Grounds;
+
+use crate::{
+    markdown::{self, OPTIONS},
+    phrases::Phrases,
+    text::edited,
+};
+use flow::Flow;
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+use regex::Regex;
+use shell::Invocation;
+use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
+use vocabulary::{COMMON, KEYWORDS, ORDINARY_WORDS, PLAIN_LANGUAGES, SHELL_LANGUAGES, is_known, is_tool};
+
+/// What stands before a command in a transcript or a list: a prompt, a number.
+static PROMPT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^\s*(?:\[?[\w.-]+@[\w.-]+[^\s#$%>]{0,60}(?:\s[^\s\]#$%>]{0,60}\])?\s?[#$%>]\s*|PS\s[^\s>]{0,60}>\s*|[\w.:\[\]()-]{1,40}(?:=?[#$%>])\s+|(?:[$%>*•-]|\d{1,3}[.)])\s+)+")
+        .expect("the pattern is valid")
+});
+
+/// A reply's text after the check.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checked {
+    /// The text with its marks.
+    pub text: String,
+    /// Commands, flags, paths and names that no source has.
+    pub unverified: BTreeSet<String>,
+    /// Destructive commands.
+    pub destructive: BTreeSet<String>,
+}
+
+/// What a line is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// A line of a shell's code: a command, whichever program it is.
+    Shell,
+    /// Code that says nothing about itself: a command where it looks like one.
+    Plain,
+    /// Code of another language, logs: a command where it begins with a tool.
+    Data,
+    /// A command found in running text.
+    Prose,
+}
+
+/// Marks what no source has (unless `grounds` is absent, for text that only quotes) and labels what destroys.
+pub fn checked(text: &str, grounds: Option<&Grounds>, phrases: &Phrases) -> Checked {
+    let mut check = Check { text, grounds, phrases, found: Checked::default(), edits: Vec::new() };
+    let mut flow = Flow::default();
+    let mut block: Option<(Range<usize>, Mode)> = None;
+    for (event, range) in Parser::new_ext(text, OPTIONS).into_offset_iter() {
+        match event {
+            Event::Start(Tag::CodeBlock(kind)) => {
+                check.running_text(&std::mem::take(&mut flow));
+                block = Some((range, mode_of(&kind)));
+            }
+            Event::End(TagEnd::CodeBlock) => {
+                if let Some((range, mode)) = block.take() {
+                    check.code_block(&std::mem::take(&mut flow), range, mode);
+                }
+            }
+            Event::Text(content) => flow.push(&content, range, text),
+            Event::Code(code) => {
+                let is_command = check.code_span(&code, range.clone());
+                flow.push_span(&code, range, is_command);
+            }
+            Event::SoftBreak | Event::HardBreak => flow.push("\n", range, text),
+            Event::InlineHtml(html) if markdown::is_placeholder(&html) => flow.push(&html, range, text),
+            Event::Start(tag) if is_inline(&tag.to_end()) => {}
+            Event::End(tag) if is_inline(&tag) => {}
+            Event::Start(_) | Event::End(_) => check.running_text(&std::mem::take(&mut flow)),
+            _ => {}
+        }
+    }
+    check.running_text(&flow);
+    let Check { mut found, edits, .. } = check;
+    found.text = applied(text, edits);
+    found
+}
+
+fn is_inline(tag: &TagEnd) -> bool {
+    matches!(
+        tag,
+        TagEnd::Emphasis
+            | TagEnd::Strong
+            | TagEnd::Strikethrough
+            | TagEnd::Link
+            | TagEnd::Image
+            | TagEnd::Superscript
+            | TagEnd::Subscript
+    )
+}
+
+fn mode_of(kind: &CodeBlockKind<'_>) -> Mode {
+    let language = match kind {
+        CodeBlockKind::Fenced(info) => {
+            info.split([' ', '\t', ',', '{']).next().unwrap_or_default().to_ascii_lowercase()
+        }
+        CodeBlockKind::Indented => String::new(),
+    };
+    match language.as_str() {
+        language if SHELL_LANGUAGES.contains(&language) => Mode::Shell,
+        language if PLAIN_LANGUAGES.contains(&language) => Mode::Plain,
+        _ => Mode::Data,
+    }
+}
+
+struct Check<'a> {
+    text: &'a str,
+    grounds: Option<&'a Grounds>,
+    phrases: &'a Phrases,
+    found: Checked,
+    edits: Vec<(Range<usize>, String)>,
+}
+
+impl Check<'_> {
+    /// Checks a code span; returns whether it is a command by itself.
+    fn code_span(&mut self, code: &str, range: Range<usize>) -> bool {
+        let (verdict, is_command) = judge(code, self.grounds, Mode::Plain);
+        let is_invented = !is_command
+            && self.grounds.is_some_and(|grounds| {
+                is_literal(code.trim()) && !grounds.say(code) && !COMMON.contains(&code)
+            });
+        let verdict = Verdict { unverified: verdict.unverified || is_invented, ..verdict };
+        self.note(code, &verdict);
+        self.edits.extend(verdict.edit(range, self.phrases));
+        is_command || verdict != Verdict::default()
+    }
+
+    fn note(&mut self, command: &str, verdict: &Verdict) {
+        if verdict.unverified {
+            self.found.unverified.insert(command.trim().to_owned());
+        }
+        if verdict.destructive {
+            self.found.destructive.insert(command.trim().to_owned());
+        }
+    }
+
+    /// Checks a code block line by line; lines that a backslash joins are one. The whole gets one label.
+    fn code_block(&mut self, flow: &Flow, block: Range<usize>, mode: Mode) {
+        let mut is_destructive = false;
+        let mut here_document: Option<(String, Mode)> = None;
+        // Where commands stand behind a prompt, the other lines are what they say.
+        let is_prompted = |line: &str| line.trim_start().starts_with("$ ");
+        let is_transcript = flow.text().lines().any(is_prompted);
+        for line in joined_lines(flow.text()) {
+            let content = flow.text()[line.clone()].trim_end_matches('\n');
+            let line = line.start..line.start + content.len();
+            let line_mode = match &here_document {
+                Some((end, _)) if content.trim() == end => {
+                    here_document = None;
+                    continue;
+                }
+                Some((_, mode)) => *mode,
+                None if is_transcript && !is_prompted(content) => Mode::Plain,
+                None => mode,
+            };
+            let (verdict, _) = judge(content, self.grounds, line_mode);
+            if here_document.is_none() {
+                here_document = opened_here_document(content);
+            }
+            self.note(content, &verdict);
+            let Some(source) = flow.source(&line) else { continue };
+            match (verdict.unverified, verdict.destructive) {
+                (true, true) => self.edits.push((source, format!("# {}", self.phrases.removed))),
+                (true, false) => {
+                    self.edits.push((source.end..source.end, format!("  # {}", self.phrases.unverified)));
+                }
+                (false, true) => is_destructive = true,
+                (false, false) => {}
+            }
+        }
+        if is_destructive {
+            let end = block.start + self.text[block].trim_end().len();
+            self.edits.push((end..end, format!("\n({})", self.phrases.destructive)));
+        }
+    }
+
+    /// Checks a paragraph, a heading, a cell.
+    fn running_text(&mut self, flow: &Flow) {
+        let text = flow.text();
+        let segments = prose::segments(text);
+        let mut edited: Vec<Range<usize>> = Vec::new();
+        for segment in &segments {
+            // A command in a code span is judged there.
+            if flow.is_within_span(segment) {
+                continue;
+            }
+            let command = text[segment.clone()].replace('\n', " ");
+            let (verdict, _) = judge(&command, self.grounds, Mode::Prose);
+            self.note(&command, &verdict);
+            let Some(source) = flow.source(segment) else { continue };
+            if let Some(edit) = verdict.edit(source.clone(), self.phrases) {
+                edited.push(source);
+                self.edits.push(edit);
+            }
+        }
+        if let Some(grounds) = self.grounds {
+            let is_taken =
+                |range: &Range<usize>| prose::overlaps(&segments, range) || flow.touches_span(range);
+            for literal in prose::literals(text, is_taken) {
+                let written = text[literal.clone()].trim_end_matches(['.', '/']);
+                let is_said = written.split('=').all(|part| grounds::is_number(part) || grounds.say(part));
+                if let Some(source) = flow.source(&literal).filter(|_| !is_said) {
+                    self.found.unverified.insert(written.to_owned());
+                    self.edits.push((source.end..source.end, format!(" ({})", self.phrases.unverified)));
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Verdict {
+    unverified: bool,
+    destructive: bool,
+}
+
+impl Verdict {
+    /// The mark after a command, or what stands in its place.
+    fn edit(self, range: Range<usize>, phrases: &Phrases) -> Option<(Range<usize>, String)> {
+        match (self.unverified, self.destructive) {
+            (true, true) => Some((range, format!("[{}]", phrases.removed))),
+            (true, false) => Some((range.end..range.end, format!(" ({})", phrases.unverified))),
+            (false, true) => Some((range.end..range.end, format!(" ({})", phrases.destructive))),
+            (false, false) => None,
+        }
+    }
+}
+
+/// A line without what stands before its command.
+fn bare(line: &str) -> &str {
+    let rest = PROMPT.find(line).map_or(line, |prompt| &line[prompt.end()..]);
+    rest.trim()
+}
+
+/// Judges a line, and says whether it is a command.
+fn judge(line: &str, grounds: Option<&Grounds>, mode: Mode) -> (Verdict, bool) {
+    let whole = line;
+    let mut line = bare(line);
+    let mut mode = mode;
+    if let Some(comment) = line.strip_prefix('#') {
+        // A root's prompt looks like a comment.
+        line = comment.trim_start_matches('#').trim();
+        mode = Mode::Prose;
+    }
+    if line.is_empty() {
+        return (Verdict::default(), false);
+    }
+    let calls = shell::invocations(line);
+    let counts = |call: &Invocation| match mode {
+        Mode::Shell => is_known(&call.program) || is_program(&call.written),
+        Mode::Plain => is_certain(call, calls.len()) || looks_like_command(line, &calls),
+        Mode::Data => is_certain(call, calls.len()),
+        Mode::Prose => prose::is_invocation(call),
+    };
+    let is_command = calls.iter().any(&counts);
+    let mut acts: Vec<String> = calls
+        .iter()
+        .filter(|call| counts(call) || (call.is_quotation && is_command))
+        .filter_map(destruction::act)
+        .collect();
+    if mode != Mode::Data || is_command || line.ends_with(';') {
+        destruction::acts_of_text(whole, &mut acts);
+    }
+    if mode == Mode::Plain && !is_command {
+        let quoted = prose::segments(line);
+        acts.extend(quoted.into_iter().flat_map(|segment| destruction::acts(&line[segment], |_| true)));
+    }
+    let destructive = !acts.is_empty();
+    let is_command = is_command || destructive;
+    let Some(grounds) = grounds else { return (Verdict { unverified: false, destructive }, is_command) };
+    let unverified = is_command
+        && !grounds.has_line(line)
+        && (!acts.iter().all(|act| grounds.has_act(act))
+            || calls.iter().filter(|call| counts(call)).any(|call| !grounds.allow(call, mode, destructive)));
+    (Verdict { unverified, destructive }, is_command)
+}
+
+/// Whether a call is one in any code: a tool with something after it, or at the end of a pipe.
+fn is_certain(call: &Invocation, num_calls: usize) -> bool {
+    let is_ordinary = ORDINARY_WORDS.contains(&call.program.as_str());
+    let is_lone = matches!(call.program.as_str(), "reboot" | "poweroff" | "shutdown" | "halt");
+    // In code a tool and a word are enough where the tool has no verbs: `python3 x.py`, `rm x`.
+    let is_script = !call.args.is_empty() && vocabulary::verbs_of(&call.program).is_none();
+    is_lone
+        || prose::is_invocation(call)
+        || (is_tool(&call.program) && !is_ordinary && (is_script || num_calls > 1))
+}
+
+/// Whether a line of code is a command of a program we do not know: a name and flags, or a pipe into one that we know.
+fn looks_like_command(line: &str, calls: &[Invocation]) -> bool {
+    let Some(first) = calls.first() else { return false };
+    let is_sentence = line.split_whitespace().any(|word| word.ends_with([':', ',']));
+    let has_flag = first.args.iter().any(|word| {
+        let letters = word.text.trim_start_matches('-');
+        word.text.starts_with('-') && letters.starts_with(|c: char| c.is_ascii_alphabetic())
+    });
+    let is_path = first.written.starts_with(['.', '/', '~']) && first.written.contains('/');
+    let feeds =
+        calls.len() > 1 && line.contains('|') && calls[1..].iter().any(|call| is_known(&call.program));
+    is_program(&first.written)
+        && !is_sentence
+        && (has_flag || feeds || (is_path && !first.args.is_empty()) || first.written.starts_with("./"))
+}
+
+/// Whether a word may be a program: `./evil.sh`, `frobctl`.
+fn is_program(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_lowercase() || matches!(c, '.' | '/' | '~' | '_'))
+        && word.contains(|c: char| c.is_ascii_alphabetic())
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '~' | '+'))
+        && !KEYWORDS.contains(&word)
+        && word != "..."
+}
+
+/// Whether a code span is something one would type: a flag, a path, a name with a hyphen, dot, slash or digit.
+fn is_literal(span: &str) -> bool {
+    let one_word = !span.contains(char::is_whitespace);
+    let is_placeholder = span.contains(['<', '>', '{', '}', '$', '*', '…']);
+    let compound = span.contains(['-', '/', '.', '_']);
+    one_word && !is_placeholder && compound && span.chars().any(char::is_alphabetic)
+}
+
+/// The lines of code, those that end in a backslash together with the next.
+fn joined_lines(code: &str) -> Vec<Range<usize>> {
+    let mut lines: Vec<Range<usize>> = Vec::new();
+    let (mut at, mut goes_on) = (0, false);
+    for line in code.split_inclusive('\n') {
+        let end = at + line.len();
+        match lines.last_mut().filter(|_| goes_on) {
+            Some(last) => last.end = end,
+            None => lines.push(at..end),
+        }
+        goes_on = line.trim_end_matches('\n').trim_end().ends_with('\\');
+        at = end;
+    }
+    lines
+}
+
+/// The word that ends the text which a line begins with `<<EOF`, and what that text is.
+fn opened_here_document(line: &str) -> Option<(String, Mode)> {
+    let (before, after) = line.split_once("<<")?;
+    let word = after.trim_start_matches('-').trim_start();
+    if word.starts_with('<') {
+        return None;
+    }
+    let end: String = word
+        .trim_start_matches(['\'', '"', '\\'])
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+        .collect();
+    let calls = shell::invocations(line);
+    let runs =
+        calls.iter().any(|call| vocabulary::SHELLS.contains(&call.program.as_str()) || call.program == "ssh");
+    (!end.is_empty() && !before.trim().is_empty())
+        .then_some((end, if runs { Mode::Shell } else { Mode::Data }))
+}
+
+fn applied(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
+    edits.sort_by_key(|(range, _)| (range.start, range.end));
+    edited(text, edits)
+}
+
+#[cfg(test)]
+mod tests;

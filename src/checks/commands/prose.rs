@@ -1,0 +1,217 @@
+//! Commands, flags, paths and names of objects in running text. Pure.
+
+use super::{
+    shell::{self, Invocation, name_of},
+    vocabulary::{CONNECTIVES, ORDINARY_WORDS, is_tool, verbs_of},
+};
+use regex::Regex;
+use std::{ops::Range, sync::LazyLock};
+
+/// No command in a sentence is longer. Names of programs in a row would each be read to the end of the text.
+const MAX_COMMAND_BYTES: usize = 256;
+
+/// What may be a program's name, with its folder.
+static NAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[A-Za-z0-9_~./@-]*[A-Za-z0-9]").expect("the pattern is valid"));
+
+/// Statements to a database, as they are written in sentences.
+static STATEMENT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"\b(?:(?:DROP\s+[A-Z]+|TRUNCATE\s+TABLE|DELETE\s+FROM)\s+["`A-Za-z_][\w."`]*(?:\s*;)?|TRUNCATE\s+["`A-Za-z_][\w."`]*\s*;|(?:FLUSHALL|FLUSHDB)\b)"#)
+        .expect("the pattern is valid")
+});
+
+/// Flags and paths.
+static LITERAL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?x)(?:^|[^\p{Latin}\p{Nd}_./~<>}\])-])
+        (--[a-z][a-z0-9-]+(?:=[A-Za-z0-9._/:-]*[A-Za-z0-9])?
+        |/(?:etc|var|opt|usr|run|proc|sys|tmp|root|home|mnt|srv|data|dev|boot|lib|lib64|bin|sbin|media)/[A-Za-z0-9._/-]+
+        |(?:/[A-Za-z0-9._-]+){2,}
+        |(?:~|\.{1,2})/[A-Za-z0-9._/-]*[A-Za-z0-9])",
+    )
+    .expect("the pattern is valid")
+});
+
+/// `deployment/name`, and `deployment a-name`.
+static OBJECT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?i)(?:^|[^a-z0-9_-])(?:pod|deployment|deploy|statefulset|daemonset|replicaset|service|svc|configmap|secret|node|namespace|job|cronjob|pvc|persistentvolumeclaim|ingress|serviceaccount|storageclass)s?(?:/([a-z0-9][a-z0-9.-]*[a-z0-9])|\s+["']?([a-z0-9][a-z0-9.]*-[a-z0-9.-]*[a-z0-9])["']?)"#,
+    )
+    .expect("the pattern is valid")
+});
+
+/// The flags, paths and names of objects of a text, outside what `is_taken`.
+pub fn literals(text: &str, is_taken: impl Fn(&Range<usize>) -> bool) -> Vec<Range<usize>> {
+    let literals = LITERAL.captures_iter(text).filter_map(|captures| captures.get(1));
+    let objects = OBJECT.captures_iter(text).filter_map(|captures| captures.get(1).or(captures.get(2)));
+    let mut found: Vec<Range<usize>> = literals.chain(objects).map(|literal| literal.range()).collect();
+    found.sort_by_key(|range| (range.start, range.end));
+    found.dedup_by(|next, last| next.start < last.end);
+    found.retain(|range| !is_taken(range));
+    found
+}
+
+/// The parts of running text that are commands: from a program's name to where the sentence or the next command begins.
+pub fn segments(text: &str) -> Vec<Range<usize>> {
+    let mut segments: Vec<Range<usize>> = Vec::new();
+    for name in NAME.find_iter(text) {
+        let before = &text[..name.start()];
+        let is_inside = before.ends_with(|c: char| c.is_alphanumeric() && c < '\u{2e80}');
+        if is_inside || !is_tool(&name_of(name.as_str())) {
+            continue;
+        }
+        let last = segments.last().filter(|last| name.start() < last.end);
+        let opened_by = before.chars().next_back();
+        let limit = text.floor_char_boundary(name.start() + MAX_COMMAND_BYTES);
+        let end = end_of(text, name.start(), opened_by, last.map_or(limit, |last| last.end));
+        let command = trimmed(&text[name.start()..end]);
+        if !is_command(command, last.is_some()) {
+            continue;
+        }
+        if let Some(last) = segments.last_mut().filter(|last| name.start() < last.end) {
+            // A flag's value, and what a command runs in its turn, belong to it.
+            let previous = before.split_whitespace().next_back().unwrap_or_default();
+            if previous.starts_with('-') || previous.ends_with(['\'', '"']) || before.ends_with(['\'', '"']) {
+                continue;
+            }
+            last.end = last.start + trimmed(&text[last.start..name.start()]).len();
+        }
+        segments.push(name.start()..name.start() + command.len());
+    }
+    segments.retain(|segment| !segment.is_empty());
+    let statements: Vec<Range<usize>> = STATEMENT
+        .find_iter(text)
+        .map(|statement| statement.start()..statement.start() + trimmed(statement.as_str()).len())
+        .filter(|statement| !overlaps(&segments, statement))
+        .collect();
+    segments.extend(statements);
+    segments.sort_by_key(|segment| segment.start);
+    segments
+}
+
+/// Whether a range shares anything with one of some ranges that are in order and apart.
+pub fn overlaps(ranges: &[Range<usize>], range: &Range<usize>) -> bool {
+    let next = ranges.partition_point(|other| other.end <= range.start);
+    ranges.get(next).is_some_and(|other| other.start < range.end)
+}
+
+fn trimmed(command: &str) -> &str {
+    command.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '.' | ':' | ',' | '!' | '?' | '*'))
+}
+
+/// Whether words that begin with a program's name are a command, not a sentence about the program. `is_within` another
+/// one, only what is certain.
+fn is_command(text: &str, is_within: bool) -> bool {
+    let calls = shell::invocations(&text.replace('\n', " "));
+    calls.first().is_some_and(|call| is_invocation(call) && (!is_within || verbs_of(&call.program).is_some()))
+}
+
+/// Whether a program's name and what stands after it are a command rather than words.
+pub fn is_invocation(call: &Invocation) -> bool {
+    let Some(first) = call.args.first() else { return false };
+    if !is_tool(&call.program) {
+        return false;
+    }
+    let is_word = |text: &str| text.chars().all(|c| c.is_ascii_lowercase());
+    let is_compound = |text: &str| {
+        text.contains(['-', '/', '.', '=', '$', '<', '*']) || text.contains(|c: char| c.is_ascii_digit())
+    };
+    let is_capitalised = call.written.starts_with(|c: char| c.is_ascii_uppercase())
+        && call.written.chars().skip(1).all(|c| !c.is_ascii_uppercase());
+    let compounds = call.args.iter().filter(|word| is_compound(&word.text)).count();
+    // `Docker restart helps`: the product.
+    if is_capitalised && ORDINARY_WORDS.contains(&call.program.as_str()) && compounds == 0 {
+        return false;
+    }
+    if let Some(verbs) = verbs_of(&call.program) {
+        return call.operands().next().is_some_and(|verb| verbs.contains(&verb.as_str()))
+            || (first.text.starts_with('-')
+                && call.args.iter().any(|word| verbs.contains(&word.text.to_lowercase().as_str())));
+    }
+    let is_path = |text: &str| text.starts_with(['-', '/', '~', '$', '<', '.']);
+    match call.program.as_str() {
+        "kill" | "init" => is_path(&first.text) || first.text.starts_with(|c: char| c.is_ascii_digit()),
+        program if ORDINARY_WORDS.contains(&program) && program != "service" => is_path(&first.text),
+        "rm" => {
+            is_compound(&first.text)
+                || (is_word(&first.text) && !matches!(first.text.as_str(), "command" | "the" | "a"))
+        }
+        "aws" | "gcloud" | "az" => {
+            call.args.len() > 2 && call.args[..2].iter().all(|word| word.text.is_ascii())
+        }
+        "service" => {
+            call.args.get(1).is_some_and(|word| {
+                matches!(word.text.as_str(), "start" | "stop" | "restart" | "reload") && first.text.is_ascii()
+            }) && !call.written.starts_with('S')
+        }
+        "dd" => call.args.iter().any(|word| word.text.contains('=')),
+        _ => {
+            let is_loud = first.text.len() > 3 && first.text.chars().all(|c| c.is_ascii_uppercase());
+            is_compound(&first.text) || is_loud || first.is_quoted
+        }
+    }
+}
+
+/// Where a command in a sentence ends, at `limit` at the latest.
+fn end_of(text: &str, start: usize, opened_by: Option<char>, limit: usize) -> usize {
+    let closing = opened_by.filter(|c| matches!(c, '\'' | '"'));
+    let (mut word_start, mut num_words, mut depth) = (start, 0, 0usize);
+    let mut quote: Option<char> = None;
+    let mut characters = text[start..limit].char_indices().peekable();
+    while let Some((at, c)) = characters.next() {
+        let at = start + at;
+        let next = characters.peek().map(|(_, next)| *next);
+        let ends_word = next.is_none_or(char::is_whitespace);
+        if Some(c) == closing {
+            return at;
+        }
+        match (quote, c) {
+            (Some(open), _) => {
+                if c == open {
+                    quote = None;
+                }
+                if c == '\n' {
+                    quote = None;
+                }
+                continue;
+            }
+            (None, '\'' | '"') if word_start == at || text[..at].ends_with('=') => quote = Some(c),
+            (None, '`' | '[' | ';') => return at,
+            (None, '(') => depth += 1,
+            (None, ')') if depth == 0 => return at,
+            (None, ')') => depth -= 1,
+            (None, ',' | ':') if ends_word => return at,
+            (None, '.' | '!' | '?') if ends_word && word_start < at => {
+                let rest = text[at + 1..limit].trim_start();
+                if !rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '-') {
+                    return at;
+                }
+            }
+            (None, '\n') if num_words > 0 => {
+                let continues = text[at + 1..limit]
+                    .trim_start()
+                    .starts_with(|c: char| c.is_ascii_lowercase() || matches!(c, '-' | '/'));
+                if !continues {
+                    return at;
+                }
+            }
+            (None, '…') => {}
+            (None, _) if !c.is_ascii() => {
+                return if c.is_alphabetic() && c < '\u{2e80}' { word_start.max(start) } else { at };
+            }
+            _ => {}
+        }
+        if c.is_whitespace() {
+            if word_start < at {
+                let word = &text[word_start..at];
+                if num_words > 0 && CONNECTIVES.iter().any(|connective| connective.eq_ignore_ascii_case(word))
+                {
+                    return word_start;
+                }
+                num_words += 1;
+            }
+            word_start = at + 1;
+        }
+    }
+    limit
+}
