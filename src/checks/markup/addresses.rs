@@ -1,0 +1,312 @@
+//! What a reader's screen may turn into a link without any markup: addresses as they stand in a text.
+
+use super::REMOVED;
+use regex::{Captures, Regex};
+use std::{borrow::Cow, sync::LazyLock};
+
+/// Any scheme with `//`, a few without, and `www.`; then an address without a scheme, with `//` or a host and a path;
+/// then an e-mail address. A backslash may stand before a sign, as Markdown writes it, and a dot may be one of those
+/// that browsers read as dots.
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
+    let dot = r"(?:\\?[.．。｡]|%2e)";
+    let label = r"[\p{L}\p{N}_\-]+";
+    let domain = format!(r"{label}(?:{dot}{label})*{dot}\p{{L}}[\p{{L}}\p{{N}}\-]+");
+    let body = r#"[^\s<>"`|，。；）」]*"#;
+    let before = r"(?:^|[^\p{L}\p{N}_./\\@\-])";
+    let with_scheme = [
+        format!(r"[a-z][a-z0-9+.\-]{{0,30}}\\?:(?:\\?/){{2}}{body}"),
+        format!(r"(?:https?|ftps?|wss?)\\?:[/\\]+{body}"),
+        format!(r"(?:\b|_)(?:mailto|xmpp|tel|sms)\\?:[^\s]{body}"),
+        format!(r"(?:java|vb)script\\?:{body}"),
+        format!(r"(?:\b|_)data\\?:(?:[a-z]+/|[;,]){body}"),
+        format!(r"www{dot}[\p{{L}}\p{{N}}_\-]{body}"),
+    ]
+    .join("|");
+    let userinfo = r#"(?:[^\s/\\@<>"`|]*@)?"#;
+    let number = r"(?:[0-9]+\.){3}[0-9]+|[0-9]{6,}|0x[0-9a-f]+";
+    let relative = format!(r"(?:^|[^\p{{L}}\p{{N}}./\\])(?:\\?/){{2,}}{userinfo}(?:{domain}|{number}){body}");
+    let bare = format!(
+        r"(?P<before>{before})(?P<bare>(?P<host>{domain})(?::[0-9]{{0,5}})?(?:/|\\?\?[^\s.,;:!?)'\]]){body})"
+    );
+    let mail = format!(r#"(?P<local>[^\s@(\[{{<,;])@(?P<at>{domain})"#);
+    Regex::new(&format!("(?i)(?P<url>{with_scheme})|(?P<relative>{relative})|{bare}|{mail}"))
+        .expect("the pattern is valid")
+});
+
+/// The text without the addresses that may not stay: of those with a scheme, `cited` ones may, and in code those of the
+/// machine and the cluster; of those without, names that are no place, and in code what names an image. An e-mail address
+/// outside code is written so that it stays text. Borrowed when nothing changes.
+pub fn without<'t>(text: &'t str, cited: &[&str], in_code: bool) -> Cow<'t, str> {
+    let mut written = String::new();
+    let (mut at, mut from) = (0, 0);
+    while let Some(found) = ADDRESS.captures_at(text, from) {
+        let whole = found.get(0).expect("a match has a text");
+        // What only looked like an address may hold one.
+        let inner = found.name("bare").or(found.name("at")).map(|inner| inner.start());
+        let Some(replacement) = replacement(&found, &text[whole.end()..], cited, in_code) else {
+            from = inner.map_or(whole.end(), |start| start.max(text.ceil_char_boundary(whole.start() + 1)));
+            continue;
+        };
+        written.push_str(&text[at..whole.start()]);
+        written.push_str(&replacement);
+        (at, from) = (whole.end(), whole.end());
+        if let Some(host) = found.name("at") {
+            written.truncate(written.len() - host.len());
+            (at, from) = (host.start(), host.start());
+        }
+    }
+    match at {
+        0 => Cow::Borrowed(text),
+        _ => Cow::Owned(written + &text[at..]),
+    }
+}
+
+/// What stands for an address; `None` where it stays.
+fn replacement(found: &Captures<'_>, after: &str, cited: &[&str], in_code: bool) -> Option<String> {
+    let removed = |before: &str, address: &str| Some(format!("{before}{REMOVED}{}", trailing(address)));
+    if let Some(url) = found.name("url") {
+        let url = url.as_str();
+        let bare = &url[..url.len() - trailing(url).len()];
+        let is_cited = cited.contains(&bare) || cited.contains(&url);
+        let is_local = in_code && stays_in_code(bare) && !goes_on_as_host(after);
+        if !(is_cited || is_local) {
+            return removed("", url);
+        }
+        let kept = if cited.contains(&url) { url } else { bare };
+        let tail = &url[kept.len()..];
+        return may_grow(kept, tail, after).then(|| format!("{kept} {tail}"));
+    }
+    if let Some(relative) = found.name("relative") {
+        let relative = relative.as_str();
+        let start = relative.find(['/', '\\']).unwrap_or_default();
+        return removed(&relative[..start], relative);
+    }
+    if let Some(bare) = found.name("bare") {
+        let address = bare.as_str().trim_end_matches(trailing(bare.as_str()));
+        let is_cited = cited.iter().any(|url| {
+            let without_scheme = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+            without_scheme.is_some_and(|rest| rest == address || rest == bare.as_str())
+        });
+        let stays = is_cited || !is_public(&found["host"]) || names_no_place(address, in_code);
+        return if stays { None } else { removed(&found["before"], bare.as_str()) };
+    }
+    let host = &found["at"];
+    let is_unit = host.rsplit('.').next().is_some_and(|suffix| UNITS.contains(&suffix));
+    (!in_code && !is_unit).then(|| format!("{} (at) {host}", &found["local"]))
+}
+
+/// Punctuation after a URL that belongs to the sentence.
+fn trailing(url: &str) -> &str {
+    let body = url.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '*', '_', '\'']);
+    &url[body.len()..]
+}
+
+/// Whether a program that looks for links would read on after a URL: into a letter that is not ASCII, or, where the host
+/// is its last part, into another host.
+fn may_grow(url: &str, tail: &str, after: &str) -> bool {
+    let first = tail.chars().chain(after.chars()).next();
+    if first.is_some_and(|first| !first.is_ascii() && !first.is_whitespace()) {
+        return true;
+    }
+    let rest = url.split_once("//").map_or(url, |(_, rest)| rest);
+    if rest.contains(['/', '?', '#']) {
+        return false;
+    }
+    let next: String = tail
+        .chars()
+        .chain(after.chars())
+        .take_while(|next| !next.is_whitespace() && !matches!(next, '<' | '/' | '?' | '#'))
+        .collect();
+    let has_port = rest.rsplit(':').next().is_some_and(|port| port.chars().all(|c| c.is_ascii_digit()));
+    let dots = ['.', '．', '。', '｡', '%'];
+    let names_host = next.char_indices().any(|(at, character)| {
+        dots.contains(&character) && next[at + character.len_utf8()..].starts_with(char::is_alphanumeric)
+    });
+    next.contains('@') || (!has_port && names_host)
+}
+
+/// Whether what follows an address would be read as more of its host, in the writing of another script.
+fn goes_on_as_host(after: &str) -> bool {
+    after.strip_prefix('。').is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
+}
+
+/// Whether a URL in code is one that leads nowhere outside.
+fn stays_in_code(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let scheme = scheme.to_ascii_lowercase();
+    let authority = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
+    // Some readers look for addresses within a word, and browsers take more than two slashes for two.
+    let lower = rest.to_ascii_lowercase();
+    let holds_another =
+        lower.contains("www.") || lower.contains(":\\") || lower.replace("://", "").contains(":/");
+    if holds_another || rest.split("//").skip(1).any(|inner| !is_local(&authority(inner))) {
+        return false;
+    }
+    match scheme.as_str() {
+        "http" | "https" | "ws" | "wss" | "ftp" => is_local(&authority(rest)),
+        scheme => INFRASTRUCTURE_SCHEMES.contains(&scheme),
+    }
+}
+
+/// Schemes of commands that no browser follows.
+const INFRASTRUCTURE_SCHEMES: [&str; 10] =
+    ["oci", "docker", "containerd", "cri-o", "tcp", "udp", "unix", "postgres", "postgresql", "redis"];
+
+/// A host of this machine or this cluster: a loopback address, a service name, a variable to fill in.
+fn is_local(authority: &str) -> bool {
+    // A browser reads more as a dot than the dot, and drops or decodes what is not plain.
+    if !authority.is_ascii() || authority.contains(['@', '%', '\\']) {
+        return false;
+    }
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => return rest.starts_with("::1]"),
+        None => authority.split(':').next().unwrap_or_default().to_ascii_lowercase(),
+    };
+    if host.starts_with(['$', '{']) {
+        return !host.contains('.');
+    }
+    let loopback =
+        host.strip_prefix("127.").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'));
+    let named = host.starts_with(|c: char| c.is_ascii_lowercase());
+    let service =
+        named && (!host.contains('.') || host.ends_with(".svc") || host.ends_with(".cluster.local"));
+    loopback || service
+}
+
+/// Whether a host without a scheme is read as one of the internet: by its last label.
+fn is_public(host: &str) -> bool {
+    let label = host.rsplit(['.', '．', '。', '｡']).next().unwrap_or_default().to_lowercase();
+    let is_country = label.chars().count() == 2 && !ENDINGS.contains(&label.as_str());
+    is_country || !label.is_ascii() || label.starts_with("xn--") || TOP_LEVEL.contains(&label.as_str())
+}
+
+/// Endings of files that look like a country.
+const ENDINGS: [&str; 8] = ["bz", "db", "go", "gz", "js", "tf", "ts", "xz"];
+
+/// Endings of units that have an `@` in their name.
+const UNITS: [&str; 8] = ["service", "socket", "timer", "mount", "path", "slice", "target", "device"];
+
+/// What programs that look for links know, and what is cheap to own.
+const TOP_LEVEL: [&str; 64] = [
+    "academy",
+    "aero",
+    "agency",
+    "app",
+    "arpa",
+    "asia",
+    "biz",
+    "blog",
+    "center",
+    "cloud",
+    "club",
+    "com",
+    "company",
+    "coop",
+    "design",
+    "dev",
+    "digital",
+    "edu",
+    "email",
+    "example",
+    "fun",
+    "gov",
+    "group",
+    "guru",
+    "host",
+    "icu",
+    "info",
+    "int",
+    "invalid",
+    "jobs",
+    "life",
+    "link",
+    "live",
+    "media",
+    "mil",
+    "mobi",
+    "museum",
+    "name",
+    "net",
+    "network",
+    "news",
+    "one",
+    "online",
+    "org",
+    "page",
+    "press",
+    "pro",
+    "shop",
+    "site",
+    "solutions",
+    "space",
+    "store",
+    "studio",
+    "systems",
+    "tech",
+    "tel",
+    "today",
+    "top",
+    "web",
+    "website",
+    "work",
+    "world",
+    "xxx",
+    "xyz",
+];
+
+/// Whether `host/path` is a name rather than a place: an API version, a label or a resource of a well-known domain, an
+/// image; in code, everything that asks nothing.
+fn names_no_place(address: &str, in_code: bool) -> bool {
+    static VERSION: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^[a-z0-9.\-]+/v[0-9]{1,2}(?:(?:alpha|beta)[0-9]{1,2})?$").expect("the pattern is valid")
+    });
+    let is_name =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '=' | ',');
+    if in_code {
+        return !address.contains('?');
+    }
+    let host = address.split('/').next().unwrap_or_default();
+    let is_known =
+        |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    VERSION.is_match(address) || (address.chars().all(is_name) && KEY_DOMAINS.into_iter().any(is_known))
+}
+
+/// Domains of labels, resources, API groups and images, none of which one can register.
+const KEY_DOMAINS: [&str; 36] = [
+    "k8s.io",
+    "x-k8s.io",
+    "kubernetes.io",
+    "karpenter.sh",
+    "cert-manager.io",
+    "istio.io",
+    "argoproj.io",
+    "fluxcd.io",
+    "helm.sh",
+    "cilium.io",
+    "projectcalico.org",
+    "crossplane.io",
+    "prometheus.io",
+    "coreos.com",
+    "keda.sh",
+    "knative.dev",
+    "tekton.dev",
+    "linkerd.io",
+    "velero.io",
+    "longhorn.io",
+    "rook.io",
+    "kyverno.io",
+    "external-secrets.io",
+    "nvidia.com",
+    "amd.com",
+    "intel.com",
+    "openshift.io",
+    "eks.amazonaws.com",
+    "kubernetes.azure.com",
+    "cloud.google.com",
+    "docker.io",
+    "quay.io",
+    "ghcr.io",
+    "gcr.io",
+    "public.ecr.aws",
+    "mcr.microsoft.com",
+];

@@ -1,0 +1,251 @@
+//! The last layer: a text in which no renderer finds a link, an image or HTML, whichever dialect it reads. Works on the
+//! characters, code included, since what one dialect takes for code another does not; line by line or within a
+//! paragraph, so that the seal of two blocks is that of each.
+
+use super::addresses;
+use crate::{markdown::is_element, text::edited};
+use regex::{Captures, Regex};
+use std::{ops::Range, sync::LazyLock};
+
+/// What may stand before a block on its line: quotes, list items, tasks, table cells, footnotes.
+const CONTAINERS: &str = r"^(?:[^\S\n]|[>|:*+\-]|[0-9]{1,9}[.)]|\[[ xX]?\]|\[\^[^\[\]\n]{0,99}\][^\S\n]*:)*";
+
+/// The text with nothing in it that some dialect could take for markup that loads or leads anywhere.
+pub fn sealed(text: &str, cited: &[&str]) -> String {
+    let text = addresses::without(text, cited, true);
+    let text = without_references(&text);
+    let text = without_tags(&text);
+    let text = text.replace("![", "! [").replace("](", "] (");
+    plain_fences(&without_definitions(&text))
+}
+
+/// Character references that would spell an address for a program that looks for links in what is shown.
+fn without_references(text: &str) -> String {
+    static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new("&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|colon|sol|bsol|period|commat|quest);")
+            .expect("the pattern is valid")
+    });
+    let spells = |name: &str| match name.strip_prefix('#') {
+        None => true,
+        Some(number) => {
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
+                None => number.parse(),
+            };
+            code.ok().and_then(char::from_u32).is_some_and(|character| {
+                character.is_ascii_alphanumeric()
+                    || matches!(character, ':' | '/' | '\\' | '.' | '@' | '?' | '．' | '。' | '｡')
+            })
+        }
+    };
+    let replaced = REFERENCE.replace_all(text, |found: &Captures<'_>| match spells(&found[1]) {
+        true => format!("& {};", &found[1]),
+        false => found[0].to_owned(),
+    });
+    replaced.into_owned()
+}
+
+/// `<` becomes `‹` where an element of HTML would begin. A placeholder stays, and so does what a shell reads.
+fn without_tags(text: &str) -> String {
+    static TAG: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"<(?:!|(/?)([A-Za-z][^\s/><]*))").expect("the pattern is valid"));
+    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    for found in TAG.captures_iter(text) {
+        let start = found.get(0).expect("a match has a text").start();
+        let is_tag = found.get(2).is_none_or(|name| {
+            let after = &text[name.end()..];
+            match &found[1] {
+                "" => opens(&name.as_str().to_ascii_lowercase(), after),
+                _ => is_element(name.as_str()) && !after.starts_with('/'),
+            }
+        });
+        if is_tag {
+            edits.push((start..start + 1, "‹".to_owned()));
+        }
+    }
+    edited(text, edits)
+}
+
+/// Whether `<name` and what follows it is an element, or carries a script or a style.
+fn opens(name: &str, after: &str) -> bool {
+    /// Elements whose names one also writes as placeholders: they load by their attributes alone.
+    const PLACEHOLDERS: [&str; 18] = [
+        "image", "source", "track", "title", "template", "use", "set", "label", "option", "area", "map",
+        "param", "main", "header", "section", "time", "data", "menu",
+    ];
+    static SCRIPT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?i)[\s"'/](?:on[a-z]+|style|srcdoc)\s*="#).expect("the pattern is valid")
+    });
+    let attributes = attributes(after);
+    if SCRIPT.is_match(attributes) {
+        return true;
+    }
+    match name {
+        // `a<b && c` is a comparison.
+        "b" | "i" | "p" | "q" | "s" | "u" => after.starts_with(['>', '/']),
+        _ if PLACEHOLDERS.contains(&name) => attributes.contains('='),
+        _ => is_element(name),
+    }
+}
+
+/// What a browser may read as the attributes of a tag: no further than its end, the paragraph's or that of any sense.
+fn attributes(after: &str) -> &str {
+    let near = &after[..after.floor_char_boundary(1 << 10)];
+    let paragraph = near.split("\n\n").next().unwrap_or_default();
+    match paragraph.find('>') {
+        // An end in quotes is none.
+        Some(end) if !paragraph[..end].contains(['"', '\'']) => &paragraph[..end],
+        _ => paragraph,
+    }
+}
+
+/// `[label]:` at the start of a block would make `[label]` a link everywhere: a space before the colon ends that.
+fn without_definitions(text: &str) -> String {
+    static BEFORE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(&format!("(?m){CONTAINERS}")).expect("the pattern is valid"));
+    if !text.contains("]:") {
+        return text.to_owned();
+    }
+    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    let mut read = 0;
+    for before in BEFORE.find_iter(text) {
+        let within = before.as_str().match_indices('[').map(|(at, _)| before.start() + at);
+        let next = text[before.end()..].starts_with('[').then_some(before.end());
+        for start in within.chain(next) {
+            // A label that begins within the last one ends where that ends.
+            if start < read {
+                continue;
+            }
+            let ends;
+            (ends, read) = label_ends(text, start);
+            let colons = ends.into_iter().filter(|end| text[*end..].starts_with(':'));
+            edits.extend(colons.map(|colon| (colon..colon, " ".to_owned())));
+        }
+    }
+    edited(text, edits)
+}
+
+/// Where the label that begins at `start` may end, and how far that had to be read: at its first closing bracket, or at
+/// an escaped one for who knows no escapes. Whether it may hold an opening one is for each reader to say.
+fn label_ends(text: &str, start: usize) -> (Vec<usize>, usize) {
+    let mut ends = Vec::new();
+    let (mut escaped, mut blank) = (false, false);
+    for (at, byte) in text.bytes().enumerate().skip(start + 1) {
+        match byte {
+            b']' => ends.push(at + 1),
+            b'\n' if blank => return (ends, at),
+            _ => {}
+        }
+        if byte == b']' && !escaped {
+            return (ends, at);
+        }
+        escaped = byte == b'\\' && !escaped;
+        blank = byte == b'\n' || (blank && matches!(byte, b' ' | b'\t' | b'>'));
+    }
+    (ends, text.len())
+}
+
+/// A fence keeps the language that it names, when that is a plain word and nothing that renderers run or draw.
+fn plain_fences(text: &str) -> String {
+    static FENCE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(&format!(r"(?m){CONTAINERS}(?:`{{3,}}|~{{3,}})([^\n]*)$")).expect("the pattern is valid")
+    });
+    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    for found in FENCE.captures_iter(text) {
+        let info = found.get(1).expect("the group is always there");
+        let backticks = text[..info.start()].ends_with('`');
+        if backticks && info.as_str().contains('`') {
+            continue;
+        }
+        let language = info.as_str().split_whitespace().next().unwrap_or_default();
+        let kept = if is_plain_language(language) { language } else { "" };
+        if info.as_str().trim() != kept {
+            edits.push((info.range(), kept.to_owned()));
+        }
+    }
+    edited(text, edits)
+}
+
+fn is_plain_language(word: &str) -> bool {
+    const DRAWN: [&str; 74] = [
+        "abc",
+        "actdiag",
+        "artifact",
+        "asciimath",
+        "blockdiag",
+        "bpmn",
+        "bytefield",
+        "c4plantuml",
+        "chart",
+        "chartjs",
+        "chem",
+        "circuitikz",
+        "d2",
+        "dataview",
+        "dataviewjs",
+        "dbml",
+        "diagram",
+        "ditaa",
+        "dot",
+        "drawio",
+        "echarts",
+        "embed",
+        "erd",
+        "excalidraw",
+        "flow",
+        "flowchart",
+        "gantt",
+        "geojson",
+        "graph",
+        "graphviz",
+        "htm",
+        "html",
+        "iframe",
+        "infographic",
+        "jsx",
+        "katex",
+        "kroki",
+        "latex",
+        "markdown",
+        "markmap",
+        "math",
+        "md",
+        "mdx",
+        "mermaid",
+        "mhchem",
+        "mindmap",
+        "nomnoml",
+        "nwdiag",
+        "packetdiag",
+        "pikchr",
+        "plantuml",
+        "plotly",
+        "puml",
+        "query",
+        "rackdiag",
+        "seq",
+        "seqdiag",
+        "sequence",
+        "smiles",
+        "stl",
+        "structurizr",
+        "svelte",
+        "svg",
+        "svgbob",
+        "symbolator",
+        "tex",
+        "tikz",
+        "topojson",
+        "uml",
+        "vega",
+        "vega-lite",
+        "viz",
+        "vue",
+        "wavedrom",
+    ];
+    let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '#' | '-' | '_' | '.'));
+    plain
+        && word.len() <= 20
+        && word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !DRAWN.contains(&word.to_ascii_lowercase().as_str())
+}
