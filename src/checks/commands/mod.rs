@@ -310,11 +310,19 @@ fn looks_like_command(line: &str, calls: &[Invocation]) -> bool {
         word.text.starts_with('-') && letters.starts_with(|c: char| c.is_ascii_alphabetic())
     });
     let is_path = first.written.starts_with(['.', '/', '~']) && first.written.contains('/');
+    // What is read is looked up as well: `cat /etc/passwd`.
+    let reads_file = is_known(&first.program)
+        && !ORDINARY_WORDS.contains(&first.program.as_str())
+        && first.args.iter().any(|word| word.text.starts_with(['/', '~']) && word.text.len() > 1);
     let feeds =
         calls.len() > 1 && line.contains('|') && calls[1..].iter().any(|call| is_known(&call.program));
     is_program(&first.written)
         && !is_sentence
-        && (has_flag || feeds || (is_path && !first.args.is_empty()) || first.written.starts_with("./"))
+        && (has_flag
+            || reads_file
+            || feeds
+            || (is_path && !first.args.is_empty())
+            || first.written.starts_with("./"))
 }
 
 /// Whether a word may be a program: `./evil.sh`, `frobctl`.

