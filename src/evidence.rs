@@ -122,7 +122,7 @@ pub fn untranslated(id: &str) -> (&str, &str) {
 
 /// A document's URL when it is one that a reader can follow safely: `http` or `https` and a host. Everything that has a
 /// meaning in Markdown, HTML or a terminal is percent-encoded, so that what is shown, compared and followed is the same.
-fn web_url(url: &str) -> Option<String> {
+pub fn web_url(url: &str) -> Option<String> {
     let url = url.trim();
     let (scheme, rest) = url.split_once("://")?;
     let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");

@@ -448,7 +448,11 @@ mod tests {
         );
         check(
             &format!("A [1].\n\n{key}: //evil.example/x\n\n[{key}] and {key}(//evil.example/x) [1]\n"),
-            &["A [1].", "\n\n[[redacted:aws-access-key]] and redacted:aws-access-key [1]"],
+            &[
+                "A [1].",
+                "\n\n[redacted:aws-access-key] : [link removed] (no source)",
+                "\n\n[[redacted:aws-access-key]] and [redacted:aws-access-key] ([link removed]) [1]",
+            ],
         );
         let format = Format { max_chars: Some(200), ..Format::default() };
         let written = from_reply(&format!("Use {key} [1]."), &evidence(), &question("OOMKilled"), &format);

@@ -3,6 +3,7 @@
 use crate::{
     assistant::{AnswerError, Assistant},
     checks::title,
+    evidence::web_url,
     http::schema,
     text::visible,
 };
@@ -87,7 +88,7 @@ impl SearchHit {
             document: chunk.document,
             title: title::shown(&document.meta.title),
             kind: document.meta.kind,
-            url: document.meta.url.clone(),
+            url: document.meta.url.as_deref().and_then(web_url),
             heading_path: chunk.heading_path.iter().map(|heading| title::shown(heading)).collect(),
             text: visible(&redact(&chunk.text).text),
             start_byte: chunk.start_byte,

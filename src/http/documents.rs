@@ -5,7 +5,7 @@ use super::{
     router::AppState,
     schema, scope,
 };
-use crate::{assistant::AnswerError, checks::title, text::visible};
+use crate::{assistant::AnswerError, checks::title, evidence::web_url, text::visible};
 use axum::{Extension, Json, extract::State, http::Uri};
 use jiff::Timestamp;
 use kb::{
@@ -131,7 +131,7 @@ async fn read(kb: &dyn KnowledgeBase, scope: &Filter, id: &str) -> Result<Option
         id: meta.id,
         source: meta.source,
         title: title::shown(&meta.title),
-        url: meta.url,
+        url: meta.url.as_deref().and_then(web_url),
         kind: meta.kind,
         labels: meta.labels.iter().map(|label| title::shown(label)).collect(),
         product: meta.product.as_deref().map(title::shown),
