@@ -6,7 +6,7 @@
 //! back), nothing is shown before it. Entry points: [`from_reply`] and [`Checks`].
 
 use crate::{
-    answer::{Citation, Written, is_refusal, push_concerns},
+    answer::{Citation, Written, is_labelled, is_refusal, push_concerns},
     blocks::{self, Block, Blocks},
     checks::{
         citations,
@@ -111,6 +111,11 @@ impl<'a> Checks<'a> {
         if self.state == State::Refused || (self.state == State::Held && is_refusal(&self.said)) {
             return Err(Refusal::SaidSo);
         }
+        if is_labelled(self.format.shape) {
+            let labelled = labelled(std::mem::take(&mut self.text));
+            self.text = markup::clean(&labelled, &self.urls());
+            self.first_end = self.text.len();
+        }
         if let Some(max_chars) = self.format.max_chars {
             (self.text, self.cited) = self.within(max_chars);
             self.first_end = self.text.len();
@@ -156,10 +161,11 @@ impl<'a> Checks<'a> {
         Some(Written { text: warnings + &self.text[..up_to], citations: citations.into_values().collect() })
     }
 
-    /// Whether only the finished text can be judged: its length; whether a masked name that came back damaged stands
+    /// Whether only the finished text can be judged: its length and layout; whether a masked name that came back damaged stands
     /// somewhere whole; whether a document that may be about a masked object is cited.
     fn end_decides(&self) -> bool {
         self.format.max_chars.is_some()
+            || is_labelled(self.format.shape)
             || !self.question.masked().is_empty()
             || self.evidence.iter().any(Evidence::may_apply)
     }
@@ -301,6 +307,34 @@ impl<'a> Checks<'a> {
     }
 }
 
+/// The text in the parts that the client reads: `Error:` and, from its second paragraph or line on, `Solution:`. A text that
+/// has a label is left as it is.
+fn labelled(text: String) -> String {
+    const LABELS: [&str; 2] = ["Error:", "Solution:"];
+    let is_heading = |line: &str| line.starts_with('#') || (line.starts_with("**") && line.ends_with("**"));
+    if text.is_empty()
+        || text.lines().any(|line| LABELS.iter().any(|label| line.trim_start().starts_with(label)))
+    {
+        return text;
+    }
+    // A heading only says what follows, which the label does.
+    let start = text.lines().take_while(|line| line.trim().is_empty() || is_heading(line.trim()));
+    let body = text.lines().skip(start.count()).collect::<Vec<_>>().join("\n");
+    let body = if body.trim().is_empty() { text } else { body };
+    match body.split_once('\n') {
+        Some((error, solution)) if !blocks::is_closed(error) || solution.trim().is_empty() => {
+            format!("Error: {}", body.trim())
+        }
+        Some((error, solution)) => {
+            let solution = solution.trim_start();
+            // A list, a fence or a table is one only at the beginning of its line.
+            let apart = if solution.starts_with(|c: char| c.is_alphabetic()) { " " } else { "\n" };
+            format!("Error: {}\nSolution:{apart}{solution}", error.trim_end())
+        }
+        None => format!("Error: {body}"),
+    }
+}
+
 /// Trims lines' ends and leaves at most one blank line in a row, outside code.
 fn tidy(text: &str) -> String {
     let mut tidied = String::with_capacity(text.len());
@@ -322,6 +356,7 @@ fn tidy(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Shape;
 
     fn evidence() -> Vec<Evidence> {
         (1..=2).map(Evidence::sample).collect()
@@ -401,6 +436,28 @@ mod tests {
     #[test]
     fn a_fence_that_is_left_open_is_closed() {
         check("Run [1]:\n```\nkubectl get pods", &["Run [1]:", "\n```\nkubectl get pods\n```"]);
+    }
+
+    #[test]
+    fn the_client_gets_the_parts_it_reads() {
+        let format = Format { shape: Shape::ErrorSolution, ..Format::default() };
+        let (evidence, question) = (evidence(), question("OOMKilled"));
+        for (reply, text) in [
+            ("Error: it fails [1]\nSolution: look [1]", "Error: it fails [1]\nSolution: look [1]"),
+            (
+                "**Cause**\n\nIt fails [1].\n\nLook at it [1].",
+                "Error: It fails [1].\nSolution: Look at it [1].",
+            ),
+            (
+                "It fails [1].\n1. Look [1]\n2. Wait [1]",
+                "Error: It fails [1].\nSolution:\n1. Look [1]\n2. Wait [1]",
+            ),
+            ("It fails [1].", "Error: It fails [1]."),
+        ] {
+            let mut checks = Checks::new(&evidence, &question, &format);
+            assert_eq!(checks.push(reply), "", "the layout is known at the end");
+            assert_eq!(checks.finish().expect("it is cited").text, text, "{reply:?}");
+        }
     }
 
     #[test]
