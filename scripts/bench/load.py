@@ -181,7 +181,7 @@ async def slow_client(host: str, port: int, kind: str) -> float:
     """Seconds until the server closes a client that is slow in one of four ways."""
     reader, writer = await asyncio.open_connection(host, port)
     began = time.monotonic()
-    head = b"POST /v1/ask HTTP/1.1\r\nhost: load\r\ncontent-length: 500\r\n"
+    head = b"POST /v1/ask HTTP/1.1\r\nhost: localhost\r\ncontent-length: 500\r\n"
     writer.write({"idle": b"", "half head": head[:30], "dripping head": head + b"x-drip: ", "slow body": head + b"\r\n{"}[kind])
 
     async def drip() -> None:
