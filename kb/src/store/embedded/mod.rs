@@ -35,6 +35,20 @@ pub use reader::Reader;
 pub use writer::EmbeddedWriter;
 
 use super::StoreError;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+/// Reads what is under `path`; the index's library panics over some damage.
+fn undamaged<T>(path: &Path, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let damaged = || StoreError::Damaged {
+        path: path.to_owned(),
+        detail: "reading it ended in a panic, which the log describes".to_owned(),
+    };
+    // What was read so far is dropped, so nothing broken is seen again.
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(damaged()))
+}
 
 /// Runs blocking work off the asynchronous threads, within the caller's span.
 async fn blocking<T: Send + 'static>(

@@ -10,6 +10,7 @@ use super::{
     layout::{GenerationPaths, Layout, Stamp, io_error, stamp},
     records::{DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, SOURCE, StoredDocument, TARGET},
     scope::{Scope, Scopes},
+    undamaged,
     vectors::Vectors,
 };
 use crate::{
@@ -138,7 +139,8 @@ impl Snapshot {
                 return Err(StoreError::Missing { path: layout.root().to_string_lossy().into_owned() });
             };
             let before = StateStamp::of(layout, number);
-            let error = match Self::open_generation(layout, number, expected) {
+            let index = layout.generation(number).index;
+            let error = match undamaged(&index, || Self::open_generation(layout, number, expected)) {
                 Ok(snapshot) => return Ok((snapshot, before)),
                 Err(error) => error,
             };

@@ -5,6 +5,7 @@ use super::{
     blocking,
     scope::Scope,
     snapshot::{NONE, Snapshot},
+    undamaged,
 };
 use crate::{
     analyzer::Term,
@@ -34,7 +35,7 @@ impl EmbeddedView {
         work: impl FnOnce(&Snapshot, &Scope) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let Self { snapshot, scope } = self.clone();
-        blocking(move || work(&snapshot, &scope)).await
+        blocking(move || undamaged(&snapshot.paths.index, || work(&snapshot, &scope))).await
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     layout::{Layout, WriterLock},
     records::{Lengths, Payload, PreparedDocument},
     snapshot::Snapshot,
+    undamaged,
 };
 use crate::{
     document::{Chunk, ContentHash, DocumentMeta, DocumentRecord},
@@ -77,7 +78,8 @@ impl EmbeddedWriter {
         compaction: CompactionPolicy,
     ) -> Result<Self, StoreError> {
         let (layout, identity) = (Layout::new(path), identity.clone());
-        let state = blocking(move || State::open(layout, identity, compaction)).await?;
+        let root = layout.root().to_owned();
+        let state = blocking(move || undamaged(&root, || State::open(layout, identity, compaction))).await?;
         Ok(Self { state: Arc::new(Mutex::new(state)) })
     }
 

@@ -1,7 +1,10 @@
 //! Damaged, missing and unwritable files: always an error that names the file, and the old state goes on serving.
 
 use super::*;
-use crate::store::contract::{document, everything, identity, ids, put, vector_of, view_at};
+use crate::store::{
+    DocumentKey, FieldWeights, Filter, LexicalQuery,
+    contract::{document, everything, identity, ids, put, vector_of, view_at},
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -259,4 +262,35 @@ async fn a_damaged_cache_is_begun_anew() {
         writer.cache_embeddings(&[(key, vector_of("text"))]).await.expect("a cache never fails");
     }
     assert!(path.join("embedding-cache/vectors.damaged").exists(), "it is put aside");
+}
+
+/// Whatever is written over the index, opening and searching end in an answer or in an error, never in a panic.
+#[tokio::test]
+async fn a_damaged_index_is_an_error() {
+    let (_directory, path) = filled().await;
+    let index = path.join("g1/tantivy");
+    let files: Vec<PathBuf> =
+        fs::read_dir(&index).expect("it is there").flatten().map(|file| file.path()).collect();
+    assert!(files.len() > 5, "{files:?}");
+    let query = LexicalQuery {
+        terms: vec![("alpha".to_owned(), 1.0)],
+        weights: FieldWeights { title: 1.0, name: 1.0, headings: 1.0, links: 1.0 },
+    };
+    let mut num_errors = 0;
+    for file in files {
+        let whole = fs::read(&file).expect("it is there");
+        for garbage in [0xff_u8, 0x00, 0x5a] {
+            fs::write(&file, vec![garbage; whole.len()]).expect("it can be written");
+            let searched = async {
+                let kb = Reader::open(&path, Some(&identity())).await?;
+                let view = kb.view(&Filter::everything()).await?;
+                view.search_lexical(&query, 5, 5).await?;
+                view.chunks_of(DocumentKey::of("s/a.md")).await.map(|_| ())
+            };
+            num_errors += usize::from(searched.await.is_err());
+            let _ = EmbeddedWriter::open(&path, &identity()).await;
+        }
+        fs::write(&file, whole).expect("it can be written");
+    }
+    assert!(num_errors > 5, "{num_errors}");
 }
