@@ -30,8 +30,9 @@ use kb::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
+    runtime::{Handle, RuntimeFlavor},
     sync::{Semaphore, SemaphorePermit, mpsc},
-    task::yield_now,
+    task::{block_in_place, yield_now},
     time::{Instant, timeout},
 };
 
@@ -370,9 +371,13 @@ impl Assistant {
             Err(error) => return (Asked::Failed(logged(&error, occasion)), None),
         };
         let mut checks = Checks::new(evidence, question, format);
+        let mut num_bytes = 0;
         loop {
             let text = match pieces.try_next().await {
-                Ok(Some(piece)) => checked(&mut checks, &piece).await,
+                Ok(Some(piece)) => {
+                    num_bytes += piece.len();
+                    checked(&mut checks, &piece, num_bytes).await
+                }
                 Ok(None) => break,
                 Err(error) => {
                     let cause = logged(&error, occasion);
@@ -388,7 +393,7 @@ impl Assistant {
                 let _ = outlet.send(Shown { model: model.clone(), text }).await;
             }
         }
-        let asked = match checks.finish() {
+        let asked = match apart(num_bytes, || checks.finish()) {
             Ok(written) => Asked::Answered(written, model),
             Err(Refusal::SaidSo) => Asked::DoesNotKnow("the model found no answer in the documents"),
             Err(Refusal::Uncited) => Asked::DoesNotKnow("the model's reply cited none of the documents"),
@@ -400,13 +405,23 @@ impl Assistant {
 
 /// Most of a reply, in bytes, that is checked without letting others have their turn.
 const MAX_CHECKED_AT_ONCE: usize = 4 << 10;
+/// From so many bytes on, which no useful reply has, a single block of it may take long to check.
+const LONG_REPLY: usize = 16 << 10;
 
-/// Checks the next piece; returns what may be shown now.
-async fn checked(checks: &mut Checks<'_>, piece: &str) -> String {
+/// Works where nobody else's turn is held up, as far as the runtime has other threads, when a reply is long.
+fn apart<T>(num_bytes: usize, work: impl FnOnce() -> T) -> T {
+    match num_bytes >= LONG_REPLY && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        true => block_in_place(work),
+        false => work(),
+    }
+}
+
+/// Checks the next piece of a reply of so many bytes by now; returns what may be shown now.
+async fn checked(checks: &mut Checks<'_>, piece: &str, num_bytes: usize) -> String {
     let (mut text, mut rest) = (String::new(), piece);
     loop {
         let (part, after) = rest.split_at(rest.floor_char_boundary(MAX_CHECKED_AT_ONCE));
-        text.push_str(&checks.push(part));
+        text.push_str(&apart(num_bytes, || checks.push(part)));
         rest = after;
         if rest.is_empty() {
             return text;

@@ -1,8 +1,12 @@
 //! What is answered: grounded, cited, honest about what is not known, careful where the team says so.
 
 use crate::harness::{Script, ScriptedLlm, Setup, TestApp};
-use serde_json::Value;
-use std::sync::Arc;
+use serde_json::{Value, json};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::time::sleep;
 
 const OOM: &str = "the last termination reason is OOMKilled container=api pod=search-api-6b7f9d5c4-zz8rt";
 const LEGACY: &str =
@@ -227,4 +231,40 @@ async fn a_command_is_recognised_however_it_is_written() {
         assert!(text.contains(&format!("`{grant}` (not in the documents: check before running)")), "{text}");
         assert!(text.contains("   kubectl get pods\n   # command removed"), "{text}");
     }
+}
+
+/// One block of a hostile length holds up nobody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_long_block_is_checked_apart() {
+    let reply = "請執行kubectl delete ns shop ".repeat(6_000) + "[1]";
+    let llm = ScriptedLlm::start(Script::Say(Arc::new(move |_| reply.clone()))).await;
+    let mut setup = Setup::with_llm(&llm.base_url);
+    setup.settings.llm_timeout = Duration::from_secs(60);
+    let app = Arc::new(setup.start().await);
+    let asking = tokio::spawn({
+        let app = app.clone();
+        async move { app.post("/v1/ask", json!({ "question": OOM }).to_string()).await.json() }
+    });
+    // On the one thread that both share.
+    let longest = Arc::new(Mutex::new(Duration::ZERO));
+    let beating = tokio::spawn({
+        let (app, longest) = (app.clone(), longest.clone());
+        async move {
+            loop {
+                let before = Instant::now();
+                assert_eq!(app.get("/healthz").await.status.as_u16(), 200);
+                sleep(Duration::from_millis(5)).await;
+                let mut longest = longest.lock().expect("no test panicked");
+                *longest = before.elapsed().max(*longest);
+            }
+        }
+    });
+    let before = Instant::now();
+    let reply = asking.await.expect("it ends");
+    let took = before.elapsed();
+    beating.abort();
+    assert_eq!(reply["answered_by"], "llm", "{}", reply["degraded"]);
+    assert!(!reply["answer"].as_str().expect("a string").contains("kubectl delete"));
+    let longest = *longest.lock().expect("no test panicked");
+    assert!(longest < took / 2, "others waited {longest:?} of {took:?}");
 }
