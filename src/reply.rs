@@ -65,6 +65,9 @@ pub struct Checks<'a> {
     state: State,
 }
 
+/// Most bytes without a blank line, where they hold what may begin a link or a tag.
+const MAX_PARAGRAPH: usize = 4 << 10;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     /// Nothing may be shown yet.
@@ -262,9 +265,19 @@ impl<'a> Checks<'a> {
             return;
         }
         let last = &self.text[self.last_start..];
+        // A label or a tag may go on over many lines, but not over a blank one.
+        let paragraph_start = self.text.rfind("\n\n").map_or(0, |at| at + 2).min(self.last_start);
+        let paragraph = &self.text[paragraph_start..];
+        let is_sealed = |between: &str| {
+            between.len() > 1
+                || paragraph.len() == last.len()
+                || !paragraph.contains(['[', '<'])
+                || (paragraph.len() < MAX_PARAGRAPH
+                    && markup::is_sealed(&format!("{paragraph}{between}{block}"), &self.urls()))
+        };
         let keeps_apart = |between: &str| {
             let both = format!("{last}{between}{block}");
-            blocks::begins_at(&both, last.len() + between.len()) && self.is_clean(&both)
+            blocks::begins_at(&both, last.len() + between.len()) && self.is_clean(&both) && is_sealed(between)
         };
         let (between, block) = if !after_blank && keeps_apart("\n") {
             ("\n", block.to_owned())
@@ -535,6 +548,7 @@ mod tests {
             "    [a](//evil.example/x)\n\nLook [1].",
             "[a][r] [1]\n\n[r]: //evil.example/x\n\n![b][r]\n",
             "[r]: //evil.example/x\n\n[a][r] [1]\n\n![b][r]\n",
+            "Look [1].\n\n[| a | b |\n|---|---|\n# \n]: //evil.example/x\n",
         ] {
             let text =
                 from_reply(reply, &evidence(), &question, &Format::default()).expect("it is cited").text;

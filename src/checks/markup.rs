@@ -35,6 +35,11 @@ pub fn clean(text: &str, cited: &[&str]) -> String {
     blunted(&text, cited)
 }
 
+/// Whether no dialect finds a link, an image or HTML in a text.
+pub fn is_sealed(text: &str, cited: &[&str]) -> bool {
+    sealed(text, cited) == text
+}
+
 /// The last resort: a text of which no markup survives, wherever it stands.
 pub fn blunted(text: &str, cited: &[&str]) -> String {
     let mut blunt = text

@@ -111,17 +111,23 @@ async fn before_it_stops_it_says_so() {
     assert_eq!(ending(hurried).await, Ending::Drained, "when it is told again");
 }
 
-#[tokio::test]
-async fn who_insists_is_obeyed_at_once() {
-    let llm = ScriptedLlm::start(Script::Silent).await;
-    let app = Setup::with_llm(&llm.base_url).start().await;
-    let served = serve(&app, None).await;
+/// A client whose question is being answered.
+async fn asking(served: &Served) -> TcpStream {
     let body = k8sgpt_request("the last termination reason is OOMKilled", "english").to_string();
     let mut stream = TcpStream::connect(served.address).await.expect("a connection");
     let head =
         format!("POST /completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
     tokio::time::sleep(Duration::from_millis(300)).await;
+    stream
+}
+
+#[tokio::test]
+async fn who_insists_is_obeyed_at_once() {
+    let llm = ScriptedLlm::start(Script::Silent).await;
+    let app = Setup::with_llm(&llm.base_url).start().await;
+    let served = serve(&app, None).await;
+    let _asking = asking(&served).await;
     let before = Instant::now();
     for _ in 0..2 {
         served.stop.send(()).expect("it runs");
@@ -135,12 +141,7 @@ async fn stopping_answers_what_is_under_way() {
     let llm = ScriptedLlm::start(Script::Silent).await;
     let app = Setup::with_llm(&llm.base_url).start().await;
     let served = serve(&app, None).await;
-    let body = k8sgpt_request("the last termination reason is OOMKilled", "english").to_string();
-    let mut stream = TcpStream::connect(served.address).await.expect("a connection");
-    let head =
-        format!("POST /completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
-    stream.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut stream = asking(&served).await;
     assert_eq!(app.get("/readyz").await.status.as_u16(), 200);
     served.stop.send(()).expect("it runs");
     tokio::time::sleep(Duration::from_millis(100)).await;
