@@ -251,16 +251,7 @@ pub fn unanswered(directory: &Path) -> io::Result<Vec<Unanswered>> {
 /// What a failure is about, the same for every object it happens to: what it names but for names and quantities, else
 /// what is searched for.
 fn pattern(question: &Question) -> String {
-    const TELLING: [IdentifierKind; 8] = [
-        IdentifierKind::Kind,
-        IdentifierKind::Reason,
-        IdentifierKind::Alert,
-        IdentifierKind::ExitCode,
-        IdentifierKind::HttpStatus,
-        IdentifierKind::Errno,
-        IdentifierKind::Component,
-        IdentifierKind::ApiField,
-    ];
+    const TELLING: [IdentifierKind; 8] = IdentifierKind::TELLING;
     let mut named: Vec<&str> = TELLING.iter().flat_map(|kind| question.named(*kind)).collect();
     named.dedup();
     // A kind alone says too little to write a runbook by.

@@ -33,8 +33,8 @@ pub enum Refusal {
 }
 
 /// Turns a whole reply into an answer's text: what does not show is removed, links and HTML outside the cited sources
-/// are removed, secrets are masked, citations are resolved, commands are compared with the evidence, masked names byte for byte, the
-/// client's length is kept, and what a rule forbids stands before everything.
+/// are removed, secrets are masked, citations are resolved, commands are compared with the evidence, masked names byte for
+/// byte, the client's length is kept, and what a rule forbids stands before everything.
 pub fn from_reply(
     reply: &str,
     evidence: &[Evidence],
@@ -164,8 +164,8 @@ impl<'a> Checks<'a> {
         Some(Written { text: warnings + &self.text[..up_to], citations: citations.into_values().collect() })
     }
 
-    /// Whether only the finished text can be judged: its length and layout; whether a masked name that came back damaged stands
-    /// somewhere whole; whether a document that may be about a masked object is cited.
+    /// Whether only the finished text can be judged: its length and layout; whether a masked name that came back damaged
+    /// stands somewhere whole; whether a document that may be about a masked object is cited.
     fn end_decides(&self) -> bool {
         self.format.max_chars.is_some()
             || is_labelled(self.format.shape)

@@ -18,7 +18,11 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use kb::{analyzer::is_cjk, question::IdentifierKind, store::Filter};
+use kb::{
+    analyzer::is_cjk,
+    question::{Identifier, IdentifierKind},
+    store::Filter,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{
@@ -189,20 +193,11 @@ fn question_in(messages: &[Message]) -> Option<String> {
 
 /// Whether a question says by itself what it is about.
 fn stands_alone(text: &str) -> bool {
-    const NAMING: [IdentifierKind; 10] = [
-        IdentifierKind::Kind,
-        IdentifierKind::Reason,
-        IdentifierKind::Alert,
-        IdentifierKind::ExitCode,
-        IdentifierKind::HttpStatus,
-        IdentifierKind::Errno,
-        IdentifierKind::Image,
-        IdentifierKind::Taint,
-        IdentifierKind::ApiField,
-        IdentifierKind::Component,
-    ];
-    let names = question(text, None)
-        .is_ok_and(|question| question.identifiers().iter().any(|named| NAMING.contains(&named.kind)));
+    let is_naming = |named: &Identifier| {
+        IdentifierKind::TELLING.contains(&named.kind)
+            || matches!(named.kind, IdentifierKind::Image | IdentifierKind::Taint)
+    };
+    let names = question(text, None).is_ok_and(|question| question.identifiers().iter().any(is_naming));
     let words = text.split_whitespace().count() + text.chars().filter(|c| is_cjk(*c)).count() / 2;
     names || words >= MIN_WORDS_ALONE
 }

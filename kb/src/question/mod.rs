@@ -116,6 +116,20 @@ pub enum IdentifierKind {
     Component,
 }
 
+impl IdentifierKind {
+    /// What a failure is about, the same for every object that it happens to; the most general first.
+    pub const TELLING: [Self; 8] = [
+        Self::Kind,
+        Self::Reason,
+        Self::Alert,
+        Self::ExitCode,
+        Self::HttpStatus,
+        Self::Errno,
+        Self::Component,
+        Self::ApiField,
+    ];
+}
+
 /// A recognised part of the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identifier {

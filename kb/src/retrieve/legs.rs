@@ -57,8 +57,6 @@ pub(super) struct Legs {
     pub terms: Vec<(Term, f32)>,
     /// How common `terms` are, in order; those that no document has which may be seen are nowhere.
     pub commonness: Commonness,
-    /// Which of `terms` the documents mention that may be seen, in order.
-    pub shown: Vec<bool>,
     /// Scores of passages.
     pub bm25: HashMap<ChunkKey, f32>,
     pub cosine: HashMap<ChunkKey, f32>,
@@ -146,7 +144,6 @@ impl Legs {
         Ok(Self {
             terms,
             commonness: Commonness { total: lexical.commonness.total, terms: common },
-            shown: lexical.shown,
             bm25,
             cosine,
             passages,

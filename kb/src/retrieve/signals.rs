@@ -67,8 +67,8 @@ pub(super) async fn measure(
 
 /// Which of the question's terms are mentioned by documents that may be seen.
 fn mentioned(legs: &Legs) -> HashMap<&str, bool> {
-    let terms = legs.terms.iter().zip(&legs.shown);
-    terms.map(|((term, _), is_shown)| (term.as_str(), *is_shown)).collect()
+    let terms = legs.terms.iter().zip(&legs.commonness.terms);
+    terms.map(|((term, _), counts)| (term.as_str(), counts.documents > 0)).collect()
 }
 
 /// Whether the question names alerts and no document mentions any of them. An alert's name is one term as a whole, and

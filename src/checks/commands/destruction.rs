@@ -80,7 +80,7 @@ fn destroys(call: &Invocation) -> bool {
     }
     match program {
         "rm" => return true,
-        "kill" => return !call.args.is_empty() && !has_word(&["-l", "-0", "-l", "--list"]),
+        "kill" => return !call.args.is_empty() && !has_word(&["-l", "-0", "--list"]),
         "dd" => return call.args.iter().any(|word| word.text.starts_with("of=")),
         "shutdown" | "halt" => return true,
         "init" | "telinit" => return has_word(&["0", "6", "1"]),
