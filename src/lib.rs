@@ -22,12 +22,14 @@ pub mod llm;
 pub mod markdown;
 pub mod phrases;
 pub mod prompt;
+mod quote;
 pub mod reply;
 pub mod search;
 pub mod secret;
 pub mod telemetry;
 pub mod text;
 mod translations;
+mod warnings;
 
 pub use answer::Answer;
 pub use assistant::{Assistant, Occasion, Request};

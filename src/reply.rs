@@ -14,9 +14,9 @@ use crate::{
         length, markup, masked, secrets,
     },
     evidence::Evidence,
-    extractive,
     format::Format,
     phrases::{self, Phrases},
+    warnings,
 };
 use kb::question::Question;
 use std::collections::{BTreeMap, BTreeSet};
@@ -196,7 +196,7 @@ impl<'a> Checks<'a> {
     /// What must be read before a text that begins with `first`, with its sources.
     fn warnings(&self, first: &str) -> (String, Vec<Citation>) {
         let cited: Vec<Citation> = self.cited.iter().map(|n| Citation::of(&self.evidence[n - 1])).collect();
-        let (lines, sources) = extractive::missing_warnings(self.evidence, &cited, self.question);
+        let (lines, sources) = warnings::missing(self.evidence, &cited, self.question);
         let mut warnings: String = lines.into_iter().map(|line| self.masked("", line) + "\n").collect();
         if !warnings.is_empty() && !self.is_clean(&format!("{warnings}{first}")) {
             warnings.push('\n');
