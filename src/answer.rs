@@ -73,6 +73,8 @@ pub struct Citation {
     pub chunk: String,
     /// The document's title.
     pub title: String,
+    /// The headings above the passage, outermost first; empty before the first.
+    pub heading_path: Vec<String>,
     /// Where a person reads it: the document's page, at the passage's heading where it has one.
     #[schema(required)]
     pub url: Option<String>,
@@ -89,6 +91,7 @@ impl Citation {
             document: evidence.document.clone(),
             chunk: evidence.chunk.clone(),
             title: markup::plain(&evidence.title),
+            heading_path: evidence.heading_path.iter().map(|heading| markup::plain(heading)).collect(),
             url: evidence.link(),
             updated_at: evidence.updated_at,
         }
@@ -156,7 +159,7 @@ impl Answer {
         self.answered_by == AnsweredBy::Llm && self.degraded.is_some()
     }
 
-    /// The text with one line that lists the sources: `Sources: [1][2] Title (url or id, updated 2026-08-17)`.
+    /// The text with one line that lists the sources: `Sources: [1][2] Title > Heading (url or id, updated 2026-08-17)`.
     pub fn with_sources(&self) -> String {
         if self.citations.is_empty() {
             return self.text.clone();
@@ -166,31 +169,36 @@ impl Answer {
     }
 }
 
-/// The sources on one line, a document once.
+/// The sources on one line, a section once.
 fn sources(citations: &[Citation], phrases: &Phrases) -> String {
-    let mut documents: Vec<(&Citation, String)> = Vec::new();
+    let mut sections: Vec<(&Citation, String)> = Vec::new();
     for citation in citations {
         let marker = format!("[{}]", citation.n);
-        match documents.iter_mut().find(|(first, _)| first.document == citation.document) {
+        let is_same = |first: &Citation| {
+            first.document == citation.document && first.heading_path.last() == citation.heading_path.last()
+        };
+        match sections.iter_mut().find(|(first, _)| is_same(first)) {
             Some((_, markers)) => markers.push_str(&marker),
-            None => documents.push((citation, marker)),
+            None => sections.push((citation, marker)),
         }
     }
     let line = |(citation, markers): &(&Citation, String)| {
         let place = citation.url.clone().unwrap_or_else(|| markup::plain(&citation.document));
+        let heading = citation.heading_path.last().filter(|heading| **heading != citation.title);
+        let heading = heading.map(|heading| format!(" > {heading}")).unwrap_or_default();
+        let title = &citation.title;
         match citation.updated_at {
             Some(at) => {
                 format!(
-                    "{markers} {} ({place}, {} {})",
-                    citation.title,
+                    "{markers} {title}{heading} ({place}, {} {})",
                     phrases.updated,
                     at.strftime("%Y-%m-%d")
                 )
             }
-            None => format!("{markers} {} ({place})", citation.title),
+            None => format!("{markers} {title}{heading} ({place})"),
         }
     };
-    documents.iter().map(line).collect::<Vec<_>>().join("; ")
+    sections.iter().map(line).collect::<Vec<_>>().join("; ")
 }
 
 /// A text and the evidence it rests on.
@@ -277,13 +285,14 @@ mod tests {
     }
 
     #[test]
-    fn sources_name_a_document_once() {
+    fn sources_name_a_section_once() {
         let mut citations: Vec<Citation> = evidence().iter().map(Citation::of).collect();
         citations.push(Citation { n: 3, ..citations[0].clone() });
+        citations[1].heading_path = vec!["Diagnosis".to_owned(), "Look first".to_owned()];
         citations[1].updated_at = Some("2026-08-17T00:00:00Z".parse().expect("a timestamp"));
         assert_eq!(
             sources(&citations, phrases::phrases(&kb::question::Language("en".to_owned()))),
-            "[1][3] Title 1 (https://wiki.example.com/1#raise); [2] Title 2 (runbooks/2.md, updated 2026-08-17)"
+            "[1][3] Title 1 (https://wiki.example.com/1#raise); [2] Title 2 > Look first (runbooks/2.md, updated 2026-08-17)"
         );
     }
 }

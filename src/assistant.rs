@@ -17,7 +17,7 @@ use crate::{
         metrics::{Metrics, Resource, Slots},
         spans,
     },
-    translations::whole_document,
+    translations::{self, Page},
 };
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -305,11 +305,16 @@ impl Assistant {
             Asked::NoModel => None,
         };
 
-        let document = match extractive::leading(&evidence) {
-            Some(lead) => whole_document(&retrieval, lead, question.language()).await?,
-            None => Vec::new(),
+        let page = match extractive::leading(&evidence) {
+            Some(lead) => translations::unit_of(&retrieval, lead, question.language()).await?,
+            None => Page::default(),
         };
-        let material = Material { evidence: &evidence, document: &document };
+        let material = Material {
+            evidence: &evidence,
+            passages: &page.passages,
+            depth: page.depth,
+            lead: page.lead.as_deref(),
+        };
         match extractive::answer(&material, question, &format) {
             Some(written) => Ok(draft.extractive(written, degraded)),
             None => Ok(draft.unknown(&retrieval, "the evidence holds no text to quote")),

@@ -13,13 +13,20 @@ pub const OPTIONS: Options = Options::ENABLE_TABLES
 #[derive(Debug, Clone, PartialEq)]
 pub enum Unit {
     /// A sentence of running text.
-    Sentence(String),
-    /// An item of a list, nested items and short commands included.
+    Sentence {
+        /// The sentence.
+        text: String,
+        /// Whether its paragraph ends with it.
+        ends_paragraph: bool,
+    },
+    /// An item of a list.
     Step {
-        /// The text without its marker.
+        /// Its first paragraph, without the marker.
         text: String,
         /// Whether the list is numbered.
         ordered: bool,
+        /// The rest of the item in order: nested items, code, further paragraphs.
+        below: Vec<Unit>,
     },
     /// A row of a table with its header.
     Row {
@@ -74,8 +81,8 @@ struct Reader {
     text: String,
     /// Ordered or not, for each open list.
     lists: Vec<bool>,
-    /// Open list items: the text so far, and the number of items nested in it.
-    items: Vec<(String, usize)>,
+    /// Open list items: the first paragraph, and the units below it.
+    items: Vec<(String, Vec<Unit>)>,
     /// Open warnings; inside, everything is part of one text.
     warning: Option<String>,
     /// Open block quotes, and whether each began the warning.
@@ -99,6 +106,7 @@ impl Reader {
             Event::Code(code) => self.push(&format!("`{code}`")),
             Event::SoftBreak | Event::HardBreak => self.push(" "),
             Event::InlineHtml(html) if is_placeholder(&html) => self.push(&html),
+            Event::InlineHtml(html) if html.to_ascii_lowercase().starts_with("<br") => self.push(" "),
             _ => {}
         }
     }
@@ -134,7 +142,7 @@ impl Reader {
             }
             Tag::Item => {
                 self.end_paragraph();
-                self.items.push((String::new(), 0));
+                self.items.push((String::new(), Vec::new()));
             }
             Tag::CodeBlock(kind) => {
                 self.end_paragraph();
@@ -162,7 +170,7 @@ impl Reader {
                 if self.quotes.pop() == Some(true)
                     && let Some(warning) = self.warning.take().filter(|text| !text.trim().is_empty())
                 {
-                    self.units.push(Unit::Warning(warning.trim().to_owned()));
+                    self.place(Unit::Warning(warning.trim().to_owned()));
                 }
             }
             TagEnd::List(_) => {
@@ -177,7 +185,8 @@ impl Reader {
             TagEnd::TableHead => self.header = std::mem::take(&mut self.cells),
             TagEnd::TableRow => {
                 let cells = std::mem::take(&mut self.cells);
-                self.units.push(Unit::Row { header: self.header.clone(), cells });
+                let header = self.header.clone();
+                self.place(Unit::Row { header, cells });
             }
             _ => {}
         }
@@ -190,44 +199,50 @@ impl Reader {
         }
         if let Some(warning) = &mut self.warning {
             push_sentence(warning, &text);
-        } else if let Some((item, _)) = self.items.last_mut() {
-            push_sentence(item, &text);
+        } else if let Some((item, below)) = self.items.last_mut()
+            && item.is_empty()
+            && below.is_empty()
+        {
+            *item = text;
         } else if let Some(warning) = plain_warning(&text) {
-            self.units.push(Unit::Warning(warning.to_owned()));
+            let warning = warning.to_owned();
+            self.place(Unit::Warning(warning));
         } else {
-            self.units.extend(sentences(&text).into_iter().map(|text| Unit::Sentence(text.to_owned())));
+            let sentences: Vec<String> = sentences(&text).into_iter().map(str::to_owned).collect();
+            let num_sentences = sentences.len();
+            for (at, text) in sentences.into_iter().enumerate() {
+                self.place(Unit::Sentence { text, ends_paragraph: at + 1 == num_sentences });
+            }
+        }
+    }
+
+    /// Puts a unit where it belongs: into the item that is open, or to the others.
+    fn place(&mut self, unit: Unit) {
+        match self.items.last_mut() {
+            Some((_, below)) => below.push(unit),
+            None => self.units.push(unit),
         }
     }
 
     fn end_item(&mut self) {
         self.end_paragraph();
-        let Some((text, _)) = self.items.pop().filter(|(text, _)| !text.is_empty()) else { return };
+        let Some((text, below)) =
+            self.items.pop().filter(|(text, below)| !text.is_empty() || !below.is_empty())
+        else {
+            return;
+        };
         let ordered = self.lists.last().copied().unwrap_or_default();
-        match (&mut self.warning, self.items.last_mut()) {
-            (Some(warning), _) => push_sentence(warning, &text),
-            // A nested item belongs to the step around it.
-            (None, Some((outer, num_nested))) => {
-                outer.push_str(match (*num_nested, outer.ends_with([':', '：'])) {
-                    (0, true) => " ",
-                    (0, false) if outer.is_empty() => "",
-                    (0, false) => ": ",
-                    (1.., _) => "; ",
-                });
-                outer.push_str(&text);
-                *num_nested += 1;
-            }
-            (None, None) => self.units.push(Unit::Step { text, ordered }),
+        match &mut self.warning {
+            Some(warning) => push_sentence(warning, &text),
+            None => self.place(Unit::Step { text, ordered, below }),
         }
     }
 
     fn end_code(&mut self) {
         let Some((language, code)) = self.code.take() else { return };
         let text = code.trim_end().to_owned();
-        let in_step = self.warning.is_none() && !text.contains('\n') && text.len() <= 160;
-        match self.items.last_mut() {
-            Some((item, _)) if in_step => push_sentence(item, &format!("`{text}`")),
-            _ if text.is_empty() => {}
-            _ => self.units.push(Unit::Code { language, text }),
+        if !text.is_empty() {
+            self.place(Unit::Code { language, text });
         }
     }
 }
@@ -443,6 +458,8 @@ The kubelet asks e.g. containerd. It failed; see [events](x.md).
    ```bash
    kubectl describe pod <pod-name>
    ```
+
+   Wait.
 2. Then
    - this
    - that
@@ -458,44 +475,27 @@ kubectl get nodes
 
 Warning: data is lost.
 ";
-        insta::assert_debug_snapshot!(units(passage), @r#"
-        [
-            Sentence(
-                "The kubelet asks e.g. containerd.",
-            ),
-            Sentence(
-                "It failed; see events.",
-            ),
-            Warning(
-                "Do not restart it. Not even once.",
-            ),
-            Step {
-                text: "Look at `kubectl get pods`: `kubectl describe pod <pod-name>`",
-                ordered: true,
-            },
-            Step {
-                text: "Then: this; that",
-                ordered: true,
-            },
-            Row {
-                header: [
-                    "Event",
-                    "Cause",
-                ],
-                cells: [
-                    "`401`",
-                    "no secret",
-                ],
-            },
-            Code {
-                language: "bash",
-                text: "kubectl get events\nkubectl get nodes",
-            },
-            Warning(
-                "data is lost.",
-            ),
-        ]
-        "#);
+        let sentence = |text: &str, ends_paragraph| Unit::Sentence { text: text.to_owned(), ends_paragraph };
+        let code = |text: &str| Unit::Code { language: "bash".to_owned(), text: text.to_owned() };
+        let step = |text: &str, ordered, below| Unit::Step { text: text.to_owned(), ordered, below };
+        let cells = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        assert_eq!(
+            units(passage),
+            [
+                sentence("The kubelet asks e.g. containerd.", false),
+                sentence("It failed; see events.", true),
+                Unit::Warning("Do not restart it. Not even once.".to_owned()),
+                step(
+                    "Look at `kubectl get pods`:",
+                    true,
+                    vec![code("kubectl describe pod <pod-name>"), sentence("Wait.", true)]
+                ),
+                step("Then", true, vec![step("this", false, vec![]), step("that", false, vec![])]),
+                Unit::Row { header: cells(["Event", "Cause"]), cells: cells(["`401`", "no secret"]) },
+                code("kubectl get events\nkubectl get nodes"),
+                Unit::Warning("data is lost.".to_owned()),
+            ]
+        );
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct Phrases {
     pub uncited: &'static str,
     /// When only a part is covered.
     pub partial: &'static str,
+    /// Says that `{n}` more steps or items follow; a source comes after it.
+    pub more: &'static str,
     /// Before a date.
     pub updated: &'static str,
     /// Between items of a list within a sentence.
@@ -67,6 +69,7 @@ const ENGLISH: Phrases = Phrases {
     removed: "command removed: it destroys, and is not in the documents",
     uncited: "no source",
     partial: "The documents may cover only a part of this.",
+    more: "{n} more:",
     updated: "updated",
     comma: ", ",
     colon: ": ",
@@ -91,6 +94,7 @@ const TRADITIONAL_CHINESE: Phrases = Phrases {
     removed: "已移除指令：具破壞性，且文件中沒有",
     uncited: "沒有來源",
     partial: "文件可能只涵蓋其中一部分。",
+    more: "另有 {n} 項：",
     updated: "更新於",
     comma: "、",
     colon: "：",
@@ -115,6 +119,7 @@ const SIMPLIFIED_CHINESE: Phrases = Phrases {
     removed: "已移除命令：具破坏性，且文档中没有",
     uncited: "没有来源",
     partial: "文档可能只涵盖其中一部分。",
+    more: "另有 {n} 项：",
     updated: "更新于",
     comma: "、",
     colon: "：",
@@ -139,6 +144,7 @@ const VIETNAMESE: Phrases = Phrases {
     removed: "đã bỏ lệnh: có thể gây mất mát và không có trong tài liệu",
     uncited: "không có nguồn",
     partial: "Tài liệu có thể chỉ đề cập một phần.",
+    more: "còn {n} mục nữa:",
     updated: "cập nhật",
     comma: ", ",
     colon: ": ",
@@ -163,6 +169,7 @@ const INDONESIAN: Phrases = Phrases {
     removed: "perintah dihapus: merusak dan tidak ada di dokumen",
     uncited: "tanpa sumber",
     partial: "Dokumen mungkin hanya mencakup sebagian.",
+    more: "masih ada {n} lagi:",
     updated: "diperbarui",
     comma: ", ",
     colon: ": ",

@@ -82,7 +82,8 @@ pub fn warnings<'a>(evidence: &'a [Evidence], document: &'a [Evidence], question
     warnings
 }
 
-fn forbids(sentence: &str) -> bool {
+/// Whether a sentence forbids something.
+pub fn forbids(sentence: &str) -> bool {
     let sentence = sentence.to_lowercase();
     FORBIDDING.iter().any(|word| sentence.contains(word))
 }

@@ -15,5 +15,6 @@ pub mod question;
 pub mod redact;
 mod rendered;
 pub mod retrieve;
+pub mod sections;
 pub mod store;
 pub mod text;

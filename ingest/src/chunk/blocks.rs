@@ -2,7 +2,7 @@
 
 use crate::dialect;
 use kb::text::visible;
-use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Tag, TagEnd};
 use std::{
     collections::{HashMap, HashSet},
     ops::Range,
@@ -13,7 +13,8 @@ use std::{
 pub(super) struct Section<'t> {
     /// Headings above and including this section's, outermost first, the document's title left out.
     pub(super) path: Vec<String>,
-    /// Level of this section's heading, 1 to 6; 0 for the text before the first heading.
+    /// Level of this section's heading, 1 to 6; 0 for the text before the first heading, 7 for an entry without a heading
+    /// of its own.
     pub(super) level: usize,
     /// Where the heading stands.
     pub(super) heading_range: Range<usize>,
@@ -76,7 +77,7 @@ pub(super) fn plain_sections(text: &str) -> Vec<Section<'_>> {
     vec![Section { path: Vec::new(), level: 0, heading_range: 0..0, anchor: None, starts_part: true, blocks }]
 }
 
-/// Sections of a Markdown text. The first first-level heading is left out of the paths when it says the title.
+/// Sections of a Markdown text. The only first-level heading is left out of the paths when it says the title.
 pub(super) fn markdown_sections<'t>(text: &'t str, title: &str) -> Vec<Section<'t>> {
     let mut sections = vec![Section {
         path: Vec::new(),
@@ -89,6 +90,10 @@ pub(super) fn markdown_sections<'t>(text: &'t str, title: &str) -> Vec<Section<'
     let mut open: Vec<(usize, String)> = Vec::new();
     let mut anchors = Anchors::default();
     let mut title_seen = false;
+    // Where several headings stand at the top, the first is a section like the others.
+    let num_tops = dialect::parse(text)
+        .filter(|(event, _)| matches!(event, Event::Start(Tag::Heading { level: HeadingLevel::H1, .. })))
+        .count();
     let mut covered = 0;
     let mut events = Events { inner: dialect::parse(text), text };
     while let Some((event, range)) = events.inner.next() {
@@ -99,11 +104,16 @@ pub(super) fn markdown_sections<'t>(text: &'t str, title: &str) -> Vec<Section<'
             let heading = events.heading_text();
             let level = level as usize;
             let anchor = anchors.anchor(id.as_deref(), &heading);
-            open.retain(|(above, _)| *above < level);
             if heading.is_empty() {
                 continue;
             }
-            let says_title = level == 1 && !title_seen && heading == title;
+            // Headings that stand one below the other share the text after the last of them.
+            let shares = |(above, _): &(usize, String)| {
+                *above == level
+                    && sections.last().is_some_and(|last| last.level == level && last.blocks.is_empty())
+            };
+            open.retain(|heading| heading.0 < level || (level > 1 && shares(heading)));
+            let says_title = level == 1 && !title_seen && heading == title && num_tops == 1;
             title_seen |= level == 1;
             if !says_title {
                 open.push((level, heading));

@@ -1,14 +1,17 @@
 //! Cuts a document into chunks: passages within one section that fit the embedding model's window, measured in the
 //! model's own tokens with the heading path that is embedded before them.
 //!
-//! Entry point: [`Chunker::split`]. [`blocks`] finds sections and blocks, [`pieces`] cuts a block that is too large,
-//! [`prefix`] keeps titles and headings short enough, and this file packs pieces into chunks.
+//! Entry point: [`Chunker::split`]. [`blocks`] finds sections and blocks, [`entries`] the entries of a catalogue that has no
+//! headings, [`pieces`] cuts a block that is too large, [`prefix`] keeps titles and headings short enough, and this file
+//! packs pieces into chunks.
 //!
-//! The rules: first and second level headings always separate; smaller sections are joined with their neighbours while
-//! they are small, and their headings then stand in the text. Code and tables stay whole where they fit. Chunks do not
-//! overlap. Equal input gives equal output.
+//! The rules: first and second level headings always separate; smaller sections are joined while they are small and parts
+//! of one problem (its symptoms, its cause), and their headings then stand in the text. A section about something else is a
+//! passage of its own, however short. Code and tables stay whole where they fit. Chunks do not overlap. Equal input gives
+//! equal output.
 
 mod blocks;
+mod entries;
 mod pieces;
 mod prefix;
 
@@ -17,6 +20,7 @@ use blocks::Section;
 use kb::{
     document::{Chunk, passage},
     embed::TokenCounter,
+    sections::Role,
 };
 use pieces::{Piece, Sizer};
 use std::ops::Range;
@@ -54,7 +58,10 @@ impl<'a> Chunker<'a> {
     pub fn split(&self, document: &Document) -> SplitDocument {
         let body = &document.body;
         let sections = match document.syntax {
-            Syntax::Markdown => blocks::markdown_sections(body.as_str(), &document.meta.title),
+            Syntax::Markdown => {
+                let sections = blocks::markdown_sections(body.as_str(), &document.meta.title);
+                entries::told_apart(sections, body.as_str())
+            }
             Syntax::Plain => blocks::plain_sections(body.as_str()),
         };
         let title = prefix::fitting_title(&document.meta.title, self.counter, self.max_tokens);
@@ -102,7 +109,8 @@ impl<'a> Chunker<'a> {
             let is_small = |tokens: usize| tokens < MIN_TOKENS;
             let joins = group.is_empty()
                 || (sum + measured.with_heading() <= TARGET_TOKENS
-                    && (is_small(sum) || is_small(measured.total)));
+                    && (is_small(sum) || is_small(measured.total))
+                    && group.iter().all(|member| is_of_one_problem(member.section, section)));
             if !joins {
                 // Headings without text of their own belong to what follows.
                 let kept =
@@ -217,6 +225,17 @@ struct Draft {
     text: String,
     range: Range<usize>,
     tokens: usize,
+}
+
+/// Whether two sections are parts of one problem: they stand under the same headings but for those that only name a part,
+/// such as `Symptoms`. A section without text joins nothing by itself.
+fn is_of_one_problem(a: &Section<'_>, b: &Section<'_>) -> bool {
+    let problem = |section: &Section<'_>| {
+        let parts = section.path.iter().rev().take_while(|heading| Role::alone_in(heading).is_some()).count();
+        section.path.len() - parts
+    };
+    let (a_length, b_length) = (problem(a), problem(b));
+    a.blocks.is_empty() || b.blocks.is_empty() || a.path[..a_length] == b.path[..b_length]
 }
 
 /// The headings that all paths begin with.

@@ -18,6 +18,9 @@ const MAX_LINKS: usize = 512;
 /// More links of one document are not looked at; all of them are made plain.
 const MAX_FOUND: usize = 8 * MAX_LINKS;
 
+/// A longer address holds a query of its own, such as a dashboard's: it says nothing to a reader, and would be cut.
+const MAX_ADDRESS_BYTES: usize = 200;
+
 /// Longer link texts are not kept.
 const MAX_TEXT_CHARS: usize = 160;
 
@@ -176,8 +179,15 @@ impl Open {
         let Some(link_type) = self.link_type else {
             return self.unwrap("", "", edits);
         };
+        let is_long = self.destination.len() > MAX_ADDRESS_BYTES;
         match link_type {
+            LinkType::Autolink if is_long && is_web_address(&self.destination) => {
+                let page = self.destination.split(['?', '#']).next().unwrap_or_default();
+                edits.push(Edit::replace(self.range, format!("<{page}>")));
+                return;
+            }
             LinkType::Autolink | LinkType::Email => return,
+            _ if is_long => self.unwrap("", "", edits),
             LinkType::Inline if is_web_address(&self.destination) => {}
             // A definition far below will be gone from the text.
             _ if is_web_address(&self.destination) => {

@@ -4,15 +4,17 @@
 use super::{Hit, Options, RuleStrength};
 use crate::{
     analyzer::is_cjk,
-    document::Chunk,
-    store::{ChunkKey, DocumentKey, StoreError, View},
+    document::{Chunk, Kind},
+    sections::Unit,
+    store::{DocumentKey, StoreError, View},
 };
 use rustc_hash::FxHasher;
 use std::{collections::HashSet, hash::Hasher as _, sync::Arc};
 
 /// Passages that share this much of their words say the same.
 const DUPLICATE_OVERLAP: f32 = 0.85;
-/// A document up to this length is given whole when it ranks first: a runbook is followed from top to bottom.
+/// The part of a document that treats the problem is given whole up to this length: a runbook is followed from top to
+/// bottom.
 const WHOLE_DOCUMENT_TOKENS: u32 = 1_400;
 /// Most documents among the evidence.
 const MAX_DOCUMENTS: usize = 4;
@@ -80,9 +82,10 @@ fn overlap(a: &[u64], b: &[u64]) -> f32 {
 
 /// Chooses the evidence from ranked hits.
 ///
-/// Documents come in the order of their best hit. The first one, and those that a rule names, are given whole when they
-/// are short; of others the passages that were hit, each with the rest of its section. Consecutive passages of one
-/// document become one.
+/// Documents come in the order of their best hit. Of the first one, and of those that a rule names, the part that treats
+/// the problem is given whole when it is short: a rule's document, a runbook of one problem, the section of a page that
+/// treats several. Of others the passages that were hit come, each with the rest of its section. Consecutive passages of
+/// one part become one; the passages with the best hit come first.
 pub(super) async fn choose(view: &dyn View, hits: &[Hit], options: &Options) -> Result<Vec<Hit>, StoreError> {
     let mut evidence = Vec::new();
     let mut tokens_left = options.evidence_tokens as u32;
@@ -98,30 +101,32 @@ pub(super) async fn choose(view: &dyn View, hits: &[Hit], options: &Options) -> 
         if evidence.len() >= options.evidence_passages || tokens_left == 0 {
             break;
         }
-        let chunks = view.chunks_of(DocumentKey::of(&first.chunk.document)).await?;
-        let hit_ordinals: Vec<u32> = hits
-            .iter()
-            .filter(|h| h.chunk.document == first.chunk.document)
-            .map(|h| h.chunk.ordinal)
+        let passages: Vec<Chunk> = view
+            .chunks_of(DocumentKey::of(&first.chunk.document))
+            .await?
+            .into_iter()
+            .map(|(_, chunk)| chunk)
             .collect();
-        let ruled = first.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::Exact);
-        let wanted = wanted_ordinals(&chunks, &hit_ordinals, rank == 0 || ruled);
-        for run in runs(&chunks, &wanted, &mut tokens_left) {
+        let of_document = hits.iter().filter(|hit| hit.chunk.document == first.chunk.document);
+        let found: Vec<(usize, &Hit)> = of_document
+            .filter_map(|hit| {
+                Some((passages.iter().position(|chunk| chunk.ordinal == hit.chunk.ordinal)?, hit))
+            })
+            .collect();
+        let Some((lead, _)) = found.first() else { continue };
+        let unit = unit_of(&passages, *lead, first);
+        let places: Vec<usize> = found.iter().map(|(at, _)| *at).collect();
+        let wanted = wanted(&passages, &places, &unit, rank == 0 || is_ruled(first));
+        for run in runs(&passages, &wanted, &unit, &mut tokens_left) {
             if evidence.len() >= options.evidence_passages {
                 break;
             }
-            let scores = hits
-                .iter()
-                .find(|h| {
-                    h.chunk.document == first.chunk.document
-                        && run.iter().any(|c| c.ordinal == h.chunk.ordinal)
-                })
-                .map_or(first.scores, |h| h.scores);
+            let best = found.iter().find(|(at, _)| run.contains(at));
             evidence.push(Hit {
-                chunk: merged(&run),
+                chunk: merged(&passages, &run, best.map_or(run[0], |(at, _)| *at)),
                 document: Arc::clone(&first.document),
                 score: first.score,
-                scores,
+                scores: best.map_or(first.scores, |(_, hit)| hit.scores),
                 rule: first.rule.clone(),
             });
         }
@@ -129,66 +134,105 @@ pub(super) async fn choose(view: &dyn View, hits: &[Hit], options: &Options) -> 
     Ok(evidence)
 }
 
-/// Ordinals in the order of their worth: hits, then what completes them.
-fn wanted_ordinals(chunks: &[(ChunkKey, Chunk)], hits: &[u32], whole_if_short: bool) -> Vec<u32> {
-    let mut wanted = hits.to_vec();
-    let total: u32 = chunks.iter().map(|(_, chunk)| chunk.tokens).sum();
-    if whole_if_short && total <= WHOLE_DOCUMENT_TOKENS {
-        wanted.extend(chunks.iter().map(|(_, chunk)| chunk.ordinal));
-    } else {
-        for ordinal in hits {
-            let Some((_, hit)) = chunks.iter().find(|(_, chunk)| chunk.ordinal == *ordinal) else { continue };
-            let same_section = chunks.iter().filter(|(_, chunk)| {
-                chunk.heading_path == hit.heading_path && chunk.ordinal.abs_diff(hit.ordinal) <= 1
-            });
-            wanted.extend(same_section.map(|(_, chunk)| chunk.ordinal));
+fn is_ruled(hit: &Hit) -> bool {
+    hit.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::Exact)
+}
+
+/// The part of a hit's document that treats the problem of its passage `lead`: all of it where a rule names it.
+pub fn unit_of(passages: &[Chunk], lead: usize, hit: &Hit) -> Unit {
+    match is_ruled(hit) {
+        true => Unit::whole(passages),
+        false => {
+            let is_one_procedure = matches!(hit.document.meta.kind, Kind::Runbook | Kind::Sop);
+            Unit::around(passages, lead, is_one_procedure)
         }
     }
+}
+
+/// Places of passages in the order of their worth: the hits of the unit, what completes them, the other hits.
+fn wanted(passages: &[Chunk], found: &[usize], unit: &Unit, whole_if_short: bool) -> Vec<usize> {
+    let (inside, outside): (Vec<usize>, Vec<usize>) = found.iter().partition(|at| unit.passages.contains(at));
+    let total: u32 = unit.passages.iter().map(|&at| passages[at].tokens).sum();
+    let section_of = |at: usize| {
+        let around = at.saturating_sub(1)..(at + 2).min(passages.len());
+        around.filter(move |&other| passages[other].heading_path == passages[at].heading_path)
+    };
+    let mut wanted = inside.clone();
+    match whole_if_short && total <= WHOLE_DOCUMENT_TOKENS {
+        true => wanted.extend(&unit.passages),
+        false => wanted.extend(inside.iter().flat_map(|&at| section_of(at))),
+    }
+    wanted.extend(&outside);
+    wanted.extend(outside.iter().flat_map(|&at| section_of(at)));
     let mut seen = HashSet::new();
-    wanted.retain(|ordinal| seen.insert(*ordinal));
+    wanted.retain(|at| seen.insert(*at));
     wanted
 }
 
-/// Takes the wanted chunks while the budget lasts (the first always), and groups consecutive ones.
-fn runs<'a>(chunks: &'a [(ChunkKey, Chunk)], wanted: &[u32], tokens_left: &mut u32) -> Vec<Vec<&'a Chunk>> {
-    let mut taken: Vec<&Chunk> = Vec::new();
-    for ordinal in wanted {
-        let Some((_, chunk)) = chunks.iter().find(|(_, chunk)| chunk.ordinal == *ordinal) else { continue };
-        if chunk.tokens <= *tokens_left || taken.is_empty() {
-            *tokens_left = tokens_left.saturating_sub(chunk.tokens);
-            taken.push(chunk);
+/// Takes the wanted passages while the budget lasts (the first always), and groups consecutive ones that are all in the
+/// unit, or all in one section outside of it. The groups come in the order of their best passage.
+fn runs(passages: &[Chunk], wanted: &[usize], unit: &Unit, tokens_left: &mut u32) -> Vec<Vec<usize>> {
+    let mut taken: Vec<usize> = Vec::new();
+    for &at in wanted {
+        let tokens = passages[at].tokens;
+        if tokens <= *tokens_left || taken.is_empty() {
+            *tokens_left = tokens_left.saturating_sub(tokens);
+            taken.push(at);
         }
     }
-    taken.sort_by_key(|chunk| chunk.ordinal);
-    let mut runs: Vec<Vec<&Chunk>> = Vec::new();
-    for chunk in taken {
+    taken.sort_unstable();
+    let belong = |a: usize, b: usize| match (unit.passages.contains(&a), unit.passages.contains(&b)) {
+        (true, true) => true,
+        (false, false) => passages[a].heading_path == passages[b].heading_path,
+        _ => false,
+    };
+    let mut runs: Vec<Vec<usize>> = Vec::new();
+    for at in taken {
         match runs.last_mut() {
-            Some(run) if run.last().is_some_and(|last| last.ordinal + 1 == chunk.ordinal) => run.push(chunk),
-            _ => runs.push(vec![chunk]),
+            Some(run) if run.last().is_some_and(|&last| last + 1 == at && belong(last, at)) => run.push(at),
+            _ => runs.push(vec![at]),
         }
     }
+    let worth = |run: &Vec<usize>| wanted.iter().position(|at| run.contains(at));
+    runs.sort_by_key(worth);
     runs
 }
 
-/// Consecutive chunks as one; headings that begin within it are written out.
-fn merged(run: &[&Chunk]) -> Chunk {
-    let mut merged = run[0].clone();
-    for pair in run.windows(2) {
-        let (previous, chunk) = (pair[0], pair[1]);
-        merged.text.push_str("\n\n");
-        let last_heading = chunk.heading_path.last();
-        if let Some(heading) = last_heading
-            && chunk.heading_path != previous.heading_path
-            && !chunk.text.trim_start().trim_start_matches('#').trim_start().starts_with(heading.as_str())
-        {
-            merged.text.push_str(&"#".repeat((chunk.heading_path.len() + 1).min(6)));
-            merged.text.push(' ');
-            merged.text.push_str(heading);
+/// Consecutive passages as one: their common headings above it, the others written out in it. It is cited as the passage
+/// `best`, whose heading is its anchor.
+fn merged(passages: &[Chunk], run: &[usize], best: usize) -> Chunk {
+    let first = &passages[run[0]];
+    let mut path = first.heading_path.as_slice();
+    for &at in run {
+        let shared = path.iter().zip(&passages[at].heading_path).take_while(|(a, b)| a == b).count();
+        path = &path[..shared];
+    }
+    let mut merged = Chunk {
+        heading_path: path.to_vec(),
+        text: String::new(),
+        ordinal: passages[best].ordinal,
+        anchor: passages[best].anchor.clone(),
+        tokens: 0,
+        ..first.clone()
+    };
+    let mut above = path;
+    for &at in run {
+        let chunk = &passages[at];
+        if !merged.text.is_empty() {
             merged.text.push_str("\n\n");
+        }
+        let known = above.iter().zip(&chunk.heading_path).take_while(|(a, b)| a == b).count();
+        for (level, heading) in chunk.heading_path.iter().enumerate().skip(known.max(path.len())) {
+            // An entry of a list or an FAQ has its name in its text.
+            let begins = chunk.text.trim_start().trim_start_matches(['#', '*', '_', '-', '`', ' ']);
+            if !begins.starts_with(heading.as_str()) {
+                merged.text.push_str(&format!("{} {heading}\n\n", "#".repeat((level + 2).min(6))));
+            }
         }
         merged.text.push_str(&chunk.text);
         merged.end_byte = chunk.end_byte;
         merged.tokens += chunk.tokens;
+        above = &chunk.heading_path;
     }
     merged
 }

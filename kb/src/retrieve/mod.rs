@@ -10,6 +10,7 @@ mod order;
 mod rules;
 mod signals;
 
+pub use evidence::unit_of;
 pub use fusion::PASSAGE_SHARES;
 pub use legs::Tuning;
 pub use rules::matches;

@@ -40,7 +40,7 @@ pub const FORMAT_VERSION: u32 = 2;
 
 /// Version of the chunker's rules; a change of what it cuts must raise it. Kept here because readers check it without
 /// knowing the chunker.
-pub const CHUNKER_VERSION: u32 = 1;
+pub const CHUNKER_VERSION: u32 = 2;
 
 impl Identity {
     /// What this program builds knowledge bases with, given its embedding model.

@@ -13,6 +13,7 @@ mod shell;
 mod vocabulary;
 
 pub use grounds::Grounds;
+pub use vocabulary::is_known as is_known_program;
 
 use crate::{
     markdown::{self, OPTIONS},
