@@ -8,6 +8,7 @@ use crate::{
     cases::ANSWER_LIMIT,
     datasets::{Passages, Query},
     error::EvalError,
+    lint::{Finding, Problem},
     pages::{self, Page, Section},
     results::{FidelityQuestion, Figures},
 };
@@ -23,7 +24,7 @@ use runbookd::{
     search::{SearchHit, SearchReply},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -113,7 +114,7 @@ fn failed(id: &str, error: &AnswerError) -> EvalError {
 }
 
 /// Asks the headings of pages with several sections, in an order that the seed decides, until enough count, and returns
-/// those with how many were tried. A heading counts when the first hit lies in its section, and the question is either
+/// those with how many were tried. A heading counts when the first hit begins in its section, and the question is either
 /// refused or answered with sentences of that page.
 pub async fn of_headings(
     asker: &Asker,
@@ -179,7 +180,7 @@ async fn ask_heading(asker: &Asker, page: &Page, at: usize) -> Result<Option<Fid
     let section = &page.sections[at];
     let wanted = format!("{}#{}", page.document, section.heading);
     let hit = asker.first_hit(&wanted, &section.heading, None).await?;
-    if !hit.is_some_and(|hit| lies_in(&hit, page, section)) {
+    if !hit.is_some_and(|hit| begins_in(&hit, page, section)) {
         return Ok(None);
     }
     let answer = asker.answer(&wanted, &section.heading, None).await?;
@@ -201,22 +202,12 @@ pub async fn of_labels(
     queries: &[Query],
     passages: &Passages,
 ) -> Result<Vec<FidelityQuestion>, EvalError> {
-    if let Some(ghost) = passages.keys().find(|id| !queries.iter().any(|query| query.id == **id)) {
-        return Err(EvalError::Usage(format!(
-            "`{ghost}` has a labelled section, but there is no such question"
-        )));
+    if let Some(Finding { query, detail, .. }) = problems(corpus, queries, passages).first() {
+        return Err(EvalError::Usage(format!("question `{query}`: {detail}")));
     }
     let progress = Arc::new(Progress::on_stderr());
     let labelled: Vec<(&Query, &Vec<(String, String)>)> =
         queries.iter().filter_map(|query| Some((query, passages.get(&query.id)?))).collect();
-    for (query, labels) in &labelled {
-        for (document, heading) in *labels {
-            if corpus.get(document).and_then(|page| page.section(heading)).is_none() {
-                let detail = format!("question `{}`: `{document}` has no section `{heading}`", query.id);
-                return Err(EvalError::Usage(detail));
-            }
-        }
-    }
     progress.begin("asking", labelled.len());
     let asked = stream::iter(labelled)
         .map(|(query, labels)| {
@@ -235,6 +226,25 @@ pub async fn of_labels(
         .await;
     progress.finish();
     asked
+}
+
+/// What is wrong with labelled sections: they belong to no question, or name no section of the corpus.
+pub fn problems(corpus: &BTreeMap<String, Page>, queries: &[Query], passages: &Passages) -> Vec<Finding> {
+    let known: HashSet<&str> = queries.iter().map(|query| query.id.as_str()).collect();
+    let mut found = Vec::new();
+    for (query, labels) in passages {
+        let mut find =
+            |problem, detail: String| found.push(Finding { problem, query: query.clone(), detail });
+        if !known.contains(query.as_str()) {
+            find(Problem::UnknownQuery, "is labelled, but there is no such question".to_owned());
+        }
+        for (document, heading) in labels {
+            if corpus.get(document).and_then(|page| page.section(heading)).is_none() {
+                find(Problem::MissingTarget, format!("`{document}` has no section `{heading}`"));
+            }
+        }
+    }
+    found
 }
 
 async fn ask_labelled(
@@ -262,10 +272,15 @@ async fn ask_labelled(
     Ok(placed.question(query.id.clone(), query.text.clone(), labels, is_first, &answer))
 }
 
-/// Whether a passage was cut from a section.
-fn lies_in(hit: &SearchHit, page: &Page, section: &Section) -> bool {
+/// Whether a passage begins in a section; it may hold the next ones as well.
+fn begins_in(hit: &SearchHit, page: &Page, section: &Section) -> bool {
     hit.document == page.document
         && usize::try_from(hit.start_byte).is_ok_and(|start| section.source.contains(&start))
+}
+
+/// Whether a passage is a part of a section.
+fn lies_in(hit: &SearchHit, page: &Page, section: &Section) -> bool {
+    begins_in(hit, page, section) && usize::try_from(hit.end_byte).is_ok_and(|end| end <= section.source.end)
 }
 
 /// Where the sentences of an answer stand.
@@ -413,6 +428,23 @@ mod tests {
         assert_eq!(chosen, candidates(&corpus(), 7));
         let orders: std::collections::BTreeSet<_> = (0..20).map(|seed| candidates(&corpus(), seed)).collect();
         assert!(orders.len() > 5, "{} orders of 20 seeds", orders.len());
+    }
+
+    #[test]
+    fn labels_that_point_nowhere_are_found() {
+        let query = Query { id: "q".to_owned(), text: "q?".to_owned(), meta: serde_json::Map::new() };
+        let label = |document: &str, heading: &str| (document.to_owned(), heading.to_owned());
+        let passages = Passages::from([
+            ("ghost".to_owned(), vec![label("ops/a.md", "Short")]),
+            (
+                "q".to_owned(),
+                vec![label("ops/b.md", "Absent"), label("ops/b.md", "Short"), label("gone.md", "Short")],
+            ),
+        ]);
+        let found = problems(&corpus(), &[query], &passages);
+        let found: Vec<(&str, Problem)> = found.iter().map(|one| (one.query.as_str(), one.problem)).collect();
+        let missing = ("q", Problem::MissingTarget);
+        assert_eq!(found, [("ghost", Problem::UnknownQuery), missing, missing]);
     }
 
     fn placed(answer: &str) -> (usize, usize, bool, f64, f64) {

@@ -319,7 +319,10 @@ fn the_documented_suite_is_one() {
     let place = Place::new();
     place.write("documented.toml", &example.join("\n"));
     let suite = eval::suite::Suite::read(&place.path("documented.toml"), None).expect("a suite");
-    assert_eq!((suite.sets.len(), suite.abstention.len(), suite.fidelity.len(), suite.cases.len()), (1, 1, 1, 1));
+    assert_eq!(
+        (suite.sets.len(), suite.abstention.len(), suite.fidelity.len(), suite.cases.len()),
+        (1, 1, 1, 1)
+    );
 }
 
 /// A page with a problem to each heading, and one question for each of two of them.
