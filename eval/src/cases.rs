@@ -32,7 +32,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// Time for one answer. Far above any real one: a slow machine must not change a result.
-const ANSWER_LIMIT: Duration = Duration::from_secs(300);
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(300);
 
 /// What answers and judges.
 pub struct Respondent<'a> {

@@ -1,4 +1,4 @@
-//! What can be typed: `evaluate run | retrieval | abstention | calibrate | init | lint`. Turns flags into settings and
+//! What can be typed: `evaluate run | retrieval | abstention | fidelity | calibrate | init | lint`. Turns flags into settings and
 //! results into exit codes: 0 done and gates hold, 1 a gate failed or something went wrong, 2 could not run.
 
 use crate::{
@@ -7,6 +7,7 @@ use crate::{
     commands::{self, Sides},
     config::Settings,
     error::EvalError,
+    fidelity::Sampling,
 };
 use clap::{Args, Parser, Subcommand};
 use kb::{causes::with_causes, retrieve::Tuning};
@@ -97,6 +98,39 @@ enum Command {
         common: CommonFlags,
         #[command(flatten)]
         sides: SideFlags,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure which section of a page the answers stand in: headings asked as questions, or labelled sections.
+    Fidelity {
+        #[command(flatten)]
+        common: CommonFlags,
+        /// The files and folders that --kb was made of.
+        #[arg(value_name = "PATH", conflicts_with = "suite")]
+        paths: Vec<PathBuf>,
+        /// A directory with queries.jsonl and passages.tsv, in place of headings; without PATH, what its set.json names
+        /// is indexed. May be given several times.
+        #[arg(long, value_name = "DIR", conflicts_with = "suite")]
+        set: Vec<PathBuf>,
+        /// Where the folders of set.json are [default: corpora below --data].
+        #[arg(long, value_name = "DIR", requires = "set", conflicts_with = "paths")]
+        corpora: Option<PathBuf>,
+        /// Everything that a suite asks.
+        #[arg(long, value_name = "SUITE.toml")]
+        suite: Option<PathBuf>,
+        /// Of the suite only this name. May be given several times.
+        #[arg(long, value_name = "NAME", requires = "suite")]
+        only: Vec<String>,
+        /// Most headings that count.
+        #[arg(long, value_name = "COUNT", default_value_t = Sampling::default().questions, conflicts_with = "suite")]
+        questions: usize,
+        /// Decides the order in which headings are asked.
+        #[arg(long, value_name = "NUMBER", default_value_t = Sampling::default().seed, conflicts_with = "suite")]
+        seed: u64,
+        /// Write a question a line, with its answer and the sentences that stand elsewhere.
+        #[arg(long, value_name = "FILE")]
+        per_query: Option<PathBuf>,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
@@ -261,6 +295,7 @@ impl Command {
             Command::Run { json, .. }
             | Command::Retrieval { json, .. }
             | Command::Abstention { json, .. }
+            | Command::Fidelity { json, .. }
             | Command::Calibrate { json, .. }
             | Command::Init { json, .. }
             | Command::Lint { json, .. } => *json,
@@ -311,6 +346,38 @@ async fn execute(command: Command) -> Result<bool, EvalError> {
             let pairs = commands::abstention::run(settings, tuning, common.rebuild, &sides).await?;
             let value = commands::abstention::json(&pairs, matches!(sides, Sides::Suite(_)));
             print(json, &value, || crate::report::abstention_table(&pairs))?;
+            Ok(true)
+        }
+        Command::Fidelity {
+            common,
+            paths,
+            set: sets,
+            corpora,
+            suite,
+            only,
+            questions,
+            seed,
+            per_query,
+            json,
+        } => {
+            let (settings, tuning) = common.settings()?;
+            let what = match suite {
+                Some(suite) => commands::fidelity::What::Suite { suite, only },
+                None if !paths.is_empty() => commands::fidelity::What::Kb { paths, sets },
+                None if !sets.is_empty() => commands::fidelity::What::Sets { sets, corpora },
+                None => {
+                    let detail = "give --kb with the files it was made of, or --set, or --suite";
+                    return Err(EvalError::Usage(detail.to_owned()));
+                }
+            };
+            let sampling = Sampling { questions, seed };
+            let found = commands::fidelity::run(settings, tuning, common.rebuild, &what, sampling).await?;
+            if let Some(path) = &per_query {
+                commands::fidelity::write_questions(&found, path)?;
+            }
+            let is_suite = matches!(what, commands::fidelity::What::Suite { .. });
+            let value = commands::fidelity::json(&found, is_suite);
+            print(json, &value, || crate::report::fidelity_table(&found))?;
             Ok(true)
         }
         Command::Calibrate { common, sides, half, answered, l2, dry_run, json } => {

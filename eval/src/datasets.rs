@@ -107,6 +107,66 @@ pub fn read_qrels(path: &Path) -> Result<Qrels, EvalError> {
     Ok(qrels)
 }
 
+/// Labelled sections: for each query, documents with the heading that answers it, in the file's order.
+pub type Passages = BTreeMap<String, Vec<(String, String)>>;
+
+/// Reads `passages.tsv`: tab-separated `query-id corpus-id heading`, with or without that header.
+pub fn read_passages(path: &Path) -> Result<Passages, EvalError> {
+    let mut passages = Passages::new();
+    for (at, line) in read_text(path)?.lines().enumerate() {
+        let line = line.trim_end_matches('\r');
+        match line.split('\t').collect::<Vec<_>>()[..] {
+            _ if line.trim().is_empty() => {}
+            ["query-id", "corpus-id", "heading"] if at == 0 => {}
+            [query, document, heading] => {
+                let labels = passages.entry(query.to_owned()).or_default();
+                labels.push((document.to_owned(), heading.trim().to_owned()));
+            }
+            ref fields => {
+                let detail = format!("{} fields; expected `query-id`, `corpus-id`, `heading`", fields.len());
+                return Err(EvalError::at_line(path, at + 1, detail));
+            }
+        }
+    }
+    Ok(passages)
+}
+
+/// A directory of questions with labelled sections: `queries.jsonl`, `passages.tsv` and, where it says what it is asked
+/// of, `set.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SectionSet {
+    /// The directory's name.
+    pub name: String,
+    /// `queries.jsonl`.
+    pub queries: PathBuf,
+    /// `passages.tsv`.
+    pub passages: PathBuf,
+    /// `set.json`, which need not exist.
+    pub about: PathBuf,
+}
+
+impl SectionSet {
+    /// The parts of a directory. They are read later.
+    pub fn at(directory: &Path) -> Self {
+        let name = directory.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let [queries, passages, about] =
+            ["queries.jsonl", "passages.tsv", "set.json"].map(|part| directory.join(part));
+        Self { name, queries, passages, about }
+    }
+
+    /// The folders that `set.json` says its questions are asked of, as they are written there.
+    pub fn corpus_dirs(&self) -> Result<Vec<String>, EvalError> {
+        /// As much of the file as matters here.
+        #[derive(Deserialize)]
+        struct About {
+            corpus_dirs: Vec<String>,
+        }
+        let about: About = serde_json::from_str(&read_text(&self.about)?)
+            .map_err(|error| EvalError::data(&self.about, format!("expected `corpus_dirs`: {error}")))?;
+        Ok(about.corpus_dirs)
+    }
+}
+
 fn qrels_files(path: &Path) -> Result<Vec<PathBuf>, EvalError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -299,6 +359,19 @@ mod tests {
         }
         let (_directory, path) = file("qrels.tsv", "q\td\t1\nq\td\tx\n");
         assert!(read_qrels(&path).expect_err("a bad grade").to_string().contains("line 2: `x` is not"));
+    }
+
+    #[test]
+    fn labelled_sections_are_read_with_or_without_a_header() {
+        for header in ["", "query-id\tcorpus-id\theading\n"] {
+            let text = format!("{header}q\tops/a.md\tDisk full\r\n\nq\tops/b.md\tLease\n");
+            let (_directory, path) = file("passages.tsv", &text);
+            let expected =
+                [("ops/a.md", "Disk full"), ("ops/b.md", "Lease")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+            assert_eq!(read_passages(&path).expect("labels")["q"], expected, "{text}");
+        }
+        let (_directory, path) = file("passages.tsv", "q\tops/a.md\n");
+        assert!(read_passages(&path).expect_err("two fields").to_string().contains("line 1: 2 fields"));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use crate::{
     metrics::mean,
-    results::{AbstentionResult, CasesResult, SetComparison, SetResult},
-    suite::{AbstentionSpec, CaseFloors, SetSpec},
+    results::{AbstentionResult, CasesResult, FidelityResult, SetComparison, SetResult},
+    suite::{AbstentionSpec, CaseFloors, FidelitySpec, SetSpec},
 };
 use serde::Serialize;
 
@@ -81,6 +81,24 @@ pub fn of_abstention(spec: &AbstentionSpec, result: &AbstentionResult) -> Vec<Ga
             Gate::new(&result.name, what, found, bound)
         })
         .collect()
+}
+
+/// The bounds on section fidelity.
+pub fn of_fidelity(spec: &FidelitySpec, result: &FidelityResult) -> Vec<Gate> {
+    let named = result.figures.named();
+    let found =
+        |name: &str| named.iter().find(|(figure, _)| *figure == name).map_or(f64::NAN, |(_, value)| *value);
+    let floors = spec.floors.iter().map(|(name, least)| (name, Bound::AtLeast(*least)));
+    let ceilings = spec.ceilings.iter().map(|(name, most)| (name, Bound::AtMost(*most)));
+    let bounds = floors.chain(ceilings);
+    let mut gates: Vec<Gate> =
+        bounds.map(|(name, bound)| Gate::new(&result.name, name, found(name), bound)).collect();
+    if !gates.is_empty() {
+        // Figures of nothing would hold by chance.
+        let questions = result.questions.len() as f64;
+        gates.push(Gate::new(&result.name, "questions", questions, Bound::AtLeast(1.0)));
+    }
+    gates
 }
 
 /// The floors of the cases together.

@@ -240,6 +240,113 @@ pub struct CasesResult {
     pub comparison: Option<SetComparison>,
 }
 
+/// Where the sentences of one answer stand.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FidelityQuestion {
+    /// Its id; of a heading its document and the heading.
+    pub query: String,
+    /// What was asked.
+    pub text: String,
+    /// The sections that answer it, as `document#heading`.
+    pub wanted: Vec<String>,
+    /// Whether the search's first hit lies in one of them.
+    pub first_hit: bool,
+    /// Status of the answer.
+    pub status: Status,
+    /// Confidence.
+    pub confidence: f64,
+    /// Sentences of the answer that count.
+    pub sentences: usize,
+    /// Those that stand in a wanted section.
+    pub inside: usize,
+    /// How much of the answer stands there, 0..1: of headings by number of sentences, of labelled questions by length.
+    pub share: f64,
+    /// Whether the first sentence does.
+    pub leads: bool,
+    /// The first sentences that do not, in lower case and without marks.
+    pub strays: Vec<String>,
+    /// The answer's text.
+    pub answer: String,
+}
+
+impl FidelityQuestion {
+    /// Whether it was answered at all.
+    pub fn is_answered(&self) -> bool {
+        self.status != Status::Unknown
+    }
+}
+
+/// Section fidelity in figures; all are shares, 0..1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(tag = "of", rename_all = "lowercase")]
+pub enum Figures {
+    /// Of headings asked as questions whose section the search found.
+    Headings {
+        /// Of the answered: the first sentence stands in the section.
+        lead: f64,
+        /// Of the answered: all sentences do.
+        whole: f64,
+        /// Mean share of the sentences that do.
+        mean_share: f64,
+        /// Of all: refused.
+        refused: f64,
+    },
+    /// Of questions with a labelled section.
+    Labels {
+        /// Of all: the first hit lies in the section.
+        #[serde(rename = "head@1")]
+        head_1: f64,
+        /// Of all: answered.
+        answered: f64,
+        /// Of the answered: more than half of the text stands in the section.
+        mostly: f64,
+        /// Of the answered: nothing does.
+        nothing: f64,
+    },
+}
+
+impl Figures {
+    /// Each figure with its name in suites, reports and JSON.
+    pub fn named(&self) -> [(&'static str, f64); 4] {
+        match *self {
+            Figures::Headings { lead, whole, mean_share, refused } => {
+                [("lead", lead), ("whole", whole), ("mean_share", mean_share), ("refused", refused)]
+            }
+            Figures::Labels { head_1, answered, mostly, nothing } => {
+                [("head@1", head_1), ("answered", answered), ("mostly", mostly), ("nothing", nothing)]
+            }
+        }
+    }
+}
+
+/// Section fidelity over one corpus.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FidelityResult {
+    /// Name.
+    pub name: String,
+    /// Hash of the documents.
+    pub corpus: String,
+    /// Questions that were tried; more than count, where headings are asked.
+    pub num_tried: usize,
+    /// The figures over all questions.
+    pub figures: Figures,
+    /// The figures of each set, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_set: BTreeMap<String, SetFigures>,
+    /// Each question that counts, in the order of asking.
+    pub questions: Vec<FidelityQuestion>,
+}
+
+/// The figures of one of several sets.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SetFigures {
+    /// Its questions.
+    pub num_questions: usize,
+    /// Their figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
 /// Everything that one `evaluate run` found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunResult {
@@ -265,6 +372,8 @@ pub struct RunResult {
     pub abstention: Vec<AbstentionResult>,
     /// Answered cases.
     pub cases: Option<CasesResult>,
+    /// Section fidelity.
+    pub fidelity: Vec<FidelityResult>,
 }
 
 /// How long each retrieval took, in milliseconds, by set and query. Differs from run to run, so it has files of its

@@ -6,14 +6,19 @@ use crate::{
     calibration::Observation,
     cases::{self, Respondent},
     config::Settings,
-    datasets::{Qrels, Query, read_qrels, read_queries},
+    datasets::{Qrels, Query, SectionSet, read_passages, read_qrels, read_queries},
     error::EvalError,
+    fidelity::{self, Asker, Sampling},
     gates,
     knowledge::{Indexed, Library},
+    pages,
     recording::Recorder,
-    results::{AbstentionResult, CasesResult, RunResult, Timings, macro_average, worst_set},
+    results::{
+        AbstentionResult, CasesResult, FidelityResult, RunResult, SetFigures, Timings, macro_average,
+        worst_set,
+    },
     retrieval::{DEPTH, Engine, ScoredSet, score_set},
-    suite::{AbstentionSpec, Corpus, SetSpec, Suite},
+    suite::{AbstentionSpec, Asked, Corpus, FidelitySpec, SetSpec, Suite},
 };
 use kb::{
     answerable::{Calibration, Status},
@@ -22,7 +27,11 @@ use kb::{
     store::Identity,
 };
 use runbookd::{Assistant, llm::Llm};
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// The name of the set that holds the retrieval of a suite's cases.
 const CASES_SET: &str = "cases";
@@ -158,6 +167,74 @@ impl Runner {
         Ok(AskedSides { found, threshold: f64::from(calibration.threshold) })
     }
 
+    /// Measures section fidelity as a suite asks for it.
+    pub async fn fidelity(&mut self, spec: &FidelitySpec) -> Result<FidelityResult, EvalError> {
+        let indexed = self.library.get(&Corpus::Directories(spec.corpus.clone())).await?;
+        match &spec.asked {
+            Asked::Headings(sampling) => {
+                self.heading_fidelity(&spec.name, &indexed, &spec.corpus, *sampling).await
+            }
+            Asked::Sets(sets) => self.label_fidelity(&spec.name, &indexed, &spec.corpus, sets).await,
+        }
+    }
+
+    /// Asks headings of an open knowledge base, which was made of the files below `paths`.
+    pub async fn heading_fidelity(
+        &self,
+        name: &str,
+        indexed: &Indexed,
+        paths: &[PathBuf],
+        sampling: Sampling,
+    ) -> Result<FidelityResult, EvalError> {
+        let pages = pages_of(paths).await?;
+        let (questions, num_tried) = fidelity::of_headings(&self.asker(indexed), &pages, sampling).await?;
+        Ok(FidelityResult {
+            name: name.to_owned(),
+            corpus: indexed.corpus.clone(),
+            num_tried,
+            figures: fidelity::headings_figures(&questions),
+            by_set: BTreeMap::new(),
+            questions,
+        })
+    }
+
+    /// Asks the questions of sets with labelled sections of an open knowledge base.
+    pub async fn label_fidelity(
+        &self,
+        name: &str,
+        indexed: &Indexed,
+        paths: &[PathBuf],
+        sets: &[SectionSet],
+    ) -> Result<FidelityResult, EvalError> {
+        let (pages, asker) = (pages_of(paths).await?, self.asker(indexed));
+        let (mut all, mut by_set) = (Vec::new(), BTreeMap::new());
+        for set in sets {
+            let (queries, passages) = (read_queries(&set.queries)?, read_passages(&set.passages)?);
+            let questions = fidelity::of_labels(&asker, &pages, &queries, &passages).await?;
+            let figures = fidelity::labels_figures(&questions);
+            by_set.insert(set.name.clone(), SetFigures { num_questions: questions.len(), figures });
+            all.extend(questions);
+        }
+        if sets.len() == 1 {
+            by_set.clear();
+        }
+        Ok(FidelityResult {
+            name: name.to_owned(),
+            corpus: indexed.corpus.clone(),
+            num_tried: all.len(),
+            figures: fidelity::labels_figures(&all),
+            by_set,
+            questions: all,
+        })
+    }
+
+    /// The product over a knowledge base, without a language model.
+    fn asker(&self, indexed: &Indexed) -> Asker {
+        let settings = self.settings.product.assistant.clone();
+        let assistant = Assistant::new(indexed.kb.clone(), self.engine.retriever.clone(), None, settings);
+        Asker { assistant, concurrency: self.engine.concurrency }
+    }
+
     /// Runs a suite. A result with failed gates is still a result; an error means that there is none.
     pub async fn run(
         &mut self,
@@ -179,6 +256,10 @@ impl Runner {
             let asked = self.pair(spec).await?;
             let corpus = self.library.get(&spec.corpus).await?.corpus;
             pairs.push(asked.into_result(&spec.name, corpus));
+        }
+        let mut sections = Vec::new();
+        for spec in &suite.fidelity {
+            sections.push(self.fidelity(spec).await?);
         }
         let mut answered = None;
         if !suite.cases.is_empty() {
@@ -203,6 +284,7 @@ impl Runner {
             sets,
             abstention: pairs,
             cases: answered,
+            fidelity: sections,
         };
         if let Some((baseline, path)) = baseline {
             baseline.compare(&mut run, path)?;
@@ -213,6 +295,9 @@ impl Runner {
         }
         for (spec, result) in suite.abstention.iter().zip(&run.abstention) {
             run.gates.extend(gates::of_abstention(spec, result));
+        }
+        for (spec, result) in suite.fidelity.iter().zip(&run.fidelity) {
+            run.gates.extend(gates::of_fidelity(spec, result));
         }
         if let Some(result) = &run.cases {
             let retrieval = run.sets.iter().find(|set| set.name == CASES_SET);
@@ -280,6 +365,13 @@ impl Runner {
             format!("depth {DEPTH}, hits {hits}, evidence {evidence_passages}/{evidence_tokens}, {llm}");
         blake3::hash(text.as_bytes()).to_hex().to_string()
     }
+}
+
+/// The pages below folders; reading them blocks.
+pub(crate) async fn pages_of(paths: &[PathBuf]) -> Result<fidelity::Corpus, EvalError> {
+    let paths = paths.to_vec();
+    let read = tokio::task::spawn_blocking(move || pages::read(&paths)).await;
+    Ok(Arc::new(read.map_err(|error| EvalError::Usage(format!("a worker thread failed: {error}")))??))
 }
 
 /// The calibration that the product would use for this knowledge base.

@@ -3,7 +3,13 @@
 //! Entry point: [`Suite::read`]. Paths are relative to `root`, which is relative to the suite's own folder; a leading
 //! `$RUNBOOKD_TEST_DATA` stands for a directory of public data that is not part of the project.
 
-use crate::{abstention::Abstention, datasets::read_text, error::EvalError, metrics::Metric};
+use crate::{
+    abstention::Abstention,
+    datasets::{SectionSet, read_text},
+    error::EvalError,
+    fidelity::{Sampling, headings_figures, labels_figures},
+    metrics::Metric,
+};
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, HashSet},
@@ -24,6 +30,8 @@ pub struct Suite {
     pub sets: Vec<SetSpec>,
     /// Pairs of answerable and unanswerable questions.
     pub abstention: Vec<AbstentionSpec>,
+    /// What is asked for section fidelity.
+    pub fidelity: Vec<FidelitySpec>,
     /// The corpus that the cases are asked against; empty when there are no cases.
     pub corpus: Vec<PathBuf>,
     /// Single questions with what the answer must be.
@@ -73,6 +81,30 @@ pub struct AbstentionSpec {
     pub unanswerable: Vec<PathBuf>,
     /// The most that may go wrong.
     pub ceilings: AbstentionCeilings,
+}
+
+/// Questions whose answers are held against the section asked about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FidelitySpec {
+    /// Name, unique within the suite.
+    pub name: String,
+    /// The folders that are searched, and whose sections are known.
+    pub corpus: Vec<PathBuf>,
+    /// What is asked.
+    pub asked: Asked,
+    /// The least that figures must reach, by their names.
+    pub floors: BTreeMap<String, f64>,
+    /// The most that they may.
+    pub ceilings: BTreeMap<String, f64>,
+}
+
+/// What is asked for section fidelity.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// Headings of the corpus itself.
+    Headings(Sampling),
+    /// Questions with labelled sections.
+    Sets(Vec<SectionSet>),
 }
 
 /// Upper bounds (and one lower bound) on [`Abstention`]; what is absent is not checked.
@@ -294,6 +326,45 @@ impl Suite {
             });
         }
 
+        let mut fidelity = Vec::new();
+        for spec in file.fidelity {
+            let name = spec.name;
+            if !names.insert(name.clone()) {
+                return Err(bad(format!("the name `{name}` comes twice")));
+            }
+            let corpus = all(&spec.corpus)?;
+            let (asked, figures) = match spec.headings {
+                Some(headings) if spec.sets.is_empty() && !corpus.is_empty() => {
+                    let Sampling { questions, seed } = Sampling::default();
+                    let sampling = Sampling {
+                        questions: headings.questions.unwrap_or(questions),
+                        seed: headings.seed.unwrap_or(seed),
+                    };
+                    (Asked::Headings(sampling), headings_figures(&[]))
+                }
+                None if !spec.sets.is_empty() && !corpus.is_empty() => {
+                    let sets = all(&spec.sets)?.iter().map(|set| SectionSet::at(set)).collect();
+                    (Asked::Sets(sets), labels_figures(&[]))
+                }
+                _ => {
+                    return Err(bad(format!(
+                        "fidelity `{name}` needs `corpus`, and either `headings` or `sets`"
+                    )));
+                }
+            };
+            let known = figures.named().map(|(figure, _)| figure);
+            if let Some(other) =
+                spec.floors.keys().chain(spec.ceilings.keys()).find(|key| !known.contains(&key.as_str()))
+            {
+                return Err(bad(format!(
+                    "fidelity `{name}` has no figure `{other}`; it has {}",
+                    known.join(", ")
+                )));
+            }
+            let (floors, ceilings) = (spec.floors, spec.ceilings);
+            fidelity.push(FidelitySpec { name, corpus, asked, floors, ceilings });
+        }
+
         let mut ids = HashSet::new();
         for case in &file.case {
             let id = &case.id;
@@ -315,6 +386,7 @@ impl Suite {
             tolerance: file.tolerance,
             sets,
             abstention,
+            fidelity,
             corpus: all(&file.corpus)?,
             cases: file.case,
             cases_hash: blake3::hash(cases.as_bytes()).to_hex().to_string(),
@@ -352,6 +424,8 @@ struct SuiteFile {
     #[serde(default)]
     abstention: Vec<AbstentionFile>,
     #[serde(default)]
+    fidelity: Vec<FidelityFile>,
+    #[serde(default)]
     case: Vec<Case>,
 }
 
@@ -384,6 +458,30 @@ struct AbstentionFile {
     unanswerable: Vec<String>,
     #[serde(default)]
     ceilings: AbstentionCeilings,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FidelityFile {
+    name: String,
+    corpus: Vec<String>,
+    #[serde(default)]
+    headings: Option<HeadingsFile>,
+    #[serde(default)]
+    sets: Vec<String>,
+    #[serde(default)]
+    floors: BTreeMap<String, f64>,
+    #[serde(default)]
+    ceilings: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeadingsFile {
+    #[serde(default)]
+    questions: Option<usize>,
+    #[serde(default)]
+    seed: Option<u64>,
 }
 
 #[cfg(test)]
@@ -428,6 +526,38 @@ mod tests {
     }
 
     #[test]
+    fn fidelity_asks_headings_or_sets() {
+        let suite = read(
+            r#"
+            name = "s"
+            [[fidelity]]
+            name = "pages"
+            corpus = ["/docs"]
+            headings = { questions = 50 }
+            floors = { lead = 0.9 }
+            ceilings = { refused = 0.05 }
+            [[fidelity]]
+            name = "alerts"
+            corpus = ["/docs"]
+            sets = ["/sets/alerts"]
+            floors = { "head@1" = 0.9 }
+            "#,
+            None,
+        )
+        .expect("a good suite");
+        assert_eq!(
+            suite.fidelity[0].asked,
+            Asked::Headings(Sampling { questions: 50, ..Sampling::default() })
+        );
+        assert_eq!(suite.fidelity[0].ceilings, BTreeMap::from([("refused".to_owned(), 0.05)]));
+        let Asked::Sets(sets) = &suite.fidelity[1].asked else { panic!("{:?}", suite.fidelity) };
+        assert_eq!(
+            (sets[0].name.as_str(), sets[0].queries.as_path()),
+            ("alerts", Path::new("/sets/alerts/queries.jsonl"))
+        );
+    }
+
+    #[test]
     fn cases_hold_either_kind_of_question() {
         let suite = read(
             r#"
@@ -460,6 +590,11 @@ mod tests {
             ("name = 's'\n[[case]]\nid = 'a'\nquestion = 'x'", "need a `corpus`"),
             ("name = 's'\ncorpus = ['x']\n[[case]]\nid = 'a'\nquestion = ' '", "asks nothing"),
             ("name = 's'\nextra = 1", "unknown field `extra`"),
+            ("name = 's'\n[[fidelity]]\nname='a'\ncorpus=['c']", "and either `headings` or `sets`"),
+            (
+                "name = 's'\n[[fidelity]]\nname='a'\ncorpus=['c']\nheadings={}\nfloors={mostly=1.0}",
+                "no figure `mostly`; it has lead, whole",
+            ),
             (
                 "name = 's'\n[[set]]\nname='a'\nqueries='q'\nqrels='r'\ncorpus=['c']\nfloors={ndcg=1.0}",
                 "`ndcg` is not a metric",

@@ -111,8 +111,17 @@ impl Place {
     /// A knowledge base of the three documents, built by the run of a suite.
     fn knowledge_base(&self) -> String {
         self.evaluate(&["retrieval", "--suite", "suite.toml"]);
+        self.knowledge_base_of("ops")
+    }
+
+    /// The knowledge base of a source that was built before.
+    fn knowledge_base_of(&self, source: &str) -> String {
         let found = fs::read_dir(self.path("cache")).expect("a cache").flatten().map(|entry| entry.path());
-        found.into_iter().find(|path| path.is_dir()).expect("a knowledge base").display().to_string()
+        let is_wanted = |path: &PathBuf| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            path.is_dir() && name.starts_with(&format!("{source}-"))
+        };
+        found.into_iter().find(is_wanted).expect("a knowledge base").display().to_string()
     }
 }
 
@@ -310,7 +319,84 @@ fn the_documented_suite_is_one() {
     let place = Place::new();
     place.write("documented.toml", &example.join("\n"));
     let suite = eval::suite::Suite::read(&place.path("documented.toml"), None).expect("a suite");
-    assert_eq!((suite.sets.len(), suite.abstention.len(), suite.cases.len()), (1, 1, 1));
+    assert_eq!(
+        (suite.sets.len(), suite.abstention.len(), suite.fidelity.len(), suite.cases.len()),
+        (1, 1, 1, 1)
+    );
+}
+
+/// A page with a problem to each heading, and one question for each of two of them.
+const ALERTS: &str = "# Relay alerts\n\n\
+    ## Relay queue has stopped moving\n\nMessages wait in the queue and no consumer takes them. The consumer lost its \
+    lease in a failover. Drain the queue with `relayctl drain`, then start the consumer again.\n\n\
+    ## Relay certificate expires tomorrow\n\nClients will refuse the relay from tomorrow on. Order a certificate at the \
+    authority and load it with `relayctl cert load`. Clients need no restart for it.\n\n\
+    ## Relay disk is nearly full of segments\n\nOld segments are kept for a week and fill the disk. Remove those that \
+    every reader has passed with `relayctl prune --passed`, and look at the disk after a minute.\n\n\
+    ## Relay forgets its subscriptions\n\nThe store of subscriptions was mounted read-only after a power cut. Mount it \
+    again for writing, then load the subscriptions with `relayctl subscriptions load`.\n";
+
+const SECTIONS: &str = "query-id\tcorpus-id\theading\nr1\trelay/alerts.md\tRelay certificate expires tomorrow\n\
+                        r2\trelay/alerts.md\tRelay disk is nearly full of segments\n";
+
+#[test]
+fn answers_are_held_against_the_section_asked_about() {
+    let place = Place::new();
+    for folder in ["relay", "set"] {
+        fs::create_dir(place.path(folder)).expect("a directory");
+    }
+    place.write("relay/alerts.md", ALERTS);
+    place.write(
+        "set/queries.jsonl",
+        "{\"_id\":\"r1\",\"text\":\"relay certificate expires, clients refuse the relay\"}\n\
+         {\"_id\":\"r2\",\"text\":\"relay disk nearly full of old segments\"}\n\
+         {\"_id\":\"r3\",\"text\":\"a question without a labelled section\"}\n",
+    );
+    place.write("set/passages.tsv", SECTIONS);
+    place.write("set/set.json", "{\"corpus_dirs\": [\"relay\"]}");
+    let found = place.json(&["fidelity", "--set", "set", "--corpora", ".", "--json"]);
+    assert_eq!((&found["of"], &found["questions"]), (&"labels".into(), &2.into()), "{found}");
+    assert_eq!(found["head@1"], 1.0, "{found}");
+
+    // The hashed embedder has no calibration: one is fitted, so that something is answered.
+    let kb = place.knowledge_base_of("relay");
+    place.json(&[
+        "calibrate",
+        "--kb",
+        &kb,
+        "--answerable",
+        "set/queries.jsonl",
+        "--unanswerable",
+        "others.jsonl",
+        "--json",
+    ]);
+    let found = place.json(&["fidelity", "--kb", &kb, "relay", "--set", "set", "--json"]);
+    assert_eq!(found["answered"], 1.0, "{found}");
+    for figure in ["mostly", "nothing"] {
+        assert!(found[figure].is_number(), "{found}");
+    }
+    let headings = ["fidelity", "--kb", &kb, "relay", "--json", "--per-query", "asked.jsonl"];
+    let found = place.json(&headings);
+    assert_eq!((&found["of"], &found["questions"]), (&"headings".into(), &4.into()), "{found}");
+    let asked = fs::read_to_string(place.path("asked.jsonl")).expect("questions");
+    assert_eq!(asked.lines().count(), 4);
+    assert!(asked.contains("\"wanted\":[\"relay/alerts.md#Relay forgets its subscriptions\"]"), "{asked}");
+    assert_eq!(place.json(&headings), found, "the order of asking is fixed");
+
+    // A suite's bounds are gates, and a label that names no section is a mistake in the set.
+    let suite =
+        "name = \"sections\"\n[[fidelity]]\nname = \"relay\"\ncorpus = [\"relay\"]\nsets = [\"set\"]\n";
+    place.write("sections.toml", &format!("{suite}floors = {{ \"head@1\" = 0.9 }}\n"));
+    assert_eq!(code(&place.evaluate(&["run", "sections.toml"])), 0);
+    place.write("strict.toml", &format!("{suite}ceilings = {{ \"head@1\" = 0.9 }}\n"));
+    let output = place.evaluate(&["run", "strict.toml"]);
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("FAILED  relay: head@1 1.0000, at most 0.9000"));
+    place.write("set/passages.tsv", "r1\trelay/alerts.md\tNo such heading\n");
+    let output = place.evaluate(&["run", "sections.toml"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("has no section `No such heading`"), "{}", stderr(&output));
+    assert_eq!(code(&place.evaluate(&["fidelity"])), 2);
 }
 
 /// The root of the project.

@@ -2,12 +2,13 @@
 
 use crate::{
     config::Settings,
-    datasets::{Qrels, Query, read_qrels, read_queries},
+    datasets::{Qrels, Query, read_passages, read_qrels, read_queries},
     error::EvalError,
+    fidelity,
     knowledge::Indexed,
     lint::{Finding, Lint},
-    run::Runner,
-    suite::{Corpus, Suite},
+    run::{Runner, pages_of},
+    suite::{Asked, Corpus, Suite},
 };
 use kb::{retrieve::Tuning, store::DocumentKey};
 use serde::Serialize;
@@ -72,6 +73,15 @@ pub async fn run(
                     found.extend(check(&indexed, &read_queries(file)?, &Qrels::new(), false).await?);
                 }
                 findings.sets.insert(spec.name.clone(), found);
+            }
+            for spec in &suite.fidelity {
+                let Asked::Sets(sets) = &spec.asked else { continue };
+                let pages = pages_of(&spec.corpus).await?;
+                for set in sets {
+                    let (queries, passages) = (read_queries(&set.queries)?, read_passages(&set.passages)?);
+                    let found = fidelity::problems(&pages, &queries, &passages);
+                    findings.sets.insert(format!("{}: {}", spec.name, set.name), found);
+                }
             }
             if !suite.cases.is_empty() {
                 let indexed = runner.indexed(&Corpus::Directories(suite.corpus.clone())).await?;

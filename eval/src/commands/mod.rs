@@ -3,6 +3,7 @@
 
 pub mod abstention;
 pub mod calibrate;
+pub mod fidelity;
 pub mod init;
 pub mod lint;
 pub mod retrieval;

@@ -3,7 +3,9 @@
 //! Every text from questions, documents and answers goes through [`html`]; a content security policy with a nonce
 //! stands behind it.
 
-use super::{escape::html, figure, percent, plots, signed};
+use super::{
+    FIDELITY_COLUMNS, citation_precision, escape::html, fidelity_rows, figure, percent, plots, signed,
+};
 use crate::{
     gates::{Bound, Gate},
     results::*,
@@ -30,6 +32,7 @@ pub fn page(run: &RunResult) -> String {
     }
     abstention(run, &mut body);
     cases(run, &mut body);
+    fidelity(run, &mut body);
     queries(run, &mut body);
     document(&format!("Evaluation of {}", run.suite), &body)
 }
@@ -320,6 +323,9 @@ fn classes(pair: &AbstentionResult, out: &mut String) {
 fn cases(run: &RunResult, out: &mut String) {
     let Some(cases) = &run.cases else { return };
     out.push_str("<h2>Cases</h2>");
+    if let Some(precision) = citation_precision(run) {
+        put!(out, "<p class=\"note\">Citation precision {}.</p>", figure(precision));
+    }
     let mut sorted: Vec<&CaseResult> = cases.cases.iter().collect();
     sorted.sort_by_key(|case| case.passed());
     out.push_str("<div class=\"panel flush\">");
@@ -369,6 +375,77 @@ fn cases(run: &RunResult, out: &mut String) {
         out.push_str("</p></div></div></div></details>");
     }
     out.push_str("</div>");
+}
+
+/// Which section of a page the answers stand in, and the questions whose answers mostly stand elsewhere.
+fn fidelity(run: &RunResult, out: &mut String) {
+    if run.fidelity.is_empty() {
+        return;
+    }
+    out.push_str("<h2>Which section the answers stand in</h2>");
+    for (title, (columns, rows)) in ["headings asked", "labelled sections"]
+        .iter()
+        .zip(FIDELITY_COLUMNS.iter().zip(fidelity_rows(&run.fidelity)))
+    {
+        if rows.is_empty() {
+            continue;
+        }
+        put!(
+            out,
+            "<div class=\"panel flush\"><table><thead><tr><th class=\"left\">{title}</th><th>questions</th><th>{}</th></tr>\
+             </thead><tbody>",
+            columns.join("</th><th>"),
+        );
+        for (name, questions, figures) in rows {
+            put!(out, "<tr><td class=\"left strong\">{}</td><td>{questions}</td>", html(&name));
+            for value in figures {
+                put!(out, "<td>{}</td>", percent(value));
+            }
+            out.push_str("</tr>");
+        }
+        out.push_str("</tbody></table></div><br>");
+    }
+    for result in &run.fidelity {
+        strays(result, out);
+    }
+}
+
+/// The questions of which at most half of the answer stands in the section, each with what it says instead.
+fn strays(result: &FidelityResult, out: &mut String) {
+    let found: Vec<&FidelityQuestion> =
+        result.questions.iter().filter(|question| question.is_answered() && question.share <= 0.5).collect();
+    if found.is_empty() {
+        return;
+    }
+    put!(
+        out,
+        "<details class=\"set\"><summary><b>{}</b><span class=\"soft\">{} answers mostly stand elsewhere</span>\
+         <span class=\"soft\" data-shown></span></summary>",
+        html(&result.name),
+        found.len(),
+    );
+    for question in found {
+        put!(
+            out,
+            "<details class=\"query\"{}><summary><span class=\"pill bad\">{}</span><span class=\"text\">{}</span>\
+             <span class=\"soft wide\">{:.2}</span></summary><div class=\"inside\"><p class=\"answer\">{}</p>\
+             <div class=\"two\"><div><h3>Asked</h3><ul>",
+            if question.first_hit { "" } else { " data-missed" },
+            percent(question.share),
+            html(&question.text),
+            question.confidence,
+            html(&question.answer),
+        );
+        for wanted in &question.wanted {
+            put!(out, "<li><code>{}</code></li>", html(wanted));
+        }
+        out.push_str("</ul></div><div><h3>Stands elsewhere</h3><ul>");
+        for stray in &question.strays {
+            put!(out, "<li>{}</li>", html(stray));
+        }
+        out.push_str("</ul></div></div></div></details>");
+    }
+    out.push_str("</details>");
 }
 
 fn queries(run: &RunResult, out: &mut String) {
@@ -514,5 +591,6 @@ mod tests {
         };
         assert!(gate("others") < gate("pods"));
         assert!(text.contains("<span class=\"pill bad\">Failed</span>"));
+        assert!(text.contains("<li>another section says this</li>"));
     }
 }

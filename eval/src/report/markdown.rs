@@ -1,8 +1,9 @@
 //! Markdown for a pull request: the verdict, what failed, the table of sets, what changed.
 
 use super::{
+    FIDELITY_COLUMNS, citation_precision,
     escape::{markdown as cell, shortened},
-    figure, percent, signed,
+    fidelity_rows, figure, percent, signed,
 };
 use crate::{metrics::Metrics, results::*};
 
@@ -30,6 +31,7 @@ pub fn markdown(run: &RunResult) -> String {
     changes(run, &mut text);
     abstention(run, &mut text);
     cases(run, &mut text);
+    fidelity(run, &mut text);
     text
 }
 
@@ -143,6 +145,9 @@ fn cases(run: &RunResult, text: &mut String) {
         cases.cases.len() - failed.len(),
         cases.cases.len()
     ));
+    if let Some(precision) = citation_precision(run) {
+        text.push_str(&format!("\nCitation precision {}.\n", figure(precision)));
+    }
     if failed.is_empty() {
         return;
     }
@@ -151,6 +156,29 @@ fn cases(run: &RunResult, text: &mut String) {
         for check in case.checks.iter().filter(|check| !check.passed) {
             let why = cell(&shortened(&check.detail, 300));
             text.push_str(&format!("| {} | {} | {why} |\n", cell(&case.case), cell(&check.name)));
+        }
+    }
+}
+
+fn fidelity(run: &RunResult, text: &mut String) {
+    if run.fidelity.is_empty() {
+        return;
+    }
+    text.push_str("\n### Which section the answers stand in\n");
+    for (title, (columns, rows)) in ["headings asked", "labelled sections"]
+        .iter()
+        .zip(FIDELITY_COLUMNS.iter().zip(fidelity_rows(&run.fidelity)))
+    {
+        if rows.is_empty() {
+            continue;
+        }
+        text.push_str(&format!(
+            "\n| {title} | questions | {} |\n|---|--:|--:|--:|--:|--:|\n",
+            columns.join(" | ")
+        ));
+        for (name, questions, figures) in rows {
+            let figures = figures.map(percent).join(" | ");
+            text.push_str(&format!("| {} | {questions} | {figures} |\n", cell(&name)));
         }
     }
 }
@@ -167,6 +195,8 @@ mod tests {
         assert!(text.starts_with("## Evaluation of `sample`: failed\n\n1 of 2 gates hold."), "{text}");
         assert!(text.contains("- others&#58; false\\_answers\\_at\\_95 0.5000, at most 0.1000"), "{text}");
         assert!(text.contains("| pods (worst) | 2 |"), "{text}");
+        assert!(text.contains("| headings | 1 | 0.0 % | 0.0 % | 40.0 % | 0.0 % |"), "{text}");
+        assert!(text.contains("| labelled&#58; alerts | 1 | 100.0 % | 100.0 % | 0.0 % | 0.0 % |"), "{text}");
         assert!(!text.contains("<script>") && !text.contains("](http"), "{text}");
     }
 

@@ -14,11 +14,11 @@ mod terminal;
 pub use html::{latency_page, page};
 pub use junit::junit;
 pub use markdown::markdown;
-pub use terminal::{abstention_table, gates_table, retrieval_table, run_summary};
+pub use terminal::{abstention_table, fidelity_table, gates_table, retrieval_table, run_summary};
 
 use crate::{
     error::EvalError,
-    results::{RunResult, Timings},
+    results::{FidelityResult, Figures, RunResult, Timings},
     trec,
 };
 use std::{fs, path::Path};
@@ -55,6 +55,10 @@ pub fn write_all(run: &RunResult, timings: &Timings, directory: &Path) -> Result
         let lines = pair.outcomes.iter().map(one_line).collect::<Result<Vec<_>, _>>()?;
         write(&format!("queries/{}.jsonl", file_name(&pair.name)), &lines.concat())?;
     }
+    for result in &run.fidelity {
+        let lines = result.questions.iter().map(one_line).collect::<Result<Vec<_>, _>>()?;
+        write(&format!("queries/{}.jsonl", file_name(&result.name)), &lines.concat())?;
+    }
     Ok(())
 }
 
@@ -85,6 +89,36 @@ fn file_name(name: &str) -> String {
     }
 }
 
+/// Mean share of the cases' citations that are relevant; `None` where none of the cases is labelled and cites.
+fn citation_precision(run: &RunResult) -> Option<f64> {
+    let cases = run.cases.iter().flat_map(|cases| &cases.cases);
+    let found: Vec<f64> = cases.filter_map(|case| case.citation_precision).collect();
+    (!found.is_empty()).then(|| crate::statistics::mean(&found))
+}
+
+/// The columns of a table of section fidelity, of headings and of labelled questions, which are tables of their own.
+const FIDELITY_COLUMNS: [[&str; 4]; 2] = [
+    ["lead sentence in the section", "whole answer in it", "mean share in it", "refused"],
+    ["head@1", "answered", "mostly in the section", "nothing from it"],
+];
+
+/// The rows of both tables: name, questions, figures. Where there are several sets, each follows their whole.
+fn fidelity_rows(results: &[FidelityResult]) -> [Vec<(String, usize, [f64; 4])>; 2] {
+    let mut rows = [Vec::new(), Vec::new()];
+    for result in results {
+        let at = match result.figures {
+            Figures::Headings { .. } => 0,
+            Figures::Labels { .. } => 1,
+        };
+        let figures = |figures: Figures| figures.named().map(|(_, value)| value);
+        rows[at].push((result.name.clone(), result.questions.len(), figures(result.figures)));
+        rows[at].extend(result.by_set.iter().map(|(set, found)| {
+            (format!("{}: {set}", result.name), found.num_questions, figures(found.figures))
+        }));
+    }
+    rows
+}
+
 /// `0.9611`.
 fn figure(value: f64) -> String {
     format!("{value:.4}")
@@ -108,6 +142,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         abstention::{self, Outcome},
+        fidelity,
         gates::{Bound, Gate},
         metrics::{Metrics, Relevance, score},
         results::*,
@@ -242,6 +277,32 @@ pub(crate) mod tests {
             }],
             comparison: None,
         };
+        let question = FidelityQuestion {
+            query: "f1".to_owned(),
+            text: HOSTILE.to_owned(),
+            wanted: vec!["pods/oom.md#Limits".to_owned()],
+            first_hit: true,
+            status: Status::Answered,
+            confidence: 0.9,
+            sentences: 2,
+            inside: 1,
+            share: 0.4,
+            leads: false,
+            strays: vec!["another section says this".to_owned()],
+            answer: format!("Another section says this. {HOSTILE}"),
+        };
+        let fidelity = |name: &str, figures: Figures| FidelityResult {
+            name: name.to_owned(),
+            corpus: "c0ffee".to_owned(),
+            num_tried: 3,
+            figures,
+            by_set: BTreeMap::new(),
+            questions: vec![question.clone()],
+        };
+        let headings = fidelity("headings", fidelity::headings_figures(std::slice::from_ref(&question)));
+        let mut labelled = fidelity("labelled", fidelity::labels_figures(std::slice::from_ref(&question)));
+        let alerts = SetFigures { num_questions: 1, figures: labelled.figures };
+        labelled.by_set = BTreeMap::from([("alerts".to_owned(), alerts)]);
         let sets =
             vec![pods, set("nodes", vec![query("n1", "node?", &["nodes/a.md"], &[("nodes/a.md", 1)])])];
         let gates = vec![
@@ -260,6 +321,7 @@ pub(crate) mod tests {
             sets,
             abstention: vec![abstention],
             cases: Some(cases),
+            fidelity: vec![headings, labelled],
         }
     }
 
@@ -284,6 +346,7 @@ pub(crate) mod tests {
             "latency.html",
             "queries/pods.jsonl",
             "queries/others.jsonl",
+            "queries/labelled.jsonl",
             "runs/pods.final.trec",
         ];
         for name in names {
@@ -303,6 +366,8 @@ pub(crate) mod tests {
             assert!(stage[key].is_number(), "{key}");
         }
         assert!(value["abstention"][0]["false_answers_at_95"].is_number());
+        assert_eq!(value["fidelity"][0]["figures"]["lead"], 0.0, "{value}");
+        assert_eq!(value["fidelity"][1]["by_set"]["alerts"]["head@1"], 1.0, "{value}");
     }
 
     #[test]

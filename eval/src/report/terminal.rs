@@ -1,13 +1,14 @@
 //! Tables for the terminal.
 
 use super::{
+    FIDELITY_COLUMNS, citation_precision,
     escape::{shortened, visible},
-    figure, percent, signed,
+    fidelity_rows, figure, percent, signed,
 };
 use crate::{
     gates::Gate,
     metrics::{Metric, Metrics},
-    results::{AbstentionResult, RunResult, SetResult, Stage},
+    results::{AbstentionResult, FidelityResult, RunResult, SetResult, Stage},
 };
 
 /// Everything a person wants to see after a run.
@@ -39,7 +40,13 @@ pub fn run_summary(run: &RunResult) -> String {
                 ));
             }
         }
+        if let Some(precision) = citation_precision(run) {
+            text.push_str(&format!("Citation precision: {}\n", figure(precision)));
+        }
         parts.push(text);
+    }
+    if !run.fidelity.is_empty() {
+        parts.push(fidelity_table(&run.fidelity));
     }
     parts.push(gates_table(&run.gates));
     parts.join("\n")
@@ -167,6 +174,27 @@ pub fn abstention_table(pairs: &[AbstentionResult]) -> String {
     table(&rows)
 }
 
+/// Section fidelity: headings first, then labelled questions, a name a line.
+pub fn fidelity_table(results: &[FidelityResult]) -> String {
+    let mut parts = Vec::new();
+    for (title, (columns, found)) in ["headings asked", "labelled sections"]
+        .into_iter()
+        .zip(FIDELITY_COLUMNS.iter().zip(fidelity_rows(results)))
+    {
+        let mut rows =
+            vec![[title, "questions"].into_iter().chain(*columns).map(str::to_owned).collect::<Vec<_>>()];
+        rows.extend(found.iter().map(|(name, questions, figures)| {
+            let mut row = vec![visible(name), questions.to_string()];
+            row.extend(figures.iter().map(|value| percent(*value)));
+            row
+        }));
+        if rows.len() > 1 {
+            parts.push(table(&rows));
+        }
+    }
+    parts.join("\n")
+}
+
 /// Failed gates first, then how many hold.
 pub fn gates_table(gates: &[Gate]) -> String {
     let mut text = String::new();
@@ -221,6 +249,8 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("Worst set: pods"), "{text}");
+        assert!(text.contains("\nheadings asked  questions  lead sentence in the section"), "{text}");
+        assert!(text.contains("\nlabelled: alerts           1  100.0 %   100.0 %"), "{text}");
         assert!(text.contains("Cases: 0 of 1 pass\n  untouchable: mentions: lacks <script>"), "{text}");
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
     }
