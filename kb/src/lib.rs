@@ -17,3 +17,4 @@ mod rendered;
 pub mod retrieve;
 pub mod store;
 pub mod text;
+pub mod version;
