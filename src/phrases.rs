@@ -39,6 +39,8 @@ pub struct Phrases {
     pub uncited: &'static str,
     /// When only a part is covered.
     pub partial: &'static str,
+    /// What is described in place of the version that was asked for; [`Phrases::version_gap`] fills it in.
+    version_gap: &'static str,
     /// Before a date.
     pub updated: &'static str,
     /// Between items of a list within a sentence.
@@ -47,6 +49,13 @@ pub struct Phrases {
     pub colon: &'static str,
     /// Ends a sentence.
     pub full_stop: &'static str,
+}
+
+impl Phrases {
+    /// Says that other versions are described than the one that was asked for.
+    pub fn version_gap(&self, described: &[String], asked: &str) -> String {
+        self.version_gap.replace("{described}", &described.join(self.comma)).replace("{asked}", asked)
+    }
 }
 
 const ENGLISH: Phrases = Phrases {
@@ -67,6 +76,7 @@ const ENGLISH: Phrases = Phrases {
     removed: "command removed: it destroys, and is not in the documents",
     uncited: "no source",
     partial: "The documents may cover only a part of this.",
+    version_gap: "The documents describe version {described}, not {asked}.",
     updated: "updated",
     comma: ", ",
     colon: ": ",
@@ -91,6 +101,7 @@ const TRADITIONAL_CHINESE: Phrases = Phrases {
     removed: "已移除指令：具破壞性，且文件中沒有",
     uncited: "沒有來源",
     partial: "文件可能只涵蓋其中一部分。",
+    version_gap: "文件說明的是 {described} 版，沒有 {asked} 版。",
     updated: "更新於",
     comma: "、",
     colon: "：",
@@ -115,6 +126,7 @@ const SIMPLIFIED_CHINESE: Phrases = Phrases {
     removed: "已移除命令：具破坏性，且文档中没有",
     uncited: "没有来源",
     partial: "文档可能只涵盖其中一部分。",
+    version_gap: "文档说明的是 {described} 版，没有 {asked} 版。",
     updated: "更新于",
     comma: "、",
     colon: "：",
@@ -139,6 +151,7 @@ const VIETNAMESE: Phrases = Phrases {
     removed: "đã bỏ lệnh: có thể gây mất mát và không có trong tài liệu",
     uncited: "không có nguồn",
     partial: "Tài liệu có thể chỉ đề cập một phần.",
+    version_gap: "Tài liệu mô tả phiên bản {described}, không có phiên bản {asked}.",
     updated: "cập nhật",
     comma: ", ",
     colon: ": ",
@@ -163,6 +176,7 @@ const INDONESIAN: Phrases = Phrases {
     removed: "perintah dihapus: merusak dan tidak ada di dokumen",
     uncited: "tanpa sumber",
     partial: "Dokumen mungkin hanya mencakup sebagian.",
+    version_gap: "Dokumen menjelaskan versi {described}, bukan versi {asked}.",
     updated: "diperbarui",
     comma: ", ",
     colon: ": ",
@@ -229,6 +243,15 @@ pub fn english_name(language: &Language) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_language_tells_of_versions() {
+        for phrases in all() {
+            let said = phrases.version_gap(&["1.11".to_owned(), "1.13".to_owned()], "1.12");
+            assert!(["1.11", "1.12", "1.13"].iter().all(|version| said.contains(version)), "{said}");
+            assert!(!said.contains(['{', '}']) && said.ends_with(phrases.full_stop), "{said}");
+        }
+    }
 
     #[test]
     fn languages_fall_back_to_english() {
