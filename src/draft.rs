@@ -86,8 +86,9 @@ impl Draft<'_> {
         let remarks: Vec<String> =
             self.remarks().into_iter().filter(|remark| !written.text.contains(remark.as_str())).collect();
         if !remarks.is_empty() {
-            written.text.truncate(written.text.trim_end().len());
-            written.text.push_str("\n\n");
+            while !written.text.ends_with("\n\n") {
+                written.text.push('\n');
+            }
             written.text.push_str(&remarks.join(" "));
         }
         written

@@ -294,9 +294,9 @@ const OF_ONE_RELEASE: [&str; 14] = [
     "ghi chú phát hành",
 ];
 
-/// Whether a title says that its page is about one release: notes on it, or the way to it.
+/// Whether a title or a path says that its page is about one release: notes on it, or the way to it.
 pub fn is_of_one_release(title: &str) -> bool {
-    let title = title.to_lowercase();
+    let title = title.to_lowercase().replace(['-', '_'], " ");
     OF_ONE_RELEASE.iter().any(|mark| title.contains(mark))
 }
 

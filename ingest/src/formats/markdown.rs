@@ -66,7 +66,8 @@ pub(super) fn cleaned(mut text: MappedText, site: &Site) -> (MappedText, Vec<Fou
 /// What a text says at a glance.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outline {
-    /// The first heading of the first level; where there is none, the heading that the text begins with.
+    /// The first heading of the first level; where there is none, the heading that the text begins with, as long as all
+    /// others are below it: the first of several entries names an entry.
     title: Option<String>,
     /// Whether there is a word outside headings.
     has_text: bool,
@@ -77,7 +78,7 @@ impl Outline {
     fn of(text: &str, lead: &str) -> Self {
         let mut outline = Self::default();
         let mut heading: Option<(HeadingLevel, String)> = None;
-        let mut opening: Option<String> = None;
+        let mut opening: Option<(HeadingLevel, String)> = None;
         let lead = letters(lead);
         // How much of the lead was seen, as long as nothing else was.
         let mut passed = Some(0);
@@ -92,7 +93,9 @@ impl Outline {
                     if level == HeadingLevel::H1 {
                         outline.title = outline.title.or(words);
                     } else if begins_text {
-                        opening = words.filter(|words| !is_section_name(words));
+                        opening = words.filter(|words| !is_section_name(words)).map(|words| (level, words));
+                    } else {
+                        opening = opening.filter(|(first, _)| level > *first);
                     }
                 }
                 Event::Text(words) | Event::Code(words) | Event::Html(words) | Event::InlineHtml(words) => {
@@ -113,7 +116,7 @@ impl Outline {
                 break;
             }
         }
-        outline.title = outline.title.or(opening);
+        outline.title = outline.title.or(opening.map(|(_, words)| words));
         outline
     }
 }
@@ -189,7 +192,8 @@ mod tests {
             ("# B `c`\n\nx", "B c"),
             ("B\n===\n\nx", "B"),
             ("## C\n\nx", "C"),
-            ("<!-- lint -->\n### C `d`\n\nx\n\n### E\n\ny", "C d"),
+            ("<!-- lint -->\n### C `d`\n\nx\n\n#### E\n\ny", "C d"),
+            ("## C\n\nx\n\n## D\n\ny", "my page"),
             ("---\ndescription: On D.\n---\n## C\n\nx", "C"),
             ("## C\n\nx\n\n# B\n\ny", "B"),
             ("x\n\n## C\n\ny", "my page"),

@@ -28,8 +28,12 @@ pub(crate) fn edits(text: &str, site: &Site) -> Vec<Edit> {
         }
     });
     let mut at = 0;
+    let last_end = [">}}", "%}}"].iter().filter_map(|end| text.rfind(end)).max().unwrap_or_default();
     while let Some(found) = text[at..].find("{{") {
         let start = at + found;
+        if start > last_end {
+            break;
+        }
         match Tag::parse(text, start) {
             Some(tag) => {
                 at = tag.range.end;

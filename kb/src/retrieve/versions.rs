@@ -74,8 +74,10 @@ pub(super) fn choose(ranked: &mut Vec<Ranked>, question: &Question) -> Option<Ve
         if asked.len() == 1 {
             leave_newest(&fitting, &mut left_out, ranked);
         }
-    } else {
+    } else if is_near_the_best(ranked, &editions[0]) {
         gap = Some(gap_of(&asked[0], &editions, ranked, &mut left_out));
+    } else {
+        leave_newest(&editions, &mut left_out, ranked);
     }
     if !left_out.is_empty() {
         let mut at = 0;
@@ -86,6 +88,12 @@ pub(super) fn choose(ranked: &mut Vec<Ranked>, question: &Question) -> Option<Ve
     }
     order::sort(ranked);
     gap
+}
+
+/// Whether the best edition is among what may answer; otherwise nobody asks for a version of it.
+fn is_near_the_best(ranked: &[Ranked], edition: &Edition) -> bool {
+    let best = ranked.iter().map(|ranked| ranked.score).fold(f32::MIN, f32::max);
+    ranked[edition.at].score >= WORTH_SHARE * best
 }
 
 /// Of each page the newest edition stays, with the score of the best one.
@@ -169,17 +177,50 @@ fn page_of(meta: &DocumentMeta) -> String {
             .collect::<Vec<_>>()
             .join("/");
     }
-    if version::is_of_one_release(&meta.title) {
-        return meta.id.clone();
-    }
     let title = match version::in_title(&meta.title) {
         Some((title, _)) => title,
         None => meta.title.to_lowercase(),
     };
+    // Notes on a release are not replaced by those on the next.
+    if [&title, &meta.id].into_iter().any(|text| version::is_of_one_release(text))
+        || !title.chars().any(char::is_alphabetic)
+    {
+        return meta.id.clone();
+    }
     // Many folders have an `Overview`, and they are not the same page.
     let folder = match title.split_whitespace().filter(|word| *word != "*").count() {
         0 | 1 if !title.chars().any(is_cjk) => meta.id.rsplit_once('/').map_or("", |(folder, _)| folder),
         _ => "",
     };
     format!("{folder}\n{title}\n{}", meta.language.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Kind;
+
+    #[test]
+    fn editions_of_a_page_are_one_page() {
+        let meta = |id: &str, title: &str| {
+            DocumentMeta::new(id, id.split('/').next().unwrap_or(id), title, Kind::Docs)
+        };
+        for ((one, two), is_same) in [
+            ((("s/1.11/a.md", "A"), ("s/1.13/a.md", "B")), true),
+            ((("1.11/a.md", "A"), ("1.13/a.md", "A")), true),
+            ((("s/1.11/a.md", "A"), ("s/1.13/b.md", "A")), false),
+            ((("s/a.md", "Relay 1.11: limits"), ("s/b.md", "Relay v1.13: limits")), true),
+            ((("s/a.md", "Limits of the relay"), ("t/b.md", "Limits of the relay")), true),
+            ((("s/a/x.md", "Overview"), ("s/b/x.md", "Overview")), false),
+            ((("s/a.md", "Relay 1.11 release notes"), ("s/b.md", "Relay 1.13 release notes")), false),
+            (
+                (("s/release-notes-1.11.md", "Release 1.11"), ("s/release-notes-1.13.md", "Release 1.13")),
+                false,
+            ),
+            ((("s/CHANGELOG-1.11.md", "The changes"), ("s/CHANGELOG-1.13.md", "The changes")), false),
+        ] {
+            let (first, second) = (page_of(&meta(one.0, one.1)), page_of(&meta(two.0, two.1)));
+            assert_eq!(first == second, is_same, "{one:?} and {two:?}: {first:?} and {second:?}");
+        }
+    }
 }

@@ -199,7 +199,8 @@ impl Entry<'_> {
                 let items: Option<Vec<&str>> = following.map(|line| line.strip_prefix('-')).collect();
                 list(&mut items?.into_iter())
             }
-            Some('[') => {
+            // `[Relay] queue` is a text.
+            Some('[') if self.value.find(']').is_none_or(|end| end + 1 == self.value.len()) => {
                 let joined = std::iter::once(self.value).chain(following).collect::<Vec<_>>().join(" ");
                 let inside = joined.strip_prefix('[').unwrap_or_default();
                 list(&mut inside.strip_suffix(']').unwrap_or(inside).split(','))
