@@ -275,12 +275,19 @@ impl Assistant {
         };
         let retrieval = self.search(question, scope, &self.0.settings.retrieval).await?;
         let calibration = self.0.calibration.of(self.0.kb.as_ref()).await?;
-        let decision = answerable::decide(&retrieval, &calibration);
+        let mut decision = answerable::decide(&retrieval, &calibration);
+        let version_gap = retrieval.version_gap.as_ref();
+        if let (Some(gap), Status::Answered) = (version_gap, decision.status) {
+            decision.status = Status::Partial;
+            decision.reason =
+                format!("the documents describe version {}, not {}", gap.described.join(", "), gap.asked);
+        }
         let draft = Draft {
             question,
             occasion: &occasion,
             decision: &decision,
             kb_version: retrieval.view.version(),
+            version_gap,
             usage: NOTHING_SPENT,
         };
         if decision.status == Status::Unknown || retrieval.evidence.is_empty() {

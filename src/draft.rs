@@ -4,14 +4,15 @@ use crate::{
     answer::{self, Answer, AnsweredBy, Citation, Degraded, Nearest, Written},
     assistant::{OWN_MODEL, Occasion},
     checks::{markup, secrets, title},
-    evidence::Evidence,
+    evidence::{Evidence, web_url},
     llm::Usage,
+    phrases::phrases,
     text::visible,
 };
 use kb::{
     answerable::{Decision, Status},
     question::{Language, Question},
-    retrieve::Retrieval,
+    retrieve::{Retrieval, VersionGap},
 };
 
 /// What every answer to one question has in common.
@@ -24,6 +25,8 @@ pub struct Draft<'a> {
     pub decision: &'a Decision,
     /// The state that was read.
     pub kb_version: &'a str,
+    /// The version that was asked for, where others are described instead.
+    pub version_gap: Option<&'a VersionGap>,
     /// What the model counted, if it was asked.
     pub usage: Option<Usage>,
 }
@@ -66,27 +69,57 @@ impl Draft<'_> {
         self.question.language()
     }
 
+    /// What every text form says of an answer that covers a part only, and of versions: a reader of the text sees no status.
+    fn remarks(&self) -> Vec<String> {
+        let phrases = phrases(self.language());
+        let partial = (self.decision.status == Status::Partial).then(|| phrases.partial.to_owned());
+        partial.into_iter().chain(self.version_remark()).collect()
+    }
+
+    fn version_remark(&self) -> Option<String> {
+        let gap = self.version_gap?;
+        Some(phrases(self.language()).version_gap(&gap.described, &gap.asked))
+    }
+
+    /// The text with the remarks that it does not make itself, after it: what was shown of a stream stays its beginning.
+    fn remarked(&self, mut written: Written) -> Written {
+        let remarks: Vec<String> =
+            self.remarks().into_iter().filter(|remark| !written.text.contains(remark.as_str())).collect();
+        if !remarks.is_empty() {
+            while !written.text.ends_with("\n\n") {
+                written.text.push('\n');
+            }
+            written.text.push_str(&remarks.join(" "));
+        }
+        written
+    }
+
     /// Written by a model, whole and checked.
     pub fn by_llm(&self, written: Written, model: String) -> Answer {
-        Answer { model, ..self.answer(AnsweredBy::Llm, written) }
+        Answer { model, ..self.answer(AnsweredBy::Llm, self.remarked(written)) }
     }
 
     /// The beginning of a model's answer whose rest did not come.
     pub fn interrupted(&self, written: Written, model: String, cause: Degraded) -> Answer {
-        Answer { degraded: Some(cause), status: Status::Partial, ..self.by_llm(written, model) }
+        let answer = self.answer(AnsweredBy::Llm, written);
+        Answer { degraded: Some(cause), status: Status::Partial, model, ..answer }
     }
 
     /// Quoted from the evidence.
     pub fn extractive(&self, written: Written, degraded: Option<Degraded>) -> Answer {
         let urls = written.citations.iter().filter_map(|citation| citation.url.as_deref());
         let text = self.quoted(&written.text, urls);
-        Answer { degraded, ..self.answer(AnsweredBy::Extractive, Written { text, ..written }) }
+        let written = self.remarked(Written { text, ..written });
+        Answer { degraded, ..self.answer(AnsweredBy::Extractive, written) }
     }
 
     /// An honest refusal.
     pub fn unknown(&self, retrieval: &Retrieval, reason: &str) -> Answer {
         let nearest = nearest(retrieval);
-        let text = answer::dont_know(&self.decision.missing, &nearest, self.question);
+        let mut text = answer::dont_know(&self.decision.missing, &nearest, self.question);
+        if let Some(remark) = self.version_remark() {
+            text.push_str(&format!("\n\n{remark}"));
+        }
         let text = self.quoted(&text, nearest.iter().filter_map(|near| near.url.as_deref()));
         let written = Written { text, citations: Vec::<Citation>::new() };
         let reason = match reason.is_empty() {
@@ -111,6 +144,11 @@ fn shown(reason: &str) -> String {
 fn nearest(retrieval: &Retrieval) -> Vec<Nearest> {
     const MAX_NEAREST: usize = 3;
     let mut nearest: Vec<Nearest> = Vec::new();
+    for record in retrieval.version_gap.iter().flat_map(|gap| &gap.documents) {
+        let meta = &record.meta;
+        let url = meta.url.as_deref().and_then(web_url);
+        nearest.push(Nearest { document: meta.id.clone(), title: title::shown(&meta.title), url });
+    }
     for passage in Evidence::of_hits(&retrieval.hits) {
         if nearest.len() < MAX_NEAREST && !nearest.iter().any(|near| near.document == passage.document) {
             let title = title::shown(&passage.title);

@@ -41,6 +41,8 @@ pub struct Phrases {
     pub partial: &'static str,
     /// Says that `{n}` more steps or items follow; a source comes after it.
     pub more: &'static str,
+    /// What is described in place of the version that was asked for; [`Phrases::version_gap`] fills it in.
+    version_gap: &'static str,
     /// Before a date.
     pub updated: &'static str,
     /// Between items of a list within a sentence.
@@ -49,6 +51,13 @@ pub struct Phrases {
     pub colon: &'static str,
     /// Ends a sentence.
     pub full_stop: &'static str,
+}
+
+impl Phrases {
+    /// Says that other versions are described than the one that was asked for.
+    pub fn version_gap(&self, described: &[String], asked: &str) -> String {
+        self.version_gap.replace("{described}", &described.join(self.comma)).replace("{asked}", asked)
+    }
 }
 
 const ENGLISH: Phrases = Phrases {
@@ -70,6 +79,7 @@ const ENGLISH: Phrases = Phrases {
     uncited: "no source",
     partial: "The documents may cover only a part of this.",
     more: "{n} more:",
+    version_gap: "The documents describe version {described}, not {asked}.",
     updated: "updated",
     comma: ", ",
     colon: ": ",
@@ -95,6 +105,7 @@ const TRADITIONAL_CHINESE: Phrases = Phrases {
     uncited: "沒有來源",
     partial: "文件可能只涵蓋其中一部分。",
     more: "另有 {n} 項：",
+    version_gap: "文件說明的是 {described} 版，沒有 {asked} 版。",
     updated: "更新於",
     comma: "、",
     colon: "：",
@@ -120,6 +131,7 @@ const SIMPLIFIED_CHINESE: Phrases = Phrases {
     uncited: "没有来源",
     partial: "文档可能只涵盖其中一部分。",
     more: "另有 {n} 项：",
+    version_gap: "文档说明的是 {described} 版，没有 {asked} 版。",
     updated: "更新于",
     comma: "、",
     colon: "：",
@@ -145,6 +157,7 @@ const VIETNAMESE: Phrases = Phrases {
     uncited: "không có nguồn",
     partial: "Tài liệu có thể chỉ đề cập một phần.",
     more: "còn {n} mục nữa:",
+    version_gap: "Tài liệu mô tả phiên bản {described}, không có phiên bản {asked}.",
     updated: "cập nhật",
     comma: ", ",
     colon: ": ",
@@ -170,6 +183,7 @@ const INDONESIAN: Phrases = Phrases {
     uncited: "tanpa sumber",
     partial: "Dokumen mungkin hanya mencakup sebagian.",
     more: "masih ada {n} lagi:",
+    version_gap: "Dokumen menjelaskan versi {described}, bukan versi {asked}.",
     updated: "diperbarui",
     comma: ", ",
     colon: ": ",
@@ -236,6 +250,15 @@ pub fn english_name(language: &Language) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_language_tells_of_versions() {
+        for phrases in all() {
+            let said = phrases.version_gap(&["1.11".to_owned(), "1.13".to_owned()], "1.12");
+            assert!(["1.11", "1.12", "1.13"].iter().all(|version| said.contains(version)), "{said}");
+            assert!(!said.contains(['{', '}']) && said.ends_with(phrases.full_stop), "{said}");
+        }
+    }
 
     #[test]
     fn languages_fall_back_to_english() {

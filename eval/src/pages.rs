@@ -9,6 +9,7 @@ use crate::error::EvalError;
 use ingest::{
     formats::{self, Defaults, Document, Format, Place, Syntax, links::Pages},
     sources::folder,
+    survey::site_of,
 };
 use kb::{analyzer::is_cjk, causes::with_causes};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
@@ -153,6 +154,7 @@ pub fn read(paths: &[PathBuf]) -> Result<BTreeMap<String, Page>, EvalError> {
     for folder in folder::resolve(paths, None).map_err(|error| failed(&error))? {
         let listing = folder.list().map_err(|error| failed(&error))?;
         let links = Pages::new(&folder.name, listing.files.iter().map(|file| file.relative.as_str()));
+        let site = site_of(&folder, &listing.files);
         for file in &listing.files {
             let Ok(format) = Format::of(&file.relative) else { continue };
             let shown = folder.shown(&file.relative);
@@ -164,6 +166,7 @@ pub fn read(paths: &[PathBuf]) -> Result<BTreeMap<String, Page>, EvalError> {
                 relative: &file.relative,
                 shown: &shown,
                 pages: &links,
+                site: &site,
                 defaults: &defaults,
             };
             let parsed = formats::parse(format, bytes, &place);

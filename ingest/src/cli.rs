@@ -210,7 +210,11 @@ async fn ingest(flags: Flags) -> Result<u8, CliError> {
     let interrupted = interruption();
     let report = pipeline::ingest(&options, Arc::new(Progress::on_stderr()), interrupted).await?;
     match is_json {
-        true => print_json(&report)?,
+        true => {
+            print_json(&report)?;
+            // Whoever pipes the object away still sees it.
+            report.note.iter().for_each(|note| eprintln!("ingest: {note}"));
+        }
         false => print_report(&report).map_err(CliError::Output)?,
     }
     Ok(if is_strict && report.has_faults() { 5 } else { 0 })
@@ -270,7 +274,8 @@ fn print_report(report: &Report) -> io::Result<()> {
         writeln!(out, "secrets masked: {}", report.redacted)?;
     }
     if report.dry_run {
-        return writeln!(out, "dry run: nothing was changed");
+        writeln!(out, "dry run: nothing was changed")?;
+        return report.note.iter().try_for_each(|note| writeln!(out, "{note}"));
     }
     let chunks = &report.chunks;
     writeln!(
@@ -278,7 +283,8 @@ fn print_report(report: &Report) -> io::Result<()> {
         "chunks: {} written, {} embedded, {} removed",
         chunks.written, chunks.embedded, chunks.removed
     )?;
-    writeln!(out, "knowledge base version: {}", report.kb_version.as_deref().unwrap_or("none"))
+    writeln!(out, "knowledge base version: {}", report.kb_version.as_deref().unwrap_or("none"))?;
+    report.note.iter().try_for_each(|note| writeln!(out, "{note}"))
 }
 
 /// One line of `ingest chunks`.

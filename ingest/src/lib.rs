@@ -17,4 +17,4 @@ pub mod progress;
 pub mod report;
 mod sentences;
 pub mod sources;
-mod survey;
+pub mod survey;

@@ -120,6 +120,7 @@ pub async fn ingest(
     progress.finish();
     report.generation = Some(commit.generation);
     report.kb_version = Some(commit.version);
+    report.note_if_empty();
     Ok(report)
 }
 
@@ -141,7 +142,9 @@ async fn dry_run(
     };
     let work = Work::planned(survey, stored);
     work.guard(options)?;
-    Ok(work.report())
+    let mut report = work.report();
+    report.note_if_empty();
+    Ok(report)
 }
 
 async fn survey(

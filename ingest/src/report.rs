@@ -76,9 +76,30 @@ pub struct Report {
     pub redacted: u64,
     /// Whether the run only looked.
     pub dry_run: bool,
+    /// What somebody who looks at nothing else has to know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Report {
+    /// Says in [`Report::note`] when nothing was indexed, with how to find out why.
+    pub fn note_if_empty(&mut self) {
+        let is_empty = self.documents.seen == 0
+            || (!self.dry_run && self.documents.unchanged == 0 && self.chunks.written == 0);
+        if is_empty {
+            let why = match self.rejected.first() {
+                None => "no file was found".to_owned(),
+                Some(first) => format!(
+                    "{} entries were left out, the first for this: {}: {}",
+                    self.rejected.len(),
+                    first.path,
+                    first.reason
+                ),
+            };
+            self.note = Some(format!("nothing was indexed: {why}"));
+        }
+    }
+
     /// Whether some file was not indexed for a fault: what `--strict` fails on.
     pub fn has_faults(&self) -> bool {
         self.rejected.iter().any(|rejection| !rejection.by_convention)

@@ -2,7 +2,9 @@
 //! memory does not grow with the text.
 
 use crate::{
-    formats::{self, Defaults, Document, Format, Parsed, Place, links::Pages},
+    formats::{
+        self, Defaults, Document, Format, Mark, Parsed, Place, hash_on_version, links::Pages, site::Site,
+    },
     plan::Found,
     progress::Progress,
     report::{Rejection, Warning},
@@ -10,12 +12,16 @@ use crate::{
 };
 use kb::document::ContentHash;
 use rayon::prelude::*;
+use std::collections::{BTreeSet, HashMap};
 
 /// A source after the first look.
 pub(crate) struct SurveyedSource {
     folder: Folder,
     pages: Pages,
+    site: Site,
     pub(crate) found: Found,
+    /// The versions of documents that only their siblings show to be editions of one page, by id.
+    versions: HashMap<String, String>,
     /// Files with the ids of their documents, as a range of `found.documents`.
     files: Vec<(ListedFile, std::ops::Range<usize>)>,
 }
@@ -70,16 +76,22 @@ impl Survey {
         progress: &Progress,
     ) -> SurveyedSource {
         let pages = Pages::new(&folder.name, files.iter().map(|file| file.relative.as_str()));
+        let site = site_of(&folder, &files);
         progress.begin("reading", files.len());
         let looks: Vec<Look> = files
             .par_iter()
             .map(|file| {
-                let (parsed, is_unknown) = read(&folder, &pages, file, defaults);
+                let (parsed, is_unknown) = read(&folder, &pages, &site, file, defaults);
                 progress.advance(1);
+                let marks = parsed.documents.iter().flat_map(|document| {
+                    document.marks().into_iter().map(|mark| (document.meta.id.clone(), mark))
+                });
+                let marks = marks.collect();
                 let hashes =
                     parsed.documents.into_iter().map(|document| (document.meta.id, document.content_hash));
                 Look {
                     documents: hashes.collect(),
+                    marks,
                     is_unknown,
                     rejected: parsed.rejected,
                     warnings: parsed.warnings,
@@ -89,9 +101,13 @@ impl Survey {
             .collect();
         let mut found = Found { source: folder.name.clone(), is_complete, ..Found::default() };
         let mut surveyed = Vec::with_capacity(files.len());
+        let versions = versions_of_editions(looks.iter().flat_map(|look| &look.marks));
         for (file, look) in files.into_iter().zip(looks) {
             let start = found.documents.len();
-            found.documents.extend(look.documents);
+            found.documents.extend(look.documents.into_iter().map(|(id, hash)| match versions.get(&id) {
+                Some(version) => (id, hash_on_version(hash, version)),
+                None => (id, hash),
+            }));
             if look.is_unknown {
                 found.unknown.push(file.relative.clone());
             }
@@ -100,7 +116,7 @@ impl Survey {
             self.warnings.extend(look.warnings);
             self.redacted += look.redacted;
         }
-        SurveyedSource { folder, pages, found, files: surveyed }
+        SurveyedSource { folder, pages, site, found, versions, files: surveyed }
     }
 }
 
@@ -122,8 +138,12 @@ impl SurveyedSource {
     ) -> Vec<Document> {
         files
             .par_iter()
-            .flat_map_iter(|file| read(&self.folder, &self.pages, file, defaults).0.documents)
+            .flat_map_iter(|file| read(&self.folder, &self.pages, &self.site, file, defaults).0.documents)
             .filter(|document| wanted(&document.meta.id))
+            .map(|document| match self.versions.get(&document.meta.id) {
+                Some(version) => document.on_version(version),
+                None => document,
+            })
             .collect()
     }
 }
@@ -131,14 +151,49 @@ impl SurveyedSource {
 /// What the first look keeps of a file.
 struct Look {
     documents: Vec<(String, ContentHash)>,
+    marks: Vec<(String, Mark)>,
     is_unknown: bool,
     rejected: Vec<Rejection>,
     warnings: Vec<Warning>,
     redacted: u64,
 }
 
+/// The version of each document that has the title or the file name of another one but for the version: a single page that
+/// mentions one may be about anything.
+fn versions_of_editions<'m>(
+    marks: impl Iterator<Item = &'m (String, Mark)> + Clone,
+) -> HashMap<String, String> {
+    let mut editions: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+    for (_, (rest, version)) in marks.clone() {
+        editions.entry(rest).or_default().insert(version);
+    }
+    let mut versions = HashMap::new();
+    for (id, (rest, version)) in marks {
+        if editions[rest.as_str()].len() > 1 {
+            // The title's mark comes first.
+            versions.entry(id.clone()).or_insert_with(|| version.clone());
+        }
+    }
+    versions
+}
+
+/// The site of a folder's files, which reads those that its pages include.
+pub fn site_of(folder: &Folder, files: &[ListedFile]) -> Site {
+    let sizes: Vec<(String, u64)> = files.iter().map(|file| (file.relative.clone(), file.bytes)).collect();
+    let listed: HashMap<String, ListedFile> =
+        files.iter().map(|file| (file.relative.clone(), file.clone())).collect();
+    let folder = folder.clone();
+    Site::of(sizes.into_iter(), move |path| folder.read(listed.get(path)?).ok())
+}
+
 /// A file's documents, and whether its content stayed unknown.
-fn read(folder: &Folder, pages: &Pages, file: &ListedFile, defaults: &Defaults) -> (Parsed, bool) {
+fn read(
+    folder: &Folder,
+    pages: &Pages,
+    site: &Site,
+    file: &ListedFile,
+    defaults: &Defaults,
+) -> (Parsed, bool) {
     let shown = folder.shown(&file.relative);
     let rejected = |reason: String| Parsed {
         rejected: vec![Rejection::new(shown.clone(), reason)],
@@ -150,8 +205,14 @@ fn read(folder: &Folder, pages: &Pages, file: &ListedFile, defaults: &Defaults) 
     };
     match folder.read(file) {
         Ok(bytes) => {
-            let place =
-                Place { source: &folder.name, relative: &file.relative, shown: &shown, pages, defaults };
+            let place = Place {
+                source: &folder.name,
+                relative: &file.relative,
+                shown: &shown,
+                pages,
+                site,
+                defaults,
+            };
             (formats::parse(format, bytes, &place), false)
         }
         Err(error) => (rejected(error.to_string()), error.content_is_unknown()),

@@ -362,18 +362,109 @@ fn only_regular_files_below_the_root_are_read() {
         run.rejected(Path::new("docs")).into_iter().map(|line| line.replace("d/", "")).collect();
     insta::assert_snapshot!(rejected.join("\n"), @r"
     d: more than 64 folders deep
-    dangling.md: a symbolic link; links are not followed
-    folder: a symbolic link; links are not followed
+    dangling.md: a symbolic link to nothing
+    folder: a symbolic link that leads out of the folder; it is not followed
     latin-�.md: the name is not UTF-8; rename the file
     line�break.md: the name holds control characters; rename the file
-    link.md: a symbolic link; links are not followed
-    loop: a symbolic link; links are not followed
+    link.md: a symbolic link that leads out of the folder; it is not followed
+    loop: a symbolic link to a folder that is read under another name
     pipe.md: a named pipe, not a file
     socket.md: a socket, not a file
     ");
     assert_eq!(world.texts(), ["Good."]);
     let link = world.ingest(&["docs/link.md"]).exits(0);
-    assert_eq!(link.rejected(Path::new("docs")), ["link.md: a symbolic link; links are not followed"]);
+    let refused = "link.md: a symbolic link that leads out of the folder; it is not followed";
+    assert_eq!(link.rejected(Path::new("docs")), [refused]);
+}
+
+/// A ConfigMap as it is mounted, changed as the kubelet changes it: the link `..data` is put in place anew.
+#[cfg(unix)]
+#[test]
+fn a_mounted_volume_is_read_and_followed() {
+    use std::os::unix::fs::symlink;
+    let world = World::new();
+    world.write("..2026_11_27/relay.md", "# Relay\n\nFirst.\n");
+    symlink("..2026_11_27", world.docs().join("..data")).expect("it can be linked");
+    symlink("..data/relay.md", world.docs().join("relay.md")).expect("it can be linked");
+    let run = world.ingest(&["--strict", "docs"]).exits(0);
+    assert_eq!((run.documents().as_str(), world.chunk_ids().as_str()), ("1 1 0 0 0", "docs/relay.md#0"));
+    assert_eq!(run.json().get("note"), None);
+    assert_eq!(world.ingest(&["docs"]).exits(0).documents(), "1 0 0 1 0");
+
+    world.write("..2026_11_28/relay.md", "# Relay\n\nSecond.\n");
+    world.remove("..data");
+    symlink("..2026_11_28", world.docs().join("..data")).expect("it can be linked");
+    assert_eq!(world.ingest(&["docs"]).exits(0).documents(), "1 0 1 0 0");
+    assert_eq!(world.texts(), ["Second."]);
+    assert_eq!(world.ingest(&["docs/relay.md"]).exits(0).documents(), "1 0 0 1 0");
+}
+
+#[test]
+fn a_run_that_indexes_nothing_says_so_last() {
+    let world = World::new();
+    let plain = |paths: &[&str]| {
+        let run = world.run(&[&["--kb", "kb", "--embedder", "hashed"], paths].concat()).exits(0);
+        run.stdout.lines().last().expect("a line").to_owned()
+    };
+    assert_eq!(plain(&["docs"]), "nothing was indexed: no file was found");
+    world.write("page.adoc", "x");
+    let last = plain(&["docs"]);
+    assert!(last.starts_with("nothing was indexed: 1 entries were left out, the first for this: "), "{last}");
+    assert!(last.ends_with("docs/page.adoc: not supported yet: .adoc"), "{last}");
+    assert_eq!(plain(&["--dry-run", "docs"]), last);
+    let json = world.ingest(&["docs"]).exits(0);
+    assert_eq!(json.json()["note"], last.as_str());
+    assert!(json.stderr.contains(&last), "{}", json.stderr);
+    world.write("page.md", "Text.\n");
+    assert!(plain(&["docs"]).starts_with("knowledge base version: "));
+    assert!(plain(&["docs"]).starts_with("knowledge base version: "), "nothing changed, which is no fault");
+}
+
+#[test]
+fn front_matter_that_is_not_quite_yaml_is_reported_and_read() {
+    let world = World::new();
+    world.write("a.md", "---\ntitle: Relay: queue is stuck\ntags: [relay, @oncall]\n---\n\nDrain it.\n");
+    world.write("b.md", "---\ntitle: Relay: secret\naccess: [sre\n---\n\nClosed.\n");
+    let run = world.ingest(&["docs"]).exits(0);
+    assert_eq!(run.documents(), "1 1 0 0 0");
+    assert_eq!(world.chunks()[0]["title"], "Relay: queue is stuck");
+    let json = run.json();
+    let warnings: Vec<&str> = json["warnings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|w| w["message"].as_str().expect("one"))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "front matter line 2: key `title` is not valid YAML; read as the text that stands there",
+            "front matter line 3: key `tags` is not valid YAML; read as a list",
+        ]
+    );
+    assert!(
+        run.rejected(Path::new("docs"))[0].starts_with("b.md: front matter is not valid YAML"),
+        "{}",
+        run.stdout
+    );
+}
+
+/// The versions that a run stores: by path, by front matter, and by titles that differ only by one.
+#[test]
+fn editions_of_a_page_get_their_versions() {
+    let world = World::new();
+    world.write("1.11/a.md", "# A\n\nOld.\n");
+    world.write("one-1.11.md", "# One\n\nOld.\n");
+    world.write("one-1.13.md", "# One\n\nNew.\n");
+    world.write("two.md", "# Relay 1.11: limits\n\nOld.\n");
+    world.write("three.md", "# Relay v1.13: limits\n\nNew.\n");
+    world.write("alone-1.11.md", "# Alone\n\nThe only one.\n");
+    world.write("said.md", "---\nproduct_version: 1.20\n---\n# Said\n\nIt.\n");
+    world.ingest(&["docs"]).exits(0);
+    assert_eq!(world.ingest(&["docs"]).exits(0).documents(), "7 0 0 7 0", "the hashes know the versions");
+    // Its sibling gone, a title only mentions a version.
+    world.remove("two.md");
+    assert_eq!(world.ingest(&["docs"]).exits(0).documents(), "6 0 1 5 1");
 }
 
 #[cfg(unix)]

@@ -151,7 +151,8 @@ pub struct DocumentMeta {
     /// The product treated.
     #[serde(default)]
     pub product: Option<String>,
-    /// The product's version.
+    /// The version of the product, or several, as [`crate::version::Versions`] reads them: from what the document says of
+    /// itself, from its path, or from its title where other pages have the same but for the version.
     #[serde(default)]
     pub version: Option<String>,
     /// BCP 47 tag, such as `en` or `zh-TW`.

@@ -18,3 +18,4 @@ pub mod retrieve;
 pub mod sections;
 pub mod store;
 pub mod text;
+pub mod version;

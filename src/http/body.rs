@@ -140,13 +140,37 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// Reads a count that was written as `5` or as `5.0`: to JSON, and to the languages with one type of numbers, both are
 /// the same.
 pub fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    whole(&Number::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+/// Reads a count as [`count`] does, and where it was written as a text: language models put quotes around numbers. `null`
+/// is no count.
+pub fn count_in_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "neither a number nor a text that holds one")]
+    enum Count {
+        Number(Number),
+        Text(String),
+    }
+
+    match Option::<Count>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Count::Number(number)) => whole(&number).map(Some).map_err(D::Error::custom),
+        Some(Count::Text(text)) => {
+            let number = text.trim().parse::<Number>();
+            let number = number.map_err(|_| D::Error::custom(format_args!("{text:?} is not a number")))?;
+            whole(&number).map(Some).map_err(D::Error::custom)
+        }
+    }
+}
+
+fn whole(number: &Number) -> Result<usize, String> {
     const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
-    let number = Number::deserialize(deserializer)?;
     let whole = |float: &f64| float.fract() == 0.0 && (0.0..=MAX_EXACT).contains(float);
     let count = number.as_u64().or_else(|| number.as_f64().filter(whole).map(|float| float as u64));
     count
         .and_then(|count| usize::try_from(count).ok())
-        .ok_or_else(|| D::Error::custom(format_args!("`{number}` is not a whole number from 0")))
+        .ok_or_else(|| format!("`{number}` is not a whole number from 0"))
 }
 
 #[cfg(test)]
@@ -158,6 +182,8 @@ mod tests {
     struct Page {
         #[serde(deserialize_with = "count")]
         limit: usize,
+        #[serde(deserialize_with = "count_in_words")]
+        pages: Option<usize>,
     }
 
     fn read(text: &str) -> Option<usize> {
@@ -179,6 +205,16 @@ mod tests {
         }
         for number in ["-1", "1.5", "1e300", "\"5\"", "null", "true"] {
             assert_eq!(read(&format!("{{\"limit\":{number}}}")), None, "{number}");
+        }
+        let pages =
+            |number: &str| json::<Page>(format!("{{\"pages\":{number}}}").as_bytes()).map(|page| page.pages);
+        for (number, count) in
+            [("5", Some(5)), ("\"5\"", Some(5)), ("\" 5.0 \"", Some(5)), ("5.0", Some(5)), ("null", None)]
+        {
+            assert_eq!(pages(number).expect(number), count, "{number}");
+        }
+        for number in ["\"\"", "\"five\"", "\"-1\"", "\"1.5\"", "-1", "true", "[5]", "{}"] {
+            assert!(pages(number).is_err(), "{number}");
         }
     }
 }

@@ -46,6 +46,9 @@ pub struct ChatRequest {
     messages: Vec<Object<Message>>,
     #[serde(default)]
     stream: Option<bool>,
+    #[serde(default)]
+    #[schema(value_type = Option<sse::StreamOptions>)]
+    stream_options: Option<Object<sse::StreamOptions>>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -153,7 +156,7 @@ pub async fn chat_completions(
     let asked = Request::parse(&question, None, Format::default())
         .map_err(|error| ApiError::malformed(error.to_string()))?;
     if request.stream == Some(true) {
-        return Ok(sse::stream(state, asked, scope, CHUNKS));
+        return Ok(sse::stream(state, asked, scope, CHUNKS, sse::wants_usage(request.stream_options)));
     }
     let answer = state.answer(&asked, &scope).await?;
     refuse_misconfigured(&answer)?;
@@ -207,6 +210,7 @@ const CHUNKS: sse::Form = sse::Form { id_prefix: "chatcmpl-", chunk };
 /// One piece of a stream in OpenAI's form; the first names the role, the last the reason and our own fields.
 fn chunk(piece: sse::Piece<'_>) -> Value {
     let (delta, finish, extra) = match piece {
+        sse::Piece::Usage => return json!({ "object": "chat.completion.chunk", "choices": [] }),
         sse::Piece::First => (json!({ "role": "assistant", "content": "" }), Value::Null, None),
         sse::Piece::Text(text) => (json!({ "content": text }), Value::Null, None),
         sse::Piece::Last(answer) => (json!({}), json!("stop"), Some(answer)),

@@ -45,6 +45,10 @@ pub struct CustomRestRequest {
     /// Asks `/v1/completions` for a stream.
     #[serde(default)]
     stream: Option<bool>,
+    /// What the stream is to tell beside the text.
+    #[serde(default)]
+    #[schema(value_type = Option<sse::StreamOptions>)]
+    stream_options: Option<Object<sse::StreamOptions>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -202,12 +206,13 @@ pub async fn completions(
 pub async fn v1_completions(
     State(state): State<AppState>,
     Extension(scope): Extension<Filter>,
-    Posted(request): Posted<CustomRestRequest>,
+    Posted(mut request): Posted<CustomRestRequest>,
 ) -> Result<Response, ApiError> {
     let is_stream = request.stream == Some(true);
+    let wants_usage = sse::wants_usage(request.stream_options.take());
     let request = question_in(request)?;
     if is_stream {
-        return Ok(sse::stream(state, request, scope, CHUNKS));
+        return Ok(sse::stream(state, request, scope, CHUNKS, wants_usage));
     }
     let answer = state.answer(&request, &scope).await?;
     let (created, text) = (answer.created_at.as_second(), answer.with_sources());
@@ -267,6 +272,7 @@ const CHUNKS: sse::Form = sse::Form { id_prefix: "cmpl-", chunk };
 
 fn chunk(piece: sse::Piece<'_>) -> Value {
     let (text, finish, extra) = match piece {
+        sse::Piece::Usage => return json!({ "object": "text_completion", "choices": [] }),
         sse::Piece::First => ("", Value::Null, None),
         sse::Piece::Text(text) => (text, Value::Null, None),
         sse::Piece::Last(answer) => ("", json!("stop"), Some(answer)),

@@ -14,6 +14,7 @@ mod guard;
 mod health;
 mod mcp;
 mod metrics;
+mod models;
 mod observe;
 mod openapi;
 pub mod router;

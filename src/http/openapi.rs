@@ -2,7 +2,7 @@
 //! a route's role, security, scope and refusals, is taken from `routes()`.
 
 use super::{
-    ask, chat, completions, documents, error, feedback, health, mcp, metrics,
+    ask, chat, completions, documents, error, feedback, health, mcp, metrics, models,
     router::{Route, routes},
     scope, search,
 };
@@ -36,6 +36,7 @@ const BEARER: &str = "bearer";
         ask::ask,
         search::search,
         documents::document,
+        models::models,
         feedback::feedback,
         mcp::mcp,
         metrics::metrics,

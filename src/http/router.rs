@@ -2,7 +2,7 @@
 
 use super::{
     ask, auth::Role, body::Bodies, chat, completions, documents, error::ApiError, feedback, guard, health,
-    mcp, metrics, observe, openapi, scope, search,
+    mcp, metrics, models, observe, openapi, scope, search,
 };
 use crate::{
     answer::Answer,
@@ -137,6 +137,7 @@ pub fn routes() -> Vec<Route> {
         asks("/v1/ask", post(ask::ask)),
         asks("/v1/search", post(search::search)),
         reads("/v1/documents", get(documents::document)),
+        reads("/v1/models", get(models::models)),
         Route {
             method: Method::POST,
             path: "/v1/feedback",

@@ -4,7 +4,7 @@
 //! The headers are out before the answer is known, so what goes wrong is an event: `{"error": {message, type, code}}`, and
 //! after a part of an answer also `runbookd`, with the sources of what was sent. Then `[DONE]`, as always.
 
-use super::{chat, error::ApiError, router::AppState};
+use super::{body::Object, chat, completions::Usage, error::ApiError, router::AppState};
 use crate::{
     answer::Answer,
     assistant::{Occasion, Request, Shown},
@@ -15,15 +15,31 @@ use axum::response::{
 };
 use futures::{StreamExt, stream};
 use kb::store::Filter;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{convert::Infallible, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::Instrument;
+use utoipa::ToSchema;
 
 /// Time between two comments.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Most blocks that wait for a slow client; then the answer waits too, within its deadline.
 const MAX_WAITING: usize = 64;
+
+/// What a client wants of a stream beside the text.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct StreamOptions {
+    /// Asks for one more chunk before the end, without choices, that tells what the model counted; null where the model
+    /// does not say. There is none where the answer breaks off.
+    #[serde(default)]
+    include_usage: Option<bool>,
+}
+
+/// Whether a client wants to know what the model counted.
+pub fn wants_usage(options: Option<Object<StreamOptions>>) -> bool {
+    options.is_some_and(|Object(options)| options.include_usage == Some(true))
+}
 
 /// How a protocol writes a stream.
 #[derive(Clone, Copy)]
@@ -42,15 +58,24 @@ pub enum Piece<'a> {
     Text(&'a str),
     /// After the last text.
     Last(&'a Answer),
+    /// After everything else, what the model counted: no choice belongs to it.
+    Usage,
 }
 
 /// Answers a request as a stream.
-pub fn stream(state: AppState, request: Request, scope: Filter, form: Form) -> Response {
+pub fn stream(
+    state: AppState,
+    request: Request,
+    scope: Filter,
+    form: Form,
+    includes_usage: bool,
+) -> Response {
     let occasion = Occasion::now(state.settings().deadline);
     let mut writer = Writer {
         form,
         id: format!("{}{}", form.id_prefix, occasion.id),
         created: occasion.now.as_second(),
+        includes_usage,
         sent: None,
     };
     let (outlet, mut blocks) = mpsc::channel(MAX_WAITING);
@@ -88,6 +113,8 @@ struct Writer {
     form: Form,
     id: String,
     created: i64,
+    /// Whether the client asked for [`Piece::Usage`].
+    includes_usage: bool,
     /// The text that was sent; `None` before the first.
     sent: Option<String>,
 }
@@ -119,6 +146,11 @@ impl Writer {
         let rest = text.strip_prefix(sent).expect("an answer begins with what was shown of it");
         let mut pieces = self.texts(&answer.model, blocks(rest));
         pieces.push(self.chunk(&answer.model, Piece::Last(answer)));
+        if self.includes_usage {
+            let mut counted = self.chunk(&answer.model, Piece::Usage);
+            counted["usage"] = json!(answer.usage.map(Usage::from));
+            pieces.push(counted);
+        }
         pieces
     }
 
@@ -139,6 +171,10 @@ impl Writer {
         chunk["id"] = json!(self.id);
         chunk["created"] = json!(self.created);
         chunk["model"] = json!(model);
+        if self.includes_usage {
+            // As OpenAI has it: null on every chunk but the one that tells.
+            chunk["usage"] = Value::Null;
+        }
         chunk
     }
 }

@@ -268,3 +268,38 @@ async fn a_long_block_is_checked_apart() {
     let longest = *longest.lock().expect("no test panicked");
     assert!(longest < took / 2, "others waited {longest:?} of {took:?}");
 }
+
+/// A reader of the text sees no status.
+#[tokio::test]
+async fn every_text_says_that_it_covers_a_part_only() {
+    let app = TestApp::new().await;
+    for (language, says) in [
+        ("english", "The documents may cover only a part of this."),
+        ("zh-TW", "文件可能只涵蓋其中一部分。"),
+        ("zh-CN", "文档可能只涵盖其中一部分。"),
+        ("vi", "Tài liệu có thể chỉ đề cập một phần."),
+        ("id", "Dokumen mungkin hanya mencakup sebagian."),
+    ] {
+        let labelled = app.k8sgpt(MASKED, language).await;
+        assert_eq!(labelled["status"], "partial", "{labelled}");
+        assert_eq!(response(&labelled).matches(says).count(), 1, "{language}: {}", response(&labelled));
+        assert!(response(&labelled).contains("\nError: "), "{language}: {}", response(&labelled));
+        let body = json!({ "options": { "message": MASKED, "language": language } });
+        let plain = app.post("/v1/completions", body.to_string()).await.json();
+        assert_eq!(
+            plain["choices"][0]["text"].as_str().map(|text| text.matches(says).count()),
+            Some(1),
+            "{plain}"
+        );
+    }
+    let chat = json!({ "messages": [{ "role": "user", "content": MASKED }] });
+    let whole = app.post("/v1/chat/completions", chat.to_string()).await.json();
+    let streamed = json!({ "stream": true, "messages": chat["messages"] });
+    let streamed = app.open("/v1/chat/completions", &streamed).await.rest().await;
+    let whole = whole["choices"][0]["message"]["content"].as_str().expect("a string");
+    assert_eq!(streamed.text, whole);
+    assert!(whole.contains("The documents may cover only a part of this."), "{whole}");
+    let answered = app.k8sgpt(OOM, "english").await;
+    assert_eq!(answered["status"], "answered", "{answered}");
+    assert!(!response(&answered).contains("only a part"), "{answered}");
+}

@@ -23,3 +23,4 @@ mod sse;
 mod streaming;
 mod tls;
 mod traces;
+mod versions;

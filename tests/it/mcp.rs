@@ -117,8 +117,12 @@ async fn agents_find_read_and_ask() {
     let passages = answer(&agent, "query_documentation", json!({ "queryText": OOM })).await;
     assert_eq!(strings(&passages["passages"], "text").len(), 4, "kagent's default");
     assert!(strings(&passages["passages"], "chunk")[0].starts_with(OOM_PAGE));
-    let two = answer(&agent, "query_documentation", json!({ "queryText": OOM, "limit": 2.0 })).await;
-    assert_eq!(strings(&two["passages"], "title").len(), 2);
+    for limit in [json!(2.0), json!("2"), json!("2.0"), json!(" 2 ")] {
+        let two = answer(&agent, "query_documentation", json!({ "queryText": OOM, "limit": limit })).await;
+        assert_eq!(strings(&two["passages"], "title").len(), 2, "{limit}");
+    }
+    let usual = answer(&agent, "query_documentation", json!({ "queryText": OOM, "limit": null })).await;
+    assert_eq!(strings(&usual["passages"], "title").len(), 4);
 }
 
 #[tokio::test]
@@ -139,6 +143,9 @@ async fn bad_arguments_are_errors_of_the_tool() {
         ("query_documentation", json!({ "queryText": "a", "limit": 0 }), "`limit` must be 1 to 100"),
         ("query_documentation", json!({ "queryText": "a", "limit": -1 }), "not a whole number"),
         ("query_documentation", json!({ "queryText": "a", "limit": 1.5 }), "not a whole number"),
+        ("query_documentation", json!({ "queryText": "a", "limit": "1.5" }), "not a whole number"),
+        ("query_documentation", json!({ "queryText": "a", "limit": "0" }), "`limit` must be 1 to 100"),
+        ("query_documentation", json!({ "queryText": "a", "limit": "few" }), "is not a number"),
         ("query_documentation", json!({ "query": "a" }), "unknown field `query`"),
         (
             "query_documentation",
@@ -300,4 +307,46 @@ async fn answers_for_agents_are_checked() {
     assert_eq!(answered["answered_by"], "llm");
     let said = answered.to_string();
     assert!(!said.contains("evil.example") && !said.contains("<script"), "{said}");
+}
+
+/// `version` leaves out the documents of other versions, however they are marked; those without one stay.
+#[tokio::test]
+async fn documents_of_other_versions_are_left_out() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let docs = folder.path().join("kb");
+    for (path, text) in [
+        ("1.11/path.md", "# Old path\n\nThe relay listens on port 1."),
+        ("v1.13/path.md", "# New path\n\nThe relay listens on port 2."),
+        ("front-old.md", "---\ntitle: Old front\nproduct_version: v1.11\n---\nThe relay listens on port 3."),
+        ("front-new.md", "---\ntitle: New front\nversions: [1.12, 1.13]\n---\nThe relay listens on port 4."),
+        ("t1.md", "# Ports of relay 1.11\n\nThe relay listens on port 5."),
+        ("t2.md", "# Ports of relay 1.13\n\nThe relay listens on port 6."),
+        ("none.md", "# No version\n\nThe relay listens on a port."),
+    ] {
+        let path = docs.join(path);
+        std::fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
+        std::fs::write(path, text).expect("it can be written");
+    }
+    let kb = build(&[docs]);
+    let app = Setup { kb: kb.path().to_owned(), ..Setup::default() }.start().await;
+    let served = serve(&app, None).await;
+    let agent = connect(&served, "", None).await.expect("connected");
+    let old = ["No version", "Old front", "Old path", "Ports of relay 1.11"];
+    let new = ["New front", "New path", "No version", "Ports of relay 1.13"];
+    for (version, expected) in [
+        ("1.11", &old[..]),
+        ("v1.11", &old),
+        ("1.11.4", &old),
+        ("1.13", &new),
+        ("1.13.x", &new),
+        ("1.12", &["New front", "No version"]),
+        ("1", &["No version"]),
+        ("2.0", &["No version"]),
+    ] {
+        let arguments = json!({ "queryText": "relay listens on port", "version": version, "limit": 20 });
+        let found = answer(&agent, "query_documentation", arguments).await;
+        let mut titles = strings(&found["passages"], "title");
+        titles.sort();
+        assert_eq!(titles, expected, "{version}");
+    }
 }

@@ -86,6 +86,7 @@ async fn replies_have_the_fields_that_are_described() {
         ("ChatCompletion", app.post("/v1/chat/completions", chat.to_string()).await.json()),
         ("SearchReply", app.post("/v1/search", json!({ "query": question }).to_string()).await.json()),
         ("DocumentReply", app.get("/v1/documents?id=runbooks/runbooks/pod-oom-killed.md").await.json()),
+        ("ModelList", app.get("/v1/models").await.json()),
         ("Readiness", app.get("/readyz").await.json()),
         ("Error", app.get("/v1/documents").await.json()),
     ];

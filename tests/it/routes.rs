@@ -50,6 +50,7 @@ async fn every_route_takes_the_right_tokens_only() {
         ("/v1/chat/completions", (json!({ "messages": [{ "role": "user", "content": "why?" }] }), "", 200)),
         ("/v1/ask", (json!({ "question": "why?" }), "", 200)),
         ("/v1/search", (json!({ "query": "why?" }), "", 200)),
+        ("/v1/models", (json!({}), "", 200)),
         ("/v1/documents", (json!({}), "?id=runbooks/runbooks/pod-oom-killed.md", 200)),
         ("/v1/feedback", (json!({ "id": "unknown", "rating": "up" }), "", 404)),
         ("/mcp", (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }), "", 200)),
@@ -452,4 +453,15 @@ async fn without_tokens_web_pages_are_kept_out() {
             assert_eq!(is_in, is_let_in || is_open, "{} {headers:?}", route.path);
         }
     }
+}
+
+/// Clients list models before they ask.
+#[tokio::test]
+async fn one_model_is_listed() {
+    let list = TestApp::new().await.get("/v1/models").await.json();
+    assert_eq!((&list["object"], list["data"].as_array().map(Vec::len)), (&json!("list"), Some(1)));
+    let model = &list["data"][0];
+    assert_eq!((&model["id"], &model["object"]), (&json!("runbookd"), &json!("model")));
+    assert!(model["created"].as_u64().is_some_and(|created| created > 1_600_000_000), "{model}");
+    assert!(model["owned_by"].is_string(), "{model}");
 }

@@ -506,3 +506,37 @@ async fn comments_keep_the_connection_alive() {
     assert!(streamed.num_comments > 0, "{streamed:?}");
     assert_eq!(streamed.extra()["degraded"], "llm_timeout");
 }
+
+/// As OpenAI has it: one more chunk, without choices; all others say that they count nothing.
+#[tokio::test]
+async fn usage_is_told_to_those_who_ask() {
+    let app = TestApp::new().await;
+    for (path, body) in [(CHAT, chat(OOM)), ("/v1/completions", completion(OOM))] {
+        for (options, is_told) in [
+            (json!({ "include_usage": true }), true),
+            (json!({ "include_usage": false }), false),
+            (json!({}), false),
+            (Value::Null, false),
+        ] {
+            let mut body = body.clone();
+            body["stream_options"] = options.clone();
+            let streamed = app.open(path, &body).await.rest().await;
+            assert!(streamed.is_done && !streamed.text.is_empty(), "{streamed:?}");
+            let (last, others) = streamed.chunks.split_last().expect("a chunk");
+            if is_told {
+                assert_eq!(last["choices"], json!([]), "{path}");
+                let counted = json!({ "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 });
+                assert_eq!(last["usage"], counted, "no model was asked");
+                assert!(others.iter().all(|chunk| chunk.get("usage") == Some(&Value::Null)), "{path}");
+                assert_eq!(others.last().expect("a chunk")["choices"][0]["finish_reason"], "stop");
+                assert_eq!((&last["id"], &last["object"]), (&others[0]["id"], &others[0]["object"]));
+            } else {
+                assert_eq!(last["choices"][0]["finish_reason"], "stop", "{path} {options}");
+                assert!(streamed.chunks.iter().all(|chunk| chunk.get("usage").is_none()), "{path} {options}");
+            }
+        }
+        let mut wrong = body.clone();
+        wrong["stream_options"] = json!([]);
+        assert_eq!(app.post(path, wrong.to_string()).await.status.as_u16(), 400);
+    }
+}

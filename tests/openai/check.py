@@ -75,7 +75,7 @@ class Client(unittest.TestCase):
         with self.chat("wait", stream=True, stream_options={"include_usage": True}) as stream:
             for chunk in stream:
                 chunks.append(chunk)
-                text = chunk.choices[0].delta.content
+                text = chunk.choices[0].delta.content if chunk.choices else None
                 if text:
                     texts.append(text)
                     # The model goes on only now: what came was not waiting for the rest.
@@ -84,11 +84,16 @@ class Client(unittest.TestCase):
         self.assertTrue("".join(texts).startswith(CHECKED), texts)
         self.assertEqual({(chunk.id, chunk.created, chunk.model) for chunk in chunks},
                          {(chunks[0].id, chunks[0].created, "scripted-1")})
+        *chunks, counted = chunks
         self.assertEqual([chunk.choices[0].finish_reason for chunk in chunks if chunk.choices[0].finish_reason], ["stop"])
         last = chunks[-1].model_extra["runbookd"]
         self.assertEqual((last["status"], last["degraded"]), ("answered", None))
         self.assertEqual(last["citations"][0]["document"], "runbooks/runbooks/pod-oom-killed.md")
-        self.assertEqual([chunk.usage for chunk in chunks if chunk.usage], [], "nothing was counted")
+        self.assertEqual((counted.choices, counted.usage), ([], None), "nothing was counted")
+        self.assertEqual([chunk.usage for chunk in chunks if chunk.usage], [])
+
+    def test_models_are_listed(self):
+        self.assertEqual([model.id for model in self.client.models.list()], ["runbookd"])
 
     def test_the_older_form_streams_too(self):
         stream = self.client.completions.create(model="runbooks", prompt=OOM + "text", stream=True)

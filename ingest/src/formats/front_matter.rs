@@ -2,7 +2,9 @@
 //!
 //! Keys that decide who may read a document or when it must come first (`access`, `applies_to`) are read strictly: a
 //! mistake there refuses the file, because ignoring it would publish the document or lose the rule. A mistake in any
-//! other key is a warning.
+//! other key is a warning, also one that keeps the whole from being YAML or TOML: then it is read key by key (`entries`).
+
+mod entries;
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 use kb::{
@@ -86,8 +88,16 @@ pub fn parse(text: &str) -> Result<Option<(FrontMatter, Range<usize>)>, FrontMat
     if block.content.len() > MAX_BYTES {
         return Err(FrontMatterError::TooLarge);
     }
-    let Some(map) = block.parse()? else { return Ok(None) };
-    Ok(Some((interpret(map, block.content)?, block.whole)))
+    let parsed = match block.parse() {
+        // An object of JSON that is wrong somewhere has no end either.
+        Err(cause) if block.format != Format::Json => {
+            let salvaged = entries::salvage(block.content, block.format, &cause)?;
+            salvaged.map(|salvaged| (salvaged.map, salvaged.warnings))
+        }
+        parsed => parsed?.map(|map| (map, Vec::new())),
+    };
+    let Some((map, warnings)) = parsed else { return Ok(None) };
+    Ok(Some((interpret(map, block.content, warnings)?, block.whole)))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -171,7 +181,8 @@ impl Block<'_> {
                 // By way of YAML's own value, which refuses a key that is given twice.
                 let value: serde_norway::Value = serde_norway::from_str(self.content)
                     .map_err(|error| malformed("YAML", error.to_string()))?;
-                if matches!(value, serde_norway::Value::String(_)) {
+                if let serde_norway::Value::String(text) = value {
+                    entries::refuse_hidden(self.content, &Value::String(text))?;
                     return Ok(None);
                 }
                 serde_json::to_value(value).map_err(|error| malformed("YAML", error.to_string()))?
@@ -199,7 +210,7 @@ impl Block<'_> {
         for (key, value) in map {
             let key = key.to_lowercase();
             if lower.insert(key.clone(), value).is_some() {
-                return Err(FrontMatterError::Key { key, detail: "given twice".to_owned() });
+                return Err(FrontMatterError::Key { key, detail: entries::TWICE.to_owned() });
             }
         }
         Ok(Some(lower))
@@ -245,8 +256,11 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-fn interpret(map: Map<String, Value>, raw: &str) -> Result<FrontMatter, FrontMatterError> {
-    let mut warnings = Vec::new();
+fn interpret(
+    map: Map<String, Value>,
+    raw: &str,
+    mut warnings: Vec<String>,
+) -> Result<FrontMatter, FrontMatterError> {
     let lenient: Map<String, Value> = map
         .iter()
         .filter(|(key, _)| !STRICT.contains(&key.as_str()))
@@ -260,7 +274,7 @@ fn interpret(map: Map<String, Value>, raw: &str) -> Result<FrontMatter, FrontMat
             kind: keys.parsed(&["kind"], |text| text.parse::<Kind>().map_err(|error| error.to_string())),
             labels: keys.list(&["labels", "tags"]),
             product: keys.text(&["product"]),
-            version: keys.text(&["version"]),
+            version: keys.version(),
             language: keys.parsed(&["language", "lang"], language),
             author: Some(keys.list(&["author", "authors"]).join(", ")).filter(|author| !author.is_empty()),
             created_at: keys.parsed(&["created", "date"], time),
@@ -332,6 +346,17 @@ impl Keys<'_> {
         }
     }
 
+    /// The version, or several with commas, as they are written.
+    fn version(&mut self) -> Option<String> {
+        let (name, value) = self.find(&VERSION_KEYS)?;
+        let Value::Array(items) = value else { return self.text(&[name]) };
+        // To YAML, `1.20` is a number, and would become 1.2.
+        let written = items.iter().any(Value::is_number).then(|| raw_list(self.raw, name));
+        let items =
+            written.unwrap_or_else(|| items.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+        Some(items.join(", ")).filter(|versions| !versions.is_empty())
+    }
+
     /// A site-relative `url` only moves the page within its site.
     fn url(&mut self, names: &[&'static str]) -> Option<String> {
         self.text(names).filter(|url| is_web_address(url))
@@ -360,6 +385,38 @@ impl Keys<'_> {
         }
         items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
+}
+
+/// Keys that name the version of the product; the first that is there counts.
+const VERSION_KEYS: [&str; 9] = [
+    "version",
+    "versions",
+    "product_version",
+    "product-version",
+    "product_versions",
+    "productversion",
+    "app_version",
+    "appversion",
+    "release",
+];
+
+/// The items of a top-level list as they are written.
+fn raw_list(raw: &str, key: &str) -> Vec<String> {
+    let is_key = |line: &&str| {
+        let name = line.split([':', '=']).next().unwrap_or_default().trim_end().trim_matches('"');
+        name.eq_ignore_ascii_case(key)
+    };
+    let mut lines = raw.lines().skip_while(|line| !is_key(line));
+    let Some(first) = lines.next() else { return Vec::new() };
+    let value = first.split_once([':', '=']).map_or("", |(_, value)| value);
+    let following =
+        lines.take_while(|line| line.starts_with([' ', '\t', '-', ']']) || line.trim().is_empty());
+    let written =
+        std::iter::once(value).chain(following).map(|line| line.split('#').next().unwrap_or_default());
+    let items = written.flat_map(|line| line.split([',', '[', ']']));
+    let items =
+        items.map(|item| item.trim().trim_start_matches("- ").trim().trim_matches(['"', '\'']).trim());
+    items.filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
 /// A top-level scalar as it is written.
@@ -490,6 +547,9 @@ mod tests {
         parse(text).expect(text).expect("there is front matter").0
     }
 
+    /// The first few, and how many more there are.
+    const MAX_BOMB_WARNINGS: usize = 9;
+
     fn check_error(text: &str, part: &str) {
         let error = parse(text).expect_err(text).to_string();
         assert!(error.contains(part), "{text:?} gave {error:?}, without {part:?}");
@@ -549,8 +609,116 @@ mod tests {
         check_error("---\napplies_to: [{}]\n---\n", "matches nothing");
         check_error("---\napplies_to: {nam: x}\n---\n", "applies_to.nam`: unknown; use alert, kind");
         check_error("---\napplies_to: {name: 5}\n---\n", "put it in quotes");
-        check_error("---\n- a\n- b\n---\n", "found a list");
+        check_error("---\naccess:sre\n---\n", "found a text");
+        check_error("---\naccess sre\n---\n", "found a text");
+        check_error("+++\ntitle = Relay\naccess = sre\n+++\n", "not valid TOML");
+        check_error("+++\ntitle = Relay\n[[applies_to]]\nname = web\n+++\n", "not valid TOML");
         check_error("---\naccess: [\"s\\u200bre\"]\n---\n", "not seen");
+    }
+
+    /// What is not quite YAML costs its key, unless it may have been a key that restricts.
+    #[test]
+    fn broken_keys_cost_no_page_and_open_none() {
+        for broken in ["title: Relay: queue is stuck", "tags: [relay, @oncall]", "title: \"Relay", "kind: *k"]
+        {
+            for strict in [
+                "access: [sre",
+                "access: [@sre]",
+                "access:\n\t- sre",
+                "access:sre",
+                "access：[sre]",
+                " access: [sre]",
+                "\taccess: [sre]",
+                "- access: [sre]",
+                "? access",
+                "access",
+                "\"access: [sre]",
+                "Access = sre",
+                "{access: [sre]",
+                "access: [a]\nAccess: [b]",
+                "applies_to: {name: web: 1}",
+                "applies_to:\n\t- name: web",
+            ] {
+                for text in
+                    [format!("---\n{broken}\n{strict}\n---\nx"), format!("---\n{strict}\n{broken}\n---\nx")]
+                {
+                    assert!(parse(&text).is_err(), "{text}");
+                }
+            }
+            let matter = read(&format!("---\naccess: [sre]\n{broken}\napplies_to:\n  name: web\n---\nx"));
+            assert_eq!(matter.access, Some(vec!["sre".to_owned()]), "{broken}");
+            assert_eq!(matter.applies_to.len(), 1, "{broken}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_is_read() {
+        let check = |front: &str, title: Option<&str>, labels: &[&str], warnings: &[&str]| {
+            let text = format!("---\n{front}\nkind: sop\n---\nbody");
+            let (matter, range) = parse(&text).expect(&text).expect(&text);
+            assert_eq!((matter.title.as_deref(), matter.kind), (title, Some(Kind::Sop)), "{front}");
+            assert_eq!(matter.labels, labels, "{front}");
+            assert_eq!(&text[range.end..], "body", "{front}");
+            assert_eq!(matter.warnings.len(), warnings.len(), "{front}: {:?}", matter.warnings);
+            for (warning, part) in matter.warnings.iter().zip(warnings) {
+                assert!(warning.contains(part), "{front}: {warning:?}, without {part:?}");
+            }
+        };
+        check("title: Relay: queue is stuck", Some("Relay: queue is stuck"), &[], &["line 2: key `title`"]);
+        check("title: 队列: 卡住了", Some("队列: 卡住了"), &[], &["line 2: key `title`"]);
+        check("title：队列卡住了", Some("队列卡住了"), &[], &["line 2: key `title`"]);
+        check("title:Relay", Some("Relay"), &[], &["line 2: key `title`"]);
+        check("title: *Relay* is stuck", Some("*Relay* is stuck"), &[], &["line 2: key `title`"]);
+        check("title: `relay` is stuck", Some("`relay` is stuck"), &[], &["line 2: key `title`"]);
+        check("title: %d messages", Some("%d messages"), &[], &["line 2: key `title`"]);
+        check("title: @oncall: relay", Some("@oncall: relay"), &[], &["line 2: key `title`"]);
+        check("title: \"Relay is \"stuck\"\"", Some("Relay is \"stuck\""), &[], &["line 2: key `title`"]);
+        check("title: 'Relay", Some("Relay"), &[], &["line 2: key `title`"]);
+        check("title: \"Relay", Some("Relay"), &[], &["line 2: key `title`"]);
+        check("title: [Relay] queue", Some("[Relay] queue"), &[], &["line 2: key `title`"]);
+        check("title: A\ntags: [relay, @oncall]", Some("A"), &["relay", "@oncall"], &["line 3: key `tags`"]);
+        check(
+            "tags:\n\t- relay\n\t- queue\ntitle: A",
+            Some("A"),
+            &["relay", "queue"],
+            &["line 2: key `tags`"],
+        );
+        check("tags: [relay,\n  @oncall", None, &["relay", "@oncall"], &["line 2: key `tags`"]);
+        check(
+            "title: A\ntitle: B",
+            Some("A"),
+            &[],
+            &["line 3: key `title` is a duplicate; the first counts"],
+        );
+        check("Title: A\ntitle: B", Some("A"), &[], &["duplicate"]);
+        check("\ttitle: B\ntitle: A", Some("A"), &[], &["line 2 holds no key"]);
+        check(
+            "title: A\nmenu: {a: b: c}",
+            Some("A"),
+            &[],
+            &["line 3: key `menu` is not valid YAML; ignored"],
+        );
+        check("# note\n\ntitle: A\nsummary: a: b # c", Some("A"), &[], &["line 5: key `summary`"]);
+        let toml =
+            read("+++\ntitle = Relay is stuck\ntags = [\"a\", b]\nkind = \"sop\"\n[extra]\nx = y\n+++\n");
+        assert_eq!((toml.title.as_deref(), toml.kind), (Some("Relay is stuck"), Some(Kind::Sop)));
+        assert_eq!((toml.labels.as_slice(), toml.warnings.len()), (&["a".to_owned(), "b".to_owned()][..], 3));
+    }
+
+    #[test]
+    fn versions_stay_as_they_are_written() {
+        for (front, version) in [
+            ("version: 1.20", Some("1.20")),
+            ("version: \"v1.20\"", Some("v1.20")),
+            ("product_version: 1.20 # old", Some("1.20")),
+            ("versions: [1.20, 1.21]", Some("1.20, 1.21")),
+            ("versions:\n  - 1.20\n  - \"1.21\"\ntitle: x", Some("1.20, 1.21")),
+            ("versions: ['1.20', '1.21']", Some("1.20, 1.21")),
+            ("release: 2.x", Some("2.x")),
+            ("version:", None),
+        ] {
+            assert_eq!(read(&format!("---\n{front}\n---\n")).version.as_deref(), version, "{front}");
+        }
     }
 
     #[test]
@@ -580,15 +748,21 @@ mod tests {
     }
 
     #[test]
-    fn bombs_are_refused_quickly() {
+    fn bombs_do_no_harm() {
         let mut aliases = "---\na0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for i in 1..12 {
             let before = format!("*a{}", i - 1);
             aliases.push_str(&format!("a{i}: &a{i} [{}]\n", [before.as_str(); 9].join(", ")));
         }
         aliases.push_str("---\n");
-        check_error(&aliases, "not valid YAML");
-        check_error(&format!("---\na: {}{}\n---\n", "[".repeat(20_000), "]".repeat(20_000)), "recursion");
+        let matter = read(&aliases);
+        assert_eq!((matter.title, matter.warnings.len()), (None, MAX_BOMB_WARNINGS));
+        aliases.insert_str(4, "access: [x]\n");
+        assert_eq!(read(&aliases).access, Some(vec!["x".to_owned()]));
+        check_error(&aliases.replace("access: [x]", "access: *a1"), "not valid YAML");
+        read(&format!("---\na: {}{}\n---\n", "[".repeat(20_000), "]".repeat(20_000)));
+        let lines = format!("---\n{}---\n", "a: b: c\n".repeat(7_000));
+        assert_eq!(read(&lines).warnings.len(), MAX_BOMB_WARNINGS);
         check_error(&format!("{{\"a\": {}{}}}", "[".repeat(20_000), "]".repeat(20_000)), "recursion");
         check_error(&format!("---\na: {}\n---\n", "x".repeat(MAX_BYTES)), "larger than");
     }

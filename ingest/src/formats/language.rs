@@ -54,6 +54,14 @@ pub fn of_path(relative: &str) -> Option<String> {
         .find_map(|(depth, component)| known_tag(component).filter(|tag| depth == 0 || tag.contains('-')))
 }
 
+/// A file's name, its extension left out already, without the language at its end: `page.zh-TW` gives `page`.
+pub fn without_suffix(stem: &str) -> &str {
+    match stem.rsplit_once('.') {
+        Some((name, suffix)) if !name.is_empty() && known_tag(suffix).is_some() => name,
+        _ => stem,
+    }
+}
+
 /// A tag of a language in the list, with at most a region or script.
 fn known_tag(text: &str) -> Option<String> {
     let tag = normalised_tag(text)?;

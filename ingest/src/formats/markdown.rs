@@ -6,7 +6,9 @@ use super::{
     front_matter::{self, FrontMatter},
     html,
     links::{self, FoundLink},
-    metadata, redaction, shortcodes, title_of_path,
+    metadata, redaction, shortcodes,
+    site::{self, Site},
+    title_of_path,
 };
 use crate::dialect;
 use kb::mapped::{Edit, MappedText};
@@ -28,10 +30,10 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         }
         Err(error) => return Parsed::rejected(place, error.to_string()),
     };
-    let (body, found_links) = cleaned(source);
+    let (body, found_links) = cleaned(site::with_includes(source, place), place.site);
     let (body, joined) = redaction::again(body);
     redacted += joined;
-    let outline = Outline::of(body.as_str());
+    let outline = Outline::of(body.as_str(), said.description.as_deref().unwrap_or_default());
     if !outline.has_text {
         return Parsed::rejected(place, "no text");
     }
@@ -48,8 +50,12 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
 }
 
 /// Plain Markdown, and the links that stood in it.
-pub(super) fn cleaned(mut text: MappedText) -> (MappedText, Vec<FoundLink>) {
-    for edits in [shortcodes::edits, admonitions::edits, html::edits, entities::edits] {
+pub(super) fn cleaned(mut text: MappedText, site: &Site) -> (MappedText, Vec<FoundLink>) {
+    for edits in [shortcodes::edits, site::value_edits] {
+        let edits = edits(text.as_str(), site);
+        text = text.edited(edits);
+    }
+    for edits in [admonitions::edits, html::edits, entities::edits] {
         let edits = edits(text.as_str());
         text = text.edited(edits);
     }
@@ -60,28 +66,48 @@ pub(super) fn cleaned(mut text: MappedText) -> (MappedText, Vec<FoundLink>) {
 /// What a text says at a glance.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outline {
-    /// The first heading of the first level.
+    /// The first heading of the first level; where there is none, the heading that the text begins with, as long as all
+    /// others are below it: the first of several entries names an entry.
     title: Option<String>,
     /// Whether there is a word outside headings.
     has_text: bool,
 }
 
 impl Outline {
-    fn of(text: &str) -> Self {
+    /// `lead` may stand before a text's beginning.
+    fn of(text: &str, lead: &str) -> Self {
         let mut outline = Self::default();
         let mut heading: Option<(HeadingLevel, String)> = None;
+        let mut opening: Option<(HeadingLevel, String)> = None;
+        let lead = letters(lead);
+        // How much of the lead was seen, as long as nothing else was.
+        let mut passed = Some(0);
         for (event, _) in dialect::parse(text) {
             match event {
                 Event::Start(Tag::Heading { level, .. }) => heading = Some((level, String::new())),
                 Event::End(TagEnd::Heading(_)) => {
-                    if let (Some((HeadingLevel::H1, words)), None) = (heading.take(), &outline.title) {
-                        outline.title = Some(words).filter(|words| !words.trim().is_empty());
+                    let Some((level, words)) = heading.take() else { continue };
+                    let words = Some(words).filter(|words| !words.trim().is_empty());
+                    let begins_text =
+                        passed.take().is_some_and(|passed| !outline.has_text || passed == lead.len());
+                    if level == HeadingLevel::H1 {
+                        outline.title = outline.title.or(words);
+                    } else if begins_text {
+                        opening = words.filter(|words| !is_section_name(words)).map(|words| (level, words));
+                    } else {
+                        opening = opening.filter(|(first, _)| level > *first);
                     }
                 }
                 Event::Text(words) | Event::Code(words) | Event::Html(words) | Event::InlineHtml(words) => {
                     match &mut heading {
                         Some((_, heading)) => heading.push_str(&words),
-                        None => outline.has_text |= words.chars().any(char::is_alphanumeric),
+                        None => {
+                            outline.has_text |= words.chars().any(char::is_alphanumeric);
+                            let words = letters(&words);
+                            passed = passed
+                                .filter(|passed| lead[*passed..].starts_with(&words))
+                                .map(|passed| passed + words.len());
+                        }
                     }
                 }
                 _ => {}
@@ -90,8 +116,23 @@ impl Outline {
                 break;
             }
         }
+        outline.title = outline.title.or(opening.map(|(_, words)| words));
         outline
     }
+}
+
+/// The letters and digits of a text.
+fn letters(text: &str) -> String {
+    text.chars().filter(|character| character.is_alphanumeric()).collect()
+}
+
+/// Names that sections have on any page, lower-cased, one a line, sorted.
+const SECTION_NAMES: &str = include_str!("section_names.txt");
+
+/// Whether a heading names a part of a page, and so not the page.
+fn is_section_name(heading: &str) -> bool {
+    let heading = heading.trim().trim_end_matches([':', '：', '.', '?', '？']).trim_end().to_lowercase();
+    SECTION_NAMES.lines().any(|name| name == heading)
 }
 
 #[cfg(test)]
@@ -102,7 +143,15 @@ mod tests {
 
     fn parse_file(relative: &str, text: &str) -> Parsed {
         let (pages, defaults) = (Pages::new("kb", ["a.md", "sops/b.md"].into_iter()), Defaults::default());
-        let place = Place { source: "kb", relative, shown: relative, pages: &pages, defaults: &defaults };
+        let site = Site::default();
+        let place = Place {
+            source: "kb",
+            relative,
+            shown: relative,
+            pages: &pages,
+            site: &site,
+            defaults: &defaults,
+        };
         crate::formats::parse(Format::Markdown, text.as_bytes().to_vec(), &place)
     }
 
@@ -142,10 +191,26 @@ mod tests {
             ("---\ntitle: A\n---\n# B\n\nx", "A"),
             ("# B `c`\n\nx", "B c"),
             ("B\n===\n\nx", "B"),
-            ("## C\n\nx", "my page"),
+            ("## C\n\nx", "C"),
+            ("<!-- lint -->\n### C `d`\n\nx\n\n#### E\n\ny", "C d"),
+            ("## C\n\nx\n\n## D\n\ny", "my page"),
+            ("---\ndescription: On D.\n---\n## C\n\nx", "C"),
+            ("## C\n\nx\n\n# B\n\ny", "B"),
+            ("x\n\n## C\n\ny", "my page"),
+            ("#\n\nx", "my page"),
+            ("## Symptoms\n\nx\n\n## Cause\n\ny", "my page"),
+            ("## 概述：\n\nx", "my page"),
+            ("## Tổng quan\n\nx", "my page"),
         ] {
             assert_eq!(document("my-page.md", text).meta.title, title, "{text}");
         }
+    }
+
+    #[test]
+    fn section_names_are_sorted() {
+        let names: Vec<&str> = SECTION_NAMES.lines().collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "sorted, each once");
+        assert!(names.iter().all(|name| name.trim() == *name && name.to_lowercase() == *name));
     }
 
     #[test]

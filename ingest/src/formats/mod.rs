@@ -15,6 +15,7 @@ mod plain_text;
 mod qa_csv;
 mod redaction;
 mod shortcodes;
+pub mod site;
 
 use crate::{
     decode,
@@ -27,8 +28,10 @@ use kb::{
     redact::redact,
     store::CHUNKER_VERSION,
     text::visible,
+    version::{Version, in_title, of_path},
 };
 use links::Pages;
+use site::Site;
 
 /// Longer titles are cut.
 const MAX_TITLE_CHARS: usize = 240;
@@ -67,6 +70,35 @@ impl Document {
         let content_hash = ContentHash::of(&[&metadata, text.as_bytes(), &numbers]);
         Self { meta, body, syntax, content_hash }
     }
+
+    /// The same document on a version that only its siblings show it to be for.
+    pub fn on_version(mut self, version: &str) -> Self {
+        self.content_hash = hash_on_version(self.content_hash, version);
+        self.meta.version = Some(version.to_owned());
+        self
+    }
+
+    /// What marks it as one edition among others, where others have the same but for the version.
+    pub fn marks(&self) -> Vec<Mark> {
+        if self.meta.version.is_some() {
+            return Vec::new();
+        }
+        let path = self.meta.id.split('#').next().unwrap_or_default();
+        let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+        let words = language::without_suffix(stem_of(file)).replace(['-', '_'], " ");
+        let has_words = |(rest, _): &(String, Version)| rest.chars().any(char::is_alphabetic);
+        let named = [in_title(&self.meta.title), in_title(&words)].into_iter().flatten().filter(has_words);
+        let language = self.meta.language.as_deref().unwrap_or_default();
+        named.map(|(rest, version)| (format!("{folder}\n{rest}\n{language}"), version.to_string())).collect()
+    }
+}
+
+/// What a document's title or its file's name is but for the version in it, and that version.
+pub type Mark = (String, String);
+
+/// A document's hash when it is [`Document::on_version`].
+pub fn hash_on_version(hash: ContentHash, version: &str) -> ContentHash {
+    ContentHash::of(&[&hash.0, version.as_bytes()])
 }
 
 /// A format that we read.
@@ -118,6 +150,8 @@ pub struct Place<'a> {
     pub shown: &'a str,
     /// The source's pages, for links.
     pub pages: &'a Pages,
+    /// The site that they make up.
+    pub site: &'a Site,
     /// What the run says.
     pub defaults: &'a Defaults,
 }
@@ -180,6 +214,7 @@ fn metadata(place: &Place<'_>, id: String, title: String, said: FrontMatter, tex
     let mut access = said.access.unwrap_or_else(|| defaults.access.clone());
     access.sort();
     access.dedup();
+    let version = said.version.or_else(|| of_path(&id).map(|(_, version)| version.to_string()));
     DocumentMeta {
         id,
         source: place.source.to_owned(),
@@ -189,7 +224,7 @@ fn metadata(place: &Place<'_>, id: String, title: String, said: FrontMatter, tex
         trust: said.trust.unwrap_or_else(|| kind.default_trust()),
         labels,
         product: said.product,
-        version: said.version,
+        version,
         language,
         author: said.author,
         created_at: said.created_at,
@@ -219,13 +254,18 @@ fn kind_of_path(source: &str, relative: &str) -> Kind {
 fn title_of_path(place: &Place<'_>) -> String {
     let mut components: Vec<&str> = place.relative.split('/').collect();
     let file = components.pop().unwrap_or_default();
-    let stem = file.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or(file);
+    let stem = language::without_suffix(stem_of(file));
     let name = match stem {
         "index" | "_index" | "README" | "readme" => components.pop().unwrap_or(place.source),
         stem => stem,
     };
     let words = name.split(['-', '_', ' ']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     if words.is_empty() { file.to_owned() } else { words }
+}
+
+/// A file's name without the extension that tells its format; dots before it belong to the name.
+fn stem_of(file: &str) -> &str {
+    file.rsplit_once('.').map(|(stem, _)| stem).filter(|stem| !stem.is_empty()).unwrap_or(file)
 }
 
 /// A text that stands beside the body: without what nobody sees and without secrets, which decoding may have bared.
@@ -287,11 +327,23 @@ mod tests {
         for (relative, title) in [
             ("tasks/debug-a_pod.zh-TW.md", "debug a pod"),
             ("tasks/_index.md", "tasks"),
+            ("tasks/index.vi.md", "tasks"),
             ("README.md", "src"),
+            ("relay-v1.33-upgrade.md", "relay v1.33 upgrade"),
+            ("relay v1.33 upgrade.md", "relay v1.33 upgrade"),
+            ("02.Cai-dat-cum.md", "02.Cai dat cum"),
+            ("1.13.x.zh-CN.markdown", "1.13.x"),
+            ("notes.final.txt", "notes.final"),
             ("-.md", "-.md"),
         ] {
-            let place =
-                Place { source: "src", relative, shown: relative, pages: &pages, defaults: &defaults };
+            let place = Place {
+                source: "src",
+                relative,
+                shown: relative,
+                pages: &pages,
+                site: &Site::default(),
+                defaults: &defaults,
+            };
             assert_eq!(title_of_path(&place), title, "{relative}");
         }
     }

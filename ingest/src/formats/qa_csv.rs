@@ -1,5 +1,6 @@
 //! Questions and answers as CSV: a header with `question` and `answer`, and if wanted `title` and `source`, in any
-//! order. Each row is a document of its own, `<source>/<path>#<row>`, rows counted from 1 below the header.
+//! order. Each row is a document of its own, `<source>/<path>#<row>`, rows counted from 1 below the header. Fields are
+//! parted by commas, by semicolons (where a comma is the decimal sign, spreadsheets write those), by tabs or by `|`.
 
 use super::{
     Document, Parsed, Place, Syntax, front_matter::FrontMatter, front_matter::is_web_address, markdown,
@@ -51,8 +52,51 @@ impl Columns {
     }
 }
 
+/// What may part the fields of a row; the first is the usual one.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+
+/// The delimiter of a file and the length of the line `sep=;` in front of the header, with which spreadsheets name it.
+fn delimiter_of(text: &str) -> Result<(u8, usize), String> {
+    let line = text.split_inclusive('\n').next().unwrap_or_default();
+    let content = line.trim_end_matches(['\r', '\n']);
+    if let Some(named) = content.get(..4).filter(|start| start.eq_ignore_ascii_case("sep=")) {
+        let named = &content[named.len()..];
+        return match named.as_bytes() {
+            [delimiter] if DELIMITERS.contains(delimiter) => Ok((*delimiter, line.len())),
+            _ => {
+                let named: String = named.chars().take(10).collect();
+                Err(format!(
+                    "not a question/answer CSV: it names `{named}` as its delimiter; {USE_DELIMITERS}"
+                ))
+            }
+        };
+    }
+    let is_named = |name: &str| {
+        let name = name.trim().trim_matches('"').trim();
+        ["question", "answer"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    let count = |&delimiter: &u8| content.split(char::from(delimiter)).filter(|name| is_named(name)).count();
+    let most = DELIMITERS.iter().map(count).max().unwrap_or_default();
+    match DELIMITERS.iter().find(|delimiter| count(delimiter) == most) {
+        Some(delimiter) if most > 0 => Ok((*delimiter, 0)),
+        // Both names are there, though nothing that we know parts them.
+        _ if ["question", "answer"].iter().all(|name| content.to_lowercase().contains(name)) => Err(format!(
+            "not a question/answer CSV: no delimiter parts the names of the header; {USE_DELIMITERS}"
+        )),
+        _ => Ok((DELIMITERS[0], 0)),
+    }
+}
+
+/// What to do about a delimiter that is none.
+const USE_DELIMITERS: &str = "use commas, semicolons, tabs or `|`";
+
 pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
-    let mut reader = ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let (delimiter, skipped) = match delimiter_of(text) {
+        Ok(found) => found,
+        Err(reason) => return Parsed::rejected(place, reason),
+    };
+    let mut reader =
+        ReaderBuilder::new().flexible(true).delimiter(delimiter).from_reader(&text.as_bytes()[skipped..]);
     let columns = match reader.byte_headers() {
         Ok(header) => Columns::of(header),
         Err(error) => Err(format!("not a question/answer CSV: {error}")),
@@ -72,8 +116,8 @@ pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
                 break;
             }
         }
-        let start = record.position().map_or(0, |position| position.byte() as usize);
-        let end = (reader.position().byte() as usize).min(text.len());
+        let start = skipped + record.position().map_or(0, |position| position.byte() as usize);
+        let end = (skipped + reader.position().byte() as usize).min(text.len());
         // The recorded position may stand on the line break before the row.
         let raw = text.get(start..end).unwrap_or_default();
         let lead = raw.len() - raw.trim_start_matches(['\r', '\n']).len();
@@ -130,7 +174,7 @@ fn row_document(
         }
     }
     let source = MappedText::standing_for(format!("{question}\n\n{answer}"), start..start + raw.len());
-    let (body, found_links) = markdown::cleaned(source);
+    let (body, found_links) = markdown::cleaned(source, place.site);
     let (body, joined) = redaction::again(body);
     let (url, author) = match citation {
         Some(citation) if is_web_address(&citation) => (Some(citation), None),
@@ -146,12 +190,18 @@ fn row_document(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::{Defaults, Format, links::Pages};
+    use crate::formats::{Defaults, Format, links::Pages, site::Site};
 
     fn parse_file(text: &str) -> Parsed {
         let (pages, defaults) = (Pages::default(), Defaults::default());
-        let place =
-            Place { source: "kb", relative: "qa/f.csv", shown: "f.csv", pages: &pages, defaults: &defaults };
+        let place = Place {
+            source: "kb",
+            relative: "qa/f.csv",
+            shown: "f.csv",
+            pages: &pages,
+            site: &Site::default(),
+            defaults: &defaults,
+        };
         crate::formats::parse(Format::QaCsv, text.as_bytes().to_vec(), &place)
     }
 
@@ -172,6 +222,33 @@ mod tests {
         assert_eq!(second.meta.kind, Kind::Qa);
     }
 
+    #[test]
+    fn the_header_shows_the_delimiter() {
+        for text in [
+            "question,title,answer,source\nHow; why?,T,\"A, b; c.\",wiki\n",
+            "question;title;answer;source\r\nHow; why?;T;A, b; c.;wiki\r\n",
+            "\u{feff}\"Question\"\t\"Title\"\tAnswer\tSource\nHow; why?\tT\tA, b; c.\twiki\n",
+            "question|title|answer|source\nHow; why?|T|A, b; c.|wiki\n",
+            "sep=;\r\nquestion;title;answer;source\r\n\"How; why?\";T;\"A, b; c.\";wiki\r\n",
+        ] {
+            // Where the delimiter is in a field, the field is quoted.
+            let text = match text.contains("answer;source\r\nHow") {
+                true => text.replace("How; why?", "\"How; why?\"").replace("A, b; c.", "\"A, b; c.\""),
+                false => text.to_owned(),
+            };
+            let parsed = parse_file(&text);
+            assert!(parsed.rejected.is_empty(), "{text}: {:?}", parsed.rejected);
+            let document = &parsed.documents[0];
+            assert_eq!(document.body.as_str(), "How; why?\n\nA, b; c.", "{text}");
+            assert_eq!((document.meta.title.as_str(), document.meta.author.as_deref()), ("T", Some("wiki")));
+            let row = &text.trim_start_matches('\u{feff}')[document.body.source_range(0..3)];
+            assert!(row.contains("How") && row.ends_with("wiki"), "{text}: {row:?}");
+        }
+        let quoted = parse_file("question;answer\n\"How\n\"\"now\"\"?\";\"Open;\nthen shut.\"\nWhy?;So.\n");
+        let bodies: Vec<&str> = quoted.documents.iter().map(|document| document.body.as_str()).collect();
+        assert_eq!(bodies, ["How\n\"now\"?\n\nOpen;\nthen shut.", "Why?\n\nSo."]);
+    }
+
     fn check_rejected(text: &str, path: &str, part: &str) {
         let parsed = parse_file(text);
         let rejection = parsed.rejected.first().expect(text);
@@ -186,6 +263,10 @@ mod tests {
         check_rejected("question,answer,access\na,b,c\n", "f.csv", "unknown column `access`");
         check_rejected("question,answer,question\na,b,c\n", "f.csv", "twice");
         check_rejected("question,answer\n", "f.csv", "no text");
+        check_rejected("question:answer\na:b\n", "f.csv", "no delimiter parts the names");
+        check_rejected("sep=:\nquestion:answer\na:b\n", "f.csv", "names `:` as its delimiter; use commas");
+        check_rejected("question;answer;access\na;b;c\n", "f.csv", "unknown column `access`");
+        check_rejected("question;answer\na;b;c\n", "f.csv#1", "the row has 3 fields");
         check_rejected("question,answer\na,b\nc\n", "f.csv#2", "the row has 1 fields, the header 2");
         check_rejected("question,answer\na,b,c\n", "f.csv#1", "the row has 3 fields");
         check_rejected("question,answer\na,\n", "f.csv#1", "the answer is empty");

@@ -1,17 +1,22 @@
 //! Hugo's shortcodes, `{{< name >}}` and `{{% name %}}`, as the words a reader of the rendered page would see.
 //!
-//! The bodies of paired shortcodes stay; only their tags are replaced. Code fences are left alone, but for escaped
+//! Shortcodes that stand for a value become it, where the site says it, or a marker that names it: a sentence with a gap would
+//! say something else. The bodies of paired shortcodes stay; only their tags are replaced. Code fences are left alone, but for escaped
 //! shortcodes (`{{</* name */>}}`), which lose their escape everywhere.
 
+use super::site::Site;
 use crate::dialect;
 use kb::mapped::Edit;
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
+
+/// Longer markers are cut.
+const MAX_MARKER_CHARS: usize = 60;
 
 /// A longer tag is text.
 const MAX_TAG_BYTES: usize = 4 << 10;
 
 /// The edits that turn shortcodes into words.
-pub(crate) fn edits(text: &str) -> Vec<Edit> {
+pub(crate) fn edits(text: &str, site: &Site) -> Vec<Edit> {
     if !text.contains("{{") {
         return Vec::new();
     }
@@ -23,19 +28,28 @@ pub(crate) fn edits(text: &str) -> Vec<Edit> {
         }
     });
     let mut at = 0;
+    let last_end = [">}}", "%}}"].iter().filter_map(|end| text.rfind(end)).max().unwrap_or_default();
     while let Some(found) = text[at..].find("{{") {
         let start = at + found;
+        if start > last_end {
+            break;
+        }
         match Tag::parse(text, start) {
             Some(tag) => {
                 at = tag.range.end;
                 let in_prose = prose.partition_point(|line: &Range<usize>| line.end <= start);
                 let in_prose = prose.get(in_prose).is_some_and(|line| line.contains(&start));
-                if in_prose || tag.is_escaped {
+                // In code only a value is more than what is written there.
+                if in_prose || tag.is_escaped || tag.value(site).is_some() {
                     tags.push(tag);
                 }
             }
             None => at = start + 2,
         }
+    }
+    let mut last_closing: HashMap<&str, usize> = HashMap::new();
+    for tag in tags.iter().filter(|tag| tag.is_closing) {
+        last_closing.insert(tag.name, tag.range.start);
     }
     let mut edits = Vec::with_capacity(tags.len());
     let mut dropped_until = 0;
@@ -48,12 +62,44 @@ pub(crate) fn edits(text: &str) -> Vec<Edit> {
             dropped_until = end.map_or(tag.range.end, |end| end.range.end);
             edits.push(Edit::delete(tag.range.start..dropped_until));
         } else {
-            let words = tag.words();
+            let mut words = tag.value(site).unwrap_or_else(|| tag.words());
+            let is_paired = last_closing.get(tag.name).is_some_and(|closing| *closing > tag.range.start);
+            if words.is_empty() && !tag.is_closing && !is_paired && leaves_gap(text, tag) {
+                words = tag.marker();
+            }
             let words = if is_in_address(text, tag.range.start) { words.replace(' ', "-") } else { words };
             edits.push(Edit::replace(tag.range.clone(), words));
         }
     }
     edits
+}
+
+/// Shortcodes that show no words.
+const WORDLESS: [&str; 16] = [
+    "anchor", "badge", "br", "button", "clear", "clearfix", "details", "emoji", "fa", "icon", "include",
+    "nbsp", "tab", "table", "toc", "wbr",
+];
+
+/// Whether a reader of the rendered page sees something where the tag stands, and would miss it: it stands in a sentence,
+/// and not within a word.
+fn leaves_gap(text: &str, tag: &Tag<'_>) -> bool {
+    if WORDLESS.contains(&tag.name) {
+        return false;
+    }
+    let (before, after) = (&text[..tag.range.start], &text[tag.range.end..]);
+    let near = |text: &str, from_end: bool| {
+        let character = if from_end { text.chars().next_back() } else { text.chars().next() };
+        character.is_some_and(char::is_alphanumeric)
+    };
+    if near(before, true) && near(after, false) {
+        return false;
+    }
+    let line_before = &before[before.rfind('\n').map_or(0, |line_break| line_break + 1)..];
+    let line_after = &after[..after.find('\n').unwrap_or(after.len())];
+    let says = |part: &str| part.contains(|c: char| !c.is_whitespace());
+    // Only other tags beside it make no sentence.
+    let is_tag = |part: &str| part.trim().starts_with("{{") && part.trim().ends_with("}}");
+    [line_before, line_after].into_iter().any(|part| says(part) && !is_tag(part))
 }
 
 /// Whether a position lies in a link's address, which cannot hold spaces.
@@ -122,6 +168,43 @@ impl<'a> Tag<'a> {
         self.named("")
     }
 
+    /// The value that the site gives the tag.
+    fn value(&self, site: &Site) -> Option<String> {
+        if self.is_closing || self.is_escaped {
+            return None;
+        }
+        match self.name {
+            "param" => site.value(self.first()?).map(str::to_owned),
+            "skew" => {
+                let current = site.value("version").or_else(|| site.value("latest"))?.trim_start_matches('v');
+                let offset = match self.first()? {
+                    "currentVersion" | "latestVersion" => 0,
+                    "currentVersionAddMinor" | "latestVersionAddMinor" => {
+                        self.parameters.get(1)?.1.parse().ok()?
+                    }
+                    "nextMinorVersion" => 1,
+                    "prevMinorVersion" => -1,
+                    _ => return None,
+                };
+                let mut parts = current.split('.');
+                let (major, minor) = (parts.next()?, parts.next()?.parse::<i64>().ok()?);
+                Some(format!("{major}.{}", minor.checked_add(offset).filter(|minor| *minor >= 0)?))
+            }
+            name if self.parameters.is_empty() => site.value(name).map(str::to_owned),
+            _ => None,
+        }
+    }
+
+    /// What stands in the place of a value that nobody told us.
+    fn marker(&self) -> String {
+        let words =
+            self.inside.split_whitespace().collect::<Vec<_>>().join(" ").replace(['"', '`', '[', ']'], "");
+        match words.char_indices().nth(MAX_MARKER_CHARS) {
+            Some((end, _)) => format!("[{}…]", &words[..end]),
+            None => format!("[{words}]"),
+        }
+    }
+
     /// What the tag says to a reader.
     fn words(&self) -> String {
         if self.is_escaped {
@@ -164,7 +247,7 @@ impl<'a> Tag<'a> {
                 .first()
                 .map(|which| skew_words(which, self.parameters.get(1).map(|p| p.1)))
                 .unwrap_or_default(),
-            "param" => self.first().map(spaced).unwrap_or_default(),
+            "param" => self.marker(),
             "code_sample" | "codenew" | "code" | "example" | "code_file" => self
                 .named("file")
                 .or(self.first())
@@ -301,7 +384,7 @@ mod tests {
     use crate::formats::assert_edited;
 
     fn check(source: &str, cleaned: &str) {
-        assert_edited(source, edits(source), cleaned);
+        assert_edited(source, edits(source, &Site::default()), cleaned);
     }
 
     #[test]
@@ -328,6 +411,22 @@ mod tests {
         check(r#"{{< link text="services" url="/docs/service/" >}}"#, "[services](/docs/service/)");
         check(r#"{{< figure src="/a.svg" alt="x" caption="x" >}}"#, "x");
         check("{{< mystery a=1 >}}inner{{< /mystery >}}", "inner");
+    }
+
+    #[test]
+    fn values_leave_no_gap() {
+        check("Install {{< param \"version\" >}} now.", "Install [param version] now.");
+        check("Install {{% latest-version %}} now.", "Install [latest-version] now.");
+        check("Install relay-{{< version >}}.tgz.", "Install relay-[version].tgz.");
+        check("- {{< latest-version >}}", "- [latest-version]");
+        check("| a | {{< port name >}} |", "| a | [port name] |");
+        check("{{< latest-version >}} is out.", "[latest-version] is out.");
+        check(
+            "[get it](https://e.com/{{< latest-version >}}/x)",
+            "[get it](https://e.com/[latest-version]/x)",
+        );
+        check("Read it.{{< br >}}\n\n{{< toc >}}\n{{< version-check >}} {{< toc >}}\n", "Read it.\n\n\n \n");
+        check("one{{< x >}}word", "oneword");
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! A folder on disk. The only file that walks one.
 //!
 //! [`resolve`] turns the command line's paths into [`Folder`]s, [`Folder::list`] finds the files, [`Folder::read`] reads
-//! one. Only regular files below the root are read: links, pipes, devices and sockets are reported instead, and a file
-//! that is swapped for one of them between listing and reading is noticed.
+//! one. Only regular files below the root are read: pipes, devices and sockets are reported instead, and a file that is
+//! swapped for something else between listing and reading is noticed.
+//!
+//! Links are followed where they stay below the root, as in a mounted ConfigMap (`page.md -> ..data/page.md`) or a folder of
+//! git-sync (`current -> .worktrees/<commit>`): after everything else, so that a file has the name without a link where it
+//! has one, and once each, so that there are no loops. What they lead to is known by the link's own name.
 
 use crate::report::Rejection;
 use kb::text::is_invisible;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet, VecDeque},
     fs::{File, Metadata, OpenOptions},
     io::{self, Read},
     path::{Component, Path, PathBuf},
@@ -25,6 +29,9 @@ pub const MAX_ENTRIES: usize = 1_000_000;
 
 /// Folders that hold other people's code; not descended into. Hidden ones are not either.
 const FOREIGN_FOLDERS: [&str; 1] = ["node_modules"];
+
+/// Folders into which no link is followed either, for they hold what is nobody's document.
+const CLOSED_FOLDERS: [&str; 5] = [".git", ".hg", ".ssh", ".svn", "node_modules"];
 
 /// Why the paths on the command line cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +129,10 @@ pub struct ListedFile {
     pub relative: String,
     /// Size when it was listed.
     pub bytes: u64,
+    /// The path without any link in it.
+    real: PathBuf,
+    /// Whether a link leads to it, which may lead elsewhere the next moment.
+    is_linked: bool,
     identity: Option<(u64, u64)>,
 }
 
@@ -179,7 +190,7 @@ impl Folder {
         let unreadable = |source| PathError::Unreadable { path: shown.clone(), source };
         let nameless = || PathError::Nameless { path: shown.clone() };
         // A link named on the command line is the user's own choice when it leads to a folder; a link to a file is
-        // refused like any other when it is listed.
+        // followed like any other when it is listed.
         let is_folder =
             std::fs::metadata(path).or_else(|_| path.symlink_metadata()).map_err(unreadable)?.is_dir();
         let (root, only) = if is_folder {
@@ -214,90 +225,30 @@ impl Folder {
         self.shown_root.join(relative).display().to_string()
     }
 
-    /// Finds the files, sorted by path, without opening any.
+    /// Finds the files, sorted by path but for those that links lead to, without opening any.
     pub fn list(&self) -> Result<Listing, ListError> {
-        match &self.only {
-            Some(only) => Ok(self.list_one(only)),
-            None => self.walk(),
-        }
-    }
-
-    fn list_one(&self, only: &Path) -> Listing {
-        let mut listing = Listing::default();
-        match self.root.join(only).symlink_metadata() {
-            Ok(metadata) => self.take(only, &metadata, &mut listing),
-            Err(error) => listing.rejected.push(self.rejection(only, format!("cannot be read: {error}"))),
-        }
-        listing
-    }
-
-    fn walk(&self) -> Result<Listing, ListError> {
         let shown = || self.shown_root.display().to_string();
-        // The root may be a link that was typed; below it none is followed.
+        // The root may be a link that was typed.
         let root = self.root.canonicalize().map_err(|source| ListError::Root { path: shown(), source })?;
-        std::fs::read_dir(&root).map_err(|source| ListError::Root { path: shown(), source })?;
-        let mut listing = Listing { complete: true, ..Listing::default() };
-        let mut walk = WalkDir::new(&root).follow_links(false).min_depth(1).sort_by_file_name().into_iter();
-        let mut entries = 0;
-        while let Some(entry) = walk.next() {
-            entries += 1;
-            if entries > MAX_ENTRIES {
-                return Err(ListError::TooMany { path: shown() });
-            }
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    listing.complete = false;
-                    let path =
-                        error.path().and_then(|path| path.strip_prefix(&root).ok()).unwrap_or(Path::new(""));
-                    let cause = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-                    listing.rejected.push(self.rejection(path, format!("cannot be listed: {cause}")));
-                    continue;
-                }
-            };
-            let relative = entry.path().strip_prefix(&root).unwrap_or(entry.path()).to_owned();
-            let name = entry.file_name().to_string_lossy();
-            let is_folder = entry.file_type().is_dir();
-            if let Some(reason) = left_out(&name, is_folder) {
-                if is_folder {
-                    walk.skip_current_dir();
-                }
-                let rejection = self.rejection(&relative, reason);
-                listing.rejected.push(Rejection { by_convention: true, ..rejection });
-            } else if is_folder {
-                if entry.depth() >= MAX_DEPTH {
-                    walk.skip_current_dir();
-                    let reason = format!("more than {MAX_DEPTH} folders deep");
-                    listing.rejected.push(self.rejection(&relative, reason));
-                }
-            } else {
-                match entry.metadata() {
-                    Ok(metadata) => self.take(&relative, &metadata, &mut listing),
-                    Err(error) => {
-                        listing.complete = false;
-                        listing.rejected.push(self.rejection(&relative, format!("cannot be read: {error}")));
-                    }
-                }
+        let mut walk = Walk { is_linked: self.is_link(), ..Walk::new(self, root.clone()) };
+        match &self.only {
+            Some(only) => match root.join(only).symlink_metadata() {
+                Ok(metadata) => walk.take(only, &root.join(only), &metadata, walk.is_linked),
+                Err(error) => walk.reject(only, format!("cannot be read: {error}")),
+            },
+            None => {
+                std::fs::read_dir(&root).map_err(|source| ListError::Root { path: shown(), source })?;
+                walk.seen.insert(root.clone());
+                walk.descend(&root, Path::new(""), walk.is_linked)?;
             }
         }
-        Ok(listing)
+        walk.follow_links()?;
+        Ok(walk.listing)
     }
 
-    /// Sorts one entry that is no folder into files and rejections.
-    fn take(&self, relative: &Path, metadata: &Metadata, listing: &mut Listing) {
-        if let Some(reason) = not_regular(metadata) {
-            return listing.rejected.push(self.rejection(relative, reason));
-        }
-        match id_path(relative) {
-            Ok(path) => {
-                listing.files.push(ListedFile {
-                    relative: path,
-                    bytes: metadata.len(),
-                    identity: identity(metadata),
-                });
-            }
-            Err(reason) => listing.rejected.push(self.rejection(relative, reason)),
-        }
+    /// Whether the root itself is reached through a link.
+    fn is_link(&self) -> bool {
+        self.root.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
     }
 
     fn rejection(&self, relative: &Path, reason: impl Into<String>) -> Rejection {
@@ -308,9 +259,14 @@ impl Folder {
 
     /// Reads a file's bytes, at most [`MAX_FILE_BYTES`].
     pub fn read(&self, file: &ListedFile) -> Result<Vec<u8>, ReadError> {
-        let opened = open_regular(&self.root.join(&file.relative))?;
+        let opened = open_regular(&file.real).map_err(|error| match error {
+            // Where a link led, there may be a newer version by now; what is stored stays until that is seen.
+            ReadError::Gone if file.is_linked => ReadError::Swapped,
+            error => error,
+        })?;
         let metadata = opened.metadata().map_err(ReadError::Io)?;
-        if !metadata.is_file() || identity(&metadata) != file.identity {
+        let is_in_place = || file.real.canonicalize().is_ok_and(|path| path == file.real);
+        if !metadata.is_file() || identity(&metadata) != file.identity || !is_in_place() {
             return Err(ReadError::Swapped);
         }
         if metadata.len() > MAX_FILE_BYTES {
@@ -322,6 +278,169 @@ impl Folder {
             len if len > MAX_FILE_BYTES => Err(ReadError::TooLarge { bytes: len }),
             _ => Ok(bytes),
         }
+    }
+}
+
+/// One listing under way.
+struct Walk<'f> {
+    folder: &'f Folder,
+    /// Without links.
+    root: PathBuf,
+    is_linked: bool,
+    listing: Listing,
+    /// Folders and files that were met, without links.
+    seen: HashSet<PathBuf>,
+    /// Links that were met: as seen from the root, and where they stand.
+    links: VecDeque<(PathBuf, PathBuf)>,
+    entries: usize,
+}
+
+impl<'f> Walk<'f> {
+    fn new(folder: &'f Folder, root: PathBuf) -> Self {
+        Self {
+            folder,
+            root,
+            is_linked: false,
+            listing: Listing { complete: true, ..Listing::default() },
+            seen: HashSet::new(),
+            links: VecDeque::new(),
+            entries: 0,
+        }
+    }
+
+    fn reject(&mut self, relative: &Path, reason: impl Into<String>) {
+        self.listing.rejected.push(self.folder.rejection(relative, reason));
+    }
+
+    /// Nothing is lost by it, so it is no fault.
+    fn leave_out(&mut self, relative: &Path, reason: impl Into<String>) {
+        let rejection = self.folder.rejection(relative, reason);
+        self.listing.rejected.push(Rejection { by_convention: true, ..rejection });
+    }
+
+    /// Lists what is below a folder without links in its path; from the root it is seen as `below`. Links are put aside.
+    fn descend(&mut self, folder: &Path, below: &Path, is_linked: bool) -> Result<(), ListError> {
+        let depth_before = below.components().count();
+        let mut walk = WalkDir::new(folder).follow_links(false).min_depth(1).sort_by_file_name().into_iter();
+        while let Some(entry) = walk.next() {
+            self.entries += 1;
+            if self.entries > MAX_ENTRIES {
+                return Err(ListError::TooMany { path: self.folder.shown_root.display().to_string() });
+            }
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.listing.complete = false;
+                    let path = error.path().and_then(|path| path.strip_prefix(folder).ok());
+                    let path = below.join(path.unwrap_or(Path::new("")));
+                    let cause = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                    self.reject(&path, format!("cannot be listed: {cause}"));
+                    continue;
+                }
+            };
+            let relative = below.join(entry.path().strip_prefix(folder).unwrap_or(entry.path()));
+            let name = entry.file_name().to_string_lossy();
+            let is_folder = entry.file_type().is_dir();
+            if let Some(reason) = left_out(&name, is_folder) {
+                if is_folder {
+                    walk.skip_current_dir();
+                }
+                self.leave_out(&relative, reason);
+            } else if is_folder {
+                if depth_before + entry.depth() >= MAX_DEPTH {
+                    walk.skip_current_dir();
+                    self.reject(&relative, format!("more than {MAX_DEPTH} folders deep"));
+                } else if !self.seen.insert(entry.path().to_owned()) {
+                    walk.skip_current_dir();
+                    self.leave_out(&relative, "a folder that is read under another name");
+                }
+            } else {
+                match entry.metadata() {
+                    Ok(metadata) => self.take(&relative, entry.path(), &metadata, is_linked),
+                    Err(error) => {
+                        self.listing.complete = false;
+                        self.reject(&relative, format!("cannot be read: {error}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts one entry that is no folder into files, links and rejections.
+    fn take(&mut self, relative: &Path, place: &Path, metadata: &Metadata, is_linked: bool) {
+        if metadata.is_symlink() {
+            return self.links.push_back((relative.to_owned(), place.to_owned()));
+        }
+        if let Some(reason) = not_regular(metadata) {
+            return self.reject(relative, reason);
+        }
+        if !self.seen.insert(place.to_owned()) {
+            return self.leave_out(relative, "a file that is read under another name");
+        }
+        match id_path(relative) {
+            Ok(path) => self.listing.files.push(ListedFile {
+                relative: path,
+                bytes: metadata.len(),
+                real: place.to_owned(),
+                is_linked,
+                identity: identity(metadata),
+            }),
+            Err(reason) => self.reject(relative, reason),
+        }
+    }
+
+    /// Follows the links that were put aside, and those that are met on the way.
+    fn follow_links(&mut self) -> Result<(), ListError> {
+        while let Some((relative, place)) = self.links.pop_front() {
+            let target = match place.canonicalize() {
+                Ok(target) => target,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.reject(&relative, "a symbolic link to nothing");
+                    continue;
+                }
+                Err(error) => {
+                    self.listing.complete &= is_loop(&error);
+                    self.reject(&relative, format!("a symbolic link that cannot be followed: {error}"));
+                    continue;
+                }
+            };
+            let Ok(below_root) = target.strip_prefix(&self.root) else {
+                self.reject(&relative, "a symbolic link that leads out of the folder; it is not followed");
+                continue;
+            };
+            let mut names = below_root.components().map(|name| name.as_os_str().to_string_lossy());
+            if names.any(|name| CLOSED_FOLDERS.contains(&&*name)) {
+                self.reject(
+                    &relative,
+                    "a symbolic link into a folder that holds no documents; it is not followed",
+                );
+                continue;
+            }
+            // Between the two looks the target may have become a link itself.
+            let metadata = match target.symlink_metadata() {
+                Ok(metadata) if !metadata.is_symlink() => metadata,
+                _ => {
+                    self.listing.complete = false;
+                    self.reject(&relative, "a symbolic link that changed while it was followed");
+                    continue;
+                }
+            };
+            if metadata.is_dir() {
+                if relative.components().count() > MAX_DEPTH {
+                    self.reject(&relative, format!("more than {MAX_DEPTH} folders deep"));
+                } else if !self.seen.insert(target.clone()) {
+                    self.leave_out(&relative, "a symbolic link to a folder that is read under another name");
+                } else {
+                    self.descend(&target, &relative, true)?;
+                }
+            } else if target.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+                self.reject(&relative, "a symbolic link to a hidden file; it is not followed");
+            } else {
+                self.take(&relative, &target, &metadata, true);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -374,9 +493,6 @@ fn not_regular(metadata: &Metadata) -> Option<&'static str> {
     if kind.is_file() {
         return None;
     }
-    if kind.is_symlink() {
-        return Some("a symbolic link; links are not followed");
-    }
     #[cfg(unix)]
     {
         use std::os::unix::fs::FileTypeExt;
@@ -418,13 +534,13 @@ fn open_regular(path: &Path) -> Result<File, ReadError> {
     }
     options.open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => ReadError::Gone,
-        _ if is_link_refused(&error) => ReadError::Swapped,
+        _ if is_loop(&error) => ReadError::Swapped,
         _ => ReadError::Io(error),
     })
 }
 
-/// Whether opening failed because the file is a link.
-fn is_link_refused(error: &io::Error) -> bool {
+/// Whether a link was in the way: one that is not followed, or that leads to itself.
+fn is_loop(error: &io::Error) -> bool {
     #[cfg(unix)]
     {
         error.raw_os_error() == Some(libc::ELOOP)
@@ -487,6 +603,146 @@ mod tests {
             assert!(rejection.path.contains(char::REPLACEMENT_CHARACTER), "{rejection:?}");
             assert!(!rejection.path.chars().any(is_invisible), "{rejection:?}");
         }
+    }
+
+    /// Makes files and links (`name -> target`), and lists them as `path` for a file and `path: reason` for what is none.
+    #[track_caller]
+    fn check_listed(entries: &[&str], root: &str, expected: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for entry in entries {
+            let (path, target) = match entry.split_once(" -> ") {
+                Some((path, target)) => (path, Some(target)),
+                None => (*entry, None),
+            };
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
+            match target {
+                Some(target) => symlink(target, &path).expect("a link can be made"),
+                None => fs::write(&path, *entry).expect("it can be written"),
+            }
+        }
+        let folder = folder(&dir.path().join(root));
+        let listing = folder.list().expect("it lists");
+        for file in &listing.files {
+            folder.read(file).unwrap_or_else(|error| panic!("{}: {error}", file.relative));
+        }
+        let shown_root = dir.path().join(root);
+        let rejected = listing.rejected.iter().filter(|rejection| !rejection.reason.starts_with("hidden"));
+        let rejected = rejected.map(|rejection| {
+            let path = Path::new(&rejection.path).strip_prefix(&shown_root).expect("below the root");
+            let reason = rejection.reason.trim_start_matches("a symbolic link ");
+            format!("{}: {}", path.display(), &reason[..reason.floor_char_boundary(16)])
+        });
+        let mut listed: Vec<String> =
+            listing.files.iter().map(|file| file.relative.clone()).chain(rejected).collect();
+        listed.sort();
+        assert_eq!(listed, expected, "{entries:?}");
+        dir
+    }
+
+    #[test]
+    fn links_that_stay_below_the_root_are_followed_once() {
+        // A mounted ConfigMap, with a folder of its items.
+        check_listed(
+            &[
+                "cm/..2026_11_27/relay.md",
+                "cm/..2026_11_27/sub/queue.md",
+                "cm/..data -> ..2026_11_27",
+                "cm/relay.md -> ..data/relay.md",
+                "cm/sub -> ..data/sub",
+            ],
+            "cm",
+            &["relay.md", "sub/queue.md"],
+        );
+        // A folder of git-sync: named itself, and by its link.
+        let git =
+            ["git/.worktrees/5f3a/docs/a.md", "git/.worktrees/5f3a/.git", "git/current -> .worktrees/5f3a"];
+        check_listed(&git, "git", &["current/docs/a.md"]);
+        check_listed(&git, "git/current", &["docs/a.md"]);
+        // A file has its own name where it is seen under it.
+        check_listed(
+            &["k/latest -> v2", "k/v2/a.md", "k/b.md -> v2/a.md", "k/c.md -> v2/a.md"],
+            "k",
+            &["b.md: a file that is r", "c.md: a file that is r", "latest: to a folder that", "v2/a.md"],
+        );
+        check_listed(
+            &["k/b.md -> .h/a.md", "k/c.md -> .h/a.md", "k/.h/a.md"],
+            "k",
+            &["b.md", "c.md: a file that is r"],
+        );
+        // Loops.
+        check_listed(
+            &["k/a.md", "k/self -> .", "k/sub/up -> ..", "k/x -> y", "k/y -> x"],
+            "k",
+            &[
+                "a.md",
+                "self: to a folder that",
+                "sub/up: to a folder that",
+                "x: that cannot be f",
+                "y: that cannot be f",
+            ],
+        );
+        check_listed(
+            &["k/.h/a.md", "k/.h/l -> ..", "k/p -> .h", "k/q -> .h/l"],
+            "k",
+            &["p/a.md", "p/l: to a folder that", "q: to a folder that"],
+        );
+        check_listed(
+            &["k/.h/a.md", "k/.h/s/b.md", "k/p -> .h/s", "k/q -> .h"],
+            "k",
+            &["p/b.md", "q/a.md", "q/s: a folder that is"],
+        );
+    }
+
+    #[test]
+    fn links_that_leave_the_root_are_refused() {
+        check_listed(
+            &[
+                "secret.md",
+                "other/a.md",
+                "k/out.md -> ../secret.md",
+                "k/far -> ../other",
+                "k/etc.md -> /etc/passwd",
+                "k/none.md -> nothing",
+                "k/via.md -> ../k/../secret.md",
+                "k/hop.md -> hop2",
+                "k/hop2 -> ../secret.md",
+                "k/back.md -> ../k/.h/page.md",
+                "k/.h/page.md",
+                "k/token.md -> .git/config",
+                "k/.git/config",
+                "k/git -> .git",
+                "k/env.md -> .env",
+                "k/.env",
+            ],
+            "k",
+            &[
+                "back.md",
+                "env.md: to a hidden file",
+                "etc.md: that leads out o",
+                "far: that leads out o",
+                "git: into a folder th",
+                "hop.md: that leads out o",
+                "hop2: that leads out o",
+                "none.md: to nothing",
+                "out.md: that leads out o",
+                "token.md: into a folder th",
+                "via.md: that leads out o",
+            ],
+        );
+        check_listed(&["k/a.md -> ..data/a.md", "k/..data/a.md"], "k/a.md", &["a.md"]);
+    }
+
+    #[test]
+    fn what_a_link_led_to_may_be_replaced() {
+        let dir = check_listed(&["k/.w/1/a.md", "k/.w/2/a.md", "k/now -> .w/1"], "k", &["now/a.md"]);
+        let folder = folder(&dir.path().join("k"));
+        let listing = folder.list().expect("it lists");
+        fs::remove_dir_all(dir.path().join("k/.w/1")).expect("it can be removed");
+        let read = folder.read(&listing.files[0]);
+        assert!(matches!(read, Err(ReadError::Swapped)), "its content is unknown, not gone: {read:?}");
+        symlink("2", dir.path().join("k/.w/1")).expect("a link can be made");
+        assert!(matches!(folder.read(&listing.files[0]), Err(ReadError::Swapped)), "a folder became a link");
     }
 
     #[test]

@@ -9,11 +9,13 @@ mod legs;
 mod order;
 mod rules;
 mod signals;
+mod versions;
 
 pub use evidence::unit_of;
 pub use fusion::PASSAGE_SHARES;
 pub use legs::Tuning;
 pub use rules::matches;
+pub use versions::VersionGap;
 
 use crate::{
     analyzer::humps,
@@ -101,6 +103,8 @@ pub struct Retrieval {
     pub stages: Stages,
     /// What the question names and no document mentions, as it was written; a few at most.
     pub absent: Vec<String>,
+    /// The version that the question asks for, where others are described instead.
+    pub version_gap: Option<VersionGap>,
     /// What the decision to answer looks at.
     pub signals: crate::answerable::Signals,
 }
@@ -174,7 +178,8 @@ impl Retriever {
     ) -> Result<Retrieval, RetrieveError> {
         let vector = self.embedder.embed_question(&with_humps_explained(question.search_text())).await?;
         let legs = Legs::search(view.as_ref(), question, &vector, &self.tuning).await?;
-        let ranked = order::ranked(view.as_ref(), question, &legs, &self.tuning, options).await?;
+        let mut ranked = order::ranked(view.as_ref(), question, &legs, &self.tuning, options).await?;
+        let version_gap = versions::choose(&mut ranked, question);
         let hits = order::hits(view.as_ref(), &legs, &ranked, &self.tuning, options).await?;
         let hits = evidence::without_duplicates(hits, options.distinct_hits());
         let evidence = evidence::choose(view.as_ref(), &hits, options).await?;
@@ -187,7 +192,7 @@ impl Retriever {
             }
         };
         let hits = hits.into_iter().take(options.hits).collect();
-        Ok(Retrieval { view, hits, evidence, stages, absent, signals })
+        Ok(Retrieval { view, hits, evidence, stages, absent, version_gap, signals })
     }
 }
 

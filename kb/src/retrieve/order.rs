@@ -14,6 +14,8 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 /// Documents that trust and language may move, at least; those below stay out of sight anyway.
 const RERANKED: usize = 50;
+/// As many times more are looked at where documents exist in several versions, most of which will go.
+const VERSIONED_FACTOR: usize = 4;
 /// Documents beyond those that are needed, in place of near-duplicates.
 const SPARE_DOCUMENTS: usize = 2;
 /// Hits beyond those that are needed, for the same.
@@ -55,7 +57,17 @@ pub(super) async fn ranked(
     let mut keys: Vec<DocumentKey> = legs.fused.iter().map(|(key, _)| *key).take(limit).collect();
     let ruled: Vec<DocumentKey> = matched.keys().filter(|key| !keys.contains(key)).copied().collect();
     keys.extend(ruled);
-    let records = view.documents(&keys).await?;
+    let mut records = view.documents(&keys).await?;
+    if records.iter().flatten().any(|record| record.meta.version.is_some()) && legs.fused.len() > limit {
+        let further: Vec<DocumentKey> = legs.fused[limit..]
+            .iter()
+            .map(|(key, _)| *key)
+            .filter(|key| !keys.contains(key))
+            .take((VERSIONED_FACTOR - 1) * limit)
+            .collect();
+        records.extend(view.documents(&further).await?);
+        keys.extend(further);
+    }
     let mut ranked = Vec::with_capacity(keys.len());
     for (key, record) in keys.into_iter().zip(records) {
         let Some(record) = record else { continue };
@@ -65,6 +77,12 @@ pub(super) async fn ranked(
         let score = scores.get(&key).copied().unwrap_or(0.0) + bonus;
         ranked.push(Ranked { key, record, score, language, rule: matched.remove(&key) });
     }
+    sort(&mut ranked);
+    Ok(ranked)
+}
+
+/// Puts documents in the final order.
+pub(super) fn sort(ranked: &mut [Ranked]) {
     // Among documents that rules put first, the one in the asker's language comes first: they say the same.
     ranked.sort_by(|a, b| {
         let by_language = match a.rule {
@@ -74,7 +92,6 @@ pub(super) async fn ranked(
         let by_tier = rule_tier(a.rule.as_ref()).cmp(&rule_tier(b.rule.as_ref()));
         by_tier.then(by_language).then(b.score.total_cmp(&a.score)).then(a.key.cmp(&b.key))
     });
-    Ok(ranked)
 }
 
 /// The documents whose rules match, each with its strongest rule.

@@ -456,7 +456,7 @@ pub(super) async fn filters_show_what_they_say(engine: &dyn EngineUnderTest) {
         document("one/plain.md", "T").chunk("text"),
         document("one/etcd.md", "T").chunk("text").with(|meta| {
             meta.product = Some("etcd".to_owned());
-            meta.version = Some("3.5".to_owned());
+            meta.version = Some("v3.5".to_owned());
             meta.labels = vec!["cluster:prod".to_owned(), "storage".to_owned()];
         }),
         document("two/sop.md", "T").chunk("text").with(|meta| {
@@ -478,6 +478,9 @@ pub(super) async fn filters_show_what_they_say(engine: &dyn EngineUnderTest) {
         (Filter { kinds: [Kind::Sop].into(), ..all() }, vec!["two/sop.md"]),
         (Filter { products: set(&["etcd"]), ..all() }, vec!["one/etcd.md", "one/plain.md"]),
         (Filter { versions: set(&["3.6"]), ..all() }, vec!["one/plain.md", "two/sop.md"]),
+        (Filter { versions: set(&["3.5.2"]), ..all() }, vec!["one/etcd.md", "one/plain.md", "two/sop.md"]),
+        (Filter { versions: set(&["3.x"]), ..all() }, vec!["one/etcd.md", "one/plain.md", "two/sop.md"]),
+        (Filter { versions: set(&["3"]), ..all() }, vec!["one/plain.md", "two/sop.md"]),
         (Filter { labels: set(&["network", "storage"]), ..all() }, vec!["one/etcd.md", "two/sop.md"]),
         (Filter { clusters: set(&["prod"]), ..all() }, vec!["one/etcd.md", "one/plain.md"]),
         (Filter { labels: set(&["storage"]), kinds: [Kind::Sop].into(), ..all() }, vec![]),
@@ -541,13 +544,14 @@ pub(super) async fn filters_agree_with_documents(engine: &dyn EngineUnderTest) {
     let mut random = Random(7);
     let long = "x".repeat(70_000);
     let values = ["", "a", "b", "a=b", "é", "cluster:a", "cluster:", "cluster:b", "-", long.as_str()];
+    let versions = ["1.11", "v1.11.2", "1.x", "1.11, 1.13", "2", "1.12+", "<1", "latest", "", long.as_str()];
     let documents: Vec<TestDocument> = (0..60)
         .map(|number| {
             let source = ["one", "two", "one=two"][random.below(3)];
             document(&format!("{source}/{number}.md"), "T").chunk("text").with(|meta| {
                 meta.kind = Kind::ALL[random.below(6)];
                 meta.product = random.maybe(&values);
-                meta.version = random.maybe(&values);
+                meta.version = random.maybe(&versions);
                 meta.labels = random.some(&values);
                 meta.access = random.some(&values[..4]);
             })
@@ -559,7 +563,7 @@ pub(super) async fn filters_agree_with_documents(engine: &dyn EngineUnderTest) {
             sources: random.some(&["one", "two", "one=two", "three"]).into_iter().collect(),
             kinds: (0..random.below(3)).map(|_| Kind::ALL[random.below(6)]).collect(),
             products: random.some(&values).into_iter().collect(),
-            versions: random.some(&values).into_iter().collect(),
+            versions: random.some(&versions).into_iter().collect(),
             labels: random.some(&values).into_iter().collect(),
             clusters: random.some(&values).into_iter().collect(),
             access: match random.below(3) {

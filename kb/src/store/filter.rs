@@ -1,6 +1,9 @@
 //! What a request may see: the scope of a view.
 
-use crate::document::{DocumentMeta, Kind};
+use crate::{
+    document::{DocumentMeta, Kind},
+    version::{self, Versions},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -31,7 +34,7 @@ pub struct Filter {
     pub kinds: BTreeSet<Kind>,
     /// Only these products; a document without a product is shown too.
     pub products: BTreeSet<String>,
-    /// Only these versions; a document without a version is shown too.
+    /// Only these versions, as [`crate::version`] compares them; a document without a version is shown too.
     pub versions: BTreeSet<String>,
     /// Only documents with one of these labels.
     pub labels: BTreeSet<String>,
@@ -57,6 +60,13 @@ impl Filter {
         let open_or_has = |wanted: &BTreeSet<String>, value: &Option<String>| {
             wanted.is_empty() || value.as_ref().is_none_or(|value| wanted.contains(value))
         };
+        let tells_of_version = |said: &String| {
+            let terms = Versions::terms(said);
+            self.versions
+                .iter()
+                .flat_map(|asked| version::wanted_terms(asked))
+                .any(|term| terms.contains(&term))
+        };
         let mut clusters = meta.labels.iter().filter_map(|label| label.strip_prefix("cluster:")).peekable();
         let readable = match &self.access {
             Access::All => true,
@@ -66,7 +76,7 @@ impl Filter {
             && (self.sources.is_empty() || self.sources.contains(&meta.source))
             && (self.kinds.is_empty() || self.kinds.contains(&meta.kind))
             && open_or_has(&self.products, &meta.product)
-            && open_or_has(&self.versions, &meta.version)
+            && (self.versions.is_empty() || meta.version.as_ref().is_none_or(tells_of_version))
             && (self.labels.is_empty() || meta.labels.iter().any(|label| self.labels.contains(label)))
             && (self.clusters.is_empty()
                 || clusters.peek().is_none()

@@ -82,13 +82,9 @@ struct QueryDocumentationArguments {
     #[schemars(length(max = 256))]
     version: Option<String>,
     /// Most passages.
-    #[serde(default = "default_passages", deserialize_with = "body::count")]
-    #[schemars(range(min = 1, max = 100))]
-    limit: usize,
-}
-
-fn default_passages() -> usize {
-    DEFAULT_PASSAGES
+    #[serde(default, deserialize_with = "body::count_in_words")]
+    #[schemars(with = "usize", range(min = 1, max = 100))]
+    limit: Option<usize>,
 }
 
 /// Why a tool failed, for the agent.
@@ -173,6 +169,7 @@ impl Tools {
     ) -> Result<CallToolResult, Failure> {
         let QueryDocumentationArguments { query_text, product_name, version, limit } = arguments;
         let scope = RequestFilter::of_product(product_name, version)?.narrow(scope.clone());
+        let limit = limit.unwrap_or(DEFAULT_PASSAGES);
         let found = search::find(&self.state, &scope, &query_text, limit).await?;
         let passages: Vec<Value> = found
             .hits

@@ -13,6 +13,7 @@ use crate::{
     analyzer,
     document::{Chunk, DocumentMeta, DocumentRecord, file_name},
     store::{Access, DocumentKey, Field, Filter},
+    version::{Versions, wanted_terms},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -244,7 +245,12 @@ fn inbound_texts(meta: &DocumentMeta) -> Vec<(DocumentKey, String)> {
 fn document_filter_terms(meta: &DocumentMeta) -> Vec<String> {
     let mut terms = vec![filter_term("source", &meta.source), filter_term("kind", meta.kind.as_str())];
     terms.push(meta.product.as_ref().map_or(without("product"), |product| filter_term("product", product)));
-    terms.push(meta.version.as_ref().map_or(without("version"), |version| filter_term("version", version)));
+    match &meta.version {
+        Some(version) => {
+            terms.extend(Versions::terms(version).iter().map(|term| filter_term("version", term)));
+        }
+        None => terms.push(without("version")),
+    }
     terms.extend(meta.labels.iter().map(|label| filter_term("label", label)));
     let clusters: Vec<String> = meta
         .labels
@@ -388,7 +394,7 @@ impl Records {
             values("source", sources),
             kinds.iter().map(|kind| filter_term("kind", kind.as_str())).collect(),
             open_or("product", products),
-            open_or("version", versions),
+            open_or("version", &versions.iter().flat_map(|version| wanted_terms(version)).collect()),
             values("label", labels),
             open_or("cluster", clusters),
         ];
