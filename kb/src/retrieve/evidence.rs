@@ -189,6 +189,7 @@ fn merged(run: &[&Chunk]) -> Chunk {
         merged.text.push_str(&chunk.text);
         merged.end_byte = chunk.end_byte;
         merged.tokens += chunk.tokens;
+        merged.prohibitions.extend(chunk.prohibitions.iter().cloned());
     }
     merged
 }
