@@ -6,6 +6,7 @@ use crate::{
     checks::{markup, secrets, title},
     evidence::Evidence,
     llm::Usage,
+    phrases,
     text::visible,
 };
 use kb::{
@@ -24,9 +25,14 @@ pub struct Draft<'a> {
     pub decision: &'a Decision,
     /// The state that was read.
     pub kb_version: &'a str,
+    /// What the object's documents forbid.
+    pub warnings: &'a [String],
     /// What the model counted, if it was asked.
     pub usage: Option<Usage>,
 }
+
+/// Most confidence in an answer from which advice had to be taken out.
+const CONTRADICTED_CONFIDENCE: f32 = 0.5;
 
 impl Draft<'_> {
     fn answer(&self, answered_by: AnsweredBy, written: Written) -> Answer {
@@ -39,6 +45,7 @@ impl Draft<'_> {
             answered_by,
             degraded: None,
             cached: false,
+            warnings: self.warnings.iter().map(|warning| self.quoted(warning, std::iter::empty())).collect(),
             citations: written.citations,
             nearest: Vec::new(),
             kb_version: self.kb_version.to_owned(),
@@ -66,21 +73,29 @@ impl Draft<'_> {
         self.question.language()
     }
 
-    /// Written by a model, whole and checked.
-    pub fn by_llm(&self, written: Written, model: String) -> Answer {
-        Answer { model, ..self.answer(AnsweredBy::Llm, written) }
+    /// Written by a model, whole and checked. `contradicts`: advice was taken out that the documents forbid.
+    pub fn by_llm(&self, written: Written, model: String, contradicts: bool) -> Answer {
+        let answer = Answer { model, ..self.answer(AnsweredBy::Llm, written) };
+        if contradicts { contradicted(answer) } else { answer }
     }
 
     /// The beginning of a model's answer whose rest did not come.
-    pub fn interrupted(&self, written: Written, model: String, cause: Degraded) -> Answer {
-        Answer { degraded: Some(cause), status: Status::Partial, ..self.by_llm(written, model) }
+    pub fn interrupted(&self, written: Written, model: String, contradicts: bool, cause: Degraded) -> Answer {
+        let answer = self.by_llm(written, model, contradicts);
+        Answer { degraded: Some(cause), status: Status::Partial, ..answer }
     }
 
     /// Quoted from the evidence.
     pub fn extractive(&self, written: Written, degraded: Option<Degraded>) -> Answer {
         let urls = written.citations.iter().filter_map(|citation| citation.url.as_deref());
         let text = self.quoted(&written.text, urls);
-        Answer { degraded, ..self.answer(AnsweredBy::Extractive, Written { text, ..written }) }
+        let answer = Answer { degraded, ..self.answer(AnsweredBy::Extractive, Written { text, ..written }) };
+        if degraded != Some(Degraded::LlmForbidden) {
+            return answer;
+        }
+        let mut answer = contradicted(answer);
+        answer.text.push_str(&format!("\n({})", phrases::phrases(self.language()).forbidden));
+        answer
     }
 
     /// An honest refusal.
@@ -99,6 +114,17 @@ impl Draft<'_> {
             nearest,
             ..self.answer(AnsweredBy::None, written)
         }
+    }
+}
+
+/// An answer after a model advised what the documents forbid.
+fn contradicted(answer: Answer) -> Answer {
+    Answer {
+        status: Status::Partial,
+        confidence: answer.confidence.min(CONTRADICTED_CONFIDENCE),
+        reason: "the model advised what a document of this object forbids; that advice was removed"
+            .to_owned(),
+        ..answer
     }
 }
 

@@ -208,8 +208,8 @@ pub fn answer(material: &Material<'_>, question: &Question, format: &Format) -> 
 
     let mut sources = Sources::default();
     let mut text = String::new();
-    for line in
-        warnings(material.evidence, material.document, question).lines(phrases, |from| sources.number(from))
+    for line in warnings(material.evidence, material.document, question, format)
+        .lines(phrases, |from| sources.number(from))
     {
         text.push_str(&line);
         text.push('\n');

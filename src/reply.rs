@@ -9,7 +9,7 @@ use crate::{
     answer::{Citation, Written, is_labelled, is_refusal, push_concerns},
     blocks::{self, Block, Blocks},
     checks::{
-        citations,
+        advice, citations,
         commands::{self, Grounds},
         length, markup, masked, secrets,
     },
@@ -30,6 +30,8 @@ pub enum Refusal {
     Uncited,
     /// It changed a masked name.
     MaskedName,
+    /// It advised what a document of the object forbids, and nothing else of it holds.
+    Forbidden,
 }
 
 /// Turns a whole reply into an answer's text: what does not show is removed, links and HTML outside the cited sources
@@ -53,6 +55,7 @@ pub struct Checks<'a> {
     format: &'a Format,
     phrases: &'static Phrases,
     grounds: Grounds,
+    rules: advice::Rules,
     blocks: Blocks,
     /// What the model said before anything could be shown; a refusal is recognised by it.
     said: String,
@@ -62,6 +65,9 @@ pub struct Checks<'a> {
     first_end: usize,
     last_start: usize,
     cited: BTreeSet<usize>,
+    /// Whether advice was taken out that a document forbids, and whether that was the last thing so far.
+    contradicts: bool,
+    ends_removed: bool,
     state: State,
 }
 
@@ -87,12 +93,15 @@ impl<'a> Checks<'a> {
             format,
             phrases: phrases::phrases(question.language()),
             grounds: Grounds::new(evidence, question.text()),
+            rules: advice::Rules::of(evidence),
             blocks: Blocks::default(),
             said: String::new(),
             text: String::new(),
             first_end: 0,
             last_start: 0,
             cited: BTreeSet::new(),
+            contradicts: false,
+            ends_removed: false,
             state: State::Held,
         }
     }
@@ -107,7 +116,7 @@ impl<'a> Checks<'a> {
     }
 
     /// The finished text with its sources.
-    pub fn finish(mut self) -> Result<Written, Refusal> {
+    pub fn finish(&mut self) -> Result<Written, Refusal> {
         for block in self.blocks.finish() {
             self.add(&block);
         }
@@ -124,9 +133,13 @@ impl<'a> Checks<'a> {
             self.first_end = self.text.len();
         }
         if self.cited.is_empty() {
-            return Err(Refusal::Uncited);
+            return Err(if self.contradicts { Refusal::Forbidden } else { Refusal::Uncited });
         }
-        let mut text = std::mem::take(&mut self.text);
+        let checked = std::mem::take(&mut self.text);
+        let mut text = self.with_notes(&checked);
+        if text != checked {
+            self.first_end = text.len();
+        }
         match masked::echo(&text, self.question.masked()) {
             masked::Echo::Altered { .. } => return Err(Refusal::MaskedName),
             masked::Echo::Intact { absent } => push_concerns(&mut text, &absent, self.phrases),
@@ -136,6 +149,16 @@ impl<'a> Checks<'a> {
         let (warnings, sources) = self.warnings(&text[..self.first_end]);
         citations.extend(sources.into_iter().map(|source| (source.n, source)));
         Ok(Written { text: warnings + &text, citations: citations.into_values().collect() })
+    }
+
+    /// Whether advice was taken out that a document of the object forbids.
+    pub fn contradicts(&self) -> bool {
+        self.contradicts
+    }
+
+    /// The text with a note where advice was taken out.
+    fn with_notes(&self, text: &str) -> String {
+        text.replace(advice::REMOVED, &format!("({})", self.phrases.forbidden))
     }
 
     /// The text within a length, and what it cites. The marks of what no document says count: they take the place of what
@@ -196,7 +219,7 @@ impl<'a> Checks<'a> {
     /// What must be read before a text that begins with `first`, with its sources.
     fn warnings(&self, first: &str) -> (String, Vec<Citation>) {
         let cited: Vec<Citation> = self.cited.iter().map(|n| Citation::of(&self.evidence[n - 1])).collect();
-        let (lines, sources) = warnings::missing(self.evidence, &cited, self.question);
+        let (lines, sources) = warnings::missing(self.evidence, &cited, self.question, self.format);
         let mut warnings: String = lines.into_iter().map(|line| self.masked("", line) + "\n").collect();
         if !warnings.is_empty() && !self.is_clean(&format!("{warnings}{first}")) {
             warnings.push('\n');
@@ -215,10 +238,11 @@ impl<'a> Checks<'a> {
         cited.extend(self.citations_in(raw));
         let before = std::mem::replace(&mut self.cited, cited);
         let cleaned = self.cleaned(raw);
+        let cleaned = self.allowed(cleaned);
         let checked = match self.format.max_chars {
-            // What is left out decides what is checked.
+            // What is left out decides what is checked, and notes come on top.
             Some(_) => cleaned,
-            None => self.grounded(&cleaned),
+            None => self.with_notes(&self.grounded(&cleaned)),
         };
         let closed = self.masked(&self.text[self.last_start..], self.closed(checked));
         // What the raw block cites may not have survived the checks.
@@ -226,6 +250,22 @@ impl<'a> Checks<'a> {
         self.cited.extend(self.citations_in(&closed));
         if !closed.is_empty() {
             self.append(&closed, block.after_blank);
+        }
+    }
+
+    /// The block without advice that the object's documents forbid.
+    fn allowed(&mut self, block: String) -> String {
+        let block = block.replace(advice::REMOVED, "");
+        match advice::without_forbidden(&block, &self.rules, self.ends_removed) {
+            Some(left) => {
+                self.contradicts = true;
+                self.ends_removed = advice::ends_removed(&left) || left.trim().is_empty();
+                markup::clean(&left, &self.urls())
+            }
+            None => {
+                self.ends_removed = false;
+                block
+            }
         }
     }
 
