@@ -255,7 +255,7 @@ impl Reader {
         self.end_lead();
         let Some(Found { actions, is_lead, .. }) = forbidden(heading) else { return };
         self.forbade();
-        let text = heading.trim_end_matches([':', '：', ' ']).to_owned();
+        let text = heading.trim_end_matches([':', '：', ' ', '.', '。', '!', '！']).to_owned();
         self.lead =
             Some(Lead { text, actions, takes_items: is_lead, takes_sentence: true, items: Vec::new() });
     }

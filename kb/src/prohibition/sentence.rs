@@ -111,10 +111,12 @@ fn is_end(rest: &str) -> bool {
 fn next_word(rest: &str) -> Option<String> {
     const PASSED: [&str; 12] =
         ["ever", "just", "simply", "be", "to", "blindly", "even", "try", "attempt", "run", "do", "start"];
+    // These only point at what follows.
+    const POINTERS: [&str; 6] = ["done", "any", "the", "this", "these", "either"];
     let words = rest.split(|c: char| !(c.is_alphanumeric() || c == '-')).filter(|word| !word.is_empty());
     let mut words = words.skip_while(|word| PASSED.contains(word));
     let word = words.next().filter(|word| word.is_ascii() && word.len() > 2)?;
-    Some(word.to_owned())
+    (!POINTERS.contains(&word)).then(|| word.to_owned())
 }
 
 /// Words with which the other half of a sentence begins: what to do instead.
@@ -141,7 +143,11 @@ fn end_of_clause(text: &str, start: usize, end: usize) -> usize {
     let rest = &text[end..];
     // An expression that begins a list stands before its colon.
     let rest_start = rest.len() - rest.trim_start_matches([' ', ':', '：']).len();
-    let limit = TURNS.find_at(rest, rest_start).map_or(rest.len(), |turn| turn.start());
+    let has_mark = |until: usize| text[start..end + until].contains(|c: char| Mark::of(c).is_some());
+    let mut turns = TURNS.find_iter(rest).filter(|turn| turn.start() >= rest_start);
+    // What stands behind a colon may be what is forbidden.
+    let turn = turns.find(|turn| has_mark(turn.start()) || !matches!(turn.as_str(), ":" | "："));
+    let limit = turn.map_or(rest.len(), |turn| turn.start());
     let rest = &rest[..limit];
     let joined_until = JOINS.find_iter(rest).last().map_or(0, |join| join.end());
     for (at, comma) in rest.match_indices([',', '，']) {
@@ -154,7 +160,8 @@ fn end_of_clause(text: &str, start: usize, end: usize) -> usize {
         }
         let before = text[start..end + at].trim_end().chars().next_back();
         let is_list = before.is_some_and(|character| Mark::of(character).is_some()) || at < joined_until;
-        if !is_list || BREAKS.is_match(after) {
+        let is_gerund = after.trim_start().chars().next().and_then(Mark::of) == Some(Mark::Gerund);
+        if !(is_list || is_gerund) || BREAKS.is_match(after) {
             return end + at;
         }
     }

@@ -183,6 +183,9 @@ pub fn languages(folded: &str) -> Vec<&'static Expressions> {
     LANGUAGES.iter().filter(|language| language.triggers.is_match(folded)).collect()
 }
 
+/// Shorter words take no Indonesian suffix.
+const MIN_SUFFIXED_BYTES: usize = 4;
+
 /// Every form of every word for an action.
 static FORMS: LazyLock<HashMap<String, (Mark, &'static str)>> = LazyLock::new(|| {
     let mut forms = HashMap::new();
@@ -198,6 +201,12 @@ static FORMS: LazyLock<HashMap<String, (Mark, &'static str)>> = LazyLock::new(||
                 }
             }
             _ => {
+                // `menyentuhnya`: to touch it.
+                if word.is_ascii() && word.len() >= MIN_SUFFIXED_BYTES {
+                    for suffix in ["nya", "-nya", "lah"] {
+                        forms.entry(format!("{word}{suffix}")).or_insert((Mark::Word, action));
+                    }
+                }
                 forms.insert(word.to_owned(), (Mark::Word, action));
             }
         }
@@ -429,10 +438,19 @@ pub fn names(text: &str) -> Vec<String> {
     let folded = folded(text);
     let mut names: Vec<String> = NAMES.find_iter(&folded).map(|found| found.as_str().to_owned()).collect();
     names.extend(spans(text).filter(|span| !span.contains(' ')).map(str::to_lowercase));
-    names.retain(|name| !COMPOUNDS.contains(&name.as_str()) && !name.starts_with('-'));
+    names.retain(|name| !COMPOUNDS.contains(&name.as_str()) && !name.starts_with('-') && !is_doubled(name));
     names.sort();
     names.dedup();
     names
+}
+
+/// `pod-pod`, `pod-podnya`: an Indonesian plural.
+fn is_doubled(name: &str) -> bool {
+    name.split_once('-').is_some_and(|(first, rest)| {
+        let ending = rest.strip_prefix(first).map(|ending| ending.trim_start_matches('-'));
+        first.chars().all(|c| c.is_ascii_lowercase())
+            && matches!(ending, Some("" | "nya" | "mu" | "ku" | "lah"))
+    })
 }
 
 /// What stands in backticks.
