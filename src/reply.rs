@@ -137,6 +137,11 @@ impl<'a> Checks<'a> {
         }
         let checked = std::mem::take(&mut self.text);
         let mut text = self.with_notes(&checked);
+        let note = format!("({})", self.phrases.forbidden);
+        if self.contradicts && !text.contains(&note) {
+            // The client's length has left it out.
+            text.push_str(&format!("\n{note}"));
+        }
         if text != checked {
             self.first_end = text.len();
         }
@@ -158,7 +163,14 @@ impl<'a> Checks<'a> {
 
     /// The text with a note where advice was taken out.
     fn with_notes(&self, text: &str) -> String {
-        text.replace(advice::REMOVED, &format!("({})", self.phrases.forbidden))
+        match text.contains(advice::REMOVED) {
+            // A note in brackets may be one half of a link.
+            true => {
+                let noted = text.replace(advice::REMOVED, &format!("({})", self.phrases.forbidden));
+                markup::clean(&noted, &self.urls())
+            }
+            false => text.to_owned(),
+        }
     }
 
     /// The text within a length, and what it cites. The marks of what no document says count: they take the place of what
@@ -260,7 +272,7 @@ impl<'a> Checks<'a> {
             Some(left) => {
                 self.contradicts = true;
                 self.ends_removed = advice::ends_removed(&left) || left.trim().is_empty();
-                markup::clean(&left, &self.urls())
+                tidy(&markup::clean(&left, &self.urls()))
             }
             None => {
                 self.ends_removed = false;
@@ -415,6 +427,45 @@ mod tests {
         (1..=2).map(Evidence::sample).collect()
     }
 
+    /// The same, of a document whose rule names the object and that forbids to touch it.
+    fn ruled() -> Vec<Evidence> {
+        let rule = kb::document::Rule { name: vec!["batch".to_owned()], ..kb::document::Rule::default() };
+        let mut evidence = evidence();
+        evidence[1].rule =
+            Some(kb::retrieve::RuleMatch { rule, strength: kb::retrieve::RuleStrength::Exact });
+        evidence[1].prohibitions = kb::prohibition::of_passage(&[], "Never touch it.");
+        evidence
+    }
+
+    #[test]
+    fn advice_against_a_rule_is_taken_out() {
+        let removed = "(advice removed: the documents forbid it)";
+        for (reply, expected) in [
+            (
+                "It is down [1].\n\nRestart it. That is safe [1].\n\nPage the owner [1].",
+                Ok(format!("It is down [1].\n\n{removed}\n\nPage the owner [1].")),
+            ),
+            (
+                "It is down [1].\n\nRestart it.\n\nThat is safe [1].",
+                Ok(format!("It is down [1].\n\n{removed}")),
+            ),
+            ("1. Look [1]\n2. Restart it [1]\n", Ok(format!("1. Look [1]\n2. {removed}"))),
+            ("Do not restart it [2].", Ok("Do not restart it [2].".to_owned())),
+            ("restart it and delete its pods, that is safe [1]", Err(Refusal::Forbidden)),
+        ] {
+            let (evidence, question, format) = (ruled(), question("OOMKilled"), Format::default());
+            let mut checks = Checks::new(&evidence, &question, &format);
+            checks.push(reply);
+            let written = checks.finish().map(|written| written.text);
+            assert_eq!(
+                written,
+                expected.map(|text| format!("WARNING: Never touch it. [2]\n{text}")),
+                "{reply}"
+            );
+            assert_eq!(checks.contradicts(), !reply.starts_with("Do not"), "{reply}");
+        }
+    }
+
     fn question(text: &str) -> Question {
         Question::parse(text, Some("english")).expect("a question")
     }
@@ -437,9 +488,10 @@ mod tests {
         reply: &str,
         piece_bytes: &[usize],
         question: &Question,
+        evidence: &[Evidence],
     ) -> (String, Result<Written, Refusal>) {
-        let (evidence, format) = (evidence(), Format::default());
-        let mut checks = Checks::new(&evidence, question, &format);
+        let format = Format::default();
+        let mut checks = Checks::new(evidence, question, &format);
         let (mut shown, mut rest) = (String::new(), reply);
         for length in piece_bytes.iter().cycle() {
             if rest.is_empty() {
@@ -532,7 +584,7 @@ mod tests {
         let reply = "Error: it fails [1].\n\nSolution: look [1].\n\n";
         let masked = question("Deployment JUBBMl8rRw==/QUtkIVR4OW0jUTdfcEx6K1J3JF5mSCgyYm5V has 1 replicas");
         assert!(!masked.masked().is_empty());
-        let (shown, written) = streamed(reply, &[1], &masked);
+        let (shown, written) = streamed(reply, &[1], &masked, &evidence());
         assert_eq!(shown, "");
         assert!(
             written
@@ -664,6 +716,9 @@ mod tests {
             "kubectl delete pod x",
             "`kubectl delete ns x`",
             "kubectl get pods",
+            "Restart it. ",
+            "That is safe [1].",
+            "重启它。",
             "Error: ",
             "Solution: ",
             "I don't know",
@@ -691,12 +746,14 @@ mod tests {
         ) {
             let reply = format!("{}\n\nLook [1].\n\n{}", parts[..parts.len() / 2].concat(), parts[parts.len() / 2..].concat());
             let question = question("OOMKilled");
-            let whole = from_reply(&reply, &evidence(), &question, &Format::default());
-            let (shown, finished) = streamed(&reply, &pieces, &question);
-            prop_assert_eq!(&finished, &whole);
-            match whole {
-                Ok(written) => prop_assert!(written.text.starts_with(&shown), "{:?} is not how {:?} begins", shown, written.text),
-                Err(_) => prop_assert_eq!(shown, ""),
+            for evidence in [evidence(), ruled()] {
+                let whole = from_reply(&reply, &evidence, &question, &Format::default());
+                let (shown, finished) = streamed(&reply, &pieces, &question, &evidence);
+                prop_assert_eq!(&finished, &whole);
+                match whole {
+                    Ok(written) => prop_assert!(written.text.starts_with(&shown), "{:?} is not how {:?} begins", shown, written.text),
+                    Err(_) => prop_assert_eq!(shown, ""),
+                }
             }
         }
 
@@ -704,9 +761,11 @@ mod tests {
         #[test]
         fn the_whole_is_as_clean_as_its_blocks(parts in proptest::collection::vec(fragment(), 0..40)) {
             let reply = format!("Look [1] [2].\n\n{}", parts.concat());
-            if let Ok(written) = from_reply(&reply, &evidence(), &question("OOMKilled"), &Format::default()) {
-                let cleaned = markup::clean(&written.text, &["https://wiki.example.com/1"]);
-                prop_assert_eq!(cleaned, written.text, "of {:?}", reply);
+            for evidence in [evidence(), ruled()] {
+                if let Ok(written) = from_reply(&reply, &evidence, &question("OOMKilled"), &Format::default()) {
+                    let cleaned = markup::clean(&written.text, &["https://wiki.example.com/1"]);
+                    prop_assert_eq!(cleaned, written.text, "of {:?}", reply);
+                }
             }
         }
     }

@@ -252,15 +252,39 @@ fn parts(text: &str) -> Vec<Part> {
     parts
 }
 
-/// Where the sentences of a run stand; lines are part of them.
+/// Labels that a client reads; they stay where their part goes.
+const LABELS: [&str; 2] = ["Error:", "Solution:"];
+
+/// A longer sentence is read in parts.
+const MAX_SENTENCE_BYTES: usize = 2 << 10;
+
+/// Where the sentences of a run stand, without labels; one may go on over a line's end, but not over a label.
 fn sentences(run: &str) -> Vec<Range<usize>> {
-    let one_line = run.replace('\n', " ");
-    let start = one_line.as_ptr() as usize;
-    let found = markdown::sentences(&one_line).into_iter().map(|sentence| {
-        let at = sentence.as_ptr() as usize - start;
-        at..at + sentence.len()
-    });
-    found.collect()
+    let mut found = Vec::new();
+    let mut start = 0;
+    let label_starts = run.match_indices('\n').map(|(at, _)| at + 1).filter(|at| label_of(&run[*at..]) > 0);
+    for end in label_starts.chain([run.len()]) {
+        let from = start + label_of(&run[start..]);
+        let one_line = run[from..end].replace('\n', " ");
+        for sentence in markdown::sentences(&one_line) {
+            let mut at = from + (sentence.as_ptr() as usize - one_line.as_ptr() as usize);
+            let mut rest = sentence;
+            while !rest.is_empty() {
+                let (part, after) = rest.split_at(rest.floor_char_boundary(MAX_SENTENCE_BYTES));
+                found.push(at..at + part.len());
+                at += part.len();
+                rest = after;
+            }
+        }
+        start = end;
+    }
+    found
+}
+
+/// The length of the label that a text begins with.
+fn label_of(text: &str) -> usize {
+    let start = text.len() - text.trim_start().len();
+    LABELS.iter().find(|label| text[start..].starts_with(**label)).map_or(0, |label| start + label.len())
 }
 
 #[cfg(test)]
@@ -299,6 +323,8 @@ mod tests {
             "Do:\n```sh\nkubectl get pods\nkubectl rollout restart deployment/settlement-batch\n```\n",
             "Do:\n```sh\nkubectl get pods\n# ·\n```\n",
         );
+        check(never, "Error: it is down [2]\nSolution: restart it [2]", "Error: it is down [2]\nSolution: ·");
+        check(never, "Solution: 1. Roll it back [1]. 2. Look [1].", "Solution: 1. · 2. Look [1].");
         check("不要重启它。", "重启它，这是安全的 [1]。", "·");
         check("Đừng đụng vào nó.", "Hãy khởi động lại nó [1].", "·");
         check("Jangan sentuh.", "Restart saja dan hapus pod-nya, itu aman [1]", "·");
