@@ -204,22 +204,21 @@ async fn no_prohibition_is_lost() {
         let llm = ScriptedLlm::start(Script::Say(Arc::new(move |_| reply.to_owned()))).await;
         let with_llm = Setup { kb: kb.path().to_owned(), ..Setup::with_llm(&llm.base_url) }.start().await;
         for (name, _, sentence) in pages.iter().filter(|(_, of, _)| *of == language) {
-            let mut note = |form: &str, answer: &Value, text: &str| {
-                for complaint in complaints(text, &answer["warnings"], label, sentence) {
-                    lost.push(format!("{name} {sentence} ({form}): {complaint}: {text}"));
-                }
+            let wrong = |form: &str, answer: &Value, text: &str| -> Vec<String> {
+                let found = complaints(text, &answer["warnings"], label, sentence).into_iter();
+                found.map(|complaint| format!("{name} {sentence} ({form}): {complaint}: {text}")).collect()
             };
             let short = own.k8sgpt(&failure(name), named).await;
-            note("280 characters", &short, short["response"].as_str().unwrap_or_default());
+            lost.extend(wrong("280 characters", &short, short["response"].as_str().unwrap_or_default()));
             let asked = ask(&own, name, named).await;
-            note("quoted", &asked, asked["answer"].as_str().unwrap_or_default());
+            lost.extend(wrong("quoted", &asked, asked["answer"].as_str().unwrap_or_default()));
 
             for (form, answer, text) in [
                 ("model, 280 characters", with_llm.k8sgpt(&failure(name), named).await, "response"),
                 ("model", ask(&with_llm, name, named).await, "answer"),
             ] {
                 let text = answer[text].as_str().unwrap_or_default();
-                note(form, &answer, text);
+                lost.extend(wrong(form, &answer, text));
                 let advice = reply.split([',', '，']).next().unwrap_or_default();
                 let confidence = answer["confidence"].as_f64().unwrap_or(1.0);
                 if text.contains(advice) || answer["status"] != "partial" || confidence > 0.5 {

@@ -109,6 +109,7 @@ const HARMLESS: &[&str] = &[
     "Only one replica may be running.",
     "The name must not exceed 63 characters.",
     "Why does it not start?",
+    "There is no need to restart anything.",
     "不要紧，它会自己恢复。",
     "不要担心，它会自己恢复。",
     "如果 Pod 不能启动，请查看事件。",
