@@ -9,6 +9,8 @@ use std::collections::HashSet;
 
 /// Most passages of a document that are read for what they forbid.
 const MAX_PASSAGES: usize = 400;
+/// Most bytes of sentences that are added: the model has to read them.
+const MAX_ADDED_BYTES: usize = 16 << 10;
 
 /// The evidence, followed by what else the documents forbid whose rules name the object: a passage each, of which only the
 /// sentences that forbid are given. The model sees them, and they are cited like all others.
@@ -22,6 +24,7 @@ pub async fn with_prohibitions(
             passage.prohibitions.iter().map(|found| (passage.document.clone(), found.text.clone()))
         })
         .collect();
+    let mut num_bytes = 0;
     let mut seen: HashSet<&str> = HashSet::new();
     let hits = retrieval.evidence.iter().chain(&retrieval.hits);
     let ruled: Vec<&Hit> =
@@ -42,6 +45,11 @@ pub async fn with_prohibitions(
             let sentences: Vec<String> =
                 passage.prohibitions.iter().map(|found| format!("- {}", found.text)).collect();
             passage.text = sentences.join("\n");
+            num_bytes += passage.text.len();
+            if num_bytes > MAX_ADDED_BYTES {
+                tracing::warn!(document, "forbids more than an answer can say");
+                return Ok(evidence);
+            }
             evidence.push(passage);
         }
     }

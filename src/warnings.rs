@@ -184,3 +184,25 @@ pub fn missing(
     });
     (lines.iter().map(|line| markup::clean(line, &[])).collect(), citations)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortened_sentence_keeps_what_forbids() {
+        for (sentence, expected) in [
+            ("Never touch it.", "Never touch it."),
+            (
+                "Do not restart it while the clearing run is active, which is from 20:00 to 10:00 of the next day.",
+                "Do not restart it while the clearing run is active, which…",
+            ),
+            (
+                "Outside that window the state is not normal, and still nobody but the owner touches it.",
+                "…and still nobody but the owner touches it.",
+            ),
+        ] {
+            assert_eq!(shortened(sentence, 60), expected);
+        }
+    }
+}

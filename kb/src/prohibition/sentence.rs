@@ -19,6 +19,8 @@ pub struct Found {
     pub actions: BTreeSet<String>,
     /// Where in the marked text it is said that something is forbidden, with the clause that follows.
     said: Vec<Range<usize>>,
+    /// Where in the marked text the first expression begins.
+    begins: Option<usize>,
     /// Whether the expression ends with the sentence, so that the forbidden things are named by what follows.
     pub is_lead: bool,
 }
@@ -80,6 +82,7 @@ fn forbidden_in(marked: &Marked, languages: &[&Expressions]) -> Option<Found> {
             }
             _ => found.actions.extend(within.into_iter().map(str::to_owned)),
         }
+        found.begins = Some(found.begins.map_or(at.start, |begins| begins.min(at.start)));
         found.said.push(said);
     }
     if LISTS.is_match(text) {
@@ -320,6 +323,5 @@ pub fn object_classes(sentence: &str) -> Vec<&'static str> {
 pub fn begins_at(sentence: &str) -> f32 {
     let (marked, found) = read(sentence);
     let length = marked.text.len().max(1) as f32;
-    let starts = found.map(|found| found.said).unwrap_or_default();
-    starts.iter().map(|range| range.start).min().map_or(0.0, |start| start as f32 / length)
+    found.and_then(|found| found.begins).map_or(0.0, |begins| begins as f32 / length)
 }
