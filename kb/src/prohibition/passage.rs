@@ -263,6 +263,17 @@ impl Reader {
     fn sentences(&mut self, text: &str) {
         let sentences = split(text);
         let last = sentences.len().saturating_sub(1);
+        for pair in sentences.windows(2) {
+            // `Restart it? Never.`
+            if let [asked, told] = pair
+                && asked.ends_with(['?', '？'])
+                && is_no(told)
+                && let Some(found) = forbidden(&format!("do not {}", asked.trim_end_matches(['?', '？'])))
+            {
+                self.forbade();
+                self.found.push(Prohibition::new(format!("{asked} {told}"), found.actions));
+            }
+        }
         for (at, sentence) in sentences.into_iter().enumerate() {
             if let Some((said, _)) = &mut self.warning {
                 push_spaced(said, sentence);
@@ -340,6 +351,35 @@ impl Reader {
         }
         self.found.push(Prohibition::new(text, actions));
     }
+}
+
+/// Whether a sentence only says no.
+fn is_no(sentence: &str) -> bool {
+    const NOES: [&str; 21] = [
+        "no",
+        "never",
+        "absolutely not",
+        "definitely not",
+        "not here",
+        "not ever",
+        "forget it",
+        "out of the question",
+        "绝对不行",
+        "绝对不可以",
+        "绝不",
+        "不行",
+        "不可以",
+        "想都别想",
+        "絕對不行",
+        "絕對不可以",
+        "絕不",
+        "tuyệt đối không",
+        "không",
+        "tidak",
+        "jangan",
+    ];
+    let bare = sentence.trim_end_matches(['.', '!', '。', '！']).to_lowercase();
+    NOES.contains(&bare.as_str())
 }
 
 /// Whether a paragraph begins with a label that warns, and what follows it.

@@ -192,6 +192,7 @@ static TOLD_BEFORE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?x)(?:\b(?:before|if|when|whenever|unless|because|why|until|after|since|whether|that|which|who|it|they|kubelet|controller|will|would|did|does|had|was|were|not|never|or\ else\ it)
         (?:\ (?:you|we|they|anyone|someone|a|the|any|to|it))?(?:\ [a-z]+ly)?
+        |\bwhether\b[^.;]*
         |\b(?:asks?|contacts?|lets?|page|request|have|had|wait\ for|tell|told)\b[^.;]*?\bto
         |\b(?:sẽ|đã|bị|nếu|khi|tự\ động|trước\ khi|sau\ khi|không\ thể|không|đừng|chưa|lần)
         |\b(?:akan|sudah|telah|jika|kalau|saat|ketika|sebelum|setelah|otomatis|karena|belum|sedang|tidak|jangan|bila)
@@ -214,7 +215,7 @@ static TOLD_AFTER: LazyLock<Regex> = LazyLock::new(|| {
 static ADVISED_BEFORE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?x)(?:^|[.,;:!?()\[\]–—…>•*\x22+'\-|\d]\s*|\b(?:and|but|or|so|then|please|also|just|instead|simply|safely|first|finally|next|now|to|can|could|should|must|may|might|shall|let\ us|let's|manually|quickly|gracefully|
-        try|solution|answer|fix|either|try\ to|again|only|always|ahead|will)\ )$",
+        try|solution|answer|fix|either|coba|silakan|tolong|bisa|dapat|harus|segera|hãy|nên|thử|cần|có\ thể|phải|try\ to|again|only|always|ahead|will)\ |[\u{4e00}-\u{9fff}]\ ?)$",
     )
     .expect("the pattern is valid")
 });

@@ -163,6 +163,8 @@ fn check(heading: Option<&str>, markdown: &str, expected: &[&str]) {
 #[test]
 fn every_shape_of_a_passage_is_read() {
     check(None, "It nets payments. **Never restart it.** Look first.", &["Never restart it."]);
+    check(None, "Restart it? Never. Page the owner.", &["Restart it? Never."]);
+    check(None, "重启？绝对不行。", &["重启？ 绝对不行。"]);
     check(None, "> Never touch it.\n", &["Never touch it."]);
     check(None, "1. Look at it.\n2. Never restart it.\n3. Page the owner.\n", &["Never restart it."]);
     check(
@@ -222,6 +224,10 @@ fn advice_is_told_from_what_is_not() {
         ("A restart is safe.", "restart"),
         ("Restarting it helps.", "restart"),
         ("It should be restarted.", "restart"),
+        ("Roll the deployment back to the previous revision.", "rollback"),
+        ("Coba restart deployment-nya [1].", "restart"),
+        ("Ask Settlement Core whether it can be restarted.", ""),
+        ("Dokumen melarang merestart deployment ini [1].", ""),
         ("Do not restart it.", ""),
         ("Never touch or restart it [1].", ""),
         ("A restart loses everything.", ""),

@@ -101,6 +101,11 @@ static CONTRACTIONS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\b(do|does|must|should|is|are)nt\b", "$1 not"),
         (r"\bshan['´`]t\b", "shall not"),
         (r"\bit['´`]s\b", "it is"),
+        // `Roll the deployment back`: the verb in one piece.
+        (
+            r"\b(roll|rolled|rolling|scale|scaled|scaling|shut|shutting|tear|tearing|take|taking|power|switch|turn|clean) ((?:[a-z][a-z'-]* ){1,4}?)(back|down|off|up)\b",
+            "$1 $3 $2",
+        ),
     ]
     .map(|(pattern, written_out)| (compiled(pattern), written_out))
     .into()
