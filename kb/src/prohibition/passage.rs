@@ -263,18 +263,18 @@ impl Reader {
     fn sentences(&mut self, text: &str) {
         let sentences = split(text);
         let last = sentences.len().saturating_sub(1);
-        for pair in sentences.windows(2) {
+        let mut asked: Option<&str> = None;
+        for (at, sentence) in sentences.into_iter().enumerate() {
             // `Restart it? Never.`
-            if let [asked, told] = pair
-                && asked.ends_with(['?', '？'])
-                && is_no(told)
-                && let Some(found) = forbidden(&format!("do not {}", asked.trim_end_matches(['?', '？'])))
+            let question = asked.take().filter(|_| is_no(sentence));
+            if let Some(question) = question
+                && let Some(found) = forbidden(&format!("do not {}", question.trim_end_matches(['?', '？'])))
             {
                 self.forbade();
-                self.found.push(Prohibition::new(format!("{asked} {told}"), found.actions));
+                self.found.push(Prohibition::new(format!("{question} {sentence}"), found.actions));
+                continue;
             }
-        }
-        for (at, sentence) in sentences.into_iter().enumerate() {
+            asked = sentence.ends_with(['?', '？']).then_some(sentence);
             if let Some((said, _)) = &mut self.warning {
                 push_spaced(said, sentence);
             }
