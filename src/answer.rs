@@ -60,6 +60,8 @@ pub enum Degraded {
     LlmMaskedName,
     /// The reply did not use the rule that applies to this object.
     LlmUncited,
+    /// The reply was nothing but advice that the object's documents forbid.
+    LlmForbidden,
 }
 
 /// A source of an answer.
@@ -133,6 +135,8 @@ pub struct Answer {
     pub degraded: Option<Degraded>,
     /// Whether it was given before.
     pub cached: bool,
+    /// What the object's own documents forbid, a sentence each; the text begins with it.
+    pub warnings: Vec<String>,
     /// The sources, by number.
     pub citations: Vec<Citation>,
     /// The documents that came nearest; only where the status is unknown.

@@ -13,11 +13,13 @@ use crate::{
     llm::{Health, Llm, LlmError, ProviderHealth, ReplyStream, Usage},
     prompt::{Fence, Prompt},
     reply::{Checks, Refusal},
+    ruled::with_prohibitions,
     telemetry::{
         metrics::{Metrics, Resource, Slots},
         spans,
     },
     translations::{self, Page},
+    warnings,
 };
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -288,19 +290,24 @@ impl Assistant {
             decision: &decision,
             kb_version: retrieval.view.version(),
             version_gap,
+            warnings: &[],
             usage: NOTHING_SPENT,
         };
         if decision.status == Status::Unknown || retrieval.evidence.is_empty() {
             return Ok(draft.unknown(&retrieval, &decision.reason));
         }
 
-        let evidence = Evidence::of_hits(&retrieval.evidence);
+        let evidence = with_prohibitions(Evidence::of_hits(&retrieval.evidence), &retrieval).await?;
+        let warnings = warnings::told(&evidence, question);
         let (asked, usage) = self.ask_model(&evidence, question, &format, &occasion, outlet).await;
-        let draft = Draft { usage, ..draft };
+        let draft = Draft { usage, warnings: &warnings, ..draft };
         let degraded = match asked {
-            Asked::Answered(written, model) => return Ok(draft.by_llm(written, model)),
-            Asked::Interrupted(written, model, cause) => {
-                return Err(AnswerError::Interrupted(Box::new(draft.interrupted(written, model, cause))));
+            Asked::Answered(written, model, contradicts) => {
+                return Ok(draft.by_llm(written, model, contradicts));
+            }
+            Asked::Interrupted(written, model, contradicts, cause) => {
+                let answer = draft.interrupted(written, model, contradicts, cause);
+                return Err(AnswerError::Interrupted(Box::new(answer)));
             }
             Asked::DoesNotKnow(reason)
                 if !evidence.iter().any(|passage| passage.applies() || passage.may_apply()) =>
@@ -394,7 +401,7 @@ impl Assistant {
                 Err(error) => {
                     let cause = logged(&error, occasion);
                     let asked = match checks.shown() {
-                        Some(written) => Asked::Interrupted(written, model, cause),
+                        Some(written) => Asked::Interrupted(written, model, checks.contradicts(), cause),
                         None => Asked::Failed(cause),
                     };
                     return (asked, usage);
@@ -406,9 +413,10 @@ impl Assistant {
             }
         }
         let asked = match apart(num_bytes, || checks.finish()) {
-            Ok(written) => Asked::Answered(written, model),
+            Ok(written) => Asked::Answered(written, model, checks.contradicts()),
             Err(Refusal::SaidSo) => Asked::DoesNotKnow("the model found no answer in the documents"),
             Err(Refusal::Uncited) => Asked::DoesNotKnow("the model's reply cited none of the documents"),
+            Err(Refusal::Forbidden) => Asked::Failed(Degraded::LlmForbidden),
             Err(Refusal::MaskedName) => Asked::Failed(Degraded::LlmMaskedName),
         };
         (asked, usage)
@@ -453,8 +461,10 @@ fn logged(error: &LlmError, occasion: &Occasion) -> Degraded {
 
 /// What became of the model's call.
 enum Asked {
-    Answered(Written, String),
-    Interrupted(Written, String, Degraded),
+    /// What it wrote, its name, and whether advice was taken out that the documents forbid.
+    Answered(Written, String, bool),
+    /// The same, and why the rest did not come.
+    Interrupted(Written, String, bool, Degraded),
     DoesNotKnow(&'static str),
     Failed(Degraded),
     NoModel,

@@ -27,9 +27,14 @@ pub struct Draft<'a> {
     pub kb_version: &'a str,
     /// The version that was asked for, where others are described instead.
     pub version_gap: Option<&'a VersionGap>,
+    /// What the object's documents forbid.
+    pub warnings: &'a [String],
     /// What the model counted, if it was asked.
     pub usage: Option<Usage>,
 }
+
+/// Most confidence in an answer from which advice had to be taken out.
+const CONTRADICTED_CONFIDENCE: f32 = 0.5;
 
 impl Draft<'_> {
     fn answer(&self, answered_by: AnsweredBy, written: Written) -> Answer {
@@ -42,6 +47,7 @@ impl Draft<'_> {
             answered_by,
             degraded: None,
             cached: false,
+            warnings: self.warnings.iter().map(|warning| self.quoted(warning, std::iter::empty())).collect(),
             citations: written.citations,
             nearest: Vec::new(),
             kb_version: self.kb_version.to_owned(),
@@ -94,15 +100,17 @@ impl Draft<'_> {
         written
     }
 
-    /// Written by a model, whole and checked.
-    pub fn by_llm(&self, written: Written, model: String) -> Answer {
-        Answer { model, ..self.answer(AnsweredBy::Llm, self.remarked(written)) }
+    /// Written by a model, whole and checked. `contradicts`: advice was taken out that the documents forbid.
+    pub fn by_llm(&self, written: Written, model: String, contradicts: bool) -> Answer {
+        let answer = Answer { model, ..self.answer(AnsweredBy::Llm, self.remarked(written)) };
+        if contradicts { contradicted(answer) } else { answer }
     }
 
     /// The beginning of a model's answer whose rest did not come.
-    pub fn interrupted(&self, written: Written, model: String, cause: Degraded) -> Answer {
-        let answer = self.answer(AnsweredBy::Llm, written);
-        Answer { degraded: Some(cause), status: Status::Partial, model, ..answer }
+    pub fn interrupted(&self, written: Written, model: String, contradicts: bool, cause: Degraded) -> Answer {
+        let answer = Answer { model, ..self.answer(AnsweredBy::Llm, written) };
+        let answer = if contradicts { contradicted(answer) } else { answer };
+        Answer { degraded: Some(cause), status: Status::Partial, ..answer }
     }
 
     /// Quoted from the evidence.
@@ -110,7 +118,13 @@ impl Draft<'_> {
         let urls = written.citations.iter().filter_map(|citation| citation.url.as_deref());
         let text = self.quoted(&written.text, urls);
         let written = self.remarked(Written { text, ..written });
-        Answer { degraded, ..self.answer(AnsweredBy::Extractive, written) }
+        let answer = Answer { degraded, ..self.answer(AnsweredBy::Extractive, written) };
+        if degraded != Some(Degraded::LlmForbidden) {
+            return answer;
+        }
+        let mut answer = contradicted(answer);
+        answer.text.push_str(&format!("\n({})", phrases(self.language()).forbidden));
+        answer
     }
 
     /// An honest refusal.
@@ -132,6 +146,17 @@ impl Draft<'_> {
             nearest,
             ..self.answer(AnsweredBy::None, written)
         }
+    }
+}
+
+/// An answer after a model advised what the documents forbid.
+fn contradicted(answer: Answer) -> Answer {
+    Answer {
+        status: Status::Partial,
+        confidence: answer.confidence.min(CONTRADICTED_CONFIDENCE),
+        reason: "the model advised what a document of this object forbids; that advice was removed"
+            .to_owned(),
+        ..answer
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
 use jiff::Timestamp;
 use kb::{
     document::{Chunk, DocumentRecord, Kind},
+    prohibition::Prohibition,
     retrieve::{Hit, RuleMatch, RuleStrength},
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -38,6 +39,8 @@ pub struct Evidence {
     pub text: String,
     /// The document's rule that matched.
     pub rule: Option<RuleMatch>,
+    /// What the passage forbids.
+    pub prohibitions: Vec<Prohibition>,
 }
 
 impl Evidence {
@@ -56,6 +59,7 @@ impl Evidence {
             heading_path: chunk.heading_path.iter().map(|heading| one_line(&visible(heading))).collect(),
             text: citations::neutralised(&visible(&chunk.text)),
             rule,
+            prohibitions: chunk.prohibitions.iter().map(shown).collect(),
         }
     }
 
@@ -68,6 +72,14 @@ impl Evidence {
     /// Whether one of the document's rules holds.
     pub fn applies(&self) -> bool {
         self.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::Exact)
+    }
+
+    /// Whether a rule of the document holds that names this very object, or its namespace.
+    pub fn rules_object(&self) -> bool {
+        self.rule.as_ref().is_some_and(|found| {
+            found.strength == RuleStrength::Exact
+                && !(found.rule.name.is_empty() && found.rule.namespace.is_empty())
+        })
     }
 
     /// Whether one of the document's rules may hold behind a masked name.
@@ -100,6 +112,12 @@ impl Evidence {
     pub fn quotable(&self) -> String {
         format!("{}\n{}", self.heading(), self.text)
     }
+}
+
+/// A prohibition as it may be quoted.
+fn shown(prohibition: &Prohibition) -> Prohibition {
+    let text = citations::neutralised(&one_line(&visible(&prohibition.text)));
+    Prohibition { text, ..prohibition.clone() }
 }
 
 /// A document's id without the language of a translation, and its ending: `a/b.zh-TW.md` gives `a/b` and `.md`.
@@ -182,6 +200,7 @@ impl Evidence {
             heading_path: Vec::new(),
             text: "Raise the limit.".to_owned(),
             rule: None,
+            prohibitions: Vec::new(),
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod phrases;
 pub mod prompt;
 mod quote;
 pub mod reply;
+mod ruled;
 pub mod search;
 pub mod secret;
 pub mod telemetry;

@@ -35,6 +35,8 @@ pub struct Phrases {
     pub unverified: &'static str,
     /// Stands where a destructive command stood that no document has.
     pub removed: &'static str,
+    /// Stands where advice stood that a document of the object forbids.
+    pub forbidden: &'static str,
     /// Follows a claim without a citation.
     pub uncited: &'static str,
     /// When only a part is covered.
@@ -76,6 +78,7 @@ const ENGLISH: Phrases = Phrases {
     destructive: "destructive: check before running",
     unverified: "not in the documents: check before running",
     removed: "command removed: it destroys, and is not in the documents",
+    forbidden: "advice removed: the documents forbid it",
     uncited: "no source",
     partial: "The documents may cover only a part of this.",
     more: "{n} more:",
@@ -102,6 +105,7 @@ const TRADITIONAL_CHINESE: Phrases = Phrases {
     destructive: "具破壞性：執行前請確認",
     unverified: "文件中沒有：執行前請確認",
     removed: "已移除指令：具破壞性，且文件中沒有",
+    forbidden: "已移除建議：文件禁止這麼做",
     uncited: "沒有來源",
     partial: "文件可能只涵蓋其中一部分。",
     more: "另有 {n} 項：",
@@ -128,6 +132,7 @@ const SIMPLIFIED_CHINESE: Phrases = Phrases {
     destructive: "具破坏性：执行前请确认",
     unverified: "文档中没有：执行前请确认",
     removed: "已移除命令：具破坏性，且文档中没有",
+    forbidden: "已移除建议：文档禁止这样做",
     uncited: "没有来源",
     partial: "文档可能只涵盖其中一部分。",
     more: "另有 {n} 项：",
@@ -154,6 +159,7 @@ const VIETNAMESE: Phrases = Phrases {
     destructive: "có thể gây mất mát: kiểm tra trước khi chạy",
     unverified: "không có trong tài liệu: kiểm tra trước khi chạy",
     removed: "đã bỏ lệnh: có thể gây mất mát và không có trong tài liệu",
+    forbidden: "đã bỏ lời khuyên: tài liệu cấm việc này",
     uncited: "không có nguồn",
     partial: "Tài liệu có thể chỉ đề cập một phần.",
     more: "còn {n} mục nữa:",
@@ -180,6 +186,7 @@ const INDONESIAN: Phrases = Phrases {
     destructive: "merusak: periksa sebelum menjalankan",
     unverified: "tidak ada di dokumen: periksa sebelum menjalankan",
     removed: "perintah dihapus: merusak dan tidak ada di dokumen",
+    forbidden: "saran dihapus: dilarang oleh dokumen",
     uncited: "tanpa sumber",
     partial: "Dokumen mungkin hanya mencakup sebagian.",
     more: "masih ada {n} lagi:",

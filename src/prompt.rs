@@ -194,6 +194,7 @@ mod tests {
             heading_path: vec!["Meaning".to_owned()],
             text: text.to_owned(),
             rule: None,
+            prohibitions: Vec::new(),
         }
     }
 

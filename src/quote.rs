@@ -1,10 +1,6 @@
 //! A quotation with its source, and sentences joined to one within a length. Pure.
 
-use crate::{
-    evidence::Evidence,
-    markdown::sentences,
-    text::{clipped, num_chars},
-};
+use crate::evidence::Evidence;
 
 /// Longest step.
 pub const STEP_CHARS: usize = 300;
@@ -16,21 +12,6 @@ pub struct Quote<'a> {
     pub text: String,
     /// The passage they stand in.
     pub from: &'a Evidence,
-}
-
-/// Whole sentences within `max_chars`; the first always, clipped if it must be.
-pub fn first_sentences(text: &str, max_chars: usize) -> String {
-    let mut taken = String::new();
-    for sentence in sentences(text) {
-        if taken.is_empty() {
-            taken = clipped(sentence, max_chars);
-        } else if num_chars(&taken) + 1 + num_chars(sentence) <= max_chars {
-            push_sentence(&mut taken, sentence);
-        } else {
-            break;
-        }
-    }
-    taken
 }
 
 /// Adds a sentence, with a space where the script has one.

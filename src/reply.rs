@@ -9,7 +9,7 @@ use crate::{
     answer::{Citation, Written, is_labelled, is_refusal, push_concerns},
     blocks::{self, Block, Blocks},
     checks::{
-        citations,
+        advice, citations,
         commands::{self, Grounds},
         length, markup, masked, secrets,
     },
@@ -30,6 +30,8 @@ pub enum Refusal {
     Uncited,
     /// It changed a masked name.
     MaskedName,
+    /// It advised what a document of the object forbids, and nothing else of it holds.
+    Forbidden,
 }
 
 /// Turns a whole reply into an answer's text: what does not show is removed, links and HTML outside the cited sources
@@ -53,6 +55,7 @@ pub struct Checks<'a> {
     format: &'a Format,
     phrases: &'static Phrases,
     grounds: Grounds,
+    rules: advice::Rules,
     blocks: Blocks,
     /// What the model said before anything could be shown; a refusal is recognised by it.
     said: String,
@@ -62,6 +65,9 @@ pub struct Checks<'a> {
     first_end: usize,
     last_start: usize,
     cited: BTreeSet<usize>,
+    /// Whether advice was taken out that a document forbids, and whether that was the last thing so far.
+    contradicts: bool,
+    ends_removed: bool,
     state: State,
 }
 
@@ -87,12 +93,15 @@ impl<'a> Checks<'a> {
             format,
             phrases: phrases::phrases(question.language()),
             grounds: Grounds::new(evidence, question.text()),
+            rules: advice::Rules::of(evidence),
             blocks: Blocks::default(),
             said: String::new(),
             text: String::new(),
             first_end: 0,
             last_start: 0,
             cited: BTreeSet::new(),
+            contradicts: false,
+            ends_removed: false,
             state: State::Held,
         }
     }
@@ -107,7 +116,7 @@ impl<'a> Checks<'a> {
     }
 
     /// The finished text with its sources.
-    pub fn finish(mut self) -> Result<Written, Refusal> {
+    pub fn finish(&mut self) -> Result<Written, Refusal> {
         for block in self.blocks.finish() {
             self.add(&block);
         }
@@ -124,9 +133,18 @@ impl<'a> Checks<'a> {
             self.first_end = self.text.len();
         }
         if self.cited.is_empty() {
-            return Err(Refusal::Uncited);
+            return Err(if self.contradicts { Refusal::Forbidden } else { Refusal::Uncited });
         }
-        let mut text = std::mem::take(&mut self.text);
+        let checked = std::mem::take(&mut self.text);
+        let mut text = self.with_notes(&checked);
+        let note = format!("({})", self.phrases.forbidden);
+        if self.contradicts && !text.contains(&note) {
+            // The client's length has left it out.
+            text.push_str(&format!("\n{note}"));
+        }
+        if text != checked {
+            self.first_end = text.len();
+        }
         match masked::echo(&text, self.question.masked()) {
             masked::Echo::Altered { .. } => return Err(Refusal::MaskedName),
             masked::Echo::Intact { absent } => push_concerns(&mut text, &absent, self.phrases),
@@ -136,6 +154,23 @@ impl<'a> Checks<'a> {
         let (warnings, sources) = self.warnings(&text[..self.first_end]);
         citations.extend(sources.into_iter().map(|source| (source.n, source)));
         Ok(Written { text: warnings + &text, citations: citations.into_values().collect() })
+    }
+
+    /// Whether advice was taken out that a document of the object forbids.
+    pub fn contradicts(&self) -> bool {
+        self.contradicts
+    }
+
+    /// The text with a note where advice was taken out.
+    fn with_notes(&self, text: &str) -> String {
+        match text.contains(advice::REMOVED) {
+            // A note in brackets may be one half of a link.
+            true => {
+                let noted = text.replace(advice::REMOVED, &format!("({})", self.phrases.forbidden));
+                markup::clean(&noted, &self.urls())
+            }
+            false => text.to_owned(),
+        }
     }
 
     /// The text within a length, and what it cites. The marks of what no document says count: they take the place of what
@@ -196,7 +231,7 @@ impl<'a> Checks<'a> {
     /// What must be read before a text that begins with `first`, with its sources.
     fn warnings(&self, first: &str) -> (String, Vec<Citation>) {
         let cited: Vec<Citation> = self.cited.iter().map(|n| Citation::of(&self.evidence[n - 1])).collect();
-        let (lines, sources) = warnings::missing(self.evidence, &cited, self.question);
+        let (lines, sources) = warnings::missing(self.evidence, &cited, self.question, self.format);
         let mut warnings: String = lines.into_iter().map(|line| self.masked("", line) + "\n").collect();
         if !warnings.is_empty() && !self.is_clean(&format!("{warnings}{first}")) {
             warnings.push('\n');
@@ -215,10 +250,11 @@ impl<'a> Checks<'a> {
         cited.extend(self.citations_in(raw));
         let before = std::mem::replace(&mut self.cited, cited);
         let cleaned = self.cleaned(raw);
+        let cleaned = self.allowed(cleaned);
         let checked = match self.format.max_chars {
-            // What is left out decides what is checked.
+            // What is left out decides what is checked, and notes come on top.
             Some(_) => cleaned,
-            None => self.grounded(&cleaned),
+            None => self.with_notes(&self.grounded(&cleaned)),
         };
         let closed = self.masked(&self.text[self.last_start..], self.closed(checked));
         // What the raw block cites may not have survived the checks.
@@ -226,6 +262,22 @@ impl<'a> Checks<'a> {
         self.cited.extend(self.citations_in(&closed));
         if !closed.is_empty() {
             self.append(&closed, block.after_blank);
+        }
+    }
+
+    /// The block without advice that the object's documents forbid.
+    fn allowed(&mut self, block: String) -> String {
+        let block = block.replace(advice::REMOVED, "");
+        match advice::without_forbidden(&block, &self.rules, self.ends_removed) {
+            Some(left) => {
+                self.contradicts = true;
+                self.ends_removed = advice::ends_removed(&left) || left.trim().is_empty();
+                tidy(&markup::clean(&left, &self.urls()))
+            }
+            None => {
+                self.ends_removed = false;
+                block
+            }
         }
     }
 
@@ -375,6 +427,45 @@ mod tests {
         (1..=2).map(Evidence::sample).collect()
     }
 
+    /// The same, of a document whose rule names the object and that forbids to touch it.
+    fn ruled() -> Vec<Evidence> {
+        let rule = kb::document::Rule { name: vec!["batch".to_owned()], ..kb::document::Rule::default() };
+        let mut evidence = evidence();
+        evidence[1].rule =
+            Some(kb::retrieve::RuleMatch { rule, strength: kb::retrieve::RuleStrength::Exact });
+        evidence[1].prohibitions = kb::prohibition::of_passage(&[], "Never touch it.");
+        evidence
+    }
+
+    #[test]
+    fn advice_against_a_rule_is_taken_out() {
+        let removed = "(advice removed: the documents forbid it)";
+        for (reply, expected) in [
+            (
+                "It is down [1].\n\nRestart it. That is safe [1].\n\nPage the owner [1].",
+                Ok(format!("It is down [1].\n\n{removed}\n\nPage the owner [1].")),
+            ),
+            (
+                "It is down [1].\n\nRestart it.\n\nThat is safe [1].",
+                Ok(format!("It is down [1].\n\n{removed}")),
+            ),
+            ("1. Look [1]\n2. Restart it [1]\n", Ok(format!("1. Look [1]\n2. {removed}"))),
+            ("Do not restart it [2].", Ok("Do not restart it [2].".to_owned())),
+            ("restart it and delete its pods, that is safe [1]", Err(Refusal::Forbidden)),
+        ] {
+            let (evidence, question, format) = (ruled(), question("OOMKilled"), Format::default());
+            let mut checks = Checks::new(&evidence, &question, &format);
+            checks.push(reply);
+            let written = checks.finish().map(|written| written.text);
+            assert_eq!(
+                written,
+                expected.map(|text| format!("WARNING: Never touch it. [2]\n{text}")),
+                "{reply}"
+            );
+            assert_eq!(checks.contradicts(), !reply.starts_with("Do not"), "{reply}");
+        }
+    }
+
     fn question(text: &str) -> Question {
         Question::parse(text, Some("english")).expect("a question")
     }
@@ -397,9 +488,10 @@ mod tests {
         reply: &str,
         piece_bytes: &[usize],
         question: &Question,
+        evidence: &[Evidence],
     ) -> (String, Result<Written, Refusal>) {
-        let (evidence, format) = (evidence(), Format::default());
-        let mut checks = Checks::new(&evidence, question, &format);
+        let format = Format::default();
+        let mut checks = Checks::new(evidence, question, &format);
         let (mut shown, mut rest) = (String::new(), reply);
         for length in piece_bytes.iter().cycle() {
             if rest.is_empty() {
@@ -492,7 +584,7 @@ mod tests {
         let reply = "Error: it fails [1].\n\nSolution: look [1].\n\n";
         let masked = question("Deployment JUBBMl8rRw==/QUtkIVR4OW0jUTdfcEx6K1J3JF5mSCgyYm5V has 1 replicas");
         assert!(!masked.masked().is_empty());
-        let (shown, written) = streamed(reply, &[1], &masked);
+        let (shown, written) = streamed(reply, &[1], &masked, &evidence());
         assert_eq!(shown, "");
         assert!(
             written
@@ -624,6 +716,9 @@ mod tests {
             "kubectl delete pod x",
             "`kubectl delete ns x`",
             "kubectl get pods",
+            "Restart it. ",
+            "That is safe [1].",
+            "重启它。",
             "Error: ",
             "Solution: ",
             "I don't know",
@@ -651,12 +746,14 @@ mod tests {
         ) {
             let reply = format!("{}\n\nLook [1].\n\n{}", parts[..parts.len() / 2].concat(), parts[parts.len() / 2..].concat());
             let question = question("OOMKilled");
-            let whole = from_reply(&reply, &evidence(), &question, &Format::default());
-            let (shown, finished) = streamed(&reply, &pieces, &question);
-            prop_assert_eq!(&finished, &whole);
-            match whole {
-                Ok(written) => prop_assert!(written.text.starts_with(&shown), "{:?} is not how {:?} begins", shown, written.text),
-                Err(_) => prop_assert_eq!(shown, ""),
+            for evidence in [evidence(), ruled()] {
+                let whole = from_reply(&reply, &evidence, &question, &Format::default());
+                let (shown, finished) = streamed(&reply, &pieces, &question, &evidence);
+                prop_assert_eq!(&finished, &whole);
+                match whole {
+                    Ok(written) => prop_assert!(written.text.starts_with(&shown), "{:?} is not how {:?} begins", shown, written.text),
+                    Err(_) => prop_assert_eq!(shown, ""),
+                }
             }
         }
 
@@ -664,9 +761,11 @@ mod tests {
         #[test]
         fn the_whole_is_as_clean_as_its_blocks(parts in proptest::collection::vec(fragment(), 0..40)) {
             let reply = format!("Look [1] [2].\n\n{}", parts.concat());
-            if let Ok(written) = from_reply(&reply, &evidence(), &question("OOMKilled"), &Format::default()) {
-                let cleaned = markup::clean(&written.text, &["https://wiki.example.com/1"]);
-                prop_assert_eq!(cleaned, written.text, "of {:?}", reply);
+            for evidence in [evidence(), ruled()] {
+                if let Ok(written) = from_reply(&reply, &evidence, &question("OOMKilled"), &Format::default()) {
+                    let cleaned = markup::clean(&written.text, &["https://wiki.example.com/1"]);
+                    prop_assert_eq!(cleaned, written.text, "of {:?}", reply);
+                }
             }
         }
     }

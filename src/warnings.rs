@@ -1,16 +1,21 @@
 //! What must be read before any answer: prohibitions of documents whose rule names the object, and documents whose rule
 //! may be about an object behind a masked name. Said whoever wrote the answer. Pure.
+//!
+//! What a passage forbids was found when it was read (`kb::prohibition`); here it is chosen, put in order and written.
 
 use crate::{
     answer::Citation,
     checks::markup,
     evidence::{Evidence, untranslated},
-    markdown::{Unit, sentences, units},
+    format::Format,
     phrases::{self, Phrases},
-    quote::{Quote, STEP_CHARS, first_sentences},
-    text::clipped,
+    quote::{Quote, STEP_CHARS, push_sentence},
+    text::{clipped, num_chars},
 };
-use kb::question::Question;
+use kb::{
+    prohibition::{self, Prohibition},
+    question::Question,
+};
 use std::collections::HashSet;
 
 /// What must be read before anything else.
@@ -19,84 +24,102 @@ pub struct Warnings<'a> {
     holding: Vec<Quote<'a>>,
     /// Documents whose rule may be about the object behind a masked name.
     possible: Vec<Quote<'a>>,
+    /// Most characters that a client asked for.
+    max_chars: Option<usize>,
 }
 
-/// Words that forbid, lower case.
-const FORBIDDING: [&str; 14] = [
-    "do not",
-    "don't",
-    "never",
-    "must not",
-    "nobody",
-    "no exception",
-    "不要",
-    "不得",
-    "禁止",
-    "切勿",
-    "không được",
-    "đừng",
-    "jangan",
-    "dilarang",
-];
+/// Most prohibitions that a text repeats; how many more there are is said, and the JSON field has them all.
+const MAX_HOLDING: usize = 24;
+/// A prohibition is not shortened to less under a client's limit.
+const MIN_WARNING_CHARS: usize = 60;
 
-/// The warnings of the evidence, a document once, best first; of a document and its translation the one that the asker
-/// reads.
-pub fn warnings<'a>(evidence: &'a [Evidence], document: &'a [Evidence], question: &Question) -> Warnings<'a> {
+/// The warnings of the evidence, best document first; of a document and its translation the one that the asker reads, if it
+/// forbids anything.
+pub fn warnings<'a>(
+    evidence: &'a [Evidence],
+    document: &'a [Evidence],
+    question: &Question,
+    format: &Format,
+) -> Warnings<'a> {
     let is_readable = |passage: &Evidence| {
         passage.language.as_ref().is_some_and(|tag| phrases::is_same_language(tag, &question.language().0))
     };
+    let of_document = |id: &str| {
+        let mut passages: Vec<&Evidence> =
+            evidence.iter().chain(document).filter(|passage| passage.document == id).collect();
+        // The same passage may be there twice; that with a number comes first.
+        passages.sort_by_key(|passage| (ordinal(passage), passage.n == 0));
+        passages
+    };
     let mut ruled: Vec<&Evidence> =
         evidence.iter().chain(document).filter(|passage| passage.rule.is_some()).collect();
-    ruled.sort_by_key(|passage| !is_readable(passage));
+    let forbids = |passage: &Evidence| {
+        of_document(&passage.document).iter().any(|passage| !passage.prohibitions.is_empty())
+    };
+    ruled.sort_by_cached_key(|passage| (!forbids(passage), !is_readable(passage)));
     let mut seen = HashSet::new();
     ruled.retain(|passage| seen.insert(untranslated(&passage.document)));
     ruled.sort_by_key(|passage| passage.n);
 
-    let mut warnings = Warnings { holding: Vec::new(), possible: Vec::new() };
+    let mut warnings = Warnings { holding: Vec::new(), possible: Vec::new(), max_chars: format.max_chars };
+    let mut told: HashSet<&str> = HashSet::new();
     for passage in ruled {
-        let names_object = passage.rule.as_ref().is_some_and(|rule| {
-            let rule = &rule.rule;
-            !rule.name.is_empty() || !rule.namespace.is_empty()
+        let prohibitions = of_document(&passage.document).into_iter().flat_map(|from| {
+            from.prohibitions.iter().map(move |prohibition: &'a Prohibition| (prohibition, from))
         });
-        let of_document = evidence.iter().chain(document).filter(|other| other.document == passage.document);
-        let prohibition = of_document
-            .flat_map(|other| units(&other.text).into_iter().map(move |unit| (unit, other)))
-            .find_map(|(unit, other)| match unit {
-                Unit::Warning(text) => Some((text, other)),
-                _ => None,
-            });
         if passage.may_apply() {
             let mut text = markup::plain(&passage.title);
             let mut from = passage;
-            if let Some((prohibition, other)) = &prohibition
-                && let Some(first) = sentences(prohibition).first().filter(|first| forbids(first))
+            if let Some((first, other)) =
+                prohibitions.into_iter().find(|(found, _)| !found.actions.is_empty())
             {
-                text.push_str(&format!(" ({})", clipped(first, STEP_CHARS).trim_end_matches(['.', '。'])));
+                text.push_str(&format!(
+                    " ({})",
+                    clipped(&first.text, STEP_CHARS).trim_end_matches(['.', '。'])
+                ));
                 from = other;
             }
             warnings.possible.push(Quote { text, from });
-        } else if names_object && let Some((text, from)) = prohibition {
-            warnings.holding.push(Quote { text: first_sentences(&text, STEP_CHARS), from });
+        } else if passage.rules_object() {
+            let new = prohibitions.filter(|(prohibition, _)| told.insert(&prohibition.text));
+            warnings
+                .holding
+                .extend(new.map(|(prohibition, from)| Quote { text: prohibition.text.clone(), from }));
         }
     }
     warnings
 }
 
-/// Whether a sentence forbids something.
-pub fn forbids(sentence: &str) -> bool {
-    let sentence = sentence.to_lowercase();
-    FORBIDDING.iter().any(|word| sentence.contains(word))
+/// A passage's place in its document.
+fn ordinal(passage: &Evidence) -> usize {
+    passage.chunk.rsplit('#').next().and_then(|ordinal| ordinal.parse().ok()).unwrap_or(usize::MAX)
 }
 
 impl Warnings<'_> {
-    /// The warnings as lines, their sources numbered by `number`.
+    /// The warnings as lines, their sources numbered by `number`. Under a client's limit each is shortened, none is left
+    /// out.
     pub fn lines(&self, phrases: &Phrases, mut number: impl FnMut(&Evidence) -> usize) -> Vec<String> {
         let Phrases { warning, behind_mask, colon, full_stop, .. } = phrases;
-        let mut lines: Vec<String> = self
-            .holding
-            .iter()
-            .map(|quote| format!("{warning}{colon}{} [{}]", quote.text, number(quote.from)))
-            .collect();
+        let room = self.max_chars.map_or(STEP_CHARS, |max_chars| {
+            (max_chars / self.holding.len().max(1)).clamp(MIN_WARNING_CHARS, STEP_CHARS)
+        });
+        let mut lines: Vec<String> = Vec::new();
+        let mut rest = &self.holding[..self.holding.len().min(MAX_HOLDING)];
+        while let [first, ..] = rest {
+            // What one passage forbids is one line.
+            let end =
+                rest.iter().position(|quote| quote.from.chunk != first.from.chunk).unwrap_or(rest.len());
+            let mut said = String::new();
+            for quote in &rest[..end] {
+                push_sentence(&mut said, &ended(&shortened(&quote.text, room), full_stop));
+            }
+            lines.push(format!("{warning}{colon}{said} [{}]", number(first.from)));
+            rest = &rest[end..];
+        }
+        let num_more = self.holding.len().saturating_sub(MAX_HOLDING);
+        if let Some(next) = self.holding.get(MAX_HOLDING) {
+            lines.push(format!("{warning}{colon}+{num_more} [{}]", number(next.from)));
+        }
         if !self.possible.is_empty() {
             let listed: Vec<String> = self
                 .possible
@@ -109,14 +132,46 @@ impl Warnings<'_> {
     }
 }
 
-/// The warnings whose documents a text does not cite: for a model's answer, so that the team's prohibitions never depend
-/// on the model. Numbers are the evidence's own.
+/// A sentence with its end.
+fn ended(sentence: &str, full_stop: &str) -> String {
+    match sentence.ends_with(['.', '!', '?', '。', '！', '？', '…', ':', '：']) {
+        true => sentence.to_owned(),
+        false => format!("{sentence}{full_stop}"),
+    }
+}
+
+/// A prohibition within a length: what stands before the words that forbid goes first.
+fn shortened(sentence: &str, max_chars: usize) -> String {
+    let length = num_chars(sentence);
+    if length <= max_chars {
+        return sentence.to_owned();
+    }
+    let begins = (prohibition::begins_at(sentence) * length as f32) as usize;
+    if begins + 20 < max_chars {
+        return clipped(sentence, max_chars);
+    }
+    // Where the two texts differ in length the place is a little off: a few words before it are kept.
+    let start = sentence.char_indices().nth(begins.saturating_sub(20)).map_or(0, |(at, _)| at);
+    let start =
+        sentence[start..].find(char::is_whitespace).filter(|at| *at < 20).map_or(start, |at| start + at);
+    format!("…{}", clipped(sentence[start..].trim_start(), max_chars))
+}
+
+/// What the documents of the object forbid, sentence by sentence: the answer's field.
+pub fn told(evidence: &[Evidence], question: &Question) -> Vec<String> {
+    let warnings = warnings(evidence, &[], question, &Format::default());
+    warnings.holding.iter().map(|quote| markup::clean(&quote.text, &[])).collect()
+}
+
+/// The warnings for a model's answer, so that the team's prohibitions never depend on the model. What may be behind a mask
+/// is left out where a text cites its document. Numbers are the evidence's own.
 pub fn missing(
     evidence: &[Evidence],
     cited: &[Citation],
     question: &Question,
+    format: &Format,
 ) -> (Vec<String>, Vec<Citation>) {
-    let mut missing = warnings(evidence, &[], question);
+    let mut missing = warnings(evidence, &[], question, format);
     let is_cited = |quote: &Quote<'_>| cited.iter().any(|citation| citation.document == quote.from.document);
     // What a rule forbids is said whatever the model made of it: citing a prohibition is not keeping it.
     missing.possible.retain(|quote| !is_cited(quote));
@@ -128,4 +183,26 @@ pub fn missing(
         from.n
     });
     (lines.iter().map(|line| markup::clean(line, &[])).collect(), citations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortened_sentence_keeps_what_forbids() {
+        for (sentence, expected) in [
+            ("Never touch it.", "Never touch it."),
+            (
+                "Do not restart it while the clearing run is active, which is from 20:00 to 10:00 of the next day.",
+                "Do not restart it while the clearing run is active, which…",
+            ),
+            (
+                "Outside that window the state is not normal, and still nobody but the owner touches it.",
+                "…and still nobody but the owner touches it.",
+            ),
+        ] {
+            assert_eq!(shortened(sentence, 60), expected);
+        }
+    }
 }

@@ -188,6 +188,7 @@ mod tests {
             start_byte: 0,
             end_byte: 0,
             tokens: 0,
+            prohibitions: Vec::new(),
         }
     }
 

@@ -266,6 +266,7 @@ impl Corpus {
                 start_byte: 0,
                 end_byte: 1,
                 tokens: 120,
+                prohibitions: Vec::new(),
             })
             .collect();
         let vectors = chunks.iter().map(|_| self.vector()).collect();

@@ -1,6 +1,6 @@
 //! What a document, a chunk and a matching rule are. Data only: nothing here reads, writes or searches.
 
-use crate::analyzer::with_humps_apart;
+use crate::{analyzer::with_humps_apart, prohibition::Prohibition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -283,6 +283,9 @@ pub struct Chunk {
     pub end_byte: u64,
     /// Length in the embedding model's tokens, prefix and special tokens included; never over the model's window.
     pub tokens: u32,
+    /// What the passage forbids, in the order of the text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prohibitions: Vec<Prohibition>,
 }
 
 impl Chunk {

@@ -11,6 +11,7 @@ pub mod causes;
 pub mod document;
 pub mod embed;
 pub mod mapped;
+pub mod prohibition;
 pub mod question;
 pub mod redact;
 mod rendered;

@@ -61,7 +61,7 @@ pub fn answer(material: &Material<'_>, question: &Question, format: &Format) -> 
     let body = leading(material.evidence).map(|lead| Body::of(lead, material, question));
 
     let mut writer = Writer::new(format, phrases);
-    let warnings = warnings(material.evidence, material.passages, question);
+    let warnings = warnings(material.evidence, material.passages, question, format);
     for line in warnings.lines(phrases, |from| writer.number(from)) {
         writer.line(&line);
     }

@@ -12,8 +12,8 @@ use crate::{
     phrases::Phrases,
     quote::{Quote, push_sentence},
     text::{clipped, num_chars},
-    warnings::forbids,
 };
+use kb::prohibition;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -413,8 +413,9 @@ where
         }));
     }
     if is_limited {
-        let (mut first, rest): (Vec<_>, Vec<_>) =
-            steps.into_iter().partition(|step| step.sentences.first().is_some_and(|first| forbids(first)));
+        let (mut first, rest): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| {
+            step.sentences.first().is_some_and(|first| !prohibition::of_passage(&[], first).is_empty())
+        });
         first.iter_mut().for_each(|step| step.number = None);
         first.extend(rest);
         steps = first;

@@ -139,6 +139,7 @@ pub struct CustomRestReply {
     #[schema(required)]
     degraded: Option<Degraded>,
     cached: bool,
+    warnings: Vec<String>,
     citations: Vec<Citation>,
     nearest: Vec<Nearest>,
     kb_version: String,
@@ -158,6 +159,7 @@ impl From<Answer> for CustomRestReply {
             answered_by: answer.answered_by,
             degraded: answer.degraded,
             cached: answer.cached,
+            warnings: answer.warnings,
             citations: answer.citations,
             nearest: answer.nearest,
             kb_version: answer.kb_version,

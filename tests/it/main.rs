@@ -16,6 +16,7 @@ mod metrics;
 mod openapi;
 mod panics;
 mod process;
+mod prohibitions;
 mod providers;
 mod routes;
 mod server;

@@ -20,6 +20,7 @@ use blocks::Section;
 use kb::{
     document::{Chunk, passage},
     embed::TokenCounter,
+    prohibition,
     sections::Role,
 };
 use pieces::{Piece, Sizer};
@@ -81,6 +82,7 @@ impl<'a> Chunker<'a> {
             // A repeated or replaced stretch may begin where an earlier chunk did, never before.
             let start = source.start.max(last_start);
             last_start = start;
+            let prohibitions = prohibition::of_passage(&draft.heading_path, &draft.text);
             chunks.push(Chunk {
                 document: document.meta.id.clone(),
                 ordinal: u32::try_from(chunks.len()).expect("a file of a few megabytes has fewer chunks"),
@@ -90,7 +92,14 @@ impl<'a> Chunker<'a> {
                 start_byte: start as u64,
                 end_byte: source.end.max(start) as u64,
                 tokens: u32::try_from(draft.tokens).expect("a passage fits the window"),
+                prohibitions,
             });
+        }
+        // A title says it where nothing else does.
+        if chunks.iter().all(|chunk: &Chunk| chunk.prohibitions.is_empty())
+            && let Some(first) = chunks.first_mut()
+        {
+            first.prohibitions.extend(prohibition::of_title(&document.meta.title));
         }
         SplitDocument { title, chunks }
     }

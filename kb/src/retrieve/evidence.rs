@@ -233,6 +233,7 @@ fn merged(passages: &[Chunk], run: &[usize], best: usize) -> Chunk {
         merged.end_byte = chunk.end_byte;
         merged.tokens += chunk.tokens;
         above = &chunk.heading_path;
+        merged.prohibitions.extend(chunk.prohibitions.iter().cloned());
     }
     merged
 }

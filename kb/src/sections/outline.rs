@@ -241,6 +241,7 @@ mod tests {
             start_byte: 0,
             end_byte: 0,
             tokens: 50,
+            prohibitions: Vec::new(),
         };
         sections.iter().enumerate().map(chunk).collect()
     }

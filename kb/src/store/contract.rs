@@ -148,6 +148,7 @@ impl TestDocument {
             start_byte: 0,
             end_byte: text.len() as u64,
             tokens: 1,
+            prohibitions: Vec::new(),
         });
         self
     }

@@ -36,7 +36,7 @@ pub struct Identity {
 }
 
 /// Version of the directory layout and of the stored records.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// Version of the chunker's rules; a change of what it cuts must raise it. Kept here because readers check it without
 /// knowing the chunker.

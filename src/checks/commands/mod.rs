@@ -4,6 +4,7 @@
 //! A command that is in no document is marked, one that also destroys is taken out, and every destructive command is
 //! labelled, whoever wrote it. Entry point: [`checked`].
 
+pub mod changes;
 mod destruction;
 mod flow;
 mod grounds;
@@ -26,6 +27,13 @@ use regex::Regex;
 use shell::Invocation;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 use vocabulary::{COMMON, KEYWORDS, ORDINARY_WORDS, PLAIN_LANGUAGES, SHELL_LANGUAGES, is_known, is_tool};
+
+/// The commands of a sentence: what stands in backticks, and what begins with a tool's name.
+pub fn in_text(sentence: &str) -> Vec<String> {
+    let spans = sentence.split('`').skip(1).step_by(2).map(str::to_owned);
+    let words = sentence.replace('`', " ");
+    spans.chain(prose::segments(&words).into_iter().map(|segment| words[segment].to_owned())).collect()
+}
 
 /// What stands before a command in a transcript or a list: a prompt, a number.
 static PROMPT: LazyLock<Regex> = LazyLock::new(|| {
@@ -92,7 +100,8 @@ pub fn checked(text: &str, grounds: Option<&Grounds>, phrases: &Phrases) -> Chec
     found
 }
 
-fn is_inline(tag: &TagEnd) -> bool {
+/// Whether a tag stands within running text.
+pub fn is_inline(tag: &TagEnd) -> bool {
     matches!(
         tag,
         TagEnd::Emphasis

@@ -21,6 +21,7 @@ fn check(text: &str, expected: &str) {
         heading_path: Vec::new(),
         text: RUNBOOK.to_owned(),
         rule: None,
+        prohibitions: Vec::new(),
     };
     let grounds = Grounds::new(&[evidence], "pod web-7c9 in namespace shop fails");
     let phrases = crate::phrases::phrases(&Language("en".to_owned()));

@@ -1,0 +1,63 @@
+//! What a text forbids: found when a document is read, kept with its passages, and said before every answer about the
+//! object that the document's rule names. Pure, and linear in the text's length.
+//!
+//! Entry points: [`of_passage`] for what is written in a passage, [`sentence::advised`] for what a reply advises,
+//! [`forbids`] to compare the two. What is no prohibition is told apart by `vocabulary.rs`' lists: `do not worry`, `if it
+//! does not start`, `to avoid downtime`.
+
+mod passage;
+mod sentence;
+#[cfg(test)]
+mod tests;
+mod vocabulary;
+
+pub use passage::{of_passage, of_title};
+pub use sentence::{ANY, advised, begins_at, is_conditional, object_classes, words_outside};
+pub use vocabulary::names;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// A sentence that forbids something, or the warning of a box that forbids nothing by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prohibition {
+    /// The sentence, on one line, without its markup but for code; what a list below it names follows it.
+    pub text: String,
+    /// What is forbidden, by the names of `actions.txt`; [`ANY`] is everything, a verb that is not there stands for itself.
+    /// Empty where a box only warns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<String>,
+    /// The names and the kinds of objects that the sentence speaks of; empty where it says `it`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<String>,
+}
+
+impl Prohibition {
+    fn new(text: String, actions: BTreeSet<String>) -> Self {
+        let objects =
+            names(&text).into_iter().chain(object_classes(&text).into_iter().map(str::to_owned)).collect();
+        Self { text, actions: actions.into_iter().collect(), objects }
+    }
+}
+
+/// Whether an action has a name of its own; others are verbs that stand for themselves.
+pub fn is_known(action: &str) -> bool {
+    const KNOWN: [&str; 12] = [
+        ANY, "restart", "delete", "drain", "scale", "edit", "rollback", "upgrade", "stop", "move", "exec",
+        "restore",
+    ];
+    KNOWN.contains(&action)
+}
+
+/// Whether what is advised is an instance of what is forbidden: an action is itself, and what it comes to.
+pub fn forbids(forbidden: &str, advised: &str) -> bool {
+    forbidden == advised
+        || match forbidden {
+            ANY => true,
+            "restart" => advised == "stop",
+            "stop" => advised == "restart",
+            "edit" => matches!(advised, "scale" | "upgrade" | "rollback"),
+            "drain" => advised == "move",
+            _ => false,
+        }
+}
