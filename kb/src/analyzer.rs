@@ -228,7 +228,13 @@ impl Sink {
         }
         let term = WRITTEN_OUT.get(term.as_str()).map_or(term, |word| (*word).to_owned());
         let plain = term.len() >= MIN_STEMMED_BYTES && term.bytes().all(|byte| byte.is_ascii_lowercase());
-        let term = if plain { self.stemmer.stem(&term).into_owned() } else { term };
+        let term = match plain {
+            true => match indonesian_stem(&term) {
+                Some(stem) => stem.to_owned(),
+                None => self.stemmer.stem(&term).into_owned(),
+            },
+            false => term,
+        };
         self.push_normalised(term, form, start, end);
     }
 
@@ -289,6 +295,20 @@ impl Sink {
         }
         self.syllable = Some(syllable);
     }
+}
+
+/// The stem of an Indonesian word that ends in `-kan` or `-nya`, which no English word of this length does:
+/// `mengarsipkan`, `diarsipkan` and `arsipkan` are `arsip`.
+fn indonesian_stem(word: &str) -> Option<&str> {
+    const MIN_WORD: usize = 6;
+    const MIN_STEM: usize = 4;
+    if word.len() < MIN_WORD {
+        return None;
+    }
+    let without_suffix = word.strip_suffix("kan").or_else(|| word.strip_suffix("nya"))?;
+    let prefixes = ["meng", "meny", "mem", "men", "me", "di", "ter", "ber", "per"];
+    let stems = prefixes.iter().filter_map(|prefix| without_suffix.strip_prefix(prefix));
+    Some(stems.into_iter().find(|stem| stem.len() >= MIN_STEM).unwrap_or(without_suffix))
 }
 
 /// Compatibility forms composed, lower case; most words are ASCII and need no tables.
@@ -465,6 +485,13 @@ mod tests {
         check("pod is pending", "pod pend");
         let typed: Vec<Term> = vietnamese_tokens("mat khau").into_iter().map(|token| token.term).collect();
         assert_eq!(typed, ["mat", "khau", "mat_khau"]);
+    }
+
+    #[test]
+    fn indonesian_affixes_do_not_matter() {
+        check("mengarsipkan diarsipkan arsipkan", "arsip arsip arsip");
+        check("dimatikan matikan saldonya", "mati mati saldo");
+        check("menaikkan naikkan", "naik naik");
     }
 
     #[test]
