@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help setup build demo test bench load evaluate lint fmt clean-demo
+.PHONY: help setup build demo test bench load evaluate calibration lint fmt clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -35,6 +35,10 @@ load: setup ## behaviour under load and abuse, on real documentation (needs RUNB
 evaluate: setup ## retrieval, refusals and answers over runbooks/ against the committed baseline; reports in target/evaluation
 	$(CARGO) run --release --locked --bin evaluate -- run eval/suites/runbooks.toml \
 	  --baseline eval/suites/runbooks.baseline.json --out target/evaluation
+
+calibration: setup ## the fit of the compiled-in decision to answer (needs RUNBOOKD_TEST_DATA): its coefficients are the last lines
+	$(CARGO) run --release --locked --bin evaluate -- calibrate --suite eval/suites/calibration.toml --dry-run \
+	  --l2 10 --answered 95 --hold unknown_alert=-3
 
 lint: ## what CI checks before it tests
 	$(CARGO) fmt --all --check

@@ -32,7 +32,7 @@ pub struct Observation {
 }
 
 /// How to fit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FitOptions {
     /// Strength of the penalty on coefficients of features scaled to unit variance.
     pub l2: f64,
@@ -40,11 +40,13 @@ pub struct FitOptions {
     pub answered_percent: usize,
     /// Fit on one half of the questions and report on the other.
     pub half: bool,
+    /// Coefficients that are given rather than fitted, by the feature's name.
+    pub held: Vec<(String, f64)>,
 }
 
 impl Default for FitOptions {
     fn default() -> Self {
-        Self { l2: 1.0, answered_percent: 95, half: false }
+        Self { l2: 1.0, answered_percent: 95, half: false, held: Vec::new() }
     }
 }
 
@@ -78,19 +80,24 @@ pub fn calibrate(
     for observation in &fitted {
         *sides.entry((&observation.group, observation.answerable)).or_default() += 1;
     }
+    let held = held_places(&options.held)?;
     let examples: Vec<Example> = fitted
         .iter()
         .map(|observation| Example {
-            features: observation.signals.features(),
+            features: without_held(&observation.signals, &held),
+            offset: held.iter().map(|(at, value)| value * observation.signals.features()[*at]).sum(),
             positive: observation.answerable,
             // Scaled so that weights sum to the number of examples: the penalty keeps its meaning.
             weight: fitted.len() as f64
                 / (sides.len() * sides[&(observation.group.as_str(), observation.answerable)]) as f64,
         })
         .collect();
-    let coefficients = fit(&examples, options.l2)?;
+    let mut coefficients = fit(&examples, options.l2)?;
     if coefficients.len() != Signals::NAMES.len() + 1 {
         return Err(FitError::Features { at: 0, expected: Signals::NAMES.len() }.into());
+    }
+    for (at, value) in held {
+        coefficients[at + 1] = value;
     }
     let confidence = |signals: &Signals| match signals.rule_matched {
         true => 1.0,
@@ -130,6 +137,24 @@ pub fn calibrate(
             .map(|(group, outcomes)| (group, abstention::evaluate(&outcomes)))
             .collect(),
     })
+}
+
+/// The places of the held coefficients among the features.
+fn held_places(held: &[(String, f64)]) -> Result<Vec<(usize, f64)>, EvalError> {
+    let place = |(name, value): &(String, f64)| {
+        let at = Signals::NAMES.iter().position(|known| known == name);
+        let unknown =
+            || EvalError::Usage(format!("`{name}` is no feature; there are {}", Signals::NAMES.join(", ")));
+        Ok((at.ok_or_else(unknown)?, *value))
+    };
+    held.iter().map(place).collect()
+}
+
+/// The features with 0 in place of those whose coefficient is held: what never changes is not fitted.
+fn without_held(signals: &Signals, held: &[(usize, f64)]) -> Vec<f64> {
+    let mut features = signals.features();
+    held.iter().for_each(|(at, _)| features[*at] = 0.0);
+    features
 }
 
 /// The threshold at which the wanted share of the answerable is answered, each group with equal weight: the mean of
@@ -236,6 +261,21 @@ mod tests {
         let ruled = calibrate(&with_rules, &identity(), &FitOptions::default()).expect("a fit");
         assert_eq!(plain.calibration.coefficients, ruled.calibration.coefficients);
         assert_eq!(ruled.reported["a"].num_answerable, plain.reported["a"].num_answerable + 10);
+    }
+
+    #[test]
+    fn a_held_coefficient_stays_and_the_others_are_fitted_around_it() {
+        let mut alerts = observations();
+        alerts.iter_mut().step_by(4).for_each(|observation| observation.signals.unknown_alert = 1.0);
+        let held = vec![("unknown_alert".to_owned(), -3.0)];
+        let fit =
+            calibrate(&alerts, &identity(), &FitOptions { held, ..FitOptions::default() }).expect("a fit");
+        let coefficient =
+            |name: &str| fit.coefficients.iter().find(|(known, _)| known == name).map(|(_, c)| *c);
+        assert_eq!(coefficient("unknown_alert"), Some(-3.0));
+        assert!(coefficient("top_cosine").is_some_and(|c| c > 0.0));
+        let held = vec![("no_such_feature".to_owned(), 1.0)];
+        assert!(calibrate(&alerts, &identity(), &FitOptions { held, ..FitOptions::default() }).is_err());
     }
 
     #[test]

@@ -150,6 +150,9 @@ enum Command {
         /// Strength of the penalty on coefficients.
         #[arg(long, value_name = "STRENGTH", default_value_t = 1.0)]
         l2: f64,
+        /// Give a coefficient rather than fit it, such as unknown_alert=-3. May be given several times.
+        #[arg(long, value_name = "FEATURE=VALUE", value_parser = held_coefficient)]
+        hold: Vec<(String, f64)>,
         /// Print the fit, and store nothing.
         #[arg(long)]
         dry_run: bool,
@@ -229,6 +232,16 @@ struct SideFlags {
     /// Every abstention pair of a suite, in place of --answerable and --unanswerable.
     #[arg(long, value_name = "SUITE.toml", conflicts_with_all = ["answerable", "unanswerable"])]
     suite: Option<PathBuf>,
+}
+
+/// Reads `feature=value`.
+fn held_coefficient(text: &str) -> Result<(String, f64), String> {
+    let (name, value) = text.split_once('=').ok_or("give FEATURE=VALUE")?;
+    let value: f64 = value.trim().parse().map_err(|_| format!("`{value}` is no number"))?;
+    match value.is_finite() {
+        true => Ok((name.trim().to_owned(), value)),
+        false => Err(format!("`{value}` is not finite")),
+    }
 }
 
 impl SideFlags {
@@ -380,12 +393,12 @@ async fn execute(command: Command) -> Result<bool, EvalError> {
             print(json, &value, || crate::report::fidelity_table(&found))?;
             Ok(true)
         }
-        Command::Calibrate { common, sides, half, answered, l2, dry_run, json } => {
+        Command::Calibrate { common, sides, half, answered, l2, hold, dry_run, json } => {
             let (settings, tuning) = common.settings()?;
             if !(l2.is_finite() && l2 >= 0.0) {
                 return Err(EvalError::Usage("--l2 must be a number of at least 0".to_owned()));
             }
-            let options = FitOptions { l2, answered_percent: usize::from(answered), half };
+            let options = FitOptions { l2, answered_percent: usize::from(answered), half, held: hold };
             let (fit, stored) = commands::calibrate::run(
                 settings,
                 tuning,

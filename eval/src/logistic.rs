@@ -12,6 +12,8 @@ pub struct Example {
     pub positive: bool,
     /// How much it counts; above 0.
     pub weight: f64,
+    /// What is known of its log-odds beside the features.
+    pub offset: f64,
 }
 
 /// Why nothing could be fitted.
@@ -49,9 +51,9 @@ pub fn fit(examples: &[Example], l2: f64) -> Result<Vec<f64>, FitError> {
         return Err(FitError::OneSided { positive, negative });
     }
     let width = examples[0].features.len();
-    if let Some(at) =
-        examples.iter().position(|e| e.features.len() != width || e.features.iter().any(|x| !x.is_finite()))
-    {
+    if let Some(at) = examples.iter().position(|e| {
+        e.features.len() != width || e.features.iter().any(|x| !x.is_finite()) || !e.offset.is_finite()
+    }) {
         return Err(FitError::Features { at, expected: width });
     }
 
@@ -142,7 +144,7 @@ fn penalised_loss(rows: &[Vec<f64>], examples: &[Example], solution: &[f64], l2:
         .iter()
         .zip(examples)
         .map(|(row, example)| {
-            let logit = dot(row, solution);
+            let logit = example.offset + dot(row, solution);
             let margin = if example.positive { logit } else { -logit };
             // log(1 + exp(-margin)) without overflow.
             example.weight * ((-margin.abs()).exp().ln_1p() + (-margin).max(0.0))
@@ -161,7 +163,7 @@ fn newton_step(rows: &[Vec<f64>], examples: &[Example], solution: &[f64], l2: f6
         row[size] = if i == 0 { 0.0 } else { -l2 * solution[i] };
     }
     for (row, example) in rows.iter().zip(examples) {
-        let p = sigmoid(dot(row, solution));
+        let p = sigmoid(example.offset + dot(row, solution));
         let curvature = example.weight * p * (1.0 - p);
         let residual = example.weight * (f64::from(u8::from(example.positive)) - p);
         for i in 0..size {
@@ -204,7 +206,7 @@ mod tests {
     use super::*;
 
     fn example(features: &[f64], positive: bool) -> Example {
-        Example { features: features.to_vec(), positive, weight: 1.0 }
+        Example { features: features.to_vec(), positive, weight: 1.0, offset: 0.0 }
     }
 
     /// With one two-valued feature and no penalty the fit is the log odds of each cell.
@@ -237,6 +239,16 @@ mod tests {
         for (a, b) in a.iter().zip(&b) {
             assert!((a - b).abs() < 1e-6, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn what_is_known_is_not_fitted_again() {
+        let known: Vec<Example> = (0..20)
+            .map(|i| Example { offset: 2.0 * f64::from(i % 3), ..example(&[f64::from(i % 3)], i % 2 == 0) })
+            .collect();
+        let plain: Vec<Example> = known.iter().map(|e| Example { offset: 0.0, ..e.clone() }).collect();
+        let (known, plain) = (fit(&known, 0.0).expect("a fit"), fit(&plain, 0.0).expect("a fit"));
+        assert!((known[1] + 2.0 - plain[1]).abs() < 1e-6, "{known:?} {plain:?}");
     }
 
     #[test]

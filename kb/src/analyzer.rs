@@ -4,8 +4,14 @@
 //! gives its parts and itself: `kube-apiserver` gives `kube`, `apiserv` and `kube-apiserver`; `OOMKilled` gives
 //! `oomkil`, `oom` and `kill`. Plain English words are stemmed (Porter 2) and the commonest are left out, but not
 //! negations: a node that is not ready is another matter than a ready one. Short forms become the word they stand for:
-//! `pvc` and `PersistentVolumeClaim` are one term. Whole compounds stay as they are. Chinese, Japanese and Korean text has no spaces and gives overlapping pairs of characters.
+//! `pvc` and `PersistentVolumeClaim` are one term. Whole compounds stay as they are. Chinese, Japanese and Korean text has
+//! no spaces and gives overlapping pairs of characters, Traditional and Simplified Chinese in one form (`chinese`). A
+//! Vietnamese syllable is a term with and without its marks, and with its neighbour (`vietnamese`).
 
+pub mod chinese;
+pub mod vietnamese;
+
+use chinese::Unit;
 use rust_stemmers::{Algorithm, Stemmer};
 use std::{
     collections::{HashMap, HashSet},
@@ -14,7 +20,7 @@ use std::{
 use unicode_normalization::UnicodeNormalization;
 
 /// Version of these rules. A change of what they emit must raise it: an index made by other rules is refused.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// A term of the index: lower case, at most [`MAX_TERM_BYTES`] long.
 pub type Term = String;
@@ -75,11 +81,24 @@ static WRITTEN_OUT: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::ne
     ])
 });
 
+/// What a term is of the word that it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The word, a part of it, or a pair of characters.
+    Word,
+    /// A word without its marks: another word may be the same without them.
+    Unmarked,
+    /// Two syllables beside each other, without their marks.
+    Pair,
+}
+
 /// A term and where it stands in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// The term.
     pub term: Term,
+    /// What it is of its word.
+    pub form: Form,
     /// First byte of the word it comes from.
     pub start: usize,
     /// One past the last byte of that word.
@@ -90,26 +109,32 @@ pub struct Token {
 
 /// Splits a text into tokens, in order of appearance; a compound comes after its parts.
 pub fn tokens(text: &str) -> Vec<Token> {
+    analyse(text, false)
+}
+
+/// The tokens of a Vietnamese text, in which words without marks are syllables too: many type without any.
+pub fn vietnamese_tokens(text: &str) -> Vec<Token> {
+    analyse(text, true)
+}
+
+fn analyse(text: &str, is_vietnamese: bool) -> Vec<Token> {
     let mut sink = Sink {
         tokens: Vec::with_capacity(text.len() / 4),
         position: 0,
         stemmer: Stemmer::create(Algorithm::English),
+        is_vietnamese,
+        syllable: None,
     };
     let mut word: Option<(usize, usize)> = None;
-    let mut cjk: Option<(usize, char)> = None;
-    let mut cjk_run = 0usize;
+    let mut run: Vec<Unit> = Vec::new();
     for (at, character) in text.char_indices() {
         let next = at + character.len_utf8();
         if is_cjk(character) {
             sink.end_word(text, &mut word);
-            if let Some((from, previous)) = cjk {
-                sink.push_cjk(&[previous, character], from, next);
-            }
-            cjk = Some((at, character));
-            cjk_run += 1;
+            run.push(Unit { character, start: at, end: next });
             continue;
         }
-        sink.end_cjk(&mut cjk, &mut cjk_run);
+        sink.end_run(&mut run);
         if character.is_alphanumeric() || is_mark(character) {
             let start = word.map_or(at, |(start, _)| start);
             word = Some((start, next));
@@ -120,7 +145,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
         }
     }
     sink.end_word(text, &mut word);
-    sink.end_cjk(&mut cjk, &mut cjk_run);
+    sink.end_run(&mut run);
     sink.tokens
 }
 
@@ -145,18 +170,23 @@ pub fn term_counts(text: &str) -> Vec<(Term, u32)> {
 
 /// The distinct terms of a text, in order of first appearance.
 ///
-/// No term reaches across white space, so a word that comes again is not analysed again: on passages of documentation
-/// that is most of them.
+/// But for pairs of syllables no term reaches across white space, so a word that comes again is not analysed again: on
+/// passages of documentation that is most of them.
 pub fn distinct_terms(text: &str) -> Vec<Term> {
     let (mut words, mut seen) = (HashSet::new(), HashSet::new());
     let mut distinct = Vec::new();
-    for word in text.split_whitespace().filter(|word| words.insert(*word)) {
-        for Token { term, .. } in tokens(word) {
+    let mut add = |tokens: Vec<Token>| {
+        for Token { term, .. } in tokens {
             if !seen.contains(&term) {
                 seen.insert(term.clone());
                 distinct.push(term);
             }
         }
+    };
+    if text.chars().any(vietnamese::is_marked) {
+        add(tokens(text));
+    } else {
+        text.split_whitespace().filter(|word| words.insert(*word)).for_each(|word| add(tokens(word)));
     }
     distinct
 }
@@ -165,66 +195,120 @@ struct Sink {
     tokens: Vec<Token>,
     position: usize,
     stemmer: Stemmer,
+    /// Whether words without marks are syllables.
+    is_vietnamese: bool,
+    /// The last word, when it can be a syllable.
+    syllable: Option<Syllable>,
+}
+
+/// A word that can be a syllable.
+struct Syllable {
+    is_marked: bool,
+    start: usize,
+    end: usize,
 }
 
 impl Sink {
     /// Adds a term that is whole already.
     fn push(&mut self, term: &str, start: usize, end: usize) {
-        self.push_normalised(normalised(term), start, end);
+        self.push_normalised(normalised(term), Form::Word, start, end);
     }
 
-    fn push_normalised(&mut self, term: String, start: usize, end: usize) {
+    fn push_normalised(&mut self, term: String, form: Form, start: usize, end: usize) {
         if !term.is_empty() && term.len() <= MAX_TERM_BYTES {
-            self.tokens.push(Token { term, start, end, position: self.position });
+            self.tokens.push(Token { term, form, start, end, position: self.position });
         }
     }
 
     /// Adds a plain word: stemmed, unless it is a stop word.
-    fn push_word(&mut self, word: &str, start: usize, end: usize) {
+    fn push_word(&mut self, word: &str, form: Form, start: usize, end: usize) {
         let term = normalised(word);
         if STOP_WORDS.contains(term.as_str()) {
             return;
         }
         let term = WRITTEN_OUT.get(term.as_str()).map_or(term, |word| (*word).to_owned());
         let plain = term.len() >= MIN_STEMMED_BYTES && term.bytes().all(|byte| byte.is_ascii_lowercase());
-        let term = if plain { self.stemmer.stem(&term).into_owned() } else { term };
-        self.push_normalised(term, start, end);
+        let term = match plain {
+            true => match indonesian_stem(&term) {
+                Some(stem) => stem.to_owned(),
+                None => self.stemmer.stem(&term).into_owned(),
+            },
+            false => term,
+        };
+        self.push_normalised(term, form, start, end);
     }
 
-    fn push_cjk(&mut self, characters: &[char], start: usize, end: usize) {
-        let term: String = characters.iter().collect();
-        self.push(&term, start, end);
-        self.position += 1;
-    }
-
-    /// Ends a run of CJK characters; a lone one is a term of its own.
-    fn end_cjk(&mut self, last: &mut Option<(usize, char)>, run: &mut usize) {
-        if let (Some((at, character)), 1) = (last.take(), *run) {
-            self.push_cjk(&[character], at, at + character.len_utf8());
+    /// Ends a run of CJK characters: its overlapping pairs; a lone character is a term of its own.
+    fn end_run(&mut self, run: &mut Vec<Unit>) {
+        if run.is_empty() {
+            return;
         }
-        *run = 0;
+        chinese::unify(run);
+        for pair in run.windows(run.len().min(2)) {
+            let term: String = pair.iter().map(|unit| unit.character).collect();
+            self.push(&term, pair[0].start, pair[pair.len() - 1].end);
+            self.position += 1;
+        }
+        run.clear();
     }
 
     /// Ends a word, and emits its parts and the compound.
     fn end_word(&mut self, text: &str, word: &mut Option<(usize, usize)>) {
         let Some((start, end)) = word.take() else { return };
         let whole = &text[start..end];
-        let mut num_parts = 0;
+        let is_marked = !whole.is_ascii() && whole.chars().any(vietnamese::is_marked);
+        let (mut num_parts, mut num_humps) = (0, 0);
         for part in whole.split(is_joiner).filter(|part| !part.is_empty()) {
             num_parts += 1;
-            self.push_word(part, start, end);
+            self.push_word(part, Form::Word, start, end);
+            if is_marked {
+                self.push_word(&vietnamese::unmarked(part), Form::Unmarked, start, end);
+            }
             let humps = humps(part);
+            num_humps += humps.len();
             if humps.len() > 1 {
                 for hump in humps {
-                    self.push_word(hump, start, end);
+                    self.push_word(hump, Form::Word, start, end);
                 }
             }
         }
         if num_parts > 1 {
             self.push(whole, start, end);
         }
+        let before = self.syllable.take();
+        if num_humps == 1 && whole.len() <= vietnamese::MAX_SYLLABLE_BYTES {
+            self.pair(text, before, Syllable { is_marked, start, end });
+        }
         self.position += 1;
     }
+
+    /// Adds a pair of syllables when one of them shows that they are Vietnamese; the second is remembered.
+    fn pair(&mut self, text: &str, before: Option<Syllable>, syllable: Syllable) {
+        if let Some(before) = before
+            && (before.is_marked || syllable.is_marked || self.is_vietnamese)
+            && matches!(&text[before.end..syllable.start], " " | "\u{a0}" | "\n")
+            && let Some(first) = vietnamese::syllable(&text[before.start..before.end])
+            && let Some(second) = vietnamese::syllable(&text[syllable.start..syllable.end])
+        {
+            let pair = format!("{first}{}{second}", vietnamese::PAIR);
+            self.push_normalised(pair, Form::Pair, before.start, syllable.end);
+        }
+        self.syllable = Some(syllable);
+    }
+}
+
+/// The stem of an Indonesian word that ends in `-kan` or `-nya`, which no English word of this length does:
+/// `mengarsipkan`, `diarsipkan` and `arsipkan` are `arsip`.
+fn indonesian_stem(word: &str) -> Option<&str> {
+    const MIN_WORD: usize = 6;
+    const MIN_STEM: usize = 4;
+    if word.len() < MIN_WORD {
+        return None;
+    }
+    let without_suffix = word.strip_suffix("kan").or_else(|| word.strip_suffix("nya"))?;
+    let prefixes = ["meng", "meny", "mem", "men", "me", "di", "ter", "ber", "per"];
+    let stems = prefixes.iter().filter_map(|prefix| without_suffix.strip_prefix(prefix));
+    Some(stems.into_iter().find(|stem| stem.len() >= MIN_STEM).unwrap_or(without_suffix))
 }
 
 /// Compatibility forms composed, lower case; most words are ASCII and need no tables.
@@ -370,14 +454,49 @@ mod tests {
 
     #[test]
     fn text_without_spaces_gives_pairs() {
-        check("節點未就緒", "節點 點未 未就 就緒");
-        check("Pod 記", "pod 記");
-        check("修復Pod問題", "修復 pod 問題");
+        check("节点未就绪", "节点 点未 未就 就绪");
+        check("Pod 记", "pod 记");
+        check("修复Pod问题", "修复 pod 问题");
+    }
+
+    #[test]
+    fn both_chinese_scripts_are_one() {
+        for (traditional, simplified) in [
+            ("節點未就緒", "节点未就绪"),
+            ("伺服器的記憶體不足", "服务器的内存不足"),
+            ("網路介面逾時", "网络接口超时"),
+            ("資料庫連線被拒絕", "数据库连接被拒绝"),
+            ("磁碟空間", "磁盘空间"),
+            ("叢集憑證", "集群证书"),
+        ] {
+            let terms = |text: &str| tokens(text).into_iter().map(|token| token.term).collect::<Vec<_>>();
+            assert_eq!(terms(traditional), terms(simplified), "{traditional}");
+        }
+        let found = tokens("查伺服器");
+        assert_eq!((found[0].start, found[0].end), (0, 12), "a word of three characters is three characters");
+    }
+
+    #[test]
+    fn vietnamese_has_terms_without_marks_and_of_two_syllables() {
+        check("mật khẩu", "mật mat khẩu khau mat_khau");
+        check("máy in, tầng 3", "máy may may_in tầng tang 3");
+        check("kubelet ngừng", "kubelet ngừng ngung kubelet_ngung");
+        check("cafe\u{301} in the bar", "café cafe cafe_in bar");
+        check("pod is pending", "pod pend");
+        let typed: Vec<Term> = vietnamese_tokens("mat khau").into_iter().map(|token| token.term).collect();
+        assert_eq!(typed, ["mat", "khau", "mat_khau"]);
+    }
+
+    #[test]
+    fn indonesian_affixes_do_not_matter() {
+        check("mengarsipkan diarsipkan arsipkan", "arsip arsip arsip");
+        check("dimatikan matikan saldonya", "mati mati saldo");
+        check("menaikkan naikkan", "naik naik");
     }
 
     #[test]
     fn case_and_width_do_not_matter() {
-        check("ＰＯＤ Sự cố", "pod sự cố");
+        check("ＰＯＤ Sự cố", "pod sự su pod_su cố co su_co");
         check("", "");
         check("-- ... //", "");
     }

@@ -17,8 +17,8 @@ pub struct Signals {
     pub title_share: f32,
     /// Share of the question's terms, by rarity, that the first document has anywhere.
     pub coverage: f32,
-    /// Share of the question that is written without spaces.
-    pub unspaced_share: f32,
+    /// Share of the question's letters in words of a language that the default embedding model does not read.
+    pub unread_share: f32,
     /// ln(number of passages searched): the best of many is nearer by chance than the best of few.
     pub log_passages: f32,
     /// 1 when the question names alerts and none of them occurs in any document, else 0.
@@ -37,7 +37,7 @@ impl Signals {
         "log_terms",
         "title_share",
         "coverage",
-        "unspaced_share",
+        "unread_share",
         "log_passages",
         "unknown_alert",
     ];
@@ -45,19 +45,10 @@ impl Signals {
     /// What the calibrated probability is computed from. A matched rule is no feature: it decides by itself.
     pub fn features(&self) -> Vec<f64> {
         let Self { top_cosine, bm25_share, log_terms, title_share, coverage, .. } = *self;
-        let Self { unspaced_share, log_passages, unknown_alert, .. } = *self;
-        [
-            top_cosine,
-            bm25_share,
-            log_terms,
-            title_share,
-            coverage,
-            unspaced_share,
-            log_passages,
-            unknown_alert,
-        ]
-        .map(f64::from)
-        .to_vec()
+        let Self { unread_share, log_passages, unknown_alert, .. } = *self;
+        [top_cosine, bm25_share, log_terms, title_share, coverage, unread_share, log_passages, unknown_alert]
+            .map(f64::from)
+            .to_vec()
     }
 }
 
@@ -104,7 +95,7 @@ pub struct Calibration {
 }
 
 /// Version of [`Signals`] and of the formula.
-pub const DECISION_VERSION: u32 = 3;
+pub const DECISION_VERSION: u32 = 4;
 
 /// A question this little above the threshold, in log-odds, is answered in part only.
 const PARTIAL_LOG_ODDS: f64 = 1.0;
@@ -116,8 +107,8 @@ impl Calibration {
             decision_version: DECISION_VERSION,
             model: "all-minilm-l6-v2-int8".to_owned(),
             analyzer_version: crate::analyzer::VERSION,
-            coefficients: vec![-12.71, 13.0, 11.42, 2.31, 9.57, 2.19, -3.44, -0.65, -3.0],
-            threshold: 0.64,
+            coefficients: vec![-12.03, 9.8, 10.45, 1.56, 2.74, 3.1, -1.85, -0.37, -3.0],
+            threshold: 0.6,
             fitted_on:
                 "documentation of Kubernetes and runbooks of Prometheus alerts, whole and in parts, failures as k8sgpt writes them, and the sample knowledge base; English and Chinese"
                     .to_owned(),

@@ -59,6 +59,13 @@ pub fn text(fit: &Fit, stored: Option<&str>) -> String {
             measures.false_refusals * 100.0,
         ));
     }
+    let numbers: Vec<String> =
+        fit.coefficients.iter().map(|(_, coefficient)| format!("{coefficient:.2}")).collect();
+    text.push_str(&format!(
+        "coefficients: vec![{}],\nthreshold: {:.2},\n",
+        numbers.join(", "),
+        fit.calibration.threshold
+    ));
     match stored {
         Some(address) => text.push_str(&format!("Stored with {address}\n")),
         None => text.push_str("Nothing was stored\n"),

@@ -5,6 +5,7 @@
 
 use super::Language;
 use crate::analyzer::is_cjk;
+use std::{collections::HashSet, sync::LazyLock};
 
 /// Names of languages, lower case, and their tags.
 static NAMES: &[(&str, &str)] = &[
@@ -135,7 +136,7 @@ fn tag_of_tag(wish: &str) -> Option<String> {
 }
 
 /// The language a text is written in; English for failure texts and whatever cannot be told.
-fn detect(text: &str) -> &'static str {
+pub(super) fn detect(text: &str) -> &'static str {
     let (mut han, mut kana, mut hangul, mut vietnamese, mut latin, mut other) =
         (0usize, 0, 0, 0, 0usize, 0usize);
     for character in text.chars() {
@@ -168,7 +169,8 @@ fn detect(text: &str) -> &'static str {
     if words.indonesian >= 2 && words.indonesian * 7 >= words.all && words.indonesian > words.english {
         return "id";
     }
-    if words.vietnamese >= 3 && words.vietnamese > words.english {
+    let is_mostly = |some: usize| some >= 2 && some * 3 >= words.all;
+    if (words.vietnamese >= 3 || is_mostly(words.vietnamese)) && words.vietnamese > words.english {
         return "vi";
     }
     let is_other_script = other * 2 > latin && other >= 4;
@@ -176,6 +178,45 @@ fn detect(text: &str) -> &'static str {
         return by_statistics(text).unwrap_or("en");
     }
     "en"
+}
+
+/// The share of the letters of a text, which is written in `language`, that stand in words of a language other than
+/// English: every letter of another script, and in a sentence of another language every word but identifiers and words
+/// that English has.
+pub(super) fn unread_share(text: &str, language: &str) -> f32 {
+    let (mut unread, mut all) = (0usize, 0usize);
+    for word in
+        text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '?' | '!' | '(' | ')' | '"'))
+    {
+        let letters = word.chars().filter(|c| c.is_alphanumeric()).count();
+        all += letters;
+        if word.is_ascii() {
+            let is_plain = word.trim_end_matches(['.', ':']).bytes().all(|byte| byte.is_ascii_lowercase());
+            let is_capitalised = || {
+                word.trim_end_matches(['.', ':'])
+                    .char_indices()
+                    .all(|(at, c)| c.is_ascii_lowercase() || at == 0)
+            };
+            let is_foreign =
+                language != "en" && (is_plain || is_capitalised()) && Words::count(word).english == 0;
+            unread += if is_foreign { letters } else { 0 };
+        } else if word.chars().any(is_cjk) {
+            unread += word.chars().filter(|c| c.is_alphabetic() && !c.is_ascii()).count();
+        } else {
+            unread += letters;
+        }
+    }
+    if all == 0 { 0.0 } else { unread as f32 / all as f32 }
+}
+
+/// Whether a lower-case word is Indonesian by itself: one that nearly every text has, or by prefix and suffix. Words that
+/// English has too are in neither.
+fn is_indonesian(word: &str) -> bool {
+    static COMMON: LazyLock<HashSet<&'static str>> =
+        LazyLock::new(|| include_str!("indonesian.txt").lines().collect());
+    let has_affix = ["meng", "meny"].iter().any(|prefix| word.starts_with(prefix))
+        || ["kan", "nya"].iter().any(|suffix| word.ends_with(suffix));
+    COMMON.contains(word) || (word.len() > 6 && has_affix)
 }
 
 /// Function words of the languages that share the Latin letters with failure texts.
@@ -210,7 +251,8 @@ impl Words {
                     words.indonesian += 1;
                 }
                 "khong" | "tai" | "sao" | "nhu" | "lam" | "duoc" | "cua" | "cho" | "nao" | "toi" | "bi"
-                | "trong" | "loi" | "khi" => {
+                | "trong" | "loi" | "khi" | "thi" | "gi" | "phai" | "xu" | "ly" | "va" | "cach" | "khac"
+                | "phuc" | "dang" | "dich" | "vu" | "tep" | "mat" | "khau" => {
                     words.vietnamese += 1;
                 }
                 "der" | "das" | "und" | "ist" | "nicht" | "ein" | "eine" | "mein" | "meine" | "mit"
@@ -222,7 +264,7 @@ impl Words {
                 | "bir" | "için" | "neden" => {
                     words.european += 1;
                 }
-                _ => {}
+                word => words.indonesian += usize::from(is_indonesian(word)),
             }
         }
         words
@@ -270,7 +312,6 @@ static SIMPLIFIED: &str = "个们来这里说时会对为后过开关无问题�
     经进选择远离断层逻辑机轮样须许读写导声库电脑团队长边缘够减显维护属议归变帐号产条术语闸计划该见观规览译护东车门单";
 
 fn is_traditional(text: &str) -> bool {
-    use std::{collections::HashSet, sync::LazyLock};
     static ONLY: LazyLock<(HashSet<char>, HashSet<char>)> = LazyLock::new(|| {
         let traditional: HashSet<char> = TRADITIONAL.chars().filter(|c| is_cjk(*c)).collect();
         let simplified: HashSet<char> = SIMPLIFIED.chars().filter(|c| is_cjk(*c)).collect();
@@ -335,6 +376,12 @@ mod tests {
             ("Pod bị lỗi", "vi"),
             ("Apakah saya boleh memulai ulang dont-do-anything-deployment?", "id"),
             ("Bagaimana cara memperbaiki pod yang gagal?", "id"),
+            ("proyektor ruang rapat tidak menyala", "id"),
+            ("kata sandi laptop lupa", "id"),
+            ("sertifikat kedaluwarsa", "id"),
+            ("quen mat khau thi lam sao", "vi"),
+            ("may in khong in duoc", "vi"),
+            ("the admission controller rejects the manifest", "en"),
             ("ポッドが起動しません。どうすればいいですか", "ja"),
             ("파드가 계속 재시작됩니다", "ko"),
             ("Под не запускается, что делать?", "ru"),

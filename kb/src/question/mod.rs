@@ -6,6 +6,7 @@
 //! - `failures`: what k8sgpt joined is split,
 //! - `objects` and `identifiers`: what each failure names is recognised, with the lists of `vocabulary`,
 //! - `volatile`: what no document can repeat is taken out of the text to search for,
+//! - `subject`: what the text is about is told from what every question says,
 //! - `language`: the language of the answer is chosen.
 //!
 //! `docs/failure-understanding.md` has the rules. How a document's `applies_to` is compared with what was recognised is
@@ -16,6 +17,7 @@ mod identifiers;
 mod language;
 mod masked;
 mod objects;
+mod subject;
 mod vocabulary;
 mod volatile;
 
@@ -34,6 +36,11 @@ pub struct Question {
     identifiers: Vec<Identifier>,
     masked: Vec<String>,
     search_text: String,
+    subject: String,
+    asides: Vec<Aside>,
+    without_events: Option<String>,
+    is_vietnamese: bool,
+    unread_share: f32,
 }
 
 /// One failure of an object; k8sgpt joins several with a space.
@@ -139,6 +146,27 @@ pub struct Identifier {
     pub text: String,
 }
 
+/// Words of a question that are not its subject, of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// Which kind.
+    pub kind: AsideKind,
+    /// The words, phrase by phrase.
+    pub text: String,
+}
+
+/// Why words are no part of a question's subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AsideKind {
+    /// What many failures begin with: `MountVolume.SetUp failed for volume`.
+    Event,
+    /// A word that is near every failure: `error`, `lỗi`.
+    Generic,
+    /// What an English question is made with: `how do I fix`.
+    Frame,
+}
+
 /// The language an answer is written in: a BCP 47 tag such as `en`, `zh-TW`, `zh-CN`, `vi`, `id`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Language(pub String);
@@ -198,8 +226,15 @@ impl Question {
             .filter(|identifier| seen.insert(*identifier))
             .cloned()
             .collect();
+        let spoken = language::detect(&search_text);
+        let subject::Subject { subject, asides, without_events } = subject::split(&search_text, spoken);
         Ok(Self {
             text: text.to_owned(),
+            subject,
+            asides,
+            without_events,
+            is_vietnamese: spoken == "vi",
+            unread_share: language::unread_share(&search_text, spoken),
             language: language::choose(text, language),
             failures,
             identifiers,
@@ -266,6 +301,32 @@ impl Question {
     /// comes out as it went in; never longer than the text.
     pub fn search_text(&self) -> &str {
         &self.search_text
+    }
+
+    /// What of [`Question::search_text`] the question is about: without the words that every question has in the
+    /// language that it is written in. Never empty.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// What of [`Question::search_text`] was set aside because every question, or many a failure, has it.
+    pub fn asides(&self) -> &[Aside] {
+        &self.asides
+    }
+
+    /// What to embed: [`Question::search_text`] without what many failures begin with, where more follows.
+    pub fn embedded_text(&self) -> &str {
+        self.without_events.as_deref().unwrap_or(&self.search_text)
+    }
+
+    /// Whether it is written in Vietnamese, with or without marks.
+    pub fn is_vietnamese(&self) -> bool {
+        self.is_vietnamese
+    }
+
+    /// The share of the letters that stand in words of a language that an English model does not read.
+    pub fn unread_share(&self) -> f32 {
+        self.unread_share
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{RankedDocument, RetrieveError, Stages, fusion};
 use crate::{
-    analyzer::{self, Term},
-    question::Question,
+    analyzer::{self, Form, Term, Token},
+    question::{AsideKind, Question},
     store::{ChunkKey, Commonness, Counts, DocumentKey, FieldWeights, Inbound, LexicalQuery, Match, View},
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,12 @@ pub struct Tuning {
     pub centroid: f32,
     /// Factor of ln(1 + number of documents that link to a document).
     pub inbound: f32,
+    /// What the terms of an event that many failures begin with weigh, where more follows.
+    pub events: f32,
+    /// What words weigh that are near every failure.
+    pub generic: f32,
+    /// What the words weigh that an English question is made with.
+    pub frames: f32,
     /// Added for each tier of trust above public.
     pub trust_bonus: f32,
     /// Added when a document is in the language of the answer.
@@ -46,6 +52,9 @@ impl Tuning {
         dense: 1.0,
         centroid: 0.8,
         inbound: 0.1,
+        events: 0.3,
+        generic: 1.0,
+        frames: 0.5,
         trust_bonus: 0.01,
         language_bonus: 0.03,
     };
@@ -55,6 +64,12 @@ impl Tuning {
 pub(super) struct Legs {
     /// The question's terms with their weights.
     pub terms: Vec<(Term, f32)>,
+    /// What `terms` weigh, in order, where the question is that is to be covered.
+    pub telling: Vec<f32>,
+    /// Number of distinct terms, each word's forms counting once.
+    pub num_words: usize,
+    /// Places in `terms` of two pairs of characters or syllables that share one, the earlier first.
+    pub overlaps: Vec<(usize, usize)>,
     /// How common `terms` are, in order; those that no document has which may be seen are nowhere.
     pub commonness: Commonness,
     /// Scores of passages.
@@ -77,7 +92,7 @@ impl Legs {
         vector: &[f32],
         tuning: &Tuning,
     ) -> Result<Self, RetrieveError> {
-        let terms = query_terms(question.search_text());
+        let QueryTerms { terms, telling, num_words, overlaps } = QueryTerms::of(question, tuning);
         let query = LexicalQuery { terms: terms.clone(), weights: tuning.fields };
         let (lexical, mut dense) = tokio::try_join!(
             view.search_lexical(&query, tuning.lexical_depth, tuning.document_depth),
@@ -143,6 +158,9 @@ impl Legs {
         let fused = fusion::ranking(&fused.collect());
         Ok(Self {
             terms,
+            telling,
+            num_words,
+            overlaps,
             commonness: Commonness { total: lexical.commonness.total, terms: common },
             bm25,
             cosine,
@@ -191,9 +209,73 @@ impl Legs {
     }
 }
 
-/// The terms of a text; each weighs 1 + ln(number of its occurrences).
-fn query_terms(text: &str) -> Vec<(Term, f32)> {
-    analyzer::term_counts(text).into_iter().map(|(term, count)| (term, 1.0 + (count as f32).ln())).collect()
+/// What a term weighs that a word has without its marks: other words are the same without theirs.
+const UNMARKED_WEIGHT: f32 = 0.3;
+/// How much the words set aside tell of whether the question is covered.
+fn telling_of(kind: AsideKind) -> f32 {
+    match kind {
+        AsideKind::Event | AsideKind::Generic => 0.3,
+        AsideKind::Frame => 0.0,
+    }
+}
+
+/// The terms of a question with their weights; see [`Legs`].
+#[derive(Default)]
+struct QueryTerms {
+    terms: Vec<(Term, f32)>,
+    telling: Vec<f32>,
+    num_words: usize,
+    overlaps: Vec<(usize, usize)>,
+}
+
+impl QueryTerms {
+    /// A term weighs 1 + ln(number of its occurrences), less where it says less.
+    fn of(question: &Question, tuning: &Tuning) -> Self {
+        let tokens = match question.is_vietnamese() {
+            true => analyzer::vietnamese_tokens,
+            false => analyzer::tokens,
+        };
+        let mut query = Self::default();
+        let mut places: HashMap<Term, usize> = HashMap::new();
+        let mut counts: Vec<u32> = Vec::new();
+        let factor = |kind: AsideKind| match kind {
+            AsideKind::Event => tuning.events,
+            AsideKind::Generic => tuning.generic,
+            AsideKind::Frame => tuning.frames,
+        };
+        let weights = |kind: AsideKind| (factor(kind), telling_of(kind));
+        let asides = question.asides().iter().map(|aside| (aside.text.as_str(), weights(aside.kind)));
+        for (text, (factor, telling)) in [(question.subject(), (1.0, 1.0))].into_iter().chain(asides) {
+            let mut before: Option<(usize, usize)> = None;
+            for Token { term, form, start, end, .. } in tokens(text) {
+                let is_pair = form == Form::Pair || text[start..end].chars().all(analyzer::is_cjk);
+                let weight = match form {
+                    Form::Unmarked => UNMARKED_WEIGHT,
+                    Form::Word | Form::Pair => 1.0,
+                };
+                let place = *places.entry(term).or_insert_with_key(|term| {
+                    query.num_words += usize::from(form == Form::Word && telling > 0.0);
+                    query.terms.push((term.clone(), weight * factor));
+                    query.telling.push(weight * telling);
+                    counts.push(0);
+                    counts.len() - 1
+                });
+                counts[place] += 1;
+                if is_pair {
+                    query
+                        .overlaps
+                        .extend(before.filter(|(_, end)| *end > start).map(|(before, _)| (before, place)));
+                    before = Some((place, end));
+                }
+            }
+        }
+        for (((_, weight), telling), count) in query.terms.iter_mut().zip(&mut query.telling).zip(counts) {
+            let times = 1.0 + (count as f32).ln();
+            *weight *= times;
+            *telling *= times;
+        }
+        query
+    }
 }
 
 /// The share of letters and digits that belong to scripts written without spaces.

@@ -3,6 +3,7 @@
 //! [`Retriever::retrieve`] is the whole path: curated rules, both legs, fusion by document, near-duplicates, evidence.
 //! Whether the result can answer the question is decided in [`crate::answerable`].
 
+mod absent;
 mod evidence;
 mod fusion;
 mod legs;
@@ -176,14 +177,14 @@ impl Retriever {
         question: &Question,
         options: &Options,
     ) -> Result<Retrieval, RetrieveError> {
-        let vector = self.embedder.embed_question(&with_humps_explained(question.search_text())).await?;
+        let vector = self.embedder.embed_question(&with_humps_explained(question.embedded_text())).await?;
         let legs = Legs::search(view.as_ref(), question, &vector, &self.tuning).await?;
         let mut ranked = order::ranked(view.as_ref(), question, &legs, &self.tuning, options).await?;
         let version_gap = versions::choose(&mut ranked, question);
         let hits = order::hits(view.as_ref(), &legs, &ranked, &self.tuning, options).await?;
         let hits = evidence::without_duplicates(hits, options.distinct_hits());
         let evidence = evidence::choose(view.as_ref(), &hits, options).await?;
-        let absent = signals::absent(question, &legs);
+        let absent = absent::absent(question, &legs);
         let signals = signals::measure(view.as_ref(), question, &legs, &ranked).await?;
         let stages = match options.documents {
             0 => Stages::default(),

@@ -21,12 +21,19 @@ pub(super) async fn measure(
     ranked: &[Ranked],
 ) -> Result<Signals, RetrieveError> {
     let total = legs.commonness.total;
-    let rarities = |all: u64, with: &dyn Fn(usize) -> u64| -> Vec<f32> {
-        (0..legs.terms.len()).map(|at| legs.terms[at].1 * rarity(with(at), all)).collect()
+    let counts = legs.commonness.terms.iter();
+    let in_passages = legs.terms.iter().zip(counts.clone());
+    let in_passages: Vec<f32> =
+        in_passages.map(|((_, weight), counts)| weight * rarity(counts.chunks, total.chunks)).collect();
+    let in_documents = legs.telling.iter().zip(counts);
+    let in_documents: Vec<f32> =
+        in_documents.map(|(weight, counts)| weight * rarity(counts.documents, total.documents)).collect();
+    let anywhere: Vec<bool> = legs.commonness.terms.iter().map(|counts| counts.documents > 0).collect();
+    let seams = seams(legs, &anywhere);
+    let mass = |rarities: &[f32]| {
+        let weighed = rarities.iter().zip(&seams).map(|(rarity, seam)| rarity * (1.0 - seam));
+        weighed.sum::<f32>().max(f32::MIN_POSITIVE)
     };
-    let in_passages = rarities(total.chunks, &|at| legs.commonness.terms[at].chunks);
-    let in_documents = rarities(total.documents, &|at| legs.commonness.terms[at].documents);
-    let mass = |rarities: &[f32]| rarities.iter().sum::<f32>().max(f32::MIN_POSITIVE);
 
     let best_bm25 = legs.bm25.values().copied().fold(0.0, f32::max);
     // No passage can score more than every term at its saturation, (k1 + 1) times its rarity.
@@ -43,17 +50,20 @@ pub(super) async fn measure(
         Some(first) => {
             let terms: Vec<Term> = legs.terms.iter().map(|(term, _)| term.clone()).collect();
             let present = view.terms_of(first.key, &terms).await?;
-            let covered = in_documents.iter().zip(present).filter(|(_, present)| *present);
-            covered.map(|(rarity, _)| rarity).sum::<f32>() / mass(&in_documents)
+            let covered = present.iter().zip(self::seams(legs, &present)).zip(&seams);
+            let covered =
+                covered.map(|((present, here), anywhere)| if *present { 1.0 } else { here - anywhere });
+            let covered = in_documents.iter().zip(covered).map(|(rarity, share)| rarity * share.max(0.0));
+            covered.sum::<f32>() / mass(&in_documents)
         }
     };
     Ok(Signals {
         top_cosine: legs.cosine.values().copied().fold(0.0, f32::max),
         bm25_share,
-        log_terms: (legs.terms.len().max(1) as f32).ln(),
+        log_terms: (legs.num_words.max(1) as f32).ln(),
         title_share,
         coverage,
-        unspaced_share: legs.unspaced_share,
+        unread_share: question.unread_share(),
         log_passages: (total.chunks.max(1) as f32).ln(),
         unknown_alert: f32::from(u8::from(names_unknown_alert(question, legs))),
         rule_matched: ranked
@@ -65,8 +75,23 @@ pub(super) async fn measure(
     })
 }
 
+/// How much of each term that is not `present` is where two words meet: of the two characters, or syllables, of a pair,
+/// the share that a pair beside it has with it which is present. Nobody writes such a pair but by chance.
+fn seams(legs: &Legs, present: &[bool]) -> Vec<f32> {
+    let mut beside = vec![[false; 2]; present.len()];
+    for &(left, right) in &legs.overlaps {
+        beside[right][0] |= present[left];
+        beside[left][1] |= present[right];
+    }
+    let share = |(sides, present): ([bool; 2], &bool)| match present {
+        true => 0.0,
+        false => sides.into_iter().filter(|side| *side).count() as f32 / 2.0,
+    };
+    beside.into_iter().zip(present).map(share).collect()
+}
+
 /// Which of the question's terms are mentioned by documents that may be seen.
-fn mentioned(legs: &Legs) -> HashMap<&str, bool> {
+pub(super) fn mentioned(legs: &Legs) -> HashMap<&str, bool> {
     let terms = legs.terms.iter().zip(&legs.commonness.terms);
     terms.map(|((term, _), counts)| (term.as_str(), counts.documents > 0)).collect()
 }
@@ -83,43 +108,6 @@ fn names_unknown_alert(question: &Question, legs: &Legs) -> bool {
     };
     alerts.peek().is_some() && alerts.all(is_unknown)
 }
-
-/// What the question names and no document mentions: identifiers first, then plain words.
-pub(super) fn absent(question: &Question, legs: &Legs) -> Vec<String> {
-    let mentioned = mentioned(legs);
-    let is_absent = |text: &str| {
-        let terms = analyzer::distinct_terms(text);
-        !terms.is_empty() && terms.iter().all(|term| mentioned.get(term.as_str()) == Some(&false))
-    };
-    let named = question.identifiers().iter().filter(|identifier| NAMING.contains(&identifier.kind));
-    let words = question.search_text().split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.'));
-    let words = words.map(|word| word.trim_matches(['-', '_', '.'])).filter(|word| {
-        word.chars().count() >= MIN_WORD
-            && word.chars().any(char::is_alphabetic)
-            && !word.chars().any(analyzer::is_cjk)
-    });
-    let mut absent: Vec<String> = Vec::new();
-    for text in named.map(|identifier| identifier.text.as_str()).chain(words) {
-        let is_known = |known: &String| known.to_lowercase().contains(&text.to_lowercase());
-        if absent.len() < MAX_ABSENT && is_absent(text) && !absent.iter().any(is_known) {
-            absent.push(text.to_owned());
-        }
-    }
-    absent
-}
-
-/// Kinds of identifiers whose absence is worth telling; an object's name is in no document as a rule.
-const NAMING: [IdentifierKind; 5] = [
-    IdentifierKind::Component,
-    IdentifierKind::Alert,
-    IdentifierKind::Reason,
-    IdentifierKind::Kind,
-    IdentifierKind::ApiGroup,
-];
-/// Shorter words are no names.
-const MIN_WORD: usize = 4;
-/// More would be a list nobody reads.
-const MAX_ABSENT: usize = 3;
 
 fn rarity(with: u64, all: u64) -> f32 {
     let (with, all) = (with as f32, all as f32);
