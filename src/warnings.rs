@@ -32,6 +32,8 @@ pub struct Warnings<'a> {
 const MAX_HOLDING: usize = 24;
 /// A prohibition is not shortened to less under a client's limit.
 const MIN_WARNING_CHARS: usize = 60;
+/// Nor is the first, which says most.
+const MIN_FIRST_CHARS: usize = 120;
 
 /// The warnings of the evidence, best document first; of a document and its translation the one that the asker reads, if it
 /// forbids anything.
@@ -100,9 +102,14 @@ impl Warnings<'_> {
     /// out.
     pub fn lines(&self, phrases: &Phrases, mut number: impl FnMut(&Evidence) -> usize) -> Vec<String> {
         let Phrases { warning, behind_mask, colon, full_stop, .. } = phrases;
-        let room = self.max_chars.map_or(STEP_CHARS, |max_chars| {
-            (max_chars / self.holding.len().max(1)).clamp(MIN_WARNING_CHARS, STEP_CHARS)
-        });
+        let shared = |max_chars: usize| max_chars / self.holding.len().max(1);
+        let room = |is_first: bool| match self.max_chars {
+            Some(max_chars) => shared(max_chars).clamp(MIN_WARNING_CHARS, STEP_CHARS).max(match is_first {
+                true => MIN_FIRST_CHARS,
+                false => 0,
+            }),
+            None => STEP_CHARS,
+        };
         let mut lines: Vec<String> = Vec::new();
         let mut rest = &self.holding[..self.holding.len().min(MAX_HOLDING)];
         while let [first, ..] = rest {
@@ -111,7 +118,8 @@ impl Warnings<'_> {
                 rest.iter().position(|quote| quote.from.chunk != first.from.chunk).unwrap_or(rest.len());
             let mut said = String::new();
             for quote in &rest[..end] {
-                push_sentence(&mut said, &ended(&shortened(&quote.text, room), full_stop));
+                let is_first = lines.is_empty() && said.is_empty();
+                push_sentence(&mut said, &ended(&shortened(&quote.text, room(is_first)), full_stop));
             }
             lines.push(format!("{warning}{colon}{said} [{}]", number(first.from)));
             rest = &rest[end..];

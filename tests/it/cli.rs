@@ -32,8 +32,7 @@ fn ask_and_search_print_their_contracts() {
     let output = with_kb(&["ask", "--json", "the termination reason is OOMKilled exitCode=137"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let answer = stdout_object(&output);
-    let expected =
-        "id answer status confidence reason answered_by degraded cached citations nearest kb_version";
+    let expected = "id answer status confidence reason answered_by degraded cached warnings citations nearest kb_version";
     assert_eq!(keys(&answer), expected.split(' ').collect());
     assert_eq!(keys(&answer["citations"][0]), "n document chunk title url updated_at".split(' ').collect());
 

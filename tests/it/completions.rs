@@ -38,7 +38,7 @@ async fn the_reply_is_what_the_client_reads() {
 
     let mut keys: Vec<&str> = object.as_object().expect("an object").keys().map(String::as_str).collect();
     keys.sort_unstable();
-    insta::assert_snapshot!(keys.join(" "), @"answered_by cached citations confidence created_at degraded id kb_version model nearest reason response status");
+    insta::assert_snapshot!(keys.join(" "), @"answered_by cached citations confidence created_at degraded id kb_version model nearest reason response status warnings");
     assert_eq!(object["answered_by"], "extractive");
     assert_eq!(object["degraded"], json!(null), "without a model nothing is degraded");
     let response = object["response"].as_str().expect("a string");

@@ -218,7 +218,7 @@ fn tools() -> Vec<Tool> {
             "ask",
             "Ask the knowledge base",
             "Answers a question or explains a failure from the team's own documents only, with numbered citations, \
-             checked. `status` is answered, partial or unknown; with unknown there is no answer, and `nearest` names \
+             checked. `warnings` is what the object's own documents forbid: keep to it. `status` is answered, partial or unknown; with unknown there is no answer, and `nearest` names \
              documents that came close. Give the error text word for word: names and reasons in it matter.",
         ),
         tool::<QueryDocumentationArguments>(
