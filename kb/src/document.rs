@@ -328,9 +328,14 @@ pub fn passage(title: &str, heading_path: &[String], text: &str) -> String {
 /// know is the words.
 fn push_without_markup(plain: &mut String, markdown: &str) {
     let mut rest = markdown;
-    while let Some(at) = rest.find(['`', '*', '[', ']', '!']) {
+    while let Some(at) = rest.find(['`', '*', '[', ']', '!', '<']) {
         plain.push_str(&rest[..at]);
         let marked = &rest[at..];
+        if let Some((host, length)) = autolink(marked) {
+            plain.push_str(host);
+            rest = &marked[length..];
+            continue;
+        }
         let skipped = match marked.as_bytes()[0] {
             b'`' => marked.len() - marked.trim_start_matches('`').len(),
             b'*' if marked.starts_with("**") => 2,
@@ -349,6 +354,17 @@ fn push_without_markup(plain: &mut String, markdown: &str) {
         }
     }
     plain.push_str(rest);
+}
+
+/// The host of the address in angle brackets that a text begins with, and the length of the whole. The rest of such an
+/// address is a query or a path of some tool, whose words are not the passage's.
+fn autolink(text: &str) -> Option<(&str, usize)> {
+    let address = text.strip_prefix('<')?;
+    let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"))?;
+    let end =
+        rest.find(|c: char| c == '>' || c.is_whitespace()).filter(|&end| rest[end..].starts_with('>'))?;
+    let host = rest[..end].split(['/', '?', '#']).next().unwrap_or_default();
+    Some((host, text.len() - rest.len() + end + 1))
 }
 
 /// A longer link text or target is taken for prose; without a limit, a page of brackets would take quadratic time.

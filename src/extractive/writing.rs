@@ -260,7 +260,7 @@ impl<'f> Writer<'f> {
                 false => clipped(&full, room.saturating_sub(keep).max(MIN_CAUSE_CHARS)),
             };
             let n = self.number(step.from);
-            let marker = step.number.map(|number| format!("{number}. ")).unwrap_or_default();
+            let marker = format!("{}. ", step.number);
             let separator = if written == 0 { "" } else { " " };
             written += 1;
             used += num_chars(&quoted) + num_chars(&marker) + 1;
@@ -312,8 +312,8 @@ impl<'f> Writer<'f> {
 
 /// A step under the label `Solution:`.
 struct Step<'a> {
-    /// Its number; a prohibition that was moved to the front has none.
-    number: Option<usize>,
+    /// Its number.
+    number: usize,
     /// Its words, short ones first: the sentences.
     sentences: Vec<String>,
     /// Its commands on one line each, where they are few and short.
@@ -346,7 +346,7 @@ impl<'a> Step<'a> {
             }
         }
         let sentences = sentences(&words).into_iter().map(str::to_owned).collect();
-        Self { number: Some(number), sentences, commands, blocks, from: element.quote.from }
+        Self { number, sentences, commands, blocks, from: element.quote.from }
     }
 
     /// All of its words, or as few as say it: the first sentence, and the next where the first is only a label; with its
@@ -405,7 +405,7 @@ where
     if steps.is_empty() && !body.is_runbook && body.exact == 0 && cause.len() > 1 {
         let rest = cause.split_off(cause.len().div_ceil(2).min(2));
         steps.extend(rest.into_iter().enumerate().map(|(at, quote)| Step {
-            number: Some(at + 1),
+            number: at + 1,
             sentences: vec![quote.text],
             commands: Vec::new(),
             blocks: Vec::new(),
@@ -413,12 +413,17 @@ where
         }));
     }
     if is_limited {
-        let (mut first, rest): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| {
+        // The first that forbids something comes before everything, as short as it can be said.
+        let forbids = |step: &Step<'_>| {
             step.sentences.first().is_some_and(|first| !prohibition::of_passage(&[], first).is_empty())
-        });
-        first.iter_mut().for_each(|step| step.number = None);
-        first.extend(rest);
-        steps = first;
+        };
+        if let Some(at) = steps.iter().position(forbids) {
+            let mut first = steps.remove(at);
+            first.sentences.truncate(1);
+            first.commands.clear();
+            steps.insert(0, first);
+            steps.iter_mut().enumerate().for_each(|(at, step)| step.number = at + 1);
+        }
     }
     (cause, steps)
 }

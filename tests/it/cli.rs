@@ -34,7 +34,10 @@ fn ask_and_search_print_their_contracts() {
     let answer = stdout_object(&output);
     let expected = "id answer status confidence reason answered_by degraded cached warnings citations nearest kb_version";
     assert_eq!(keys(&answer), expected.split(' ').collect());
-    assert_eq!(keys(&answer["citations"][0]), "n document chunk title url updated_at".split(' ').collect());
+    assert_eq!(
+        keys(&answer["citations"][0]),
+        "n document chunk title heading_path url updated_at".split(' ').collect()
+    );
 
     let unknown = with_kb(&["ask", "--json", "sourdough bread on a zeppelin"]);
     assert_eq!(unknown.status.code(), Some(0), "not knowing is no failure");

@@ -71,22 +71,24 @@ fn shown(chunks: &[Chunk]) -> String {
 }
 
 #[test]
-fn small_sections_join_below_their_heading_only() {
-    let text = "# Title\n\nIntro.\n\n## One {#first}\n\nAlpha.\n\n### Deep\n\nBeta.\n\n#### Deeper\n\nGamma.\n\n## Two\n\n\
+fn sections_about_something_else_are_passages_of_their_own() {
+    let text = "# Title\n\nIntro.\n\n## One {#first}\n\nAlpha.\n\n### Deep\n\nBeta.\n\n#### Cause\n\nGamma.\n\n#### Steps\n\nWait.\n\n## Two\n\n\
                 Delta.\n\n## Two\n\n### Only\n\nEpsilon.\n";
     insta::assert_snapshot!(shown(&split("Title", text, Syntax::Markdown, &Words, 256)), @r"
     ===  #title (9..15)
     Intro.
-    === One #first (34..78)
+    === One #first (34..40)
     Alpha.
-
-    ### Deep
-
+    === One > Deep #deep (51..92)
     Beta.
 
-    #### Deeper
+    #### Cause
 
     Gamma.
+
+    #### Steps
+
+    Wait.
     === Two #two (88..94)
     Delta.
     === Two > Only #only (114..122)

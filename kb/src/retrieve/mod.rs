@@ -181,7 +181,7 @@ impl Retriever {
         let legs = Legs::search(view.as_ref(), question, &vector, &self.tuning).await?;
         let mut ranked = order::ranked(view.as_ref(), question, &legs, &self.tuning, options).await?;
         let version_gap = versions::choose(&mut ranked, question);
-        let hits = order::hits(view.as_ref(), &legs, &ranked, &self.tuning, options).await?;
+        let hits = order::hits(view.as_ref(), question, &legs, &ranked, &self.tuning, options).await?;
         let hits = evidence::without_duplicates(hits, options.distinct_hits());
         let evidence = evidence::choose(view.as_ref(), &hits, options).await?;
         let absent = absent::absent(question, &legs);

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     document::{Chunk, DocumentRecord},
-    question::Question,
+    question::{IdentifierKind, Question},
     store::{ChunkKey, DocumentKey, View},
 };
 use std::{cmp::Ordering, collections::HashMap, sync::Arc};
@@ -133,6 +133,7 @@ pub(super) fn ranking(ranked: &[Ranked], limit: usize) -> Vec<RankedDocument> {
 /// The best passages of the best documents, a few more than are needed, since near-duplicates will go.
 pub(super) async fn hits(
     view: &dyn View,
+    question: &Question,
     legs: &Legs,
     ranked: &[Ranked],
     tuning: &Tuning,
@@ -160,6 +161,8 @@ pub(super) async fn hits(
     chosen.truncate(options.distinct_hits() + SPARE_HITS);
     let keys: Vec<ChunkKey> = chosen.iter().map(|(_, chunk, _)| *chunk).collect();
     let chunks = view.chunks(&keys).await?;
+    let best = chosen.first().map_or(0.0, |(_, _, score)| *score);
+    let alerts = named_alerts(question);
     let hit = |((document, key, score), chunk): ((&Ranked, ChunkKey, f32), Chunk)| Hit {
         chunk,
         document: Arc::clone(&document.record),
@@ -167,5 +170,23 @@ pub(super) async fn hits(
         scores: LegScores { bm25: legs.bm25.get(&key).copied(), dense: legs.cosine.get(&key).copied() },
         rule: document.rule.clone(),
     };
-    Ok(chosen.into_iter().zip(chunks).map(hit).collect())
+    let mut hits: Vec<Hit> = chosen.into_iter().zip(chunks).map(hit).collect();
+    // A section that bears the alert's very name treats it, whatever else is near. What rules put first stays there.
+    hits.sort_by_key(|hit| (rule_tier(hit.rule.as_ref()), !is_headed_by(&hit.chunk, &alerts)));
+    let is_named = |hit: &&mut Hit| hit.rule.is_none() && is_headed_by(&hit.chunk, &alerts);
+    hits.iter_mut().filter(is_named).for_each(|hit| hit.score = hit.score.max(best));
+    Ok(hits)
+}
+
+/// The alerts that the question names, in lower case.
+fn named_alerts(question: &Question) -> Vec<String> {
+    let alerts = question.identifiers().iter().filter(|named| named.kind == IdentifierKind::Alert);
+    alerts.map(|named| named.text.to_lowercase()).collect()
+}
+
+/// Whether a heading above the passage has one of the names as a word.
+fn is_headed_by(chunk: &Chunk, names: &[String]) -> bool {
+    let words = chunk.heading_path.iter().flat_map(|heading| heading.split(|c: char| !c.is_alphanumeric()));
+    !names.is_empty()
+        && words.into_iter().any(|word| names.iter().any(|name| word.eq_ignore_ascii_case(name)))
 }
