@@ -107,10 +107,10 @@ impl Calibration {
             decision_version: DECISION_VERSION,
             model: "all-minilm-l6-v2-int8".to_owned(),
             analyzer_version: crate::analyzer::VERSION,
-            coefficients: vec![-12.03, 9.8, 10.45, 1.56, 2.74, 3.1, -1.85, -0.37, -3.0],
-            threshold: 0.6,
+            coefficients: vec![-11.62, 10.2, 10.26, 1.39, 5.08, 3.59, -2.14, -0.41, -3.0],
+            threshold: 0.63,
             fitted_on:
-                "documentation of Kubernetes and runbooks of Prometheus alerts, whole and in parts, failures as k8sgpt writes them, and the sample knowledge base; English and Chinese"
+                "documentation of Kubernetes, runbooks and catalogues of alerts, whole and in parts, failures as k8sgpt writes them, and handbooks in Vietnamese, Indonesian and both Chinese scripts"
                     .to_owned(),
         }
     }

@@ -170,7 +170,9 @@ pub(super) fn detect(text: &str) -> &'static str {
         return "id";
     }
     let is_mostly = |some: usize| some >= 2 && some * 3 >= words.all;
-    if (words.vietnamese >= 3 || is_mostly(words.vietnamese)) && words.vietnamese > words.english {
+    if (words.vietnamese >= 3 && words.vietnamese > words.english)
+        || (is_mostly(words.vietnamese) && words.vietnamese >= words.english)
+    {
         return "vi";
     }
     let is_other_script = other * 2 > latin && other >= 4;

@@ -82,11 +82,20 @@ static PHRASES: LazyLock<FxHashMap<String, Vec<Phrase>>> = LazyLock::new(|| {
     }
     for line in include_str!("frames/vi.txt").lines() {
         add(line, Weight::Nothing, Some("vi"));
-        add(&unmarked(line), Weight::Nothing, Some(UNMARKED_VIETNAMESE));
+        let bare = unmarked(line);
+        if bare.contains(' ') || UNMARKED_SYLLABLES.contains(&bare.as_str()) {
+            add(&bare, Weight::Nothing, Some(UNMARKED_VIETNAMESE));
+        }
     }
     phrases.values_mut().for_each(|phrases| phrases.sort_by_key(|phrase| Reverse(phrase.rest.len())));
     phrases
 });
+
+/// The syllables that are frames without their marks as well: few words of another meaning are the same without theirs.
+const UNMARKED_SYLLABLES: [&str; 20] = [
+    "bi", "cho", "cua", "duoc", "gi", "khi", "khong", "la", "lam", "nao", "nhu", "nhung", "phai", "roi",
+    "sao", "thi", "toi", "va", "voi", "vi",
+];
 
 /// Stands for Vietnamese that is typed without marks.
 const UNMARKED_VIETNAMESE: &str = "vi-unmarked";

@@ -98,8 +98,8 @@ fn absent_words(text: &str, is_vietnamese: bool, is_absent: impl Fn(&str) -> boo
     for run in runs(&syllables) {
         let is_told = run.is_whole || absent.iter().any(|word| within(word, &run.range));
         if is_told {
-            let ends = text[run.range.clone()].match_indices(' ').map(|(at, _)| run.range.start + at);
-            let end = ends.skip(MAX_SYLLABLES - 1).next().unwrap_or(run.range.end);
+            let mut ends = text[run.range.clone()].match_indices(' ').map(|(at, _)| run.range.start + at);
+            let end = ends.nth(MAX_SYLLABLES - 1).unwrap_or(run.range.end);
             compounds.push(run.range.start..end);
         }
     }

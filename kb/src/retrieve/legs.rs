@@ -53,7 +53,7 @@ impl Tuning {
         centroid: 0.8,
         inbound: 0.1,
         events: 0.3,
-        generic: 1.0,
+        generic: 0.3,
         frames: 0.5,
         trust_bonus: 0.01,
         language_bonus: 0.03,
