@@ -56,9 +56,10 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// The section as elements, in order.
-    pub fn elements(&self) -> Vec<Element<'a>> {
-        let mut elements = Elements { found: Vec::new(), from: self.from, label: None };
+    /// The section as elements, in order. Rows of tables are among them unless those about this very failure are known,
+    /// and the others are about something else.
+    pub fn elements(&self, with_rows: bool) -> Vec<Element<'a>> {
+        let mut elements = Elements { found: Vec::new(), from: self.from, label: None, with_rows };
         for unit in &self.units {
             elements.add(unit);
         }
@@ -158,6 +159,7 @@ struct Elements<'a> {
     from: &'a Evidence,
     /// A sentence that is only a label (`Quota.`): it belongs to the one after it.
     label: Option<String>,
+    with_rows: bool,
 }
 
 impl<'a> Elements<'a> {
@@ -172,6 +174,11 @@ impl<'a> Elements<'a> {
                 self.push(shape, text.clone(), under);
             }
             Unit::Code { language, text } => self.code(language, text),
+            Unit::Row { cells, .. } if self.with_rows => {
+                let said: Vec<&str> =
+                    cells.iter().map(String::as_str).filter(|cell| !cell.is_empty()).collect();
+                self.push(Shape::Bullet, said.join(" — "), Vec::new());
+            }
             Unit::Row { .. } => {}
         }
     }
@@ -263,7 +270,9 @@ mod tests {
         let sections = Section::of(&passages, 0, None);
         let shown: Vec<String> = sections
             .iter()
-            .flat_map(|section| section.elements().into_iter().map(move |element| (section.role, element)))
+            .flat_map(|section| {
+                section.elements(true).into_iter().map(move |element| (section.role, element))
+            })
             .map(|(role, element)| {
                 let role = role.map(|role| format!("{role:?} ")).unwrap_or_default();
                 format!("{role}{:?}: {}", element.shape, element.words().replace('\n', " / "))

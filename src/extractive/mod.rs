@@ -6,6 +6,7 @@
 //! its own order. A procedure is quoted whole, or the answer says how much is left out. The frame is in the asker's
 //! language, quotations stay as they were written.
 
+mod addresses;
 mod code;
 mod elements;
 mod relevance;
@@ -17,7 +18,6 @@ use crate::{
     checks::{commands, markup, masked},
     evidence::Evidence,
     format::Format,
-    markdown::Unit,
     phrases,
     quote::Quote,
     text::num_chars,
@@ -72,10 +72,9 @@ pub fn answer(material: &Material<'_>, question: &Question, format: &Format) -> 
     if text.trim().is_empty() {
         return None;
     }
-    let urls = sources.iter().filter_map(|used| used.url.as_deref());
-    let urls: Vec<&str> = urls.chain(addresses.iter().map(String::as_str)).collect();
+    let urls: Vec<&str> = sources.iter().filter_map(|used| used.url.as_deref()).collect();
     let quoted = markup::clean(text.trim_end(), &urls);
-    let mut text = commands::checked(&quoted, None, phrases).text;
+    let mut text = addresses.put_back(&commands::checked(&quoted, None, phrases).text);
     if let masked::Echo::Intact { absent } = masked::echo(&text, question.masked()) {
         push_concerns(&mut text, &absent, phrases);
     }
@@ -123,9 +122,9 @@ impl<'a> Body<'a> {
     fn of_runbook(sections: &[Section<'a>], rows: Vec<Row<'a>>, relevance: &Relevance) -> Self {
         let of_role = |role: Option<Role>| sections.iter().filter(move |section| section.role == role);
         let sentences_of = |role| of_role(role).flat_map(Section::sentences).collect::<Vec<_>>();
-        // A section beside the usual ones that was found is what was asked about.
+        // A section beside the usual ones that was found is what was asked about; of several that explain, the same.
         let asked: Vec<Quote<'a>> = match sections.iter().find(|section| section.leads) {
-            Some(lead) if lead.role.is_none() => lead.sentences().collect(),
+            Some(lead) if matches!(lead.role, None | Some(Role::Cause)) => lead.sentences().collect(),
             _ => Vec::new(),
         };
         let mut cause = sentences_of(Some(Role::Cause));
@@ -135,7 +134,7 @@ impl<'a> Body<'a> {
         if cause.is_empty() {
             cause = sentences_of(Some(Role::Symptoms));
         }
-        let exact = rows.len();
+        let (exact, with_rows) = (rows.len(), rows.is_empty());
         let (rows, actions): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.cause, row.action)).unzip();
         let few = |quotes| best_sentences(quotes, MAX_CAUSE_SENTENCES, relevance);
         let mut explained: Vec<Quote<'a>> = rows;
@@ -145,10 +144,11 @@ impl<'a> Body<'a> {
             }
         }
 
-        let mut steps: Vec<Element<'a>> = of_role(Some(Role::Steps)).flat_map(steps_of).collect();
+        let mut steps: Vec<Element<'a>> =
+            of_role(Some(Role::Steps)).flat_map(|section| steps_of(section, with_rows)).collect();
         let is_diagnosis = steps.is_empty();
         if is_diagnosis {
-            steps = of_role(Some(Role::Diagnosis)).flat_map(steps_of).collect();
+            steps = of_role(Some(Role::Diagnosis)).flat_map(|section| steps_of(section, with_rows)).collect();
         }
         let elements = with_actions(actions.into_iter().flatten().collect(), steps);
         let look = match is_diagnosis {
@@ -163,7 +163,11 @@ impl<'a> Body<'a> {
 
     /// Any other section: its own words in its own order, without what fits least where it is long.
     fn of_section(sections: &[Section<'a>], rows: Vec<Row<'a>>, relevance: &Relevance, kind: Kind) -> Self {
-        let mut elements: Vec<Element<'a>> = sections.iter().flat_map(Section::elements).collect();
+        // The section that was found comes first, the others of its page follow.
+        let (leading, others): (Vec<_>, Vec<_>) = sections.iter().partition(|section| section.leads);
+        let in_order = leading.into_iter().chain(others);
+        let mut elements: Vec<Element<'a>> =
+            in_order.flat_map(|section| section.elements(rows.is_empty())).collect();
         // A question with its answer: the answer, not the question again.
         if kind == Kind::Qa && elements.len() > 1 {
             elements.retain(|element| !element.quote.text.ends_with(['?', '？']));
@@ -178,21 +182,8 @@ impl<'a> Body<'a> {
         let lead_in = lead_in.count();
         let mut cause: Vec<Quote<'a>> = cause;
         cause.extend(elements.drain(..lead_in).map(|element| element.quote));
-        if cause.is_empty() && elements.is_empty() {
-            cause = best_sentences(rows_of(sections), 2, relevance);
-        }
         Self { cause, exact, elements, is_runbook: false, look: None, left_out }
     }
-}
-
-/// The rows of tables as quotations, for a section that has nothing else.
-fn rows_of<'a>(sections: &[Section<'a>]) -> Vec<Quote<'a>> {
-    let rows = sections.iter().flat_map(|section| section.units.iter().map(move |unit| (unit, section.from)));
-    rows.filter_map(|(unit, from)| match unit {
-        Unit::Row { cells, .. } => Some(Quote { text: cells.join(" — "), from }),
-        _ => None,
-    })
-    .collect()
 }
 
 /// The `limit` best sentences within the length of an explanation, in their order; one at least.
@@ -213,8 +204,8 @@ fn best_sentences<'a>(quotes: Vec<Quote<'a>>, limit: usize, relevance: &Relevanc
 }
 
 /// A section's steps: its elements but for the sentences that only introduce them.
-fn steps_of<'a>(section: &Section<'a>) -> Vec<Element<'a>> {
-    let mut elements = section.elements();
+fn steps_of<'a>(section: &Section<'a>, with_rows: bool) -> Vec<Element<'a>> {
+    let mut elements = section.elements(with_rows);
     elements.retain(|element| !element.below.is_empty() || !introduces(&element.quote.text));
     elements
 }
@@ -280,7 +271,7 @@ fn best_commands<'s, 'a: 's>(
     relevance: &Relevance,
 ) -> Option<(Vec<String>, &'a Evidence)> {
     let blocks: Vec<(Vec<String>, &'a Evidence)> = sections
-        .flat_map(Section::elements)
+        .flat_map(|section| section.elements(false))
         .filter_map(|element| {
             let commands: Vec<String> = element.commands().cloned().collect();
             (!commands.is_empty()).then_some((commands, element.quote.from))

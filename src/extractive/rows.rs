@@ -77,6 +77,7 @@ fn row<'a>(header: &[String], cells: &[String], from: &'a Evidence) -> Option<Ro
     let action = action.filter(|at| *at != cause && !cells[*at].is_empty());
     let ended = |text: &str| match text.ends_with(['.', '。', '!', '?']) {
         true => text.to_owned(),
+        false if text.ends_with(kb::analyzer::is_cjk) => format!("{text}。"),
         false => format!("{text}."),
     };
     Some(Row {

@@ -2,6 +2,7 @@
 
 use super::{
     Body,
+    addresses::Addresses,
     elements::{Below, Element, Shape as Form, introduces},
 };
 use crate::{
@@ -14,8 +15,6 @@ use crate::{
     text::{clipped, num_chars},
 };
 use kb::prohibition;
-use regex::Regex;
-use std::sync::LazyLock;
 
 /// Longest explanation under a label.
 const CAUSE_CHARS: usize = 420;
@@ -26,17 +25,13 @@ const MAX_LABEL_CHARS: usize = 24;
 /// Room for the note that more steps follow.
 const MORE_CHARS: usize = 24;
 
-/// A web address in code; one with a user's name is none that a document should show.
-static ADDRESS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"https?://[^\s<>"'`|@]+"#).expect("the pattern is valid"));
-
 /// Writes one answer.
 pub struct Writer<'f> {
     text: String,
     /// The sources, in the order of their first use.
     used: Vec<Evidence>,
-    /// The web addresses that quoted commands and configuration have: they are text there, not links.
-    addresses: Vec<String>,
+    /// The web addresses of what is quoted.
+    addresses: Addresses,
     format: &'f Format,
     phrases: &'static Phrases,
 }
@@ -44,7 +39,7 @@ pub struct Writer<'f> {
 impl<'f> Writer<'f> {
     /// A writer of an empty answer.
     pub fn new(format: &'f Format, phrases: &'static Phrases) -> Self {
-        Self { text: String::new(), used: Vec::new(), addresses: Vec::new(), format, phrases }
+        Self { text: String::new(), used: Vec::new(), addresses: Addresses::default(), format, phrases }
     }
 
     /// The number of a source.
@@ -63,19 +58,9 @@ impl<'f> Writer<'f> {
         self.text.push('\n');
     }
 
-    /// The text, its sources, and the addresses that may stay in it.
-    pub fn finish(self) -> (String, Vec<Evidence>, Vec<String>) {
+    /// The text, its sources, and the addresses whose marks stand in it.
+    pub fn finish(self) -> (String, Vec<Evidence>, Addresses) {
         (self.text, self.used, self.addresses)
-    }
-
-    /// Keeps the addresses of quoted code.
-    fn keep_addresses(&mut self, code: &str) {
-        self.addresses.extend(ADDRESS.find_iter(code).map(|found| {
-            found
-                .as_str()
-                .trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '*', '_', '\''])
-                .to_owned()
-        }));
     }
 
     /// Adds what is quoted.
@@ -141,7 +126,10 @@ impl<'f> Writer<'f> {
             let n = self.number(element.quote.from);
             match element.quote.text.is_empty() {
                 true => self.line(&format!("{marker}[{n}]")),
-                false => self.line(&format!("{marker}{} [{n}]", element.quote.text)),
+                false => {
+                    let quoted = self.addresses.taken_from_text(&element.quote.text);
+                    self.line(&format!("{marker}{quoted} [{n}]"));
+                }
             }
             self.below(element, marker.len());
             previous = Some(form);
@@ -153,6 +141,7 @@ impl<'f> Writer<'f> {
         for below in &element.below {
             match below {
                 Below::Item { depth, text } => {
+                    let text = self.addresses.taken_from_text(text);
                     self.line(&format!("{}- {text}", " ".repeat(indent + 2 * depth)));
                     deep = indent + 2 * depth + 2;
                 }
@@ -169,7 +158,7 @@ impl<'f> Writer<'f> {
         let plain = language.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '_' | '.'));
         let language = if plain { language } else { "" };
         let indent = " ".repeat(indent);
-        self.keep_addresses(text);
+        let text = self.addresses.taken_from_code(text);
         self.line(&format!("{indent}{fence}{language}"));
         for line in text.lines() {
             self.line(format!("{indent}{line}").trim_end());
@@ -264,7 +253,7 @@ impl<'f> Writer<'f> {
             let separator = if written == 0 { "" } else { " " };
             written += 1;
             used += num_chars(&quoted) + num_chars(&marker) + 1;
-            step.commands.iter().for_each(|command| self.keep_addresses(command));
+            let quoted = self.addresses.taken_from_text(&quoted);
             self.text.push_str(&format!("{separator}{marker}{quoted} [{n}]"));
             if left.is_none() {
                 step.blocks.iter().for_each(|(language, text)| {
@@ -299,7 +288,7 @@ impl<'f> Writer<'f> {
             if let Some(last) = last.filter(|last| last.chunk != quote.from.chunk) {
                 text.push_str(&format!(" [{}]", self.number(last)));
             }
-            push_sentence(&mut text, &clipped(&quote.text, max_chars));
+            push_sentence(&mut text, &self.addresses.taken_from_text(&clipped(&quote.text, max_chars)));
             used += length;
             last = Some(quote.from);
         }

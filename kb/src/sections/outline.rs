@@ -29,7 +29,8 @@ impl Unit {
     }
 
     /// The unit of the page's passage `lead`. `is_one_procedure` says of the page that it is written as one, such as a
-    /// runbook or an SOP: it is then a unit as a whole where it is short and no catalogue.
+    /// runbook or an SOP: it is then a unit as a whole where it is short, some of its headings only name parts (`Before`),
+    /// and it is no catalogue.
     pub fn around(passages: &[Chunk], lead: usize, is_one_procedure: bool) -> Self {
         let Some(leading) = passages.get(lead) else { return Self::whole(passages) };
         let outline = Outline::of(passages);
@@ -39,7 +40,8 @@ impl Unit {
             return outline.problem(depth, path, lead);
         }
         let total: u32 = passages.iter().map(|passage| passage.tokens).sum();
-        if is_one_procedure && total <= WHOLE_TOKENS && !outline.is_catalogue(&[]) {
+        let is_one = is_one_procedure && outline.num_parts(&[]) >= 2 && !outline.is_catalogue(&[]);
+        if is_one && total <= WHOLE_TOKENS {
             return Self::whole(passages);
         }
         outline.section(path, lead)
@@ -84,6 +86,11 @@ impl<'a> Outline<'a> {
         let telling: BTreeSet<u8> =
             roles.iter().filter(|role| **role != Role::Aside).map(|role| *role as u8).collect();
         telling.len() >= 2 && 2 * roles.len() >= children.len()
+    }
+
+    /// How many headings directly below a path only name a part.
+    fn num_parts(&self, path: &[String]) -> usize {
+        self.children(path).iter().filter(|child| Role::alone_in(child).is_some()).count()
     }
 
     /// Whether the headings below a path are entries that treat a problem each.
@@ -286,7 +293,7 @@ mod tests {
         check(true, &[("RelayDown", "x"), ("RelayStuck", "x")], &[&[0], &[1]]);
         check(
             true,
-            &[("Who", "x"), ("Drain", "1. x"), ("After", "x")],
+            &[("Who may do it", "x"), ("Drain", "1. x"), ("After", "x")],
             &[&[0, 1, 2], &[0, 1, 2], &[0, 1, 2]],
         );
         check(false, &[("Create it", "1. x"), ("Delete it", "1. x")], &[&[0], &[1]]);
