@@ -1,6 +1,6 @@
 //! Can this question be answered from what was found? Decided before any LLM is asked.
 
-use crate::retrieve::Retrieval;
+use crate::{question::is_error_code, retrieve::Retrieval};
 use serde::{Deserialize, Serialize};
 
 /// What the decision looks at: measured by the retriever, stored with recordings so that a calibration can be fitted
@@ -164,7 +164,9 @@ pub fn decide(retrieval: &Retrieval, calibration: &Calibration) -> Decision {
             format!("the nearest document, `{best}`, is not near enough to cover the question{absent}");
         return decided(Status::Unknown, probability, reason);
     }
-    if above < PARTIAL_LOG_ODDS {
+    // Its codes are what an error is looked up by: a page about others may cover it in part.
+    let is_other_code = missing.iter().any(|name| is_error_code(name));
+    if above < PARTIAL_LOG_ODDS || is_other_code {
         let reason = format!("`{best}` covers a part of the question{absent}");
         return decided(Status::Partial, probability, reason);
     }

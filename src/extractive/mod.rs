@@ -24,7 +24,11 @@ use crate::{
     warnings::warnings,
 };
 use elements::{Element, Section, Shape, introduces};
-use kb::{document::Kind, question::Question, sections::Role};
+use kb::{
+    document::Kind,
+    question::{Question, error_codes},
+    sections::Role,
+};
 use relevance::Relevance;
 use rows::Row;
 use writing::Writer;
@@ -109,17 +113,24 @@ impl<'a> Body<'a> {
             false => Section::of(material.passages, material.depth, material.lead),
         };
         let rows = rows::matching(&sections, question);
+        // The rows of other codes say nothing of the one that was asked for.
+        let with_rows = rows.is_empty() && error_codes(question.text()).next().is_none();
         let has_shape = sections
             .iter()
             .any(|section| matches!(section.role, Some(Role::Steps | Role::Cause | Role::Diagnosis)));
         match has_shape {
-            true => Self::of_runbook(&sections, rows, &relevance),
-            false => Self::of_section(&sections, rows, &relevance, lead.kind),
+            true => Self::of_runbook(&sections, rows, with_rows, &relevance),
+            false => Self::of_section(&sections, rows, with_rows, &relevance, lead.kind),
         }
     }
 
     /// A problem with the sections of a runbook.
-    fn of_runbook(sections: &[Section<'a>], rows: Vec<Row<'a>>, relevance: &Relevance) -> Self {
+    fn of_runbook(
+        sections: &[Section<'a>],
+        rows: Vec<Row<'a>>,
+        with_rows: bool,
+        relevance: &Relevance,
+    ) -> Self {
         let of_role = |role: Option<Role>| sections.iter().filter(move |section| section.role == role);
         let sentences_of = |role| of_role(role).flat_map(Section::sentences).collect::<Vec<_>>();
         // A section beside the usual ones that was found is what was asked about; of several that explain, the same.
@@ -134,7 +145,7 @@ impl<'a> Body<'a> {
         if cause.is_empty() {
             cause = sentences_of(Some(Role::Symptoms));
         }
-        let (exact, with_rows) = (rows.len(), rows.is_empty());
+        let exact = rows.len();
         let (rows, actions): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.cause, row.action)).unzip();
         let few = |quotes| best_sentences(quotes, MAX_CAUSE_SENTENCES, relevance);
         let mut explained: Vec<Quote<'a>> = rows;
@@ -162,12 +173,18 @@ impl<'a> Body<'a> {
     }
 
     /// Any other section: its own words in its own order, without what fits least where it is long.
-    fn of_section(sections: &[Section<'a>], rows: Vec<Row<'a>>, relevance: &Relevance, kind: Kind) -> Self {
+    fn of_section(
+        sections: &[Section<'a>],
+        rows: Vec<Row<'a>>,
+        with_rows: bool,
+        relevance: &Relevance,
+        kind: Kind,
+    ) -> Self {
         // The section that was found comes first, the others of its page follow.
         let (leading, others): (Vec<_>, Vec<_>) = sections.iter().partition(|section| section.leads);
         let in_order = leading.into_iter().chain(others);
         let mut elements: Vec<Element<'a>> =
-            in_order.flat_map(|section| section.elements(rows.is_empty())).collect();
+            in_order.flat_map(|section| section.elements(with_rows)).collect();
         // A question with its answer: the answer, not the question again.
         if kind == Kind::Qa && elements.len() > 1 {
             elements.retain(|element| !element.quote.text.ends_with(['?', '？']));

@@ -12,6 +12,7 @@ use crate::report::Rejection;
 use kb::text::is_invisible;
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
+    ffi::OsString,
     fs::{File, Metadata, OpenOptions},
     io::{self, Read},
     path::{Component, Path, PathBuf},
@@ -225,7 +226,8 @@ impl Folder {
         self.shown_root.join(relative).display().to_string()
     }
 
-    /// Finds the files, sorted by path but for those that links lead to, without opening any.
+    /// Finds the files, sorted by path but for those that links lead to. Only those are opened that are so short that they
+    /// may be a link's text.
     pub fn list(&self) -> Result<Listing, ListError> {
         let shown = || self.shown_root.display().to_string();
         // The root may be a link that was typed.
@@ -375,6 +377,9 @@ impl<'f> Walk<'f> {
         if let Some(reason) = not_regular(metadata) {
             return self.reject(relative, reason);
         }
+        if let Some((target, metadata)) = self.written_link(place, metadata) {
+            return self.take(relative, &target, &metadata, true);
+        }
         if !self.seen.insert(place.to_owned()) {
             return self.leave_out(relative, "a file that is read under another name");
         }
@@ -388,6 +393,35 @@ impl<'f> Walk<'f> {
             }),
             Err(reason) => self.reject(relative, reason),
         }
+    }
+
+    /// The file that a link leads to which is written as a text: so a checkout on a file system without links has them, and
+    /// an archive that was unpacked there. The text is one relative path to a file below the root, and nothing else.
+    fn written_link(&self, place: &Path, metadata: &Metadata) -> Option<(PathBuf, Metadata)> {
+        let mut rest: Vec<OsString> = path_in(place, metadata)?;
+        let mut at = place.parent()?.to_owned();
+        for _ in 0..MAX_DEPTH {
+            let Some(name) = rest.pop() else { break };
+            if name == ".." {
+                at = at.parent()?.to_owned();
+            } else if name != "." {
+                let next = at.join(&name);
+                let metadata = next.symlink_metadata().ok()?;
+                match path_in(&next, &metadata) {
+                    Some(further) => rest.extend(further),
+                    None => at = next,
+                }
+            }
+            if !at.starts_with(&self.root) {
+                return None;
+            }
+        }
+        let metadata = at.symlink_metadata().ok().filter(Metadata::is_file)?;
+        let below_root = at.strip_prefix(&self.root).ok()?;
+        let mut folders = below_root.parent()?.components().map(|name| name.as_os_str().to_string_lossy());
+        let is_hidden = at.file_name()?.to_string_lossy().starts_with('.');
+        let is_closed = is_hidden || folders.any(|name| CLOSED_FOLDERS.contains(&&*name));
+        (rest.is_empty() && at != place && !is_closed).then_some((at, metadata))
     }
 
     /// Follows the links that were put aside, and those that are met on the way.
@@ -442,6 +476,21 @@ impl<'f> Walk<'f> {
         }
         Ok(())
     }
+}
+
+/// The names of the relative path, the last one first, that is all the text of a file. A path without a folder is one only
+/// where it is hidden: anything else may be a word.
+fn path_in(place: &Path, metadata: &Metadata) -> Option<Vec<OsString>> {
+    const MAX_BYTES: u64 = 255;
+    if !metadata.is_file() || metadata.len() == 0 || metadata.len() > MAX_BYTES {
+        return None;
+    }
+    let mut text = String::new();
+    open_regular(place).ok()?.take(MAX_BYTES).read_to_string(&mut text).ok()?;
+    let is_path = (text.contains('/') || text.starts_with(".."))
+        && !text.starts_with('/')
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, ':' | '\\'));
+    is_path.then(|| text.split('/').rev().filter(|name| !name.is_empty()).map(OsString::from).collect())
 }
 
 /// The name that a folder's path ends in; `.`, `..` and `/` ask the file system.
@@ -731,6 +780,43 @@ mod tests {
             ],
         );
         check_listed(&["k/a.md -> ..data/a.md", "k/..data/a.md"], "k/a.md", &["a.md"]);
+    }
+
+    #[test]
+    fn links_that_are_written_as_texts_are_followed() {
+        let dir = tempfile::tempdir().expect("a folder can be made");
+        let root = dir.path().join("k");
+        for (path, text) in [
+            ("k/..1/relay.md", "# Relay\n\nStart it.\n"),
+            ("k/..data", "..1"),
+            ("k/relay.md", "..data/relay.md"),
+            ("k/note.md", "see/also the page"),
+            ("k/word.md", "either/or"),
+            ("k/out.md", "../secret.md"),
+            ("k/closed.md", ".git/config"),
+            ("k/.git/config", "x"),
+            ("k/loop.md", "./loop.md"),
+            ("secret.md", "secret"),
+        ] {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
+            fs::write(path, text).expect("a file can be written");
+        }
+        let folder = folder(&root);
+        let listing = folder.list().expect("it lists");
+        let read =
+            |file: &ListedFile| String::from_utf8(folder.read(file).expect("it can be read")).expect("text");
+        let found: Vec<(String, String)> =
+            listing.files.iter().map(|file| (file.relative.clone(), read(file))).collect();
+        let expected = [
+            ("closed.md", ".git/config"),
+            ("loop.md", "./loop.md"),
+            ("note.md", "see/also the page"),
+            ("out.md", "../secret.md"),
+            ("relay.md", "# Relay\n\nStart it.\n"),
+            ("word.md", "either/or"),
+        ];
+        assert_eq!(found, expected.map(|(path, text)| (path.to_owned(), text.to_owned())));
     }
 
     #[test]

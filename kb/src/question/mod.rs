@@ -12,6 +12,7 @@
 //! `docs/failure-understanding.md` has the rules. How a document's `applies_to` is compared with what was recognised is
 //! in [`crate::retrieve::matches`].
 
+mod codes;
 mod failures;
 mod identifiers;
 mod language;
@@ -21,6 +22,7 @@ mod subject;
 mod vocabulary;
 mod volatile;
 
+pub use codes::{error_codes, is_error_code};
 pub use volatile::Volatile;
 pub(crate) use volatile::stem;
 

@@ -6,7 +6,7 @@
 use super::{legs::Legs, signals::mentioned};
 use crate::{
     analyzer::{self, Form, is_cjk},
-    question::{IdentifierKind, Question},
+    question::{IdentifierKind, Question, is_error_code},
 };
 use std::ops::Range;
 
@@ -56,6 +56,8 @@ fn is_word_absent(word: &str, terms: &[bool]) -> bool {
     let is_one_name = !word.contains(['-', '_', '.', '/']) && terms.len() > 2;
     match terms {
         [] => false,
+        // A code is one name, which comes last: documents have its letters of other codes.
+        [.., name] if is_error_code(word) => *name,
         [name, parts @ ..] if is_one_name => *name && parts.contains(&true),
         terms => terms.iter().all(|is_absent| *is_absent),
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 /// What share of a document's second and third best passage counts in the lexical leg: a long page with several good
 /// passages is a better answer than one with a single lucky one.
-pub const PASSAGE_SHARES: [f32; 3] = [1.0, 0.3, 0.1];
+pub const PASSAGE_SHARES: [f32; 3] = [1.0, 0.3, 0.2];
 
 /// How much a further passage raises a document above its best one in the dense leg.
 const TEMPERATURE: f32 = 0.04;
@@ -70,7 +70,7 @@ mod tests {
     fn the_second_and_third_passage_count_less() {
         let scores =
             best_passages(&[found(1, 0.5), found(2, 0.6), found(1, 0.4), found(1, 0.2), found(1, 0.1)]);
-        assert!((scores[&DocumentKey(1)] - (0.5 + 0.3 * 0.4 + 0.1 * 0.2)).abs() < 1e-6);
+        assert!((scores[&DocumentKey(1)] - (0.5 + 0.3 * 0.4 + 0.2 * 0.2)).abs() < 1e-6);
         let order: Vec<u64> = ranking(&scores).into_iter().map(|(key, _)| key.0).collect();
         assert_eq!(order, [1, 2]);
     }
