@@ -38,7 +38,7 @@ evaluate: setup ## retrieval, refusals and answers over runbooks/ against the co
 
 calibration: setup ## the fit of the compiled-in decision to answer (needs RUNBOOKD_TEST_DATA): its coefficients are the last lines
 	$(CARGO) run --release --locked --bin evaluate -- calibrate --suite eval/suites/calibration.toml --dry-run \
-	  --l2 10 --answered 95 --hold unknown_alert=-3
+	  --l2 5 --answered 95 --hold unknown_alert=-3
 
 lint: ## what CI checks before it tests
 	$(CARGO) fmt --all --check
