@@ -1,12 +1,12 @@
-//! Web addresses in quotations: they stay as text, in code only, where no reader makes a link of them. While the rest of
-//! the text is cleaned, a mark stands in the place of each. Pure.
+//! Web addresses in quoted code: they stay, as text of which no reader makes a link. While the rest of the answer is cleaned,
+//! which takes out all others, a mark stands in the place of each. Pure.
 
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
-/// A web address; one with a user's name is none that a document should show.
+/// A web address.
 static ADDRESS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"https?://[^\s<>"'`|@\\，。；）」]+"#).expect("the pattern is valid"));
+    LazyLock::new(|| Regex::new(r#"https?://[^\s<>"'`|\\，。；）」]+"#).expect("the pattern is valid"));
 
 /// A mark with the number of its address, between two characters that no text has: they are taken out of quotations.
 static MARK: LazyLock<Regex> =
@@ -19,32 +19,18 @@ pub struct Addresses(Vec<String>);
 impl Addresses {
     /// Code with a mark in the place of each address.
     pub fn taken_from_code(&mut self, code: &str) -> String {
-        ADDRESS
-            .replace_all(&without_marks(code), |found: &Captures<'_>| self.take(&found[0], false))
-            .into_owned()
+        ADDRESS.replace_all(&without_marks(code), |found: &Captures<'_>| self.take(&found[0])).into_owned()
     }
 
-    /// Running text with a mark in the place of each address, as code where it is not code already.
-    pub fn taken_from_text(&mut self, text: &str) -> String {
-        let text = without_marks(text);
-        let spans = text.split('`').collect::<Vec<_>>();
-        let is_paired = spans.len() % 2 == 1;
-        let taken = spans.iter().enumerate().map(|(at, span)| {
-            let in_code = is_paired && at % 2 == 1;
-            ADDRESS.replace_all(span, |found: &Captures<'_>| self.take(&found[0], !in_code)).into_owned()
-        });
-        taken.collect::<Vec<_>>().join("`")
-    }
-
-    fn take(&mut self, found: &str, as_code: bool) -> String {
+    fn take(&mut self, found: &str) -> String {
+        // With a user's name it is none that a document should show.
+        if found.contains('@') {
+            return found.to_owned();
+        }
         let address = found.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '*', '_']);
-        let after = &found[address.len()..];
         let number = self.0.len();
         self.0.push(address.to_owned());
-        match as_code {
-            true => format!("`\u{f8f0}{number}\u{f8f1}`{after}"),
-            false => format!("\u{f8f0}{number}\u{f8f1}{after}"),
-        }
+        format!("\u{f8f0}{number}\u{f8f1}{}", &found[address.len()..])
     }
 
     /// The text with its addresses.
@@ -66,21 +52,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_text_in_code() {
-        for (text, expected) in [
-            ("See https://a.example/b.", "See `https://a.example/b`."),
-            (
-                "Run `curl https://a.example/b -o x`, then wait.",
-                "Run `curl https://a.example/b -o x`, then wait.",
-            ),
-            ("在 https://a.example/b，然後", "在 `https://a.example/b`，然後"),
-            ("one ` only https://a.example", "one ` only `https://a.example`"),
+    fn addresses_of_code_are_put_back() {
+        for (code, expected) in [
+            ("curl https://a.example/b -o x", "curl \u{f8f0}0\u{f8f1} -o x"),
+            ("url: \"http://a.example/?q=1\"", "url: \"\u{f8f0}0\u{f8f1}\""),
             ("\u{f8f0}0\u{f8f1} https://u:p@a.example", "0 https://u:p@a.example"),
         ] {
             let mut addresses = Addresses::default();
-            let taken = addresses.taken_from_text(text);
-            assert!(!taken.contains("https://a.example"), "{taken}");
-            assert_eq!(addresses.put_back(&taken), expected);
+            let taken = addresses.taken_from_code(code);
+            assert_eq!(taken, expected);
+            assert_eq!(addresses.put_back(&taken), without_marks(code));
         }
     }
 }

@@ -126,10 +126,7 @@ impl<'f> Writer<'f> {
             let n = self.number(element.quote.from);
             match element.quote.text.is_empty() {
                 true => self.line(&format!("{marker}[{n}]")),
-                false => {
-                    let quoted = self.addresses.taken_from_text(&element.quote.text);
-                    self.line(&format!("{marker}{quoted} [{n}]"));
-                }
+                false => self.line(&format!("{marker}{} [{n}]", element.quote.text)),
             }
             self.below(element, marker.len());
             previous = Some(form);
@@ -141,7 +138,6 @@ impl<'f> Writer<'f> {
         for below in &element.below {
             match below {
                 Below::Item { depth, text } => {
-                    let text = self.addresses.taken_from_text(text);
                     self.line(&format!("{}- {text}", " ".repeat(indent + 2 * depth)));
                     deep = indent + 2 * depth + 2;
                 }
@@ -236,7 +232,7 @@ impl<'f> Writer<'f> {
     fn steps_within(&mut self, steps: &[Step<'_>], left: Option<usize>) -> usize {
         let (mut used, mut written) = (0, 0);
         for step in steps {
-            let full = step.text(left.is_some());
+            let full = step.text(left.is_some(), &step.commands);
             let room = left.map_or(usize::MAX, |left| left.saturating_sub(used + 4));
             let keep = if written + 1 < steps.len() { MORE_CHARS } else { 0 };
             let fits =
@@ -245,7 +241,10 @@ impl<'f> Writer<'f> {
                 break;
             }
             let quoted = match fits {
-                true => full,
+                true => {
+                    let commands = step.commands.iter().map(|code| self.addresses.taken_from_code(code));
+                    step.text(left.is_some(), &commands.collect::<Vec<_>>())
+                }
                 false => clipped(&full, room.saturating_sub(keep).max(MIN_CAUSE_CHARS)),
             };
             let n = self.number(step.from);
@@ -253,7 +252,6 @@ impl<'f> Writer<'f> {
             let separator = if written == 0 { "" } else { " " };
             written += 1;
             used += num_chars(&quoted) + num_chars(&marker) + 1;
-            let quoted = self.addresses.taken_from_text(&quoted);
             self.text.push_str(&format!("{separator}{marker}{quoted} [{n}]"));
             if left.is_none() {
                 step.blocks.iter().for_each(|(language, text)| {
@@ -288,7 +286,7 @@ impl<'f> Writer<'f> {
             if let Some(last) = last.filter(|last| last.chunk != quote.from.chunk) {
                 text.push_str(&format!(" [{}]", self.number(last)));
             }
-            push_sentence(&mut text, &self.addresses.taken_from_text(&clipped(&quote.text, max_chars)));
+            push_sentence(&mut text, &clipped(&quote.text, max_chars));
             used += length;
             last = Some(quote.from);
         }
@@ -340,7 +338,7 @@ impl<'a> Step<'a> {
 
     /// All of its words, or as few as say it: the first sentence, and the next where the first is only a label; with its
     /// commands.
-    fn text(&self, is_short: bool) -> String {
+    fn text(&self, is_short: bool, commands: &[String]) -> String {
         let mut text = String::new();
         for sentence in &self.sentences {
             push_sentence(&mut text, sentence);
@@ -348,7 +346,7 @@ impl<'a> Step<'a> {
                 break;
             }
         }
-        let code: Vec<String> = self.commands.iter().map(|command| format!("`{command}`")).collect();
+        let code: Vec<String> = commands.iter().map(|command| format!("`{command}`")).collect();
         if code.is_empty() {
             let trimmed = text.trim_end_matches([':', '：']);
             return trimmed.to_owned();

@@ -79,7 +79,7 @@ fn sections_about_something_else_are_passages_of_their_own() {
     Intro.
     === One #first (34..40)
     Alpha.
-    === One > Deep #deep (51..92)
+    === One > Deep #deep (52..96)
     Beta.
 
     #### Cause
@@ -89,9 +89,9 @@ fn sections_about_something_else_are_passages_of_their_own() {
     #### Steps
 
     Wait.
-    === Two #two (88..94)
+    === Two #two (106..112)
     Delta.
-    === Two > Only #only (114..122)
+    === Two > Only #only (132..140)
     Epsilon.
     ");
 }
