@@ -212,7 +212,7 @@ pub fn component(name: &str) -> Option<Version> {
         let parts: Vec<&str> = numbers.split(['-', '_']).collect();
         let is_number =
             |part: &&str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|b| b.is_ascii_digit());
-        ((2..=3).contains(&parts.len()) && parts.iter().all(|part| is_number(part)))
+        ((2..=3).contains(&parts.len()) && parts.iter().all(is_number))
             .then(|| Version::parse(&parts.join(".")))
             .flatten()
     };
