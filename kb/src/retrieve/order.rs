@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     document::{Chunk, DocumentRecord},
-    question::{IdentifierKind, Question},
+    question::{IdentifierKind, Question, error_codes},
     store::{ChunkKey, DocumentKey, View},
 };
 use std::{cmp::Ordering, collections::HashMap, sync::Arc};
@@ -163,6 +163,8 @@ pub(super) async fn hits(
     let chunks = view.chunks(&keys).await?;
     let best = chosen.first().map_or(0.0, |(_, _, score)| *score);
     let alerts = named_alerts(question);
+    let codes: Vec<&str> = error_codes(question.text()).collect();
+    let treats = |chunk: &Chunk| is_headed_by(chunk, &alerts) || names_code(chunk, &codes);
     let hit = |((document, key, score), chunk): ((&Ranked, ChunkKey, f32), Chunk)| Hit {
         chunk,
         document: Arc::clone(&document.record),
@@ -171,9 +173,10 @@ pub(super) async fn hits(
         rule: document.rule.clone(),
     };
     let mut hits: Vec<Hit> = chosen.into_iter().zip(chunks).map(hit).collect();
-    // A section that bears the alert's very name treats it, whatever else is near. What rules put first stays there.
-    hits.sort_by_key(|hit| (rule_tier(hit.rule.as_ref()), !is_headed_by(&hit.chunk, &alerts)));
-    let is_named = |hit: &&mut Hit| hit.rule.is_none() && is_headed_by(&hit.chunk, &alerts);
+    // A section that bears the alert's very name treats it, and so does one that names the error's code, whatever else is
+    // near. What rules put first stays there.
+    hits.sort_by_key(|hit| (rule_tier(hit.rule.as_ref()), !treats(&hit.chunk)));
+    let is_named = |hit: &&mut Hit| hit.rule.is_none() && treats(&hit.chunk);
     hits.iter_mut().filter(is_named).for_each(|hit| hit.score = hit.score.max(best));
     Ok(hits)
 }
@@ -182,6 +185,12 @@ pub(super) async fn hits(
 fn named_alerts(question: &Question) -> Vec<String> {
     let alerts = question.identifiers().iter().filter(|named| named.kind == IdentifierKind::Alert);
     alerts.map(|named| named.text.to_lowercase()).collect()
+}
+
+/// Whether the passage or a heading above it has one of the codes.
+fn names_code(chunk: &Chunk, codes: &[&str]) -> bool {
+    let texts = chunk.heading_path.iter().map(String::as_str).chain([chunk.text.as_str()]);
+    !codes.is_empty() && texts.into_iter().any(|text| error_codes(text).any(|code| codes.contains(&code)))
 }
 
 /// Whether a heading above the passage has one of the names as a word.
