@@ -235,7 +235,10 @@ struct Words {
 impl Words {
     fn count(text: &str) -> Self {
         let mut words = Self::default();
-        for word in text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()) {
+        // What has digits is a quantity or a name, and no word: `4Gi`.
+        let has_digit = |word: &str| word.contains(|c: char| c.is_ascii_digit());
+        let plain = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        for word in plain.filter(|word| !has_digit(word)) {
             words.all += 1;
             if word.len() > 12 {
                 continue;
