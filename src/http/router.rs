@@ -119,9 +119,9 @@ impl Route {
         !matches!(self.path, "/healthz" | "/readyz")
     }
 
-    /// Whether what it shows is narrowed by the query string.
+    /// Whether what it shows is narrowed by the query string; the list of models shows no document.
     pub fn is_scoped(&self) -> bool {
-        self.role == Some(Role::Ask)
+        self.role == Some(Role::Ask) && self.path != "/v1/models"
     }
 }
 
