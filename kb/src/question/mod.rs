@@ -7,6 +7,7 @@
 //! - `objects` and `identifiers`: what each failure names is recognised, with the lists of `vocabulary`,
 //! - `volatile`: what no document can repeat is taken out of the text to search for,
 //! - `subject`: what the text is about is told from what every question says,
+//! - `wordings`: the states that the text describes get the words that headings have for them,
 //! - `language`: the language of the answer is chosen.
 //!
 //! `docs/failure-understanding.md` has the rules. How a document's `applies_to` is compared with what was recognised is
@@ -21,8 +22,10 @@ mod objects;
 mod subject;
 mod vocabulary;
 mod volatile;
+mod wordings;
 
 pub use codes::{error_codes, is_error_code};
+pub use vocabulary::kinds_in_name;
 pub use volatile::Volatile;
 pub(crate) use volatile::stem;
 
@@ -40,6 +43,7 @@ pub struct Question {
     search_text: String,
     subject: String,
     asides: Vec<Aside>,
+    other_words: String,
     without_events: Option<String>,
     is_vietnamese: bool,
     unread_share: f32,
@@ -234,6 +238,7 @@ impl Question {
             text: text.to_owned(),
             subject,
             asides,
+            other_words: wordings::other_words(&search_text),
             without_events,
             is_vietnamese: spoken == "vi",
             unread_share: language::unread_share(&search_text, spoken),
@@ -314,6 +319,12 @@ impl Question {
     /// What of [`Question::search_text`] was set aside because every question, or many a failure, has it.
     pub fn asides(&self) -> &[Aside] {
         &self.asides
+    }
+
+    /// The words that headings have for the states that the text describes, which it may not have itself; empty when it
+    /// describes none.
+    pub fn other_words(&self) -> &str {
+        &self.other_words
     }
 
     /// What to embed: [`Question::search_text`] without what many failures begin with, where more follows.

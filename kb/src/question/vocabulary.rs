@@ -164,6 +164,24 @@ pub(super) fn kind_of_word(word: &str) -> Option<&'static ResourceKind> {
     KINDS_BY_WORD.get(lower(word, &mut [0; MAX_WORD_BYTES])?).copied()
 }
 
+/// The kinds of objects in an alert's name: `KubeHpaReplicasMismatch` is about a HorizontalPodAutoscaler. The longest run of
+/// the name's parts counts, so that `PersistentVolumeClaimFull` is not about a PersistentVolume.
+pub fn kinds_in_name(name: &str) -> Vec<&'static str> {
+    const MAX_PARTS: usize = 4;
+    let parts = crate::analyzer::humps(name);
+    let mut kinds = Vec::new();
+    let mut at = 0;
+    while at < parts.len() {
+        let longest = (1..=MAX_PARTS.min(parts.len() - at))
+            .rev()
+            .find_map(|length| Some((length, kind_of_word(&parts[at..at + length].concat())?)));
+        let (length, kind) = longest.map_or((1, None), |(length, kind)| (length, Some(kind.canonical)));
+        kinds.extend(kind);
+        at += length;
+    }
+    kinds
+}
+
 /// The kind before a slash or an equals sign, where the shortest names count too: `deploy/`, `cm/`.
 pub(super) fn kind_of_prefix(word: &str) -> Option<&'static str> {
     if let Some(kind) = kind_of_word(word) {

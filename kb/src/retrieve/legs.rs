@@ -35,6 +35,10 @@ pub struct Tuning {
     pub generic: f32,
     /// What the words weigh that an English question is made with.
     pub frames: f32,
+    /// What the words weigh that headings have for the states that a question describes.
+    pub wordings: f32,
+    /// Taken from a passage below an alert's name that is about another kind of object than the question.
+    pub other_kind: f32,
     /// Added for each tier of trust above public.
     pub trust_bonus: f32,
     /// Added when a document is in the language of the answer.
@@ -55,6 +59,8 @@ impl Tuning {
         events: 0.3,
         generic: 0.3,
         frames: 0.5,
+        wordings: 0.8,
+        other_kind: 1.0,
         trust_bonus: 0.01,
         language_bonus: 0.03,
     };
@@ -268,6 +274,14 @@ impl QueryTerms {
                     before = Some((place, end));
                 }
             }
+        }
+        for Token { term, .. } in analyzer::tokens(question.other_words()) {
+            places.entry(term).or_insert_with_key(|term| {
+                query.terms.push((term.clone(), tuning.wordings));
+                query.telling.push(0.0);
+                counts.push(1);
+                counts.len() - 1
+            });
         }
         for (((_, weight), telling), count) in query.terms.iter_mut().zip(&mut query.telling).zip(counts) {
             let times = 1.0 + (count as f32).ln();

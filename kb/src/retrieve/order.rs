@@ -6,8 +6,9 @@ use super::{
     rules::matches,
 };
 use crate::{
+    analyzer::humps,
     document::{Chunk, DocumentRecord},
-    question::{IdentifierKind, Question, error_codes},
+    question::{IdentifierKind, Question, error_codes, kinds_in_name},
     store::{ChunkKey, DocumentKey, View},
 };
 use std::{cmp::Ordering, collections::HashMap, sync::Arc};
@@ -24,6 +25,9 @@ const SPARE_HITS: usize = 6;
 const MAX_HITS_PER_DOCUMENT: usize = 3;
 /// A further passage of a document is a hit when it scores at least this share of the document's best.
 const MIN_PASSAGE_SHARE: f32 = 0.75;
+
+/// Passages of a page whose headings are read before the order within the page is final.
+const PASSAGES_READ: usize = 12;
 
 /// A document in the final order.
 pub(super) struct Ranked {
@@ -139,12 +143,16 @@ pub(super) async fn hits(
     tuning: &Tuning,
     options: &Options,
 ) -> Result<Vec<Hit>, RetrieveError> {
+    let kinds: Vec<&str> = question.named(IdentifierKind::Kind).collect();
     let mut chosen: Vec<(&Ranked, ChunkKey, f32)> = Vec::new();
     for document in ranked.iter().take(options.hits + SPARE_DOCUMENTS) {
         let mut passages = legs.passages_of(document.key, tuning);
         if passages.is_empty() {
             // Found by a rule alone: it begins at its beginning.
             passages.extend(view.chunks_of(document.key).await?.first().map(|(key, _)| (*key, 0.0)));
+        }
+        if passages.len() > 1 && !kinds.is_empty() && document.rule.is_none() {
+            put_back_other_kinds(view, &mut passages, &kinds, tuning).await?;
         }
         let best = passages.first().map_or(0.0, |(_, score)| *score);
         passages.retain(|(_, score)| *score >= MIN_PASSAGE_SHARE * best);
@@ -179,6 +187,29 @@ pub(super) async fn hits(
     let is_named = |hit: &&mut Hit| hit.rule.is_none() && treats(&hit.chunk);
     hits.iter_mut().filter(is_named).for_each(|hit| hit.score = hit.score.max(best));
     Ok(hits)
+}
+
+/// Puts the passages of a page behind the others that stand below the name of an alert about objects of other kinds: what
+/// helps a HorizontalPodAutoscaler does not help a Deployment. Only the page's best passages are looked at.
+async fn put_back_other_kinds(
+    view: &dyn View,
+    passages: &mut Vec<(ChunkKey, f32)>,
+    kinds: &[&str],
+    tuning: &Tuning,
+) -> Result<(), RetrieveError> {
+    passages.truncate(PASSAGES_READ);
+    let keys: Vec<ChunkKey> = passages.iter().map(|(key, _)| *key).collect();
+    let chunks = view.chunks(&keys).await?;
+    for ((_, score), chunk) in passages.iter_mut().zip(&chunks) {
+        let words =
+            chunk.heading_path.iter().flat_map(|heading| heading.split(|c: char| !c.is_alphanumeric()));
+        let named: Vec<&str> = words.filter(|word| humps(word).len() > 1).flat_map(kinds_in_name).collect();
+        if !named.is_empty() && !named.iter().any(|kind| kinds.contains(kind)) {
+            *score -= tuning.other_kind;
+        }
+    }
+    passages.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    Ok(())
 }
 
 /// The alerts that the question names, in lower case.
