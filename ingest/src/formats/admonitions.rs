@@ -6,6 +6,9 @@ use kb::mapped::Edit;
 use regex::Regex;
 use std::sync::LazyLock;
 
+/// Text that is indented by so much is code, where nothing says otherwise.
+const CODE_INDENTATION: usize = 4;
+
 struct Patterns {
     docusaurus: Regex,
     docusaurus_end: Regex,
@@ -39,22 +42,32 @@ pub(crate) fn edits(text: &str) -> Vec<Edit> {
     let mut edits = Vec::new();
     // The indentation of open MkDocs boxes: their text is indented by four more.
     let mut boxes: Vec<usize> = Vec::new();
+    // Of open Docusaurus boxes, their indentation and that of their first line, by which their text is too far in.
+    let mut fenced_boxes: Vec<(usize, Option<usize>)> = Vec::new();
     dialect::for_each_line(text, |at, line, is_code| {
         let content = line.trim_end_matches('\n');
         let first = content.trim_start().bytes().next();
         let indentation = content.bytes().take_while(|&byte| byte == b' ').count();
         if first.is_some() {
             boxes.retain(|&of_box| indentation >= of_box + 4);
+            if let Some((of_box, surplus @ None)) = fenced_boxes.last_mut() {
+                let deeper = indentation.saturating_sub(*of_box);
+                *surplus = Some(if deeper >= CODE_INDENTATION { deeper } else { 0 });
+            }
         }
         let replaced = match first {
             _ if is_code => None,
-            Some(b':') => patterns.docusaurus.captures(content).map_or_else(
-                || patterns.docusaurus_end.is_match(content).then(String::new),
-                |found| {
+            Some(b':') => match patterns.docusaurus.captures(content) {
+                Some(found) => {
+                    fenced_boxes.push((indentation, None));
                     let title = found.get(2).or(found.get(3)).map(|title| title.as_str().trim());
                     Some(label(&found[1], title))
-                },
-            ),
+                }
+                None => patterns.docusaurus_end.is_match(content).then(|| {
+                    fenced_boxes.pop();
+                    String::new()
+                }),
+            },
             Some(b'!' | b'?' | b'=') => patterns.mkdocs.captures(content).map(|found| {
                 boxes.push(indentation);
                 let title = found.get(2).or(found.get(3)).map(|title| title.as_str().trim());
@@ -73,7 +86,8 @@ pub(crate) fn edits(text: &str) -> Vec<Edit> {
         match replaced {
             Some(words) => edits.push(Edit::replace(at..at + content.len(), words)),
             None => {
-                let surplus = indentation.min(4 * boxes.len());
+                let surplus = fenced_boxes.last().and_then(|(_, surplus)| *surplus).unwrap_or(0);
+                let surplus = indentation.min(CODE_INDENTATION * boxes.len() + surplus);
                 if surplus > 0 {
                     edits.push(Edit::delete(at..at + surplus));
                 }
@@ -113,6 +127,11 @@ mod tests {
         check(":::note\n\nMind.\n\n:::\n", "**Note:**\n\nMind.\n\n\n");
         check(":::danger Stop here\nx\n:::\n", "**Stop here**\nx\n\n");
         check(":::tip[Good idea]\nx\n:::", "**Good idea**\nx\n");
+        check(
+            ":::note\n\n    Mind.\n    - a\n        - b\n\n:::\n    code\n",
+            "**Note:**\n\nMind.\n- a\n    - b\n\n\n    code\n",
+        );
+        check(":::tip\n1. a\n\n        b\n:::\n", "**Tip:**\n1. a\n\n        b\n\n");
         check("> [!CAUTION]\n> Do not.\n", "> **Caution:**\n> Do not.\n");
         check("!!! warning \"Mind\"\n    one\n\n    two\nafter\n", "**Mind**\n\none\n\ntwo\nafter\n");
         check("??? note\n    one\n", "**Note:**\n\none\n");
