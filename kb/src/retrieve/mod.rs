@@ -12,7 +12,7 @@ mod rules;
 mod signals;
 mod versions;
 
-pub use evidence::unit_of;
+pub use evidence::{joined, unit_of};
 pub use fusion::PASSAGE_SHARES;
 pub use legs::Tuning;
 pub use rules::matches;
