@@ -9,7 +9,7 @@ use crate::{
     knowledge::Indexed,
     labels::Labels,
     results::{CaseResult, Check},
-    suite::Case,
+    suite::{Case, K8sgptRequest},
 };
 use jiff::Timestamp;
 use kb::{
@@ -136,13 +136,23 @@ async fn run_case(
 
 /// The request as it would arrive.
 fn request_of(case: &Case) -> Result<Request, EvalError> {
-    let unusable = |detail: String| EvalError::Usage(format!("case `{}` cannot be asked: {detail}", case.id));
-    let Some(k8sgpt) = &case.k8sgpt else {
-        let question = Question::parse(case.text(), case.language.as_deref())
+    request(&case.id, case.question.as_deref(), case.k8sgpt.as_ref(), case.language.as_deref())
+}
+
+/// What is asked by a person, or by k8sgpt.
+pub(crate) fn request(
+    id: &str,
+    question: Option<&str>,
+    k8sgpt: Option<&K8sgptRequest>,
+    language: Option<&str>,
+) -> Result<Request, EvalError> {
+    let unusable = |detail: String| EvalError::Usage(format!("case `{id}` cannot be asked: {detail}"));
+    let Some(k8sgpt) = k8sgpt else {
+        let question = Question::parse(question.unwrap_or_default(), language)
             .map_err(|error| unusable(error.to_string()))?;
         return Ok(Request { question, format: Format::default() });
     };
-    let language = case.language.as_deref().unwrap_or("english");
+    let language = language.unwrap_or("english");
     let prompt = k8sgpt.prompt.clone().unwrap_or_else(|| default_prompt(language, &k8sgpt.message));
     let body = serde_json::json!({
         "model": "runbooks",
