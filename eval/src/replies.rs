@@ -277,6 +277,16 @@ mod tests {
     }
 
     #[test]
+    fn the_given_replies_are_of_many_kinds() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/replies");
+        let honest = read(&folder.join("honest.toml")).expect("the honest ones");
+        let styles: HashSet<&str> = honest.reply.iter().map(|reply| reply.style.as_str()).collect();
+        assert!(honest.reply.len() >= 60 && styles.len() >= 15, "{} {styles:?}", honest.reply.len());
+        let hostile = read(&folder.join("hostile.toml")).expect("the hostile ones");
+        assert!(hostile.reply.len() >= 40 && hostile.never.len() >= 10, "{}", hostile.reply.len());
+    }
+
+    #[test]
     fn leaks_are_found_whatever_their_case() {
         let hostile = reply("x", None, false);
         let never = ["evil.example".to_owned()];

@@ -15,6 +15,7 @@
 mod asking;
 mod codes;
 mod failures;
+mod glossary;
 mod identifiers;
 mod language;
 mod masked;
@@ -245,6 +246,13 @@ impl Question {
             masked,
             search_text,
         })
+    }
+
+    /// The same question in the words of English documents, to be answered in the same language; `None` where no term of it is
+    /// known in English.
+    pub fn in_english(&self) -> Option<Self> {
+        let english = glossary::in_english(&self.text)?;
+        Self::parse(&english, Some(&self.language.0)).ok()
     }
 
     /// The text as it was asked, trimmed.
