@@ -24,7 +24,7 @@ use crate::{
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use kb::{
-    answerable::{Calibration, Status},
+    answerable::Status,
     question::{MAX_QUESTION_BYTES, Question, QuestionError},
     redact,
     retrieve::{Decided, Options, Retrieval, RetrieveError, Retriever},
@@ -275,8 +275,7 @@ impl Assistant {
             true => request.format,
             false => request.format.without_limit(),
         };
-        let calibration = self.0.calibration.of(self.0.kb.as_ref()).await?;
-        let Decided { retrieval, mut decision } = self.decide(question, scope, &calibration).await?;
+        let Decided { retrieval, mut decision } = self.decide(question, scope).await?;
         let version_gap = retrieval.version_gap.as_ref();
         if let (Some(gap), Status::Answered) = (version_gap, decision.status) {
             decision.status = Status::Partial;
@@ -349,17 +348,13 @@ impl Assistant {
         spans::search(&self.0.metrics, searching).await
     }
 
-    /// Searches as [`Self::search`] does, and decides whether what was found answers the question.
-    async fn decide(
-        &self,
-        question: &Question,
-        scope: &Filter,
-        calibration: &Calibration,
-    ) -> Result<Decided, AnswerError> {
+    /// Searches for what an answer may rest on, and decides whether it answers the question.
+    pub async fn decide(&self, question: &Question, scope: &Filter) -> Result<Decided, AnswerError> {
+        let calibration = self.0.calibration.of(self.0.kb.as_ref()).await?;
         let searching = async {
             let _slots = self.search_slot().await?;
             let view = self.0.kb.view(scope).await?;
-            Ok(self.0.retriever.decide(view, question, &self.0.settings.retrieval, calibration).await?)
+            Ok(self.0.retriever.decide(view, question, &self.0.settings.retrieval, &calibration).await?)
         };
         spans::search(&self.0.metrics, searching).await
     }

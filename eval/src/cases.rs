@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use kb::{
     answerable::Status,
     causes::with_causes,
+    document::untranslated,
     question::Question,
-    retrieve::Options,
     store::{Access, DocumentKey, Filter},
 };
 use runbookd::{
@@ -38,8 +38,6 @@ pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(300);
 pub struct Respondent<'a> {
     /// The product.
     pub assistant: &'a Assistant,
-    /// How much it retrieves.
-    pub retrieval: &'a Options,
     /// The judge, when one is asked.
     pub judge: Option<&'a Arc<dyn Llm>>,
 }
@@ -79,11 +77,8 @@ async fn run_case(
     let scope = Filter { access: Access::Tags(case.access.iter().cloned().collect()), ..Filter::default() };
     let answer =
         respondent.assistant.answer(&request, &scope, occasion).await.map_err(|error| failed(&error))?;
-    let retrieval = respondent
-        .assistant
-        .search(&request.question, &scope, respondent.retrieval)
-        .await
-        .map_err(|error| failed(&error))?;
+    let found = respondent.assistant.decide(&request.question, &scope).await;
+    let retrieval = found.map_err(|error| failed(&error))?.retrieval;
 
     let mut cited: Vec<String> = Vec::new();
     for citation in &answer.citations {
@@ -239,13 +234,14 @@ impl Seen<'_> {
     fn citations_exist(&self) -> Check {
         let numbers: BTreeSet<usize> = self.answer.citations.iter().map(|citation| citation.n).collect();
         let unresolved = citations::resolve(&self.answer.text, |n| numbers.contains(&n)).removed;
-        let given: BTreeSet<&str> =
-            self.evidence.iter().flat_map(|(document, chunk)| [document.as_str(), chunk.as_str()]).collect();
+        // Of a page and its translations one is given, and the asker's own is quoted.
+        let given: BTreeSet<(&str, &str)> =
+            self.evidence.iter().map(|(document, _)| untranslated(document)).collect();
         let foreign: Vec<&str> = self
             .answer
             .citations
             .iter()
-            .filter(|citation| !given.contains(citation.document.as_str()))
+            .filter(|citation| !given.contains(&untranslated(&citation.document)))
             .map(|citation| citation.document.as_str())
             .collect();
         check("citations exist", unresolved.is_empty() && foreign.is_empty(), || {

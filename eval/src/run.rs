@@ -342,11 +342,7 @@ impl Runner {
         let settings = self.settings.product.assistant.clone();
         let retriever = self.engine.retriever.clone();
         let assistant = Assistant::new(indexed.kb.clone(), retriever, llm.clone(), settings);
-        let respondent = Respondent {
-            assistant: &assistant,
-            retrieval: &self.engine.options,
-            judge: llm.as_ref().filter(|_| options.judge),
-        };
+        let respondent = Respondent { assistant: &assistant, judge: llm.as_ref().filter(|_| options.judge) };
         let found = cases::run_cases(&respondent, &indexed, &suite.cases).await?;
         if let Some(problems) =
             options.recorder.as_ref().map(|recorder| recorder.problems()).filter(|p| !p.is_empty())
