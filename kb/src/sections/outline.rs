@@ -58,7 +58,7 @@ impl Unit {
         let Some(leading) = passages.get(lead) else { return Self::whole(passages) };
         let outline = Outline::of(passages);
         let total = outline.tokens(&(0..passages.len()).collect::<Vec<_>>());
-        if is_one_procedure && total <= MAX_PROCEDURE_TOKENS && !outline.is_catalogue(&[]) {
+        if is_one_procedure && total <= MAX_PROCEDURE_TOKENS && !outline.lists_problems(&[]) {
             return Self::whole(passages);
         }
         let narrow = Self::around(passages, lead, is_one_procedure);
@@ -147,6 +147,19 @@ impl<'a> Outline<'a> {
             && 3 * children.iter().filter(|child| treats_one(child)).count() >= 2 * children.len()
     }
 
+    /// Whether most headings below a path name alerts or codes, or are a problem with parts of its own each. Steps below a
+    /// heading or a question for a heading (`When does a pod see it?`) make a procedure no catalogue.
+    fn lists_problems(&self, path: &[String]) -> bool {
+        let children = self.children(path);
+        let is_problem = |child: &&str| {
+            let mut below = path.to_vec();
+            below.push((*child).to_owned());
+            names_identifier(child) || self.is_problem(&below)
+        };
+        let num_problems = children.iter().filter(|child| is_problem(child)).count();
+        children.len() >= 2 && 3 * num_problems >= 2 * children.len()
+    }
+
     fn has_steps(&self, path: &[String]) -> bool {
         self.below(path).iter().any(|&at| has_steps(&self.passages[at].text))
     }
@@ -225,6 +238,11 @@ impl<'a> Outline<'a> {
 
 /// Whether a heading names an alert, an error code or a question rather than a part of something.
 fn names_entry(heading: &str) -> bool {
+    heading.ends_with(['?', '？']) || names_identifier(heading)
+}
+
+/// Whether a short heading names an alert or an error code.
+fn names_identifier(heading: &str) -> bool {
     let is_identifier = |word: &str| {
         let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
         let humps = crate::analyzer::humps(word);
@@ -235,7 +253,7 @@ fn names_entry(heading: &str) -> bool {
     };
     let words: Vec<&str> =
         heading.split(|c: char| c.is_whitespace() || matches!(c, ':' | '"' | '`')).collect();
-    heading.ends_with(['?', '？']) || (words.len() <= 5 && words.iter().any(|word| is_identifier(word)))
+    words.len() <= 5 && words.iter().any(|word| is_identifier(word))
 }
 
 /// Whether a text has a numbered list or a block of code.
@@ -410,6 +428,13 @@ mod tests {
             ("What may be restarted", "yes, with rule 1"),
         ];
         check(true, &policy, 3, &[0, 1, 2, 3]);
+        let rotation = [
+            ("How often", "x"),
+            ("Planned rotation", "1. x"),
+            ("When does a pod see it?", "x"),
+            ("After a leak", "1. x"),
+        ];
+        check(true, &rotation, 1, &[0, 1, 2, 3]);
         // The causes below a section, whatever their steps; not the next section.
         let causes = [
             ("Provisioning > No addresses", "```\nlog\n```"),
