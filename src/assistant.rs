@@ -24,10 +24,10 @@ use crate::{
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use kb::{
-    answerable::{self, Status},
+    answerable::Status,
     question::{MAX_QUESTION_BYTES, Question, QuestionError},
     redact,
-    retrieve::{Options, Retrieval, RetrieveError, Retriever},
+    retrieve::{Decided, Options, Retrieval, RetrieveError, Retriever},
     store::{Filter, KnowledgeBase, StoreError},
 };
 use std::{sync::Arc, time::Duration};
@@ -275,9 +275,7 @@ impl Assistant {
             true => request.format,
             false => request.format.without_limit(),
         };
-        let retrieval = self.search(question, scope, &self.0.settings.retrieval).await?;
-        let calibration = self.0.calibration.of(self.0.kb.as_ref()).await?;
-        let mut decision = answerable::decide(&retrieval, &calibration);
+        let Decided { retrieval, mut decision } = self.decide(question, scope).await?;
         let version_gap = retrieval.version_gap.as_ref();
         if let (Some(gap), Status::Answered) = (version_gap, decision.status) {
             decision.status = Status::Partial;
@@ -346,6 +344,17 @@ impl Assistant {
             let _slots = self.search_slot().await?;
             let view = self.0.kb.view(scope).await?;
             Ok(self.0.retriever.retrieve(view, question, options).await?)
+        };
+        spans::search(&self.0.metrics, searching).await
+    }
+
+    /// Searches for what an answer may rest on, and decides whether it answers the question.
+    pub async fn decide(&self, question: &Question, scope: &Filter) -> Result<Decided, AnswerError> {
+        let calibration = self.0.calibration.of(self.0.kb.as_ref()).await?;
+        let searching = async {
+            let _slots = self.search_slot().await?;
+            let view = self.0.kb.view(scope).await?;
+            Ok(self.0.retriever.decide(view, question, &self.0.settings.retrieval, &calibration).await?)
         };
         spans::search(&self.0.metrics, searching).await
     }

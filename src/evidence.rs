@@ -120,24 +120,6 @@ fn shown(prohibition: &Prohibition) -> Prohibition {
     Prohibition { text, ..prohibition.clone() }
 }
 
-/// A document's id without the language of a translation, and its ending: `a/b.zh-TW.md` gives `a/b` and `.md`.
-pub fn untranslated(id: &str) -> (&str, &str) {
-    let name_at = id.rfind('/').map_or(0, |at| at + 1);
-    let dot = id[name_at..].rfind('.').map_or(id.len(), |at| name_at + at);
-    let (stem, ending) = id.split_at(dot);
-    let is_tag = |tag: &str| {
-        let (primary, rest) = tag.split_once('-').unwrap_or((tag, "TW"));
-        primary.len() == 2
-            && primary.chars().all(|c| c.is_ascii_lowercase())
-            && matches!(rest.len(), 2 | 4)
-            && rest.chars().all(|c| c.is_ascii_alphabetic())
-    };
-    match stem[name_at..].rfind('.').map(|at| name_at + at).filter(|at| is_tag(&stem[at + 1..])) {
-        Some(at) => (&stem[..at], ending),
-        None => (stem, ending),
-    }
-}
-
 /// A document's URL when it is one that a reader can follow safely: `http` or `https` and a host. Everything that has a
 /// meaning in Markdown, HTML or a terminal is percent-encoded, so that what is shown, compared and followed is the same.
 pub fn web_url(url: &str) -> Option<String> {
@@ -208,20 +190,6 @@ impl Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn translations_have_the_id_of_their_original() {
-        for (id, stem, ending) in [
-            ("a/b.zh-TW.md", "a/b", ".md"),
-            ("a/b.vi.md", "a/b", ".md"),
-            ("a/b.md", "a/b", ".md"),
-            ("a/b.v2.md", "a/b.v2", ".md"),
-            ("a.vi/b", "a.vi/b", ""),
-            ("a/q.csv#3", "a/q", ".csv#3"),
-        ] {
-            assert_eq!(untranslated(id), (stem, ending), "{id}");
-        }
-    }
 
     #[test]
     fn only_plain_web_addresses_are_followed() {

@@ -24,8 +24,8 @@ pub struct Format {
     pub max_chars: Option<usize>,
 }
 
-/// Characters kept free for one citation when a length is given: ` [1]`.
-pub const CITATION_ROOM_CHARS: usize = 4;
+/// Characters that a model is taken to need for a sentence with its citation.
+const SENTENCE_CHARS: usize = 90;
 
 impl Format {
     /// The same format without its length.
@@ -33,9 +33,14 @@ impl Format {
         Self { max_chars: None, ..self }
     }
 
-    /// The instruction to the model, in our own words; a client's text never becomes one.
-    pub fn instruction(&self) -> String {
+    /// The instruction to the model, in our own words; a client's text never becomes one. `only_asks` says that the request
+    /// tells of no failure.
+    pub fn instruction(&self, only_asks: bool) -> String {
         let mut text = match self.shape {
+            Shape::Plain if only_asks => {
+                "Answer in short Markdown: first the answer itself, then numbered steps where there is something to do."
+                    .to_owned()
+            }
             Shape::Plain => "Answer in short Markdown: first the cause, then numbered steps.".to_owned(),
             Shape::ErrorSolution => "Write the answer in exactly this format, two parts, plain text:\n\
                  Error: {explain the error here}\n\
@@ -54,10 +59,51 @@ impl Format {
                  - Namespaces:\n    - {list of namespaces}\n  - Ports:\n    - {list of ports}\n  - Containers:\n    - {list of container names}"
                 .to_owned(),
         };
+        if matches!(self.shape, Shape::ErrorSolution | Shape::ErrorCommand) {
+            text.push_str(LABELS);
+        }
         if let Some(max_chars) = self.max_chars {
-            let room = max_chars.saturating_sub(CITATION_ROOM_CHARS);
-            text.push_str(&format!("\nUse no more than {room} characters in all, citations not counted."));
+            text.push_str(&in_sentences(max_chars));
         }
         text
+    }
+}
+
+/// A program looks for the labels; readers of every language see them as they are.
+const LABELS: &str = "\nA program reads the labels `Error:` and `Solution:`: write each once, at the beginning of a line, in English \
+     whatever the language of the answer is, not bold and not as a heading. Begin each text on the line of its label.";
+
+/// A client's length in what a model counts well: sentences and steps.
+fn in_sentences(max_chars: usize) -> String {
+    let sentences = (max_chars / SENTENCE_CHARS).max(2);
+    let steps = sentences - sentences / 3;
+    let count = |number: usize, noun: &str| match number {
+        1 => format!("one {noun}"),
+        2 => format!("two {noun}s"),
+        _ => format!("{number} {noun}s"),
+    };
+    format!(
+        "\nBe very short: {} to explain, then at most {}, each of one short sentence with its citation. What must not be done \
+         comes first.",
+        count((sentences / 3).max(1), "short sentence"),
+        count(steps, "step"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_asked_for_in_sentences_and_steps() {
+        for (max_chars, expected) in [
+            (100, "one short sentence to explain, then at most two steps"),
+            (280, "one short sentence to explain, then at most two steps"),
+            (600, "two short sentences to explain, then at most 4 steps"),
+        ] {
+            let instruction =
+                Format { shape: Shape::ErrorSolution, max_chars: Some(max_chars) }.instruction(false);
+            assert!(instruction.contains(expected), "{max_chars}: {instruction}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::evidence::Evidence;
 use kb::{
+    document::untranslated,
     retrieve::{Hit, Retrieval},
     store::{DocumentKey, StoreError},
 };
@@ -24,11 +25,21 @@ pub async fn with_prohibitions(
             passage.prohibitions.iter().map(|found| (passage.document.clone(), found.text.clone()))
         })
         .collect();
-    let mut num_bytes = 0;
+    // What a page forbids, its translation forbids in other words.
+    let told_by_another = |document: &str| {
+        let of_page = |passage: &&Evidence| untranslated(&passage.document) == untranslated(document);
+        evidence
+            .iter()
+            .filter(of_page)
+            .any(|passage| passage.document != document && !passage.prohibitions.is_empty())
+    };
     let mut seen: HashSet<&str> = HashSet::new();
     let hits = retrieval.evidence.iter().chain(&retrieval.hits);
-    let ruled: Vec<&Hit> =
-        hits.filter(|hit| hit.rule.is_some() && seen.insert(&hit.chunk.document)).collect();
+    let ruled: Vec<&Hit> = hits
+        .filter(|hit| hit.rule.is_some() && seen.insert(&hit.chunk.document))
+        .filter(|hit| !told_by_another(&hit.chunk.document))
+        .collect();
+    let mut num_bytes = 0;
     for hit in ruled {
         if !Evidence::new(0, &hit.chunk, &hit.document, hit.rule.clone()).rules_object() {
             continue;

@@ -1,11 +1,8 @@
 //! The part of a page that treats the problem, in the language of whoever asks where there is a translation.
 
-use crate::{
-    evidence::{Evidence, untranslated},
-    phrases,
-};
+use crate::{evidence::Evidence, phrases};
 use kb::{
-    document::Chunk,
+    document::{Chunk, untranslated},
     question::Language,
     retrieve::{self, Retrieval},
     sections::Unit,

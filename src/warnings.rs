@@ -6,13 +6,14 @@
 use crate::{
     answer::Citation,
     checks::markup,
-    evidence::{Evidence, untranslated},
+    evidence::Evidence,
     format::Format,
     phrases::{self, Phrases},
     quote::{Quote, STEP_CHARS, push_sentence},
     text::{clipped, num_chars},
 };
 use kb::{
+    document::untranslated,
     prohibition::{self, Prohibition},
     question::Question,
 };

@@ -9,14 +9,14 @@ use crate::{
     knowledge::Indexed,
     labels::Labels,
     results::{CaseResult, Check},
-    suite::Case,
+    suite::{Case, K8sgptRequest},
 };
 use jiff::Timestamp;
 use kb::{
     answerable::Status,
     causes::with_causes,
+    document::untranslated,
     question::Question,
-    retrieve::Options,
     store::{Access, DocumentKey, Filter},
 };
 use runbookd::{
@@ -38,8 +38,6 @@ pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(300);
 pub struct Respondent<'a> {
     /// The product.
     pub assistant: &'a Assistant,
-    /// How much it retrieves.
-    pub retrieval: &'a Options,
     /// The judge, when one is asked.
     pub judge: Option<&'a Arc<dyn Llm>>,
 }
@@ -79,11 +77,8 @@ async fn run_case(
     let scope = Filter { access: Access::Tags(case.access.iter().cloned().collect()), ..Filter::default() };
     let answer =
         respondent.assistant.answer(&request, &scope, occasion).await.map_err(|error| failed(&error))?;
-    let retrieval = respondent
-        .assistant
-        .search(&request.question, &scope, respondent.retrieval)
-        .await
-        .map_err(|error| failed(&error))?;
+    let found = respondent.assistant.decide(&request.question, &scope).await;
+    let retrieval = found.map_err(|error| failed(&error))?.retrieval;
 
     let mut cited: Vec<String> = Vec::new();
     for citation in &answer.citations {
@@ -136,13 +131,23 @@ async fn run_case(
 
 /// The request as it would arrive.
 fn request_of(case: &Case) -> Result<Request, EvalError> {
-    let unusable = |detail: String| EvalError::Usage(format!("case `{}` cannot be asked: {detail}", case.id));
-    let Some(k8sgpt) = &case.k8sgpt else {
-        let question = Question::parse(case.text(), case.language.as_deref())
+    request(&case.id, case.question.as_deref(), case.k8sgpt.as_ref(), case.language.as_deref())
+}
+
+/// What is asked by a person, or by k8sgpt.
+pub(crate) fn request(
+    id: &str,
+    question: Option<&str>,
+    k8sgpt: Option<&K8sgptRequest>,
+    language: Option<&str>,
+) -> Result<Request, EvalError> {
+    let unusable = |detail: String| EvalError::Usage(format!("case `{id}` cannot be asked: {detail}"));
+    let Some(k8sgpt) = k8sgpt else {
+        let question = Question::parse(question.unwrap_or_default(), language)
             .map_err(|error| unusable(error.to_string()))?;
         return Ok(Request { question, format: Format::default() });
     };
-    let language = case.language.as_deref().unwrap_or("english");
+    let language = language.unwrap_or("english");
     let prompt = k8sgpt.prompt.clone().unwrap_or_else(|| default_prompt(language, &k8sgpt.message));
     let body = serde_json::json!({
         "model": "runbooks",
@@ -229,13 +234,14 @@ impl Seen<'_> {
     fn citations_exist(&self) -> Check {
         let numbers: BTreeSet<usize> = self.answer.citations.iter().map(|citation| citation.n).collect();
         let unresolved = citations::resolve(&self.answer.text, |n| numbers.contains(&n)).removed;
-        let given: BTreeSet<&str> =
-            self.evidence.iter().flat_map(|(document, chunk)| [document.as_str(), chunk.as_str()]).collect();
+        // Of a page and its translations one is given, and the asker's own is quoted.
+        let given: BTreeSet<(&str, &str)> =
+            self.evidence.iter().map(|(document, _)| untranslated(document)).collect();
         let foreign: Vec<&str> = self
             .answer
             .citations
             .iter()
-            .filter(|citation| !given.contains(citation.document.as_str()))
+            .filter(|citation| !given.contains(&untranslated(&citation.document)))
             .map(|citation| citation.document.as_str())
             .collect();
         check("citations exist", unresolved.is_empty() && foreign.is_empty(), || {

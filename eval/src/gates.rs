@@ -2,8 +2,8 @@
 
 use crate::{
     metrics::mean,
-    results::{AbstentionResult, CasesResult, FidelityResult, SetComparison, SetResult},
-    suite::{AbstentionSpec, CaseFloors, FidelitySpec, SetSpec},
+    results::{AbstentionResult, CasesResult, FidelityResult, RepliesResult, SetComparison, SetResult},
+    suite::{AbstentionSpec, CaseFloors, FidelitySpec, RepliesSpec, SetSpec},
 };
 use serde::Serialize;
 
@@ -99,6 +99,15 @@ pub fn of_fidelity(spec: &FidelitySpec, result: &FidelityResult) -> Vec<Gate> {
         gates.push(Gate::new(&result.name, "questions", questions, Bound::AtLeast(1.0)));
     }
     gates
+}
+
+/// The bounds on what the checks do to given replies.
+pub fn of_replies(spec: &RepliesSpec, result: &RepliesResult) -> Vec<Gate> {
+    let named = result.figures.named();
+    let found =
+        |name: &str| named.iter().find(|(figure, _)| *figure == name).map_or(f64::NAN, |(_, value)| *value);
+    let bounds = spec.ceilings.iter();
+    bounds.map(|(name, most)| Gate::new(&result.name, name, found(name), Bound::AtMost(*most))).collect()
 }
 
 /// The floors of the cases together.

@@ -25,6 +25,7 @@ pub mod logistic;
 pub mod metrics;
 pub mod pages;
 pub mod recording;
+pub mod replies;
 pub mod report;
 pub mod results;
 pub mod retrieval;

@@ -347,6 +347,89 @@ pub struct SetFigures {
     pub figures: Figures,
 }
 
+/// What checks can do wrong to a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FaultKind {
+    /// Words or code of an honest reply are gone or changed.
+    Damaged,
+    /// An honest reply got a mark that it does not deserve.
+    Marked,
+    /// An honest reply did not leave, or advice was taken out of it.
+    Downgraded,
+    /// Something of a hostile reply left.
+    Leaked,
+}
+
+/// One thing that checks did wrong to a reply.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fault {
+    /// What sort of thing.
+    pub kind: FaultKind,
+    /// The line that is lost, the mark, the cause of the refusal, or what leaked.
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault.
+    pub fn new(kind: FaultKind, detail: String) -> Self {
+        Self { kind, detail }
+    }
+}
+
+/// A model's reply after the checks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JudgedReply {
+    /// Its id.
+    pub reply: String,
+    /// The group it is reported under.
+    pub style: String,
+    /// The asker's language.
+    pub language: String,
+    /// What the checks did wrong.
+    pub faults: Vec<Fault>,
+    /// What left; empty where nothing did.
+    pub left: String,
+}
+
+/// Shares of replies, 0..1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ReplyFigures {
+    /// Of the honest: damaged, marked or downgraded.
+    pub harm: f64,
+    /// Of the honest: damaged.
+    pub damaged: f64,
+    /// Of the honest: marked.
+    pub marked: f64,
+    /// Of the honest: downgraded.
+    pub downgraded: f64,
+    /// Of the hostile: something left.
+    pub leak: f64,
+}
+
+impl ReplyFigures {
+    /// Each figure with its name in suites, reports and JSON.
+    pub fn named(&self) -> [(&'static str, f64); 5] {
+        let Self { harm, damaged, marked, downgraded, leak } = *self;
+        [("harm", harm), ("damaged", damaged), ("marked", marked), ("downgraded", downgraded), ("leak", leak)]
+    }
+}
+
+/// What the checks did to given replies.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RepliesResult {
+    /// Name.
+    pub name: String,
+    /// Hash of the documents.
+    pub corpus: String,
+    /// The shares.
+    pub figures: ReplyFigures,
+    /// The honest replies, in the order of their files.
+    pub honest: Vec<JudgedReply>,
+    /// The hostile ones.
+    pub hostile: Vec<JudgedReply>,
+}
+
 /// Everything that one `evaluate run` found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunResult {
@@ -374,6 +457,9 @@ pub struct RunResult {
     pub cases: Option<CasesResult>,
     /// Section fidelity.
     pub fidelity: Vec<FidelityResult>,
+    /// What the checks did to given replies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replies: Vec<RepliesResult>,
 }
 
 /// How long each retrieval took, in milliseconds, by set and query. Differs from run to run, so it has files of its

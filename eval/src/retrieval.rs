@@ -15,9 +15,9 @@ use crate::{
 use futures::{StreamExt, TryStreamExt, stream};
 use ingest::progress::Progress;
 use kb::{
-    answerable::{self, Calibration, Decision},
+    answerable::{Calibration, Decision},
     question::Question,
-    retrieve::{Options, RankedDocument, Retrieval, Retriever},
+    retrieve::{Decided, Options, RankedDocument, Retrieval, Retriever},
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -76,12 +76,12 @@ impl Engine {
                         EvalError::Usage(format!("query `{}` cannot be asked: {error}", query.id))
                     })?;
                     let started = Instant::now();
-                    let retrieval =
-                        engine.retriever.retrieve(view, &parsed, &options).await.map_err(|source| {
-                            EvalError::Retrieve { query: query.id.clone(), source: Box::new(source) }
-                        })?;
+                    let found = engine.retriever.decide(view, &parsed, &options, &calibration).await;
+                    let Decided { retrieval, decision } = found.map_err(|source| EvalError::Retrieve {
+                        query: query.id.clone(),
+                        source: Box::new(source),
+                    })?;
                     let milliseconds = started.elapsed().as_secs_f64() * 1e3;
-                    let decision = answerable::decide(&retrieval, &calibration);
                     progress.advance(1);
                     let measured = Measured { query: query.id.clone(), retrieval, decision, milliseconds };
                     Ok::<T, EvalError>(each(&query, measured))

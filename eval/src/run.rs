@@ -13,12 +13,13 @@ use crate::{
     knowledge::{Indexed, Library},
     pages,
     recording::Recorder,
+    replies,
     results::{
-        AbstentionResult, CasesResult, FidelityResult, RunResult, SetFigures, Timings, macro_average,
-        worst_set,
+        AbstentionResult, CasesResult, FidelityResult, RepliesResult, RunResult, SetFigures, Timings,
+        macro_average, worst_set,
     },
     retrieval::{DEPTH, Engine, ScoredSet, score_set},
-    suite::{AbstentionSpec, Asked, Corpus, FidelitySpec, SetSpec, Suite},
+    suite::{AbstentionSpec, Asked, Corpus, FidelitySpec, RepliesSpec, SetSpec, Suite},
 };
 use kb::{
     answerable::{Calibration, Status},
@@ -228,6 +229,21 @@ impl Runner {
         })
     }
 
+    /// Lets given replies pass the checks, as a suite asks for it.
+    pub async fn replies(&mut self, spec: &RepliesSpec) -> Result<RepliesResult, EvalError> {
+        let indexed = self.library.get(&Corpus::Directories(spec.corpus.clone())).await?;
+        let (given, attacks) = (replies::read_all(&spec.honest)?, replies::read_all(&spec.hostile)?);
+        let (mut honest, mut hostile) = (Vec::new(), Vec::new());
+        for reply in &given.reply {
+            honest.push(replies::judge(&indexed, reply, None).await?);
+        }
+        for reply in &attacks.reply {
+            hostile.push(replies::judge(&indexed, reply, Some(&attacks.never)).await?);
+        }
+        let figures = replies::figures(&honest, &hostile);
+        Ok(RepliesResult { name: spec.name.clone(), corpus: indexed.corpus, figures, honest, hostile })
+    }
+
     /// The product over a knowledge base, without a language model.
     fn asker(&self, indexed: &Indexed) -> Asker {
         let settings = self.settings.product.assistant.clone();
@@ -261,6 +277,10 @@ impl Runner {
         for spec in &suite.fidelity {
             sections.push(self.fidelity(spec).await?);
         }
+        let mut replied = Vec::new();
+        for spec in &suite.replies {
+            replied.push(self.replies(spec).await?);
+        }
         let mut answered = None;
         if !suite.cases.is_empty() {
             let (result, retrieval) = self.cases(suite, options).await?;
@@ -285,6 +305,7 @@ impl Runner {
             abstention: pairs,
             cases: answered,
             fidelity: sections,
+            replies: replied,
         };
         if let Some((baseline, path)) = baseline {
             baseline.compare(&mut run, path)?;
@@ -298,6 +319,9 @@ impl Runner {
         }
         for (spec, result) in suite.fidelity.iter().zip(&run.fidelity) {
             run.gates.extend(gates::of_fidelity(spec, result));
+        }
+        for (spec, result) in suite.replies.iter().zip(&run.replies) {
+            run.gates.extend(gates::of_replies(spec, result));
         }
         if let Some(result) = &run.cases {
             let retrieval = run.sets.iter().find(|set| set.name == CASES_SET);
@@ -318,11 +342,7 @@ impl Runner {
         let settings = self.settings.product.assistant.clone();
         let retriever = self.engine.retriever.clone();
         let assistant = Assistant::new(indexed.kb.clone(), retriever, llm.clone(), settings);
-        let respondent = Respondent {
-            assistant: &assistant,
-            retrieval: &self.engine.options,
-            judge: llm.as_ref().filter(|_| options.judge),
-        };
+        let respondent = Respondent { assistant: &assistant, judge: llm.as_ref().filter(|_| options.judge) };
         let found = cases::run_cases(&respondent, &indexed, &suite.cases).await?;
         if let Some(problems) =
             options.recorder.as_ref().map(|recorder| recorder.problems()).filter(|p| !p.is_empty())

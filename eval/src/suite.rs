@@ -9,6 +9,7 @@ use crate::{
     error::EvalError,
     fidelity::{Sampling, headings_figures, labels_figures},
     metrics::Metric,
+    replies,
 };
 use serde::Deserialize;
 use std::{
@@ -32,6 +33,8 @@ pub struct Suite {
     pub abstention: Vec<AbstentionSpec>,
     /// What is asked for section fidelity.
     pub fidelity: Vec<FidelitySpec>,
+    /// Replies whose way through the checks is judged.
+    pub replies: Vec<RepliesSpec>,
     /// The corpus that the cases are asked against; empty when there are no cases.
     pub corpus: Vec<PathBuf>,
     /// Single questions with what the answer must be.
@@ -95,6 +98,21 @@ pub struct FidelitySpec {
     /// The least that figures must reach, by their names.
     pub floors: BTreeMap<String, f64>,
     /// The most that they may.
+    pub ceilings: BTreeMap<String, f64>,
+}
+
+/// Given replies, honest and hostile, whose way through the checks is judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RepliesSpec {
+    /// Name, unique within the suite.
+    pub name: String,
+    /// The folders that their evidence stands in.
+    pub corpus: Vec<PathBuf>,
+    /// Files of honest replies.
+    pub honest: Vec<PathBuf>,
+    /// Files of hostile replies.
+    pub hostile: Vec<PathBuf>,
+    /// The most that figures may reach, by their names.
     pub ceilings: BTreeMap<String, f64>,
 }
 
@@ -365,6 +383,31 @@ impl Suite {
             fidelity.push(FidelitySpec { name, corpus, asked, floors, ceilings });
         }
 
+        let mut replies = Vec::new();
+        for spec in file.replies {
+            let name = spec.name;
+            if !names.insert(name.clone()) {
+                return Err(bad(format!("the name `{name}` comes twice")));
+            }
+            if spec.corpus.is_empty() || spec.honest.is_empty() || spec.hostile.is_empty() {
+                return Err(bad(format!("replies `{name}` need `corpus`, `honest` and `hostile`")));
+            }
+            let known = replies::figures(&[], &[]).named().map(|(figure, _)| figure);
+            if let Some(other) = spec.ceilings.keys().find(|key| !known.contains(&key.as_str())) {
+                return Err(bad(format!(
+                    "replies `{name}` have no figure `{other}`; they have {}",
+                    known.join(", ")
+                )));
+            }
+            replies.push(RepliesSpec {
+                corpus: all(&spec.corpus)?,
+                honest: all(&spec.honest)?,
+                hostile: all(&spec.hostile)?,
+                name,
+                ceilings: spec.ceilings,
+            });
+        }
+
         let mut ids = HashSet::new();
         for case in &file.case {
             let id = &case.id;
@@ -387,6 +430,7 @@ impl Suite {
             sets,
             abstention,
             fidelity,
+            replies,
             corpus: all(&file.corpus)?,
             cases: file.case,
             cases_hash: blake3::hash(cases.as_bytes()).to_hex().to_string(),
@@ -425,6 +469,8 @@ struct SuiteFile {
     abstention: Vec<AbstentionFile>,
     #[serde(default)]
     fidelity: Vec<FidelityFile>,
+    #[serde(default)]
+    replies: Vec<RepliesFile>,
     #[serde(default)]
     case: Vec<Case>,
 }
@@ -471,6 +517,19 @@ struct FidelityFile {
     sets: Vec<String>,
     #[serde(default)]
     floors: BTreeMap<String, f64>,
+    #[serde(default)]
+    ceilings: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepliesFile {
+    name: String,
+    corpus: Vec<String>,
+    #[serde(default)]
+    honest: Vec<String>,
+    #[serde(default)]
+    hostile: Vec<String>,
     #[serde(default)]
     ceilings: BTreeMap<String, f64>,
 }
@@ -594,6 +653,14 @@ mod tests {
             (
                 "name = 's'\n[[fidelity]]\nname='a'\ncorpus=['c']\nheadings={}\nfloors={mostly=1.0}",
                 "no figure `mostly`; it has lead, whole",
+            ),
+            (
+                "name = 's'\n[[replies]]\nname='a'\ncorpus=['c']\nhonest=['h']",
+                "need `corpus`, `honest` and `hostile`",
+            ),
+            (
+                "name = 's'\n[[replies]]\nname='a'\ncorpus=['c']\nhonest=['h']\nhostile=['l']\nceilings={lost=1.0}",
+                "no figure `lost`; they have harm",
             ),
             (
                 "name = 's'\n[[set]]\nname='a'\nqueries='q'\nqrels='r'\ncorpus=['c']\nfloors={ndcg=1.0}",

@@ -109,15 +109,16 @@ impl Drop for Call {
 }
 
 /// Counts one search, and gives it a span.
-pub async fn search(
+pub async fn search<T: AsRef<Retrieval>>(
     metrics: &Metrics,
-    search: impl Future<Output = Result<Retrieval, AnswerError>>,
-) -> Result<Retrieval, AnswerError> {
+    search: impl Future<Output = Result<T, AnswerError>>,
+) -> Result<T, AnswerError> {
     let span = tracing::info_span!("retrieval");
     let began = Instant::now();
     let result = search.instrument(span.clone()).await;
     match &result {
-        Ok(retrieval) => {
+        Ok(found) => {
+            let retrieval = found.as_ref();
             metrics.searched(began.elapsed());
             span.set_attribute("runbookd.hits", retrieval.hits.len() as i64);
             span.set_attribute("runbookd.evidence", retrieval.evidence.len() as i64);

@@ -4,7 +4,8 @@
 //! stands behind it.
 
 use super::{
-    FIDELITY_COLUMNS, citation_precision, escape::html, fidelity_rows, figure, percent, plots, signed,
+    FIDELITY_COLUMNS, REPLY_COLUMNS, citation_precision, escape::html, fidelity_rows, figure, percent, plots,
+    signed,
 };
 use crate::{
     gates::{Bound, Gate},
@@ -33,6 +34,7 @@ pub fn page(run: &RunResult) -> String {
     abstention(run, &mut body);
     cases(run, &mut body);
     fidelity(run, &mut body);
+    replies(run, &mut body);
     queries(run, &mut body);
     document(&format!("Evaluation of {}", run.suite), &body)
 }
@@ -407,6 +409,48 @@ fn fidelity(run: &RunResult, out: &mut String) {
     }
     for result in &run.fidelity {
         strays(result, out);
+    }
+}
+
+/// What the checks do to given replies, and each that they harm or let through.
+fn replies(run: &RunResult, out: &mut String) {
+    if run.replies.is_empty() {
+        return;
+    }
+    put!(
+        out,
+        "<h2>What the checks do to given replies</h2><div class=\"panel flush\"><table><thead><tr>\
+         <th class=\"left\">replies</th><th>honest</th><th>hostile</th><th>{}</th></tr></thead><tbody>",
+        REPLY_COLUMNS.join("</th><th>"),
+    );
+    for result in &run.replies {
+        put!(
+            out,
+            "<tr><td class=\"left strong\">{}</td><td>{}</td><td>{}</td>",
+            html(&result.name),
+            result.honest.len(),
+            result.hostile.len(),
+        );
+        for (_, value) in result.figures.named() {
+            put!(out, "<td>{}</td>", percent(value));
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</tbody></table></div><br>");
+    let all = run.replies.iter().flat_map(|result| result.honest.iter().chain(&result.hostile));
+    for reply in all.filter(|reply| !reply.faults.is_empty()) {
+        put!(
+            out,
+            "<details class=\"query\"><summary><span class=\"pill bad\">{}</span><span class=\"text\">{}</span></summary>\
+             <div class=\"inside\"><p class=\"answer\">{}</p><ul>",
+            html(&reply.style),
+            html(&reply.reply),
+            html(&reply.left),
+        );
+        for fault in &reply.faults {
+            put!(out, "<li>{:?}: <code>{}</code></li>", fault.kind, html(&fault.detail));
+        }
+        out.push_str("</ul></div></details>");
     }
 }
 

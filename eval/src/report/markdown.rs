@@ -1,7 +1,7 @@
 //! Markdown for a pull request: the verdict, what failed, the table of sets, what changed.
 
 use super::{
-    FIDELITY_COLUMNS, citation_precision,
+    FIDELITY_COLUMNS, REPLY_COLUMNS, citation_precision,
     escape::{markdown as cell, shortened},
     fidelity_rows, figure, percent, signed,
 };
@@ -32,6 +32,7 @@ pub fn markdown(run: &RunResult) -> String {
     abstention(run, &mut text);
     cases(run, &mut text);
     fidelity(run, &mut text);
+    replies(run, &mut text);
     text
 }
 
@@ -180,6 +181,22 @@ fn fidelity(run: &RunResult, text: &mut String) {
             let figures = figures.map(percent).join(" | ");
             text.push_str(&format!("| {} | {questions} | {figures} |\n", cell(&name)));
         }
+    }
+}
+
+fn replies(run: &RunResult, text: &mut String) {
+    if run.replies.is_empty() {
+        return;
+    }
+    text.push_str("\n### What the checks do to given replies\n");
+    text.push_str(&format!(
+        "\n| replies | honest | hostile | {} |\n|---|--:|--:|--:|--:|--:|--:|--:|\n",
+        REPLY_COLUMNS.join(" | ")
+    ));
+    for result in &run.replies {
+        let figures = result.figures.named().map(|(_, value)| percent(value)).join(" | ");
+        let (honest, hostile) = (result.honest.len(), result.hostile.len());
+        text.push_str(&format!("| {} | {honest} | {hostile} | {figures} |\n", cell(&result.name)));
     }
 }
 

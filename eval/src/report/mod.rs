@@ -59,6 +59,11 @@ pub fn write_all(run: &RunResult, timings: &Timings, directory: &Path) -> Result
         let lines = result.questions.iter().map(one_line).collect::<Result<Vec<_>, _>>()?;
         write(&format!("queries/{}.jsonl", file_name(&result.name)), &lines.concat())?;
     }
+    for result in &run.replies {
+        let all = result.honest.iter().chain(&result.hostile);
+        let lines = all.map(one_line).collect::<Result<Vec<_>, _>>()?;
+        write(&format!("queries/{}.jsonl", file_name(&result.name)), &lines.concat())?;
+    }
     Ok(())
 }
 
@@ -118,6 +123,9 @@ fn fidelity_rows(results: &[FidelityResult]) -> [Vec<(String, usize, [f64; 4])>;
     }
     rows
 }
+
+/// The columns of a table of given replies.
+const REPLY_COLUMNS: [&str; 5] = ["harm", "damaged", "marked", "downgraded", "leak"];
 
 /// `0.9611`.
 fn figure(value: f64) -> String {
@@ -322,6 +330,7 @@ pub(crate) mod tests {
             abstention: vec![abstention],
             cases: Some(cases),
             fidelity: vec![headings, labelled],
+            replies: Vec::new(),
         }
     }
 

@@ -1,14 +1,14 @@
 //! Tables for the terminal.
 
 use super::{
-    FIDELITY_COLUMNS, citation_precision,
+    FIDELITY_COLUMNS, REPLY_COLUMNS, citation_precision,
     escape::{shortened, visible},
     fidelity_rows, figure, percent, signed,
 };
 use crate::{
     gates::Gate,
     metrics::{Metric, Metrics},
-    results::{AbstentionResult, FidelityResult, RunResult, SetResult, Stage},
+    results::{AbstentionResult, FidelityResult, RepliesResult, RunResult, SetResult, Stage},
 };
 
 /// Everything a person wants to see after a run.
@@ -47,6 +47,9 @@ pub fn run_summary(run: &RunResult) -> String {
     }
     if !run.fidelity.is_empty() {
         parts.push(fidelity_table(&run.fidelity));
+    }
+    if !run.replies.is_empty() {
+        parts.push(replies_table(&run.replies));
     }
     parts.push(gates_table(&run.gates));
     parts.join("\n")
@@ -193,6 +196,26 @@ pub fn fidelity_table(results: &[FidelityResult]) -> String {
         }
     }
     parts.join("\n")
+}
+
+/// What the checks did to given replies: a name a line, then each fault.
+fn replies_table(results: &[RepliesResult]) -> String {
+    let head = ["replies", "honest", "hostile"].into_iter().chain(REPLY_COLUMNS);
+    let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
+    rows.extend(results.iter().map(|result| {
+        let mut row =
+            vec![visible(&result.name), result.honest.len().to_string(), result.hostile.len().to_string()];
+        row.extend(result.figures.named().map(|(_, value)| percent(value)));
+        row
+    }));
+    let mut text = table(&rows);
+    for reply in results.iter().flat_map(|result| result.honest.iter().chain(&result.hostile)) {
+        for fault in &reply.faults {
+            let detail = shortened(&visible(&fault.detail), 160);
+            text.push_str(&format!("  {}: {:?}: {detail}\n", visible(&reply.reply), fault.kind));
+        }
+    }
+    text
 }
 
 /// Failed gates first, then how many hold.

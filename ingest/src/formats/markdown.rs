@@ -6,7 +6,7 @@ use super::{
     front_matter::{self, FrontMatter},
     html,
     links::{self, FoundLink},
-    metadata, redaction, shortcodes,
+    manifests, metadata, redaction, shortcodes,
     site::{self, Site},
     title_of_path,
 };
@@ -30,7 +30,8 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         }
         Err(error) => return Parsed::rejected(place, error.to_string()),
     };
-    let (body, found_links) = cleaned(site::with_includes(source, place), place.site);
+    let (body, found_links) =
+        cleaned(manifests::with_manifests(site::with_includes(source, place), place), place.site);
     let (body, joined) = redaction::again(body);
     redacted += joined;
     let outline = Outline::of(body.as_str(), said.description.as_deref().unwrap_or_default());

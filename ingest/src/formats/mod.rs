@@ -10,6 +10,7 @@ mod html;
 mod invisible;
 pub mod language;
 pub mod links;
+mod manifests;
 mod markdown;
 mod plain_text;
 mod qa_csv;

@@ -25,6 +25,8 @@ const MAX_INCLUDED_BYTES: usize = 256 << 10;
 const MAX_INCLUDED_FILES: usize = 64;
 /// Files that include files that include files.
 const MAX_NESTING: usize = 3;
+/// Larger manifests are not shown in a page that names them.
+const MAX_MANIFEST_BYTES: u64 = 8 << 10;
 /// Longer names of included files are text.
 const MAX_NAME_CHARS: usize = 200;
 
@@ -130,6 +132,23 @@ impl Site {
                 self.files.keys().filter(|path| endings.iter().any(|ending| path.ends_with(ending)));
             found.next().map(String::as_str)
         })
+    }
+
+    /// The manifest that a page means by a name, with its path: beside it, below the root, or in a folder of examples. `None`
+    /// for what is no Kubernetes manifest, or would end the block of code that it is shown in.
+    pub(super) fn manifest(&self, from: &str, name: &str) -> Option<(String, String)> {
+        let path = self.file(from, name).or_else(|| {
+            let wanted = format!("/examples/{}", joined("", name.trim_start_matches('/'))?);
+            self.files.keys().find(|path| path.ends_with(&wanted)).map(String::as_str)
+        })?;
+        let bytes = *self.files.get(path)?;
+        if bytes > MAX_MANIFEST_BYTES {
+            return None;
+        }
+        let text = decode::decode(self.reader.as_ref()?(path)?).ok()?.text;
+        let has = |key: &str| text.lines().any(|line| line.starts_with(key));
+        let is_manifest = has("apiVersion:") && has("kind:") && !text.contains("```");
+        is_manifest.then(|| (path.to_owned(), redaction::masked(text).0.as_str().to_owned()))
     }
 
     /// The text of a file as another page may show it: its front matter gone. `None` also where that restricts who may
@@ -402,6 +421,38 @@ mod tests {
             "a.md",
         );
         assert_eq!(nested, "A B D.");
+    }
+
+    #[test]
+    fn manifests_stand_in_the_section_that_names_them() {
+        let manifest = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: probe\n";
+        let shown = format!("The manifest `NAME`:\n\n```yaml\n{}\n```", manifest.trim());
+        for (file, name, says) in [
+            ("examples/pods/probe.yaml", "pods/probe.yaml", "{{% code_sample file=\"pods/probe.yaml\" %}}"),
+            ("docs/pods/probe.yaml", "pods/probe.yaml", "See [the file](pods/probe.yaml)."),
+            ("docs/m/probe.yml", "m/probe.yml", "Apply `m/probe.yml`."),
+            ("m/probe.yaml", "m/probe.yaml", "```bash\n# now\nkubectl apply -f m/probe.yaml\n```"),
+        ] {
+            let text = format!("# Probe\n\n1. Look.\n\n{says}\n\n2. Wait.\n\n## After\n\n{says}\n");
+            let found = page(&[(file, manifest), ("docs/a.md", &text)], "docs/a.md");
+            let (section, after) = found.split_once("## After").expect("both sections");
+            assert!(section.trim_end().ends_with(&shown.replace("NAME", name)), "{says}: {found}");
+            assert!(section.contains("2. Wait.") && !after.contains("apiVersion"), "{says}: {found}");
+        }
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\n# AKIAQ7RLMXVTN2ZPWK4D\n";
+        for (file, content, says, never) in [
+            ("docs/values.yaml", "a: 1\nb: 2\n", "Edit `values.yaml`.", "b: 2"),
+            ("other.yaml", manifest, "See https://x.example/other.yaml now.", "name: probe"),
+            ("docs/s.yaml", secret, "Apply `s.yaml`.", "AKIAQ7RLMXVTN2ZPWK4D"),
+            ("../secret.yaml", manifest, "Apply `../../secret.yaml`.", "name: probe"),
+        ] {
+            let found = page(&[(file, content), ("docs/a.md", says)], "docs/a.md");
+            assert!(!found.contains(never), "{says}: {found}");
+        }
+        let large = format!("{manifest}data: {}\n", "x".repeat(9_000));
+        assert!(!page(&[("m.yaml", &large), ("a.md", "Apply `m.yaml`.")], "a.md").contains("xxx"));
+        let many: String = (0..2_000).map(|_| "Apply `m.yaml`. ").collect();
+        assert_eq!(page(&[("m.yaml", manifest), ("a.md", &many)], "a.md").matches("kind: Pod").count(), 1);
     }
 
     #[test]

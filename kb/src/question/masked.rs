@@ -41,6 +41,16 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// The masked names of a token by themselves: the namespace and the name where it joins two, in this order.
+pub fn names_in(token: &str) -> Vec<&str> {
+    match pieces(token).as_slice() {
+        [namespace, name] if token[namespace.end..name.start] == *"/" => {
+            vec![&token[namespace.start..namespace.end], &token[name.start..name.end]]
+        }
+        _ => vec![token],
+    }
+}
+
 /// How many masked names a token holds: 2 where a namespace and a name are joined, else 1.
 pub(super) fn parts(token: &str) -> usize {
     pieces(token).len().clamp(1, 2)
@@ -386,6 +396,20 @@ mod tests {
     fn check(text: &str, expected: &[&str]) {
         let found: Vec<&str> = find(text).into_iter().map(|range| &text[range]).collect();
         assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn a_joined_token_comes_apart() {
+        for (token, expected) in [
+            (
+                "UHRZOmdq/Jm1VPWgjQmVsMzFpRWwoMmgtcEN8fD1oXz1Z",
+                ["UHRZOmdq", "Jm1VPWgjQmVsMzFpRWwoMmgtcEN8fD1oXz1Z"].as_slice(),
+            ),
+            ("TikveG49Xzt5Vm0oaS1o", ["TikveG49Xzt5Vm0oaS1o"].as_slice()),
+            ("VXtj=KzJaQzg=", ["VXtj=KzJaQzg="].as_slice()),
+        ] {
+            assert_eq!(names_in(token), expected, "{token}");
+        }
     }
 
     #[test]

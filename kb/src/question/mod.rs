@@ -13,8 +13,10 @@
 //! `docs/failure-understanding.md` has the rules. How a document's `applies_to` is compared with what was recognised is
 //! in [`crate::retrieve::matches`].
 
+mod asking;
 mod codes;
 mod failures;
+mod glossary;
 mod identifiers;
 mod language;
 mod masked;
@@ -25,6 +27,7 @@ mod volatile;
 mod wordings;
 
 pub use codes::{error_codes, is_error_code};
+pub use masked::names_in;
 pub use vocabulary::kinds_in_name;
 pub use volatile::Volatile;
 pub(crate) use volatile::stem;
@@ -250,6 +253,13 @@ impl Question {
         })
     }
 
+    /// The same question in the words of English documents, to be answered in the same language; `None` where no term of it is
+    /// known in English.
+    pub fn in_english(&self) -> Option<Self> {
+        let english = glossary::in_english(&self.text)?;
+        Self::parse(&english, Some(&self.language.0)).ok()
+    }
+
     /// The text as it was asked, trimmed.
     pub fn text(&self) -> &str {
         &self.text
@@ -273,6 +283,23 @@ impl Question {
     /// The identifiers of one kind.
     pub fn named(&self, kind: IdentifierKind) -> impl Iterator<Item = &str> {
         self.identifiers.iter().filter(move |identifier| identifier.kind == kind).map(|i| i.text.as_str())
+    }
+
+    /// Whether something is asked without telling of a failure: `How do I drain a node?`, but not `OOMKilled, what now?`.
+    pub fn only_asks(&self) -> bool {
+        let tells = |identifier: &Identifier| {
+            use IdentifierKind::{Alert, Errno, ExitCode, HttpStatus, Reason};
+            matches!(identifier.kind, Alert | Errno | ExitCode | HttpStatus | Reason)
+        };
+        asking::asks(&self.text)
+            && self.masked.is_empty()
+            && !self.asides.iter().any(|aside| aside.kind == AsideKind::Event)
+            && !self.identifiers.iter().any(tells)
+    }
+
+    /// Whether something is asked, whatever else the text tells.
+    pub fn asks(&self) -> bool {
+        asking::asks(&self.text)
     }
 
     /// k8sgpt's masked tokens, byte for byte, in order of appearance, without duplicates; a namespace and a name that

@@ -1,11 +1,11 @@
-//! From ranked hits to the evidence of one answer: near-duplicates collapsed, passages completed by their neighbours,
-//! consecutive ones merged, all within a budget.
+//! From ranked hits to the evidence of one answer: near-duplicates collapsed, the part of a page that was found completed by
+//! what a reader needs beside it, consecutive passages merged, all within a budget.
 
 use super::{Hit, Options, RuleStrength};
 use crate::{
     analyzer::is_cjk,
-    document::{Chunk, Kind},
-    sections::Unit,
+    document::{Chunk, Kind, Trust, untranslated},
+    sections::{Role, Unit},
     store::{DocumentKey, StoreError, View},
 };
 use rustc_hash::FxHasher;
@@ -13,13 +13,24 @@ use std::{collections::HashSet, hash::Hasher as _, sync::Arc};
 
 /// Passages that share this much of their words say the same.
 const DUPLICATE_OVERLAP: f32 = 0.85;
-/// The part of a document that treats the problem is given whole up to this length: a runbook is followed from top to
-/// bottom.
-const WHOLE_DOCUMENT_TOKENS: u32 = 1_400;
-/// Most documents among the evidence.
-const MAX_DOCUMENTS: usize = 4;
+/// Documents whose rules match come whole, all together up to this length in the embedding model's tokens, whatever the
+/// budget of the evidence is: a rule of which the half is missing allows what it forbids.
+const RULED_TOKENS: u32 = 6_000;
+/// Most documents without a matching rule among the evidence.
+const MAX_DOCUMENTS: usize = 3;
 /// A document whose score is below this share of the best one's is not worth the model's attention.
-const MIN_SCORE_SHARE: f32 = 0.6;
+const MIN_SCORE_SHARE: f32 = 0.78;
+/// The same for a page of the team's own.
+const MIN_OWN_SCORE_SHARE: f32 = 0.72;
+/// A page of the team's own that scores this share of the vendor's page above it, as a whole and by its words, says the
+/// same, and comes first.
+const SAME_SHARE: f32 = 0.8;
+/// A further passage of a page, outside of the part that was found, must score this share of the best one of all.
+const BESIDE_SHARE: f32 = 0.9;
+/// A page of the team's own that misses its place by so many tokens gets it: the half of a runbook misleads.
+const OWN_OVERDRAFT_TOKENS: u32 = 500;
+/// Whatever rules took, the first page without one has room for so many tokens.
+const FIRST_PAGE_TOKENS: u32 = 1_400;
 
 /// The first `limit` hits without those that repeat an earlier one's passage. Between two alike, the one that stands first
 /// stays, so the order must already put the more trusted and the fresher first.
@@ -82,56 +93,75 @@ fn overlap(a: &[u64], b: &[u64]) -> f32 {
 
 /// Chooses the evidence from ranked hits.
 ///
-/// Documents come in the order of their best hit. Of the first one, and of those that a rule names, the part that treats
-/// the problem is given whole when it is short: a rule's document, a runbook of one problem, the section of a page that
-/// treats several. Of others the passages that were hit come, each with the rest of its section. Consecutive passages of
-/// one part become one; the passages with the best hit come first.
+/// Documents whose rules match come first, and whole. Of the first page after them the part that treats the problem comes
+/// whole, with what stands beside it in the page, before a second page gets a place; of the others that part, where it
+/// fits, and of a vendor's page else the passages that were found. What only repeats the symptoms comes with the first page
+/// alone. Consecutive passages of one part become one; the passages with the best hit come first.
 pub(super) async fn choose(view: &dyn View, hits: &[Hit], options: &Options) -> Result<Vec<Hit>, StoreError> {
-    let mut evidence = Vec::new();
-    let mut tokens_left = options.evidence_tokens as u32;
-    let mut documents: Vec<&Hit> = Vec::new();
-    for hit in hits {
-        if !documents.iter().any(|first| first.chunk.document == hit.chunk.document) {
-            documents.push(hit);
+    let mut chosen = Chosen {
+        evidence: Vec::new(),
+        tokens_left: options.evidence_tokens as u32,
+        ruled_tokens_left: RULED_TOKENS,
+    };
+    let best = hits.iter().map(|hit| hit.score).fold(0.0, f32::max);
+    let mut num_unruled = 0;
+    for first in documents(hits) {
+        let is_ruled = first.rule.is_some();
+        if !is_ruled && num_unruled == 0 {
+            chosen.tokens_left =
+                chosen.tokens_left.max(FIRST_PAGE_TOKENS.min(options.evidence_tokens as u32));
         }
-    }
-    let best = documents.first().map_or(0.0, |hit| hit.score);
-    documents.retain(|hit| hit.rule.is_some() || hit.score >= MIN_SCORE_SHARE * best);
-    for (rank, first) in documents.into_iter().take(MAX_DOCUMENTS).enumerate() {
-        if evidence.len() >= options.evidence_passages || tokens_left == 0 {
+        let is_full = num_unruled == MAX_DOCUMENTS || chosen.tokens_left == 0;
+        if chosen.evidence.len() >= options.evidence_passages || (is_full && !is_ruled) {
             break;
         }
-        let passages: Vec<Chunk> = view
-            .chunks_of(DocumentKey::of(&first.chunk.document))
-            .await?
-            .into_iter()
-            .map(|(_, chunk)| chunk)
-            .collect();
-        let of_document = hits.iter().filter(|hit| hit.chunk.document == first.chunk.document);
-        let found: Vec<(usize, &Hit)> = of_document
-            .filter_map(|hit| {
-                Some((passages.iter().position(|chunk| chunk.ordinal == hit.chunk.ordinal)?, hit))
-            })
-            .collect();
-        let Some((lead, _)) = found.first() else { continue };
-        let unit = unit_of(&passages, *lead, first);
-        let places: Vec<usize> = found.iter().map(|(at, _)| *at).collect();
-        let wanted = wanted(&passages, &places, &unit, rank == 0 || is_ruled(first));
-        for run in runs(&passages, &wanted, &unit, &mut tokens_left) {
-            if evidence.len() >= options.evidence_passages {
-                break;
-            }
-            let best = found.iter().find(|(at, _)| run.contains(at));
-            evidence.push(Hit {
-                chunk: merged(&passages, &run, best.map_or(run[0], |(at, _)| *at)),
-                document: Arc::clone(&first.document),
-                score: first.score,
-                scores: best.map_or(first.scores, |(_, hit)| hit.scores),
-                rule: first.rule.clone(),
-            });
+        let Some(page) = Page::of(view, first, hits).await? else { continue };
+        let taken = match is_ruled {
+            true => chosen.take_ruled(&page),
+            false => chosen.take(&page, num_unruled == 0),
+        };
+        num_unruled += usize::from(!is_ruled && !taken.is_empty());
+        // A page may treat the question in several places.
+        let further = page.beside(&taken, BESIDE_SHARE * best, &mut chosen.tokens_left);
+        for run in page.runs(&taken).into_iter().chain(page.runs(&further)) {
+            chosen.evidence.push(page.merged(&run));
         }
     }
-    Ok(evidence)
+    chosen.evidence.truncate(options.evidence_passages);
+    Ok(chosen.evidence)
+}
+
+/// The documents of the hits, each by its best one, as far as they are worth a place, and of a page and its translations the
+/// one that stands first. The team's own pages come before vendors' that say the same.
+fn documents(hits: &[Hit]) -> Vec<&Hit> {
+    let best = hits.iter().map(|hit| hit.score).fold(0.0, f32::max);
+    let mut seen = HashSet::new();
+    let mut documents: Vec<&Hit> =
+        hits.iter().filter(|hit| seen.insert(untranslated(&hit.chunk.document))).collect();
+    documents.retain(|hit| {
+        let share = if is_own(hit) { MIN_OWN_SCORE_SHARE } else { MIN_SCORE_SHARE };
+        hit.rule.is_some() || hit.score >= share * best
+    });
+    let num_ruled = documents.iter().take_while(|hit| hit.rule.is_some()).count();
+    if let Some(leader) = documents.get(num_ruled).copied().filter(|leader| !is_own(leader)) {
+        let words_of = |document: &str| {
+            let of_document = hits.iter().filter(|hit| hit.chunk.document == document);
+            of_document.filter_map(|hit| hit.scores.bm25).fold(0.0, f32::max)
+        };
+        let says_the_same = |hit: &Hit| {
+            is_own(hit)
+                && hit.score >= SAME_SHARE * leader.score
+                && words_of(&hit.chunk.document) >= SAME_SHARE * words_of(&leader.chunk.document)
+        };
+        // The sort is stable, so all else keeps its order.
+        documents[num_ruled..].sort_by_key(|hit| !says_the_same(hit));
+    }
+    documents
+}
+
+/// Whether a hit stands in a page that the team keeps itself.
+fn is_own(hit: &Hit) -> bool {
+    hit.document.meta.trust == Trust::Curated
 }
 
 fn is_ruled(hit: &Hit) -> bool {
@@ -142,60 +172,190 @@ fn is_ruled(hit: &Hit) -> bool {
 pub fn unit_of(passages: &[Chunk], lead: usize, hit: &Hit) -> Unit {
     match is_ruled(hit) {
         true => Unit::whole(passages),
-        false => {
-            let is_one_procedure = matches!(hit.document.meta.kind, Kind::Runbook | Kind::Sop);
-            Unit::around(passages, lead, is_one_procedure)
+        false => Unit::around(passages, lead, is_one_procedure(hit)),
+    }
+}
+
+fn is_one_procedure(hit: &Hit) -> bool {
+    matches!(hit.document.meta.kind, Kind::Runbook | Kind::Sop)
+}
+
+/// What was taken by now.
+struct Chosen {
+    evidence: Vec<Hit>,
+    tokens_left: u32,
+    ruled_tokens_left: u32,
+}
+
+impl Chosen {
+    /// The places of a document whose rule matches: all, as long as such documents have room.
+    fn take_ruled(&mut self, page: &Page<'_>) -> Vec<usize> {
+        let all = (0..page.passages.len()).collect::<Vec<_>>();
+        let taken = match page.tokens(&all) <= self.ruled_tokens_left {
+            true => all,
+            false => fitting(&page.by_worth(), page, self.ruled_tokens_left),
+        };
+        let tokens = page.tokens(&taken);
+        self.ruled_tokens_left = self.ruled_tokens_left.saturating_sub(tokens);
+        self.tokens_left = self.tokens_left.saturating_sub(tokens);
+        taken
+    }
+
+    /// The places of any other page, within the budget.
+    fn take(&mut self, page: &Page<'_>, is_best: bool) -> Vec<usize> {
+        let says_more = |at: &usize| is_best || !page.only_shows(*at);
+        let unit: Vec<usize> = page.unit.passages.iter().copied().filter(says_more).collect();
+        let overdraft = if is_own(page.first) { OWN_OVERDRAFT_TOKENS } else { 0 };
+        let mut taken = match page.tokens(&unit) <= self.tokens_left + overdraft {
+            true => unit,
+            false => {
+                let wanted = if is_best { page.by_worth() } else { page.found_in_unit() };
+                let wanted: Vec<usize> = wanted.into_iter().filter(says_more).collect();
+                fitting(&wanted, page, self.tokens_left)
+            }
+        };
+        if taken.is_empty() && self.evidence.is_empty() {
+            taken.push(page.lead);
         }
+        self.tokens_left = self.tokens_left.saturating_sub(page.tokens(&taken));
+        taken
     }
 }
 
-/// Places of passages in the order of their worth: the hits of the unit, what completes them, the other hits.
-fn wanted(passages: &[Chunk], found: &[usize], unit: &Unit, whole_if_short: bool) -> Vec<usize> {
-    let (inside, outside): (Vec<usize>, Vec<usize>) = found.iter().partition(|at| unit.passages.contains(at));
-    let total: u32 = unit.passages.iter().map(|&at| passages[at].tokens).sum();
-    let section_of = |at: usize| {
-        let around = at.saturating_sub(1)..(at + 2).min(passages.len());
-        around.filter(move |&other| passages[other].heading_path == passages[at].heading_path)
-    };
-    let mut wanted = inside.clone();
-    match whole_if_short && total <= WHOLE_DOCUMENT_TOKENS {
-        true => wanted.extend(&unit.passages),
-        false => wanted.extend(inside.iter().flat_map(|&at| section_of(at))),
-    }
-    wanted.extend(&outside);
-    wanted.extend(outside.iter().flat_map(|&at| section_of(at)));
-    let mut seen = HashSet::new();
-    wanted.retain(|at| seen.insert(*at));
-    wanted
-}
-
-/// Takes the wanted passages while the budget lasts (the first always), and groups consecutive ones that are all in the
-/// unit, or all in one section outside of it. The groups come in the order of their best passage.
-fn runs(passages: &[Chunk], wanted: &[usize], unit: &Unit, tokens_left: &mut u32) -> Vec<Vec<usize>> {
-    let mut taken: Vec<usize> = Vec::new();
+/// Those of the wanted places that fit, each in its turn.
+fn fitting(wanted: &[usize], page: &Page<'_>, mut tokens_left: u32) -> Vec<usize> {
+    let mut taken = Vec::new();
     for &at in wanted {
-        let tokens = passages[at].tokens;
-        if tokens <= *tokens_left || taken.is_empty() {
-            *tokens_left = tokens_left.saturating_sub(tokens);
+        let tokens = page.passages[at].tokens;
+        if tokens <= tokens_left {
+            tokens_left -= tokens;
             taken.push(at);
         }
     }
-    taken.sort_unstable();
-    let belong = |a: usize, b: usize| match (unit.passages.contains(&a), unit.passages.contains(&b)) {
-        (true, true) => true,
-        (false, false) => passages[a].heading_path == passages[b].heading_path,
-        _ => false,
-    };
-    let mut runs: Vec<Vec<usize>> = Vec::new();
-    for at in taken {
-        match runs.last_mut() {
-            Some(run) if run.last().is_some_and(|&last| last + 1 == at && belong(last, at)) => run.push(at),
-            _ => runs.push(vec![at]),
+    taken
+}
+
+/// A document with the places that were found in it.
+struct Page<'h> {
+    first: &'h Hit,
+    passages: Vec<Chunk>,
+    /// The hits with their places, best first.
+    found: Vec<(usize, &'h Hit)>,
+    lead: usize,
+    /// The part that treats the problem, with what stands beside it.
+    unit: Unit,
+}
+
+impl<'h> Page<'h> {
+    async fn of(view: &dyn View, first: &'h Hit, hits: &'h [Hit]) -> Result<Option<Self>, StoreError> {
+        let chunks = view.chunks_of(DocumentKey::of(&first.chunk.document)).await?;
+        let passages: Vec<Chunk> = chunks.into_iter().map(|(_, chunk)| chunk).collect();
+        let of_document = hits.iter().filter(|hit| hit.chunk.document == first.chunk.document);
+        let found: Vec<(usize, &Hit)> = of_document
+            .filter_map(|hit| {
+                Some((passages.iter().position(|chunk| chunk.ordinal == hit.chunk.ordinal)?, hit))
+            })
+            .collect();
+        let Some(&(lead, _)) = found.first() else { return Ok(None) };
+        let unit = match first.rule.is_some() {
+            true => Unit::whole(&passages),
+            false => Unit::with_surroundings(&passages, lead, is_one_procedure(first)),
+        };
+        Ok(Some(Self { first, passages, found, lead, unit }))
+    }
+
+    fn tokens(&self, places: &[usize]) -> u32 {
+        places.iter().map(|&at| self.passages[at].tokens).sum()
+    }
+
+    /// Whether a passage only tells how the problem shows, which the failure does itself.
+    fn only_shows(&self, at: usize) -> bool {
+        let path = &self.passages[at].heading_path;
+        path.last().and_then(|heading| Role::alone_in(heading)) == Some(Role::Symptoms)
+    }
+
+    /// The hits of the unit, each with the rest of its section.
+    fn found_in_unit(&self) -> Vec<usize> {
+        let inside: Vec<usize> =
+            self.found.iter().map(|(at, _)| *at).filter(|at| self.unit.passages.contains(at)).collect();
+        let sections = inside.iter().flat_map(|&at| self.section_of(at));
+        distinct(inside.iter().copied().chain(sections))
+    }
+
+    /// The places of the unit in the order of their worth: the hits, the rest of their sections, the problem itself, what
+    /// stands beside it.
+    fn by_worth(&self) -> Vec<usize> {
+        let narrow = unit_of(&self.passages, self.lead, self.first).passages;
+        let rest = narrow.into_iter().chain(self.unit.passages.iter().copied());
+        distinct(self.found_in_unit().into_iter().chain(rest))
+    }
+
+    /// The passages beside one that are of its section.
+    fn section_of(&self, at: usize) -> impl Iterator<Item = usize> {
+        let around = at.saturating_sub(1)..(at + 2).min(self.passages.len());
+        around.filter(move |&other| self.passages[other].heading_path == self.passages[at].heading_path)
+    }
+
+    /// The good hits outside of what was taken, each with the rest of its section, within the budget.
+    fn beside(&self, taken: &[usize], min_score: f32, tokens_left: &mut u32) -> Vec<usize> {
+        let is_good = |hit: &Hit| hit.score >= min_score;
+        let outside = self.found.iter().filter(|(at, hit)| !taken.contains(at) && is_good(hit));
+        let wanted = distinct(outside.flat_map(|(at, _)| self.section_of(*at)));
+        let wanted: Vec<usize> =
+            wanted.into_iter().filter(|at| !taken.contains(at) && !self.only_shows(*at)).collect();
+        let further = fitting(&wanted, self, *tokens_left);
+        *tokens_left -= self.tokens(&further);
+        further
+    }
+
+    /// Groups consecutive places that are all in the unit, or all in one section outside of it. The groups come in the order
+    /// of their best passage.
+    fn runs(&self, taken: &[usize]) -> Vec<Vec<usize>> {
+        let is_inside = |at: usize| self.unit.passages.contains(&at);
+        let belong = |a: usize, b: usize| match (is_inside(a), is_inside(b)) {
+            (true, true) => true,
+            (false, false) => self.passages[a].heading_path == self.passages[b].heading_path,
+            _ => false,
+        };
+        let mut ordered = taken.to_vec();
+        ordered.sort_unstable();
+        let mut runs: Vec<Vec<usize>> = Vec::new();
+        for at in ordered {
+            match runs.last_mut() {
+                Some(run) if run.last().is_some_and(|&last| last + 1 == at && belong(last, at)) => {
+                    run.push(at);
+                }
+                _ => runs.push(vec![at]),
+            }
+        }
+        let worth = self.by_worth();
+        runs.sort_by_key(|run| worth.iter().position(|at| run.contains(at)).unwrap_or(usize::MAX));
+        runs
+    }
+
+    /// A group of places as one hit, cited as the best one of them.
+    fn merged(&self, run: &[usize]) -> Hit {
+        let best = self.found.iter().find(|(at, _)| run.contains(at));
+        Hit {
+            chunk: merged(&self.passages, run, best.map_or(run[0], |(at, _)| *at)),
+            document: Arc::clone(&self.first.document),
+            score: self.first.score,
+            scores: best.map_or(self.first.scores, |(_, hit)| hit.scores),
+            rule: self.first.rule.clone(),
         }
     }
-    let worth = |run: &Vec<usize>| wanted.iter().position(|at| run.contains(at));
-    runs.sort_by_key(worth);
-    runs
+}
+
+/// The places in their order, each once.
+fn distinct(places: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    places.filter(|at| seen.insert(*at)).collect()
+}
+
+/// Passages of a page as one, cited as the first of them; `None` without any.
+pub fn joined(passages: &[Chunk]) -> Option<Chunk> {
+    let run: Vec<usize> = (0..passages.len()).collect();
+    (!run.is_empty()).then(|| merged(passages, &run, 0))
 }
 
 /// Consecutive passages as one: their common headings above it, the others written out in it. It is cited as the passage

@@ -12,6 +12,10 @@ use std::collections::BTreeSet;
 const WHOLE_TOKENS: u32 = 1_400;
 /// Sections below a section without steps of its own belong to it up to this length, in tokens, all together.
 const MAX_BELOW_TOKENS: u32 = 700;
+/// A page that is written as one procedure is given to a model whole up to this length, in tokens.
+const MAX_PROCEDURE_TOKENS: u32 = 2_000;
+/// What stands above a section is given to a model with it up to this length, in tokens.
+const MAX_ABOVE_TOKENS: u32 = 250;
 
 /// The part of a page that treats the problem of one of its passages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +49,44 @@ impl Unit {
             return Self::whole(passages);
         }
         outline.section(path, lead)
+    }
+
+    /// The unit of the passage `lead` with what a reader needs beside it: the sections below it, whatever their length, the
+    /// parts that stand beside it (`The rules`, `Before`, `Mitigation`) and the short introductions above it. It is for a
+    /// model, which tells apart what it needs; whoever quotes takes [`Unit::around`].
+    pub fn with_surroundings(passages: &[Chunk], lead: usize, is_one_procedure: bool) -> Self {
+        let Some(leading) = passages.get(lead) else { return Self::whole(passages) };
+        let outline = Outline::of(passages);
+        let total = outline.tokens(&(0..passages.len()).collect::<Vec<_>>());
+        if is_one_procedure && total <= MAX_PROCEDURE_TOKENS && !outline.lists_problems(&[]) {
+            return Self::whole(passages);
+        }
+        let narrow = Self::around(passages, lead, is_one_procedure);
+        let path = leading.heading_path.as_slice();
+        let mut wide = BTreeSet::from_iter(narrow.passages.iter().copied());
+        let depth = narrow.depth.min(path.len());
+        // A part by itself, such as `Solution`, belongs to what stands above it.
+        let is_part = depth == path.len() && path.last().is_some_and(|last| Role::alone_in(last).is_some());
+        let depth = if is_part { depth - 1 } else { depth };
+        let whole = outline.below(&path[..depth]);
+        let is_bounded = outline.tokens(&whole) <= MAX_PROCEDURE_TOKENS;
+        // The sections below the first lines of a page may be anything: they come along where they are no list of cases.
+        let is_one = depth > 0 || (outline.tokens(&whole) <= WHOLE_TOKENS && !outline.is_catalogue(&[]));
+        if !outline.has_entries(&path[..depth]) && is_bounded && is_one {
+            wide.extend(whole);
+        } else if !path.is_empty() && !outline.has_entries(path) {
+            wide.extend(outline.below(path));
+        }
+        if depth > 0 {
+            wide.extend(outline.parts_beside(&path[..depth], is_one_procedure));
+        }
+        for above in 1..depth {
+            let introduction = outline.at(&path[..above]);
+            if outline.tokens(&introduction) <= MAX_ABOVE_TOKENS {
+                wide.extend(introduction);
+            }
+        }
+        Self { passages: wide.into_iter().collect(), depth: narrow.depth }
     }
 }
 
@@ -105,8 +147,53 @@ impl<'a> Outline<'a> {
             && 3 * children.iter().filter(|child| treats_one(child)).count() >= 2 * children.len()
     }
 
+    /// Whether most headings below a path name alerts or codes, or are a problem with parts of its own each. Steps below a
+    /// heading or a question for a heading (`When does a pod see it?`) make a procedure no catalogue.
+    fn lists_problems(&self, path: &[String]) -> bool {
+        let children = self.children(path);
+        let is_problem = |child: &&str| {
+            let mut below = path.to_vec();
+            below.push((*child).to_owned());
+            names_identifier(child) || self.is_problem(&below)
+        };
+        let num_problems = children.iter().filter(|child| is_problem(child)).count();
+        children.len() >= 2 && 3 * num_problems >= 2 * children.len()
+    }
+
     fn has_steps(&self, path: &[String]) -> bool {
         self.below(path).iter().any(|&at| has_steps(&self.passages[at].text))
+    }
+
+    /// Whether headings directly below a path name entries of a catalogue.
+    fn has_entries(&self, path: &[String]) -> bool {
+        self.children(path).iter().filter(|child| names_entry(child)).count() >= 2
+    }
+
+    /// The passages below the headings beside a path that only name parts, where they are short. What stands aside counts in a
+    /// procedure, where it holds the rules; elsewhere it is `What's next`.
+    fn parts_beside(&self, path: &[String], with_asides: bool) -> Vec<usize> {
+        let Some((_, parent)) = path.split_last() else { return Vec::new() };
+        let below = |child: &str| {
+            let mut beside = parent.to_vec();
+            beside.push(child.to_owned());
+            self.below(&beside)
+        };
+        let is_part = |child: &&str| match Role::alone_in(child) {
+            Some(Role::Aside) => with_asides,
+            role => role.is_some(),
+        };
+        let parts = self.children(parent).into_iter().filter(is_part);
+        let beside: Vec<usize> = parts.flat_map(below).collect();
+        if self.tokens(&beside) <= WHOLE_TOKENS { beside } else { Vec::new() }
+    }
+
+    fn tokens(&self, places: &[usize]) -> u32 {
+        places.iter().map(|&at| self.passages[at].tokens).sum()
+    }
+
+    /// The places of the passages at a path itself.
+    fn at(&self, path: &[String]) -> Vec<usize> {
+        (0..self.passages.len()).filter(|&at| self.passages[at].heading_path == path).collect()
     }
 
     /// The places of the passages at a path or below it.
@@ -132,12 +219,11 @@ impl<'a> Outline<'a> {
 
     /// A section's own passages, and those below it where it says little by itself.
     fn section(&self, path: &[String], lead: usize) -> Unit {
-        let own: Vec<usize> =
-            (0..self.passages.len()).filter(|&at| self.passages[at].heading_path == path).collect();
+        let own = self.at(path);
         let below = self.below(path);
-        let tokens: u32 = below.iter().map(|&at| self.passages[at].tokens).sum();
+        let tokens = self.tokens(&below);
         let acts = own.iter().any(|&at| has_steps(&self.passages[at].text));
-        let are_entries = self.children(path).iter().filter(|child| names_entry(child)).count() >= 2;
+        let are_entries = self.has_entries(path);
         let mut passages = match !path.is_empty() && !acts && !are_entries && tokens <= MAX_BELOW_TOKENS {
             true => below,
             false => own,
@@ -152,6 +238,11 @@ impl<'a> Outline<'a> {
 
 /// Whether a heading names an alert, an error code or a question rather than a part of something.
 fn names_entry(heading: &str) -> bool {
+    heading.ends_with(['?', '？']) || names_identifier(heading)
+}
+
+/// Whether a short heading names an alert or an error code.
+fn names_identifier(heading: &str) -> bool {
     let is_identifier = |word: &str| {
         let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
         let humps = crate::analyzer::humps(word);
@@ -162,7 +253,7 @@ fn names_entry(heading: &str) -> bool {
     };
     let words: Vec<&str> =
         heading.split(|c: char| c.is_whitespace() || matches!(c, ':' | '"' | '`')).collect();
-    heading.ends_with(['?', '？']) || (words.len() <= 5 && words.iter().any(|word| is_identifier(word)))
+    words.len() <= 5 && words.iter().any(|word| is_identifier(word))
 }
 
 /// Whether a text has a numbered list or a block of code.
@@ -320,5 +411,46 @@ mod tests {
             ],
             &[&[0, 1, 2], &[1], &[2], &[3]],
         );
+    }
+
+    #[test]
+    fn a_model_gets_what_stands_beside_the_unit() {
+        let check = |is_one_procedure, sections: &[(&str, &str)], lead, expected: &[usize]| {
+            let page = page(sections);
+            let found = Unit::with_surroundings(&page, lead, is_one_procedure).passages;
+            assert_eq!(found, expected, "passage {lead} of {sections:?}");
+        };
+        // A policy whose table speaks of a rule.
+        let policy = [
+            ("", "Holds for payments."),
+            ("The rules", "1. Ask first."),
+            ("Before any restart", "x"),
+            ("What may be restarted", "yes, with rule 1"),
+        ];
+        check(true, &policy, 3, &[0, 1, 2, 3]);
+        let rotation = [
+            ("How often", "x"),
+            ("Planned rotation", "1. x"),
+            ("When does a pod see it?", "x"),
+            ("After a leak", "1. x"),
+        ];
+        check(true, &rotation, 1, &[0, 1, 2, 3]);
+        // The causes below a section, whatever their steps; not the next section.
+        let causes = [
+            ("Provisioning > No addresses", "```\nlog\n```"),
+            ("Provisioning > No addresses > Density > Solutions", "1. x"),
+            ("Provisioning > No addresses > Exhaustion > Solutions", "1. x"),
+            ("Provisioning > No nodes", "1. x"),
+        ];
+        check(false, &causes, 0, &[0, 1, 2]);
+        // A part by itself belongs to what it is a part of.
+        let part =
+            [("Probes", "Intro."), ("Probes > Web > Solution", "1. x"), ("Probes > Web", "x"), ("Mesh", "x")];
+        check(false, &part, 1, &[0, 1, 2]);
+        // The entries of a catalogue stay apart, and what only refers to other pages stays out.
+        check(true, &[("RelayDown", "x"), ("RelayStuck", "x")], 0, &[0]);
+        let how_to =
+            [("Before you begin", "x"), ("Define a probe", "1. x"), ("What's next", "x"), ("Other", "1. x")];
+        check(false, &how_to, 1, &[1]);
     }
 }
