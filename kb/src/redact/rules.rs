@@ -52,7 +52,7 @@ macro_rules! word {
 
 macro_rules! password_key {
     () => {
-        "passw(?:or)?d|passphrase|passcode|\\bpass|_pass|\\bpwd|_pwd|密碼|密码|口令|m(?:ậ|Ậ|ậ)t kh(?:ẩ|Ẩ|ẩ)u|mat khau|kata ?sandi|sandi"
+        "(?:passw(?:or)?d|passphrase|passcode|密碼|密码|口令|m(?:ậ|Ậ|ậ)t kh(?:ẩ|Ẩ|ẩ)u|mat khau|kata ?sandi|sandi|<password)[a-z0-9_.-]{0,20}|(?:\\b|_|-)(?:pass|pwd)(?:[_.-][a-z0-9_.-]{0,20})?"
     };
 }
 
@@ -65,7 +65,7 @@ macro_rules! secret_key {
 /// Between a key and its value: quotes and emphasis, an operator, a block of YAML on the next line.
 macro_rules! assigned {
     () => {
-        "[\"'`*\\])]{0,4}\\s{0,4}(?:=>|:=|==?|:|：|＝|\\|)\\s{0,4}(?:[|>][+-]?\\s{1,40})?[\"'`*]{0,3} ?[\"'`]?"
+        "[\"'`*\\])]{0,4}\\s{0,4}(?:=>|:=|=|:|：|＝|\\|)\\s{0,4}(?:[|>][+-]?\\s{1,40})?[\"'`*]{0,3} ?[\"'`]?"
     };
 }
 
@@ -492,7 +492,7 @@ pub(super) static RULES: &[Rule] = &[
         pattern: concat!(
             "(?i)(?:",
             password_key!(),
-            r"|<password)(?:[a-z0-9_.-]{0,20})",
+            ")",
             assigned!(),
             "(?:<[a-z]{1,12}>)?(",
             value!(),
