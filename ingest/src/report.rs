@@ -1,5 +1,6 @@
 //! What a run did, and every file it did not index, with the reason. Serialises to what `ingest --json` prints.
 
+use kb::store::Commit;
 use serde::Serialize;
 
 /// Something that was found and not indexed.
@@ -82,6 +83,23 @@ pub struct Report {
 }
 
 impl Report {
+    /// Says which state the run led to, and what went wrong after that was safe.
+    pub fn note_commit(&mut self, commit: &Commit) {
+        self.generation = Some(commit.generation);
+        self.kb_version = Some(commit.version.clone());
+        let warnings = commit.warnings.iter().map(|message| Warning {
+            path: format!("knowledge base {}", commit.version),
+            message: message.clone(),
+        });
+        self.warnings.extend(warnings);
+    }
+
+    /// Brings what was left out and what is odd into the order of their paths.
+    pub(crate) fn sort(&mut self) {
+        self.rejected.sort_by(|a, b| a.path.cmp(&b.path));
+        self.warnings.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+
     /// Says in [`Report::note`] when nothing was indexed, with how to find out why.
     pub fn note_if_empty(&mut self) {
         let is_empty = self.documents.seen == 0
