@@ -350,13 +350,14 @@ mod tests {
 
         let settings = options.embedder.clone();
         let model = settings.identity().expect("it needs no model");
-        let mut writer =
-            store::open_writer(&options.kb, &Identity::current(model.clone())).await.expect("the lock is free");
-        let work = Work::planned(survey, writer.fingerprints(&["docs".to_owned()]).await.expect("it is there"));
+        let mut writer = store::open_writer(&options.kb, &Identity::current(model.clone()))
+            .await
+            .expect("the lock is free");
+        let work =
+            Work::planned(survey, writer.fingerprints(&["docs".to_owned()]).await.expect("it is there"));
         assert_eq!((work.report.documents.added, work.report.documents.changed), (2, 5));
         let mut loader = Loader::new(writer.as_mut(), settings, model);
-        let mut report =
-            work.carry_out(&mut loader, &options, &Progress::hidden()).await.expect("it works");
+        let mut report = work.carry_out(&mut loader, &options, &Progress::hidden()).await.expect("it works");
         report.note_commit(&writer.commit().await.expect("there is space"));
 
         let counts = report.documents;
@@ -379,7 +380,11 @@ mod tests {
 
         let report =
             ingest(&options, Arc::new(Progress::hidden()), std::future::pending()).await.expect("it works");
-        assert_eq!((report.documents.unchanged, report.documents.removed), (4, 3), "the next run sees them gone");
+        assert_eq!(
+            (report.documents.unchanged, report.documents.removed),
+            (4, 3),
+            "the next run sees them gone"
+        );
     }
 
     #[test]

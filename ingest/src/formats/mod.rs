@@ -16,6 +16,7 @@ mod qa_csv;
 mod redaction;
 mod shortcodes;
 pub mod site;
+mod steps;
 
 use crate::{
     decode,

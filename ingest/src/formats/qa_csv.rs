@@ -4,7 +4,7 @@
 
 use super::{
     Document, Parsed, Place, Syntax, front_matter::FrontMatter, front_matter::is_web_address, markdown,
-    metadata, redaction,
+    metadata, redaction, steps::Steps,
 };
 use crate::report::Rejection;
 use csv::{ByteRecord, ReaderBuilder};
@@ -174,7 +174,8 @@ fn row_document(
         }
     }
     let source = MappedText::standing_for(format!("{question}\n\n{answer}"), start..start + raw.len());
-    let (body, found_links) = markdown::cleaned(source, place.site);
+    let steps = Steps::for_text(source.as_str());
+    let (body, found_links) = markdown::cleaned(source, place.site, &steps)?;
     let (body, joined) = redaction::again(body);
     let (url, author) = match citation {
         Some(citation) if is_web_address(&citation) => (Some(citation), None),
