@@ -281,6 +281,9 @@ fn print_report(report: &Report) -> io::Result<()> {
         report.rejected.len()
     )?;
     if report.redacted > 0 {
+        for masked in &report.secrets {
+            writeln!(out, "secrets masked: {}: {} by the rule {}", masked.path, masked.count, masked.rule)?;
+        }
         writeln!(out, "secrets masked: {}", report.redacted)?;
     }
     if report.dry_run {

@@ -191,7 +191,8 @@ impl Work {
             documents: counts,
             rejected: survey.rejected,
             warnings: survey.warnings,
-            redacted: survey.redacted,
+            redacted: survey.secrets.iter().map(|masked| masked.count).sum(),
+            secrets: survey.secrets,
             ..Report::default()
         };
         report.sort();

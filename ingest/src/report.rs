@@ -32,6 +32,17 @@ pub struct Warning {
     pub message: String,
 }
 
+/// Secrets that were masked in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MaskedSecrets {
+    /// Where it is, as in [`Rejection::path`].
+    pub path: String,
+    /// The rule that found them, as it stands in their place.
+    pub rule: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
 /// Documents by what happened to them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct DocumentCounts {
@@ -73,8 +84,10 @@ pub struct Report {
     pub kb_version: Option<String>,
     /// What was indexed with reservations, by path.
     pub warnings: Vec<Warning>,
-    /// Secrets masked in the documents that were read.
+    /// Secrets masked in the documents that were read, all rules together.
     pub redacted: u64,
+    /// The same by file and rule. What was masked is never told.
+    pub secrets: Vec<MaskedSecrets>,
     /// Whether the run only looked.
     pub dry_run: bool,
     /// What somebody who looks at nothing else has to know.
@@ -98,6 +111,7 @@ impl Report {
     pub(crate) fn sort(&mut self) {
         self.rejected.sort_by(|a, b| a.path.cmp(&b.path));
         self.warnings.sort_by(|a, b| a.path.cmp(&b.path));
+        self.secrets.sort_by(|a, b| (&a.path, a.rule).cmp(&(&b.path, b.rule)));
     }
 
     /// Says in [`Report::note`] when nothing was indexed, with how to find out why.

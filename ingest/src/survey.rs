@@ -7,12 +7,12 @@ use crate::{
     },
     plan::Found,
     progress::Progress,
-    report::{Rejection, Warning},
+    report::{MaskedSecrets, Rejection, Warning},
     sources::folder::{Folder, ListError, ListedFile},
 };
-use kb::document::ContentHash;
+use kb::{document::ContentHash, redact::redact};
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A source after the first look.
 pub(crate) struct SurveyedSource {
@@ -34,7 +34,7 @@ pub(crate) struct Survey {
     pub(crate) sources: Vec<SurveyedSource>,
     pub(crate) rejected: Vec<Rejection>,
     pub(crate) warnings: Vec<Warning>,
-    pub(crate) redacted: u64,
+    pub(crate) secrets: Vec<MaskedSecrets>,
 }
 
 impl Survey {
@@ -77,6 +77,14 @@ impl Survey {
         defaults: &Defaults,
         progress: &Progress,
     ) -> SurveyedSource {
+        let (files, named): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|file| redact(&file.relative).masked.is_empty());
+        for file in named {
+            // The name would be a part of the document's id, which answers cite.
+            let rules: Vec<&str> = redact(&file.relative).counts.into_keys().collect();
+            let reason = format!("its name holds a secret ({}); rename it", rules.join(", "));
+            self.rejected.push(Rejection::new(folder.shown(&file.relative), reason));
+        }
         let pages = Pages::new(&folder.name, files.iter().map(|file| file.relative.as_str()));
         let site = site_of(&folder, &files);
         progress.begin("reading", files.len());
@@ -97,7 +105,7 @@ impl Survey {
                     is_unknown,
                     rejected: parsed.rejected,
                     warnings: parsed.warnings,
-                    redacted: parsed.redacted,
+                    secrets: masked_in(&folder.shown(&file.relative), parsed.redacted),
                 }
             })
             .collect();
@@ -116,7 +124,7 @@ impl Survey {
             surveyed.push((file, start..found.documents.len()));
             self.rejected.extend(look.rejected);
             self.warnings.extend(look.warnings);
-            self.redacted += look.redacted;
+            self.secrets.extend(look.secrets);
         }
         let hashes = found.documents.iter().map(|(_, hash)| *hash).collect();
         SurveyedSource { folder, pages, site, found, versions, hashes, files: surveyed }
@@ -216,7 +224,7 @@ struct Look {
     is_unknown: bool,
     rejected: Vec<Rejection>,
     warnings: Vec<Warning>,
-    redacted: u64,
+    secrets: Vec<MaskedSecrets>,
 }
 
 /// The version of each document that has the title or the file name of another one but for the version: a single page that
@@ -236,6 +244,12 @@ fn versions_of_editions<'m>(
         }
     }
     versions
+}
+
+/// What was masked in a file, by rule.
+fn masked_in(path: &str, counts: BTreeMap<&'static str, u64>) -> Vec<MaskedSecrets> {
+    let of_rule = |(rule, count)| MaskedSecrets { path: path.to_owned(), rule, count };
+    counts.into_iter().map(of_rule).collect()
 }
 
 /// The site of a folder's files, which reads those that its pages include.

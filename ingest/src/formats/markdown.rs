@@ -38,7 +38,7 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         Err(reason) => return Parsed::rejected(place, reason),
     };
     let (body, joined) = redaction::again(body);
-    redacted += joined;
+    redaction::add(&mut redacted, joined);
     let outline = Outline::of(body.as_str(), said.description.as_deref().unwrap_or_default());
     if !outline.has_text {
         return Parsed::rejected(place, "no text");

@@ -33,6 +33,7 @@ use kb::{
 };
 use links::Pages;
 use site::Site;
+use std::collections::BTreeMap;
 
 /// Longer titles are cut.
 const MAX_TITLE_CHARS: usize = 240;
@@ -166,8 +167,8 @@ pub struct Parsed {
     pub rejected: Vec<Rejection>,
     /// What is odd about those that did.
     pub warnings: Vec<Warning>,
-    /// Secrets that were masked.
-    pub redacted: u64,
+    /// How many secrets each rule masked.
+    pub redacted: BTreeMap<&'static str, u64>,
 }
 
 impl Parsed {
