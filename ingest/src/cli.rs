@@ -182,7 +182,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(error) => {
             let said = with_causes(&error);
-            eprintln!("ingest: {said}");
+            say(&said);
             if is_json {
                 let report = match &error {
                     CliError::Ingest(IngestError::Guard { report, .. }) => Some(report.as_ref()),
@@ -209,15 +209,25 @@ async fn ingest(flags: Flags) -> Result<u8, CliError> {
     let options = Options::try_from(flags)?;
     let interrupted = interruption();
     let report = pipeline::ingest(&options, Arc::new(Progress::on_stderr()), interrupted).await?;
-    match is_json {
+    let printed = match is_json {
         true => {
-            print_json(&report)?;
             // Whoever pipes the object away still sees it.
-            report.note.iter().for_each(|note| eprintln!("ingest: {note}"));
+            report.note.iter().for_each(|note| say(note));
+            print_json(&report)
         }
-        false => print_report(&report).map_err(CliError::Output)?,
+        false => print_report(&report).map_err(CliError::Output),
+    };
+    match printed {
+        // What was committed stands, whether or not anybody can be told.
+        Err(error) if report.generation.is_some() => say(&format!("committed; {}", with_causes(&error))),
+        printed => printed?,
     }
     Ok(if is_strict && report.has_faults() { 5 } else { 0 })
+}
+
+/// Says something on standard error; where that fails there is nobody to tell.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "ingest: {text}");
 }
 
 /// Completes at Ctrl-C or a request to terminate. Listens from when it is called, not from when it is awaited.
@@ -271,6 +281,9 @@ fn print_report(report: &Report) -> io::Result<()> {
         report.rejected.len()
     )?;
     if report.redacted > 0 {
+        for masked in &report.secrets {
+            writeln!(out, "secrets masked: {}: {} by the rule {}", masked.path, masked.count, masked.rule)?;
+        }
         writeln!(out, "secrets masked: {}", report.redacted)?;
     }
     if report.dry_run {
@@ -347,5 +360,10 @@ fn log_to_stderr(verbose: u8) {
         1 => tracing::Level::INFO,
         _ => tracing::Level::DEBUG,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .log_internal_errors(false)
+        .init();
 }

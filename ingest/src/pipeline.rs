@@ -10,14 +10,19 @@ use crate::{
     progress::Progress,
     report::{DocumentCounts, Rejection, Report},
     sources::folder::{self, Folder, ListError, PathError},
-    survey::{Survey, SurveyedSource},
+    survey::{Missing, Survey, SurveyedSource},
 };
 use kb::{
     document::ContentHash,
     embed::{EmbedError, EmbedderSettings},
     store::{self, Address, Filter, Identity, StoreError},
 };
-use std::{collections::HashMap, future::Future, path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    path::PathBuf,
+    sync::Arc,
+};
 
 /// A batch of the second pass: about this many bytes of files.
 const BATCH_BYTES: u64 = 2 << 20;
@@ -117,9 +122,9 @@ pub async fn ingest(
     };
     // From here on the run is not interrupted: the commit is all or nothing by itself.
     let commit = writer.commit().await?;
+    // It stands: nothing that fails from here on makes it a failure.
     progress.finish();
-    report.generation = Some(commit.generation);
-    report.kb_version = Some(commit.version);
+    report.note_commit(&commit);
     report.note_if_empty();
     Ok(report)
 }
@@ -186,11 +191,11 @@ impl Work {
             documents: counts,
             rejected: survey.rejected,
             warnings: survey.warnings,
-            redacted: survey.redacted,
+            redacted: survey.secrets.iter().map(|masked| masked.count).sum(),
+            secrets: survey.secrets,
             ..Report::default()
         };
-        report.rejected.sort_by(|a, b| a.path.cmp(&b.path));
-        report.warnings.sort_by(|a, b| a.path.cmp(&b.path));
+        report.sort();
         Self { sources, report }
     }
 
@@ -213,7 +218,8 @@ impl Work {
         Report { dry_run: true, ..self.report.clone() }
     }
 
-    /// Writes what was added and changed, removes what is gone.
+    /// Writes what was added and changed, removes what is gone. The report counts what was done, which the commit makes
+    /// visible, and not what was planned: files change while they are read.
     async fn carry_out(
         self,
         loader: &mut Loader<'_>,
@@ -221,30 +227,45 @@ impl Work {
         progress: &Progress,
     ) -> Result<Report, IngestError> {
         let mut report = self.report;
-        let num_writes: usize =
-            self.sources.iter().map(|(_, plan)| plan.added.len() + plan.changed.len()).sum();
-        progress.begin("embedding", num_writes);
+        let planned = report.documents;
+        report.documents = DocumentCounts { unchanged: planned.unchanged, ..DocumentCounts::default() };
+        progress.begin("embedding", (planned.added + planned.changed) as usize);
         for (source, plan) in &self.sources {
-            let files: Vec<_> = source.files_with(|id| plan.writes(id)).into_iter().cloned().collect();
-            for batch in batches(&files, |file| file.bytes) {
-                let (source, plan) = (source.clone(), plan.clone());
-                let (batch, defaults) = (batch.to_vec(), options.defaults.clone());
-                let documents = blocking(move || {
-                    let files: Vec<_> = batch.iter().collect();
-                    source.documents(&files, &defaults, |id| plan.writes(id))
-                })
-                .await?;
-                let num_documents = documents.len();
-                for id in loader.store(documents).await? {
+            let files = source.files_with(|id| plan.writes(id));
+            for batch in batches(&files, |wanted| wanted.file.bytes) {
+                let (source, batch, defaults) = (source.clone(), batch.to_vec(), options.defaults.clone());
+                let look = blocking(move || source.documents(&batch, &defaults)).await?;
+                progress.advance(look.documents.len() + look.missing.len());
+                report.warnings.extend(look.warnings);
+                for Missing { id, path, reason } in look.missing {
+                    let kept = if plan.changed.contains(&id) {
+                        "what was stored of it before stays"
+                    } else {
+                        "not indexed"
+                    };
+                    let reason = format!("{reason} (on the second reading; {kept}; run ingest again)");
+                    report.rejected.push(Rejection::new(path, reason));
+                }
+                let mut stored: HashSet<String> =
+                    look.documents.iter().map(|document| document.meta.id.clone()).collect();
+                for id in loader.store(look.documents).await? {
+                    stored.remove(&id);
+                    report.documents.removed += u64::from(plan.changed.contains(&id));
                     report.rejected.push(Rejection::new(id, "no text"));
                 }
-                progress.advance(num_documents);
+                let added = stored.iter().filter(|id| plan.added.contains(*id)).count() as u64;
+                report.documents.added += added;
+                report.documents.changed += stored.len() as u64 - added;
             }
             for id in &plan.removed {
                 loader.remove(id).await?;
+                report.documents.removed += 1;
             }
         }
+        let counts = &mut report.documents;
+        counts.seen = counts.added + counts.changed + counts.unchanged;
         report.chunks = loader.counts();
+        report.sort();
         Ok(report)
     }
 }
@@ -270,6 +291,102 @@ fn batches<T>(items: &[T], bytes: impl Fn(&T) -> u64) -> Vec<&[T]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kb::{
+        embed::{EmbedderChoice, Places},
+        store::DocumentKey,
+    };
+    use std::{collections::BTreeMap, fs, path::Path};
+
+    fn options(root: &Path) -> Options {
+        let choice = EmbedderChoice::Hashed;
+        Options {
+            kb: Address::Directory(root.join("kb")),
+            embedder: EmbedderSettings { choice, places: Places::default(), threads: None, endpoint: None },
+            paths: vec![root.join("docs")],
+            source: None,
+            defaults: Defaults::default(),
+            dry_run: false,
+            force: false,
+        }
+    }
+
+    /// The texts of the stored documents, by id.
+    async fn stored(options: &Options) -> BTreeMap<String, String> {
+        let kb = store::open(&options.kb, None).await.expect("it is there");
+        let view = kb.view(&Filter::everything()).await.expect("it opens");
+        let mut texts = BTreeMap::new();
+        for record in view.all_documents().await.expect("they can be read") {
+            let chunks = view.chunks_of(DocumentKey::of(&record.meta.id)).await.expect("they can be read");
+            let text = chunks.iter().map(|(_, chunk)| chunk.text.as_str()).collect::<Vec<_>>().join(" ");
+            texts.insert(record.meta.id.clone(), text);
+        }
+        texts
+    }
+
+    /// Files change between the two readings: the report counts what became of each, and says the rest.
+    #[tokio::test]
+    async fn what_changes_between_the_readings_is_counted_as_it_was_stored() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let docs = root.path().join("docs");
+        fs::create_dir(&docs).expect("it can be made");
+        let write = |name: &str, text: &str| fs::write(docs.join(name), text).expect("it can be written");
+        for name in ["kept", "deleted", "emptied", "folder", "again", "gone", "two"] {
+            write(&format!("{name}.md"), "# Relay\n\nold text\n");
+        }
+        let options = options(root.path());
+        ingest(&options, Arc::new(Progress::hidden()), std::future::pending()).await.expect("it works");
+
+        for name in ["deleted", "emptied", "folder", "again", "two", "added", "vanished"] {
+            write(&format!("{name}.md"), "# Relay\n\nnew text\n");
+        }
+        fs::remove_file(docs.join("gone.md")).expect("it is there");
+        let folders = folder::resolve(&options.paths, None).expect("it is there");
+        let survey = survey(folders, &options, Arc::new(Progress::hidden())).await.expect("it can be read");
+        for name in ["deleted", "folder", "vanished"] {
+            fs::remove_file(docs.join(format!("{name}.md"))).expect("it is there");
+        }
+        fs::create_dir(docs.join("folder.md")).expect("the name is free");
+        write("emptied.md", "");
+        write("again.md", "# Relay\n\nnewest text\n");
+
+        let settings = options.embedder.clone();
+        let model = settings.identity().expect("it needs no model");
+        let mut writer = store::open_writer(&options.kb, &Identity::current(model.clone()))
+            .await
+            .expect("the lock is free");
+        let work =
+            Work::planned(survey, writer.fingerprints(&["docs".to_owned()]).await.expect("it is there"));
+        assert_eq!((work.report.documents.added, work.report.documents.changed), (2, 5));
+        let mut loader = Loader::new(writer.as_mut(), settings, model);
+        let mut report = work.carry_out(&mut loader, &options, &Progress::hidden()).await.expect("it works");
+        report.note_commit(&writer.commit().await.expect("there is space"));
+
+        let counts = report.documents;
+        assert_eq!((counts.added, counts.changed, counts.unchanged, counts.removed), (1, 2, 1, 1));
+        assert_eq!(counts.seen, 4);
+        let rejected: Vec<String> = report
+            .rejected
+            .iter()
+            .map(|rejection| {
+                let name = rejection.path.rsplit('/').next().unwrap_or_default();
+                format!("{name}: {}", rejection.reason)
+            })
+            .collect();
+        insta::assert_snapshot!(rejected.join("\n"), @r"");
+        let warned: Vec<&str> = report.warnings.iter().map(|warning| warning.message.as_str()).collect();
+        assert_eq!(warned, ["changed while ingest was running; indexed as it was read last"]);
+        let texts = stored(&options).await;
+        let told: Vec<String> = texts.iter().map(|(id, text)| format!("{id}: {text}")).collect();
+        insta::assert_snapshot!(told.join("\n"), @r"");
+
+        let report =
+            ingest(&options, Arc::new(Progress::hidden()), std::future::pending()).await.expect("it works");
+        assert_eq!(
+            (report.documents.unchanged, report.documents.removed),
+            (4, 3),
+            "the next run sees them gone"
+        );
+    }
 
     #[test]
     fn batches_are_bounded_by_bytes_and_files() {

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
-    io::IsTerminal,
+    io::{IsTerminal, Write},
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -64,7 +64,8 @@ impl Progress {
         {
             lines.last = Instant::now();
             let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
-            eprintln!("{}: {done} of {all}", lines.task);
+            // Where that fails there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "{}: {done} of {all}", lines.task);
         }
     }
 

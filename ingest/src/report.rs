@@ -1,5 +1,6 @@
 //! What a run did, and every file it did not index, with the reason. Serialises to what `ingest --json` prints.
 
+use kb::store::Commit;
 use serde::Serialize;
 
 /// Something that was found and not indexed.
@@ -29,6 +30,17 @@ pub struct Warning {
     pub path: String,
     /// What is odd, and what was done.
     pub message: String,
+}
+
+/// Secrets that were masked in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MaskedSecrets {
+    /// Where it is, as in [`Rejection::path`].
+    pub path: String,
+    /// The rule that found them, as it stands in their place.
+    pub rule: &'static str,
+    /// How many.
+    pub count: u64,
 }
 
 /// Documents by what happened to them.
@@ -72,8 +84,10 @@ pub struct Report {
     pub kb_version: Option<String>,
     /// What was indexed with reservations, by path.
     pub warnings: Vec<Warning>,
-    /// Secrets masked in the documents that were read.
+    /// Secrets masked in the documents that were read, all rules together.
     pub redacted: u64,
+    /// The same by file and rule. What was masked is never told.
+    pub secrets: Vec<MaskedSecrets>,
     /// Whether the run only looked.
     pub dry_run: bool,
     /// What somebody who looks at nothing else has to know.
@@ -82,6 +96,24 @@ pub struct Report {
 }
 
 impl Report {
+    /// Says which state the run led to, and what went wrong after that was safe.
+    pub fn note_commit(&mut self, commit: &Commit) {
+        self.generation = Some(commit.generation);
+        self.kb_version = Some(commit.version.clone());
+        let warnings = commit.warnings.iter().map(|message| Warning {
+            path: format!("knowledge base {}", commit.version),
+            message: message.clone(),
+        });
+        self.warnings.extend(warnings);
+    }
+
+    /// Brings what was left out and what is odd into the order of their paths.
+    pub(crate) fn sort(&mut self) {
+        self.rejected.sort_by(|a, b| a.path.cmp(&b.path));
+        self.warnings.sort_by(|a, b| a.path.cmp(&b.path));
+        self.secrets.sort_by(|a, b| (&a.path, a.rule).cmp(&(&b.path, b.rule)));
+    }
+
     /// Says in [`Report::note`] when nothing was indexed, with how to find out why.
     pub fn note_if_empty(&mut self) {
         let is_empty = self.documents.seen == 0

@@ -7,12 +7,12 @@ use crate::{
     },
     plan::Found,
     progress::Progress,
-    report::{Rejection, Warning},
+    report::{MaskedSecrets, Rejection, Warning},
     sources::folder::{Folder, ListError, ListedFile},
 };
-use kb::document::ContentHash;
+use kb::{document::ContentHash, redact::redact};
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A source after the first look.
 pub(crate) struct SurveyedSource {
@@ -22,6 +22,8 @@ pub(crate) struct SurveyedSource {
     pub(crate) found: Found,
     /// The versions of documents that only their siblings show to be editions of one page, by id.
     versions: HashMap<String, String>,
+    /// Hashes of all documents that were found.
+    hashes: HashSet<ContentHash>,
     /// Files with the ids of their documents, as a range of `found.documents`.
     files: Vec<(ListedFile, std::ops::Range<usize>)>,
 }
@@ -32,7 +34,7 @@ pub(crate) struct Survey {
     pub(crate) sources: Vec<SurveyedSource>,
     pub(crate) rejected: Vec<Rejection>,
     pub(crate) warnings: Vec<Warning>,
-    pub(crate) redacted: u64,
+    pub(crate) secrets: Vec<MaskedSecrets>,
 }
 
 impl Survey {
@@ -75,6 +77,14 @@ impl Survey {
         defaults: &Defaults,
         progress: &Progress,
     ) -> SurveyedSource {
+        let (files, named): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|file| redact(&file.relative).masked.is_empty());
+        for file in named {
+            // The name would be a part of the document's id, which answers cite.
+            let rules: Vec<&str> = redact(&file.relative).counts.into_keys().collect();
+            let reason = format!("its name holds a secret ({}); rename it", rules.join(", "));
+            self.rejected.push(Rejection::new(folder.shown(&file.relative), reason));
+        }
         let pages = Pages::new(&folder.name, files.iter().map(|file| file.relative.as_str()));
         let site = site_of(&folder, &files);
         progress.begin("reading", files.len());
@@ -95,7 +105,7 @@ impl Survey {
                     is_unknown,
                     rejected: parsed.rejected,
                     warnings: parsed.warnings,
-                    redacted: parsed.redacted,
+                    secrets: masked_in(&folder.shown(&file.relative), parsed.redacted),
                 }
             })
             .collect();
@@ -114,38 +124,97 @@ impl Survey {
             surveyed.push((file, start..found.documents.len()));
             self.rejected.extend(look.rejected);
             self.warnings.extend(look.warnings);
-            self.redacted += look.redacted;
+            self.secrets.extend(look.secrets);
         }
-        SurveyedSource { folder, pages, site, found, versions, files: surveyed }
+        let hashes = found.documents.iter().map(|(_, hash)| *hash).collect();
+        SurveyedSource { folder, pages, site, found, versions, hashes, files: surveyed }
     }
 }
 
 impl SurveyedSource {
-    /// The files with at least one document that `wanted` accepts.
-    pub(crate) fn files_with(&self, wanted: impl Fn(&str) -> bool) -> Vec<&ListedFile> {
-        let has = |range: &std::ops::Range<usize>| {
-            self.found.documents[range.clone()].iter().any(|(id, _)| wanted(id))
+    /// The files with documents that `wanted` accepts, each with those documents' ids.
+    pub(crate) fn files_with(&self, wanted: impl Fn(&str) -> bool) -> Vec<WantedFile> {
+        let wanted_of = |(file, range): &(ListedFile, std::ops::Range<usize>)| {
+            let ids = self.found.documents[range.clone()].iter().map(|(id, _)| id);
+            let ids: Vec<String> = ids.filter(|id| wanted(id)).cloned().collect();
+            (!ids.is_empty()).then(|| WantedFile { file: file.clone(), ids })
         };
-        self.files.iter().filter(|(_, range)| has(range)).map(|(file, _)| file).collect()
+        self.files.iter().filter_map(wanted_of).collect()
     }
 
-    /// Reads the documents of files again, those that `wanted` accepts.
-    pub(crate) fn documents(
-        &self,
-        files: &[&ListedFile],
-        defaults: &Defaults,
-        wanted: impl Fn(&str) -> bool + Sync,
-    ) -> Vec<Document> {
-        files
-            .par_iter()
-            .flat_map_iter(|file| read(&self.folder, &self.pages, &self.site, file, defaults).0.documents)
-            .filter(|document| wanted(&document.meta.id))
-            .map(|document| match self.versions.get(&document.meta.id) {
+    /// Reads files again, for the documents that are wanted of each.
+    pub(crate) fn documents(&self, files: &[WantedFile], defaults: &Defaults) -> SecondLook {
+        let looks: Vec<SecondLook> =
+            files.par_iter().map(|wanted| self.look_again(wanted, defaults)).collect();
+        let mut all = SecondLook::default();
+        for look in looks {
+            all.documents.extend(look.documents);
+            all.missing.extend(look.missing);
+            all.warnings.extend(look.warnings);
+        }
+        all
+    }
+
+    fn look_again(&self, WantedFile { file, ids }: &WantedFile, defaults: &Defaults) -> SecondLook {
+        let (parsed, _) = read(&self.folder, &self.pages, &self.site, file, defaults);
+        let mut found: HashMap<String, Document> = HashMap::new();
+        for document in parsed.documents {
+            found.insert(document.meta.id.clone(), document);
+        }
+        let shown = self.folder.shown(&file.relative);
+        let mut look = SecondLook::default();
+        let mut is_changed = false;
+        for id in ids {
+            let Some(document) = found.remove(id) else {
+                let row = id.rsplit_once('#').map(|(_, row)| format!("#{row}")).unwrap_or_default();
+                let path = format!("{shown}{row}");
+                let why = parsed.rejected.iter().find(|rejection| rejection.path == path);
+                let why = why.or(parsed.rejected.first()).map(|rejection| rejection.reason.clone());
+                let reason = why.unwrap_or_else(|| "it is no longer in the file".to_owned());
+                look.missing.push(Missing { id: id.clone(), path, reason });
+                continue;
+            };
+            let document = match self.versions.get(id) {
                 Some(version) => document.on_version(version),
                 None => document,
-            })
-            .collect()
+            };
+            is_changed |= !self.hashes.contains(&document.content_hash);
+            look.documents.push(document);
+        }
+        if is_changed {
+            let message = "changed while ingest was running; indexed as it was read last".to_owned();
+            look.warnings.push(Warning { path: shown, message });
+        }
+        look
     }
+}
+
+/// A file whose documents are to be written.
+#[derive(Debug, Clone)]
+pub(crate) struct WantedFile {
+    pub(crate) file: ListedFile,
+    /// The documents that are wanted of it.
+    ids: Vec<String>,
+}
+
+/// What a second reading gave.
+#[derive(Debug, Default)]
+pub(crate) struct SecondLook {
+    /// The documents that were wanted, as they are now.
+    pub(crate) documents: Vec<Document>,
+    /// Those that the first look found and this one does not.
+    pub(crate) missing: Vec<Missing>,
+    /// Files that changed in between.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// A document that is gone since the first look, or cannot be read any more.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    pub(crate) id: String,
+    /// As reports name it.
+    pub(crate) path: String,
+    pub(crate) reason: String,
 }
 
 /// What the first look keeps of a file.
@@ -155,7 +224,7 @@ struct Look {
     is_unknown: bool,
     rejected: Vec<Rejection>,
     warnings: Vec<Warning>,
-    redacted: u64,
+    secrets: Vec<MaskedSecrets>,
 }
 
 /// The version of each document that has the title or the file name of another one but for the version: a single page that
@@ -175,6 +244,12 @@ fn versions_of_editions<'m>(
         }
     }
     versions
+}
+
+/// What was masked in a file, by rule.
+fn masked_in(path: &str, counts: BTreeMap<&'static str, u64>) -> Vec<MaskedSecrets> {
+    let of_rule = |(rule, count)| MaskedSecrets { path: path.to_owned(), rule, count };
+    counts.into_iter().map(of_rule).collect()
 }
 
 /// The site of a folder's files, which reads those that its pages include.

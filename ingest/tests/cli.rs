@@ -525,7 +525,15 @@ fn secrets_do_not_reach_the_knowledge_base() {
     world.write("a.md", format!("---\ntitle: Key {key}\n---\nUse `{key}` for the bucket.\n"));
     world.write("b.txt", format!("The key is {key}.\n"));
     world.write("c.csv", format!("question,answer\nWhich key?,{key}\n"));
-    assert_eq!(world.ingest(&["docs"]).exits(0).json()["redacted"], 4);
+    world.write(&format!("{key}.md"), "Text.\n");
+    world.write("d.md", format!("See AK[{}](a.md), the key.\n", &key[2..]));
+    let run = world.ingest(&["docs"]).exits(0);
+    let report = run.json();
+    assert_eq!(report["redacted"], 5);
+    assert_eq!(report["secrets"][0]["rule"], "aws-access-key");
+    assert_eq!(report["secrets"].as_array().map(Vec::len), Some(4));
+    assert!(run.rejected(&world.docs())[0].contains("its name holds a secret (aws-access-key); rename it"));
+    assert!(!run.stdout.contains(&key) && !run.stderr.contains(&key));
     assert!(!world.run(&["chunks", "--kb", "kb"]).stdout.contains(&key));
     for entry in
         walkdir::WalkDir::new(world.kb()).into_iter().flatten().filter(|entry| entry.file_type().is_file())

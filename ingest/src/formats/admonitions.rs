@@ -1,6 +1,7 @@
 //! Boxes, tabs and imports of documentation generators, line by line: Docusaurus' `:::note`, MkDocs' `!!! note` and
 //! `=== "Tab"`, GitHub's `> [!NOTE]`, GitBook's `{% hint %}`, and MDX's `import` and `export` lines.
 
+use super::steps::Steps;
 use crate::dialect;
 use kb::mapped::Edit;
 use regex::Regex;
@@ -37,7 +38,7 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
 });
 
 /// The edits that turn boxes into labelled text and drop what is no text.
-pub(crate) fn edits(text: &str) -> Vec<Edit> {
+pub(crate) fn edits(text: &str, steps: &Steps) -> Vec<Edit> {
     let patterns = &*PATTERNS;
     let mut edits = Vec::new();
     // The indentation of open MkDocs boxes: their text is indented by four more.
@@ -49,7 +50,10 @@ pub(crate) fn edits(text: &str) -> Vec<Edit> {
         let first = content.trim_start().bytes().next();
         let indentation = content.bytes().take_while(|&byte| byte == b' ').count();
         if first.is_some() {
-            boxes.retain(|&of_box| indentation >= of_box + 4);
+            // The innermost box is indented most.
+            while boxes.last().is_some_and(|&of_box| steps.take(1) && indentation < of_box + 4) {
+                boxes.pop();
+            }
             if let Some((of_box, surplus @ None)) = fenced_boxes.last_mut() {
                 let deeper = indentation.saturating_sub(*of_box);
                 *surplus = Some(if deeper >= CODE_INDENTATION { deeper } else { 0 });
@@ -119,7 +123,7 @@ mod tests {
     use crate::formats::assert_edited;
 
     fn check(source: &str, cleaned: &str) {
-        assert_edited(source, edits(source), cleaned);
+        assert_edited(source, edits(source, &Steps::for_text(source)), cleaned);
     }
 
     #[test]

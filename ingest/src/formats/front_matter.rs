@@ -1,9 +1,10 @@
 //! The metadata at the top of a file: YAML between `---` lines, TOML between `+++` lines, or a JSON object.
 //!
 //! Keys that decide who may read a document or when it must come first (`access`, `applies_to`) are read strictly: a
-//! mistake there refuses the file, because ignoring it would publish the document or lose the rule. A mistake in any
-//! other key is a warning, also one that keeps the whole from being YAML or TOML: then it is read key by key (`entries`).
+//! mistake there refuses the file, because ignoring it would publish the document or lose the rule; so does what was meant
+//! as one of them and is not read (`attempts`). A mistake in any other key is a warning, also one that keeps the whole from being YAML or TOML: then it is read key by key (`entries`).
 
+mod attempts;
 mod entries;
 
 use jiff::{Timestamp, civil, tz::TimeZone};
@@ -13,6 +14,8 @@ use kb::{
 };
 use serde_json::{Map, Value};
 use std::ops::Range;
+
+pub use attempts::refuse_in_text;
 
 /// Front matter beyond this is refused.
 pub const MAX_BYTES: usize = 64 << 10;
@@ -84,7 +87,10 @@ pub enum FrontMatterError {
 
 /// Reads the front matter at the start of a text. Returns it with the range it takes up, or `None` when there is none.
 pub fn parse(text: &str) -> Result<Option<(FrontMatter, Range<usize>)>, FrontMatterError> {
-    let Some(block) = find(text)? else { return Ok(None) };
+    let Some(block) = find(text)? else {
+        attempts::refuse_in_head(text, 1)?;
+        return Ok(None);
+    };
     if block.content.len() > MAX_BYTES {
         return Err(FrontMatterError::TooLarge);
     }
@@ -96,7 +102,23 @@ pub fn parse(text: &str) -> Result<Option<(FrontMatter, Range<usize>)>, FrontMat
         }
         parsed => parsed?.map(|map| (map, Vec::new())),
     };
-    let Some((map, warnings)) = parsed else { return Ok(None) };
+    let Some((map, mut warnings)) = parsed else {
+        attempts::refuse_in_head(text, 1)?;
+        return Ok(None);
+    };
+    let (before, body) = text.split_at(block.whole.end);
+    // The fence is the file's first line; JSON has none.
+    let first_line = if block.format == Format::Json { 1 } else { 2 };
+    attempts::refuse_in(&map, block.content, first_line)?;
+    if !map.contains_key("access") {
+        attempts::refuse_in_head(body, 1 + before.matches('\n').count())?;
+    }
+    for key in map.keys() {
+        if let Some(known) = attempts::near_known(key) {
+            let key = super::shown(key);
+            warnings.push(format!("front matter key `{key}` is not read; was `{known}` meant?"));
+        }
+    }
     Ok(Some((interpret(map, block.content, warnings)?, block.whole)))
 }
 
@@ -180,7 +202,7 @@ impl Block<'_> {
             Format::Yaml => {
                 // By way of YAML's own value, which refuses a key that is given twice.
                 let value: serde_norway::Value = serde_norway::from_str(self.content)
-                    .map_err(|error| malformed("YAML", error.to_string()))?;
+                    .map_err(|error| malformed("YAML", in_file(&error.to_string())))?;
                 if let serde_norway::Value::String(text) = value {
                     entries::refuse_hidden(self.content, &Value::String(text))?;
                     return Ok(None);
@@ -189,7 +211,7 @@ impl Block<'_> {
             }
             Format::Toml => {
                 let table: toml::Table = toml::from_str(self.content)
-                    .map_err(|error| malformed("TOML", one_line(&error.to_string())))?;
+                    .map_err(|error| malformed("TOML", in_file(&one_line(&error.to_string()))))?;
                 toml_to_json(toml::Value::Table(table))
             }
             Format::Json => {
@@ -238,6 +260,16 @@ fn toml_to_json(value: toml::Value) -> Value {
         toml::Value::Table(table) => {
             Value::Object(table.into_iter().map(|(key, value)| (key, toml_to_json(value))).collect())
         }
+    }
+}
+
+/// What a parser says, with its line counted in the file, which begins with the fence.
+fn in_file(detail: &str) -> String {
+    let Some(at) = detail.find("line ").map(|at| at + "line ".len()) else { return detail.to_owned() };
+    let end = detail[at..].find(|c: char| !c.is_ascii_digit()).map_or(detail.len(), |end| at + end);
+    match detail[at..end].parse::<usize>() {
+        Ok(line) => format!("{}{}{}", &detail[..at], line + 1, &detail[end..]),
+        Err(_) => detail.to_owned(),
     }
 }
 
@@ -614,6 +646,109 @@ mod tests {
         check_error("+++\ntitle = Relay\naccess = sre\n+++\n", "not valid TOML");
         check_error("+++\ntitle = Relay\n[[applies_to]]\nname = web\n+++\n", "not valid TOML");
         check_error("---\naccess: [\"s\\u200bre\"]\n---\n", "not seen");
+    }
+
+    /// What was meant to restrict and is not read keeps the page out, with the line.
+    #[test]
+    fn attempts_to_restrict_are_refused() {
+        for (text, line) in [
+            ("---\ntitle: A\naccess:[ops]\n---\n", ""),
+            ("---\naccess:[ops]\ntitle: A\n---\n", ""),
+            ("---\naccess:\u{a0}[ops]\n---\n", ""),
+            ("---\ntitle: A\naccess:\u{a0}[ops]\n---\n", ""),
+            ("---\ntitle: A\naccess：[ops]\n---\n", ""),
+            ("---\ntitle: A\naccess： [ops]\nkind: sop\n---\n", ""),
+            ("---\ntitle: A\n\u{430}ccess: [ops]\n---\n", "(line 3)"),
+            ("---\ntitle: A\n\u{ff41}ccess: [ops]\n---\n", "(line 3)"),
+            ("---\ntitle: A\na\u{441}\u{441}ess: [ops]\n---\n", "(line 3)"),
+            ("---\nacces: [ops]\n---\n", "(line 2)"),
+            ("---\nacess: ops\n---\n", "(line 2)"),
+            ("---\naccess_tags: [ops]\n---\n", "(line 2)"),
+            ("---\nAccess-Tag: ops\n---\n", "(line 2)"),
+            ("---\naccesss: ops\n---\n", "(line 2)"),
+            ("---\n'access ': [ops]\n---\n", "(line 2)"),
+            ("---\nrestricted_to: [ops]\n---\n", "(line 2)"),
+            ("---\nvisibility: internal\n---\n", "(line 2)"),
+            ("---\nprivate: true\n---\n", "(line 2)"),
+            ("---\ntitle: A\ndescription: on relays\n  access: [ops]\n---\n", "line 4"),
+            ("---\ntitle: A\nparams:\n  access: [ops]\n---\n", "(line 4)"),
+            ("---\nparams:\n  a:\n  - {acces: ops}\n---\n", "within `params`"),
+            ("+++\ntitle = 'A'\n[params]\naccess = ['ops']\n+++\n", "(line 4)"),
+            ("+++\n[extra.a]\naccess = ['ops']\n+++\n", "(line 3)"),
+            ("+++\naccess_tags = ['ops']\n+++\n", "(line 2)"),
+            ("{\"params\": {\"access\": [\"ops\"]}}\nbody", "within `params`"),
+            ("{\"acces\": \"ops\"}\nbody", "(line 1)"),
+            ("\n---\naccess: [ops]\n---\n# A\n", "(line 3)"),
+            ("\u{a0}\n\n---\ntitle: A\naccess: [ops]\n---\n", "(line 5)"),
+            (" ---\naccess: [ops]\n---\n", "(line 2)"),
+            ("----\naccess: [ops]\n----\n", "(line 2)"),
+            ("———\naccess: [ops]\n———\n", "(line 2)"),
+            ("--- # meta\naccess: [ops]\n---\n", "(line 2)"),
+            ("---yaml\naccess: [ops]\n---\n", "(line 2)"),
+            ("```yaml\naccess: [ops]\n```\n# A\n", "(line 2)"),
+            ("<!--\naccess: [ops]\n-->\n# A\n", "(line 2)"),
+            ("<!-- access: [ops] -->\n# A\n", "(line 1)"),
+            ("access: [ops]\n\n# A\n", "(line 1)"),
+            ("title: A\naccess: [ops]\n---\n# A\n", "(line 2)"),
+            ("# A\n\n---\ntitle: A\naccess: [ops]\n---\n", "(line 5)"),
+            ("\n{\"access\": [\"ops\"]}\nbody", "(line 2)"),
+            ("---\raccess: [ops]\r---\rbody", "(line 2)"),
+            ("---\ntitle: A\n---\n---\naccess: [ops]\n---\n", "(line 5)"),
+            ("---\n---\naccess: [ops]\n---\n", "(line 3)"),
+            ("---\napplies-to: {name: web}\n---\n", "applies_to"),
+            ("---\nappliesTo: {name: web}\n---\n", "applies_to"),
+        ] {
+            check_error(text, line);
+        }
+        for text in [
+            "---\ntitle: A\nprivate: false\nvisibility: public\n---\n",
+            "---\ntitle: A\naccess: [ops]\ndescription: |\n  access: read only\n---\n",
+            "---\ndescription: |\n  access: read only\n---\n",
+            "---\ntitle: Access to relays\n---\n# Access\n\nAccess: by VPN\n",
+            "# Relay\n\nAccess: by VPN only. Ask in #ops.\n",
+            "Relay is stuck\n---\naccess: [a] is a key\n",
+            "---\nsuccess: 5\nweight: 3\nmenu: {main: {weight: 5}}\n---\n",
+            "---\ntitle: A\n---\n\nText.\n\n---\n\naccess: x\n",
+            "---\nlayout: page\nslug: access\nprocess: a\n---\n",
+        ] {
+            let parsed = parse(text);
+            assert!(parsed.is_ok(), "{text:?} gave {parsed:?}");
+        }
+        assert!(
+            refuse_in_text("---\naccess: [ops]\n---\nx")
+                .is_err_and(|error| { error.to_string().contains("line 2: it is read in Markdown only") })
+        );
+        assert_eq!(refuse_in_text("Relay is stuck.\nAccess: by VPN\n"), Ok(()));
+    }
+
+    #[test]
+    fn keys_near_a_known_one_are_reported() {
+        for (key, known) in [
+            ("titel", Some("title")),
+            ("lables", Some("labels")),
+            ("tag", Some("tags")),
+            ("descripton", Some("description")),
+            ("langauge", Some("language")),
+            ("verison", Some("version")),
+            ("weight", None),
+            ("toc", None),
+            ("menu", None),
+            ("draft", None),
+            ("type", None),
+            ("date", None),
+        ] {
+            let warnings = read(&format!("---\n{key}: a\n---\n")).warnings.join("; ");
+            let expected = known.map(|known| format!("was `{known}` meant?")).unwrap_or_default();
+            assert!(
+                warnings.contains(&expected) && (known.is_some() || !warnings.contains("meant")),
+                "{key}: {warnings}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_that_restrict_are_sorted() {
+        assert!(attempts::restricting().is_sorted_by(|a, b| a < b));
     }
 
     /// What is not quite YAML costs its key, unless it may have been a key that restricts.

@@ -1,6 +1,7 @@
 //! HTML within Markdown, as the text that it shows. Tags go and their contents stay; comments, scripts and styles go
 //! whole. What only looks like a tag, such as `<pod-name>`, is a placeholder and stays.
 
+use super::steps::Steps;
 use crate::dialect;
 use kb::mapped::Edit;
 use pulldown_cmark::{Event, Tag, TagEnd};
@@ -10,12 +11,12 @@ use std::ops::Range;
 const MAX_TAG_BYTES: usize = 2 << 10;
 
 /// The edits that turn a Markdown text's HTML into text.
-pub(crate) fn edits(text: &str) -> Vec<Edit> {
+pub(crate) fn edits(text: &str, steps: &Steps) -> Vec<Edit> {
     let mut edits = Vec::new();
     if !text.contains('<') {
         return edits;
     }
-    let mut stripper = Stripper { text, edits: &mut edits, raw_element: None };
+    let mut stripper = Stripper { text, edits: &mut edits, raw_element: None, steps, next_end: 0 };
     let mut block: Option<Range<usize>> = None;
     for (event, range) in dialect::parse(text) {
         match event {
@@ -41,6 +42,9 @@ struct Stripper<'a> {
     edits: &'a mut Vec<Edit>,
     /// Inside `<script>` or `<style>`, whose end has not been seen.
     raw_element: Option<&'static str>,
+    steps: &'a Steps,
+    /// Where the first `>` stands behind the tags that were read; before it no tag ends.
+    next_end: usize,
 }
 
 impl Stripper<'_> {
@@ -73,7 +77,17 @@ impl Stripper<'_> {
             self.edits.push(Edit::delete(start..end));
             return end;
         }
-        let Some(length) = tag_length(rest) else { return start + 1 };
+        if self.next_end < start {
+            self.next_end = self.text[start..].find('>').map_or(self.text.len(), |length| start + length);
+        }
+        let is_far = self.next_end - start > MAX_TAG_BYTES || self.next_end >= limit;
+        if is_far || !self.steps.take(1 + self.next_end - start) {
+            return start + 1;
+        }
+        let Some(length) = tag_length(rest) else {
+            self.steps.take(rest.len().min(MAX_TAG_BYTES));
+            return start + 1;
+        };
         let (tag, end) = (&rest[..length], start + length);
         if tag.starts_with("<!") || tag.starts_with("<?") {
             self.edits.push(Edit::delete(start..end));
@@ -175,7 +189,7 @@ mod tests {
     use kb::mapped::MappedText;
 
     fn check(source: &str, cleaned: &str) {
-        assert_edited(source, edits(source), cleaned);
+        assert_edited(source, edits(source, &Steps::for_text(source)), cleaned);
     }
 
     #[test]
@@ -202,7 +216,7 @@ mod tests {
     #[test]
     fn blocks_become_paragraphs() {
         let html = "<div>\n    <h3>Title</h3>\n    <p>One</p>\n    <ul><li>a</li><li>b</li></ul>\n</div>\n";
-        let source = MappedText::new(html.to_owned()).edited(edits(html));
+        let source = MappedText::new(html.to_owned()).edited(edits(html, &Steps::for_text(html)));
         let lines: Vec<&str> =
             source.as_str().lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
         assert_eq!(lines, ["### Title", "One", "- a", "- b"]);

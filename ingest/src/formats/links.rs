@@ -256,7 +256,12 @@ impl Pages {
             };
             if seen.insert((path, link.sentence.as_str(), text)) {
                 let target = format!("{}/{path}", self.source);
-                resolved.push(Link { target, text: text.to_owned(), sentence: link.sentence.clone() });
+                // Only here the parts of a secret that a link parts stand together.
+                resolved.push(Link {
+                    target,
+                    text: super::shown(text),
+                    sentence: super::shown(&link.sentence),
+                });
             }
         }
         resolved

@@ -8,6 +8,7 @@ use super::{
     links::{self, FoundLink},
     manifests, metadata, redaction, shortcodes,
     site::{self, Site},
+    steps::Steps,
     title_of_path,
 };
 use crate::dialect;
@@ -30,10 +31,14 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         }
         Err(error) => return Parsed::rejected(place, error.to_string()),
     };
-    let (body, found_links) =
-        cleaned(manifests::with_manifests(site::with_includes(source, place), place), place.site);
+    let steps = Steps::for_text(source.as_str());
+    let source = manifests::with_manifests(site::with_includes(source, place, &steps), place);
+    let (body, found_links) = match cleaned(source, place.site, &steps) {
+        Ok(cleaned) => cleaned,
+        Err(reason) => return Parsed::rejected(place, reason),
+    };
     let (body, joined) = redaction::again(body);
-    redacted += joined;
+    redaction::add(&mut redacted, joined);
     let outline = Outline::of(body.as_str(), said.description.as_deref().unwrap_or_default());
     if !outline.has_text {
         return Parsed::rejected(place, "no text");
@@ -50,19 +55,33 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
     parsed
 }
 
-/// Plain Markdown, and the links that stood in it.
-pub(super) fn cleaned(mut text: MappedText, site: &Site) -> (MappedText, Vec<FoundLink>) {
-    for edits in [shortcodes::edits, site::value_edits] {
-        let edits = edits(text.as_str(), site);
-        text = text.edited(edits);
-    }
-    for edits in [admonitions::edits, html::edits, entities::edits] {
-        let edits = edits(text.as_str());
+/// Plain Markdown, and the links that stood in it; why not, where that takes more steps than there are.
+pub(super) fn cleaned(
+    mut text: MappedText,
+    site: &Site,
+    steps: &Steps,
+) -> Result<(MappedText, Vec<FoundLink>), String> {
+    let shortcodes: Pass<'_> = &|text| shortcodes::edits(text, site, steps);
+    let passes: [Pass<'_>; 5] = [
+        shortcodes,
+        &|text| site::value_edits(text, site),
+        &|text| admonitions::edits(text, steps),
+        &|text| html::edits(text, steps),
+        &entities::edits,
+    ];
+    for pass in passes {
+        let edits = pass(text.as_str());
+        if !steps.take(edits.len()) {
+            return Err(steps.refusal());
+        }
         text = text.edited(edits);
     }
     let (edits, found) = links::edits(text.as_str());
-    (text.edited(edits), found)
+    Ok((text.edited(edits), found))
 }
+
+/// One pass of cleaning.
+type Pass<'a> = &'a dyn Fn(&str) -> Vec<Edit>;
 
 /// What a text says at a glance.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -304,6 +323,112 @@ mod tests {
             let seconds = started.elapsed().as_secs_f32();
             assert!(seconds < 10.0, "{unit:?} took {seconds} s");
         }
+    }
+
+    /// What makes one pass or another look far, by itself and in pairs: twice the text takes about twice the steps.
+    #[test]
+    fn steps_grow_with_the_text_only() {
+        let units = [
+            "{{< note >}}",
+            "{{% /note %}}",
+            "{{< a >}}b{{< /a >}}",
+            "{{< comment >}}",
+            "{{< /comment >}}",
+            "{{<",
+            "{{< \"",
+            "{{< a b=\"c\" >}}",
+            ">}}",
+            "%}}",
+            "{{",
+            "{{#include a.md}}",
+            "{!a.md!}",
+            "](",
+            "[a](b.md)",
+            "![",
+            "<a",
+            "<a \"",
+            "<a>",
+            "</a>",
+            "<div>",
+            "<!--",
+            "-->",
+            "<script>",
+            "</script>",
+            ">",
+            ":::note\n",
+            "!!! note\n",
+            "!!! note\n    ",
+            "=== \"a\"\n    ",
+            "> [!NOTE]\n",
+            "{% hint %}\n",
+            "a={b}",
+            "&amp;",
+            "&",
+            "# a\n",
+            "- a\n",
+            "|",
+            "```\n",
+            "~~~\n",
+            "\n",
+            "  ",
+            " ",
+            "a",
+            "\"",
+            "\\",
+            "{{/*",
+            "*/}}",
+            "\u{200b}",
+        ];
+        let (pages, defaults, site) = (Pages::default(), Defaults::default(), Site::default());
+        let place = Place {
+            source: "kb",
+            relative: "a.md",
+            shown: "a.md",
+            pages: &pages,
+            site: &site,
+            defaults: &defaults,
+        };
+        let taken = |unit: &str, bytes: usize| {
+            let text = format!("word {}", unit.repeat(bytes / unit.len()));
+            let steps = Steps::for_text(&text);
+            let included = site::with_includes(MappedText::new(text), &place, &steps);
+            let _ = cleaned(included, &site, &steps);
+            steps.taken()
+        };
+        let mut random = 1u64;
+        let mut tried: Vec<String> = units.iter().map(|unit| (*unit).to_owned()).collect();
+        for _ in 0..300 {
+            let mut pick = || {
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                units[(random >> 33) as usize % units.len()]
+            };
+            tried.push(format!("{}{}", pick(), pick()));
+        }
+        for unit in tried {
+            let (once, twice) = (taken(&unit, 8_000), taken(&unit, 16_000));
+            assert!(
+                twice <= 2 * once + 10_000,
+                "{unit:?} takes {once} steps, and {twice} for twice the text"
+            );
+        }
+    }
+
+    /// A long line of tags is read at once, and one that takes too much is reported.
+    #[test]
+    fn long_lines_of_tags_are_read_or_reported() {
+        for unit in [
+            "{{< note >}} ",
+            "{{< a >}}b{{< /a >}}",
+            "{{< comment >}}",
+            "[{{< ref \"a b\" >}}]({{< ref \"a\" >}}) ",
+        ] {
+            let parsed = parse_file("a.md", &format!("word {}", unit.repeat(40_000)));
+            assert_eq!((parsed.documents.len(), parsed.rejected.len()), (1, 0), "{unit}");
+        }
+        let text = format!("word\n\n<div>{}{}>\n", "<a ".repeat(300), "\"<b ".repeat(300)).repeat(4_000);
+        let parsed = parse_file("a.md", &text);
+        assert!(parsed.rejected[0].reason.contains("more than"), "{:?}", parsed.rejected);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod qa_csv;
 mod redaction;
 mod shortcodes;
 pub mod site;
+mod steps;
 
 use crate::{
     decode,
@@ -33,6 +34,7 @@ use kb::{
 };
 use links::Pages;
 use site::Site;
+use std::collections::BTreeMap;
 
 /// Longer titles are cut.
 const MAX_TITLE_CHARS: usize = 240;
@@ -166,8 +168,8 @@ pub struct Parsed {
     pub rejected: Vec<Rejection>,
     /// What is odd about those that did.
     pub warnings: Vec<Warning>,
-    /// Secrets that were masked.
-    pub redacted: u64,
+    /// How many secrets each rule masked.
+    pub redacted: BTreeMap<&'static str, u64>,
 }
 
 impl Parsed {

@@ -1,11 +1,18 @@
 //! Plain text: paragraphs, in which nothing is markup.
 
-use super::{Document, Parsed, Place, Syntax, front_matter::FrontMatter, metadata, redaction, title_of_path};
+use super::{
+    Document, Parsed, Place, Syntax,
+    front_matter::{self, FrontMatter},
+    metadata, redaction, title_of_path,
+};
 
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
     let (body, redacted) = redaction::masked(text);
     if !body.as_str().chars().any(char::is_alphanumeric) {
         return Parsed::rejected(place, "no text");
+    }
+    if let Err(error) = front_matter::refuse_in_text(body.as_str()) {
+        return Parsed::rejected(place, error.to_string());
     }
     let id = format!("{}/{}", place.source, place.relative);
     let meta = metadata(place, id, title_of_path(place), FrontMatter::default(), body.as_str());

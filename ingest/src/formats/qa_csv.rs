@@ -3,8 +3,12 @@
 //! parted by commas, by semicolons (where a comma is the decimal sign, spreadsheets write those), by tabs or by `|`.
 
 use super::{
-    Document, Parsed, Place, Syntax, front_matter::FrontMatter, front_matter::is_web_address, markdown,
-    metadata, redaction,
+    Document, Parsed, Place, Syntax,
+    front_matter::FrontMatter,
+    front_matter::is_web_address,
+    markdown, metadata,
+    redaction::{self, Secrets},
+    steps::Steps,
 };
 use crate::report::Rejection;
 use csv::{ByteRecord, ReaderBuilder};
@@ -125,7 +129,7 @@ pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
         let start = start + lead;
         match row_document(&record, raw, start, row, &columns, place) {
             Ok((document, redacted)) => {
-                parsed.redacted += redacted;
+                redaction::add(&mut parsed.redacted, redacted);
                 parsed.documents.push(document);
             }
             Err(reason) => parsed.rejected.push(Rejection::new(format!("{}#{row}", place.shown), reason)),
@@ -144,7 +148,7 @@ fn row_document(
     row: usize,
     columns: &Columns,
     place: &Place<'_>,
-) -> Result<(Document, u64), String> {
+) -> Result<(Document, Secrets), String> {
     if raw.len() > MAX_ROW_BYTES {
         return Err(format!(
             "the row has {} bytes, at most {MAX_ROW_BYTES} are read; is a quote left open?",
@@ -157,11 +161,11 @@ fn row_document(
     if record.len() != columns.count {
         return Err(format!("the row has {} fields, the header {}", record.len(), columns.count));
     }
-    let mut redacted = 0;
+    let mut redacted = Secrets::new();
     let mut field = |column: usize| {
         let text = String::from_utf8_lossy(record.get(column).unwrap_or_default());
         let (masked, secrets) = redaction::masked(text.trim().to_owned());
-        redacted += secrets;
+        redaction::add(&mut redacted, secrets);
         masked.as_str().to_owned()
     };
     let (question, answer) = (field(columns.question), field(columns.answer));
@@ -174,7 +178,8 @@ fn row_document(
         }
     }
     let source = MappedText::standing_for(format!("{question}\n\n{answer}"), start..start + raw.len());
-    let (body, found_links) = markdown::cleaned(source, place.site);
+    let steps = Steps::for_text(source.as_str());
+    let (body, found_links) = markdown::cleaned(source, place.site, &steps)?;
     let (body, joined) = redaction::again(body);
     let (url, author) = match citation {
         Some(citation) if is_web_address(&citation) => (Some(citation), None),
@@ -184,7 +189,8 @@ fn row_document(
     let id = format!("{}/{}#{row}", place.source, place.relative);
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, &found_links);
-    Ok((Document::new(meta, body, Syntax::Markdown), redacted + joined))
+    redaction::add(&mut redacted, joined);
+    Ok((Document::new(meta, body, Syntax::Markdown), redacted))
 }
 
 #[cfg(test)]

@@ -6,18 +6,29 @@ use kb::{
     mapped::{Edit, MappedText},
     redact::redact,
 };
+use std::collections::BTreeMap;
+
+/// How many secrets each rule masked.
+pub(crate) type Secrets = BTreeMap<&'static str, u64>;
+
+/// Adds what was masked in a part of a file.
+pub(super) fn add(secrets: &mut Secrets, more: Secrets) {
+    for (rule, count) in more {
+        *secrets.entry(rule).or_insert(0) += count;
+    }
+}
 
 /// The text without invisible characters and with its secrets masked, and how many secrets there were.
-pub(super) fn masked(text: String) -> (MappedText, u64) {
+pub(super) fn masked(text: String) -> (MappedText, Secrets) {
     let (text, secrets) = again(MappedText::new(text));
     let edits = invisible::edits(text.as_str());
     (text.edited(edits), secrets)
 }
 
 /// The same of a text that was edited since: what stood apart may have come together.
-pub(super) fn again(text: MappedText) -> (MappedText, u64) {
+pub(super) fn again(text: MappedText) -> (MappedText, Secrets) {
     let redacted = redact(text.as_str());
-    let secrets = redacted.masked.len() as u64;
+    let secrets = redacted.counts.iter().map(|(rule, count)| (*rule, *count as u64)).collect();
     let edits: Vec<Edit> = redacted
         .masked
         .into_iter()
@@ -35,7 +46,7 @@ mod tests {
         let key = "AKIAQ7RLMXVTN2ZPWK4D";
         let source = format!("key AK\u{200b}IA{} and text, key {key} end", &key[4..]);
         let (text, secrets) = masked(source.clone());
-        assert_eq!(secrets, 2);
+        assert_eq!(secrets, Secrets::from([("aws-access-key", 2)]));
         assert_eq!(
             text.as_str(),
             "key [redacted:aws-access-key] and text, key [redacted:aws-access-key] end"

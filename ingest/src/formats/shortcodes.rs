@@ -4,7 +4,7 @@
 //! say something else. The bodies of paired shortcodes stay; only their tags are replaced. Code fences are left alone, but for escaped
 //! shortcodes (`{{</* name */>}}`), which lose their escape everywhere.
 
-use super::site::Site;
+use super::{site::Site, steps::Steps};
 use crate::dialect;
 use kb::mapped::Edit;
 use std::{collections::HashMap, ops::Range};
@@ -16,7 +16,7 @@ const MAX_MARKER_CHARS: usize = 60;
 const MAX_TAG_BYTES: usize = 4 << 10;
 
 /// The edits that turn shortcodes into words.
-pub(crate) fn edits(text: &str, site: &Site) -> Vec<Edit> {
+pub(crate) fn edits(text: &str, site: &Site, steps: &Steps) -> Vec<Edit> {
     if !text.contains("{{") {
         return Vec::new();
     }
@@ -28,13 +28,22 @@ pub(crate) fn edits(text: &str, site: &Site) -> Vec<Edit> {
         }
     });
     let mut at = 0;
+    let mut ends = Ends::default();
     let last_end = [">}}", "%}}"].iter().filter_map(|end| text.rfind(end)).max().unwrap_or_default();
     while let Some(found) = text[at..].find("{{") {
         let start = at + found;
         if start > last_end {
             break;
         }
-        match Tag::parse(text, start) {
+        if !text[start + 2..].starts_with(['<', '%']) || !ends.are_near(text, start) {
+            at = start + 2;
+            continue;
+        }
+        let tag = Tag::parse(text, start);
+        if !steps.take(tag.as_ref().map_or(MAX_TAG_BYTES, |tag| tag.range.len())) {
+            break;
+        }
+        match tag {
             Some(tag) => {
                 at = tag.range.end;
                 let in_prose = prose.partition_point(|line: &Range<usize>| line.end <= start);
@@ -53,25 +62,100 @@ pub(crate) fn edits(text: &str, site: &Site) -> Vec<Edit> {
     }
     let mut edits = Vec::with_capacity(tags.len());
     let mut dropped_until = 0;
+    let mut line = Line::default();
     for (i, tag) in tags.iter().enumerate() {
         if tag.range.start < dropped_until {
             continue;
         }
+        line.move_to(text, &tag.range, steps);
+        let is_paired = last_closing.get(tag.name).is_some_and(|closing| *closing > tag.range.start);
         if !tag.is_closing && !tag.is_escaped && is_dropped_with_body(tag.name) {
-            let end = tags[i + 1..].iter().find(|other| other.is_closing && other.name == tag.name);
+            let mut later = tags[i + 1..].iter().filter(|_| is_paired);
+            let end = later.find(|other| steps.take(1) && other.is_closing && other.name == tag.name);
             dropped_until = end.map_or(tag.range.end, |end| end.range.end);
             edits.push(Edit::delete(tag.range.start..dropped_until));
         } else {
             let mut words = tag.value(site).unwrap_or_else(|| tag.words());
-            let is_paired = last_closing.get(tag.name).is_some_and(|closing| *closing > tag.range.start);
-            if words.is_empty() && !tag.is_closing && !is_paired && leaves_gap(text, tag) {
+            if words.is_empty() && !tag.is_closing && !is_paired && line.has_gap(text, tag) {
                 words = tag.marker();
             }
-            let words = if is_in_address(text, tag.range.start) { words.replace(' ', "-") } else { words };
+            let words = if line.is_in_address { words.replace(' ', "-") } else { words };
             edits.push(Edit::replace(tag.range.clone(), words));
         }
     }
     edits
+}
+
+/// Where the next tags of both kinds end, looked for once for all tags before them.
+#[derive(Default)]
+struct Ends([Option<usize>; 2]);
+
+impl Ends {
+    /// Whether a tag that begins here may end within its length. Places must go forward.
+    fn are_near(&mut self, text: &str, start: usize) -> bool {
+        for (next, end) in self.0.iter_mut().zip([">}}", "%}}"]) {
+            if next.is_none_or(|next| next < start) {
+                *next = Some(text[start..].find(end).map_or(usize::MAX, |found| start + found));
+            }
+        }
+        self.0.iter().flatten().any(|next| *next <= start + MAX_TAG_BYTES)
+    }
+}
+
+/// The line that the tag under way stands in, read once for all of its tags.
+#[derive(Default)]
+struct Line {
+    range: Range<usize>,
+    /// What is left of it without the white space around.
+    words: Range<usize>,
+    /// How far it was read.
+    read: usize,
+    /// Whether what was read ends within a link's address, which cannot hold spaces.
+    is_in_address: bool,
+}
+
+impl Line {
+    /// Goes on to a tag. Tags must come in order.
+    fn move_to(&mut self, text: &str, tag: &Range<usize>, steps: &Steps) {
+        if tag.start >= self.range.end || self.read > tag.start {
+            let before = self.range.end.min(tag.start);
+            let start =
+                text[before..tag.start].rfind('\n').map_or(before, |line_break| before + line_break + 1);
+            let end = text[tag.end..].find('\n').map_or(text.len(), |length| tag.end + length);
+            steps.take(end - before);
+            let first = end - text[start..end].trim_start().len();
+            let words = first..first + text[first..end].trim_end().len();
+            *self = Self { range: start..end, words, read: start, is_in_address: false };
+        }
+        let bytes = text.as_bytes();
+        for at in self.read..tag.start {
+            match bytes[at] {
+                b'(' if at > self.range.start && bytes[at - 1] == b']' => self.is_in_address = true,
+                b')' | b' ' => self.is_in_address = false,
+                _ => {}
+            }
+        }
+        self.read = tag.start;
+    }
+
+    /// Whether a reader of the rendered page sees something where the tag stands, and would miss it: it stands in a
+    /// sentence, and not within a word.
+    fn has_gap(&self, text: &str, tag: &Tag<'_>) -> bool {
+        if WORDLESS.contains(&tag.name) {
+            return false;
+        }
+        let (before, after) = (&text[..tag.range.start], &text[tag.range.end..]);
+        let near = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+        if near(before.chars().next_back()) && near(after.chars().next()) {
+            return false;
+        }
+        // Of the white space, only what lies between two tags is looked through.
+        let line_before = text[self.words.start.min(tag.range.start)..tag.range.start].trim_end();
+        let line_after = text[tag.range.end..self.words.end.max(tag.range.end)].trim_start();
+        // Only other tags beside it make no sentence.
+        let is_tag = |part: &str| part.starts_with("{{") && part.ends_with("}}");
+        [line_before, line_after].into_iter().any(|part| !part.is_empty() && !is_tag(part))
+    }
 }
 
 /// Shortcodes that show no words.
@@ -79,34 +163,6 @@ const WORDLESS: [&str; 16] = [
     "anchor", "badge", "br", "button", "clear", "clearfix", "details", "emoji", "fa", "icon", "include",
     "nbsp", "tab", "table", "toc", "wbr",
 ];
-
-/// Whether a reader of the rendered page sees something where the tag stands, and would miss it: it stands in a sentence,
-/// and not within a word.
-fn leaves_gap(text: &str, tag: &Tag<'_>) -> bool {
-    if WORDLESS.contains(&tag.name) {
-        return false;
-    }
-    let (before, after) = (&text[..tag.range.start], &text[tag.range.end..]);
-    let near = |text: &str, from_end: bool| {
-        let character = if from_end { text.chars().next_back() } else { text.chars().next() };
-        character.is_some_and(char::is_alphanumeric)
-    };
-    if near(before, true) && near(after, false) {
-        return false;
-    }
-    let line_before = &before[before.rfind('\n').map_or(0, |line_break| line_break + 1)..];
-    let line_after = &after[..after.find('\n').unwrap_or(after.len())];
-    let says = |part: &str| part.contains(|c: char| !c.is_whitespace());
-    // Only other tags beside it make no sentence.
-    let is_tag = |part: &str| part.trim().starts_with("{{") && part.trim().ends_with("}}");
-    [line_before, line_after].into_iter().any(|part| says(part) && !is_tag(part))
-}
-
-/// Whether a position lies in a link's address, which cannot hold spaces.
-fn is_in_address(text: &str, at: usize) -> bool {
-    let line = &text[text[..at].rfind('\n').map_or(0, |line_break| line_break + 1)..at];
-    line.rfind("](").is_some_and(|address| !line[address..].contains([')', ' ']))
-}
 
 /// Comments, and diagrams in a drawing language.
 fn is_dropped_with_body(name: &str) -> bool {
@@ -384,7 +440,7 @@ mod tests {
     use crate::formats::assert_edited;
 
     fn check(source: &str, cleaned: &str) {
-        assert_edited(source, edits(source, &Site::default()), cleaned);
+        assert_edited(source, edits(source, &Site::default(), &Steps::for_text(source)), cleaned);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! like. Only files that the source lists are read, so nothing outside it is, and nothing that is hidden. Where there is
 //! nothing to put in, a marker that names it stays: a sentence has no gap that its reader cannot see.
 
-use super::{Place, front_matter, redaction};
+use super::{Place, front_matter, redaction, steps::Steps};
 use crate::decode;
 use kb::mapped::{Edit, MappedText};
 use regex::{Captures, Regex};
@@ -226,14 +226,15 @@ static INCLUDE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// What a page may still include.
-struct Budget {
+struct Budget<'s> {
     bytes: usize,
     files: usize,
+    steps: &'s Steps,
 }
 
 /// A page with the files that it includes; what cannot be included leaves a marker with its name.
-pub(super) fn with_includes(text: MappedText, place: &Place<'_>) -> MappedText {
-    let mut budget = Budget { bytes: MAX_INCLUDED_BYTES, files: MAX_INCLUDED_FILES };
+pub(super) fn with_includes(text: MappedText, place: &Place<'_>, steps: &Steps) -> MappedText {
+    let mut budget = Budget { bytes: MAX_INCLUDED_BYTES, files: MAX_INCLUDED_FILES, steps };
     let edits = includes(text.as_str())
         .map(|(range, name)| {
             Edit::replace(range, included(&name, place.relative, place.site, MAX_NESTING, &mut budget))
@@ -255,14 +256,15 @@ fn includes(text: &str) -> impl Iterator<Item = (Range<usize>, String)> {
     })
 }
 
-fn included(name: &str, from: &str, site: &Site, nesting: usize, budget: &mut Budget) -> String {
+fn included(name: &str, from: &str, site: &Site, nesting: usize, budget: &mut Budget<'_>) -> String {
     let marker = || format!("[include {name}]");
     // `file.md:2:10` and `file.md:anchor` are a part of the file.
     let (path, part) = match name.split_once(':') {
         Some((path, part)) => (path.trim(), Some(part.trim())),
         None => (name.split_whitespace().next().unwrap_or(name), None),
     };
-    if nesting == 0 || budget.files == 0 {
+    // A name is looked for among all files.
+    if nesting == 0 || budget.files == 0 || !budget.steps.take(site.files.len()) {
         return marker();
     }
     let Some(file) = site.file(from, path).filter(|file| *file != from) else { return marker() };

@@ -9,7 +9,7 @@
 //! has one, and once each, so that there are no loops. What they lead to is known by the link's own name.
 
 use crate::report::Rejection;
-use kb::text::is_invisible;
+use kb::{redact::redact, text::is_invisible};
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     ffi::OsString,
@@ -223,7 +223,7 @@ impl Folder {
 
     /// How reports name a file of this source.
     pub fn shown(&self, relative: &str) -> String {
-        self.shown_root.join(relative).display().to_string()
+        redact(&self.shown_root.join(relative).display().to_string()).text.into_owned()
     }
 
     /// Finds the files, sorted by path but for those that links lead to. Only those are opened that are so short that they
@@ -256,7 +256,7 @@ impl Folder {
     fn rejection(&self, relative: &Path, reason: impl Into<String>) -> Rejection {
         // Control characters in a name would forge lines of a report, others turn its letters around.
         let path: String = self.shown_root.join(relative).to_string_lossy().chars().map(visible).collect();
-        Rejection::new(path, reason)
+        Rejection::new(redact(&path).text, reason)
     }
 
     /// Reads a file's bytes, at most [`MAX_FILE_BYTES`].

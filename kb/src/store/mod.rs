@@ -275,6 +275,8 @@ pub struct Commit {
     pub version: String,
     /// The generation's number.
     pub generation: u64,
+    /// What failed after the changes were safe; they stand.
+    pub warnings: Vec<String>,
 }
 
 /// A knowledge base open for writing, by one writer at a time. Nothing is seen by readers, nor survives a drop or a

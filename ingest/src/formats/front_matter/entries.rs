@@ -225,9 +225,9 @@ fn unquoted(text: &str) -> &str {
 
 /// Refuses a value that holds no keys at all, though a line of it may have been meant as one that is read strictly.
 pub(super) fn refuse_hidden(content: &str, found: &Value) -> Result<(), FrontMatterError> {
-    let cause = FrontMatterError::Malformed {
-        format: Format::Yaml.name(),
-        detail: format!("expected keys, found {}", type_of(found)),
-    };
-    content.lines().try_for_each(|line| refuse_strict(line, &cause))
+    // The fence is the file's first line.
+    content.lines().zip(2..).try_for_each(|(line, number)| {
+        let detail = format!("line {number}: expected keys, found {}", type_of(found));
+        refuse_strict(line, &FrontMatterError::Malformed { format: Format::Yaml.name(), detail })
+    })
 }

@@ -134,6 +134,13 @@ impl Generation {
         Ok(())
     }
 
+    /// Whether the last commit on disk is the one with this payload.
+    pub fn has_committed(&self, payload: &Payload) -> bool {
+        let stored =
+            open_index(&self.paths, &self.records).and_then(|index| read_payload(&index, &self.paths));
+        stored.is_ok_and(|(stored, _)| stored.sequence == payload.sequence)
+    }
+
     /// Merges segments where there are many of one size. Readers notice nothing; a failure costs nothing but speed.
     pub fn merge_segments(&mut self) -> Result<(), StoreError> {
         let mut policy = LogMergePolicy::default();

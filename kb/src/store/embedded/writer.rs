@@ -60,6 +60,8 @@ struct State {
     live: Lengths,
     /// Whether a change failed half-way: then what is pending is not what was asked for.
     broken: bool,
+    /// Whether the last commit could not be opened again: it stands, but nothing can be built on it here.
+    is_spent: bool,
     cache: Option<EmbeddingCache>,
     /// The last field, so that it is given back after the files are closed, which may still write.
     _lock: WriterLock,
@@ -97,7 +99,7 @@ impl EmbeddedWriter {
         work: impl FnOnce(&mut State) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.run(move |state| {
-            if state.broken {
+            if state.broken || state.is_spent {
                 return Err(StoreError::Broken { path: state.layout.root().to_owned() });
             }
             // Set first, so that a panic counts as well.
@@ -133,6 +135,7 @@ impl State {
             committed,
             touched: HashMap::new(),
             broken: false,
+            is_spent: false,
             cache: None,
             _lock: lock,
         })
@@ -187,22 +190,57 @@ impl State {
     }
 
     fn commit(&mut self) -> Result<Commit, StoreError> {
+        let mut warnings = Vec::new();
         if !self.touched.is_empty() || self.committed.is_none() {
             let payload = self.generation.payload.next(self.generation.rows(), self.live);
-            self.generation.commit(payload)?;
+            let written = self.generation.commit(payload.clone());
+            self.settled(written, |state| state.generation.has_committed(&payload), &mut warnings)?;
+            self.generation.payload = payload;
             if self.committed.is_none() {
-                self.layout.publish(self.generation.manifest.generation)?;
+                let number = self.generation.manifest.generation;
+                let published = self.layout.publish(number);
+                let is_published = |state: &Self| {
+                    state.layout.current_generation().is_ok_and(|current| current == Some(number))
+                };
+                self.settled(published, is_published, &mut warnings)?;
             }
+            // The changes are what readers see. Nothing from here on may say that they are not.
             self.touched.clear();
-            self.tidy();
-            self.check_pointer()?;
-            self.committed = Some(self.snapshot()?);
+            warnings.extend(self.tidy().err().map(|error| told(&error)));
+            let reopened = self.check_pointer().and_then(|()| self.snapshot());
+            match reopened {
+                Ok(snapshot) => self.committed = Some(snapshot),
+                Err(error) => {
+                    self.is_spent = true;
+                    warnings.push(told(&error));
+                }
+            }
         }
         if let Some(cache) = &mut self.cache {
             cache.flush();
         }
+        for warning in &warnings {
+            tracing::warn!("the commit stands, but afterwards: {warning}");
+        }
         let generation = self.generation.manifest.generation;
-        Ok(Commit { version: format!("g{generation}.{}", self.generation.payload.sequence), generation })
+        let version = format!("g{generation}.{}", self.generation.payload.sequence);
+        Ok(Commit { version, generation, warnings })
+    }
+
+    /// A step that failed may have taken effect before it did: what readers see decides.
+    fn settled(
+        &self,
+        step: Result<(), StoreError>,
+        has_taken_effect: impl FnOnce(&Self) -> bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), StoreError> {
+        match step {
+            Err(error) if has_taken_effect(self) => {
+                warnings.push(told(&error));
+                Ok(())
+            }
+            step => step,
+        }
     }
 
     /// Whatever failed while tidying up: what is written next must go where readers look.
@@ -220,18 +258,11 @@ impl State {
         Snapshot::open_generation(&self.layout, self.generation.manifest.generation, Some(&self.identity))
     }
 
-    /// What keeps the knowledge base fast. The commit stands whatever becomes of it.
-    fn tidy(&mut self) {
-        let tidied = match self.is_worth_compacting() {
+    /// What keeps the knowledge base fast. The commit stands whatever becomes of it, and the next one tries again.
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        match self.is_worth_compacting() {
             true => self.compact(),
             false => self.generation.merge_segments(),
-        };
-        if let Err(error) = tidied {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(
-                error,
-                "failed to tidy up the knowledge base; the commit stands, and the next one tries again"
-            );
         }
     }
 
@@ -271,6 +302,11 @@ impl State {
         let (layout, dimensions) = (&self.layout, self.identity.model.dimensions);
         self.cache.get_or_insert_with(|| EmbeddingCache::open(&layout.embedding_cache(), dimensions, live))
     }
+}
+
+/// An error with its causes, on one line.
+fn told(error: &StoreError) -> String {
+    crate::causes::with_causes(error)
 }
 
 /// Writes the live documents of a snapshot, in the order of their rows, into a new generation, and commits that.

@@ -1,0 +1,252 @@
+//! Masks secrets, in documents before they are kept and in questions before they reach embedding, cache, logs or prompt.
+//!
+//! Entry point: [`redact`]. Each secret becomes `[redacted:<rule>]`, so that the sentence around it stays readable and a
+//! reader sees what stood there. Three kinds of finds:
+//!
+//! - *formats* that a vendor gave its tokens so that they can be recognised (`vendors.json`, from gitleaks' rule set; no
+//!   crate on crates.io offers such a set as a library);
+//! - *places* that hold a secret whatever it looks like, or where it looks drawn at random: assignments, sentences, commands,
+//!   headers and addresses (`rules`), judged by `judge`;
+//! - the values of Kubernetes' Secrets (`manifests`).
+//!
+//! What is kept: placeholders (`<password>`, `changeme`, `$DB_PASSWORD`, `xxxx`), values that say `EXAMPLE` as AWS'
+//! documentation does (`AKIAIOSFODNN7EXAMPLE`), names of Kubernetes objects, digests, and k8sgpt's masked tokens, which have
+//! no vendor's format; one is masked only where a key such as `password=` stands before it, which k8sgpt never writes.
+//!
+//! A secret is masked as well where only a reader sees it: with invisible characters in it, with an escape or a character
+//! reference for one of its own, parted by emphasis or a comment ([`rendered`]).
+//!
+//! A rule looks at a text only where one of its keywords is in it, and is compiled when that happens first. Time is linear
+//! in the text's length; redacting twice changes nothing.
+
+mod judge;
+mod manifests;
+mod rules;
+mod vendors;
+
+use crate::rendered::{parted, rendered};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
+use regex::bytes::{Regex, RegexBuilder};
+use rules::{RULES, Rule};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    sync::{LazyLock, Mutex, OnceLock},
+};
+use vendors::Vendor;
+
+/// A compiled pattern may take this many bytes, and as many for what it remembers while it runs.
+const MAX_PATTERN_BYTES: usize = 4 << 20;
+
+/// A text without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redacted<'t> {
+    /// The text; borrowed when nothing was masked.
+    pub text: Cow<'t, str>,
+    /// How many secrets each rule masked; rules that masked none are left out.
+    pub counts: BTreeMap<&'static str, usize>,
+    /// What was masked, as ranges of the given text with the rule's name, in order and without overlaps: for whoever
+    /// has to know where the rest of the text stood before.
+    pub masked: Vec<(Range<usize>, &'static str)>,
+}
+
+impl Redacted<'_> {
+    /// Number of secrets masked.
+    pub fn total(&self) -> usize {
+        self.counts.values().sum()
+    }
+}
+
+/// A rule of either kind, with its pattern once it was needed.
+struct Detector {
+    rule: Kind,
+    pattern: OnceLock<Regex>,
+}
+
+enum Kind {
+    Own(&'static Rule),
+    Vendor(&'static Vendor),
+}
+
+impl Detector {
+    fn name(&self) -> &'static str {
+        match self.rule {
+            Kind::Own(rule) => rule.name,
+            Kind::Vendor(vendor) => &vendor.id,
+        }
+    }
+
+    fn keywords(&self) -> Vec<&'static str> {
+        match self.rule {
+            Kind::Own(rule) => rule.keywords.to_vec(),
+            Kind::Vendor(vendor) => vendor.keywords.iter().map(String::as_str).collect(),
+        }
+    }
+
+    fn pattern(&self) -> &Regex {
+        let source = match self.rule {
+            Kind::Own(rule) => rule.pattern,
+            Kind::Vendor(vendor) => &vendor.pattern,
+        };
+        self.pattern.get_or_init(|| compiled(source))
+    }
+
+    /// The group that is the secret; otherwise the first that took part, or all.
+    fn group(&self) -> Option<usize> {
+        match self.rule {
+            Kind::Own(_) => None,
+            Kind::Vendor(vendor) => vendor.group,
+        }
+    }
+
+    fn holds(&self, before: &str, value: &str) -> bool {
+        match self.rule {
+            Kind::Own(rule) => (rule.holds)(before, value),
+            Kind::Vendor(vendor) => vendor.holds(before, value),
+        }
+    }
+
+    /// The secrets of a text.
+    fn find(&self, text: &str, found: &mut Vec<(Range<usize>, &'static str)>) {
+        for captures in self.pattern().captures_iter(text.as_bytes()) {
+            let mut groups = captures.iter().skip(1).flatten().filter(|group| !group.is_empty());
+            let secret = match self.group() {
+                Some(group) => captures.get(group),
+                None => groups.next().or_else(|| captures.get(0)),
+            };
+            let (Some(secret), Some(whole)) = (secret, captures.get(0)) else { continue };
+            // Patterns match bytes.
+            let start = text.floor_char_boundary(secret.start());
+            let end = text.ceil_char_boundary(secret.end());
+            let from = text.floor_char_boundary(whole.start());
+            if is_within_mask(&text[..from]) {
+                continue;
+            }
+            let before = &text[from..start];
+            let value = &text[start..end];
+            let value = match self.rule {
+                Kind::Own(_) => judge::trimmed(value),
+                Kind::Vendor(_) => value,
+            };
+            if self.holds(before, value) {
+                found.push((start..start + value.len(), self.name()));
+            }
+        }
+    }
+}
+
+/// Whether a text ends within a mask, whose name is no key.
+fn is_within_mask(before: &str) -> bool {
+    const MASK: &str = "[redacted:";
+    let near = &before[before.floor_char_boundary(before.len().saturating_sub(60))..];
+    near.rfind(MASK).is_some_and(|at| !near[at..].contains(']'))
+}
+
+fn compiled(pattern: &str) -> Regex {
+    let mut builder = RegexBuilder::new(pattern);
+    builder.unicode(false).size_limit(MAX_PATTERN_BYTES).dfa_size_limit(MAX_PATTERN_BYTES);
+    builder.build().expect("the patterns are fixed, and a test compiles each")
+}
+
+/// Whether a pattern of an allow list fits a text.
+fn is_match(pattern: &'static str, text: &str) -> bool {
+    static COMPILED: LazyLock<Mutex<HashMap<&'static str, Regex>>> = LazyLock::new(Mutex::default);
+    let mut known = COMPILED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    known.entry(pattern).or_insert_with(|| compiled(pattern)).is_match(text.as_bytes())
+}
+
+/// All rules, with the automaton that finds their keywords.
+struct Detectors {
+    /// In order: an earlier rule wins where two overlap.
+    all: Vec<Detector>,
+    keywords: AhoCorasick,
+    /// The rules of each keyword.
+    of_keyword: Vec<Vec<usize>>,
+}
+
+static DETECTORS: LazyLock<Detectors> = LazyLock::new(|| {
+    let own = RULES.iter().map(Kind::Own);
+    let vendors = vendors::all().iter().map(Kind::Vendor);
+    let all: Vec<Detector> =
+        own.chain(vendors).map(|rule| Detector { rule, pattern: OnceLock::new() }).collect();
+    let mut of: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, detector) in all.iter().enumerate() {
+        for keyword in detector.keywords() {
+            of.entry(keyword.to_lowercase()).or_default().push(at);
+        }
+    }
+    let keywords = AhoCorasickBuilder::new()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(of.keys())
+        .expect("the keywords are fixed");
+    Detectors { all, keywords, of_keyword: of.into_values().collect() }
+});
+
+impl Detectors {
+    /// The rules with a keyword in the text.
+    fn of(&self, text: &str) -> impl Iterator<Item = &Detector> {
+        let mut is_there = vec![false; self.of_keyword.len()];
+        for found in self.keywords.find_overlapping_iter(text) {
+            is_there[found.pattern().as_usize()] = true;
+        }
+        let mut applies = vec![false; self.all.len()];
+        for (rules, _) in self.of_keyword.iter().zip(is_there).filter(|(_, is_there)| *is_there) {
+            rules.iter().for_each(|rule| applies[*rule] = true);
+        }
+        self.all.iter().zip(applies).filter_map(|(detector, applies)| applies.then_some(detector))
+    }
+}
+
+/// Masks the secrets of a text.
+pub fn redact(text: &str) -> Redacted<'_> {
+    let mut found = secrets(text);
+    for seen in [rendered(text), parted(text)].into_iter().flatten() {
+        let shown = secrets(seen.as_str()).into_iter();
+        found.extend(shown.map(|(range, rule)| (seen.source_range(range), rule)));
+    }
+    let mut counts = BTreeMap::new();
+    if found.is_empty() {
+        return Redacted { text: Cow::Borrowed(text), counts, masked: Vec::new() };
+    }
+    // Stable: of two that start together the earlier rule stays first.
+    found.sort_by_key(|(range, _)| range.start);
+    let mut out = String::with_capacity(text.len());
+    let mut masked: Vec<(Range<usize>, &'static str)> = Vec::with_capacity(found.len());
+    let mut at = 0;
+    for (range, rule) in found {
+        if range.start < at {
+            // The rest of an overlapping find is no less secret.
+            at = at.max(range.end);
+            if let Some((last, _)) = masked.last_mut() {
+                last.end = at;
+            }
+            continue;
+        }
+        out.push_str(&text[at..range.start]);
+        out.push_str("[redacted:");
+        out.push_str(rule);
+        out.push(']');
+        *counts.entry(rule).or_insert(0) += 1;
+        at = range.end;
+        masked.push((range, rule));
+    }
+    out.push_str(&text[at..]);
+    Redacted { text: Cow::Owned(out), counts, masked }
+}
+
+/// Where the rules find something, rule by rule.
+fn secrets(text: &str) -> Vec<(Range<usize>, &'static str)> {
+    let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
+    if text.contains("Secret") {
+        found.extend(manifests::values(text).into_iter().map(|range| (range, "kubernetes-secret")));
+    }
+    for detector in DETECTORS.of(text) {
+        detector.find(text, &mut found);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;

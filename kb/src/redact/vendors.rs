@@ -1,0 +1,84 @@
+//! The formats of vendors' secrets: `vendors.json`, which `scripts/secrets/generate.py` writes from gitleaks' rule set (MIT).
+
+use super::judge;
+use serde::Deserialize;
+use std::sync::LazyLock;
+
+#[derive(Deserialize)]
+struct File {
+    stop_words: Vec<String>,
+    rules: Vec<Vendor>,
+}
+
+/// One format.
+#[derive(Deserialize)]
+pub(super) struct Vendor {
+    /// Its name, as reports and masks show it.
+    pub(super) id: String,
+    /// What to look for.
+    pub(super) pattern: String,
+    /// One of these is in every text that the pattern fits, in any case.
+    pub(super) keywords: Vec<String>,
+    /// The least entropy of the secret.
+    #[serde(default)]
+    entropy: f32,
+    /// The group that is the secret; otherwise the first that is not empty.
+    pub(super) group: Option<usize>,
+    /// Whether a vendor's name and an operator stand before the value, which is a word like any other.
+    #[serde(default)]
+    assigned: bool,
+    /// Patterns of secrets that are none.
+    #[serde(default)]
+    allowed: Vec<String>,
+}
+
+static FILE: LazyLock<File> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("vendors.json")).expect("the file is generated and tested")
+});
+
+/// All formats.
+pub(super) fn all() -> &'static [Vendor] {
+    &FILE.rules
+}
+
+/// Words beside a value which say that it names a thing.
+const IDENTIFIERS: [&str; 13] = [
+    "checksum",
+    "commit",
+    "digest",
+    "etag",
+    "fingerprint",
+    "md5",
+    "namespace",
+    "revision",
+    "sha1",
+    "sha256",
+    "sha512",
+    "uid",
+    "uuid",
+];
+
+impl Vendor {
+    /// Patterns of secrets that are none.
+    #[cfg(test)]
+    pub(super) fn allowed(&self) -> impl Iterator<Item = &str> {
+        self.allowed.iter().map(String::as_str)
+    }
+
+    /// Whether the value is a secret; `before` is what the pattern found before it.
+    pub(super) fn holds(&'static self, before: &str, value: &str) -> bool {
+        let lower = value.to_ascii_lowercase();
+        if judge::is_shown_format(value)
+            || (self.entropy > 0.0 && judge::entropy(value) <= self.entropy)
+            || FILE.stop_words.iter().any(|word| lower.contains(word.as_str()))
+            || self.allowed.iter().any(|pattern| super::is_match(pattern, value))
+        {
+            return false;
+        }
+        if !self.assigned {
+            return true;
+        }
+        let named = before.to_ascii_lowercase();
+        value.bytes().any(|b| b.is_ascii_digit()) && !IDENTIFIERS.iter().any(|word| named.contains(word))
+    }
+}
