@@ -326,6 +326,8 @@ impl Assistant {
             passages: &page.passages,
             depth: page.depth,
             lead: page.lead.as_deref(),
+            twin: page.twin.as_ref(),
+            linked: &page.linked,
         };
         match extractive::answer(&material, question, &format) {
             Some(written) => Ok(draft.extractive(written, degraded)),

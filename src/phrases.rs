@@ -19,6 +19,8 @@ pub struct Phrases {
     pub steps: &'static str,
     /// Before commands that only look.
     pub look: &'static str,
+    /// Before a section that fits about as well as the one that is quoted.
+    pub fits_as_well: &'static str,
     /// Before documents worth reading as well.
     pub see_also: &'static str,
     /// Before the list of sources.
@@ -70,6 +72,7 @@ const ENGLISH: Phrases = Phrases {
     cause: "Cause",
     steps: "Steps",
     look: "Look first",
+    fits_as_well: "Another section fits about as well",
     see_also: "See also",
     sources: "Sources",
     warning: "WARNING",
@@ -97,6 +100,7 @@ const TRADITIONAL_CHINESE: Phrases = Phrases {
     cause: "原因",
     steps: "處理步驟",
     look: "先檢查",
+    fits_as_well: "另一節同樣可能適用",
     see_also: "另請參閱",
     sources: "來源",
     warning: "警告",
@@ -124,6 +128,7 @@ const SIMPLIFIED_CHINESE: Phrases = Phrases {
     cause: "原因",
     steps: "处理步骤",
     look: "先检查",
+    fits_as_well: "另一节同样可能适用",
     see_also: "另请参阅",
     sources: "来源",
     warning: "警告",
@@ -151,6 +156,7 @@ const VIETNAMESE: Phrases = Phrases {
     cause: "Nguyên nhân",
     steps: "Các bước xử lý",
     look: "Kiểm tra trước",
+    fits_as_well: "Một mục khác cũng có thể phù hợp",
     see_also: "Xem thêm",
     sources: "Nguồn",
     warning: "CẢNH BÁO",
@@ -178,6 +184,7 @@ const INDONESIAN: Phrases = Phrases {
     cause: "Penyebab",
     steps: "Langkah penanganan",
     look: "Periksa dulu",
+    fits_as_well: "Bagian lain juga mungkin cocok",
     see_also: "Lihat juga",
     sources: "Sumber",
     warning: "PERINGATAN",

@@ -21,6 +21,7 @@ use crate::{
     phrases,
     quote::Quote,
     text::num_chars,
+    translations::Linked,
     warnings::warnings,
 };
 use elements::{Element, Section, Shape, introduces};
@@ -52,6 +53,10 @@ pub struct Material<'a> {
     pub depth: usize,
     /// The id of the unit's leading passage.
     pub lead: Option<&'a str>,
+    /// The passage of another unit that fits about as well.
+    pub twin: Option<&'a Evidence>,
+    /// The documents that the unit links to.
+    pub linked: &'a [Linked],
 }
 
 /// The passage whose document the answer is built from: the first that is not merely possible behind a masked name.
@@ -64,13 +69,13 @@ pub fn answer(material: &Material<'_>, question: &Question, format: &Format) -> 
     let phrases = phrases::phrases(question.language());
     let body = leading(material.evidence).map(|lead| Body::of(lead, material, question));
 
-    let mut writer = Writer::new(format, phrases);
+    let mut writer = Writer::new(format, phrases, material.linked);
     let warnings = warnings(material.evidence, material.passages, question, format);
     for line in warnings.lines(phrases, |from| writer.number(from)) {
         writer.line(&line);
     }
     if let Some(body) = body.filter(|body| !body.is_empty()) {
-        writer.body(&body, material.evidence);
+        writer.body(&body, material);
     }
     let (text, sources, addresses) = writer.finish();
     if text.trim().is_empty() {

@@ -1,7 +1,7 @@
 //! The answer's text, in the layout that the client asked for, with its sources numbered in the order of their use.
 
 use super::{
-    Body,
+    Body, Material,
     addresses::Addresses,
     elements::{Below, Element, Shape as Form, introduces},
 };
@@ -9,12 +9,13 @@ use crate::{
     checks::{citations, markup},
     evidence::Evidence,
     format::{Format, Shape},
-    markdown::sentences,
+    markdown::{Unit, sentences, units},
     phrases::Phrases,
     quote::{Quote, push_sentence},
     text::{clipped, num_chars},
+    translations::Linked,
 };
-use kb::prohibition;
+use kb::{analyzer::is_cjk, prohibition};
 
 /// Longest explanation under a label.
 const CAUSE_CHARS: usize = 420;
@@ -22,6 +23,8 @@ const CAUSE_CHARS: usize = 420;
 const MIN_CAUSE_CHARS: usize = 100;
 /// Longest first sentence that is only a step's label.
 const MAX_LABEL_CHARS: usize = 24;
+/// Longest first sentence of a section that fits as well.
+const TWIN_CHARS: usize = 200;
 /// Room for the note that more steps follow.
 const MORE_CHARS: usize = 24;
 
@@ -34,12 +37,15 @@ pub struct Writer<'f> {
     addresses: Addresses,
     format: &'f Format,
     phrases: &'static Phrases,
+    /// The documents that what is quoted links to.
+    linked: &'f [Linked],
 }
 
 impl<'f> Writer<'f> {
     /// A writer of an empty answer.
-    pub fn new(format: &'f Format, phrases: &'static Phrases) -> Self {
-        Self { text: String::new(), used: Vec::new(), addresses: Addresses::default(), format, phrases }
+    pub fn new(format: &'f Format, phrases: &'static Phrases, linked: &'f [Linked]) -> Self {
+        let (text, used, addresses) = Default::default();
+        Self { text, used, addresses, format, phrases, linked }
     }
 
     /// The number of a source.
@@ -64,12 +70,13 @@ impl<'f> Writer<'f> {
     }
 
     /// Adds what is quoted.
-    pub fn body(&mut self, body: &Body<'_>, evidence: &[Evidence]) {
+    pub fn body(&mut self, body: &Body<'_>, material: &Material<'_>) {
         match self.format.shape {
             Shape::ErrorSolution | Shape::ErrorCommand => self.labelled(body),
             Shape::Plain | Shape::ScrapeReport => {
                 self.plain(body);
-                self.see_also(evidence);
+                self.twin(material.twin);
+                self.see_also(material.evidence);
             }
         }
     }
@@ -126,7 +133,10 @@ impl<'f> Writer<'f> {
             let n = self.number(element.quote.from);
             match element.quote.text.is_empty() {
                 true => self.line(&format!("{marker}[{n}]")),
-                false => self.line(&format!("{marker}{} [{n}]", element.quote.text)),
+                false => {
+                    let words = self.with_links(&element.quote.text);
+                    self.line(&format!("{marker}{words} [{n}]"));
+                }
             }
             self.below(element, marker.len());
             previous = Some(form);
@@ -160,6 +170,42 @@ impl<'f> Writer<'f> {
             self.line(format!("{indent}{line}").trim_end());
         }
         self.line(&format!("{indent}{fence}"));
+    }
+
+    /// The section that fits about as well, by its heading and its first sentence: a reader decides between the two.
+    fn twin(&mut self, twin: Option<&Evidence>) {
+        let Some(twin) = twin.filter(|_| self.format.max_chars.is_none()) else { return };
+        let heading = markup::plain(twin.heading_path.last().unwrap_or(&twin.title));
+        let first = units(&twin.text).into_iter().find_map(|unit| match unit {
+            Unit::Sentence { text, .. } | Unit::Step { text, .. } | Unit::Warning(text) => Some(text),
+            Unit::Row { .. } | Unit::Code { .. } => None,
+        });
+        let n = self.number(twin);
+        let Phrases { fits_as_well, colon, .. } = self.phrases;
+        self.line(&format!("\n{fits_as_well}{}", colon.trim_end()));
+        match first.map(|first| clipped(&first, TWIN_CHARS)) {
+            Some(first) if !first.is_empty() => self.line(&format!("- **{heading}** [{n}]: {first} [{n}]")),
+            _ => self.line(&format!("- **{heading}** [{n}]")),
+        }
+    }
+
+    /// A sentence whose links to documents that we know are followed by their numbers.
+    fn with_links(&mut self, sentence: &str) -> String {
+        let mut text = sentence.to_owned();
+        if self.format.max_chars.is_some() {
+            return text;
+        }
+        for linked in self.linked {
+            let Some(at) = text.find(&linked.words) else { continue };
+            let end = at + linked.words.len();
+            let is_word = |c: char| c.is_alphanumeric() && !is_cjk(c);
+            let is_apart = !text[..at].ends_with(is_word) && !text[end..].starts_with(is_word);
+            let is_in_code = text[..at].matches('`').count() % 2 == 1;
+            if is_apart && !is_in_code {
+                text.insert_str(end, &format!(" [{}]", self.number(&linked.to)));
+            }
+        }
+        text
     }
 
     fn see_also(&mut self, evidence: &[Evidence]) {
@@ -286,7 +332,8 @@ impl<'f> Writer<'f> {
             if let Some(last) = last.filter(|last| last.chunk != quote.from.chunk) {
                 text.push_str(&format!(" [{}]", self.number(last)));
             }
-            push_sentence(&mut text, &clipped(&quote.text, max_chars));
+            let sentence = self.with_links(&clipped(&quote.text, max_chars));
+            push_sentence(&mut text, &sentence);
             used += length;
             last = Some(quote.from);
         }
