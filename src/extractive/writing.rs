@@ -332,6 +332,8 @@ impl<'f> Writer<'f> {
             if let Some(last) = last.filter(|last| last.chunk != quote.from.chunk) {
                 text.push_str(&format!(" [{}]", self.number(last)));
             }
+            // The page that is quoted has the lower number.
+            self.number(quote.from);
             let sentence = self.with_links(&clipped(&quote.text, max_chars));
             push_sentence(&mut text, &sentence);
             used += length;

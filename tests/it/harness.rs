@@ -411,3 +411,17 @@ fn http(status: u16, content_type: &str, body: &str) -> String {
         body.len()
     )
 }
+
+/// A running program over some pages, by their paths.
+pub async fn with_pages(pages: &[(&str, &str)]) -> (TestApp, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let docs = folder.path().join("kb");
+    for (path, text) in pages {
+        let path = docs.join(path);
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).expect("it can be made");
+        std::fs::write(path, text).expect("it can be written");
+    }
+    let kb = build(&[docs]);
+    let app = Setup { kb: kb.path().to_owned(), ..Setup::default() }.start().await;
+    (app, kb)
+}

@@ -15,6 +15,7 @@ mod mcp;
 mod metrics;
 mod openapi;
 mod panics;
+mod passages;
 mod process;
 mod prohibitions;
 mod providers;

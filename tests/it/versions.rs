@@ -1,22 +1,7 @@
 //! Pages that exist in several versions: the one that is asked for answers, and what is not described is said.
 
-use crate::harness::{Setup, TestApp, build};
+use crate::harness::{TestApp, with_pages};
 use serde_json::{Value, json};
-use std::path::Path;
-
-/// A knowledge base of some pages.
-async fn with_pages(pages: &[(&str, &str)]) -> (TestApp, tempfile::TempDir) {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let docs = folder.path().join("kb");
-    for (path, text) in pages {
-        let path = docs.join(path);
-        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).expect("it can be made");
-        std::fs::write(path, text).expect("it can be written");
-    }
-    let kb = build(&[docs]);
-    let app = Setup { kb: kb.path().to_owned(), ..Setup::default() }.start().await;
-    (app, kb)
-}
 
 async fn ask(app: &TestApp, question: &str) -> Value {
     app.post("/v1/ask", json!({ "question": question }).to_string()).await.json()

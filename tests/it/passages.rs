@@ -1,0 +1,79 @@
+//! Which part of a page answers, where several could.
+
+use crate::harness::with_pages;
+use serde_json::json;
+
+const RELAY: &str = "\
+# Relay alerts
+
+## RelayHpaReplicasMismatch
+
+The autoscaler has not matched the desired number of replicas for longer than 15 minutes. Raise the autoscaler's maximum.
+
+## RelayDeploymentReplicasMismatch
+
+The rollout is stuck. Look at the events with `kubectl describe` and undo the last change.
+";
+
+const CHARTS: &str = "\
+# Installing the relay
+
+## Chart error when pulling the relay chart
+
+The relay chart cannot be pulled. Log in to the registry before you pull it.
+
+## Chart error when installing the relay chart
+
+The relay chart cannot be installed. Remove the definitions of an earlier release before you install it.
+";
+
+const LINKING: &str = "\
+# Relay queue is full
+
+Follow the [failover procedure](failover.md) before the queue is emptied by hand.
+";
+
+const FAILOVER: &str = "\
+# Failover of the relay
+
+Move the traffic to the standby region first.
+";
+
+#[tokio::test]
+async fn an_alert_about_another_kind_of_object_stands_back() {
+    let (app, _kb) = with_pages(&[("relay.md", RELAY)]).await;
+    let question =
+        "Deployment shop/relay has not matched the expected number of replicas for longer than 15 minutes.";
+    let reply = app.post("/v1/ask", json!({ "question": question }).to_string()).await.json();
+    let text = reply["answer"].as_str().expect("a string");
+    assert!(text.contains("undo the last change") && !text.contains("Raise the autoscaler"), "{text}");
+}
+
+#[tokio::test]
+async fn a_section_that_fits_as_well_is_named_with_its_source() {
+    let (app, _kb) = with_pages(&[("charts.md", CHARTS)]).await;
+    let reply = app.post("/v1/ask", json!({ "question": "Relay chart error" }).to_string()).await.json();
+    let text = reply["answer"].as_str().expect("a string");
+    assert!(text.contains("Another section fits about as well:\n- **Chart error when "), "{text}");
+    assert!(text.contains("Log in to the registry") && text.contains("Remove the definitions"), "{text}");
+    assert_eq!(reply["citations"].as_array().map(Vec::len), Some(2), "{reply}");
+
+    let question = "How do I fix the chart error when installing the relay chart? It cannot be installed.";
+    let reply = app.post("/v1/ask", json!({ "question": question }).to_string()).await.json();
+    let text = reply["answer"].as_str().expect("a string");
+    assert!(text.starts_with("The relay chart cannot be installed."), "{text}");
+}
+
+#[tokio::test]
+async fn a_link_to_a_known_document_is_cited() {
+    let (app, _kb) = with_pages(&[("queue.md", LINKING), ("failover.md", FAILOVER)]).await;
+    let reply =
+        app.post("/v1/ask", json!({ "question": "The relay queue is full" }).to_string()).await.json();
+    let text = reply["answer"].as_str().expect("a string");
+    assert!(
+        text.contains("Follow the failover procedure [2] before the queue is emptied by hand. [1]"),
+        "{text}"
+    );
+    assert_eq!(reply["citations"][0]["document"], "kb/queue.md", "{reply}");
+    assert_eq!(reply["citations"][1]["document"], "kb/failover.md", "{reply}");
+}
