@@ -37,8 +37,8 @@ pub struct Tuning {
     pub frames: f32,
     /// What the words weigh that headings have for the states that a question describes.
     pub wordings: f32,
-    /// Taken from a passage below an alert's name that is about another kind of object than the question.
-    pub other_kind: f32,
+    /// Taken from a passage below the name of an alert about something else than the question.
+    pub other_alert: f32,
     /// Added for each tier of trust above public.
     pub trust_bonus: f32,
     /// Added when a document is in the language of the answer.
@@ -60,7 +60,7 @@ impl Tuning {
         generic: 0.35,
         frames: 0.5,
         wordings: 0.8,
-        other_kind: 1.0,
+        other_alert: 1.0,
         trust_bonus: 0.01,
         language_bonus: 0.03,
     };

@@ -6,12 +6,16 @@ use super::{
     rules::matches,
 };
 use crate::{
-    analyzer::humps,
+    analyzer::{humps, tokens},
     document::{Chunk, DocumentRecord},
     question::{IdentifierKind, Question, error_codes, kinds_in_name},
     store::{ChunkKey, DocumentKey, View},
 };
-use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// Documents that trust and language may move, at least; those below stay out of sight anyway.
 const RERANKED: usize = 50;
@@ -26,7 +30,9 @@ const MAX_HITS_PER_DOCUMENT: usize = 3;
 /// A further passage of a document is a hit when it scores at least this share of the document's best.
 const MIN_PASSAGE_SHARE: f32 = 0.75;
 
-/// Passages of a page whose headings are read before the order within the page is final.
+/// Pages whose headings are read before the order is final.
+const PAGES_READ: usize = 8;
+/// Passages of a page that may become hits.
 const PASSAGES_READ: usize = 12;
 
 /// A document in the final order.
@@ -143,19 +149,25 @@ pub(super) async fn hits(
     tuning: &Tuning,
     options: &Options,
 ) -> Result<Vec<Hit>, RetrieveError> {
-    let kinds: Vec<&str> = question.named(IdentifierKind::Kind).collect();
-    let mut chosen: Vec<(&Ranked, ChunkKey, f32)> = Vec::new();
+    let mut pages: Vec<(&Ranked, Vec<(ChunkKey, f32)>)> = Vec::new();
     for document in ranked.iter().take(options.hits + SPARE_DOCUMENTS) {
         let mut passages = legs.passages_of(document.key, tuning);
         if passages.is_empty() {
             // Found by a rule alone: it begins at its beginning.
             passages.extend(view.chunks_of(document.key).await?.first().map(|(key, _)| (*key, 0.0)));
         }
-        if passages.len() > 1 && !kinds.is_empty() && document.rule.is_none() {
-            put_back_other_kinds(view, &mut passages, &kinds, tuning).await?;
-        }
+        passages.truncate(PASSAGES_READ);
+        pages.push((document, passages));
+    }
+    let others = others(view, question, legs, &pages).await?;
+    let mut chosen: Vec<(&Ranked, ChunkKey, f32)> = Vec::new();
+    for (document, mut passages) in pages {
+        put_back(&mut passages, &others.of_other_kinds, tuning);
+        // What the page scores, it scores for its best passage; where that is about something else, it scores less.
         let best = passages.first().map_or(0.0, |(_, score)| *score);
-        passages.retain(|(_, score)| *score >= MIN_PASSAGE_SHARE * best);
+        put_back(&mut passages, &others.unmentioned, tuning);
+        let first = passages.first().map_or(0.0, |(_, score)| *score);
+        passages.retain(|(_, score)| *score >= MIN_PASSAGE_SHARE * first);
         for (chunk, score) in passages.into_iter().take(MAX_HITS_PER_DOCUMENT) {
             chosen.push((document, chunk, document.score + (score - best)));
         }
@@ -189,27 +201,60 @@ pub(super) async fn hits(
     Ok(hits)
 }
 
-/// Puts the passages of a page behind the others that stand below the name of an alert about objects of other kinds: what
-/// helps a HorizontalPodAutoscaler does not help a Deployment. Only the page's best passages are looked at.
-async fn put_back_other_kinds(
+/// Passages below the names of alerts about something else than the question.
+#[derive(Default)]
+struct Others {
+    /// The alert is about objects of other kinds than the question names: what helps a HorizontalPodAutoscaler does not help
+    /// a Deployment.
+    of_other_kinds: HashSet<ChunkKey>,
+    /// The alert shares no word with the question, while that of another passage does.
+    unmentioned: HashSet<ChunkKey>,
+}
+
+/// Puts some passages of a page behind the rest.
+fn put_back(passages: &mut [(ChunkKey, f32)], others: &HashSet<ChunkKey>, tuning: &Tuning) {
+    let behind = passages.iter_mut().filter(|(key, _)| others.contains(key));
+    behind.for_each(|(_, score)| *score -= tuning.other_alert);
+    passages.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+}
+
+/// The passages about something else among the best ones of the best pages.
+async fn others(
     view: &dyn View,
-    passages: &mut Vec<(ChunkKey, f32)>,
-    kinds: &[&str],
-    tuning: &Tuning,
-) -> Result<(), RetrieveError> {
-    passages.truncate(PASSAGES_READ);
-    let keys: Vec<ChunkKey> = passages.iter().map(|(key, _)| *key).collect();
-    let chunks = view.chunks(&keys).await?;
-    for ((_, score), chunk) in passages.iter_mut().zip(&chunks) {
+    question: &Question,
+    legs: &Legs,
+    pages: &[(&Ranked, Vec<(ChunkKey, f32)>)],
+) -> Result<Others, RetrieveError> {
+    let unruled = pages.iter().filter(|(document, _)| document.rule.is_none()).take(PAGES_READ);
+    let keys: Vec<ChunkKey> = unruled.flat_map(|(_, passages)| passages).map(|(key, _)| *key).collect();
+    let kinds: Vec<&str> = question.named(IdentifierKind::Kind).collect();
+    let said: HashSet<&str> = legs
+        .terms
+        .iter()
+        .zip(&legs.telling)
+        .filter(|(_, telling)| **telling > 0.0)
+        .map(|((term, _), _)| term.as_str())
+        .collect();
+    let mut others = Others::default();
+    let mut unmentioned = Vec::new();
+    let mut is_any_mentioned = false;
+    for (key, chunk) in keys.iter().zip(view.chunks(&keys).await?) {
         let words =
             chunk.heading_path.iter().flat_map(|heading| heading.split(|c: char| !c.is_alphanumeric()));
-        let named: Vec<&str> = words.filter(|word| humps(word).len() > 1).flat_map(kinds_in_name).collect();
-        if !named.is_empty() && !named.iter().any(|kind| kinds.contains(kind)) {
-            *score -= tuning.other_kind;
+        let names: Vec<&str> = words.filter(|word| humps(word).len() > 1).collect();
+        let of_names: Vec<&str> = names.iter().flat_map(|name| kinds_in_name(name)).collect();
+        if !kinds.is_empty() && !of_names.is_empty() && !of_names.iter().any(|kind| kinds.contains(kind)) {
+            others.of_other_kinds.insert(*key);
+        }
+        let is_mentioned = |name: &&str| tokens(name).iter().any(|token| said.contains(token.term.as_str()));
+        match names.iter().any(is_mentioned) {
+            true => is_any_mentioned = true,
+            false if !names.is_empty() => unmentioned.push(*key),
+            false => {}
         }
     }
-    passages.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    Ok(())
+    others.unmentioned.extend(unmentioned.into_iter().filter(|_| is_any_mentioned));
+    Ok(others)
 }
 
 /// The alerts that the question names, in lower case.
