@@ -17,6 +17,7 @@ mod openapi;
 mod panics;
 mod process;
 mod prohibitions;
+mod prompts;
 mod providers;
 mod routes;
 mod server;
