@@ -67,18 +67,18 @@ async fn the_teams_own_page_stands_before_a_vendors() {
     };
     write(
         "vendor/relay.md",
-        "---\nkind: docs\n---\n# Relay buffer is full\n\nThe relay buffer is full when the relay drops frames.\n\n## Symptoms\n\n\
-         The relay buffer is full.\n\n## Fix\n\n1. Restart the relay.\n",
+        "---\nkind: docs\n---\n# Relay buffer is full\n\nThe relay buffer is full when a relay drops frames faster than it sends them. Relays \
+         keep frames in memory; see the reference of its settings.\n\n## Fix\n\n1. Restart the relay.\n",
     );
     write(
-        "team/relay.md",
-        "---\nkind: runbook\n---\n# Relay buffer is full\n\n## Symptoms\n\nThe relay buffer is full, the relay drops frames.\n\n\
-         ## Before\n\nAsk the relay owners.\n\n## Steps\n\n1. Raise the buffer.\n",
+        "team/our-relay.md",
+        "---\nkind: runbook\n---\n# Our relay buffer is full\n\n## Symptoms\n\nThe relay buffer is full and the relay drops frames, customers \
+         in Taipei see gaps.\n\n## Before\n\nAsk the relay owners.\n\n## Steps\n\n1. Raise the buffer.\n",
     );
     let kb = build(&[directory.path().join("vendor"), directory.path().join("team")]);
     let request = asked(kb.path(), "The relay buffer is full and the relay drops frames").await;
     let at = |part: &str| request.find(part).unwrap_or_else(|| panic!("{part} is not in {request}"));
-    assert!(at("id: team/relay.md") < at("id: vendor/relay.md"), "{request}");
+    assert!(at("id: team/our-relay.md") < at("id: vendor/relay.md"), "{request}");
     assert!(at("Ask the relay owners.") < at("1. Raise the buffer."), "{request}");
     at("1. Restart the relay.");
 }
