@@ -50,7 +50,7 @@ async fn a_grounded_reply_is_passed_on_with_its_sources() {
         "\"stream\":false",
         "Answer from these documents only; if they do not cover it, say exactly: I don't know",
         "Solution: {step by step solution here}",
-        "no more than 276 characters",
+        "one short sentence to explain, then at most two steps",
         "<<<DOCUMENT [1] ",
         "title: Container OOMKilled (exit code 137)",
         "id: runbooks/runbooks/pod-oom-killed.md",

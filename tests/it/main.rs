@@ -18,6 +18,7 @@ mod panics;
 mod passages;
 mod process;
 mod prohibitions;
+mod prompts;
 mod providers;
 mod routes;
 mod server;

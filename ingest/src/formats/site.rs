@@ -138,8 +138,11 @@ impl Site {
     /// for what is no Kubernetes manifest, or would end the block of code that it is shown in.
     pub(super) fn manifest(&self, from: &str, name: &str) -> Option<(String, String)> {
         let path = self.file(from, name).or_else(|| {
-            let wanted = format!("/examples/{}", joined("", name.trim_start_matches('/'))?);
-            self.files.keys().find(|path| path.ends_with(&wanted)).map(String::as_str)
+            let wanted = format!("examples/{}", joined("", name.trim_start_matches('/'))?);
+            let is_meant = |path: &&String| {
+                path.strip_suffix(&wanted).is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
+            };
+            self.files.keys().find(is_meant).map(String::as_str)
         })?;
         let bytes = *self.files.get(path)?;
         if bytes > MAX_MANIFEST_BYTES {

@@ -296,11 +296,18 @@ impl<'h> Page<'h> {
         around.filter(move |&other| self.passages[other].heading_path == self.passages[at].heading_path)
     }
 
-    /// The good hits outside of what was taken, each with the rest of its section, within the budget.
+    /// The good hits outside of what was taken, each with the rest of its section and what stands below it, within the budget.
     fn beside(&self, taken: &[usize], min_score: f32, tokens_left: &mut u32) -> Vec<usize> {
         let is_good = |hit: &Hit| hit.score >= min_score;
         let outside = self.found.iter().filter(|(at, hit)| !taken.contains(at) && is_good(hit));
-        let wanted = distinct(outside.flat_map(|(at, _)| self.section_of(*at)));
+        let below = |at: usize| {
+            let path = &self.passages[at].heading_path;
+            (0..self.passages.len())
+                .filter(move |&other| !path.is_empty() && self.passages[other].heading_path.starts_with(path))
+        };
+        let places: Vec<usize> = outside.map(|(at, _)| *at).collect();
+        let sections = places.iter().flat_map(|&at| self.section_of(at));
+        let wanted = distinct(sections.chain(places.iter().flat_map(|&at| below(at))));
         let wanted: Vec<usize> =
             wanted.into_iter().filter(|at| !taken.contains(at) && !self.only_shows(*at)).collect();
         let further = fitting(&wanted, self, *tokens_left);
