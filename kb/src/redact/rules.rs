@@ -422,7 +422,12 @@ pub(super) static RULES: &[Rule] = &[
         &["identified", "password"],
         r#"(?i)\b(?:identified\s+(?:with\s+\S{1,40}\s+)?by|set\s+password(?:\s+for\s+\S{1,80})?\s*=|(?:with|encrypted|login|role|user)\b[^\n;]{0,80}?\bpassword(?:\s*=|\s*\(|\s+for\s+\S{1,60}\s*=)?)\s*'([^'\n]{3,200})'"#,
     ),
-    place("password", &["login", "machine"], concat!(r#"\blogin\s+\S{1,100}\s+password\s+"#, word!())),
+    Rule {
+        name: "password",
+        keywords: &["login", "machine"],
+        pattern: concat!(r#"\blogin[ \t]+\S{1,100}[ \t]+password[ \t]+"#, word!()),
+        holds: |_, value| judge::is_password(value, true),
+    },
     place(
         "password",
         &["curl", "wget", "http", "etcdctl"],
