@@ -360,6 +360,7 @@ mod tests {
         let mut loader = Loader::new(writer.as_mut(), settings, model);
         let mut report = work.carry_out(&mut loader, &options, &Progress::hidden()).await.expect("it works");
         report.note_commit(&writer.commit().await.expect("there is space"));
+        drop(writer);
 
         let counts = report.documents;
         assert_eq!((counts.added, counts.changed, counts.unchanged, counts.removed), (1, 2, 1, 1));
@@ -372,12 +373,25 @@ mod tests {
                 format!("{name}: {}", rejection.reason)
             })
             .collect();
-        insta::assert_snapshot!(rejected.join("\n"), @r"");
+        insta::assert_snapshot!(rejected.join("\n"), @r"
+        deleted.md: removed while ingest was running (on the second reading; what was stored of it before stays; run ingest again)
+        emptied.md: no text (on the second reading; what was stored of it before stays; run ingest again)
+        folder.md: no longer the regular file that was listed (on the second reading; what was stored of it before stays; run ingest again)
+        vanished.md: removed while ingest was running (on the second reading; not indexed; run ingest again)
+        ");
         let warned: Vec<&str> = report.warnings.iter().map(|warning| warning.message.as_str()).collect();
         assert_eq!(warned, ["changed while ingest was running; indexed as it was read last"]);
         let texts = stored(&options).await;
         let told: Vec<String> = texts.iter().map(|(id, text)| format!("{id}: {text}")).collect();
-        insta::assert_snapshot!(told.join("\n"), @r"");
+        insta::assert_snapshot!(told.join("\n"), @r"
+        docs/added.md: new text
+        docs/again.md: newest text
+        docs/deleted.md: old text
+        docs/emptied.md: old text
+        docs/folder.md: old text
+        docs/kept.md: old text
+        docs/two.md: new text
+        ");
 
         let report =
             ingest(&options, Arc::new(Progress::hidden()), std::future::pending()).await.expect("it works");

@@ -426,9 +426,21 @@ mod tests {
             let parsed = parse_file("a.md", &format!("word {}", unit.repeat(40_000)));
             assert_eq!((parsed.documents.len(), parsed.rejected.len()), (1, 0), "{unit}");
         }
-        let text = format!("word\n\n<div>{}{}>\n", "<a ".repeat(300), "\"<b ".repeat(300)).repeat(4_000);
-        let parsed = parse_file("a.md", &text);
-        assert!(parsed.rejected[0].reason.contains("more than"), "{:?}", parsed.rejected);
+        // Each name is looked for among all files.
+        let files = (0..5_000).map(|number| (format!("{number}.md"), 1));
+        let site = Site::of(files, |_| None);
+        let (pages, defaults) = (Pages::default(), Defaults::default());
+        let place = Place {
+            source: "kb",
+            relative: "a.md",
+            shown: "a.md",
+            pages: &pages,
+            site: &site,
+            defaults: &defaults,
+        };
+        let text = format!("word {}", "{{#include x}} ".repeat(20_000));
+        let parsed = crate::formats::parse(Format::Markdown, text.into_bytes(), &place);
+        assert!(parsed.rejected[0].reason.contains("more than its size allows"), "{:?}", parsed.rejected);
     }
 
     #[test]

@@ -78,9 +78,9 @@ const FILLERS: [&str; 52] = [
 ];
 
 /// Names of algorithms and formats, which have digits as passwords do.
-const TECHNICAL: [&str; 20] = [
-    "aes", "argon2", "base32", "base64", "bcrypt", "ed25519", "hs256", "hs512", "http", "ipv4", "ipv6",
-    "md5", "oauth2", "pbkdf2", "pkcs", "rfc", "rs256", "sha", "tls1", "utf",
+const TECHNICAL: [&str; 22] = [
+    "b64dec", "b64enc", "aes", "argon2", "base32", "base64", "bcrypt", "ed25519", "hs256", "hs512", "http",
+    "ipv4", "ipv6", "md5", "oauth2", "pbkdf2", "pkcs", "rfc", "rs256", "sha", "tls1", "utf",
 ];
 
 /// What is left of a value beside its markers and fillers, when it is a placeholder: a few letters, no more.
@@ -121,7 +121,7 @@ fn is_reference(value: &str) -> bool {
         }
         let punctuation = rest
             .trim_start_matches(|c: char| c.is_ascii_punctuation() && !matches!(c, '$' | '%' | '{' | '<'));
-        if punctuation.is_empty() || (rest.starts_with(['/', ':', '@']) && is_plain(punctuation)) {
+        if punctuation.is_empty() || (rest.starts_with(['/', ':', '@', '.']) && is_plain(punctuation)) {
             return true;
         }
         rest = punctuation;
@@ -179,7 +179,7 @@ pub(super) fn is_path(value: &str) -> bool {
 
 /// Letters, digits and what names and paths hold.
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-:~@{}$*,\\[]".contains(&b))
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-:~@{}$*,\\[]#".contains(&b))
         && !text.split(['/', ':']).any(looks_random)
 }
 

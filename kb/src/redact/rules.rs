@@ -39,7 +39,7 @@ macro_rules! value {
 /// The words of it that are no verbs.
 macro_rules! password_noun {
     () => {
-        "passw(?:or)?d|passphrase|passcode|密碼|密码|口令|m(?:ậ|Ậ|ậ)t kh(?:ẩ|Ẩ|ẩ)u|mat khau|kata ?sandi|sandi"
+        "passw(?:or)?d|passphrase|passcode|passwort|mot de passe|contrase(?:ñ|n)a|пароль|パスワード|비밀번호|密碼|密码|口令|m(?:ậ|Ậ|ậ)t kh(?:ẩ|Ẩ|ẩ)u|mat khau|kata ?sandi|sandi"
     };
 }
 
@@ -52,7 +52,7 @@ macro_rules! word {
 
 macro_rules! password_key {
     () => {
-        "(?:passw(?:or)?d|passphrase|passcode|密碼|密码|口令|m(?:ậ|Ậ|ậ)t kh(?:ẩ|Ẩ|ẩ)u|mat khau|kata ?sandi|sandi|<password)[a-z0-9_.-]{0,20}|(?:\\b|_|-)(?:pass|pwd)(?:[_.-][a-z0-9_.-]{0,20})?"
+        "(?:passw(?:or)?d|passphrase|passcode|passwort|mot de passe|contrase(?:ñ|n)a|пароль|パスワード|비밀번호|密碼|密码|口令|m(?:ậ|Ậ|ậ)t kh(?:ẩ|Ẩ|ẩ)u|mat khau|kata ?sandi|sandi|<password)[a-z0-9_.-]{0,20}|(?:\\b|_|-)(?:pass|pwd|pw)(?:[_.-][a-z0-9_.-]{0,20})?"
     };
 }
 
@@ -65,7 +65,7 @@ macro_rules! secret_key {
 /// Between a key and its value: quotes and emphasis, an operator, a block of YAML on the next line.
 macro_rules! assigned {
     () => {
-        "[\"'`*\\])]{0,4}\\s{0,4}(?:=>|:=|=|:|：|＝|\\|)\\s{0,4}(?:[|>][+-]?\\s{1,40})?[\"'`*]{0,3} ?[\"'`]?"
+        "[\"'`*\\])]{0,4}\\s{0,4}(?:=>|:=|=|->|→|:|：|＝|\\|)\\s{0,4}(?:[|>][+-]?\\s{1,40})?[\"'`*]{0,3} ?[\"'`]?"
     };
 }
 
@@ -306,8 +306,13 @@ pub(super) static RULES: &[Rule] = &[
         name: "url-token",
         keywords: &["sig=", "signature=", "token=", "code=", "key="],
         pattern: r#"(?i)[?&](?:sig|x-amz-signature|x-goog-signature|x-amz-security-token|signature|access_token|refresh_token|id_token|token|code|api_?key|key|auth)=([A-Za-z0-9._~+/%=-]{12,4096})"#,
-        holds: |_, value| !is_stand_in(value) && looks_drawn(value, 3.0),
+        holds: |_, value| !is_stand_in(value) && (looks_drawn(value, 3.0) || judge::is_uuid(value)),
     },
+    format(
+        "chat-webhook",
+        &["/bot/v2/hook/"],
+        r"/bot/v2/hook/([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})",
+    ),
     // The environment.
     place(
         "password",
@@ -337,11 +342,14 @@ pub(super) static RULES: &[Rule] = &[
         holds: |_, value| !is_stand_in(value) && (judge::is_password(value, true) || looks_drawn(value, 2.5)),
     },
     // Commands.
+    place("password", &["net use"], concat!(r#"(?i)\bnet use\s[^\n]{0,200}?\s"#, word!(), r"\s+/user:")),
+    place("password", &["snmp"], concat!(r#"\bsnmp[a-z]+\s[^\n|;]{0,200}?\s-A\s{1,4}"#, word!())),
+    place("password", &["snmp"], concat!(r#"\bsnmp[a-z]+\s[^\n|;]{0,200}?\s-X\s{1,4}"#, word!())),
     place("password", &["sshpass"], concat!(r#"\bsshpass\s[^\n|;&]{0,60}?-p\s{0,4}\\?"#, word!())),
     place(
         "password",
-        &["mysql", "mariadb"],
-        concat!(r#"\b(?:mysql|mariadb)[a-z-]{0,20}[^\n|;]{0,300}?\s-p"#, word!()),
+        &["mysql", "mariadb", "7z"],
+        concat!(r#"\b(?:mysql|mariadb|7z)[a-z-]{0,20}[^\n|;]{0,300}?\s-p"#, word!()),
     ),
     place(
         "password",
@@ -412,9 +420,14 @@ pub(super) static RULES: &[Rule] = &[
     place(
         "password",
         &["identified", "password"],
-        r#"(?i)\b(?:identified\s+(?:with\s+\S{1,40}\s+)?by|(?:with|encrypted|login|role|user)\b[^\n;]{0,80}?\bpassword(?:\s*=|\s*\(|\s+for\s+\S{1,60}\s*=)?)\s*'([^'\n]{3,200})'"#,
+        r#"(?i)\b(?:identified\s+(?:with\s+\S{1,40}\s+)?by|set\s+password(?:\s+for\s+\S{1,80})?\s*=|(?:with|encrypted|login|role|user)\b[^\n;]{0,80}?\bpassword(?:\s*=|\s*\(|\s+for\s+\S{1,60}\s*=)?)\s*'([^'\n]{3,200})'"#,
     ),
-    place("password", &["login", "machine"], concat!(r#"\blogin\s+\S{1,100}\s+password\s+"#, word!())),
+    Rule {
+        name: "password",
+        keywords: &["login", "machine"],
+        pattern: concat!(r#"\blogin[ \t]+\S{1,100}[ \t]+password[ \t]+"#, word!()),
+        holds: |_, value| judge::is_password(value, true),
+    },
     place(
         "password",
         &["curl", "wget", "http", "etcdctl"],
@@ -442,7 +455,7 @@ pub(super) static RULES: &[Rule] = &[
     // Flags.
     Rule {
         name: "password",
-        keywords: &["-pass", "-pwd"],
+        keywords: &["-pass", "-pwd", "password", "passphrase", "storepass", "keypass"],
         pattern: concat!(
             r#"(?:^|[\s"'`(\[])--?(?:[a-zA-Z0-9]+[_-]){0,5}?(?:password|passwd|passphrase|pass|pwd|storepass|keypass)(?:=|[ \t]{1,4}|["'],\s?["'])\\?"#,
             word!()
@@ -477,6 +490,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         name: "password",
         keywords: &[
+            "pw",
             "passw",
             "passphrase",
             "passcode",
@@ -488,6 +502,10 @@ pub(super) static RULES: &[Rule] = &[
             "kh",
             "mat khau",
             "sandi",
+            "contrase",
+            "пароль",
+            "パスワード",
+            "비밀번호",
         ],
         pattern: concat!(
             "(?i)(?:",
@@ -573,7 +591,7 @@ pub(super) static RULES: &[Rule] = &[
             "user",
         ],
         pattern: concat!(
-            "(?i)(?:credentials?|creds|log ?in|login as|帐号|账号|帳號|賬號|tài khoản|akun|user(?:name)?)[^\\n]{0,30}?(?::|：|=|with|as|là|adalah|为|為|是) ?[\"'`*]{0,3}[A-Za-z0-9_.@-]{2,40}[\"'`*]{0,3}(?: ?/ ?|:| and | / |／)[\"'`*]{0,3}(",
+            "(?i)(?:credentials?|creds|log ?in|login as|帐号|账号|帳號|賬號|tài khoản|akun|user(?:name)?)[^\\n]{0,30}?(?::|：|=|with|as|is|are|là|adalah|为|為|是) ?[\"'`*]{0,3}[A-Za-z0-9_.@-]{2,40}[\"'`*]{0,3}(?: ?/ ?|:| and | / |／)[\"'`*]{0,3}(",
             value!(),
             "{6,100})"
         ),
@@ -583,6 +601,7 @@ pub(super) static RULES: &[Rule] = &[
             let has_sign = value.bytes().any(|b| b"!@#$%^&?~+*".contains(&b));
             !before.contains("://")
                 && !value.contains(['/', ':'])
+                && value.len() <= 24
                 && (has_upper || has_sign)
                 && value.bytes().any(|b| b.is_ascii_digit())
                 && judge::is_password(value, false)
@@ -602,11 +621,15 @@ pub(super) static RULES: &[Rule] = &[
             "kh",
             "mat khau",
             "sandi",
+            "contrase",
+            "пароль",
+            "パスワード",
+            "비밀번호",
         ],
         pattern: concat!(
             "(?i)(?:",
             password_noun!(),
-            r")(?:nya)?",
+            r")(?:-?nya)?",
             "[\"'`*]{0,3}(?:[ (\\x80-\\xff][^\\n.;:!?|=]{0,40}?)?(?:\\b(?:is|was|are|becomes?|to|equals?|as)\\b| là | thành | la |\\b(?:adalah|ialah|yaitu|yakni|menjadi|jadi)\\b|:|：|是|为|為|成|用|＝)",
             "(?: (?:now|currently|still|always|set to|probably|just|simply|initially|bây giờ là|sekarang|masih))?\\s{0,2}(?:“|「|『|‘)?[\"'`*]{0,3}(",
             value!(),
@@ -616,11 +639,24 @@ pub(super) static RULES: &[Rule] = &[
     },
     Rule {
         name: "password",
-        keywords: &["passw", "passphrase", "密碼", "密码", "口令", "kh", "mat khau", "sandi"],
+        keywords: &[
+            "passw",
+            "passphrase",
+            "密碼",
+            "密码",
+            "口令",
+            "kh",
+            "mat khau",
+            "sandi",
+            "contrase",
+            "пароль",
+            "パスワード",
+            "비밀번호",
+        ],
         pattern: concat!(
             "(?i)(?:(?:",
             password_noun!(),
-            ")(?: {1,2}|“|「|『|‘|（)|密碼|密码|口令)(?:“|「|『|‘|\\(|（)?[\"'`*]{0,3}(",
+            ")(?:-?nya)?(?: {1,2}|“|「|『|‘|（)|密碼|密码|口令)(?:“|「|『|‘|\\(|（)?[\"'`*]{0,3}(",
             value!(),
             "{6,100})"
         ),
@@ -653,7 +689,7 @@ pub(super) static RULES: &[Rule] = &[
         pattern: concat!(
             "(?i)(?:",
             secret_key!(),
-            r")(?:nya)?",
+            r")(?:-?nya)?",
             "[\"'`*]{0,3}(?:[ (\\x80-\\xff][^\\n.;:!?|=]{0,40}?)?(?:\\b(?:is|was|are|becomes?|to|equals?|as)\\b| là | thành |\\b(?:adalah|ialah|yaitu|yakni|menjadi|jadi)\\b|:|：|是|为|為|成|用)",
             "(?: (?:now|currently|still))?\\s{0,2}(?:“|「|『|‘)?[\"'`*]{0,3}([A-Za-z0-9+/_.~!@#$%^&*=?-]{12,2048})"
         ),
@@ -665,9 +701,12 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 /// Whether a value told by a sentence is a password.
-fn holds_told(_: &str, value: &str) -> bool {
+fn holds_told(before: &str, value: &str) -> bool {
     let value = judge::trimmed(value);
-    !value.starts_with(['=', ':', '-', '#', '(']) && !value.contains("](") && judge::is_password(value, false)
+    let is_quoted = before.ends_with(['"', '\'', '`', '“', '「', '『', '‘']);
+    !value.starts_with(['=', ':', '-', '#', '('])
+        && !value.contains("](")
+        && judge::is_password(value, is_quoted)
 }
 
 /// The end of the key's name: what stands between the word that makes it one and the operator.

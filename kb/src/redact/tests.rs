@@ -400,6 +400,12 @@ fn secrets_of_operations_are_masked() {
 
 /// What looks like a secret and is none; `HEX40` and the like stand for what is drawn.
 const NEAR: &[&str] = &[
+    "redis-password: {{ .Values.password | b64enc | quote }}",
+    "Reinitiates the login with password\nargocd relogin --password",
+    "the login with password authentication is off",
+    "[SecretTemplate]: ../reference/api-docs.md#cert-manager.io/v1.SecretTemplate",
+    "clientSecret: $oidc.auth0.clientSecret",
+    "an [ID Token](https://openid.net/specs/openid-connect-core-1_0.html#IDToken) is sent",
     "image: registry.example.com/relay@sha256:HEX64",
     "Image digest sha256:HEX64 of relay",
     "sentry image digest: sha256:HEX64",
