@@ -18,6 +18,7 @@ mod panics;
 mod process;
 mod prohibitions;
 mod providers;
+mod replies;
 mod routes;
 mod server;
 mod sse;
