@@ -24,9 +24,6 @@ pub struct Format {
     pub max_chars: Option<usize>,
 }
 
-/// Characters kept free for one citation when a length is given: ` [1]`.
-pub const CITATION_ROOM_CHARS: usize = 4;
-
 impl Format {
     /// The same format without its length.
     pub fn without_limit(self) -> Self {
@@ -55,9 +52,25 @@ impl Format {
                 .to_owned(),
         };
         if let Some(max_chars) = self.max_chars {
-            let room = max_chars.saturating_sub(CITATION_ROOM_CHARS);
-            text.push_str(&format!("\nUse no more than {room} characters in all, citations not counted."));
+            text.push('\n');
+            text.push_str(&self.length_instruction(max_chars));
         }
         text
+    }
+
+    /// A length in what a model can count: sentences and steps, not characters.
+    fn length_instruction(self, max_chars: usize) -> String {
+        /// What one sentence or step takes, with its command and citation.
+        const STEP_CHARS: usize = 100;
+        let steps = (max_chars / STEP_CHARS).clamp(2, 6);
+        match self.shape {
+            Shape::ErrorCommand => "Be brief: one short sentence for the error, and one command.".to_owned(),
+            Shape::ErrorSolution => {
+                format!("Be brief: one short sentence for the error, and at most {steps} short steps, the most important first.")
+            }
+            Shape::Plain | Shape::ScrapeReport => {
+                format!("Be brief: one short sentence for the cause, and at most {steps} short steps, the most important first.")
+            }
+        }
     }
 }

@@ -252,10 +252,10 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_format_is_asked_for_with_room_for_a_citation() {
+    fn the_clients_format_is_asked_for_in_sentences_and_steps() {
         let format = Format { shape: Shape::ErrorSolution, max_chars: Some(280) };
         let system = prompt("x", "OOMKilled", format).system();
         assert!(system.contains("Solution: {step by step solution here}"), "{system}");
-        assert!(system.contains("no more than 276 characters"), "{system}");
+        assert!(system.contains("at most 2 short steps") && !system.contains("280"), "{system}");
     }
 }

@@ -12,9 +12,11 @@ use crate::{
         advice, citations,
         commands::{self, Grounds},
         length, markup, masked, secrets,
+        sources::{self, Sources},
     },
     evidence::Evidence,
     format::Format,
+    labels,
     phrases::{self, Phrases},
     warnings,
 };
@@ -57,6 +59,8 @@ pub struct Checks<'a> {
     grounds: Grounds,
     rules: advice::Rules,
     blocks: Blocks,
+    /// Checked blocks that wait for a citation which may cover them.
+    sources: Sources<'static>,
     /// What the model said before anything could be shown; a refusal is recognised by it.
     said: String,
     /// What is checked so far.
@@ -64,6 +68,9 @@ pub struct Checks<'a> {
     /// Where its first block ends and its last begins.
     first_end: usize,
     last_start: usize,
+    /// Where its last paragraph begins, which a blank line ends, and whether a link or a tag may begin in it.
+    paragraph_start: usize,
+    may_link: bool,
     cited: BTreeSet<usize>,
     /// Whether advice was taken out that a document forbids, and whether that was the last thing so far.
     contradicts: bool,
@@ -95,10 +102,13 @@ impl<'a> Checks<'a> {
             grounds: Grounds::new(evidence, question.text()),
             rules: advice::Rules::of(evidence),
             blocks: Blocks::default(),
+            sources: Sources::new(phrases::phrases(question.language())),
             said: String::new(),
             text: String::new(),
             first_end: 0,
             last_start: 0,
+            paragraph_start: 0,
+            may_link: false,
             cited: BTreeSet::new(),
             contradicts: false,
             ends_removed: false,
@@ -120,11 +130,14 @@ impl<'a> Checks<'a> {
         for block in self.blocks.finish() {
             self.add(&block);
         }
+        for placed in self.sources.finish() {
+            self.place(placed);
+        }
         if self.state == State::Refused || (self.state == State::Held && is_refusal(&self.said)) {
             return Err(Refusal::SaidSo);
         }
         if is_labelled(self.format.shape) {
-            let labelled = labelled(std::mem::take(&mut self.text));
+            let labelled = labels::labelled(&std::mem::take(&mut self.text));
             self.text = markup::clean(&labelled, &self.urls());
             self.first_end = self.text.len();
         }
@@ -143,6 +156,11 @@ impl<'a> Checks<'a> {
             text.push_str(&format!("\n{note}"));
         }
         if text != checked {
+            self.first_end = text.len();
+        }
+        let whole = masked::completed(&text, self.question.masked());
+        if whole != text && self.is_clean(&whole) {
+            text = whole;
             self.first_end = text.len();
         }
         match masked::echo(&text, self.question.masked()) {
@@ -239,29 +257,84 @@ impl<'a> Checks<'a> {
         (warnings, sources)
     }
 
-    /// Checks a block and adds it to the text.
+    /// Checks a block and adds it to the text, as soon as it is known which citations cover it.
     fn add(&mut self, block: &Block) {
+        if block.restarts {
+            self.restart();
+        }
+        if let Some(held) = self.unwrapped(block) {
+            return held.iter().for_each(|block| self.add(block));
+        }
         if self.state == State::Held {
             self.said.push_str(&block.text);
             self.said.push('\n');
         }
-        let raw = if self.text.is_empty() { block.text.trim_start() } else { &block.text };
-        let mut cited = self.cited.clone();
-        cited.extend(self.citations_in(raw));
-        let before = std::mem::replace(&mut self.cited, cited);
+        let is_first = self.text.is_empty() && self.sources.waiting().next().is_none();
+        let raw = if is_first { block.text.trim_start() } else { &block.text };
+        let before = self.cited.clone();
+        let waiting: Vec<usize> = self.sources.waiting().flat_map(|text| self.citations_in(text)).collect();
+        self.cited.extend(waiting);
+        self.cited.extend(self.citations_in(raw));
         let cleaned = self.cleaned(raw);
         let cleaned = self.allowed(cleaned);
-        let checked = match self.format.max_chars {
+        let placed = match self.format.max_chars {
             // What is left out decides what is checked, and notes come on top.
-            Some(_) => cleaned,
-            None => self.with_notes(&self.grounded(&cleaned)),
+            Some(_) => vec![(cleaned, block.after_blank)],
+            None => {
+                let checked = commands::checked(&cleaned, Some(&self.grounds), self.phrases).text;
+                self.sources.push(checked, block.after_blank, &self.urls())
+            }
+        };
+        // What the raw block cites may not have survived the checks.
+        self.cited = before;
+        for placed in placed {
+            self.place(placed);
+        }
+    }
+
+    /// Forgets what came so far: it was reasoning, as its end has shown. What is shown cannot be taken back.
+    fn restart(&mut self) {
+        if self.cited.is_empty() || self.end_decides() {
+            self.sources.finish();
+            self.said.clear();
+            self.text.clear();
+            self.cited.clear();
+            (self.first_end, self.last_start, self.paragraph_start, self.may_link) = (0, 0, 0, false);
+            (self.contradicts, self.ends_removed) = (false, false);
+        }
+    }
+
+    /// The blocks of an answer that stands as a whole in a fence which calls it text: code cites nothing.
+    fn unwrapped(&self, block: &Block) -> Option<Vec<Block>> {
+        let (first, rest) = block.text.split_once('\n')?;
+        let fence = first.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let is_text = matches!(first[fence.len()..].to_ascii_lowercase().as_str(), "" | "text" | "txt" | "plaintext" | "plain");
+        let is_fence = fence.len() >= 3 && (fence.chars().all(|c| c == '`') || fence.chars().all(|c| c == '~'));
+        let is_first = self.text.is_empty() && self.sources.waiting().next().is_none();
+        let inner = rest.trim_end().strip_suffix(fence).unwrap_or(rest);
+        if !(is_text && is_fence && is_first) || self.citations_in(inner).is_empty() {
+            return None;
+        }
+        let mut blocks = Blocks::default();
+        let mut found = blocks.push(inner);
+        found.extend(blocks.finish());
+        Some(found)
+    }
+
+    /// Adds a checked block to the text, with notes and without secrets.
+    fn place(&mut self, (block, after_blank): sources::Placed) {
+        let before = self.cited.clone();
+        self.cited.extend(self.citations_in(&block));
+        let checked = match self.format.max_chars {
+            Some(_) => block,
+            // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one.
+            None => self.with_notes(&markup::clean(&block, &self.urls())),
         };
         let closed = self.masked(&self.text[self.last_start..], self.closed(checked));
-        // What the raw block cites may not have survived the checks.
         self.cited = before;
         self.cited.extend(self.citations_in(&closed));
         if !closed.is_empty() {
-            self.append(&closed, block.after_blank);
+            self.append(&closed, after_blank);
         }
     }
 
@@ -314,16 +387,15 @@ impl<'a> Checks<'a> {
         if self.text.is_empty() {
             self.text = block.to_owned();
             self.first_end = self.text.len();
-            return;
+            return self.follow_paragraph(0);
         }
         let last = &self.text[self.last_start..];
         // A label or a tag may go on over many lines, but not over a blank one.
-        let paragraph_start = self.text.rfind("\n\n").map_or(0, |at| at + 2).min(self.last_start);
-        let paragraph = &self.text[paragraph_start..];
+        let paragraph = &self.text[self.paragraph_start..];
         let is_sealed = |between: &str| {
             between.len() > 1
                 || paragraph.len() == last.len()
-                || !paragraph.contains(['[', '<'])
+                || !self.may_link
                 || (paragraph.len() < MAX_PARAGRAPH
                     && markup::is_sealed(&format!("{paragraph}{between}{block}"), &self.urls()))
         };
@@ -341,6 +413,16 @@ impl<'a> Checks<'a> {
         self.text.push_str(between);
         self.last_start = self.text.len();
         self.text.push_str(&block);
+        self.follow_paragraph(self.last_start - between.len());
+    }
+
+    /// Notes where the last paragraph begins, by what is new from `from` on.
+    fn follow_paragraph(&mut self, from: usize) {
+        if let Some(blank) = self.text[from..].rfind("\n\n") {
+            self.paragraph_start = (from + blank + 2).min(self.last_start);
+            self.may_link = false;
+        }
+        self.may_link |= self.text[self.paragraph_start.max(from)..].contains(['[', '<']);
     }
 
     fn citations_in(&self, text: &str) -> BTreeSet<usize> {
@@ -366,37 +448,9 @@ impl<'a> Checks<'a> {
     /// With what no document says marked.
     fn grounded(&self, text: &str) -> String {
         let checked = commands::checked(text, Some(&self.grounds), self.phrases);
-        let marked = citations::mark_uncited(&checked.text, self.phrases.uncited);
+        let marked = sources::marked(&checked.text, self.phrases, &self.urls());
         // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one of them.
         markup::clean(&marked, &self.urls())
-    }
-}
-
-/// The text in the parts that the client reads: `Error:` and, from its second paragraph or line on, `Solution:`. A text that
-/// has a label is left as it is.
-fn labelled(text: String) -> String {
-    const LABELS: [&str; 2] = ["Error:", "Solution:"];
-    let is_heading = |line: &str| line.starts_with('#') || (line.starts_with("**") && line.ends_with("**"));
-    if text.is_empty()
-        || text.lines().any(|line| LABELS.iter().any(|label| line.trim_start().starts_with(label)))
-    {
-        return text;
-    }
-    // A heading only says what follows, which the label does.
-    let start = text.lines().take_while(|line| line.trim().is_empty() || is_heading(line.trim()));
-    let body = text.lines().skip(start.count()).collect::<Vec<_>>().join("\n");
-    let body = if body.trim().is_empty() { text } else { body };
-    match body.split_once('\n') {
-        Some((error, solution)) if !blocks::is_closed(error) || solution.trim().is_empty() => {
-            format!("Error: {}", body.trim())
-        }
-        Some((error, solution)) => {
-            let solution = solution.trim_start();
-            // A list, a fence or a table is one only at the beginning of its line.
-            let apart = if solution.starts_with(|c: char| c.is_alphabetic()) { " " } else { "\n" };
-            format!("Error: {}\nSolution:{apart}{solution}", error.trim_end())
-        }
-        None => format!("Error: {body}"),
     }
 }
 

@@ -15,7 +15,11 @@ use runbookd::{
     reply::{Refusal, from_reply},
 };
 use serde_json::Value;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 /// What one reply was written over.
 struct Asked {
@@ -176,4 +180,41 @@ fn replies_of_real_models_are_shown_with_what_leaves() {
     println!("{} replies: {} untouched, {refused} refused", tried.len(), untouched.len());
     let names: Vec<&str> = untouched.iter().map(|tried| tried.name.as_str()).collect();
     println!("untouched: {}", names.join(" "));
+}
+
+/// What is costly to read, over and over: as one line, on lines and in blocks.
+fn hostile() -> Vec<(String, String)> {
+    const BYTES: usize = 450 << 10;
+    let parts = [
+        "[", "![a](", "[a]: x ", "<a ", "<!-- ", "`", "``` ", "*a_ ", "> ", "- ", "1. ", "| a ", "\\[", "&#58;", "[1] ", "a [9] ",
+        "https://evil.example/x ", "evil.example/?q ", "kubectl delete ns x ", "`kubectl get pods` ", "AKIAQ7RLMXVTN2ZPWK4D ",
+        "Restart it. That is safe [1]. ", "請執行kubectl delete ns shop ", "a](//evil.example/x) ", "<think> ", "x",
+    ];
+    let mut replies = Vec::new();
+    for part in parts {
+        for (name, end) in [("line", ""), ("lines", "\n"), ("blocks", "\n\n")] {
+            let unit = format!("{part}{end}");
+            let reply = format!("Look [1].\n\n{}", unit.repeat(BYTES / unit.len()));
+            replies.push((format!("{part:?} in {name}"), reply));
+        }
+    }
+    replies
+}
+
+/// Long replies that are costly to read take no longer than their length.
+#[test]
+fn hostile_replies_are_checked_in_time() {
+    let evidence = vec![passage(1, "title: Frobnicator\nid: wiki/1.md\n\nRaise the limit.")];
+    let question = assistant::question("Frobnicator is down", None).expect("a question");
+    let mut times: Vec<(Duration, String)> = Vec::new();
+    for (name, reply) in hostile() {
+        let begun = Instant::now();
+        let _ = from_reply(&reply, &evidence, &question, &Format::default());
+        times.push((begun.elapsed(), name));
+    }
+    times.sort();
+    for (time, name) in times.iter().rev().take(40) {
+        println!("{time:?} {name}");
+    }
+    println!("p50 {:?}", times[times.len() / 2].0);
 }

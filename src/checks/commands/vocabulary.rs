@@ -253,6 +253,32 @@ pub const COMMON: &[&str] = &[
     "jobs", "all", "can-i",
 ];
 
+/// Files that everybody has under these names.
+pub const ORDINARY_FILES: &[&str] = &[
+    "values.yaml", "values.yml", "kustomization.yaml", "kustomization.yml", "Chart.yaml", "Chart.lock", "docker-compose.yml",
+    "docker-compose.yaml", "README.md", "~/.kube/config", "/dev/null", "/dev/stdout", "/dev/stderr",
+];
+
+/// What words begin with that stand after an object's kind and say how it is: `node not-ready`, `pod anti-affinity`.
+pub const DESCRIBING_BEGINNINGS: &[&str] = &[
+    "not-", "anti-", "non-", "pre-", "post-", "self-", "multi-", "cross-", "level-", "high-", "low-", "long-", "short-", "single-",
+    "re-", "auto-", "read-", "write-", "built-", "out-of-", "in-cluster", "by-", "on-", "per-", "end-to-end", "zero-", "full-",
+];
+
+/// What such words end with: `service-level`, `template-based`.
+pub const DESCRIBING_ENDINGS: &[&str] = &[
+    "-based", "-level", "-ready", "-scoped", "-only", "-specific", "-aware", "-wide", "-side", "-affinity", "-related",
+    "-managed", "-owned", "-facing", "-bound", "-like", "-driven", "-backed", "-independent", "-defined", "-dependent", "-objective",
+    "-free", "-safe", "-friendly", "-enabled", "-disabled", "-in-time", "-up", "-off", "-down", "-by-step",
+];
+
+/// Services whose name follows `aws`, `gcloud` or `az` where these are typed, rather than the cloud's name.
+pub const CLOUD_SERVICES: &[&str] = &[
+    "acm", "aks", "autoscaling", "cloudformation", "cloudwatch", "compute", "configure", "container", "dynamodb", "ec2", "ecr", "ecs",
+    "efs", "eks", "elasticache", "elb", "elbv2", "group", "iam", "keyvault", "kms", "lambda", "logs", "network", "projects", "rds",
+    "role", "route53", "s3", "s3api", "secretsmanager", "sns", "sql", "sqs", "ssm", "storage", "sts", "vm", "vmss",
+];
+
 /// Flags that make a command only say what it would do.
 pub const REHEARSALS: &[&str] = &["--dry-run", "--check", "--noop", "--whatif", "--simulate", "--just-print"];
 
