@@ -231,7 +231,11 @@ pub fn is_refusal(reply: &str) -> bool {
     }
     let start = start.replace('’', "'").to_lowercase();
     let phrases = phrases::all().map(|phrases| phrases.dont_know.to_lowercase());
-    let rest = phrases.iter().map(String::as_str).chain(["i do not know"]).find_map(|phrase| start.strip_prefix(phrase));
+    let rest = phrases
+        .iter()
+        .map(String::as_str)
+        .chain(["i do not know"])
+        .find_map(|phrase| start.strip_prefix(phrase));
     rest.is_some_and(|rest| {
         let line = rest.lines().next().unwrap_or_default().trim_start_matches([' ', '*', '_']);
         !line.starts_with(|c: char| c.is_alphanumeric() || matches!(c, ',' | '，' | '`'))

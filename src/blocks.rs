@@ -288,7 +288,11 @@ mod tests {
     #[test]
     fn reasoning_and_wrapping_are_no_blocks() {
         check("<think>\na [1]\n\nb\n</think>\n\nCause.\n\n", &["¶Cause."], 1);
-        check("```markdown\n## Cause\nIt.\n```bash\nls\n```\nEnd.\n```\n", &["## Cause", "It.", "```bash\nls\n```", "End."], 3);
+        check(
+            "```markdown\n## Cause\nIt.\n```bash\nls\n```\nEnd.\n```\n",
+            &["## Cause", "It.", "```bash\nls\n```", "End."],
+            3,
+        );
         check("Here:\n\n```md\n1. a\n2. b\n```\n", &["Here:", "¶1. a", "2. b"], 2);
         check("```\n```markdown\n```\nEnd\n", &["```\n```markdown\n```", "End"], 1);
         let (found, _) = blocks("Hm.\n\nSo.\n</think>\nCause.\n", 7);

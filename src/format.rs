@@ -66,10 +66,14 @@ impl Format {
         match self.shape {
             Shape::ErrorCommand => "Be brief: one short sentence for the error, and one command.".to_owned(),
             Shape::ErrorSolution => {
-                format!("Be brief: one short sentence for the error, and at most {steps} short steps, the most important first.")
+                format!(
+                    "Be brief: one short sentence for the error, and at most {steps} short steps, the most important first."
+                )
             }
             Shape::Plain | Shape::ScrapeReport => {
-                format!("Be brief: one short sentence for the cause, and at most {steps} short steps, the most important first.")
+                format!(
+                    "Be brief: one short sentence for the cause, and at most {steps} short steps, the most important first."
+                )
             }
         }
     }

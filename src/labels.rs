@@ -10,7 +10,10 @@ const WORDS: &str = include_str!("labels.txt");
 
 /// A line's label with its emphasis: its words and its colon.
 static LABEL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^[ \t]*(?:#{1,6}[ \t]+)?[*_]{0,3}(?P<words>[\p{L}][\p{L} -]{0,30}?)[ \t]*(?P<inside>[:：])?[*_]{0,3}[ \t]*(?P<outside>[:：])?[*_]{0,3}[ \t]*")
+    Regex::new(
+        r"(?mx) ^[\ \t]* (?:\#{1,6}[\ \t]+)? [*_]{0,3} (?P<words>\p{L}[\p{L}\ -]{0,30}?) [\ \t]*
+          (?: [:：] [*_]{0,3} | [*_]{1,3} [\ \t]* [:：] | (?P<bare> [*_]{0,3} [\ \t]* $ ) ) [\ \t]* [*_]{0,3} [\ \t]*",
+    )
         .expect("the pattern is valid")
 });
 
@@ -52,8 +55,7 @@ fn has_plain_label(text: &str) -> bool {
 /// The label that a line begins with, as the client reads it, and the rest of the line.
 fn label_of(line: &str) -> Option<(&'static str, &str)> {
     let found = LABEL.captures(line)?;
-    let is_heading = line.trim_start().starts_with('#') && line[found[0].len()..].trim().is_empty();
-    if found.name("inside").is_none() && found.name("outside").is_none() && !is_heading {
+    if found.name("bare").is_some() && !line.trim_start().starts_with('#') {
         return None;
     }
     let words = found["words"].trim().to_lowercase();
@@ -124,6 +126,9 @@ mod tests {
         ] {
             assert_eq!(labelled(text), text);
         }
-        assert_eq!(labelled("It fails [1].\nLook: there [1]."), "Error: It fails [1].\nSolution: Look: there [1].");
+        assert_eq!(
+            labelled("It fails [1].\nLook: there [1]."),
+            "Error: It fails [1].\nSolution: Look: there [1]."
+        );
     }
 }

@@ -103,7 +103,9 @@ pub fn outline(markdown: &str) -> Outline {
     let mut run: Option<Range<usize>> = None;
     for (event, range) in Parser::new_ext(markdown, OPTIONS).into_offset_iter() {
         let goes_on = match &event {
-            Event::Text(_) | Event::Code(_) | Event::SoftBreak | Event::HardBreak | Event::InlineHtml(_) => !in_code,
+            Event::Text(_) | Event::Code(_) | Event::SoftBreak | Event::HardBreak | Event::InlineHtml(_) => {
+                !in_code
+            }
             Event::TaskListMarker(_) => true,
             Event::Start(tag) => is_inline(&tag.to_end()),
             Event::End(tag) => is_inline(tag),
@@ -128,10 +130,18 @@ pub fn outline(markdown: &str) -> Outline {
             Event::Start(Tag::CodeBlock(_)) => {
                 in_code = true;
                 let parent = open.last().copied();
-                outline.leaves.push(Leaf { range, parent, is_running_text: false, is_heading: false, is_code: true });
+                outline.leaves.push(Leaf {
+                    range,
+                    parent,
+                    is_running_text: false,
+                    is_heading: false,
+                    is_code: true,
+                });
             }
             Event::End(TagEnd::CodeBlock) => in_code = false,
-            Event::Start(Tag::List(start)) => numbers.push(start.and_then(|start| usize::try_from(start).ok())),
+            Event::Start(Tag::List(start)) => {
+                numbers.push(start.and_then(|start| usize::try_from(start).ok()))
+            }
             Event::End(TagEnd::List(_)) => {
                 numbers.pop();
             }

@@ -57,6 +57,7 @@ pub struct Checks<'a> {
     format: &'a Format,
     phrases: &'static Phrases,
     grounds: Grounds,
+    said_addresses: markup::Said,
     rules: advice::Rules,
     blocks: Blocks,
     /// Checked blocks that wait for a citation which may cover them.
@@ -100,6 +101,9 @@ impl<'a> Checks<'a> {
             format,
             phrases: phrases::phrases(question.language()),
             grounds: Grounds::new(evidence, question.text()),
+            said_addresses: markup::Said::of(
+                evidence.iter().map(|passage| passage.text.as_str()).chain([question.text()]),
+            ),
             rules: advice::Rules::of(evidence),
             blocks: Blocks::default(),
             sources: Sources::new(phrases::phrases(question.language())),
@@ -138,7 +142,7 @@ impl<'a> Checks<'a> {
         }
         if is_labelled(self.format.shape) {
             let labelled = labels::labelled(&std::mem::take(&mut self.text));
-            self.text = markup::clean(&labelled, &self.urls());
+            self.text = self.clean(&labelled);
             self.first_end = self.text.len();
         }
         if let Some(max_chars) = self.format.max_chars {
@@ -185,7 +189,7 @@ impl<'a> Checks<'a> {
             // A note in brackets may be one half of a link.
             true => {
                 let noted = text.replace(advice::REMOVED, &format!("({})", self.phrases.forbidden));
-                markup::clean(&noted, &self.urls())
+                self.clean(&noted)
             }
             false => text.to_owned(),
         }
@@ -308,8 +312,12 @@ impl<'a> Checks<'a> {
     fn unwrapped(&self, block: &Block) -> Option<Vec<Block>> {
         let (first, rest) = block.text.split_once('\n')?;
         let fence = first.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let is_text = matches!(first[fence.len()..].to_ascii_lowercase().as_str(), "" | "text" | "txt" | "plaintext" | "plain");
-        let is_fence = fence.len() >= 3 && (fence.chars().all(|c| c == '`') || fence.chars().all(|c| c == '~'));
+        let is_text = matches!(
+            first[fence.len()..].to_ascii_lowercase().as_str(),
+            "" | "text" | "txt" | "plaintext" | "plain"
+        );
+        let is_fence =
+            fence.len() >= 3 && (fence.chars().all(|c| c == '`') || fence.chars().all(|c| c == '~'));
         let is_first = self.text.is_empty() && self.sources.waiting().next().is_none();
         let inner = rest.trim_end().strip_suffix(fence).unwrap_or(rest);
         if !(is_text && is_fence && is_first) || self.citations_in(inner).is_empty() {
@@ -328,7 +336,7 @@ impl<'a> Checks<'a> {
         let checked = match self.format.max_chars {
             Some(_) => block,
             // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one.
-            None => self.with_notes(&markup::clean(&block, &self.urls())),
+            None => self.with_notes(&self.clean(&block)),
         };
         let closed = self.masked(&self.text[self.last_start..], self.closed(checked));
         self.cited = before;
@@ -345,7 +353,7 @@ impl<'a> Checks<'a> {
             Some(left) => {
                 self.contradicts = true;
                 self.ends_removed = advice::ends_removed(&left) || left.trim().is_empty();
-                tidy(&markup::clean(&left, &self.urls()))
+                tidy(&self.clean(&left))
             }
             None => {
                 self.ends_removed = false;
@@ -363,7 +371,7 @@ impl<'a> Checks<'a> {
         let fenced = format!("{block}\n```");
         match blocks::is_closed(&fenced) && self.is_clean(&fenced) {
             true => fenced,
-            false => markup::blunted(&block, &self.urls()).replace("```", "` ``").replace("~~~", "~ ~~"),
+            false => self.blunted(&block).replace("```", "` ``").replace("~~~", "~ ~~"),
         }
     }
 
@@ -377,9 +385,9 @@ impl<'a> Checks<'a> {
                 return block;
             }
             // A mask in brackets may be one half of a link.
-            block = self.closed(markup::clean(&masked, &self.urls()));
+            block = self.closed(self.clean(&masked));
         }
-        markup::blunted(&secrets::masked(&block, 0, self.question.masked()), &self.urls())
+        self.blunted(&secrets::masked(&block, 0, self.question.masked()))
     }
 
     /// Adds a checked block, at such a distance that the two mean together what each means alone.
@@ -397,7 +405,10 @@ impl<'a> Checks<'a> {
                 || paragraph.len() == last.len()
                 || !self.may_link
                 || (paragraph.len() < MAX_PARAGRAPH
-                    && markup::is_sealed(&format!("{paragraph}{between}{block}"), &self.urls()))
+                    && markup::is_sealed(
+                        &format!("{paragraph}{between}{block}"),
+                        (&self.urls(), &self.said_addresses),
+                    ))
         };
         let keeps_apart = |between: &str| {
             let both = format!("{last}{between}{block}");
@@ -408,7 +419,7 @@ impl<'a> Checks<'a> {
         } else if keeps_apart("\n\n") {
             ("\n\n", block.to_owned())
         } else {
-            ("\n\n", markup::blunted(block.trim_start(), &self.urls()))
+            ("\n\n", self.blunted(block.trim_start()))
         };
         self.text.push_str(between);
         self.last_start = self.text.len();
@@ -434,13 +445,22 @@ impl<'a> Checks<'a> {
         self.cited.iter().filter_map(|n| self.evidence[n - 1].url.as_deref()).collect()
     }
 
+    /// The text without links, images, HTML and addresses that may not stay.
+    fn clean(&self, text: &str) -> String {
+        markup::clean(text, (&self.urls(), &self.said_addresses))
+    }
+
+    fn blunted(&self, text: &str) -> String {
+        markup::blunted(text, (&self.urls(), &self.said_addresses))
+    }
+
     fn is_clean(&self, text: &str) -> bool {
-        markup::clean(text, &self.urls()) == text
+        self.clean(text) == text
     }
 
     /// Without links, images, HTML and citations of nothing.
     fn cleaned(&self, raw: &str) -> String {
-        let cleaned = markup::clean(raw, &self.urls());
+        let cleaned = self.clean(raw);
         let exists = |n: usize| (1..=self.evidence.len()).contains(&n);
         tidy(&citations::resolve(&cleaned, exists).text)
     }
@@ -450,7 +470,7 @@ impl<'a> Checks<'a> {
         let checked = commands::checked(text, Some(&self.grounds), self.phrases);
         let marked = sources::marked(&checked.text, self.phrases, &self.urls());
         // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one of them.
-        markup::clean(&marked, &self.urls())
+        self.clean(&marked)
     }
 }
 
@@ -535,6 +555,57 @@ mod tests {
         assert_eq!(check("I don't know."), Err(Refusal::SaidSo));
         assert_eq!(check("Error: I don’t know\nSolution: -"), Err(Refusal::SaidSo));
         assert_eq!(check("我不知道"), Err(Refusal::SaidSo));
+    }
+
+    #[test]
+    fn what_only_wraps_an_answer_is_taken_off() {
+        let answer = "## Cause\n\nIt was killed by the kernel [1].\n\n1. Raise the limit of it [1].";
+        for reply in [
+            format!("```markdown\n{answer}\n```"),
+            format!("```md\n{answer}\n```\n"),
+            format!("```\n{answer}\n```"),
+            format!("~~~text\n{answer}\n~~~"),
+            format!("<think>\nHm, `kubectl delete ns x` [2].\n\nI don't know.\n</think>\n\n{answer}"),
+            format!("<think>Short.</think>\n```markdown\n{answer}\n```"),
+            format!("Hm, so it is.\n\nI see.\n</think>\n\n{answer}"),
+        ] {
+            let written = from_reply(&reply, &evidence(), &question("OOMKilled"), &Format::default());
+            assert_eq!(written.map(|written| written.text), Ok(answer.to_owned()), "{reply}");
+        }
+        for reply in [
+            "I don't know which process it is, but the kernel killed it [1].",
+            "I don't know, but document 1 explains it: the kernel killed it [1].",
+            "我不知道是哪個程序，但核心終止了它 [1]。",
+            "Tôi không biết tiến trình nào, nhưng kernel đã dừng nó [1].",
+            "Saya tidak tahu prosesnya, tetapi kernel menghentikannya [1].",
+        ] {
+            assert_eq!(
+                from_reply(reply, &evidence(), &question("OOMKilled"), &Format::default())
+                    .map(|written| written.text),
+                Ok(reply.to_owned())
+            );
+        }
+        for (cited, shown) in [
+            ("It was killed (document 1).", "It was killed [1]."),
+            ("容器被終止［１］。", "容器被終止[1]。"),
+            ("容器被終止（參考文件1）。", "容器被終止[1]。"),
+            ("Đã bị dừng [tài liệu 1, 2].", "Đã bị dừng [1][2]."),
+            ("Dihentikan (sumber: [1]).", "Dihentikan [1]."),
+            ("It was killed.¹", "It was killed.[1]"),
+            ("It was killed [Document 1 & Document 2].", "It was killed [1][2]."),
+        ] {
+            assert_eq!(
+                from_reply(cited, &evidence(), &question("OOMKilled"), &Format::default())
+                    .map(|written| written.text),
+                Ok(shown.to_owned()),
+                "{cited}"
+            );
+        }
+        let unclosed = "<think>\nIt was killed [1].\n\nRaise the limit [1].";
+        assert_eq!(
+            from_reply(unclosed, &evidence(), &question("OOMKilled"), &Format::default()),
+            Err(Refusal::Uncited)
+        );
     }
 
     /// What is shown while the reply arrives in pieces of so many bytes, and the finished text.
@@ -666,8 +737,7 @@ mod tests {
             &format!("A [1].\n\n{key}: //evil.example/x\n\n[{key}] and {key}(//evil.example/x) [1]\n"),
             &[
                 "A [1].",
-                "\n\n[redacted:aws-access-key] : [link removed] (no source)",
-                "\n\n[[redacted:aws-access-key]] and [redacted:aws-access-key] ([link removed]) [1]",
+                "\n\n[redacted:aws-access-key] : [link removed] (no source)\n\n[[redacted:aws-access-key]] and [redacted:aws-access-key] ([link removed]) [1]",
             ],
         );
         let format = Format { max_chars: Some(200), ..Format::default() };
@@ -776,6 +846,11 @@ mod tests {
             "Error: ",
             "Solution: ",
             "I don't know",
+            "<think>a [1]\n\nb</think>",
+            "```markdown\n",
+            "http://10.0.0.1/x ",
+            "Steps [1]:\n",
+            "A claim that says something without a source. ",
             "\u{1b}]8;;x",
             "\u{7}",
             "\u{1b}[31m",

@@ -5,11 +5,7 @@ use super::commands::{
     self,
     changes::{self, Change},
 };
-use crate::{
-    evidence::Evidence,
-    markdown,
-    text::edited,
-};
+use crate::{evidence::Evidence, markdown, text::edited};
 use kb::prohibition::{self, ANY, Prohibition};
 use regex::Regex;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};

@@ -20,8 +20,9 @@ static MARKER: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Numbers set high at the end of a sentence or a word of a script without spaces.
-static RAISED: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("([.。!！?？)）\"”」』])([¹²³⁴⁵⁶⁷⁸⁹][⁰¹²³⁴⁵⁶⁷⁸⁹]?)").expect("the pattern is valid"));
+static RAISED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("([.。!！?？)）\"”」』])([¹²³⁴⁵⁶⁷⁸⁹][⁰¹²³⁴⁵⁶⁷⁸⁹]?)").expect("the pattern is valid")
+});
 
 /// The most numbers that one range stands for.
 const MAX_RANGE: usize = 20;
@@ -56,7 +57,10 @@ pub fn neutralised(text: &str) -> String {
         let (space, marker) = whole.as_str().split_at(whole.len() - whole.as_str().trim_start().len());
         // The label of a link is no citation, and goes with the link; what stands in round brackets is read as it is.
         let is_label = text[whole.end()..].starts_with(['(', '[', ':']);
-        match is_label || found.name("named").is_some() || code.iter().any(|range| range.contains(&(whole.end() - 1))) {
+        match is_label
+            || found.name("named").is_some()
+            || code.iter().any(|range| range.contains(&(whole.end() - 1)))
+        {
             true => whole.as_str().to_owned(),
             false => {
                 format!("{space}({})", marker.trim_matches(['[', ']', '【', '】', '［', '］', '〔', '〕']))
@@ -81,7 +85,11 @@ pub struct Resolved {
 /// `items[0]`.
 pub fn resolve(text: &str, exists: impl Fn(usize) -> bool) -> Resolved {
     let raised = RAISED.replace_all(text, |found: &Captures<'_>| {
-        let number: String = found[2].chars().filter_map(|c| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().position(|digit| digit == c)).map(|digit| digit.to_string()).collect();
+        let number: String = found[2]
+            .chars()
+            .filter_map(|c| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().position(|digit| digit == c))
+            .map(|digit| digit.to_string())
+            .collect();
         match number.parse().is_ok_and(&exists) {
             true => format!("{}[{number}]", &found[1]),
             false => found[0].to_owned(),

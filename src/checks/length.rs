@@ -53,6 +53,12 @@ pub fn shortened(text: &str, max_chars: usize) -> String {
             pieces[n].is_kept = true;
         }
     }
+    // What the steps leave free is the explanation's again.
+    for n in 1..explanation {
+        if !std::mem::replace(&mut pieces[n].is_kept, true) && is_over(&pieces) > 0 {
+            pieces[n].is_kept = false;
+        }
+    }
     let mut pieces = carried(&pieces);
     let mut by_length: Vec<usize> = (0..pieces.len()).filter(|n| pieces[*n].is_kept).collect();
     by_length.sort_by_key(|n| (has_steps && *n != 0, std::cmp::Reverse(pieces[*n].text.len())));
@@ -84,9 +90,11 @@ fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     let (mut at, mut part, mut was_code) = (0, 0, false);
     for line in text.split_inclusive('\n') {
-        let is_code = code
-            .iter()
-            .any(|range| range.start <= at + (line.len() - line.trim_start().len()) && at + line.trim_end().len() <= range.end && line.len() > 1);
+        let is_code = code.iter().any(|range| {
+            range.start <= at + (line.len() - line.trim_start().len())
+                && at + line.trim_end().len() <= range.end
+                && line.len() > 1
+        });
         if !is_code && line.trim_start().starts_with("Solution:") {
             part = 1;
         }
@@ -94,7 +102,9 @@ fn pieces(text: &str) -> Vec<Piece> {
         for text in texts {
             let is_open = |last: &Piece| {
                 let last = last.text.trim_end();
-                is_label(last) || (is_code && (was_code || last.ends_with([':', '：']))) || ends_with_number(last)
+                is_label(last)
+                    || (is_code && (was_code || last.ends_with([':', '：'])))
+                    || ends_with_number(last)
             };
             match pieces.last_mut().filter(|last| last.part == part && is_open(last)) {
                 Some(last) => last.text.push_str(&text),
@@ -113,7 +123,8 @@ fn pieces(text: &str) -> Vec<Piece> {
 
 /// What stands before a step's words: a label, a number.
 static STEP: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(\s*(?:Error:|Solution:)?\s*(?:[*_]{1,2})?)(\d{1,3})?([.)、]\s?|[-*]\s)?").expect("the pattern is valid")
+    Regex::new(r"^(\s*(?:Error:|Solution:)?\s*(?:[*_]{1,2})?)(\d{1,3})?([.)、]\s?|[-*]\s)?")
+        .expect("the pattern is valid")
 });
 
 fn is_label(text: &str) -> bool {
@@ -139,7 +150,10 @@ fn carried(pieces: &[Piece]) -> Vec<Piece> {
             continue;
         }
         let cited = markers(&carried[n].text);
-        let Some(last) = last.filter(|last| carried[*last].part == carried[n].part && !cited.is_empty()) else { continue };
+        let Some(last) = last.filter(|last| carried[*last].part == carried[n].part && !cited.is_empty())
+        else {
+            continue;
+        };
         let text = &mut carried[last].text;
         if markers(text).is_empty() && !text.trim_end().ends_with("```") {
             let end = text.trim_end().trim_end_matches(['.', '。']).len();
@@ -156,7 +170,11 @@ fn renumber(pieces: &mut [Piece]) {
     }
     let mut next: Option<usize> = None;
     for piece in pieces.iter_mut().filter(|piece| piece.is_kept) {
-        let Some(number) = STEP.captures(&piece.text).filter(|step| step.get(3).is_some()).and_then(|step| step.get(2)) else { continue };
+        let Some(number) =
+            STEP.captures(&piece.text).filter(|step| step.get(3).is_some()).and_then(|step| step.get(2))
+        else {
+            continue;
+        };
         let Ok(written) = number.as_str().parse::<usize>() else { continue };
         let wanted = next.unwrap_or(written);
         let range = number.range();
@@ -283,7 +301,7 @@ mod tests {
                  3. Fix the cause by exit code: 137 = OOMKilled, 127 = command not found [1].\n4. Do not restart without approval from Payments [2]."
             ),
             &format!(
-                "Error: The container `api` in pod `{pod}` starts and exits repeatedly, so the kubelet waits… [1].\n\
+                "Error: The container `api` in pod `{pod}` starts and exits repeatedly, so the kubelet waits up to 5 minutes… [1].\n\
                  Solution:\n1. Describe the pod: `kubectl -n payments describe pod {pod}` [1]\n2. Do not restart without approval from Payments [2]."
             ),
         );
@@ -293,19 +311,28 @@ mod tests {
             "Error: 容器反覆結束 [1]。\nSolution: 1. 查看事件 [1]。 2. 不要重啟 [2]。",
         );
         check(
-            &format!("Error: Pod bị lỗi. {}[1].\nSolution:\n1) Kiểm tra nhật ký của pod [1].\n2) Tăng giới hạn [1].", "Nhật ký cho biết. ".repeat(20)),
+            &format!(
+                "Error: Pod bị lỗi. {}[1].\nSolution:\n1) Kiểm tra nhật ký của pod [1].\n2) Tăng giới hạn [1].",
+                "nhật ký cho biết ".repeat(20)
+            ),
             "Error: Pod bị lỗi [1].\nSolution:\n1) Kiểm tra nhật ký của pod [1].\n2) Tăng giới hạn [1].",
         );
         check(
-            &format!("Error: Pod gagal [1].\nSolution:\n1. Jalankan:\n   ```sh\n   kubectl get pods\n   ```\n2. {}[2]", "Lalu lihat log. ".repeat(20)),
-            "Error: Pod gagal [1].\nSolution:\n1. Jalankan:\n   ```sh\n   kubectl get pods\n   ```\n2. Lalu lihat log [2]",
+            &format!(
+                "Error: Pod gagal [1].\nSolution:\n1. Jalankan:\n   ```sh\n   kubectl get pods\n   ```\n2. Lalu lihat log. {}[2]",
+                "lalu lihat log lagi ".repeat(20)
+            ),
+            "Error: Pod gagal [1].\nSolution:\n1. Jalankan:\n   ```sh\n   kubectl get pods\n   ```\n2. Lalu lihat log [2].",
         );
     }
 
     #[test]
     fn no_text_ends_on_a_bare_number() {
         for max_chars in [20, 60, 90, 120, 200] {
-            let text = format!("Error: it fails now [1].\nSolution: 1. `kubectl get pods {}` [1] 2. Wait for it [2].", "x ".repeat(100));
+            let text = format!(
+                "Error: it fails now [1].\nSolution: 1. `kubectl get pods {}` [1] 2. Wait for it [2].",
+                "x ".repeat(100)
+            );
             let short = shortened(&text, max_chars);
             assert!(!ends_with_number(&short) && short.contains("1. `kubectl get pods"), "{short}");
         }

@@ -71,18 +71,26 @@ const MIN_PART: usize = 4;
 /// `None` where it has neither. A slash may also stand within a name.
 fn parts_found<'t>(token: &'t str, text: &str) -> Option<(Vec<&'t str>, Vec<&'t str>)> {
     let cuts = token.match_indices('/').map(|(at, _)| (&token[..at], &token[at + 1..]));
-    let is_there = |part: &str| part.len() >= MIN_PART && BASE64_LIKE.find_iter(text).any(|word| word.as_str() == part);
+    let is_there = |part: &str| {
+        part.len() >= MIN_PART && {
+            let is_whole = |end: usize| !text[end..].starts_with(['…']) && !text[end..].starts_with("...");
+            part.len() >= MIN_PART
+                && BASE64_LIKE.find_iter(text).any(|word| word.as_str() == part && is_whole(word.end()))
+        }
+    };
     let found = cuts.map(|(namespace, name)| [namespace, name].into_iter().partition(|part| is_there(part)));
     found.max_by_key(|(found, _): &(Vec<&str>, Vec<&str>)| found.len()).filter(|(found, _)| !found.is_empty())
 }
 
 /// The text with each token whole that was cut short with an ellipsis, where it can be only that one.
 pub fn completed(text: &str, masked: &[String]) -> String {
-    static CUT: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"([A-Za-z0-9+/_-]{6,})(?:…|\.\.\.)").expect("the pattern is valid")
-    });
+    static CUT: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"([A-Za-z0-9+/_-]{6,})(?:…|\.\.\.)").expect("the pattern is valid"));
     let completed = CUT.replace_all(text, |found: &regex::Captures<'_>| {
-        let mut tokens = masked.iter().flat_map(|token| token.split('/').chain([token.as_str()])).filter(|token| token.starts_with(&found[1]));
+        let mut tokens = masked
+            .iter()
+            .flat_map(|token| token.split('/').chain([token.as_str()]))
+            .filter(|token| token.starts_with(&found[1]));
         match (tokens.next(), tokens.next()) {
             (Some(token), None) => token.to_owned(),
             _ => found[0].to_owned(),
@@ -146,7 +154,10 @@ mod tests {
             let found = echo(reply, &[token.to_owned()]);
             assert_eq!(found, Echo::Intact { absent: Vec::new() }, "{reply}");
         }
-        assert_eq!(completed("Pod Jm1VPW… and abc…", &["UHRZOmdq/Jm1VPWgjQmVs".to_owned()]), "Pod Jm1VPWgjQmVs and abc…");
+        assert_eq!(
+            completed("Pod Jm1VPW… and abc…", &["UHRZOmdq/Jm1VPWgjQmVs".to_owned()]),
+            "Pod Jm1VPWgjQmVs and abc…"
+        );
         for (token, reply) in [
             ("PDpeZDdG/Omd1b1Y4Rlcqbl9G", "The Deployment oMD1B1y4rLCQBL9g is down"),
             ("QFRN", "The Service qfrn is gone"),

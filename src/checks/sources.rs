@@ -164,7 +164,8 @@ impl<'a> Sources<'a> {
         let mut placed: Vec<Placed> = Vec::new();
         let waiting = std::mem::take(&mut self.waiting);
         for group in waiting.chunk_by(|one, next| one.item.is_some() && next.item.is_some()) {
-            let uncovered: Vec<&Waiting> = group.iter().filter(|waiting| !waiting.claims.is_empty()).collect();
+            let uncovered: Vec<&Waiting> =
+                group.iter().filter(|waiting| !waiting.claims.is_empty()).collect();
             let one_note = uncovered.len() > 1;
             for Waiting { text, after_blank, claims, .. } in group {
                 let mut text = text.clone();
@@ -220,10 +221,14 @@ impl Summary {
         let outline = markdown::outline(text);
         let mut parts: Vec<Part> = Vec::new();
         for leaf in outline.leaves.iter().filter(|leaf| leaf.is_running_text) {
-            parts.extend(labelled_lines(text, leaf).map(|range| Part::of(text, range, leaf.parent, phrases, urls)));
+            parts.extend(
+                labelled_lines(text, leaf).map(|range| Part::of(text, range, leaf.parent, phrases, urls)),
+            );
         }
         let cites = parts.iter().any(|part| part.cites)
-            || outline.leaves.iter().any(|leaf| !leaf.is_running_text && !leaf.is_code && is_cited(&text[leaf.range.clone()], urls));
+            || outline.leaves.iter().any(|leaf| {
+                !leaf.is_running_text && !leaf.is_code && is_cited(&text[leaf.range.clone()], urls)
+            });
         let start = text.trim_start();
         let item = outline.item_numbers.first().copied();
         let is_heading = outline.leaves.first().is_some_and(|leaf| leaf.is_heading);
@@ -256,7 +261,9 @@ fn uncovered(parts: &[Part], outline: &Outline) -> Vec<usize> {
         return Vec::new();
     }
     let ancestors = |part: &Part| {
-        std::iter::successors(part.parent, |parent| outline.parents[*parent]).take(MAX_LEVELS).collect::<Vec<_>>()
+        std::iter::successors(part.parent, |parent| outline.parents[*parent])
+            .take(MAX_LEVELS)
+            .collect::<Vec<_>>()
     };
     let mut introduction: Option<&Part> = None;
     let mut claims: Vec<&Part> = Vec::new();
@@ -264,7 +271,8 @@ fn uncovered(parts: &[Part], outline: &Outline) -> Vec<usize> {
         let around = ancestors(part);
         // What introduces a list covers its items and those below them.
         let is_introduced = introduction.is_some_and(|introduction| {
-            introduction.parent != part.parent && introduction.parent.is_none_or(|parent| around.contains(&parent))
+            introduction.parent != part.parent
+                && introduction.parent.is_none_or(|parent| around.contains(&parent))
         });
         if part.is_claim && !part.cites && !is_introduced && !around.iter().any(|parent| own_cites[*parent]) {
             claims.push(part);
@@ -294,7 +302,8 @@ impl Part {
         let ends_cited = cites && citations::resolve(tail, |n| n > 0).cited.len() == num_markers;
         let bare = without.trim_end().trim_end_matches(['*', '_', ' ']);
         let introduces = bare.ends_with([':', '：']);
-        let is_claim = !introduces && !raw.trim_start().starts_with(['#', '|']) && says_something(&without, phrases);
+        let is_claim =
+            !introduces && !raw.trim_start().starts_with(['#', '|']) && says_something(&without, phrases);
         Self { range: range.start..end, parent, cites, ends_cited, introduces, is_claim }
     }
 }
@@ -303,11 +312,31 @@ fn is_cited(raw: &str, urls: &[&str]) -> bool {
     !citations::resolve(raw, |n| n > 0).cited.is_empty() || urls.iter().any(|url| raw.contains(url))
 }
 
-/// Whether a text is nothing but citations, and words such as `Source:`.
+/// Whether a text is nothing but citations, and a word such as `Source:`.
 fn is_lone(raw: &str) -> bool {
+    const WORDS: [&str; 18] = [
+        "source",
+        "sources",
+        "reference",
+        "references",
+        "ref",
+        "see",
+        "sumber",
+        "referensi",
+        "lihat",
+        "nguồn",
+        "thamkhảo",
+        "xem",
+        "来源",
+        "來源",
+        "参考",
+        "參考",
+        "参见",
+        "參見",
+    ];
     let rest = citations::resolve(raw, |_| false).text;
-    let words = rest.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.count() <= 2 && rest.chars().filter(|c| c.is_alphanumeric()).count() < MIN_CLAIM_LETTERS
+    let word: String = rest.chars().filter(|c| c.is_alphanumeric()).collect();
+    word.is_empty() || WORDS.contains(&word.to_lowercase().as_str())
 }
 
 /// The lines of running text that a label begins; the whole where none does.
@@ -330,7 +359,8 @@ fn is_label(line: &str) -> bool {
 /// what the documents lack does not.
 fn says_something(text: &str, phrases: &Phrases) -> bool {
     let mut text = text.to_owned();
-    for mark in [phrases.unverified, phrases.destructive, phrases.removed, phrases.forbidden, phrases.uncited] {
+    for mark in [phrases.unverified, phrases.destructive, phrases.removed, phrases.forbidden, phrases.uncited]
+    {
         text = text.replace(mark, "");
     }
     let code = markdown::code_ranges(&text);
@@ -342,9 +372,12 @@ fn says_something(text: &str, phrases: &Phrases) -> bool {
         code.into_iter().filter(|range| is_command(&text[range.clone()])).collect();
     hidden.extend(commands::in_sentences(&text));
     hidden.sort_by_key(|range| range.start);
-    let said = crate::text::edited(&text, hidden.into_iter().map(|range| (range, String::new()))).replace('\n', " ");
+    let said =
+        crate::text::edited(&text, hidden.into_iter().map(|range| (range, String::new()))).replace('\n', " ");
     let weight = |c: char| if is_cjk(c) { 3 } else { usize::from(c.is_alphabetic()) };
-    let claims = markdown::sentences(&said).into_iter().filter(|sentence| !is_courtesy(sentence) && !tells_of_documents(sentence));
+    let claims = markdown::sentences(&said)
+        .into_iter()
+        .filter(|sentence| !is_courtesy(sentence) && !tells_of_documents(sentence));
     claims.flat_map(str::chars).map(weight).sum::<usize>() >= MIN_CLAIM_LETTERS
 }
 
@@ -369,7 +402,7 @@ fn tells_of_documents(sentence: &str) -> bool {
         Regex::new(
             r"(?xi)
             \b(?:documents?|docs|documentation|runbooks?|knowledge\ base|evidence|sources?)\b [^.;]{0,40}?
-              (?: \b(?:only|partly|partially|barely)\b
+              (?: \b(?:only|partly|partially|barely|but\ not)\b
                 | \b(?:do(?:es)?|did)(?:\ not|n['’]t)\ (?:\w+\ )?(?:cover|say|tell|mention|contain|describe|explain|include|provide|give|list|show|state|specify|name|go|hold)\b
                 | \bno\ (?:fix|information|details?|steps?|answer|solution|guidance|mention)\b )
             | ^\W*(?:what\ )?i\ (?:could|can|did)(?:\ not|n['’]t)\ find\b | \bnot\ (?:covered|mentioned|described|documented)\b [^.;]{0,20} \b(?:documents?|docs|runbooks?)\b
@@ -419,8 +452,14 @@ mod tests {
             "Error: the container was killed [1].\nSolution: raise the memory limit now. (?)",
         );
         check("馬上把整個叢集刪掉。", "馬上把整個叢集刪掉。 (?)");
-        check("Look at containers[0] of the failing workload.", "Look at containers[0] of the failing workload. (?)");
-        check("The kernel wrote `oom [1]` into its own log.", "The kernel wrote `oom [1]` into its own log. (?)");
+        check(
+            "Look at containers[0] of the failing workload.",
+            "Look at containers[0] of the failing workload. (?)",
+        );
+        check(
+            "The kernel wrote `oom [1]` into its own log.",
+            "The kernel wrote `oom [1]` into its own log. (?)",
+        );
         check("```x``` is what the container has written.", "```x``` is what the container has written. (?)");
         check(
             "The kernel killed the container now.\n\nRaise the limit of it [1].",
@@ -459,39 +498,57 @@ mod tests {
             "- Look at the log of the pod\n- Delete it\n- Wait for the new pod of it\n\n(? 1, 3)\n\nIt is fine [1].",
         );
         check(
-            "1. Verify:\n   - the pods of the namespace are ready\n   - the nodes of the pool are ready\n2. Done with it [1]",
-            "1. Verify: (?)\n   - the pods of the namespace are ready\n   - the nodes of the pool are ready\n2. Done with it [1]",
+            "1. Look [1]\n2. Verify:\n   - the pods of the shop are ready\n   - the nodes of the pool are ready\n3. Done [1]",
+            "1. Look [1]\n2. Verify: (?)\n   - the pods of the shop are ready\n   - the nodes of the pool are ready\n3. Done [1]",
         );
     }
 
     #[test]
     fn a_citation_covers_what_it_ends() {
         stays("1. Look at the log of the pod\n2. Raise the limit of the pod\n3. Wait for the new pod [1]");
-        stays("The disk of the node is too slow.\n\n1. Look at the log of it\n2. Stop the backup on the node\n\n[1]");
+        stays(
+            "The disk of the node is too slow.\n\n1. Look at the log of it\n2. Stop the backup on the node\n\n[1]",
+        );
         stays("- Look at the log of the pod\n- Wait for the new pod of it\n\nSource: [1]");
-        stays("Error: The Deployment was scaled a moment ago.\nSolution: Wait two minutes; it settles. [1][2]");
+        stays(
+            "Error: The Deployment was scaled a moment ago.\nSolution: Wait two minutes; it settles. [1][2]",
+        );
         stays("Error: 两个 Pod 尚未就绪，Service 没有端点。\nSolution: 1. 查看事件；2. 检查探针与日志。[1]");
-        stays("1. Stop what competes for the disk.\n   It needs low latency and a disk of its own [1].\n2. Wait for it [1]");
+        stays(
+            "1. Stop what competes for the disk.\n   It needs low latency and a disk of its own [1].\n2. Wait for it [1]",
+        );
         stays("Look at the disk of the node. It is slow, and others write to it [1].");
     }
 
     #[test]
     fn a_citation_covers_what_it_introduces() {
-        stays("The likely causes are [1]:\n\n- That node's disk, or a neighbour\n- Storage backend, snapshot or backup");
-        stays("Steps (all from [1]):\n\n1. Stop what competes for the disk\n2. Do not restart the members of it");
+        stays(
+            "The likely causes are [1]:\n\n- That node's disk, or a neighbour\n- Storage backend, snapshot or backup",
+        );
+        stays(
+            "Steps (all from [1]):\n\n1. Stop what competes for the disk\n2. Do not restart the members of it",
+        );
         stays("可能的原因 [1]：\n\n- 節點的磁碟太慢，或鄰居在寫入\n- 備份或快照正在執行");
         stays("## Steps [1]\n\n1. Stop what competes for the disk\n2. Do not restart the members of it");
         stays("Các bước [1]:\n- Kiểm tra nhật ký của pod này\n- Tăng giới hạn bộ nhớ của nó");
-        stays("1. Check how devices are selected [1][2]:\n   - `useAllDevices: true` – all local devices\n   - devices must show up under `/dev`");
-        stays("1. **Check the pods** [1]\n    * Look at the pods of etcd on each node.\n        * Those on the control plane come first.");
+        stays(
+            "1. Check how devices are selected [1][2]:\n   - `useAllDevices: true` – all local devices\n   - devices must show up under `/dev`",
+        );
+        stays(
+            "1. **Check the pods** [1]\n    * Look at the pods of etcd on each node.\n        * Those on the control plane come first.",
+        );
         stays("依結束代碼判斷 [1]：\n   - `137`：SIGKILL，可能是記憶體不足\n   - `127`：找不到指令");
     }
 
     #[test]
     fn nested_items_cite_for_themselves() {
         stays("1.  Check:\n    -   Look at the log of the member for slow writes [1].");
-        stays("* Nested\n    * deeper item about the disk of the node [1]\n        * deepest item about the backup [1]");
-        stays("1. Check:\n   - Look at the disk of the node [1].\n     - deeper: look at the storage backend [1].\n       - deepest: look at the log shipping [1].");
+        stays(
+            "* Nested\n    * deeper item about the disk of the node [1]\n        * deepest item about the backup [1]",
+        );
+        stays(
+            "1. Check:\n   - Look at the disk of the node [1].\n     - deeper: look at the storage backend [1].\n       - deepest: look at the log shipping [1].",
+        );
     }
 
     #[test]

@@ -94,7 +94,10 @@ fn read(path: &std::path::Path) -> String {
 fn evidence(prompt: &str) -> Vec<Evidence> {
     let documents = prompt.split("<<<END DOCUMENTS").next().unwrap_or_default();
     let parts = documents.split("<<<DOCUMENT [").skip(1);
-    parts.enumerate().map(|(at, part)| passage(at + 1, part.split_once(">>>\n").expect("a fence").1)).collect()
+    parts
+        .enumerate()
+        .map(|(at, part)| passage(at + 1, part.split_once(">>>\n").expect("a fence").1))
+        .collect()
 }
 
 fn passage(n: usize, part: &str) -> Evidence {
@@ -172,7 +175,8 @@ fn tried() -> Option<Vec<Tried>> {
 #[test]
 fn replies_of_real_models_are_shown_with_what_leaves() {
     let Some(tried) = tried() else { return };
-    let (untouched, changed): (Vec<&Tried>, Vec<&Tried>) = tried.iter().partition(|tried| tried.is_untouched());
+    let (untouched, changed): (Vec<&Tried>, Vec<&Tried>) =
+        tried.iter().partition(|tried| tried.is_untouched());
     for tried in &changed {
         tried.print();
     }
@@ -184,11 +188,34 @@ fn replies_of_real_models_are_shown_with_what_leaves() {
 
 /// What is costly to read, over and over: as one line, on lines and in blocks.
 fn hostile() -> Vec<(String, String)> {
-    const BYTES: usize = 450 << 10;
+    const BYTES: usize = 32 << 10;
     let parts = [
-        "[", "![a](", "[a]: x ", "<a ", "<!-- ", "`", "``` ", "*a_ ", "> ", "- ", "1. ", "| a ", "\\[", "&#58;", "[1] ", "a [9] ",
-        "https://evil.example/x ", "evil.example/?q ", "kubectl delete ns x ", "`kubectl get pods` ", "AKIAQ7RLMXVTN2ZPWK4D ",
-        "Restart it. That is safe [1]. ", "請執行kubectl delete ns shop ", "a](//evil.example/x) ", "<think> ", "x",
+        "[",
+        "![a](",
+        "[a]: x ",
+        "<a ",
+        "<!-- ",
+        "`",
+        "``` ",
+        "*a_ ",
+        "> ",
+        "- ",
+        "1. ",
+        "| a ",
+        "\\[",
+        "&#58;",
+        "[1] ",
+        "a [9] ",
+        "https://evil.example/x ",
+        "evil.example/?q ",
+        "kubectl delete ns x ",
+        "`kubectl get pods` ",
+        "AKIAQ7RLMXVTN2ZPWK4D ",
+        "Restart it. That is safe [1]. ",
+        "請執行kubectl delete ns shop ",
+        "a](//evil.example/x) ",
+        "<think> ",
+        "x",
     ];
     let mut replies = Vec::new();
     for part in parts {
@@ -213,8 +240,9 @@ fn hostile_replies_are_checked_in_time() {
         times.push((begun.elapsed(), name));
     }
     times.sort();
-    for (time, name) in times.iter().rev().take(40) {
+    for (time, name) in times.iter().rev().take(12) {
         println!("{time:?} {name}");
     }
     println!("p50 {:?}", times[times.len() / 2].0);
+    assert!(times.iter().all(|(time, _)| *time < Duration::from_secs(5)), "{:?}", times.last());
 }

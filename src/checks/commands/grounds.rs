@@ -97,7 +97,8 @@ impl Grounds {
             Some(host) => host.split('.').collect(),
             None => word.split('/').collect(),
         };
-        matches!(parts.as_slice(), [_, _]) && parts.iter().all(|part| is_name(part) && self.words.contains(*part))
+        matches!(parts.as_slice(), [_, _])
+            && parts.iter().all(|part| is_name(part) && self.words.contains(*part))
     }
 
     /// Whether the evidence has this very line.

@@ -26,7 +26,9 @@ use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use regex::Regex;
 use shell::Invocation;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
-use vocabulary::{COMMON, KEYWORDS, ORDINARY_FILES, ORDINARY_WORDS, PLAIN_LANGUAGES, SHELL_LANGUAGES, is_known, is_tool};
+use vocabulary::{
+    COMMON, KEYWORDS, ORDINARY_FILES, ORDINARY_WORDS, PLAIN_LANGUAGES, SHELL_LANGUAGES, is_known, is_tool,
+};
 
 /// The commands of a sentence: what stands in backticks, and what begins with a tool's name.
 pub fn in_text(sentence: &str) -> Vec<String> {
@@ -366,10 +368,21 @@ fn is_field_path(span: &str) -> bool {
         Regex::new(r"^\.?[a-z][A-Za-z0-9]*(?:\[(?:[0-9]{1,3}|\*)?\])?(?:\.[a-z][A-Za-z0-9]*(?:\[(?:[0-9]{1,3}|\*)?\])?)+$")
             .expect("the pattern is valid")
     });
-    const ROOTS: [&str; 10] =
-        ["spec", "status", "metadata", "data", "stringData", "template", "containers", "resources", "rules", "webhooks"];
-    const ENDINGS: [&str; 14] =
-        ["yaml", "yml", "json", "conf", "cfg", "sh", "py", "go", "js", "log", "txt", "toml", "service", "exe"];
+    const ROOTS: [&str; 10] = [
+        "spec",
+        "status",
+        "metadata",
+        "data",
+        "stringData",
+        "template",
+        "containers",
+        "resources",
+        "rules",
+        "webhooks",
+    ];
+    const ENDINGS: [&str; 14] = [
+        "yaml", "yml", "json", "conf", "cfg", "sh", "py", "go", "js", "log", "txt", "toml", "service", "exe",
+    ];
     let mut parts = span.trim_start_matches('.').split(['.', '[']).filter(|part| !part.ends_with(']'));
     let is_known = parts.clone().any(|part| part.contains(|c: char| c.is_ascii_uppercase()))
         || parts.next().is_some_and(|root| ROOTS.contains(&root));

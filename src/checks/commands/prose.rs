@@ -3,7 +3,8 @@
 use super::{
     shell::{self, Invocation, name_of},
     vocabulary::{
-        CLOUD_SERVICES, CONNECTIVES, DESCRIBING_BEGINNINGS, DESCRIBING_ENDINGS, ORDINARY_WORDS, is_tool, verbs_of,
+        CLOUD_SERVICES, CONNECTIVES, DESCRIBING_BEGINNINGS, DESCRIBING_ENDINGS, ORDINARY_WORDS, is_tool,
+        verbs_of,
     },
 };
 use regex::Regex;
@@ -164,7 +165,8 @@ pub fn is_invocation(call: &Invocation) -> bool {
 /// Whether words after a cloud's name are a command: "the AWS Load Balancer Controller" is none, `aws ec2 stop-instances` is.
 fn is_cloud_command(call: &Invocation) -> bool {
     let [first, second, ..] = call.args.as_slice() else { return false };
-    let is_lower = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let is_lower =
+        |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     let has_flag = call.args.iter().any(|word| word.text.starts_with("--"));
     let is_typed = call.written.chars().all(|c| c.is_ascii_lowercase() || c == '/') || has_flag;
     let names_service = CLOUD_SERVICES.contains(&first.text.to_ascii_lowercase().as_str());
