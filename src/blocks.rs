@@ -50,11 +50,11 @@ impl Blocks {
         let lines = visible(&self.line);
         self.line.clear();
         self.line.push_str(&piece[end..]);
-        self.take(&lines);
+        let mut blocks = self.take(&lines);
         if self.open.len() < self.read_at {
-            return Vec::new();
+            return blocks;
         }
-        let blocks = self.cut();
+        blocks.extend(self.cut());
         self.read_at = match self.open.len() {
             0..READ_EVERY_LINE_BYTES => 0,
             length => length + length / GROWTH,
@@ -65,8 +65,8 @@ impl Blocks {
     /// What is left when the text has ended.
     pub fn finish(&mut self) -> Vec<Block> {
         let last = visible(&std::mem::take(&mut self.line));
-        self.take(&last);
-        let mut blocks = self.cut();
+        let mut blocks = self.take(&last);
+        blocks.extend(self.cut());
         // The last block, and what may follow it without being one.
         let rest = std::mem::take(&mut self.open);
         let end = units(&rest).last().map_or(0, |unit| rest[..unit.range.end].trim_end().len());
@@ -76,15 +76,19 @@ impl Blocks {
         blocks
     }
 
-    /// Adds whole lines to the open text, without reasoning and without what only wraps the reply.
-    fn take(&mut self, lines: &str) {
+    /// Adds whole lines to the open text, without reasoning and without what only wraps the reply. Where reasoning ends that
+    /// was not seen to begin, what is open was a part of it, and the blocks before it are given out first.
+    fn take(&mut self, lines: &str) -> Vec<Block> {
+        let mut blocks = Vec::new();
         for said in self.reasoning.without(lines) {
             if said.restarts {
+                blocks.extend(self.cut());
                 self.open.clear();
                 (self.read_at, self.restarts) = (0, true);
             }
             self.wrapping.add(&said.text, &mut self.open);
         }
+        blocks
     }
 
     /// A block of its text; `None` when that is blank.

@@ -76,6 +76,8 @@ pub struct Checks<'a> {
     /// Whether advice was taken out that a document forbids, and whether that was the last thing so far.
     contradicts: bool,
     ends_removed: bool,
+    /// Whether something of it may be shown before it is whole.
+    is_streamed: bool,
     state: State,
 }
 
@@ -116,8 +118,14 @@ impl<'a> Checks<'a> {
             cited: BTreeSet::new(),
             contradicts: false,
             ends_removed: false,
+            is_streamed: true,
             state: State::Held,
         }
+    }
+
+    /// The same for a reply of which nothing is shown before it is whole: what turns out to be reasoning is taken back.
+    pub fn unshown(self) -> Self {
+        Self { is_streamed: false, ..self }
     }
 
     /// Takes the next piece; returns what may be shown now, often nothing. What was returned so far is how the finished
@@ -298,7 +306,7 @@ impl<'a> Checks<'a> {
 
     /// Forgets what came so far: it was reasoning, as its end has shown. What is shown cannot be taken back.
     fn restart(&mut self) {
-        if self.cited.is_empty() || self.end_decides() {
+        if self.cited.is_empty() || !self.is_streamed || self.end_decides() {
             self.sources.finish();
             self.said.clear();
             self.text.clear();

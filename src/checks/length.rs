@@ -312,14 +312,14 @@ mod tests {
         );
         check(
             &format!(
-                "Error: Pod bị lỗi. {}[1].\nSolution:\n1) Kiểm tra nhật ký của pod [1].\n2) Tăng giới hạn [1].",
+                "Error: Pod bị lỗi. Rồi {}[1].\nSolution:\n1) Kiểm tra nhật ký của pod [1].\n2) Tăng giới hạn [1].",
                 "nhật ký cho biết ".repeat(20)
             ),
             "Error: Pod bị lỗi [1].\nSolution:\n1) Kiểm tra nhật ký của pod [1].\n2) Tăng giới hạn [1].",
         );
         check(
             &format!(
-                "Error: Pod gagal [1].\nSolution:\n1. Jalankan:\n   ```sh\n   kubectl get pods\n   ```\n2. Lalu lihat log. {}[2]",
+                "Error: Pod gagal [1].\nSolution:\n1. Jalankan:\n   ```sh\n   kubectl get pods\n   ```\n2. Lalu lihat log. Setelah {}[2]",
                 "lalu lihat log lagi ".repeat(20)
             ),
             "Error: Pod gagal [1].\nSolution:\n1. Jalankan:\n   ```sh\n   kubectl get pods\n   ```\n2. Lalu lihat log [2].",

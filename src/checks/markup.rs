@@ -156,7 +156,13 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
                 }
             }
             Event::Html(html) | Event::InlineHtml(html) => {
+                let word = word_around(text, &range);
+                if !is_torn && is_placeholder(&html) && word != range {
+                    edits.push((word.clone(), format!("`{}`", &text[word])));
+                    continue;
+                }
                 let written = match is_placeholder(html.trim()) {
+                    _ if html.to_ascii_lowercase().starts_with("<br") => " ".to_owned(),
                     true => format!("{{{}}}", &html.trim()[1..html.trim().len() - 1]),
                     false => String::new(),
                 };
@@ -182,6 +188,14 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
         }
     }
     edits
+}
+
+/// What stands around a placeholder without a space: `robot-<namespace>`.
+fn word_around(text: &str, placeholder: &Range<usize>) -> Range<usize> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let start = text[..placeholder.start].trim_end_matches(is_part).len();
+    let after = &text[placeholder.end..];
+    start..placeholder.end + (after.len() - after.trim_start_matches(is_part).len())
 }
 
 fn has_stray_backtick(text: &str) -> bool {
@@ -281,6 +295,12 @@ mod tests {
         check("a <b>bold</b> word", "a bold word");
         check("kubectl describe pod <pod-name>", "kubectl describe pod {pod-name}");
         check("<!-- hidden -->", "");
+        check("the account robot-<namespace> of it", "the account `robot-<namespace>` of it");
+        check(
+            "`robot-<namespace>` and a ` robot-<namespace>",
+            "`robot-<namespace>` and a ` robot-{namespace}",
+        );
+        check("one<br>two<br/>three", "one two three");
     }
 
     #[test]

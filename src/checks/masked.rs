@@ -2,7 +2,7 @@
 //! character stays in the answer as noise.
 
 use regex::Regex;
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 static BASE64_LIKE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"[A-Za-z0-9+/_-]{3,}={0,2}").expect("the pattern is valid"));
@@ -87,10 +87,9 @@ pub fn completed(text: &str, masked: &[String]) -> String {
     static CUT: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"([A-Za-z0-9+/_-]{6,})(?:…|\.\.\.)").expect("the pattern is valid"));
     let completed = CUT.replace_all(text, |found: &regex::Captures<'_>| {
-        let mut tokens = masked
-            .iter()
-            .flat_map(|token| token.split('/').chain([token.as_str()]))
-            .filter(|token| token.starts_with(&found[1]));
+        let all = masked.iter().flat_map(|token| token.split('/').chain([token.as_str()]));
+        let candidates: BTreeSet<&str> = all.filter(|token| token.starts_with(&found[1])).collect();
+        let mut tokens = candidates.into_iter();
         match (tokens.next(), tokens.next()) {
             (Some(token), None) => token.to_owned(),
             _ => found[0].to_owned(),
@@ -154,6 +153,10 @@ mod tests {
             let found = echo(reply, &[token.to_owned()]);
             assert_eq!(found, Echo::Intact { absent: Vec::new() }, "{reply}");
         }
+        assert_eq!(
+            completed("StatefulSet (TikveG49…)", &["TikveG49Xzt5Vm0oaS1o".to_owned()]),
+            "StatefulSet (TikveG49Xzt5Vm0oaS1o)"
+        );
         assert_eq!(
             completed("Pod Jm1VPW… and abc…", &["UHRZOmdq/Jm1VPWgjQmVs".to_owned()]),
             "Pod Jm1VPWgjQmVs and abc…"

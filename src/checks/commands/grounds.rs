@@ -5,7 +5,9 @@ use super::{
     destruction::{self, is_read},
     prose,
     shell::{self, Invocation},
-    vocabulary::{COMMON, GROUPS, HARMLESS, OWN_BUSINESS, REHEARSALS, TWO_WORD_VERBS},
+    vocabulary::{
+        COMMON, GROUPS, HARMLESS, OWN_BUSINESS, REHEARSALS, SELECTORS, SYSTEM_NAMES, TWO_WORD_VERBS,
+    },
 };
 use crate::{evidence::Evidence, markdown};
 use std::collections::{HashMap, HashSet};
@@ -91,6 +93,17 @@ impl Grounds {
         words_of(&lower).all(|word| self.words.contains(word) || self.say_both(word))
     }
 
+    /// Whether a word chooses objects by a field or label that everybody has, and a value that the sources have.
+    fn selects(&self, word: &str) -> bool {
+        word.contains('=')
+            && word.split(',').all(|term| {
+                let (key, value) = term.split_once('=').unwrap_or((term, ""));
+                let (key, value) = (key.trim_end_matches('!'), value.trim_start_matches('='));
+                (SELECTORS.contains(&key) || self.say(key))
+                    && (is_placeholder(value) || SYSTEM_NAMES.contains(&value) || self.say(value))
+            })
+    }
+
     /// `namespace/name`, or a name in a service's address, of which the sources have both.
     fn say_both(&self, word: &str) -> bool {
         let parts: Vec<&str> = match word.strip_suffix(".svc.cluster.local").or(word.strip_suffix(".svc")) {
@@ -152,7 +165,7 @@ impl Grounds {
                     || word.contains("/dev/null")
                     || (!destroys && is_number(word))
                     || is_upper_placeholder(word)
-                    || (reads && (COMMON.contains(&word) || is_template(word)))
+                    || (reads && (COMMON.contains(&word) || is_template(word) || self.selects(word)))
                     || (is_path(word) && self.say(word))
                     || !is_path(word)
                         && word.split(['/', ',']).all(|piece| {
@@ -160,6 +173,7 @@ impl Grounds {
                                 || (!is_template(word) && is_placeholder(piece))
                                 || (!destroys && is_number(piece))
                                 || (reads && COMMON.contains(&piece.to_lowercase().as_str()))
+                                || (reads && SYSTEM_NAMES.contains(&piece))
                                 || self.say(piece)
                         })
             })

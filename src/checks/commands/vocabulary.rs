@@ -250,7 +250,23 @@ pub const COMMON: &[&str] = &[
     "replicaset", "replicasets", "rs", "statefulset", "statefulsets", "sts", "daemonset", "daemonsets", "ds",
     "service", "services", "svc", "endpoints", "endpointslices", "ingress", "ingresses", "configmap", "configmaps",
     "cm", "secret", "secrets", "node", "nodes", "namespace", "namespaces", "ns", "event", "events", "pvc", "pv", "job",
-    "jobs", "all", "can-i",
+    "jobs", "all", "can-i", "pdb", "poddisruptionbudgets", "hpa", "horizontalpodautoscalers", "cronjob", "cronjobs", "sc", "storageclass",
+    "storageclasses", "sa", "serviceaccount", "serviceaccounts", "netpol", "networkpolicy", "networkpolicies", "limitrange", "limitranges",
+    "resourcequota", "resourcequotas", "quota", "crd", "crds", "role", "roles", "rolebinding", "rolebindings", "clusterrole", "clusterroles",
+    "pvcs", "pvs", "persistentvolumeclaims", "persistentvolumes", "priorityclass", "priorityclasses", "leases", "replicationcontrollers",
+];
+
+/// Fields and labels by which objects are chosen in every cluster.
+pub const SELECTORS: &[&str] = &[
+    "spec.nodeName", "status.phase", "metadata.name", "metadata.namespace", "involvedObject.name", "involvedObject.kind", "type", "reason",
+    "app", "k8s-app", "component", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component",
+    "kubernetes.io/service-name", "kubernetes.io/hostname", "job-name", "name",
+];
+
+/// Parts that every cluster has, under these names.
+pub const SYSTEM_NAMES: &[&str] = &[
+    "kube-system", "kube-dns", "coredns", "kube-proxy", "kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
+    "Running", "Pending", "Failed", "Warning", "containerd",
 ];
 
 /// Files that everybody has under these names.
