@@ -107,7 +107,8 @@ impl Said {
                 };
                 if let Some((address, kept)) = kept {
                     let written = address.as_str().trim_end_matches(trailing(address.as_str()));
-                    if asks_nothing(written) && written.is_ascii() {
+                    let is_kept = found.name("bare").is_some() || leads_somewhere(written);
+                    if is_kept && asks_nothing(written) && written.is_ascii() {
                         kept.insert(written.to_owned());
                     }
                 }
@@ -121,6 +122,35 @@ impl Said {
         self.urls.contains(url)
             || (is_private(url) && self.hosts.contains(authority(url)) && asks_nothing(url))
     }
+}
+
+/// Whether a URL has a host: what it holds itself, as `data:` and `javascript:` do, is no address.
+fn leads_somewhere(url: &str) -> bool {
+    const SCHEMES: [&str; 22] = [
+        "amqp",
+        "amqps",
+        "ftp",
+        "git",
+        "grpc",
+        "http",
+        "https",
+        "kafka",
+        "ldap",
+        "ldaps",
+        "mongodb",
+        "mysql",
+        "nats",
+        "nfs",
+        "oci",
+        "postgres",
+        "postgresql",
+        "redis",
+        "tcp",
+        "udp",
+        "ws",
+        "wss",
+    ];
+    url.split_once("://").is_some_and(|(scheme, _)| SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()))
 }
 
 fn asks_nothing(address: &str) -> bool {
