@@ -221,7 +221,8 @@ pub fn push_concerns(text: &mut String, absent: &[String], phrases: &Phrases) {
     }
 }
 
-/// Whether a reply says, in any of our languages, that the model does not know.
+/// Whether a reply says, in any of our languages, that the model does not know, and goes on to nothing else: `I don't know
+/// which pod it is, but ...` is judged by what follows.
 pub fn is_refusal(reply: &str) -> bool {
     let mut start = reply.trim_start_matches(|c: char| !c.is_alphanumeric());
     // The asked-for layout may stand before it.
@@ -229,8 +230,16 @@ pub fn is_refusal(reply: &str) -> bool {
         start = start.strip_prefix(label).unwrap_or(start).trim_start_matches(|c: char| !c.is_alphanumeric());
     }
     let start = start.replace('’', "'").to_lowercase();
-    phrases::all().iter().any(|phrases| start.starts_with(&phrases.dont_know.to_lowercase()))
-        || start.starts_with("i do not know")
+    let phrases = phrases::all().map(|phrases| phrases.dont_know.to_lowercase());
+    let rest = phrases
+        .iter()
+        .map(String::as_str)
+        .chain(["i do not know"])
+        .find_map(|phrase| start.strip_prefix(phrase));
+    rest.is_some_and(|rest| {
+        let line = rest.lines().next().unwrap_or_default().trim_start_matches([' ', '*', '_']);
+        !line.starts_with(|c: char| c.is_alphanumeric() || matches!(c, ',' | '，' | '`'))
+    })
 }
 
 /// The text of an honest refusal, with what was missing and what came nearest.

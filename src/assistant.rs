@@ -401,6 +401,9 @@ impl Assistant {
             Err(error) => return (Asked::Failed(logged(&error, occasion)), None),
         };
         let mut checks = Checks::new(evidence, question, format);
+        if outlet.is_none() {
+            checks = checks.unshown();
+        }
         let mut num_bytes = 0;
         loop {
             let text = match pieces.try_next().await {

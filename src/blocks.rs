@@ -3,7 +3,7 @@
 //! A block is given out when nothing that follows can change it any more. How the text was cut into pieces makes no
 //! difference to the blocks. Entry point: [`Blocks`].
 
-use crate::{markdown::OPTIONS, text::visible};
+use crate::{markdown::OPTIONS, reasoning::Reasoning, text::visible};
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag};
 use std::ops::Range;
 
@@ -20,6 +20,8 @@ pub struct Block {
     pub text: String,
     /// Whether a blank line stood before it.
     pub after_blank: bool,
+    /// Whether all that came before it was reasoning, as only its end showed.
+    pub restarts: bool,
 }
 
 /// Cuts a text into blocks while it arrives.
@@ -31,6 +33,10 @@ pub struct Blocks {
     open: String,
     /// How long `open` must be to be read again.
     read_at: usize,
+    reasoning: Reasoning,
+    wrapping: Wrapping,
+    /// Whether the next block is the first after reasoning.
+    restarts: bool,
 }
 
 impl Blocks {
@@ -41,13 +47,14 @@ impl Blocks {
             return Vec::new();
         };
         self.line.push_str(&piece[..end]);
-        self.open.push_str(&visible(&self.line));
+        let lines = visible(&self.line);
         self.line.clear();
         self.line.push_str(&piece[end..]);
+        let mut blocks = self.take(&lines);
         if self.open.len() < self.read_at {
-            return Vec::new();
+            return blocks;
         }
-        let blocks = self.cut();
+        blocks.extend(self.cut());
         self.read_at = match self.open.len() {
             0..READ_EVERY_LINE_BYTES => 0,
             length => length + length / GROWTH,
@@ -57,13 +64,37 @@ impl Blocks {
 
     /// What is left when the text has ended.
     pub fn finish(&mut self) -> Vec<Block> {
-        self.open.push_str(&visible(&std::mem::take(&mut self.line)));
-        let mut blocks = self.cut();
+        let last = visible(&std::mem::take(&mut self.line));
+        let mut blocks = self.take(&last);
+        blocks.extend(self.cut());
         // The last block, and what may follow it without being one.
         let rest = std::mem::take(&mut self.open);
         let end = units(&rest).last().map_or(0, |unit| rest[..unit.range.end].trim_end().len());
-        blocks.extend([block(&rest[..end]), block(&rest[end..])].into_iter().flatten());
+        for text in [&rest[..end], &rest[end..]] {
+            blocks.extend(self.block(text));
+        }
         blocks
+    }
+
+    /// Adds whole lines to the open text, without reasoning and without what only wraps the reply. Where reasoning ends that
+    /// was not seen to begin, what is open was a part of it, and the blocks before it are given out first.
+    fn take(&mut self, lines: &str) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        for said in self.reasoning.without(lines) {
+            if said.restarts {
+                blocks.extend(self.cut());
+                self.open.clear();
+                (self.read_at, self.restarts) = (0, true);
+            }
+            self.wrapping.add(&said.text, &mut self.open);
+        }
+        blocks
+    }
+
+    /// A block of its text; `None` when that is blank.
+    fn block(&mut self, text: &str) -> Option<Block> {
+        let block = block(text)?;
+        Some(Block { restarts: std::mem::take(&mut self.restarts), ..block })
     }
 
     /// Takes the whole blocks out of the open text.
@@ -84,7 +115,8 @@ impl Blocks {
             }
             let text = &self.open[at..pair[0].range.end.min(self.open.len())];
             let length = text.trim_end().len();
-            blocks.extend(block(&text[..length]));
+            let text = text[..length].to_owned();
+            blocks.extend(self.block(&text));
             at += length;
         }
         self.open.drain(..at);
@@ -98,7 +130,55 @@ fn block(text: &str) -> Option<Block> {
     let start = text.len() - text.trim_start().len();
     let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let after_blank = text[..start].matches('\n').count() > 1;
-    (!text.is_empty()).then(|| Block { text: text[line..].to_owned(), after_blank })
+    (!text.is_empty()).then(|| Block { text: text[line..].to_owned(), after_blank, restarts: false })
+}
+
+/// A fence around the answer or a part of it, which says that it is Markdown: the answer is what it holds.
+#[derive(Debug, Default)]
+struct Wrapping {
+    is_open: bool,
+    /// How long the fence is that is open within.
+    inner: Option<usize>,
+    /// Whether the last line ended.
+    is_in_line: bool,
+}
+
+impl Wrapping {
+    /// Adds lines to a text, without those that open or close such a fence.
+    fn add(&mut self, lines: &str, text: &mut String) {
+        for line in lines.split_inclusive('\n') {
+            let starts = !std::mem::replace(&mut self.is_in_line, !line.ends_with('\n'));
+            if !(starts && self.wraps(line)) {
+                text.push_str(line);
+            }
+        }
+    }
+
+    fn wraps(&mut self, line: &str) -> bool {
+        let length = line.chars().take_while(|c| *c == '`').count();
+        let info = line[length..].trim();
+        match (self.inner, self.is_open) {
+            _ if length < 3 || info.contains('`') => false,
+            (Some(least), _) => {
+                if length >= least && info.is_empty() {
+                    self.inner = None;
+                }
+                false
+            }
+            (None, true) if info.is_empty() => {
+                self.is_open = false;
+                true
+            }
+            (None, false) if matches!(info.to_ascii_lowercase().as_str(), "markdown" | "md") => {
+                self.is_open = true;
+                true
+            }
+            (None, _) => {
+                self.inner = Some(length);
+                false
+            }
+        }
+    }
 }
 
 /// A block at the top level, or an item of a list there.
@@ -207,6 +287,20 @@ mod tests {
         check("[a][r]\n\n[r]: x\n\nEnd\n\n", &["[a][r]", "¶[r]: x\n\nEnd"], 2);
         check("[a]\n\n[r]: x\n\n", &["[a]", "¶[r]: x"], 1);
         check("- a\n\n[r]: x\n\n", &["- a", "¶[r]: x"], 0);
+    }
+
+    #[test]
+    fn reasoning_and_wrapping_are_no_blocks() {
+        check("<think>\na [1]\n\nb\n</think>\n\nCause.\n\n", &["¶Cause."], 1);
+        check(
+            "```markdown\n## Cause\nIt.\n```bash\nls\n```\nEnd.\n```\n",
+            &["## Cause", "It.", "```bash\nls\n```", "End."],
+            3,
+        );
+        check("Here:\n\n```md\n1. a\n2. b\n```\n", &["Here:", "¶1. a", "2. b"], 2);
+        check("```\n```markdown\n```\nEnd\n", &["```\n```markdown\n```", "End"], 1);
+        let (found, _) = blocks("Hm.\n\nSo.\n</think>\nCause.\n", 7);
+        assert_eq!(found.iter().map(|block| block.restarts).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

@@ -67,11 +67,117 @@ pub fn code_ranges(markdown: &str) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Where the code blocks are: fences with their content, indented code.
-pub fn code_block_ranges(markdown: &str) -> Vec<Range<usize>> {
-    let events = Parser::new_ext(markdown, OPTIONS).into_offset_iter();
-    let blocks = events.filter(|(event, _)| matches!(event, Event::Start(Tag::CodeBlock(_))));
-    blocks.map(|(_, range)| range).collect()
+/// A block's text or code, without those of the blocks in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// Where it stands, from its first to its last sign.
+    pub range: Range<usize>,
+    /// The list item or quotation that it stands in, by its place in [`Outline::parents`].
+    pub parent: Option<usize>,
+    /// Whether it is a paragraph or an item's own text.
+    pub is_running_text: bool,
+    /// Whether it is a heading.
+    pub is_heading: bool,
+    /// Whether it is code.
+    pub is_code: bool,
+}
+
+/// How the blocks of a text stand in each other.
+#[derive(Debug, Default)]
+pub struct Outline {
+    /// Of each list item and quotation, in order, the one that it stands in.
+    pub parents: Vec<Option<usize>>,
+    /// The numbers of the items at the top; those of lists without numbers have none.
+    pub item_numbers: Vec<Option<usize>>,
+    /// The texts, in order.
+    pub leaves: Vec<Leaf>,
+}
+
+/// Reads how the blocks of a text stand in each other.
+pub fn outline(markdown: &str) -> Outline {
+    let mut outline = Outline::default();
+    let mut open: Vec<usize> = Vec::new();
+    let mut numbers: Vec<Option<usize>> = Vec::new();
+    let (mut is_heading, mut is_cell, mut in_code) = (false, false, false);
+    // Running text that still goes on.
+    let mut run: Option<Range<usize>> = None;
+    for (event, range) in Parser::new_ext(markdown, OPTIONS).into_offset_iter() {
+        let goes_on = match &event {
+            Event::Text(_) | Event::Code(_) | Event::SoftBreak | Event::HardBreak | Event::InlineHtml(_) => {
+                !in_code
+            }
+            Event::TaskListMarker(_) => true,
+            Event::Start(tag) => is_inline(&tag.to_end()),
+            Event::End(tag) => is_inline(tag),
+            _ => false,
+        };
+        match (&mut run, goes_on) {
+            (Some(run), true) => run.end = run.end.max(range.end),
+            (None, true) => run = Some(range.clone()),
+            (_, false) => {
+                if let Some(range) = run.take() {
+                    let is_running_text = !is_heading && !is_cell;
+                    let parent = open.last().copied();
+                    outline.leaves.push(Leaf { range, parent, is_running_text, is_heading, is_code: false });
+                }
+            }
+        }
+        match event {
+            Event::Start(Tag::Heading { .. }) => is_heading = true,
+            Event::End(TagEnd::Heading(_)) => is_heading = false,
+            Event::Start(Tag::Table(_)) => is_cell = true,
+            Event::End(TagEnd::Table) => is_cell = false,
+            Event::Start(Tag::CodeBlock(_)) => {
+                in_code = true;
+                let parent = open.last().copied();
+                outline.leaves.push(Leaf {
+                    range,
+                    parent,
+                    is_running_text: false,
+                    is_heading: false,
+                    is_code: true,
+                });
+            }
+            Event::End(TagEnd::CodeBlock) => in_code = false,
+            Event::Start(Tag::List(start)) => {
+                numbers.push(start.and_then(|start| usize::try_from(start).ok()))
+            }
+            Event::End(TagEnd::List(_)) => {
+                numbers.pop();
+            }
+            Event::Start(Tag::Item) => {
+                if let [number] = numbers.as_mut_slice() {
+                    outline.item_numbers.push(*number);
+                    *number = number.map(|number| number + 1);
+                }
+                outline.parents.push(open.last().copied());
+                open.push(outline.parents.len() - 1);
+            }
+            Event::Start(Tag::BlockQuote(_)) => {
+                outline.parents.push(open.last().copied());
+                open.push(outline.parents.len() - 1);
+            }
+            Event::End(TagEnd::Item | TagEnd::BlockQuote(_)) => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    outline
+}
+
+/// Whether a tag stands within running text.
+pub fn is_inline(tag: &TagEnd) -> bool {
+    matches!(
+        tag,
+        TagEnd::Emphasis
+            | TagEnd::Strong
+            | TagEnd::Strikethrough
+            | TagEnd::Link
+            | TagEnd::Image
+            | TagEnd::Superscript
+            | TagEnd::Subscript
+    )
 }
 
 #[derive(Default)]

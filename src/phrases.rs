@@ -41,6 +41,8 @@ pub struct Phrases {
     pub forbidden: &'static str,
     /// Follows a claim without a citation.
     pub uncited: &'static str,
+    /// Stands below a list, of which `{items}` have no citation; [`Phrases::uncited_items`] fills it in.
+    uncited_items: &'static str,
     /// When only a part is covered.
     pub partial: &'static str,
     /// Says that `{n}` more steps or items follow; a source comes after it.
@@ -61,6 +63,12 @@ impl Phrases {
     /// Says that other versions are described than the one that was asked for.
     pub fn version_gap(&self, described: &[String], asked: &str) -> String {
         self.version_gap.replace("{described}", &described.join(self.comma)).replace("{asked}", asked)
+    }
+
+    /// Says that the items with these numbers have no citation.
+    pub fn uncited_items(&self, items: impl Iterator<Item = usize>) -> String {
+        let items: Vec<String> = items.map(|item| item.to_string()).collect();
+        self.uncited_items.replace("{items}", &items.join(self.comma))
     }
 }
 
@@ -83,6 +91,7 @@ const ENGLISH: Phrases = Phrases {
     removed: "command removed: it destroys, and is not in the documents",
     forbidden: "advice removed: the documents forbid it",
     uncited: "no source",
+    uncited_items: "no source for items {items}",
     partial: "The documents may cover only a part of this.",
     more: "{n} more:",
     version_gap: "The documents describe version {described}, not {asked}.",
@@ -111,6 +120,7 @@ const TRADITIONAL_CHINESE: Phrases = Phrases {
     removed: "已移除指令：具破壞性，且文件中沒有",
     forbidden: "已移除建議：文件禁止這麼做",
     uncited: "沒有來源",
+    uncited_items: "第 {items} 項沒有來源",
     partial: "文件可能只涵蓋其中一部分。",
     more: "另有 {n} 項：",
     version_gap: "文件說明的是 {described} 版，沒有 {asked} 版。",
@@ -139,6 +149,7 @@ const SIMPLIFIED_CHINESE: Phrases = Phrases {
     removed: "已移除命令：具破坏性，且文档中没有",
     forbidden: "已移除建议：文档禁止这样做",
     uncited: "没有来源",
+    uncited_items: "第 {items} 项没有来源",
     partial: "文档可能只涵盖其中一部分。",
     more: "另有 {n} 项：",
     version_gap: "文档说明的是 {described} 版，没有 {asked} 版。",
@@ -167,6 +178,7 @@ const VIETNAMESE: Phrases = Phrases {
     removed: "đã bỏ lệnh: có thể gây mất mát và không có trong tài liệu",
     forbidden: "đã bỏ lời khuyên: tài liệu cấm việc này",
     uncited: "không có nguồn",
+    uncited_items: "không có nguồn cho các mục {items}",
     partial: "Tài liệu có thể chỉ đề cập một phần.",
     more: "còn {n} mục nữa:",
     version_gap: "Tài liệu mô tả phiên bản {described}, không có phiên bản {asked}.",
@@ -195,6 +207,7 @@ const INDONESIAN: Phrases = Phrases {
     removed: "perintah dihapus: merusak dan tidak ada di dokumen",
     forbidden: "saran dihapus: dilarang oleh dokumen",
     uncited: "tanpa sumber",
+    uncited_items: "tanpa sumber untuk butir {items}",
     partial: "Dokumen mungkin hanya mencakup sebagian.",
     more: "masih ada {n} lagi:",
     version_gap: "Dokumen menjelaskan versi {described}, bukan versi {asked}.",

@@ -12,9 +12,11 @@ use crate::{
         advice, citations,
         commands::{self, Grounds},
         length, markup, masked, secrets,
+        sources::{self, Sources},
     },
     evidence::Evidence,
     format::Format,
+    labels,
     phrases::{self, Phrases},
     warnings,
 };
@@ -55,8 +57,11 @@ pub struct Checks<'a> {
     format: &'a Format,
     phrases: &'static Phrases,
     grounds: Grounds,
+    said_addresses: markup::Said,
     rules: advice::Rules,
     blocks: Blocks,
+    /// Checked blocks that wait for a citation which may cover them.
+    sources: Sources<'static>,
     /// What the model said before anything could be shown; a refusal is recognised by it.
     said: String,
     /// What is checked so far.
@@ -64,10 +69,15 @@ pub struct Checks<'a> {
     /// Where its first block ends and its last begins.
     first_end: usize,
     last_start: usize,
+    /// Where its last paragraph begins, which a blank line ends, and whether a link or a tag may begin in it.
+    paragraph_start: usize,
+    may_link: bool,
     cited: BTreeSet<usize>,
     /// Whether advice was taken out that a document forbids, and whether that was the last thing so far.
     contradicts: bool,
     ends_removed: bool,
+    /// Whether something of it may be shown before it is whole.
+    is_streamed: bool,
     state: State,
 }
 
@@ -93,17 +103,29 @@ impl<'a> Checks<'a> {
             format,
             phrases: phrases::phrases(question.language()),
             grounds: Grounds::new(evidence, question.text()),
+            said_addresses: markup::Said::of(
+                evidence.iter().map(|passage| passage.text.as_str()).chain([question.text()]),
+            ),
             rules: advice::Rules::of(evidence),
             blocks: Blocks::default(),
+            sources: Sources::new(phrases::phrases(question.language())),
             said: String::new(),
             text: String::new(),
             first_end: 0,
             last_start: 0,
+            paragraph_start: 0,
+            may_link: false,
             cited: BTreeSet::new(),
             contradicts: false,
             ends_removed: false,
+            is_streamed: true,
             state: State::Held,
         }
+    }
+
+    /// The same for a reply of which nothing is shown before it is whole: what turns out to be reasoning is taken back.
+    pub fn unshown(self) -> Self {
+        Self { is_streamed: false, ..self }
     }
 
     /// Takes the next piece; returns what may be shown now, often nothing. What was returned so far is how the finished
@@ -120,12 +142,15 @@ impl<'a> Checks<'a> {
         for block in self.blocks.finish() {
             self.add(&block);
         }
+        for placed in self.sources.finish() {
+            self.place(placed);
+        }
         if self.state == State::Refused || (self.state == State::Held && is_refusal(&self.said)) {
             return Err(Refusal::SaidSo);
         }
         if is_labelled(self.format.shape) {
-            let labelled = labelled(std::mem::take(&mut self.text));
-            self.text = markup::clean(&labelled, &self.urls());
+            let labelled = labels::labelled(&std::mem::take(&mut self.text));
+            self.text = self.clean(&labelled);
             self.first_end = self.text.len();
         }
         if let Some(max_chars) = self.format.max_chars {
@@ -143,6 +168,11 @@ impl<'a> Checks<'a> {
             text.push_str(&format!("\n{note}"));
         }
         if text != checked {
+            self.first_end = text.len();
+        }
+        let whole = masked::completed(&text, self.question.masked());
+        if whole != text && self.is_clean(&whole) {
+            text = whole;
             self.first_end = text.len();
         }
         match masked::echo(&text, self.question.masked()) {
@@ -167,7 +197,7 @@ impl<'a> Checks<'a> {
             // A note in brackets may be one half of a link.
             true => {
                 let noted = text.replace(advice::REMOVED, &format!("({})", self.phrases.forbidden));
-                markup::clean(&noted, &self.urls())
+                self.clean(&noted)
             }
             false => text.to_owned(),
         }
@@ -239,29 +269,88 @@ impl<'a> Checks<'a> {
         (warnings, sources)
     }
 
-    /// Checks a block and adds it to the text.
+    /// Checks a block and adds it to the text, as soon as it is known which citations cover it.
     fn add(&mut self, block: &Block) {
+        if block.restarts {
+            self.restart();
+        }
+        if let Some(held) = self.unwrapped(block) {
+            return held.iter().for_each(|block| self.add(block));
+        }
         if self.state == State::Held {
             self.said.push_str(&block.text);
             self.said.push('\n');
         }
-        let raw = if self.text.is_empty() { block.text.trim_start() } else { &block.text };
-        let mut cited = self.cited.clone();
-        cited.extend(self.citations_in(raw));
-        let before = std::mem::replace(&mut self.cited, cited);
+        let is_first = self.text.is_empty() && self.sources.waiting().next().is_none();
+        let raw = if is_first { block.text.trim_start() } else { &block.text };
+        let before = self.cited.clone();
+        let waiting: Vec<usize> = self.sources.waiting().flat_map(|text| self.citations_in(text)).collect();
+        self.cited.extend(waiting);
+        self.cited.extend(self.citations_in(raw));
         let cleaned = self.cleaned(raw);
         let cleaned = self.allowed(cleaned);
-        let checked = match self.format.max_chars {
+        let placed = match self.format.max_chars {
             // What is left out decides what is checked, and notes come on top.
-            Some(_) => cleaned,
-            None => self.with_notes(&self.grounded(&cleaned)),
+            Some(_) => vec![(cleaned, block.after_blank)],
+            None => {
+                let checked = commands::checked(&cleaned, Some(&self.grounds), self.phrases).text;
+                self.sources.push(checked, block.after_blank, &self.urls())
+            }
+        };
+        // What the raw block cites may not have survived the checks.
+        self.cited = before;
+        for placed in placed {
+            self.place(placed);
+        }
+    }
+
+    /// Forgets what came so far: it was reasoning, as its end has shown. What is shown cannot be taken back.
+    fn restart(&mut self) {
+        if self.cited.is_empty() || !self.is_streamed || self.end_decides() {
+            self.sources.finish();
+            self.said.clear();
+            self.text.clear();
+            self.cited.clear();
+            (self.first_end, self.last_start, self.paragraph_start, self.may_link) = (0, 0, 0, false);
+            (self.contradicts, self.ends_removed) = (false, false);
+        }
+    }
+
+    /// The blocks of an answer that stands as a whole in a fence which calls it text: code cites nothing.
+    fn unwrapped(&self, block: &Block) -> Option<Vec<Block>> {
+        let (first, rest) = block.text.split_once('\n')?;
+        let fence = first.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let is_text = matches!(
+            first[fence.len()..].to_ascii_lowercase().as_str(),
+            "" | "text" | "txt" | "plaintext" | "plain"
+        );
+        let is_fence =
+            fence.len() >= 3 && (fence.chars().all(|c| c == '`') || fence.chars().all(|c| c == '~'));
+        let is_first = self.text.is_empty() && self.sources.waiting().next().is_none();
+        let inner = rest.trim_end().strip_suffix(fence).unwrap_or(rest);
+        if !(is_text && is_fence && is_first) || self.citations_in(inner).is_empty() {
+            return None;
+        }
+        let mut blocks = Blocks::default();
+        let mut found = blocks.push(inner);
+        found.extend(blocks.finish());
+        Some(found)
+    }
+
+    /// Adds a checked block to the text, with notes and without secrets.
+    fn place(&mut self, (block, after_blank): sources::Placed) {
+        let before = self.cited.clone();
+        self.cited.extend(self.citations_in(&block));
+        let checked = match self.format.max_chars {
+            Some(_) => block,
+            // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one.
+            None => self.with_notes(&self.clean(&block)),
         };
         let closed = self.masked(&self.text[self.last_start..], self.closed(checked));
-        // What the raw block cites may not have survived the checks.
         self.cited = before;
         self.cited.extend(self.citations_in(&closed));
         if !closed.is_empty() {
-            self.append(&closed, block.after_blank);
+            self.append(&closed, after_blank);
         }
     }
 
@@ -272,7 +361,7 @@ impl<'a> Checks<'a> {
             Some(left) => {
                 self.contradicts = true;
                 self.ends_removed = advice::ends_removed(&left) || left.trim().is_empty();
-                tidy(&markup::clean(&left, &self.urls()))
+                tidy(&self.clean(&left))
             }
             None => {
                 self.ends_removed = false;
@@ -290,7 +379,7 @@ impl<'a> Checks<'a> {
         let fenced = format!("{block}\n```");
         match blocks::is_closed(&fenced) && self.is_clean(&fenced) {
             true => fenced,
-            false => markup::blunted(&block, &self.urls()).replace("```", "` ``").replace("~~~", "~ ~~"),
+            false => self.blunted(&block).replace("```", "` ``").replace("~~~", "~ ~~"),
         }
     }
 
@@ -304,9 +393,9 @@ impl<'a> Checks<'a> {
                 return block;
             }
             // A mask in brackets may be one half of a link.
-            block = self.closed(markup::clean(&masked, &self.urls()));
+            block = self.closed(self.clean(&masked));
         }
-        markup::blunted(&secrets::masked(&block, 0, self.question.masked()), &self.urls())
+        self.blunted(&secrets::masked(&block, 0, self.question.masked()))
     }
 
     /// Adds a checked block, at such a distance that the two mean together what each means alone.
@@ -314,18 +403,20 @@ impl<'a> Checks<'a> {
         if self.text.is_empty() {
             self.text = block.to_owned();
             self.first_end = self.text.len();
-            return;
+            return self.follow_paragraph(0);
         }
         let last = &self.text[self.last_start..];
         // A label or a tag may go on over many lines, but not over a blank one.
-        let paragraph_start = self.text.rfind("\n\n").map_or(0, |at| at + 2).min(self.last_start);
-        let paragraph = &self.text[paragraph_start..];
+        let paragraph = &self.text[self.paragraph_start..];
         let is_sealed = |between: &str| {
             between.len() > 1
                 || paragraph.len() == last.len()
-                || !paragraph.contains(['[', '<'])
+                || !self.may_link
                 || (paragraph.len() < MAX_PARAGRAPH
-                    && markup::is_sealed(&format!("{paragraph}{between}{block}"), &self.urls()))
+                    && markup::is_sealed(
+                        &format!("{paragraph}{between}{block}"),
+                        (&self.urls(), &self.said_addresses),
+                    ))
         };
         let keeps_apart = |between: &str| {
             let both = format!("{last}{between}{block}");
@@ -336,11 +427,21 @@ impl<'a> Checks<'a> {
         } else if keeps_apart("\n\n") {
             ("\n\n", block.to_owned())
         } else {
-            ("\n\n", markup::blunted(block.trim_start(), &self.urls()))
+            ("\n\n", self.blunted(block.trim_start()))
         };
         self.text.push_str(between);
         self.last_start = self.text.len();
         self.text.push_str(&block);
+        self.follow_paragraph(self.last_start - between.len());
+    }
+
+    /// Notes where the last paragraph begins, by what is new from `from` on.
+    fn follow_paragraph(&mut self, from: usize) {
+        if let Some(blank) = self.text[from..].rfind("\n\n") {
+            self.paragraph_start = (from + blank + 2).min(self.last_start);
+            self.may_link = false;
+        }
+        self.may_link |= self.text[self.paragraph_start.max(from)..].contains(['[', '<']);
     }
 
     fn citations_in(&self, text: &str) -> BTreeSet<usize> {
@@ -352,13 +453,22 @@ impl<'a> Checks<'a> {
         self.cited.iter().filter_map(|n| self.evidence[n - 1].url.as_deref()).collect()
     }
 
+    /// The text without links, images, HTML and addresses that may not stay.
+    fn clean(&self, text: &str) -> String {
+        markup::clean(text, (&self.urls(), &self.said_addresses))
+    }
+
+    fn blunted(&self, text: &str) -> String {
+        markup::blunted(text, (&self.urls(), &self.said_addresses))
+    }
+
     fn is_clean(&self, text: &str) -> bool {
-        markup::clean(text, &self.urls()) == text
+        self.clean(text) == text
     }
 
     /// Without links, images, HTML and citations of nothing.
     fn cleaned(&self, raw: &str) -> String {
-        let cleaned = markup::clean(raw, &self.urls());
+        let cleaned = self.clean(raw);
         let exists = |n: usize| (1..=self.evidence.len()).contains(&n);
         tidy(&citations::resolve(&cleaned, exists).text)
     }
@@ -366,37 +476,9 @@ impl<'a> Checks<'a> {
     /// With what no document says marked.
     fn grounded(&self, text: &str) -> String {
         let checked = commands::checked(text, Some(&self.grounds), self.phrases);
-        let marked = citations::mark_uncited(&checked.text, self.phrases.uncited);
+        let marked = sources::marked(&checked.text, self.phrases, &self.urls());
         // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one of them.
-        markup::clean(&marked, &self.urls())
-    }
-}
-
-/// The text in the parts that the client reads: `Error:` and, from its second paragraph or line on, `Solution:`. A text that
-/// has a label is left as it is.
-fn labelled(text: String) -> String {
-    const LABELS: [&str; 2] = ["Error:", "Solution:"];
-    let is_heading = |line: &str| line.starts_with('#') || (line.starts_with("**") && line.ends_with("**"));
-    if text.is_empty()
-        || text.lines().any(|line| LABELS.iter().any(|label| line.trim_start().starts_with(label)))
-    {
-        return text;
-    }
-    // A heading only says what follows, which the label does.
-    let start = text.lines().take_while(|line| line.trim().is_empty() || is_heading(line.trim()));
-    let body = text.lines().skip(start.count()).collect::<Vec<_>>().join("\n");
-    let body = if body.trim().is_empty() { text } else { body };
-    match body.split_once('\n') {
-        Some((error, solution)) if !blocks::is_closed(error) || solution.trim().is_empty() => {
-            format!("Error: {}", body.trim())
-        }
-        Some((error, solution)) => {
-            let solution = solution.trim_start();
-            // A list, a fence or a table is one only at the beginning of its line.
-            let apart = if solution.starts_with(|c: char| c.is_alphabetic()) { " " } else { "\n" };
-            format!("Error: {}\nSolution:{apart}{solution}", error.trim_end())
-        }
-        None => format!("Error: {body}"),
+        self.clean(&marked)
     }
 }
 
@@ -481,6 +563,57 @@ mod tests {
         assert_eq!(check("I don't know."), Err(Refusal::SaidSo));
         assert_eq!(check("Error: I don’t know\nSolution: -"), Err(Refusal::SaidSo));
         assert_eq!(check("我不知道"), Err(Refusal::SaidSo));
+    }
+
+    #[test]
+    fn what_only_wraps_an_answer_is_taken_off() {
+        let answer = "## Cause\n\nIt was killed by the kernel [1].\n\n1. Raise the limit of it [1].";
+        for reply in [
+            format!("```markdown\n{answer}\n```"),
+            format!("```md\n{answer}\n```\n"),
+            format!("```\n{answer}\n```"),
+            format!("~~~text\n{answer}\n~~~"),
+            format!("<think>\nHm, `kubectl delete ns x` [2].\n\nI don't know.\n</think>\n\n{answer}"),
+            format!("<think>Short.</think>\n```markdown\n{answer}\n```"),
+            format!("Hm, so it is.\n\nI see.\n</think>\n\n{answer}"),
+        ] {
+            let written = from_reply(&reply, &evidence(), &question("OOMKilled"), &Format::default());
+            assert_eq!(written.map(|written| written.text), Ok(answer.to_owned()), "{reply}");
+        }
+        for reply in [
+            "I don't know which process it is, but the kernel killed it [1].",
+            "I don't know, but document 1 explains it: the kernel killed it [1].",
+            "我不知道是哪個程序，但核心終止了它 [1]。",
+            "Tôi không biết tiến trình nào, nhưng kernel đã dừng nó [1].",
+            "Saya tidak tahu prosesnya, tetapi kernel menghentikannya [1].",
+        ] {
+            assert_eq!(
+                from_reply(reply, &evidence(), &question("OOMKilled"), &Format::default())
+                    .map(|written| written.text),
+                Ok(reply.to_owned())
+            );
+        }
+        for (cited, shown) in [
+            ("It was killed (document 1).", "It was killed [1]."),
+            ("容器被終止［１］。", "容器被終止[1]。"),
+            ("容器被終止（參考文件1）。", "容器被終止[1]。"),
+            ("Đã bị dừng [tài liệu 1, 2].", "Đã bị dừng [1][2]."),
+            ("Dihentikan (sumber: [1]).", "Dihentikan [1]."),
+            ("It was killed.¹", "It was killed.[1]"),
+            ("It was killed [Document 1 & Document 2].", "It was killed [1][2]."),
+        ] {
+            assert_eq!(
+                from_reply(cited, &evidence(), &question("OOMKilled"), &Format::default())
+                    .map(|written| written.text),
+                Ok(shown.to_owned()),
+                "{cited}"
+            );
+        }
+        let unclosed = "<think>\nIt was killed [1].\n\nRaise the limit [1].";
+        assert_eq!(
+            from_reply(unclosed, &evidence(), &question("OOMKilled"), &Format::default()),
+            Err(Refusal::Uncited)
+        );
     }
 
     /// What is shown while the reply arrives in pieces of so many bytes, and the finished text.
@@ -612,8 +745,7 @@ mod tests {
             &format!("A [1].\n\n{key}: //evil.example/x\n\n[{key}] and {key}(//evil.example/x) [1]\n"),
             &[
                 "A [1].",
-                "\n\n[redacted:aws-access-key] : [link removed] (no source)",
-                "\n\n[[redacted:aws-access-key]] and [redacted:aws-access-key] ([link removed]) [1]",
+                "\n\n[redacted:aws-access-key] : [link removed] (no source)\n\n[[redacted:aws-access-key]] and [redacted:aws-access-key] ([link removed]) [1]",
             ],
         );
         let format = Format { max_chars: Some(200), ..Format::default() };
@@ -722,6 +854,11 @@ mod tests {
             "Error: ",
             "Solution: ",
             "I don't know",
+            "<think>a [1]\n\nb</think>",
+            "```markdown\n",
+            "http://10.0.0.1/x ",
+            "Steps [1]:\n",
+            "A claim that says something without a source. ",
             "\u{1b}]8;;x",
             "\u{7}",
             "\u{1b}[31m",

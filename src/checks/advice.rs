@@ -5,13 +5,8 @@ use super::commands::{
     self,
     changes::{self, Change},
 };
-use crate::{
-    evidence::Evidence,
-    markdown::{self, OPTIONS},
-    text::edited,
-};
+use crate::{evidence::Evidence, markdown, text::edited};
 use kb::prohibition::{self, ANY, Prohibition};
-use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use regex::Regex;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 
@@ -157,8 +152,10 @@ pub fn without_forbidden(text: &str, rules: &Rules, goes_on: bool) -> Option<Str
                 let mut at = range.start;
                 for line in text[range].split_inclusive('\n') {
                     let content = line.trim_end_matches('\n');
-                    if rules.forbid_command(content.trim_start_matches(['$', '#', ' '])) {
-                        edits.push((at..at + content.len(), format!("# {REMOVED}")));
+                    // What stands before it is the list's or the quotation's.
+                    let start = content.len() - content.trim_start_matches([' ', '\t', '>']).len();
+                    if rules.forbid_command(content[start..].trim_start_matches(['$', '#', ' '])) {
+                        edits.push((at + start..at + content.len(), format!("# {REMOVED}")));
                     }
                     at += line.len();
                 }
@@ -214,42 +211,11 @@ enum Part {
 }
 
 /// Code blocks and runs of inline text, by where they stand.
-fn parts(text: &str) -> Vec<Part> {
-    let mut parts = Vec::new();
-    let (mut run, mut code): (Option<Range<usize>>, bool) = (None, false);
-    for (event, range) in Parser::new_ext(text, OPTIONS).into_offset_iter() {
-        let is_inline = match &event {
-            Event::Start(Tag::CodeBlock(_)) => {
-                code = true;
-                false
-            }
-            Event::End(TagEnd::CodeBlock) => {
-                code = false;
-                false
-            }
-            Event::Text(_) if code => {
-                parts.extend(run.take().map(Part::Prose));
-                match parts.last_mut() {
-                    Some(Part::Code(last)) if last.end == range.start => last.end = range.end,
-                    _ => parts.push(Part::Code(range.clone())),
-                }
-                continue;
-            }
-            Event::Text(_) | Event::Code(_) | Event::InlineHtml(_) | Event::SoftBreak | Event::HardBreak => {
-                true
-            }
-            Event::Start(tag) => commands::is_inline(&tag.to_end()),
-            Event::End(tag) => commands::is_inline(tag),
-            _ => false,
-        };
-        match (is_inline, &mut run) {
-            (true, Some(run)) => run.end = run.end.max(range.end),
-            (true, None) => run = Some(range),
-            (false, _) => parts.extend(run.take().map(Part::Prose)),
-        }
-    }
-    parts.extend(run.take().map(Part::Prose));
-    parts
+fn parts(text: &str) -> impl Iterator<Item = Part> {
+    markdown::outline(text).leaves.into_iter().map(|leaf| match leaf.is_code {
+        true => Part::Code(leaf.range),
+        false => Part::Prose(leaf.range),
+    })
 }
 
 /// Labels that a client reads; they stay where their part goes.

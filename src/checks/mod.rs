@@ -8,4 +8,5 @@ pub mod length;
 pub mod markup;
 pub mod masked;
 pub mod secrets;
+pub mod sources;
 pub mod title;

@@ -20,6 +20,7 @@ mod process;
 mod prohibitions;
 mod prompts;
 mod providers;
+mod replies;
 mod routes;
 mod server;
 mod sse;

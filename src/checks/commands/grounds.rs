@@ -5,7 +5,9 @@ use super::{
     destruction::{self, is_read},
     prose,
     shell::{self, Invocation},
-    vocabulary::{COMMON, GROUPS, HARMLESS, OWN_BUSINESS, REHEARSALS, TWO_WORD_VERBS},
+    vocabulary::{
+        COMMON, GROUPS, HARMLESS, OWN_BUSINESS, REHEARSALS, SELECTORS, SYSTEM_NAMES, TWO_WORD_VERBS,
+    },
 };
 use crate::{evidence::Evidence, markdown};
 use std::collections::{HashMap, HashSet};
@@ -64,6 +66,10 @@ impl Grounds {
                 self.add_path(word);
                 continue;
             }
+            for half in halves(word) {
+                self.words.insert(half.to_owned());
+                self.words.extend(without_suffixes(half).map(str::to_owned));
+            }
             let parts: Vec<(usize, &str)> = parts_of(word);
             for (first, (start, part)) in parts.iter().enumerate() {
                 self.words.insert((*part).to_owned());
@@ -81,10 +87,31 @@ impl Grounds {
         self.words.extend(path.rsplit('/').next().map(str::to_owned));
     }
 
-    /// Whether the sources have every word of this.
+    /// Whether the sources have every word of this; namespace and name may stand apart in them.
     pub(super) fn say(&self, literal: &str) -> bool {
         let lower = literal.to_lowercase();
-        words_of(&lower).all(|word| self.words.contains(word))
+        words_of(&lower).all(|word| self.words.contains(word) || self.say_both(word))
+    }
+
+    /// Whether a word chooses objects by a field or label that everybody has, and a value that the sources have.
+    fn selects(&self, word: &str) -> bool {
+        word.contains('=')
+            && word.split(',').all(|term| {
+                let (key, value) = term.split_once('=').unwrap_or((term, ""));
+                let (key, value) = (key.trim_end_matches('!'), value.trim_start_matches('='));
+                (SELECTORS.contains(&key) || self.say(key))
+                    && (is_placeholder(value) || SYSTEM_NAMES.contains(&value) || self.say(value))
+            })
+    }
+
+    /// `namespace/name`, or a name in a service's address, of which the sources have both.
+    fn say_both(&self, word: &str) -> bool {
+        let parts: Vec<&str> = match word.strip_suffix(".svc.cluster.local").or(word.strip_suffix(".svc")) {
+            Some(host) => host.split('.').collect(),
+            None => word.split('/').collect(),
+        };
+        matches!(parts.as_slice(), [_, _])
+            && parts.iter().all(|part| is_name(part) && self.words.contains(*part))
     }
 
     /// Whether the evidence has this very line.
@@ -138,7 +165,7 @@ impl Grounds {
                     || word.contains("/dev/null")
                     || (!destroys && is_number(word))
                     || is_upper_placeholder(word)
-                    || (reads && (COMMON.contains(&word) || is_template(word)))
+                    || (reads && (COMMON.contains(&word) || is_template(word) || self.selects(word)))
                     || (is_path(word) && self.say(word))
                     || !is_path(word)
                         && word.split(['/', ',']).all(|piece| {
@@ -146,6 +173,7 @@ impl Grounds {
                                 || (!is_template(word) && is_placeholder(piece))
                                 || (!destroys && is_number(piece))
                                 || (reads && COMMON.contains(&piece.to_lowercase().as_str()))
+                                || (reads && SYSTEM_NAMES.contains(&piece))
                                 || self.say(piece)
                         })
             })
@@ -204,6 +232,22 @@ fn parts_of(word: &str) -> Vec<(usize, &str)> {
         at += part.len() + 1;
     }
     parts
+}
+
+/// Namespace and name, which the kubelet and container runtimes join by `_`, as no name of an object has one:
+/// `web-7c9d8b6f5-x2x7k_shop`, `k8s_api_web-7c9d8b6f5-x2x7k_shop_1c0f`. Names of metrics have no hyphen.
+fn halves(word: &str) -> impl Iterator<Item = &str> {
+    let parts = || word.split('_');
+    let joins_names = word.contains('_') && word.contains('-') && parts().all(is_name);
+    parts().filter(move |_| joins_names)
+}
+
+/// Whether a word can be the name of an object.
+fn is_name(word: &str) -> bool {
+    let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    word.starts_with(is_end)
+        && word.ends_with(is_end)
+        && word.chars().all(|c| is_end(c) || matches!(c, '-' | '.'))
 }
 
 /// The name of what a pod belongs to, by the pod's: `search-api` of `search-api-6b7f9d5c4-zz8rt` and of `search-api-0`.

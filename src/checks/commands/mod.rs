@@ -26,13 +26,20 @@ use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use regex::Regex;
 use shell::Invocation;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
-use vocabulary::{COMMON, KEYWORDS, ORDINARY_WORDS, PLAIN_LANGUAGES, SHELL_LANGUAGES, is_known, is_tool};
+use vocabulary::{
+    COMMON, KEYWORDS, ORDINARY_FILES, ORDINARY_WORDS, PLAIN_LANGUAGES, SHELL_LANGUAGES, is_known, is_tool,
+};
 
 /// The commands of a sentence: what stands in backticks, and what begins with a tool's name.
 pub fn in_text(sentence: &str) -> Vec<String> {
     let spans = sentence.split('`').skip(1).step_by(2).map(str::to_owned);
     let words = sentence.replace('`', " ");
     spans.chain(prose::segments(&words).into_iter().map(|segment| words[segment].to_owned())).collect()
+}
+
+/// Where commands stand in running text without backticks.
+pub fn in_sentences(text: &str) -> Vec<Range<usize>> {
+    prose::segments(text)
 }
 
 /// What stands before a command in a transcript or a list: a prompt, a number.
@@ -88,8 +95,8 @@ pub fn checked(text: &str, grounds: Option<&Grounds>, phrases: &Phrases) -> Chec
             }
             Event::SoftBreak | Event::HardBreak => flow.push("\n", range, text),
             Event::InlineHtml(html) if markdown::is_placeholder(&html) => flow.push(&html, range, text),
-            Event::Start(tag) if is_inline(&tag.to_end()) => {}
-            Event::End(tag) if is_inline(&tag) => {}
+            Event::Start(tag) if markdown::is_inline(&tag.to_end()) => {}
+            Event::End(tag) if markdown::is_inline(&tag) => {}
             Event::Start(_) | Event::End(_) => check.running_text(&std::mem::take(&mut flow)),
             _ => {}
         }
@@ -98,20 +105,6 @@ pub fn checked(text: &str, grounds: Option<&Grounds>, phrases: &Phrases) -> Chec
     let Check { mut found, edits, .. } = check;
     found.text = applied(text, edits);
     found
-}
-
-/// Whether a tag stands within running text.
-pub fn is_inline(tag: &TagEnd) -> bool {
-    matches!(
-        tag,
-        TagEnd::Emphasis
-            | TagEnd::Strong
-            | TagEnd::Strikethrough
-            | TagEnd::Link
-            | TagEnd::Image
-            | TagEnd::Superscript
-            | TagEnd::Subscript
-    )
 }
 
 fn mode_of(kind: &CodeBlockKind<'_>) -> Mode {
@@ -142,7 +135,11 @@ impl Check<'_> {
         let (verdict, is_command) = judge(code, self.grounds, Mode::Plain);
         let is_invented = !is_command
             && self.grounds.is_some_and(|grounds| {
-                is_literal(code.trim()) && !grounds.say(code) && !COMMON.contains(&code)
+                is_literal(code.trim())
+                    && !is_field_path(code.trim())
+                    && !COMMON.contains(&code)
+                    && !ORDINARY_FILES.contains(&code.trim())
+                    && !grounds.say(code)
             });
         let verdict = Verdict { unverified: verdict.unverified || is_invented, ..verdict };
         self.note(code, &verdict);
@@ -194,8 +191,17 @@ impl Check<'_> {
             }
         }
         if is_destructive {
+            // The label stands in the list item or quotation that the code stands in.
+            let line_start = self.text[..block.start].rfind('\n').map_or(0, |at| at + 1);
+            let margin: String = self.text[line_start..block.start]
+                .chars()
+                .flat_map(|c| match c {
+                    '>' | '\t' => vec![c],
+                    c => vec![' '; if c.is_ascii() { 1 } else { 2 }],
+                })
+                .collect();
             let end = block.start + self.text[block].trim_end().len();
-            self.edits.push((end..end, format!("\n({})", self.phrases.destructive)));
+            self.edits.push((end..end, format!("\n{margin}({})", self.phrases.destructive)));
         }
     }
 
@@ -222,6 +228,9 @@ impl Check<'_> {
             let is_taken =
                 |range: &Range<usize>| prose::overlaps(&segments, range) || flow.touches_span(range);
             for literal in prose::literals(text, is_taken) {
+                if ORDINARY_FILES.contains(&&text[literal.clone()]) {
+                    continue;
+                }
                 let written = text[literal.clone()].trim_end_matches(['.', '/']);
                 let is_said = written.split('=').all(|part| grounds::is_number(part) || grounds.say(part));
                 if let Some(source) = flow.source(&literal).filter(|_| !is_said) {
@@ -350,6 +359,34 @@ fn is_literal(span: &str) -> bool {
     let is_placeholder = span.contains(['<', '>', '{', '}', '$', '*', '…']);
     let compound = span.contains(['-', '/', '.', '_']);
     one_word && !is_placeholder && compound && span.chars().any(char::is_alphabetic)
+}
+
+/// Whether a code span names a field of a manifest, as `scaleTargetRef.name`, `.spec.replicas` or `containers[0].image`: a
+/// field is set, not run.
+fn is_field_path(span: &str) -> bool {
+    static PATH: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^\.?[a-z][A-Za-z0-9]*(?:\[(?:[0-9]{1,3}|\*)?\])?(?:\.[a-z][A-Za-z0-9]*(?:\[(?:[0-9]{1,3}|\*)?\])?)+$")
+            .expect("the pattern is valid")
+    });
+    const ROOTS: [&str; 10] = [
+        "spec",
+        "status",
+        "metadata",
+        "data",
+        "stringData",
+        "template",
+        "containers",
+        "resources",
+        "rules",
+        "webhooks",
+    ];
+    const ENDINGS: [&str; 14] = [
+        "yaml", "yml", "json", "conf", "cfg", "sh", "py", "go", "js", "log", "txt", "toml", "service", "exe",
+    ];
+    let mut parts = span.trim_start_matches('.').split(['.', '[']).filter(|part| !part.ends_with(']'));
+    let is_known = parts.clone().any(|part| part.contains(|c: char| c.is_ascii_uppercase()))
+        || parts.next().is_some_and(|root| ROOTS.contains(&root));
+    PATH.is_match(span) && is_known && !ENDINGS.contains(&span.rsplit('.').next().unwrap_or_default())
 }
 
 /// The lines of code, those that end in a backslash together with the next.

@@ -2,7 +2,10 @@
 
 use super::{
     shell::{self, Invocation, name_of},
-    vocabulary::{CONNECTIVES, ORDINARY_WORDS, is_tool, verbs_of},
+    vocabulary::{
+        CLOUD_SERVICES, CONNECTIVES, DESCRIBING_BEGINNINGS, DESCRIBING_ENDINGS, ORDINARY_WORDS, is_tool,
+        verbs_of,
+    },
 };
 use regex::Regex;
 use std::{ops::Range, sync::LazyLock};
@@ -43,12 +46,21 @@ static OBJECT: LazyLock<Regex> = LazyLock::new(|| {
 /// The flags, paths and names of objects of a text, outside what `is_taken`.
 pub fn literals(text: &str, is_taken: impl Fn(&Range<usize>) -> bool) -> Vec<Range<usize>> {
     let literals = LITERAL.captures_iter(text).filter_map(|captures| captures.get(1));
-    let objects = OBJECT.captures_iter(text).filter_map(|captures| captures.get(1).or(captures.get(2)));
+    let objects = OBJECT
+        .captures_iter(text)
+        .filter_map(|captures| captures.get(1).or(captures.get(2).filter(|word| !describes(word.as_str()))));
     let mut found: Vec<Range<usize>> = literals.chain(objects).map(|literal| literal.range()).collect();
     found.sort_by_key(|range| (range.start, range.end));
     found.dedup_by(|next, last| next.start < last.end);
     found.retain(|range| !is_taken(range));
     found
+}
+
+/// Whether a word after an object's kind says how it is rather than what it is called.
+fn describes(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    DESCRIBING_BEGINNINGS.iter().any(|beginning| word.starts_with(beginning))
+        || DESCRIBING_ENDINGS.iter().any(|ending| word.ends_with(ending))
 }
 
 /// The parts of running text that are commands: from a program's name to where the sentence or the next command begins.
@@ -136,9 +148,7 @@ pub fn is_invocation(call: &Invocation) -> bool {
             is_compound(&first.text)
                 || (is_word(&first.text) && !matches!(first.text.as_str(), "command" | "the" | "a"))
         }
-        "aws" | "gcloud" | "az" => {
-            call.args.len() > 2 && call.args[..2].iter().all(|word| word.text.is_ascii())
-        }
+        "aws" | "gcloud" | "az" => is_cloud_command(call),
         "service" => {
             call.args.get(1).is_some_and(|word| {
                 matches!(word.text.as_str(), "start" | "stop" | "restart" | "reload") && first.text.is_ascii()
@@ -150,6 +160,18 @@ pub fn is_invocation(call: &Invocation) -> bool {
             is_compound(&first.text) || is_loud || first.is_quoted
         }
     }
+}
+
+/// Whether words after a cloud's name are a command: "the AWS Load Balancer Controller" is none, `aws ec2 stop-instances` is.
+fn is_cloud_command(call: &Invocation) -> bool {
+    let [first, second, ..] = call.args.as_slice() else { return false };
+    let is_lower =
+        |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let has_flag = call.args.iter().any(|word| word.text.starts_with("--"));
+    let is_typed = call.written.chars().all(|c| c.is_ascii_lowercase() || c == '/') || has_flag;
+    let names_service = CLOUD_SERVICES.contains(&first.text.to_ascii_lowercase().as_str());
+    let names_action = is_lower(&first.text) && is_lower(&second.text) && second.text.contains('-');
+    names_action || has_flag && first.text.is_ascii() || (is_typed && names_service && first.text.is_ascii())
 }
 
 /// Where a command in a sentence ends, at `limit` at the latest.

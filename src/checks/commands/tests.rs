@@ -387,3 +387,81 @@ fn a_long_text_takes_no_longer_than_its_length() {
         }
     }
 }
+
+/// What the kubelet and container runtimes write names the object as well as its namespace.
+#[test]
+fn names_of_the_failure_are_known() {
+    let failure = "back-off 5m0s restarting failed container=api pod=payments-api-7c9d8b6f5-x2x7k_payments(1c0f6e0a-5c2a-4d2e-9a0e-3b1f4c6d7e8f)";
+    let runtime = "k8s_api_search-api-6b7f9d5c4-zz8rt_search_1c0f6e0a-5c2a_3 exited; coredns in kube-system is down; db-0 of data";
+    for (failure, text) in [
+        (failure, "Look at pod payments-api-7c9d8b6f5-x2x7k [1]."),
+        (failure, "`kubectl -n payments logs payments-api-7c9d8b6f5-x2x7k --previous` [1]"),
+        (failure, "Xem `payments-api-7c9d8b6f5-x2x7k` trong namespace `payments` [1]"),
+        (failure, "查看 deployment/payments-api 与 `payments/payments-api` [1]"),
+        (failure, "kubectl -n payments describe pod payments-api-7c9d8b6f5-x2x7k [1]"),
+        (runtime, "`kubectl -n search logs search-api-6b7f9d5c4-zz8rt -c api` [1]"),
+        (runtime, "Periksa `kube-system/coredns` dan `data/db-0` [1]"),
+        (runtime, "The service answers at `db-0.data.svc.cluster.local` [1]"),
+        (
+            failure,
+            "Fix `scaleTargetRef.name`, `.spec.replicas` and `livenessProbe.grpc` in `values.yaml` [1]",
+        ),
+        (failure, "Sửa `spec.template.spec.containers[0].image` và `metadata.labels` [1]"),
+    ] {
+        assert_eq!(marks(text, "Raise the limit.", failure), text);
+    }
+    for (text, marked) in [
+        ("Look at pod other-api-7c9d8b6f5-x2x7k [1]", "Look at pod other-api-7c9d8b6f5-x2x7k (?) [1]"),
+        (
+            "`kubectl -n orders get pod payments-api-7c9d8b6f5-x2x7k`",
+            "`kubectl -n orders get pod payments-api-7c9d8b6f5-x2x7k` (?)",
+        ),
+        (
+            "`kube-system/other-dns` and `evil.example.io`",
+            "`kube-system/other-dns` (?) and `evil.example.io` (?)",
+        ),
+        ("`kubectl -n payments delete pod payments-api-7c9d8b6f5-x2x7k`", "[removed]"),
+        ("Use `spec.yaml` and `main.evil-flag` [1]", "Use `spec.yaml` (?) and `main.evil-flag` (?) [1]"),
+    ] {
+        assert_eq!(marks(text, "Raise the limit.", failure), marked);
+    }
+}
+
+#[test]
+fn prose_is_no_command() {
+    for text in [
+        "The AWS Load Balancer Controller is not involved, AWS Security Groups must allow it.",
+        "An AWS service uses a role; on AWS the VPC DNS service answers. Use AWS IAM Roles for Service Accounts.",
+        "AWS 的 VPC CNI 無法分配位址, và AWS EKS tự động tạo role, serta AWS Console menampilkan galat.",
+        "The Azure az login works and the gcloud console shows it.",
+        "The node not-ready condition, pod anti-affinity, a job template-based setup, service level-objective pages.",
+        "Ingress nginx-based setups, namespace-scoped roles, node high-memory pools, a deployment zero-downtime switch.",
+    ] {
+        assert_eq!(marks(text, RUNBOOK, ""), text);
+    }
+    for (text, marked) in [
+        ("Run aws ec2 stop-instances --instance-ids i-1.", "Run [removed]."),
+        ("Run AWS ec2 terminate-instances --instance-ids i-1.", "Run [removed]."),
+        ("Look at deployment etcd-operator.", "Look at deployment etcd-operator (?)."),
+    ] {
+        assert_eq!(marks(text, RUNBOOK, ""), marked);
+    }
+}
+
+/// The label of a code block belongs to the item or the quotation that the code stands in.
+#[test]
+fn labels_keep_the_margin_of_their_list() {
+    let drain = "kubectl drain worker-5";
+    for (before, margin) in [
+        ("1. Drain [1]\n   ", "   "),
+        ("10. Drain [1]\n    ", "    "),
+        ("- Rút [1]\n  - rồi\n    ", "    "),
+        ("> Drain [1]\n> ", "> "),
+        ("1. ", "   "),
+        ("", ""),
+    ] {
+        let inner: String = margin.to_owned();
+        let text = format!("{before}```bash\n{inner}{drain}\n{inner}```");
+        assert_eq!(marks(&text, &format!("```\n{drain}\n```"), ""), format!("{text}\n{inner}(!)"));
+    }
+}

@@ -250,7 +250,49 @@ pub const COMMON: &[&str] = &[
     "replicaset", "replicasets", "rs", "statefulset", "statefulsets", "sts", "daemonset", "daemonsets", "ds",
     "service", "services", "svc", "endpoints", "endpointslices", "ingress", "ingresses", "configmap", "configmaps",
     "cm", "secret", "secrets", "node", "nodes", "namespace", "namespaces", "ns", "event", "events", "pvc", "pv", "job",
-    "jobs", "all", "can-i",
+    "jobs", "all", "can-i", "pdb", "poddisruptionbudgets", "hpa", "horizontalpodautoscalers", "cronjob", "cronjobs", "sc", "storageclass",
+    "storageclasses", "sa", "serviceaccount", "serviceaccounts", "netpol", "networkpolicy", "networkpolicies", "limitrange", "limitranges",
+    "resourcequota", "resourcequotas", "quota", "crd", "crds", "role", "roles", "rolebinding", "rolebindings", "clusterrole", "clusterroles",
+    "pvcs", "pvs", "persistentvolumeclaims", "persistentvolumes", "priorityclass", "priorityclasses", "leases", "replicationcontrollers",
+];
+
+/// Fields and labels by which objects are chosen in every cluster.
+pub const SELECTORS: &[&str] = &[
+    "spec.nodeName", "status.phase", "metadata.name", "metadata.namespace", "involvedObject.name", "involvedObject.kind", "type", "reason",
+    "app", "k8s-app", "component", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component",
+    "kubernetes.io/service-name", "kubernetes.io/hostname", "job-name", "name",
+];
+
+/// Parts that every cluster has, under these names.
+pub const SYSTEM_NAMES: &[&str] = &[
+    "kube-system", "kube-dns", "coredns", "kube-proxy", "kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
+    "Running", "Pending", "Failed", "Warning", "containerd",
+];
+
+/// Files that everybody has under these names.
+pub const ORDINARY_FILES: &[&str] = &[
+    "values.yaml", "values.yml", "kustomization.yaml", "kustomization.yml", "Chart.yaml", "Chart.lock", "docker-compose.yml",
+    "docker-compose.yaml", "README.md", "~/.kube/config", "/dev/null", "/dev/stdout", "/dev/stderr",
+];
+
+/// What words begin with that stand after an object's kind and say how it is: `node not-ready`, `pod anti-affinity`.
+pub const DESCRIBING_BEGINNINGS: &[&str] = &[
+    "not-", "anti-", "non-", "pre-", "post-", "self-", "multi-", "cross-", "level-", "high-", "low-", "long-", "short-", "single-",
+    "re-", "auto-", "read-", "write-", "built-", "out-of-", "in-cluster", "by-", "on-", "per-", "end-to-end", "zero-", "full-",
+];
+
+/// What such words end with: `service-level`, `template-based`.
+pub const DESCRIBING_ENDINGS: &[&str] = &[
+    "-based", "-level", "-ready", "-scoped", "-only", "-specific", "-aware", "-wide", "-side", "-affinity", "-related",
+    "-managed", "-owned", "-facing", "-bound", "-like", "-driven", "-backed", "-independent", "-defined", "-dependent", "-objective",
+    "-free", "-safe", "-friendly", "-enabled", "-disabled", "-in-time", "-up", "-off", "-down", "-by-step",
+];
+
+/// Services whose name follows `aws`, `gcloud` or `az` where these are typed, rather than the cloud's name.
+pub const CLOUD_SERVICES: &[&str] = &[
+    "acm", "aks", "autoscaling", "cloudformation", "cloudwatch", "compute", "configure", "container", "dynamodb", "ec2", "ecr", "ecs",
+    "efs", "eks", "elasticache", "elb", "elbv2", "group", "iam", "keyvault", "kms", "lambda", "logs", "network", "projects", "rds",
+    "role", "route53", "s3", "s3api", "secretsmanager", "sns", "sql", "sqs", "ssm", "storage", "sts", "vm", "vmss",
 ];
 
 /// Flags that make a command only say what it would do.

@@ -2,7 +2,7 @@
 
 use super::REMOVED;
 use regex::{Captures, Regex};
-use std::{borrow::Cow, sync::LazyLock};
+use std::{borrow::Cow, collections::HashSet, ops::Range, sync::LazyLock};
 
 /// Any scheme with `//`, a few without, and `www.`; then an address without a scheme, with `//` or a host and a path;
 /// then an e-mail address. A backslash may stand before a sign, as Markdown writes it, and a dot may be one of those
@@ -33,17 +33,187 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
-/// The text without the addresses that may not stay: of those with a scheme, `cited` ones may, and in code those of the
-/// machine and the cluster; of those without, names that are no place, and in code what names an image. An e-mail address
-/// outside code is written so that it stays text. Borrowed when nothing changes.
-pub fn without<'t>(text: &'t str, cited: &[&str], in_code: bool) -> Cow<'t, str> {
+/// The addresses that may stay.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Allowed<'a> {
+    /// As they are: those of cited documents.
+    cited: &'a [&'a str],
+    /// As text of which nothing makes a link: in code.
+    said: Option<&'a Said>,
+}
+
+impl Allowed<'_> {
+    /// Whether an address is that of a cited document.
+    pub fn links_to(&self, url: &str) -> bool {
+        self.cited.contains(&url)
+    }
+}
+
+impl<'a> From<&'a [&'a str]> for Allowed<'a> {
+    fn from(cited: &'a [&'a str]) -> Self {
+        Self { cited, said: None }
+    }
+}
+
+impl<'a, const N: usize> From<&'a [&'a str; N]> for Allowed<'a> {
+    fn from(cited: &'a [&'a str; N]) -> Self {
+        Self { cited, said: None }
+    }
+}
+
+impl<'a> From<&'a Vec<&'a str>> for Allowed<'a> {
+    fn from(cited: &'a Vec<&'a str>) -> Self {
+        Self { cited, said: None }
+    }
+}
+
+impl<'a> From<(&'a Vec<&'a str>, &'a Said)> for Allowed<'a> {
+    fn from((cited, said): (&'a Vec<&'a str>, &'a Said)) -> Self {
+        Self { cited, said: Some(said) }
+    }
+}
+
+/// Addresses that failure and documents have, word for word. One that asks something of its host, with a query, a user or
+/// a fragment, could tell it something, and is none of them.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// Those with a scheme.
+    urls: HashSet<String>,
+    /// Those without: images, labels, endpoints.
+    names: HashSet<String>,
+    /// Numbers of hosts, with and without their ports.
+    hosts: HashSet<String>,
+}
+
+impl Said {
+    /// The addresses of some texts.
+    pub fn of<'t>(texts: impl Iterator<Item = &'t str>) -> Self {
+        static HOST: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]{1,5})?\b").expect("the pattern is valid")
+        });
+        let mut said = Self::default();
+        for text in texts {
+            for host in HOST.find_iter(text) {
+                let host = host.as_str();
+                said.hosts.extend([host, host.split(':').next().unwrap_or(host)].map(str::to_owned));
+            }
+            let mut from = 0;
+            while let Some(found) = ADDRESS.captures_at(text, from) {
+                let whole = found.get(0).expect("a match has a text");
+                let kept = match (found.name("url"), found.name("bare")) {
+                    (Some(url), _) => Some((url, &mut said.urls)),
+                    (_, Some(bare)) => Some((bare, &mut said.names)),
+                    _ => None,
+                };
+                if let Some((address, kept)) = kept {
+                    let written = address.as_str().trim_end_matches(trailing(address.as_str()));
+                    let is_kept = found.name("bare").is_some() || leads_somewhere(written);
+                    if is_kept && asks_nothing(written) && written.is_ascii() {
+                        kept.insert(written.to_owned());
+                    }
+                }
+                from = whole.end();
+            }
+        }
+        said
+    }
+
+    fn has_url(&self, url: &str) -> bool {
+        self.urls.contains(url)
+            || (is_private(url) && self.hosts.contains(authority(url)) && asks_nothing(url))
+    }
+}
+
+/// Whether a URL has a host: what it holds itself, as `data:` and `javascript:` do, is no address.
+fn leads_somewhere(url: &str) -> bool {
+    const SCHEMES: [&str; 22] = [
+        "amqp",
+        "amqps",
+        "ftp",
+        "git",
+        "grpc",
+        "http",
+        "https",
+        "kafka",
+        "ldap",
+        "ldaps",
+        "mongodb",
+        "mysql",
+        "nats",
+        "nfs",
+        "oci",
+        "postgres",
+        "postgresql",
+        "redis",
+        "tcp",
+        "udp",
+        "ws",
+        "wss",
+    ];
+    url.split_once("://").is_some_and(|(scheme, _)| SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()))
+}
+
+fn asks_nothing(address: &str) -> bool {
+    !address.contains(['?', '@', '#', '%', '\\', '&', '`', '*', '[', ']'])
+}
+
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// Whether a URL leads to the machine, the cluster or a private network.
+fn is_private(url: &str) -> bool {
+    static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?:0\.0\.0\.0|10\.\d+\.\d+\.\d+|192\.168\.\d+\.\d+|127\.\d+\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+\.\d+|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.\d+\.\d+)(?::\d{1,5})?$")
+            .expect("the pattern is valid")
+    });
+    let authority = authority(url);
+    is_local(authority) || NUMBER.is_match(authority)
+}
+
+/// Where a text stands of which addresses are taken out.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// In running text, where what may stay as text only is written as code.
+    Prose,
+    /// The same, where code cannot be told from what stands around it.
+    Torn,
+    /// In code.
+    Code,
+    /// Anywhere, as a dialect may read it; in these ranges every one reads code.
+    Anywhere(&'a [Range<usize>]),
+}
+
+impl Place<'_> {
+    fn in_code(self) -> bool {
+        matches!(self, Self::Code | Self::Anywhere(_))
+    }
+
+    /// Whether every reader takes what begins here for code.
+    fn is_sure(self, at: usize) -> bool {
+        match self {
+            Self::Code => true,
+            Self::Anywhere(ranges) => {
+                let next = ranges.partition_point(|range| range.end <= at);
+                ranges.get(next).is_some_and(|range| range.contains(&at))
+            }
+            Self::Prose | Self::Torn => false,
+        }
+    }
+}
+
+/// The text without the addresses that may not stay: of those with a scheme, cited ones may, and in code those of the
+/// machine and the cluster and those that failure and documents have; of those without, names that are no place, and in code
+/// what names an image. An e-mail address outside code is written so that it stays text. Borrowed when nothing changes.
+pub fn without<'t>(text: &'t str, allowed: Allowed<'_>, place: Place<'_>) -> Cow<'t, str> {
     let mut written = String::new();
     let (mut at, mut from) = (0, 0);
     while let Some(found) = ADDRESS.captures_at(text, from) {
         let whole = found.get(0).expect("a match has a text");
         // What only looked like an address may hold one.
         let inner = found.name("bare").or(found.name("at")).map(|inner| inner.start());
-        let Some(replacement) = replacement(&found, &text[whole.end()..], cited, in_code) else {
+        let Some(replacement) = replacement(&found, &text[whole.end()..], allowed, place) else {
             from = inner.map_or(whole.end(), |start| start.max(text.ceil_char_boundary(whole.start() + 1)));
             continue;
         };
@@ -62,13 +232,23 @@ pub fn without<'t>(text: &'t str, cited: &[&str], in_code: bool) -> Cow<'t, str>
 }
 
 /// What stands for an address; `None` where it stays.
-fn replacement(found: &Captures<'_>, after: &str, cited: &[&str], in_code: bool) -> Option<String> {
+fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: Place<'_>) -> Option<String> {
+    let (Allowed { cited, said }, in_code) = (allowed, place.in_code());
     let removed = |before: &str, address: &str| Some(format!("{before}{REMOVED}{}", trailing(address)));
     if let Some(url) = found.name("url") {
         let url = url.as_str();
         let bare = &url[..url.len() - trailing(url).len()];
         let is_cited = cited.contains(&bare) || cited.contains(&url);
         let is_local = in_code && stays_in_code(bare) && !goes_on_as_host(after);
+        let is_said =
+            said.is_some_and(|said| said.has_url(bare)) && !may_grow(bare, &url[bare.len()..], after);
+        let start = found.get(0).map_or(0, |whole| whole.start());
+        if (is_said || fills_in_host(bare, after)) && place.is_sure(start) {
+            return None;
+        }
+        if is_said && !is_cited && matches!(place, Place::Prose) && is_private(bare) {
+            return Some(format!("`{bare}`{}", &url[bare.len()..]));
+        }
         if !(is_cited || is_local) {
             return removed("", url);
         }
@@ -88,11 +268,26 @@ fn replacement(found: &Captures<'_>, after: &str, cited: &[&str], in_code: bool)
             without_scheme.is_some_and(|rest| rest == address || rest == bare.as_str())
         });
         let stays = is_cited || !is_public(&found["host"]) || names_no_place(address, in_code);
-        return if stays { None } else { removed(&found["before"], bare.as_str()) };
+        let is_said = said.is_some_and(|said| said.names.contains(address));
+        return match stays {
+            true => None,
+            false if is_said && matches!(place, Place::Prose) => {
+                Some(format!("{}`{address}`{}", &found["before"], trailing(bare.as_str())))
+            }
+            false => removed(&found["before"], bare.as_str()),
+        };
     }
     let host = &found["at"];
     let is_unit = host.rsplit('.').next().is_some_and(|suffix| UNITS.contains(&suffix));
     (!in_code && !is_unit).then(|| format!("{} (at) {host}", &found["local"]))
+}
+
+/// Whether a URL's host is left for the reader to fill in: `http://<your-domain>/x`.
+fn fills_in_host(url: &str, after: &str) -> bool {
+    static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^<[A-Za-z][A-Za-z0-9_ -]{0,40}>(?:[:/\s`\x22']|$)").expect("the pattern is valid")
+    });
+    matches!(url, "http://" | "https://") && PLACEHOLDER.is_match(after)
 }
 
 /// Punctuation after a URL that belongs to the sentence.
@@ -170,7 +365,7 @@ fn is_local(authority: &str) -> bool {
     let named = host.starts_with(|c: char| c.is_ascii_lowercase());
     let service =
         named && (!host.contains('.') || host.ends_with(".svc") || host.ends_with(".cluster.local"));
-    loopback || service
+    loopback || service || host == "0.0.0.0"
 }
 
 /// Whether a host without a scheme is read as one of the internet: by its last label.

@@ -2,7 +2,7 @@
 //! characters, code included, since what one dialect takes for code another does not; line by line or within a
 //! paragraph, so that the seal of two blocks is that of each.
 
-use super::addresses;
+use super::addresses::{self, Allowed, Place};
 use crate::{markdown::is_element, text::edited};
 use regex::{Captures, Regex};
 use std::{ops::Range, sync::LazyLock};
@@ -11,12 +11,57 @@ use std::{ops::Range, sync::LazyLock};
 const CONTAINERS: &str = r"^(?:[^\S\n]|[>|:*+\-]|[0-9]{1,9}[.)]|\[[ xX]?\]|\[\^[^\[\]\n]{0,99}\][^\S\n]*:)*";
 
 /// The text with nothing in it that some dialect could take for markup that loads or leads anywhere.
-pub fn sealed(text: &str, cited: &[&str]) -> String {
-    let text = addresses::without(text, cited, true);
+pub fn sealed(text: &str, allowed: Allowed<'_>) -> String {
+    let sure = if text.contains('`') { sure_code(text) } else { Vec::new() };
+    let text = addresses::without(text, allowed, Place::Anywhere(&sure));
     let text = without_references(&text);
     let text = without_tags(&text);
     let text = text.replace("![", "! [").replace("](", "] (");
     plain_fences(&without_definitions(&text))
+}
+
+/// Where every dialect reads code: within fences of backticks that are closed, and between single backticks in pairs on one
+/// line. Nowhere, where another sign makes that doubtful.
+fn sure_code(text: &str) -> Vec<Range<usize>> {
+    static FENCE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(&format!("{CONTAINERS}(`{{3,}})[^`]*$")).expect("the pattern is valid"));
+    static ROW: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^[\s>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t:-]*)+$").expect("the pattern is valid")
+    });
+    if text.contains("\\`") || text.contains("~~~") {
+        return Vec::new();
+    }
+    let has_table = text.contains('|') && ROW.is_match(text);
+    let (mut fences, mut spans): (Vec<Range<usize>>, Vec<Range<usize>>) = (Vec::new(), Vec::new());
+    let (mut open, mut is_torn): (Option<(usize, usize)>, bool) = (None, false);
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let fence = FENCE.captures(line.trim_end()).and_then(|found| found.get(1)).map(|sign| sign.len());
+        match (open, fence) {
+            (Some((start, length)), Some(closing)) if closing >= length => {
+                fences.push(start..at);
+                open = None;
+            }
+            (Some(_), _) => {}
+            (None, Some(length)) => open = Some((at + line.len(), length)),
+            (None, None) => {
+                let ticks: Vec<usize> = line.match_indices('`').map(|(tick, _)| at + tick).collect();
+                is_torn |= ticks.len() % 2 == 1 || line.contains("``");
+                if !(has_table && line.contains('|')) {
+                    spans.extend(ticks.chunks_exact(2).map(|pair| pair[0] + 1..pair[1]));
+                }
+            }
+        }
+        at += line.len();
+    }
+    match is_torn {
+        true => Vec::new(),
+        false => {
+            fences.extend(spans);
+            fences.sort_by_key(|range| range.start);
+            fences
+        }
+    }
 }
 
 /// Character references that would spell an address for a program that looks for links in what is shown.
