@@ -239,9 +239,8 @@ async fn others(
     let mut unmentioned = Vec::new();
     let mut is_any_mentioned = false;
     for (key, chunk) in keys.iter().zip(view.chunks(&keys).await?) {
-        let words =
-            chunk.heading_path.iter().flat_map(|heading| heading.split(|c: char| !c.is_alphanumeric()));
-        let names: Vec<&str> = words.filter(|word| humps(word).len() > 1).collect();
+        let names: Vec<&str> =
+            chunk.heading_path.iter().filter_map(|heading| alert_headed(heading)).collect();
         let of_names: Vec<&str> = names.iter().flat_map(|name| kinds_in_name(name)).collect();
         if !kinds.is_empty() && !of_names.is_empty() && !of_names.iter().any(|kind| kinds.contains(kind)) {
             others.of_other_kinds.insert(*key);
@@ -255,6 +254,12 @@ async fn others(
     }
     others.unmentioned.extend(unmentioned.into_iter().filter(|_| is_any_mentioned));
     Ok(others)
+}
+
+/// The alert that a heading is the name of: `KubeletDown`, `Alert Name: "KubeletDown"`, but not `Node NotReady`.
+fn alert_headed(heading: &str) -> Option<&str> {
+    let name = heading.rsplit([':', '：']).next()?.trim_matches(|c: char| !c.is_alphanumeric());
+    (name.chars().all(|c| c.is_ascii_alphanumeric()) && humps(name).len() > 1).then_some(name)
 }
 
 /// The alerts that the question names, in lower case.
@@ -274,4 +279,24 @@ fn is_headed_by(chunk: &Chunk, names: &[String]) -> bool {
     let words = chunk.heading_path.iter().flat_map(|heading| heading.split(|c: char| !c.is_alphanumeric()));
     !names.is_empty()
         && words.into_iter().any(|word| names.iter().any(|name| word.eq_ignore_ascii_case(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headings_that_are_names_of_alerts_are_told() {
+        for (heading, name) in [
+            ("KubeletDown", Some("KubeletDown")),
+            ("Alert Name: \"KubeHpaMaxedOut\"", Some("KubeHpaMaxedOut")),
+            ("`RelayQueueStuck`", Some("RelayQueueStuck")),
+            ("Node NotReady", None),
+            ("Networking", None),
+            ("OOMKilled pods", None),
+            ("節點未就緒", None),
+        ] {
+            assert_eq!(alert_headed(heading), name, "{heading}");
+        }
+    }
 }
