@@ -310,7 +310,7 @@ fn every_file_is_accounted_for() {
     .git: hidden folder; not looked into
     .hidden.md: hidden file
     Makefile: not supported yet: a file without an extension
-    access.md: front matter key `access`: line 2: front matter is not valid YAML: did not find expected ',' or ']' at line 3 column 1, while parsing a flow sequence at line 2 column 9
+    access.md: front matter key `access`: line 2 cannot be read; front matter is not valid YAML: did not find expected ',' or ']' at line 3 column 1, while parsing a flow sequence at line 2 column 9
     cut.md: not valid UTF-8 at byte 9, and not wholly in another encoding; save the file as UTF-8
     empty.md: no text
     node_modules: folder of dependencies; not looked into
@@ -443,7 +443,9 @@ fn front_matter_that_is_not_quite_yaml_is_reported_and_read() {
         ]
     );
     assert!(
-        run.rejected(Path::new("docs"))[0].starts_with("b.md: front matter is not valid YAML"),
+        run.rejected(Path::new("docs"))[0].starts_with(
+            "b.md: front matter key `access`: line 3 cannot be read; front matter is not valid YAML"
+        ),
         "{}",
         run.stdout
     );

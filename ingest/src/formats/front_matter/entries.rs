@@ -45,7 +45,10 @@ pub(super) fn salvage(
         let (value, doubt) = match entry.parsed(format) {
             Some(value) => (Some(value), None),
             None if is_strict => {
-                return Err(FrontMatterError::Key { key, detail: format!("line {line}: {cause}") });
+                return Err(FrontMatterError::Key {
+                    key,
+                    detail: format!("line {line} cannot be read; {cause}"),
+                });
             }
             None => {
                 entry.text.lines().skip(1).try_for_each(|line| refuse_strict(line, cause))?;
