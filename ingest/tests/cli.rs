@@ -310,7 +310,7 @@ fn every_file_is_accounted_for() {
     .git: hidden folder; not looked into
     .hidden.md: hidden file
     Makefile: not supported yet: a file without an extension
-    access.md: front matter is not valid YAML: did not find expected ',' or ']' at line 2 column 1, while parsing a flow sequence at line 1 column 9
+    access.md: front matter key `access`: line 2 cannot be read; front matter is not valid YAML: did not find expected ',' or ']' at line 3 column 1, while parsing a flow sequence at line 2 column 9
     cut.md: not valid UTF-8 at byte 9, and not wholly in another encoding; save the file as UTF-8
     empty.md: no text
     node_modules: folder of dependencies; not looked into
@@ -443,7 +443,9 @@ fn front_matter_that_is_not_quite_yaml_is_reported_and_read() {
         ]
     );
     assert!(
-        run.rejected(Path::new("docs"))[0].starts_with("b.md: front matter is not valid YAML"),
+        run.rejected(Path::new("docs"))[0].starts_with(
+            "b.md: front matter key `access`: line 3 cannot be read; front matter is not valid YAML"
+        ),
         "{}",
         run.stdout
     );
@@ -516,6 +518,27 @@ fn other_encodings_come_out_right() {
     assert_eq!(world.texts(), [chinese, russian, "Node ready."]);
     let warnings = run.json()["warnings"].to_string();
     assert!(warnings.contains("read as gb18030") && warnings.contains("read as KOI8-U"), "{warnings}");
+}
+
+#[test]
+fn a_page_whose_restriction_cannot_be_read_stays_out() {
+    let world = World::new();
+    world.write("a.md", "# A\n\nOpen text.\n");
+    world.write("b.md", "# B\n\nText that was open.\n");
+    assert_eq!(world.ingest(&["docs"]).exits(0).documents(), "2 2 0 0 0");
+    world.write("b.md", "---\ntitle: B\naccess:[ops]\n---\nText that was open.\n");
+    world.write("c.md", "\n---\naccess: [ops]\n---\nClosed text.\n");
+    world.write("d.txt", "---\naccess: [ops]\n---\nClosed text.\n");
+    world.write("e.md", "---\ntitle: E\nlables: [x]\n---\nOpen text.\n");
+    let run = world.ingest(&["--strict", "docs"]).exits(5);
+    assert_eq!(run.documents(), "2 1 0 1 1");
+    let rejected = run.rejected(&world.docs());
+    for (at, part) in ["line", "(line 3)", "line 2: it is read in Markdown only"].iter().enumerate() {
+        assert!(rejected[at].contains(part) && rejected[at].contains("access"), "{}", rejected[at]);
+    }
+    let warnings = run.json()["warnings"].to_string();
+    assert!(warnings.contains("was `labels` meant?"), "{warnings}");
+    assert_eq!(world.texts(), ["Open text.", "Open text."]);
 }
 
 #[test]

@@ -263,14 +263,19 @@ fn toml_to_json(value: toml::Value) -> Value {
     }
 }
 
-/// What a parser says, with its line counted in the file, which begins with the fence.
+/// What a parser says, with its lines counted in the file, which begins with the fence.
 fn in_file(detail: &str) -> String {
-    let Some(at) = detail.find("line ").map(|at| at + "line ".len()) else { return detail.to_owned() };
-    let end = detail[at..].find(|c: char| !c.is_ascii_digit()).map_or(detail.len(), |end| at + end);
-    match detail[at..end].parse::<usize>() {
-        Ok(line) => format!("{}{}{}", &detail[..at], line + 1, &detail[end..]),
-        Err(_) => detail.to_owned(),
+    let mut parts = detail.split("line ");
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        told.push_str("line ");
+        match part[..end].parse::<usize>() {
+            Ok(line) => told.push_str(&format!("{}{}", line + 1, &part[end..])),
+            Err(_) => told.push_str(part),
+        }
     }
+    told
 }
 
 fn one_line(text: &str) -> String {

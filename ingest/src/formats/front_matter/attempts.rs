@@ -328,8 +328,7 @@ fn is_tagged(line: &str) -> bool {
 /// The warning about a key that is near one of ours, when it is near one.
 pub(super) fn near_known(key: &str) -> Option<&'static str> {
     let name = folded(key);
-    let is_known = |known: &&str| *known == key;
-    if LENIENT.iter().chain(&VERSION_KEYS).any(|known| is_known(&known))
+    if LENIENT.iter().chain(&VERSION_KEYS).any(|known| *known == key)
         || OTHERS.contains(&key)
         || name.len() < 3
     {

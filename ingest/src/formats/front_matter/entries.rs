@@ -40,11 +40,16 @@ pub(super) fn salvage(
         salvaged.warnings.push(format!("front matter line {line} holds no key; ignored"));
     }
     for entry in entries {
-        let Entry { key, line, .. } = &entry;
+        let (key, line) = (entry.key.clone(), entry.line);
         let is_strict = STRICT.contains(&key.as_str());
         let (value, doubt) = match entry.parsed(format) {
             Some(value) => (Some(value), None),
-            None if is_strict => return Err(cause.clone()),
+            None if is_strict => {
+                return Err(FrontMatterError::Key {
+                    key,
+                    detail: format!("line {line} cannot be read; {cause}"),
+                });
+            }
             None => {
                 entry.text.lines().skip(1).try_for_each(|line| refuse_strict(line, cause))?;
                 let value = entry.roughly();
@@ -59,7 +64,7 @@ pub(super) fn salvage(
         };
         salvaged.warnings.extend(doubt);
         let Some(value) = value else { continue };
-        if salvaged.map.contains_key(key) {
+        if salvaged.map.contains_key(&key) {
             if is_strict {
                 return Err(FrontMatterError::Key { key: key.clone(), detail: TWICE.to_owned() });
             }
