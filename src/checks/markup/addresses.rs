@@ -16,9 +16,9 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     let with_scheme = [
         format!(r"[a-z][a-z0-9+.\-]{{0,30}}\\?:(?:\\?/){{2}}{body}"),
         format!(r"(?:https?|ftps?|wss?)\\?:[/\\]+{body}"),
-        format!(r"(?:\b|_)(?:mailto|xmpp|tel|sms)\\?:[^\s]{body}"),
+        format!(r"(?:(?-u:\b)|_)(?:mailto|xmpp|tel|sms)\\?:[^\s]{body}"),
         format!(r"(?:java|vb)script\\?:{body}"),
-        format!(r"(?:\b|_)data\\?:(?:[a-z]+/|[;,]){body}"),
+        format!(r"(?:(?-u:\b)|_)data\\?:(?:[a-z]+/|[;,]){body}"),
         format!(r"www{dot}[\p{{L}}\p{{N}}_\-]{body}"),
     ]
     .join("|");
@@ -89,7 +89,8 @@ impl Said {
     /// The addresses of some texts.
     pub fn of<'t>(texts: impl Iterator<Item = &'t str>) -> Self {
         static HOST: LazyLock<Regex> = LazyLock::new(|| {
-            Regex::new(r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]{1,5})?\b").expect("the pattern is valid")
+            Regex::new(r"(?-u:\b)[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]{1,5})?(?-u:\b)")
+                .expect("the pattern is valid")
         });
         let mut said = Self::default();
         for text in texts {
