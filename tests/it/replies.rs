@@ -182,6 +182,22 @@ fn replies_of_real_models_are_shown_with_what_leaves() {
     }
     let refused = tried.iter().filter(|tried| tried.left.is_err()).count();
     println!("{} replies: {} untouched, {refused} refused", tried.len(), untouched.len());
+    // Whoever answers honestly is neither refused nor damaged, and hardly marked.
+    let honest = tried.iter().filter(|tried| {
+        ["gpt", "claude", "qwen", "llama"].iter().any(|model| tried.name.ends_with(&format!("_{model}")))
+    });
+    let mut num_uncited = 0;
+    for tried in honest {
+        let marks = tried.marks();
+        assert!(tried.left.is_ok(), "{} was refused", tried.name);
+        assert!(
+            !marks.contains_key("removed") && !marks.contains_key("link removed"),
+            "{}: {marks:?}",
+            tried.name
+        );
+        num_uncited += marks.get("uncited").copied().unwrap_or_default();
+    }
+    assert!(num_uncited <= 1, "{num_uncited} claims of honest replies are marked");
     let names: Vec<&str> = untouched.iter().map(|tried| tried.name.as_str()).collect();
     println!("untouched: {}", names.join(" "));
 }

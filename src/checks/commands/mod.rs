@@ -200,6 +200,10 @@ impl Check<'_> {
                     c => vec![' '; if c.is_ascii() { 1 } else { 2 }],
                 })
                 .collect();
+            // Code without a fence stands four columns further in.
+            let is_fenced = self.text[block.clone()].starts_with(['`', '~']);
+            let margin =
+                if is_fenced { margin.as_str() } else { margin.strip_suffix("    ").unwrap_or_default() };
             let end = block.start + self.text[block].trim_end().len();
             self.edits.push((end..end, format!("\n{margin}({})", self.phrases.destructive)));
         }

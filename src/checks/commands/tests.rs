@@ -464,4 +464,8 @@ fn labels_keep_the_margin_of_their_list() {
         let text = format!("{before}```bash\n{inner}{drain}\n{inner}```");
         assert_eq!(marks(&text, &format!("```\n{drain}\n```"), ""), format!("{text}\n{inner}(!)"));
     }
+    for (before, margin) in [("1. Drain [1]\n\n", "   "), ("Drain [1]\n\n", "")] {
+        let text = format!("{before}{margin}    {drain}");
+        assert_eq!(marks(&text, &format!("```\n{drain}\n```"), ""), format!("{text}\n{margin}(!)"));
+    }
 }

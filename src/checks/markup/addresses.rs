@@ -1,6 +1,7 @@
 //! What a reader's screen may turn into a link without any markup: addresses as they stand in a text.
 
 use super::REMOVED;
+use crate::markdown;
 use regex::{Captures, Regex};
 use std::{borrow::Cow, collections::HashSet, ops::Range, sync::LazyLock};
 
@@ -16,9 +17,9 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     let with_scheme = [
         format!(r"[a-z][a-z0-9+.\-]{{0,30}}\\?:(?:\\?/){{2}}{body}"),
         format!(r"(?:https?|ftps?|wss?)\\?:[/\\]+{body}"),
-        format!(r"(?:\b|_)(?:mailto|xmpp|tel|sms)\\?:[^\s]{body}"),
+        format!(r"(?:(?-u:\b)|_)(?:mailto|xmpp|tel|sms)\\?:[^\s]{body}"),
         format!(r"(?:java|vb)script\\?:{body}"),
-        format!(r"(?:\b|_)data\\?:(?:[a-z]+/|[;,]){body}"),
+        format!(r"(?:(?-u:\b)|_)data\\?:(?:[a-z]+/|[;,]){body}"),
         format!(r"www{dot}[\p{{L}}\p{{N}}_\-]{body}"),
     ]
     .join("|");
@@ -81,6 +82,8 @@ pub struct Said {
     urls: HashSet<String>,
     /// Those without: images, labels, endpoints.
     names: HashSet<String>,
+    /// Those of them that stand in code or in double quotes, as programs write what they called.
+    shown: HashSet<String>,
     /// Numbers of hosts, with and without their ports.
     hosts: HashSet<String>,
 }
@@ -89,7 +92,8 @@ impl Said {
     /// The addresses of some texts.
     pub fn of<'t>(texts: impl Iterator<Item = &'t str>) -> Self {
         static HOST: LazyLock<Regex> = LazyLock::new(|| {
-            Regex::new(r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]{1,5})?\b").expect("the pattern is valid")
+            Regex::new(r"(?-u:\b)[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]{1,5})?(?-u:\b)")
+                .expect("the pattern is valid")
         });
         let mut said = Self::default();
         for text in texts {
@@ -97,9 +101,13 @@ impl Said {
                 let host = host.as_str();
                 said.hosts.extend([host, host.split(':').next().unwrap_or(host)].map(str::to_owned));
             }
+            let code = markdown::code_ranges(text);
             let mut from = 0;
             while let Some(found) = ADDRESS.captures_at(text, from) {
                 let whole = found.get(0).expect("a match has a text");
+                let next = code.partition_point(|range| range.end <= whole.start());
+                let is_shown = text[..whole.start()].ends_with('"')
+                    || code.get(next).is_some_and(|range| range.contains(&whole.start()));
                 let kept = match (found.name("url"), found.name("bare")) {
                     (Some(url), _) => Some((url, &mut said.urls)),
                     (_, Some(bare)) => Some((bare, &mut said.names)),
@@ -110,6 +118,7 @@ impl Said {
                     let is_kept = found.name("bare").is_some() || leads_somewhere(written);
                     if is_kept && asks_nothing(written) && written.is_ascii() {
                         kept.insert(written.to_owned());
+                        said.shown.extend(is_shown.then(|| written.to_owned()));
                     }
                 }
                 from = whole.end();
@@ -246,7 +255,8 @@ fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: P
         if (is_said || fills_in_host(bare, after)) && place.is_sure(start) {
             return None;
         }
-        if is_said && !is_cited && matches!(place, Place::Prose) && is_private(bare) {
+        let is_shown = is_private(bare) || said.is_some_and(|said| said.shown.contains(bare));
+        if is_said && !is_cited && matches!(place, Place::Prose) && is_shown {
             return Some(format!("`{bare}`{}", &url[bare.len()..]));
         }
         if !(is_cited || is_local) {
