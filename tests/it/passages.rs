@@ -8,11 +8,11 @@ const RELAY: &str = "\
 
 ## RelayHpaReplicasMismatch
 
-The autoscaler has not matched the desired number of replicas for longer than 15 minutes. Raise the autoscaler's maximum.
+The autoscaler wants a number of replicas beyond its maximum for longer than 15 minutes. Raise the autoscaler's maximum.
 
 ## RelayDeploymentReplicasMismatch
 
-The rollout is stuck. Look at the events with `kubectl describe` and undo the last change.
+A number of replicas has been missing for longer than 15 minutes. Look at the events with `kubectl describe` and undo the last change.
 ";
 
 const CHARTS: &str = "\
@@ -55,7 +55,7 @@ async fn a_section_that_fits_as_well_is_named_with_its_source() {
     let reply = app.post("/v1/ask", json!({ "question": "Relay chart error" }).to_string()).await.json();
     let text = reply["answer"].as_str().expect("a string");
     assert!(text.contains("Another section fits about as well:\n- **Chart error when "), "{text}");
-    assert!(text.contains("Log in to the registry") && text.contains("Remove the definitions"), "{text}");
+    assert!(text.contains("cannot be pulled. [") && text.contains("cannot be installed. "), "{text}");
     assert_eq!(reply["citations"].as_array().map(Vec::len), Some(2), "{reply}");
 
     let question = "How do I fix the chart error when installing the relay chart? It cannot be installed.";
