@@ -99,8 +99,18 @@ async fn run_case(
     }
     let evidence: Vec<(String, String)> =
         retrieval.evidence.iter().map(|hit| (hit.chunk.document.clone(), hit.chunk.id())).collect();
-    let seen =
-        Seen { case, request: &request, answer: &answer, evidence: &evidence, cited_text: &cited_text };
+    // A section that fits as well is named from the hits, and a quotation's links are cited.
+    let found = retrieval.hits.iter().map(|hit| hit.chunk.document.as_str());
+    let links = retrieval.evidence.iter().flat_map(|hit| &hit.document.meta.links);
+    let beside: BTreeSet<&str> = found.chain(links.map(|link| link.target.as_str())).collect();
+    let seen = Seen {
+        case,
+        request: &request,
+        answer: &answer,
+        evidence: &evidence,
+        beside: &beside,
+        cited_text: &cited_text,
+    };
     let score = answers::citation_score(&cited, labels, &case.id);
     let against = |measure: fn(&str, &str) -> f64| {
         case.reference.as_deref().map(|reference| measure(&answer.text, reference))
@@ -181,6 +191,8 @@ struct Seen<'a> {
     answer: &'a Answer,
     /// Document and chunk id of every passage that was given.
     evidence: &'a [(String, String)],
+    /// Ids of the documents that were found besides, or that the evidence links to.
+    beside: &'a BTreeSet<&'a str>,
     /// The texts of the documents cited.
     cited_text: &'a str,
 }
@@ -230,7 +242,7 @@ impl Seen<'_> {
         })
     }
 
-    /// Every `[n]` has a source, and every source was among the evidence.
+    /// Every `[n]` has a source, and every source was found, or is linked to by the evidence.
     fn citations_exist(&self) -> Check {
         let numbers: BTreeSet<usize> = self.answer.citations.iter().map(|citation| citation.n).collect();
         let unresolved = citations::resolve(&self.answer.text, |n| numbers.contains(&n)).removed;
@@ -242,6 +254,7 @@ impl Seen<'_> {
             .citations
             .iter()
             .filter(|citation| !given.contains(&untranslated(&citation.document)))
+            .filter(|citation| !self.beside.contains(citation.document.as_str()))
             .map(|citation| citation.document.as_str())
             .collect();
         check("citations exist", unresolved.is_empty() && foreign.is_empty(), || {
