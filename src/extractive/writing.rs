@@ -15,7 +15,7 @@ use crate::{
     text::{clipped, num_chars},
     translations::Linked,
 };
-use kb::{analyzer::is_cjk, prohibition};
+use kb::{analyzer::is_cjk, prohibition, sections::Role};
 
 /// Longest explanation under a label.
 const CAUSE_CHARS: usize = 420;
@@ -132,7 +132,11 @@ impl<'f> Writer<'f> {
             };
             let n = self.number(element.quote.from);
             match element.quote.text.is_empty() {
-                true => self.line(&format!("{marker}[{n}]")),
+                // Code that nothing introduces stands below its heading.
+                true => match subject_of(element.quote.from) {
+                    Some(heading) => self.line(&format!("{marker}{heading} [{n}]:")),
+                    None => self.line(&format!("{marker}[{n}]")),
+                },
                 false => {
                     let words = self.with_links(&element.quote.text);
                     self.line(&format!("{marker}{words} [{n}]"));
@@ -344,6 +348,12 @@ impl<'f> Writer<'f> {
         }
         text
     }
+}
+
+/// The heading of a passage, where it names more than a part of a runbook.
+fn subject_of(passage: &Evidence) -> Option<String> {
+    let heading = passage.heading_path.last().filter(|heading| Role::alone_in(heading).is_none())?;
+    Some(markup::plain(heading)).filter(|heading| !heading.is_empty())
 }
 
 /// A step under the label `Solution:`.

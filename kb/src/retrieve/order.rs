@@ -8,7 +8,7 @@ use super::{
 use crate::{
     analyzer::{humps, tokens},
     document::{Chunk, DocumentRecord},
-    question::{IdentifierKind, Question, error_codes, kinds_in_name},
+    question::{AsideKind, IdentifierKind, Question, error_codes, kinds_in_name},
     store::{ChunkKey, DocumentKey, View},
 };
 use std::{
@@ -30,6 +30,8 @@ const MAX_HITS_PER_DOCUMENT: usize = 3;
 /// A further passage of a document is a hit when it scores at least this share of the document's best.
 const MIN_PASSAGE_SHARE: f32 = 0.75;
 
+/// A document keeps its place by a rule about a general event as long as it scores this share of the best.
+const GENERAL_RULE_SHARE: f32 = 0.75;
 /// Pages whose headings are read before the order is final.
 const PAGES_READ: usize = 8;
 /// Passages of a page that may become hits.
@@ -87,8 +89,31 @@ pub(super) async fn ranked(
         let score = scores.get(&key).copied().unwrap_or(0.0) + bonus;
         ranked.push(Ranked { key, record, score, language, rule: matched.remove(&key) });
     }
+    if question.asides().iter().any(|aside| aside.kind == AsideKind::Event) {
+        without_general_rules(&mut ranked);
+    }
     sort(&mut ranked);
     Ok(ranked)
+}
+
+/// Lets rules about the event that a failure begins with give way where another page of at least the same trust fits the rest
+/// far better: `MountVolume.SetUp failed for volume "config": configmap "x" not found` is no failure of the storage.
+fn without_general_rules(ranked: &mut [Ranked]) {
+    let scores: Vec<(u8, f32)> =
+        ranked.iter().map(|ranked| (ranked.record.meta.trust as u8, ranked.score)).collect();
+    for ranked in ranked {
+        let is_general = |matched: &RuleMatch| {
+            let rule = &matched.rule;
+            rule.alert.is_empty() && rule.namespace.is_empty() && rule.name.is_empty()
+        };
+        let trust = ranked.record.meta.trust as u8;
+        let of_equals = scores.iter().filter(|(other, _)| *other >= trust).map(|(_, score)| *score);
+        if ranked.rule.as_ref().is_some_and(is_general)
+            && ranked.score < GENERAL_RULE_SHARE * of_equals.fold(0.0, f32::max)
+        {
+            ranked.rule = None;
+        }
+    }
 }
 
 /// Puts documents in the final order.
