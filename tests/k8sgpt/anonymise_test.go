@@ -140,7 +140,8 @@ func TestAModelThatHandlesMasksBadly(t *testing.T) {
 		"left out":         {func(string) string { return "The Deployment" }, "llm"},
 		"in lower case":    {strings.ToLower, "extractive"},
 		"cut":              {func(mask string) string { return mask[:len(mask)-4] }, "extractive"},
-		"with an ellipsis": {func(mask string) string { return mask[:10] + "..." }, "extractive"},
+		// So cut, it can only be this one: the answer has the whole.
+		"with an ellipsis": {func(mask string) string { return mask[:10] + "..." }, "llm"},
 		"one letter wrong": {func(mask string) string { return mask[:6] + "q" + mask[7:] }, "extractive"},
 	} {
 		t.Run(way, func(t *testing.T) {
