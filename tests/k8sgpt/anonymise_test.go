@@ -135,11 +135,11 @@ func TestAModelThatHandlesMasksBadly(t *testing.T) {
 		handle     func(string) string
 		answeredBy string
 	}{
-		"copied":           {func(mask string) string { return mask }, "llm"},
-		"as code":          {func(mask string) string { return "`" + mask + "`" }, "llm"},
-		"left out":         {func(string) string { return "The Deployment" }, "llm"},
-		"in lower case":    {strings.ToLower, "extractive"},
-		"cut":              {func(mask string) string { return mask[:len(mask)-4] }, "extractive"},
+		"copied":        {func(mask string) string { return mask }, "llm"},
+		"as code":       {func(mask string) string { return "`" + mask + "`" }, "llm"},
+		"left out":      {func(string) string { return "The Deployment" }, "llm"},
+		"in lower case": {strings.ToLower, "extractive"},
+		"cut":           {func(mask string) string { return mask[:len(mask)-4] }, "extractive"},
 		// So cut, it can only be this one: the answer has the whole.
 		"with an ellipsis": {func(mask string) string { return mask[:10] + "..." }, "llm"},
 		"one letter wrong": {func(mask string) string { return mask[:6] + "q" + mask[7:] }, "extractive"},
