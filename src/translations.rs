@@ -7,7 +7,7 @@ use kb::{
     question::Language,
     retrieve::{self, Hit, Retrieval},
     sections::Unit,
-    store::{DocumentKey, StoreError},
+    store::{ChunkKey, DocumentKey, StoreError},
 };
 
 /// Most passages of a unit that are read for an answer without a model.
@@ -130,7 +130,12 @@ async fn linked_from(
         }
         let key = DocumentKey::of(&link.target);
         let Some(Some(target)) = retrieval.view.documents(&[key]).await?.into_iter().next() else { continue };
-        let Some((_, first)) = retrieval.view.chunks_of(key).await?.into_iter().next() else { continue };
+        if target.num_chunks == 0 {
+            continue;
+        }
+        let Some(first) = retrieval.view.chunks(&[ChunkKey::new(key, 0)]).await?.into_iter().next() else {
+            continue;
+        };
         linked.push(Linked { words: link.text.clone(), to: Evidence::new(0, &first, &target, None) });
     }
     Ok(linked)

@@ -44,8 +44,14 @@ pub struct Writer<'f> {
 impl<'f> Writer<'f> {
     /// A writer of an empty answer.
     pub fn new(format: &'f Format, phrases: &'static Phrases, linked: &'f [Linked]) -> Self {
-        let (text, used, addresses) = Default::default();
-        Self { text, used, addresses, format, phrases, linked }
+        Self {
+            text: String::new(),
+            used: Vec::new(),
+            addresses: Addresses::default(),
+            format,
+            phrases,
+            linked,
+        }
     }
 
     /// The number of a source.

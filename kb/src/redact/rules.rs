@@ -69,6 +69,22 @@ macro_rules! assigned {
     };
 }
 
+/// Keywords of the rules about values that are called secrets, tokens or keys.
+const SECRET_WORDS: &[&str] = &[
+    "secret",
+    "token",
+    "key",
+    "credential",
+    "密钥",
+    "密鑰",
+    "金鑰",
+    "令牌",
+    "權杖",
+    "mã thông báo",
+    "kh",
+    "kunci",
+];
+
 /// In order: an earlier rule wins where two overlap.
 pub(super) static RULES: &[Rule] = &[
     // Base64 lines of 16 and more characters, so that `-----BEGIN … KEY-----` with dots below stays; the end may be cut off.
@@ -532,20 +548,7 @@ pub(super) static RULES: &[Rule] = &[
     },
     Rule {
         name: "secret",
-        keywords: &[
-            "secret",
-            "token",
-            "key",
-            "credential",
-            "密钥",
-            "密鑰",
-            "金鑰",
-            "令牌",
-            "權杖",
-            "mã thông báo",
-            "kh",
-            "kunci",
-        ],
+        keywords: SECRET_WORDS,
         pattern: concat!(
             "(?i)(?:",
             secret_key!(),
@@ -672,20 +675,7 @@ pub(super) static RULES: &[Rule] = &[
     },
     Rule {
         name: "secret",
-        keywords: &[
-            "secret",
-            "token",
-            "key",
-            "credential",
-            "密钥",
-            "密鑰",
-            "金鑰",
-            "令牌",
-            "權杖",
-            "mã thông báo",
-            "kh",
-            "kunci",
-        ],
+        keywords: SECRET_WORDS,
         pattern: concat!(
             "(?i)(?:",
             secret_key!(),
