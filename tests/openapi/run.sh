@@ -9,9 +9,10 @@ set -euo pipefail
 # SECONDS is bash's own.
 readonly TEST_WITHIN_S=90 EXAMPLES=${SCHEMATHESIS_EXAMPLES:-100} SEED=${SCHEMATHESIS_SEED:-1} TOKEN=for-fuzzing
 
+# One worker: Hypothesis parses Python, and the parser of CPython 3.11 fails now and then when two threads use it.
 prepare_client
 serve_runbooks
 cd "$scratch"
 limited "$TEST_WITHIN_S" "$client/schemathesis" run "$url/openapi.json" --checks all --seed "$SEED" \
-  --max-examples "$EXAMPLES" --workers 2 --header "Authorization: Bearer $TOKEN" --continue-on-failure ||
+  --max-examples "$EXAMPLES" --workers 1 --header "Authorization: Bearer $TOKEN" --continue-on-failure ||
   fail "something was found, or it took more than $TEST_WITHIN_S s"
