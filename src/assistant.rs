@@ -5,7 +5,7 @@
 
 use crate::{
     answer::{Answer, Degraded, Written},
-    calibration,
+    blocks, calibration,
     draft::Draft,
     evidence::Evidence,
     extractive::{self, Material},
@@ -34,7 +34,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::{Semaphore, SemaphorePermit, mpsc},
-    task::{block_in_place, yield_now},
+    task::block_in_place,
     time::{Instant, timeout},
 };
 
@@ -405,26 +405,29 @@ impl Assistant {
             checks = checks.unshown();
         }
         let mut num_bytes = 0;
-        loop {
-            let text = match pieces.try_next().await {
-                Ok(Some(piece)) => {
-                    num_bytes += piece.len();
-                    checked(&mut checks, &piece, num_bytes).await
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    let cause = logged(&error, occasion);
-                    let asked = match checks.shown() {
-                        Some(written) => Asked::Interrupted(written, model, checks.contradicts(), cause),
-                        None => Asked::Failed(cause),
-                    };
-                    return (asked, usage);
-                }
+        let error = loop {
+            let piece = match pieces.try_next().await {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break None,
+                Err(error) => break Some(error),
             };
+            num_bytes += piece.len();
+            let text = apart(num_bytes, || checks.push(&piece));
             if let Some(outlet) = outlet.filter(|_| !text.is_empty()) {
                 // Whoever hangs up ends the whole call.
                 let _ = outlet.send(Shown { model: model.clone(), text }).await;
             }
+            if checks.is_too_long() {
+                break Some(LlmError::TooLarge { max_bytes: blocks::MAX_BYTES });
+            }
+        };
+        if let Some(error) = error {
+            let cause = logged(&error, occasion);
+            let asked = match checks.shown() {
+                Some(written) => Asked::Interrupted(written, model, checks.contradicts(), cause),
+                None => Asked::Failed(cause),
+            };
+            return (asked, usage);
         }
         let asked = match apart(num_bytes, || checks.finish()) {
             Ok(written) => Asked::Answered(written, model, checks.contradicts()),
@@ -432,35 +435,20 @@ impl Assistant {
             Err(Refusal::Uncited) => Asked::DoesNotKnow("the model's reply cited none of the documents"),
             Err(Refusal::Forbidden) => Asked::Failed(Degraded::LlmForbidden),
             Err(Refusal::MaskedName) => Asked::Failed(Degraded::LlmMaskedName),
+            Err(Refusal::TooLong) => Asked::Failed(Degraded::LlmTooLarge),
         };
         (asked, usage)
     }
 }
 
-/// Most of a reply, in bytes, that is checked without letting others have their turn.
-const MAX_CHECKED_AT_ONCE: usize = 4 << 10;
-/// From so many bytes on, which no useful reply has, a single block of it may take long to check.
-const LONG_REPLY: usize = 16 << 10;
+/// From so many bytes on a single block of a reply may take milliseconds to check.
+const LONG_REPLY: usize = 4 << 10;
 
 /// Works where nobody else's turn is held up, as far as the runtime has other threads, when a reply is long.
 fn apart<T>(num_bytes: usize, work: impl FnOnce() -> T) -> T {
     match num_bytes >= LONG_REPLY && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
         true => block_in_place(work),
         false => work(),
-    }
-}
-
-/// Checks the next piece of a reply of so many bytes by now; returns what may be shown now.
-async fn checked(checks: &mut Checks<'_>, piece: &str, num_bytes: usize) -> String {
-    let (mut text, mut rest) = (String::new(), piece);
-    loop {
-        let (part, after) = rest.split_at(rest.floor_char_boundary(MAX_CHECKED_AT_ONCE));
-        text.push_str(&apart(num_bytes, || checks.push(part)));
-        rest = after;
-        if rest.is_empty() {
-            return text;
-        }
-        yield_now().await;
     }
 }
 

@@ -13,6 +13,10 @@ const READ_EVERY_LINE_BYTES: usize = 8 << 10;
 /// That share: one part in so many.
 const GROWTH: usize = 16;
 
+/// Most bytes of a reply, without its reasoning, that are read: several times the longest answer that anybody reads. A
+/// longer one is a model that repeats itself, or somebody who wants to keep the checks busy.
+pub const MAX_BYTES: usize = 32 << 10;
+
 /// One block, without the blank lines around it. Link definitions before it are part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
@@ -37,9 +41,17 @@ pub struct Blocks {
     wrapping: Wrapping,
     /// Whether the next block is the first after reasoning.
     restarts: bool,
+    /// The bytes read so far, without reasoning, and how many are read at most.
+    num_bytes: usize,
+    max_bytes: Option<usize>,
 }
 
 impl Blocks {
+    /// Of a model's reply, which may be of any length.
+    pub fn of_reply() -> Self {
+        Self { max_bytes: Some(MAX_BYTES), ..Self::default() }
+    }
+
     /// Takes the next piece; returns the blocks that are whole now.
     pub fn push(&mut self, piece: &str) -> Vec<Block> {
         let Some(end) = piece.rfind('\n').map(|at| at + 1) else {
@@ -84,11 +96,20 @@ impl Blocks {
             if said.restarts {
                 blocks.extend(self.cut());
                 self.open.clear();
-                (self.read_at, self.restarts) = (0, true);
+                (self.read_at, self.restarts, self.num_bytes) = (0, true, 0);
+            }
+            self.num_bytes += said.text.len();
+            if self.is_too_long() {
+                continue;
             }
             self.wrapping.add(&said.text, &mut self.open);
         }
         blocks
+    }
+
+    /// Whether a reply went beyond [`MAX_BYTES`]: the text behind them is not read, and the blocks are no whole reply.
+    pub fn is_too_long(&self) -> bool {
+        self.max_bytes.is_some_and(|max_bytes| self.num_bytes > max_bytes)
     }
 
     /// A block of its text; `None` when that is blank.

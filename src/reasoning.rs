@@ -47,11 +47,14 @@ impl Reasoning {
 
     fn read(&mut self, line: &str, said: &mut Vec<Said>) {
         let mut at = 0;
+        let (mut counted, mut num_ticks) = (0, 0);
         if self.fence.is_none() || self.is_open {
             for mark in MARK.captures_iter(line) {
                 let whole = mark.get(0).expect("group 0 is the match");
                 // A tag in code is one that the reply writes about.
-                if line[..whole.start()].matches('`').count() % 2 == 1 {
+                num_ticks += line[counted..whole.start()].matches('`').count();
+                counted = whole.start();
+                if num_ticks % 2 == 1 {
                     continue;
                 }
                 if !self.is_open {

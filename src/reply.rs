@@ -34,6 +34,8 @@ pub enum Refusal {
     MaskedName,
     /// It advised what a document of the object forbids, and nothing else of it holds.
     Forbidden,
+    /// It is longer than is read ([`blocks::MAX_BYTES`]).
+    TooLong,
 }
 
 /// Turns a whole reply into an answer's text: what does not show is removed, links and HTML outside the cited sources
@@ -107,7 +109,7 @@ impl<'a> Checks<'a> {
                 evidence.iter().map(|passage| passage.text.as_str()).chain([question.text()]),
             ),
             rules: advice::Rules::of(evidence),
-            blocks: Blocks::default(),
+            blocks: Blocks::of_reply(),
             sources: Sources::new(phrases::phrases(question.language())),
             said: String::new(),
             text: String::new(),
@@ -144,6 +146,9 @@ impl<'a> Checks<'a> {
         }
         for placed in self.sources.finish() {
             self.place(placed);
+        }
+        if self.is_too_long() {
+            return Err(Refusal::TooLong);
         }
         if self.state == State::Refused || (self.state == State::Held && is_refusal(&self.said)) {
             return Err(Refusal::SaidSo);
@@ -184,6 +189,11 @@ impl<'a> Checks<'a> {
         let (warnings, sources) = self.warnings(&text[..self.first_end]);
         citations.extend(sources.into_iter().map(|source| (source.n, source)));
         Ok(Written { text: warnings + &text, citations: citations.into_values().collect() })
+    }
+
+    /// Whether the reply went on for longer than is read: there is no use in waiting for the rest of it.
+    pub fn is_too_long(&self) -> bool {
+        self.blocks.is_too_long()
     }
 
     /// Whether advice was taken out that a document of the object forbids.
@@ -710,6 +720,31 @@ mod tests {
         check("One.\n\nTwo [7].\n\nThree.\n\n", &["Uncited"]);
         check("I don't know\n\nBut raise it [1].\n\nAnd wait [1].\n\n", &["SaidSo"]);
         check("Error:\n\nI don’t know.\n\n- Look [1]\n- End [1]\n", &["SaidSo"]);
+    }
+
+    #[test]
+    fn a_reply_without_end_is_not_read_to_its_end() {
+        let (evidence, question, format) = (evidence(), question("OOMKilled"), Format::default());
+        let line = "The kernel killed the container [1].\n\n";
+        let whole = line.repeat(blocks::MAX_BYTES / line.len());
+        assert!(from_reply(&whole, &evidence, &question, &format).is_ok());
+        let long = line.repeat(blocks::MAX_BYTES / line.len() + 1);
+        assert_eq!(from_reply(&long, &evidence, &question, &format), Err(Refusal::TooLong));
+        assert_eq!(
+            from_reply(&"a".repeat(2 * blocks::MAX_BYTES), &evidence, &question, &format),
+            Err(Refusal::TooLong)
+        );
+        let reasoned = format!("<think>\n{}</think>\n{line}", "Hm.\n".repeat(blocks::MAX_BYTES));
+        assert!(from_reply(&reasoned, &evidence, &question, &format).is_ok(), "reasoning does not count");
+        let mut checks = Checks::new(&evidence, &question, &format);
+        let shown: String = long
+            .as_bytes()
+            .chunks(100)
+            .map(|piece| checks.push(str::from_utf8(piece).expect("ASCII")))
+            .collect();
+        assert!(checks.is_too_long());
+        assert_eq!(checks.shown().map(|written| written.text), Some(shown));
+        assert_eq!(checks.finish(), Err(Refusal::TooLong));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use super::{
     LlmError, ReplyStream, model_name,
     openai::finished,
-    transport::{IDLE_TIMEOUT, MAX_BODY_BYTES, classify_body},
+    transport::{IDLE_TIMEOUT, MAX_STREAM_BYTES, classify_body},
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -59,8 +59,8 @@ fn bytes(
             timeout_at(wait_until.min(deadline), response.chunk()).await.map_err(|_| LlmError::Timeout)?;
         let Some(piece) = piece.map_err(|error| classify_body(&error))? else { return Ok(None) };
         let read = before + piece.len();
-        match read > MAX_BODY_BYTES {
-            true => Err(LlmError::TooLarge { max_bytes: MAX_BODY_BYTES }),
+        match read > MAX_STREAM_BYTES {
+            true => Err(LlmError::TooLarge { max_bytes: MAX_STREAM_BYTES }),
             false => Ok(Some((piece, (response, read, Instant::now() + IDLE_TIMEOUT)))),
         }
     })

@@ -15,6 +15,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// Largest body that is read.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
+/// Largest body of a stream: every token comes in some 300 bytes of JSON, and a model that reasons writes thousands.
+pub const MAX_STREAM_BYTES: usize = 8 << 20;
 /// Longest pause that is read of `Retry-After`: longer ones are as far beyond every deadline.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3_600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

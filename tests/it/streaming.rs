@@ -158,9 +158,9 @@ async fn a_fault_before_the_first_block_ends_in_an_answer_from_the_documents() {
         (Script::streams(vec![Step::Raw("data: \u{fffd}{\n\n".to_owned())]), "llm_invalid"),
         (Script::streams(vec![error()]), "llm_server_error"),
         (Script::streams(vec![Step::Break]), "llm_cut"),
-        (Script::streams(vec![Step::Raw("x".repeat(2 << 20))]), "llm_too_large"),
-        (Script::streams(vec![Step::Raw(format!("data: {}", "x".repeat(2 << 20)))]), "llm_too_large"),
-        (Script::streams(vec![Step::Raw(": comment\n\n".repeat(1 << 18))]), "llm_too_large"),
+        (Script::streams(vec![Step::Raw("x".repeat(9 << 20))]), "llm_too_large"),
+        (Script::streams(vec![Step::Raw(format!("data: {}", "x".repeat(9 << 20)))]), "llm_too_large"),
+        (Script::streams(vec![Step::Raw(": comment\n\n".repeat(1 << 20))]), "llm_too_large"),
         // A block that did not end was never shown, nor one that the end might have refused.
         (Script::streams(vec![open()]), "llm_cut"),
         (Script::streams(vec![open(), Step::Done]), "llm_cut"),
@@ -208,7 +208,7 @@ async fn a_fault_after_the_first_block_keeps_it_and_says_so() {
         (vec![Step::Raw(format!("data: {error}\n\n"))], "llm_server_error"),
         (vec![Step::Raw("data: Welcome to the proxy\n\n".to_owned())], "llm_invalid"),
         (vec![Step::Raw("data: {\"choices\": 5}\n\n".to_owned())], "llm_invalid"),
-        (vec![Step::Raw("x".repeat(2 << 20))], "llm_too_large"),
+        (vec![Step::Raw("x".repeat(9 << 20))], "llm_too_large"),
         (vec![Step::text("x".repeat(10 << 20))], "llm_too_large"),
     ]
     .into_iter()
