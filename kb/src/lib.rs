@@ -10,6 +10,7 @@ pub mod answerable;
 pub mod causes;
 pub mod document;
 pub mod embed;
+pub mod files;
 pub mod mapped;
 pub mod prohibition;
 pub mod question;

@@ -57,6 +57,9 @@ pub enum TlsError {
     },
 }
 
+/// Longer chains and keys are none.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
 const CERTIFICATE_KEY: &str = "server.tls_cert (RUNBOOKD_SERVER_TLS_CERT)";
 const PRIVATE_KEY_KEY: &str = "server.tls_key (RUNBOOKD_SERVER_TLS_KEY)";
 
@@ -89,7 +92,7 @@ fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
         detail: detail.to_owned(),
     };
     let bytes = |key, path: &Path| {
-        std::fs::read(path).map_err(|source| TlsError::Read { key, path: path.to_owned(), source })
+        kb::files::read(path, MAX_FILE_BYTES).map_err(|source| TlsError::Read { key, path: path.to_owned(), source })
     };
     let certificates = CertificateDer::pem_slice_iter(&bytes(CERTIFICATE_KEY, &files.certificate)?)
         .collect::<Result<Vec<_>, _>>()

@@ -9,7 +9,7 @@
 //! has one, and once each, so that there are no loops. What they lead to is known by the link's own name.
 
 use crate::report::Rejection;
-use kb::{redact::redact, text::is_invisible};
+use kb::{files::not_regular, redact::redact, text::is_invisible};
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     ffi::OsString,
@@ -535,27 +535,6 @@ fn id_path(relative: &Path) -> Result<String, &'static str> {
 
 fn visible(character: char) -> char {
     if character.is_control() || is_invisible(character) { char::REPLACEMENT_CHARACTER } else { character }
-}
-
-fn not_regular(metadata: &Metadata) -> Option<&'static str> {
-    let kind = metadata.file_type();
-    if kind.is_file() {
-        return None;
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if kind.is_fifo() {
-            return Some("a named pipe, not a file");
-        }
-        if kind.is_socket() {
-            return Some("a socket, not a file");
-        }
-        if kind.is_block_device() || kind.is_char_device() {
-            return Some("a device, not a file");
-        }
-    }
-    Some("not a regular file")
 }
 
 /// Device and inode, where the platform has them.
