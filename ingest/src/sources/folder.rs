@@ -185,6 +185,15 @@ pub fn resolve(paths: &[PathBuf], name: Option<&str>) -> Result<Vec<Folder>, Pat
     Ok(folders)
 }
 
+/// Whether a source may be named so.
+pub fn check_name(name: &str) -> Result<(), PathError> {
+    let is_odd = |c: char| c == '/' || c.is_control() || is_invisible(c);
+    match name.is_empty() || name == "." || name == ".." || name.chars().any(is_odd) {
+        true => Err(PathError::BadName { name: name.to_owned() }),
+        false => Ok(()),
+    }
+}
+
 impl Folder {
     fn at(path: &Path, name: Option<&str>) -> Result<Self, PathError> {
         let shown = path.display().to_string();
@@ -206,13 +215,7 @@ impl Folder {
             Some(name) => name.to_owned(),
             None => last_component(&root).map_err(unreadable)?.ok_or_else(nameless)?,
         };
-        if name.is_empty()
-            || name == "."
-            || name == ".."
-            || name.chars().any(|c| c == '/' || c.is_control() || is_invisible(c))
-        {
-            return Err(PathError::BadName { name });
-        }
+        check_name(&name)?;
         Ok(Self { name, shown_root: root.clone(), root, only })
     }
 
