@@ -21,6 +21,7 @@ pub mod journal;
 mod labels;
 pub mod llm;
 pub mod markdown;
+mod memory;
 pub mod phrases;
 pub mod prompt;
 mod quote;
