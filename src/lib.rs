@@ -21,7 +21,6 @@ pub mod journal;
 mod labels;
 pub mod llm;
 pub mod markdown;
-mod memory;
 pub mod phrases;
 pub mod prompt;
 mod quote;

@@ -169,7 +169,7 @@ impl CliError {
             Self::Config(_) => USAGE,
             Self::NoDocument { .. } | Self::Output(_) => FAILED,
             Self::Ingest(error) => match error {
-                IngestError::Paths(_) | IngestError::NoSource { .. } => USAGE,
+                IngestError::Paths(_) | IngestError::NoSource { .. } | IngestError::SameName { .. } => USAGE,
                 IngestError::Guard { .. } | IngestError::SourceExists { .. } => 3,
                 IngestError::Store(StoreError::Locked { .. }) => 4,
                 IngestError::Store(StoreError::Mismatch { .. }) => USAGE,

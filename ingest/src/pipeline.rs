@@ -81,6 +81,12 @@ pub enum IngestError {
         /// The sources that there are.
         sources: Vec<String>,
     },
+    /// The two names are one.
+    #[error("the source is named `{name}` already")]
+    SameName {
+        /// The name.
+        name: String,
+    },
     /// A source would be lost in another one.
     #[error(
         "`{old}` was not renamed: source `{new}` has other documents; to join the two, run again with --force"

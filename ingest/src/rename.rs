@@ -26,6 +26,9 @@ pub struct Renamed {
 /// after an ingest under that name, those of the old name go; a source of other documents is only joined with `force`.
 pub async fn rename(kb: &Address, old: &str, new: &str, force: bool) -> Result<Renamed, IngestError> {
     check_name(new)?;
+    if old == new {
+        return Err(IngestError::SameName { name: old.to_owned() });
+    }
     let model = store::open(kb, None).await?.identity().model;
     let mut writer = store::open_writer(kb, &Identity::current(model)).await?;
     let stored = by_path(writer.fingerprints(&[old.to_owned()]).await?, old);
@@ -34,7 +37,7 @@ pub async fn rename(kb: &Address, old: &str, new: &str, force: bool) -> Result<R
         let sources = writer.sources().await?.into_keys().collect();
         return Err(IngestError::NoSource { name: old.to_owned(), sources });
     }
-    if old == new || !(there.is_empty() || force || are_same(&stored, &there)) {
+    if !(there.is_empty() || force || are_same(&stored, &there)) {
         return Err(IngestError::SourceExists { old: old.to_owned(), new: new.to_owned() });
     }
     let documents = writer.rename_source(old, new).await?;

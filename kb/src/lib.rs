@@ -12,6 +12,7 @@ pub mod document;
 pub mod embed;
 pub mod files;
 pub mod mapped;
+pub mod memory;
 pub mod prohibition;
 pub mod question;
 pub mod redact;

@@ -169,7 +169,7 @@ async fn give_memory_back(state: AppState) {
     loop {
         sleep(GIVE_BACK_EVERY).await;
         if state.bodies.were_large() {
-            let _ = tokio::task::spawn_blocking(crate::memory::give_back).await;
+            let _ = tokio::task::spawn_blocking(kb::memory::give_back).await;
         }
     }
 }
