@@ -521,7 +521,7 @@ mod tests {
             ("Hi <!here> and <!channel>", "Hi  and "),
             ("`<!channel>` and `<@U123>`", "`[link removed]` and `[link removed]`"),
             ("```\nhello <!subteam^S12|@oncall>\n```", "```\nhello [link removed]\n```"),
-            ("<mailto:a@evil.com|Bob>", "[link removed]"),
+            ("<mailto:a@evil.com|Bob>", "[link removed]|Bob"),
             ("Tell @everyone, @here and (@channel).", "Tell (at) everyone, (at) here and ((at) channel)."),
             ("通知 @here。请 <@W1A2B3> 处理", "通知 (at) here。请 [link removed] 处理"),
             ("Hubungi <@U1>, báo @everyone", "Hubungi [link removed], báo (at) everyone"),

@@ -100,9 +100,10 @@ async fn tokens_and_settings_are_taken_up_and_a_stream_goes_on() {
     for broken in ["[server]\nmax_body_bytes = \"many\"\n", "[server]\nmax_bodies = 1\n", "[server\n"] {
         config(broken);
         server.signal("HUP");
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    config("[server]\nmax_body_bytes = 200000\n");
     files.write("tokens.toml", "");
+    config("[server]\nmax_body_bytes = 200000\n");
     server.signal("HUP");
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(status(&client, &url, "both").await, 413);
