@@ -29,8 +29,8 @@ use std::{
 /// that are named, and all changes become visible at once. Files: Markdown, plain text, and CSV with questions and
 /// answers.
 ///
-/// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused; 4 another
-/// writer is at work; 5 done, but with --strict some file was not indexed.
+/// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused, or renaming
+/// would join two sources; 4 another writer is at work; 5 done, but with --strict some file was not indexed.
 #[derive(Debug, Parser)]
 #[command(name = "ingest", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
