@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help setup build demo test bench load evaluate calibration lint fmt clean-demo
+.PHONY: help setup build demo test bench load mixed evaluate calibration lint fmt clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ bench: setup ## speed and memory, as ratios side by side in one run (RUNBOOKD_TE
 load: setup ## behaviour under load and abuse, on real documentation (needs RUNBOOKD_TEST_DATA; installs oha into ~/.cache)
 	$(CARGO) build --release --locked --bin runbookd --bin ingest --example scripted-llm
 	@$(PYTHON) scripts/bench/load.py
+
+mixed: setup ## minutes of valid, invalid, huge, slow and aborted requests under commits (MIXED_SECONDS, MIXED_CLIENTS)
+	$(CARGO) build --release --locked --bin runbookd --bin ingest
+	@$(PYTHON) scripts/bench/mixed.py
 
 evaluate: setup ## retrieval, refusals and answers over runbooks/ against the committed baseline; reports in target/evaluation
 	$(CARGO) run --release --locked --bin evaluate -- run eval/suites/runbooks.toml \

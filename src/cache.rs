@@ -18,8 +18,10 @@ use kb::{
     question::{Question, Volatile},
     store::Filter,
 };
+use sha2::{Digest as _, Sha256};
 use std::{
     collections::{HashMap, VecDeque},
+    hash::{Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -27,6 +29,9 @@ use tokio::{sync::OnceCell, time::Instant};
 
 /// How long an answer is repeated.
 const MAX_AGE: Duration = Duration::from_secs(3_600);
+
+/// Bytes that all answers together may take, about.
+const MAX_BYTES: usize = 64 << 20;
 
 /// Answers by question.
 pub struct AnswerCache {
@@ -36,9 +41,19 @@ pub struct AnswerCache {
 
 #[derive(Default)]
 struct Entries {
-    by_key: HashMap<Key, Arc<Entry>>,
-    order: VecDeque<Key>,
+    by_key: HashMap<Digest, Held>,
+    order: VecDeque<Digest>,
+    bytes: usize,
 }
+
+/// An entry, and what it takes; nothing before its answer is there.
+struct Held {
+    entry: Arc<Entry>,
+    bytes: usize,
+}
+
+/// The hash of a key, or of parts of a question, which may be long: an entry must not keep them.
+type Digest = [u8; 32];
 
 /// What an answer depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -63,14 +78,44 @@ struct Kept {
     /// With slots.
     answer: Answer,
     /// What the question it was given to has instead of others' addresses, times and durations.
-    passing: Vec<String>,
+    passing: Digest,
+    /// Whether the answer repeats some of those.
+    repeats_passing: bool,
 }
 
 impl Kept {
     /// Whether the answer holds for a question with these addresses, times and durations.
     fn holds_for(&self, passing: &[String]) -> bool {
-        self.passing == passing || !self.passing.iter().any(|part| mentions(&self.answer.text, part))
+        !self.repeats_passing || self.passing == digest(passing)
     }
+
+    /// What it takes, about.
+    fn bytes(&self) -> usize {
+        /// Of a source, about.
+        const SOURCE: usize = 512;
+        let Answer { text, reason, citations, nearest, warnings, .. } = &self.answer;
+        let texts = text.len() + reason.len() + warnings.iter().map(String::len).sum::<usize>();
+        size_of::<Self>() + texts + SOURCE * (citations.len() + nearest.len())
+    }
+}
+
+/// The hash of what `Hash` tells apart.
+fn digest(of: &(impl Hash + ?Sized)) -> Digest {
+    struct Hashing(Sha256);
+
+    impl Hasher for Hashing {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+
+    let mut hashing = Hashing(Sha256::new());
+    of.hash(&mut hashing);
+    hashing.0.finalize().into()
 }
 
 impl AnswerCache {
@@ -113,7 +158,8 @@ impl AnswerCache {
         let (id, now) = (occasion.id.clone(), occasion.now);
         let mut occasion = Some(occasion);
         loop {
-            let entry = self.entry(&key);
+            let digested = digest(&key);
+            let entry = self.entry(digested);
             let was_known = entry.answer.initialized();
             let mut is_new = false;
             let kept = entry
@@ -123,7 +169,8 @@ impl AnswerCache {
                     let occasion = occasion.take().expect("an answer that is new ends the loop");
                     let answer = answering(occasion).await?;
                     let answer = Answer { text: slots.put(&answer.text), ..answer };
-                    Ok::<_, AnswerError>(Kept { answer, passing: slots.passing.clone() })
+                    let repeats_passing = slots.passing.iter().any(|part| mentions(&answer.text, part));
+                    Ok::<_, AnswerError>(Kept { answer, passing: digest(&slots.passing), repeats_passing })
                 })
                 .await?;
             let answer = &kept.answer;
@@ -138,7 +185,9 @@ impl AnswerCache {
                 (false, false) => Lookup::Coalesced,
             });
             if answer.degraded.is_some() || answer.kb_version != key.kb_version {
-                self.forget(&key, &entry);
+                self.forget(digested, &entry);
+            } else if is_new {
+                self.weigh(digested, &entry, kept.bytes());
             }
             let text = slots.fill(&answer.text);
             let usage = if is_new { answer.usage } else { Some(Usage::default()) };
@@ -150,30 +199,52 @@ impl AnswerCache {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn entry(&self, key: &Key) -> Arc<Entry> {
+    fn entry(&self, key: Digest) -> Arc<Entry> {
         let now = Instant::now();
         let mut entries = self.entries();
-        if let Some(entry) = entries.by_key.get(key).filter(|entry| now.duration_since(entry.since) < MAX_AGE)
-        {
-            return entry.clone();
+        let known = entries.by_key.get(&key).map(|held| held.entry.clone());
+        if let Some(entry) = known.filter(|entry| now.duration_since(entry.since) < MAX_AGE) {
+            return entry;
         }
         let entry = Arc::new(Entry { since: now, answer: OnceCell::new() });
-        if entries.by_key.insert(key.clone(), entry.clone()).is_none() {
-            entries.order.push_back(key.clone());
+        match entries.by_key.insert(key, Held { entry: entry.clone(), bytes: 0 }) {
+            Some(old) => entries.bytes -= old.bytes,
+            None => entries.order.push_back(key),
         }
-        while entries.order.len() > self.max_entries {
-            if let Some(oldest) = entries.order.pop_front() {
-                entries.by_key.remove(&oldest);
-            }
-        }
+        entries.drop_oldest(self.max_entries);
         entry
     }
 
-    fn forget(&self, key: &Key, entry: &Arc<Entry>) {
+    /// Counts what an entry takes, now that its answer is there.
+    fn weigh(&self, key: Digest, entry: &Arc<Entry>, bytes: usize) {
         let mut entries = self.entries();
-        if entries.by_key.get(key).is_some_and(|held| Arc::ptr_eq(held, entry)) {
-            entries.by_key.remove(key);
-            entries.order.retain(|other| other != key);
+        let held = entries.by_key.get_mut(&key).filter(|held| Arc::ptr_eq(&held.entry, entry));
+        let Some(held) = held else { return };
+        let before = std::mem::replace(&mut held.bytes, bytes);
+        entries.bytes = entries.bytes + bytes - before;
+        entries.drop_oldest(self.max_entries);
+    }
+
+    fn forget(&self, key: Digest, entry: &Arc<Entry>) {
+        let mut entries = self.entries();
+        if entries.by_key.get(&key).is_some_and(|held| Arc::ptr_eq(&held.entry, entry)) {
+            entries.remove(&key);
+            entries.order.retain(|other| *other != key);
+        }
+    }
+}
+
+impl Entries {
+    fn remove(&mut self, key: &Digest) {
+        if let Some(held) = self.by_key.remove(key) {
+            self.bytes -= held.bytes;
+        }
+    }
+
+    fn drop_oldest(&mut self, max_entries: usize) {
+        while self.order.len() > max_entries || self.bytes > MAX_BYTES {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.remove(&oldest);
         }
     }
 }
@@ -297,6 +368,33 @@ mod tests {
         let (masked, victim) = slots("Deployment JUBBMl8rRw==/QUtkIVR4OW0jUTdfcEx6 has 3 replicas");
         assert_ne!(forger.normalised(question.text()), victim.normalised(masked.text()));
         assert_eq!(victim.fill(&victim.put("say \u{e000}0\u{e001}")), "say 0");
+    }
+
+    /// A long question leaves nothing of itself behind but a hash.
+    #[test]
+    fn entries_take_a_bounded_number_of_bytes() {
+        let cache = AnswerCache::new(4_096);
+        let entry_of = |number: usize| {
+            let key = digest(&format!("{}{number}", "long question ".repeat(1_000)));
+            let entry = cache.entry(key);
+            cache.weigh(key, &entry, MAX_BYTES / 4);
+            key
+        };
+        let keys: Vec<Digest> = (0..6).map(entry_of).collect();
+        let held =
+            |entries: &Entries| keys.iter().map(|key| entries.by_key.contains_key(key)).collect::<Vec<_>>();
+        let entries = cache.entries();
+        assert_eq!(held(&entries), [false, false, true, true, true, true]);
+        assert_eq!((entries.bytes, entries.order.len()), (MAX_BYTES, 4));
+    }
+
+    #[test]
+    fn digests_tell_parts_apart() {
+        let of = |parts: &[&str]| digest(&parts.iter().map(|part| part.to_string()).collect::<Vec<_>>());
+        assert_eq!(of(&["10s", "2m"]), of(&["10s", "2m"]));
+        for other in [&["10s2m"][..], &["10s", "2m", ""], &["10", "s2m"], &["2m", "10s"], &[]] {
+            assert_ne!(of(other), of(&["10s", "2m"]), "{other:?}");
+        }
     }
 
     #[test]

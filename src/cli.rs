@@ -143,8 +143,9 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             if allow_unauthenticated {
                 flags.push(("allow_unauthenticated", Value::Boolean(true)));
             }
-            let config = common.load(flags)?;
-            on_runtime(commands::serve::run(&config))
+            let load = move || common.load(flags.clone());
+            let config = load()?;
+            on_runtime(commands::serve::run(&config, Box::new(load)))
         }
         Command::Search { common, limit, json, query } => {
             let config = common.load(for_one_question())?;

@@ -20,6 +20,8 @@ use std::{
 
 /// A file is set aside when it has grown to this; the one set aside before is dropped.
 const MAX_FILE_BYTES: u64 = 8 << 20;
+/// A larger file was not written here.
+const MAX_READ_BYTES: u64 = 4 * MAX_FILE_BYTES;
 /// Answers that can be rated.
 const MAX_REMEMBERED: usize = 4_096;
 /// Longest question that is written, in characters.
@@ -269,7 +271,10 @@ fn append(directory: &Path, name: &str, record: &impl Serialize) -> Result<(), N
             fs::rename(&path, set_aside(directory, name))?;
         }
         // Questions are for those who run the server.
-        let mut file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(&path)?;
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).read(true).mode(0o600);
+        let mut file = kb::files::without_waiting(&mut options).open(&path)?;
+        kb::files::check(&file.metadata()?)?;
         let mut line = serde_json::to_vec(record).map_err(io::Error::other)?;
         line.push(b'\n');
         if ends_torn(&mut file)? {
@@ -295,15 +300,24 @@ fn set_aside(directory: &Path, name: &str) -> PathBuf {
     directory.join(name.replace(".jsonl", ".1.jsonl"))
 }
 
+/// The error with the file that it is about: a directory has several.
+fn about(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("`{}`: {error}", path.display()))
+}
+
 /// The records of a file and of the one set aside before it; lines that are torn or foreign are left out.
 fn read<T: DeserializeOwned>(directory: &Path, name: &str) -> io::Result<Vec<T>> {
     let mut records = Vec::new();
     for path in [set_aside(directory, name), directory.join(name)] {
-        let file = match File::open(&path) {
+        let file = match kb::files::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
+            Err(error) => return Err(about(&path, &error)),
         };
+        if file.metadata()?.len() > MAX_READ_BYTES {
+            let detail = format!("it is larger than {MAX_READ_BYTES} bytes, which no journal becomes");
+            return Err(about(&path, &io::Error::new(io::ErrorKind::FileTooLarge, detail)));
+        }
         let mut lines = BufReader::new(file);
         let mut line = Vec::new();
         loop {

@@ -238,7 +238,7 @@ pub fn read_corpus(
     mut each: impl FnMut(CorpusDocument) -> Result<(), EvalError>,
 ) -> Result<(), EvalError> {
     use std::io::BufRead as _;
-    let file = fs::File::open(path).map_err(EvalError::io("read", path))?;
+    let file = kb::files::open(path).map_err(EvalError::io("read", path))?;
     let mut reader = std::io::BufReader::new(file);
     let mut line = Vec::new();
     for at in 1.. {
@@ -269,7 +269,7 @@ const MAX_CORPUS_LINE_BYTES: u64 = 64 << 20;
 
 /// Reads a text file of at most 256 MiB.
 pub(crate) fn read_text(path: &Path) -> Result<String, EvalError> {
-    let file = fs::File::open(path).map_err(EvalError::io("read", path))?;
+    let file = kb::files::open(path).map_err(EvalError::io("read", path))?;
     let mut text = String::new();
     file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(EvalError::io("read", path))?;
     match text.len() as u64 > MAX_FILE_BYTES {

@@ -4,6 +4,7 @@ use crate::{
     config::{self, ConfigError},
     pipeline::{self, IngestError, Options},
     progress::Progress,
+    rename::{self, Renamed},
     report::Report,
 };
 use clap::{Args, Parser, Subcommand};
@@ -28,8 +29,8 @@ use std::{
 /// that are named, and all changes become visible at once. Files: Markdown, plain text, and CSV with questions and
 /// answers.
 ///
-/// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused; 4 another
-/// writer is at work; 5 done, but with --strict some file was not indexed.
+/// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused, or renaming
+/// would join two sources; 4 another writer is at work; 5 done, but with --strict some file was not indexed.
 #[derive(Debug, Parser)]
 #[command(name = "ingest", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -48,6 +49,20 @@ enum Command {
         /// Only the chunks of the document with this id.
         #[arg(long, value_name = "ID")]
         document: Option<String>,
+    },
+    /// Gives a source another name, in one commit and without embedding anything. (A folder of this name is `./rename`.)
+    Rename {
+        #[command(flatten)]
+        kb: KbFlag,
+        /// Also into a source that has other documents: what both have stays as it is there.
+        #[arg(long)]
+        force: bool,
+        /// The name that the knowledge base has.
+        #[arg(value_name = "OLD")]
+        old: String,
+        /// The name that the folder has now.
+        #[arg(value_name = "NEW")]
+        new: String,
     },
 }
 
@@ -154,8 +169,8 @@ impl CliError {
             Self::Config(_) => USAGE,
             Self::NoDocument { .. } | Self::Output(_) => FAILED,
             Self::Ingest(error) => match error {
-                IngestError::Paths(_) => USAGE,
-                IngestError::Guard { .. } => 3,
+                IngestError::Paths(_) | IngestError::NoSource { .. } | IngestError::SameName { .. } => USAGE,
+                IngestError::Guard { .. } | IngestError::SourceExists { .. } => 3,
                 IngestError::Store(StoreError::Locked { .. }) => 4,
                 IngestError::Store(StoreError::Mismatch { .. }) => USAGE,
                 IngestError::Embed(EmbedError::Choice { .. } | EmbedError::NotFound { .. }) => USAGE,
@@ -175,6 +190,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     log_to_stderr(cli.flags.verbose);
     let done = match cli.command {
         Some(Command::Chunks { kb, document }) => print_chunks(&kb, document.as_deref()).await.map(|()| 0),
+        Some(Command::Rename { kb, force, old, new }) => rename(&kb, &old, &new, force).await.map(|()| 0),
         None => ingest(cli.flags).await,
     };
     let code = match done {
@@ -223,6 +239,20 @@ async fn ingest(flags: Flags) -> Result<u8, CliError> {
         printed => printed?,
     }
     Ok(if is_strict && report.has_faults() { 5 } else { 0 })
+}
+
+async fn rename(kb: &KbFlag, old: &str, new: &str, force: bool) -> Result<(), CliError> {
+    let address = config::address(kb.kb.as_deref())?;
+    let Renamed { documents, commit } = rename::rename(&address, old, new, force).await?;
+    let said = format!("source `{old}` is `{new}` now: {documents} documents; version {}", commit.version);
+    for warning in &commit.warnings {
+        say(warning);
+    }
+    // What was committed stands, whether or not anybody can be told.
+    if writeln!(io::stdout(), "{said}").is_err() {
+        say("committed; the output cannot be written");
+    }
+    Ok(())
 }
 
 /// Says something on standard error; where that fails there is nobody to tell.

@@ -8,6 +8,9 @@ use kb::{
 };
 use std::{path::PathBuf, time::Duration};
 
+/// A longer key is none.
+const MAX_KEY_BYTES: u64 = 64 << 10;
+
 /// What is typed wrongly.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -94,7 +97,7 @@ fn endpoint_key() -> Result<Option<String>, ConfigError> {
         return Ok(Some(key));
     }
     let Some(path) = variable("RUNBOOKD_EMBEDDINGS_API_KEY_FILE").map(PathBuf::from) else { return Ok(None) };
-    match std::fs::read_to_string(&path) {
+    match kb::files::read_text(&path, MAX_KEY_BYTES) {
         Ok(key) => Ok(Some(key.trim().to_owned())),
         Err(source) => Err(ConfigError::KeyFile { path, source }),
     }

@@ -14,6 +14,7 @@ pub mod loader;
 pub mod pipeline;
 pub mod plan;
 pub mod progress;
+pub mod rename;
 pub mod report;
 mod sentences;
 pub mod sources;

@@ -12,6 +12,7 @@ use std::{
 };
 
 fn main() -> anyhow::Result<ExitCode> {
+    kb::memory::share_pools();
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let entered = runtime.enter();

@@ -8,6 +8,7 @@ use crate::{
     loader::{Loader, blocking},
     plan::{Found, Plan},
     progress::Progress,
+    rename,
     report::{DocumentCounts, Rejection, Report},
     sources::folder::{self, Folder, ListError, PathError},
     survey::{Missing, Survey, SurveyedSource},
@@ -72,6 +73,30 @@ pub enum IngestError {
         /// What was found.
         report: Box<Report>,
     },
+    /// There is nothing to rename.
+    #[error("there is no source `{name}` in the knowledge base; it has {}", list_names(.sources))]
+    NoSource {
+        /// The name.
+        name: String,
+        /// The sources that there are.
+        sources: Vec<String>,
+    },
+    /// The two names are one.
+    #[error("the source is named `{name}` already")]
+    SameName {
+        /// The name.
+        name: String,
+    },
+    /// A source would be lost in another one.
+    #[error(
+        "`{old}` was not renamed: source `{new}` has other documents; to join the two, run again with --force"
+    )]
+    SourceExists {
+        /// The source's name.
+        old: String,
+        /// The name it was to get.
+        new: String,
+    },
     /// The user stopped the run.
     #[error("interrupted; nothing was committed")]
     Interrupted,
@@ -81,6 +106,13 @@ pub enum IngestError {
         /// What it said.
         detail: String,
     },
+}
+
+fn list_names(names: &[String]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn list(refused: &[(String, usize, usize)]) -> String {
@@ -111,7 +143,16 @@ pub async fn ingest(
     let prepared = async {
         let survey = survey(folders, options, progress.clone()).await?;
         let names: Vec<String> = survey.sources.iter().map(|source| source.found.source.clone()).collect();
-        let work = Work::planned(survey, writer.fingerprints(&names).await?);
+        let stored = writer.fingerprints(&names).await?;
+        let others = async |given: &HashSet<&str>| {
+            let sources = writer.sources().await?.into_keys();
+            writer
+                .fingerprints(&sources.filter(|name| !given.contains(name.as_str())).collect::<Vec<_>>())
+                .await
+        };
+        let hints = rename::hints(&survey.found(), &stored, others).await?;
+        let mut work = Work::planned(survey, stored);
+        work.report.warnings.extend(hints);
         work.guard(options)?;
         let mut loader = Loader::new(writer.as_mut(), options.embedder.clone(), model);
         work.carry_out(&mut loader, options, &progress).await
@@ -145,7 +186,9 @@ async fn dry_run(
         Err(StoreError::Missing { .. }) => HashMap::new(),
         Err(error) => return Err(error.into()),
     };
-    let work = Work::planned(survey, stored);
+    let hints = rename::hints(&survey.found(), &stored, async |_: &HashSet<&str>| Ok(stored.clone())).await?;
+    let mut work = Work::planned(survey, stored);
+    work.report.warnings.extend(hints);
     work.guard(options)?;
     let mut report = work.report();
     report.note_if_empty();

@@ -69,6 +69,11 @@ impl Survey {
         }
     }
 
+    /// What was found of each source.
+    pub(crate) fn found(&self) -> Vec<&Found> {
+        self.sources.iter().map(|source| &source.found).collect()
+    }
+
     fn look_at(
         &mut self,
         folder: Folder,

@@ -442,7 +442,7 @@ mod tests {
         let sources = [
             "Get \"http://10.244.3.17:8080/healthz\": refused; Post \"https://sts.us-east-1.amazonaws.com/\"; endpoint 10.0.12.7:9100",
             "see https://evil.com/other, pull registry.example.com/payments/api:1.42.0, run `kubectl apply -f https://k8s.io/examples/pods/probe/grpc-liveness.yaml`",
-            "see https://wiki.corp.example/plain, HTTPS://evil.com/loud, fetch('https://evil.com/quoted'), open http://evil.com/?q=secret and http://u:p@evil.com/x and http://evil.com/#f",
+            "run `notify <@U777>`; see https://wiki.corp.example/plain, HTTPS://evil.com/loud, fetch('https://evil.com/quoted'), open http://evil.com/?q=secret and http://u:p@evil.com/x and http://evil.com/#f",
         ];
         let said = Said::of(sources.into_iter()).with_words_of(sources.into_iter().skip(2));
         let cited = vec![CITED];
@@ -512,6 +512,54 @@ mod tests {
         ] {
             check_said(text, expected);
         }
+    }
+
+    /// What chat programs make of a text, and addresses whose host is a number.
+    #[test]
+    fn mentions_and_numbered_hosts_are_addresses() {
+        for (text, expected) in [
+            ("Ask <@U123> now", "Ask [link removed] now"),
+            (
+                "Ask <@U123|bob>, <@!99887766>, <@&112233>.",
+                "Ask [link removed], [link removed], [link removed].",
+            ),
+            ("See <#C123|general>", "See [link removed]"),
+            ("Hi <!here> and <!channel>", "Hi  and "),
+            ("`<!channel>` and `<@U123>`", "`[link removed]` and `[link removed]`"),
+            ("```\nhello <!subteam^S12|@oncall>\n```", "```\nhello [link removed]\n```"),
+            ("<mailto:a@evil.com|Bob>", "[link removed]|Bob"),
+            ("Tell @everyone, @here and (@channel).", "Tell (at) everyone, (at) here and ((at) channel)."),
+            ("通知 @here。请 <@W1A2B3> 处理", "通知 (at) here。请 [link removed] 处理"),
+            ("Hubungi <@U1>, báo @everyone", "Hubungi [link removed], báo (at) everyone"),
+            ("Open 10.6.6.6:8080/x.", "Open [link removed]."),
+            (
+                "Open 203.0.113.9:80/?q=s and user@10.6.6.6:8080/x",
+                "Open [link removed] and user@[link removed]",
+            ),
+            ("`curl 10.6.6.6:8080/x`", "`curl [link removed]`"),
+            ("Mở 10\\.6\\.6\\.6:8080/x", "Mở [link removed]"),
+            ("see [2001:db8::1]:80/x or [2001:db8::1]/x", "see [link removed] or [link removed]"),
+            ("open [::1]:80/x", "open `[::1]:80/x`"),
+            ("open 127.0.0.1:8080/healthz.", "open `127.0.0.1:8080/healthz`."),
+            ("evil.example:8080/x evil.internal:8080/x", "[link removed] [link removed]"),
+        ] {
+            let cleaned = clean(text, &[CITED]);
+            assert_eq!(cleaned.trim_end(), expected.trim_end(), "{text}");
+            assert_eq!(clean(&cleaned, &[CITED]), cleaned, "not stable: {text}");
+        }
+        for text in [
+            "Use 10.96.0.10:53/UDP, 10.0.0.0/8, 192.168.1.7/24 and 10.0.12.7:9100.",
+            "`curl -k 127.0.0.1:6443/healthz` and `curl '[::1]:2379/health'`",
+            "prometheus.monitoring.svc:9090/targets; main.go:12; scp x user@10.0.0.1:/tmp",
+            "`kubectl get @here` at 12:30/13:30, user@everyone",
+            "a <- b; i<#x; c <@ d",
+        ] {
+            check(text, text);
+        }
+        check_said("Scrape 10.0.12.7:9100/metrics first", "Scrape `10.0.12.7:9100/metrics` first");
+        check_said("`curl 10.0.12.7:9100/metrics`", "`curl 10.0.12.7:9100/metrics`");
+        check_said("`curl 10.0.12.8:9100/metrics`", "`curl [link removed]`");
+        check_said("`notify <@U777>` but <@U777>", "`notify <@U777>` but [link removed]");
     }
 
     /// Parts of what should not get out, and of what stands around them.
@@ -592,6 +640,11 @@ mod tests {
             "。evil.com",
             "@evil.com",
             "s@evil.com",
+            "<@U123>",
+            "<!here>",
+            "@everyone",
+            "10.6.6.6:8080/x",
+            "[::1]:80/x",
             "www.",
             "_www.evil.com/?q",
             "data:;base64,x",

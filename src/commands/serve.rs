@@ -1,5 +1,6 @@
 //! `runbookd serve`.
 
+use super::reload::{Load, Reloading};
 use crate::{
     config::Config,
     http::{
@@ -24,8 +25,10 @@ const OTHER_FILES: u64 = 1_024;
 /// Most connections that wait to be accepted; the system may allow fewer.
 const MAX_BACKLOG: u32 = 65_535;
 
-/// Serves until SIGTERM or SIGINT; further ones hurry it.
-pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
+/// Serves until SIGTERM or SIGINT; further ones hurry it. At SIGHUP the configuration is read again through `load`.
+pub async fn run(config: &Config, load: Load) -> anyhow::Result<ExitCode> {
+    // Before anything takes time: without a handler it would end the process.
+    let mut hangup = signal(SignalKind::hangup())?;
     let exporter = telemetry::start(&config.log, &config.telemetry)?;
     telemetry::log_panics();
     let settings = &config.server;
@@ -44,6 +47,17 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         authentication = if settings.tokens.current().is_empty() { "none" } else { "bearer tokens" },
         "serving"
     );
+    let mut reloading = Reloading::new(load, config, tls.clone(), state.clone());
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let reading = tokio::task::spawn_blocking(move || {
+                reloading.told();
+                reloading
+            });
+            let Ok(read) = reading.await else { return };
+            reloading = read;
+        }
+    });
     let (stop, stops) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         loop {

@@ -139,8 +139,11 @@ pub(super) struct RawTelemetry {
     pub(super) otlp_endpoint: Option<String>,
 }
 
+/// A longer configuration is none.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
 pub(super) fn read_file(path: &Path) -> Result<Table, ConfigError> {
-    let text = std::fs::read_to_string(path)
+    let text = kb::files::read_text(path, MAX_FILE_BYTES)
         .map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
     text.parse::<Table>().map_err(|error| ConfigError::Syntax {
         path: path.to_owned(),

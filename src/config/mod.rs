@@ -31,13 +31,13 @@ use kb::{
     store::Address,
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{SocketAddr, ToSocketAddrs},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
 };
-use toml::Table;
+use toml::{Table, Value};
 use values::{at_most, delay, hosts, seconds, secret, trimmed, web_url};
 
 /// The file that is read when no other is named and it exists.
@@ -69,7 +69,22 @@ pub struct Config {
     pub log: Log,
     /// What else it tells of itself.
     pub telemetry: Telemetry,
+    /// What was said of each key.
+    said: Table,
 }
+
+/// The keys of which a running server takes new values; those of all others need a restart.
+pub const LIVE_KEYS: [&str; 9] = [
+    "server.allowed_hosts",
+    "server.deadline_s",
+    "server.max_body_bytes",
+    "server.read_timeout_s",
+    "server.shutdown_delay_s",
+    "server.strict",
+    "server.tls_cert",
+    "server.tls_key",
+    "tokens_file",
+];
 
 /// The HTTP server's part.
 #[derive(Debug, Clone)]
@@ -138,10 +153,10 @@ impl Config {
         for (key, value) in flags {
             set(&mut table, key, value);
         }
-        Self::check(shape(table, None)?, environment)
+        Self::check(shape(table.clone(), None)?, table, environment)
     }
 
-    fn check(raw: Raw, environment: &Environment) -> Result<Self, ConfigError> {
+    fn check(raw: Raw, said: Table, environment: &Environment) -> Result<Self, ConfigError> {
         let kb = raw
             .kb
             .map(|text| text.parse::<Address>().map_err(|error| wrong("kb", error.to_string())))
@@ -253,7 +268,25 @@ impl Config {
             },
             log: Log { filter: raw.log.filter, json: raw.log.json },
             telemetry: Telemetry { otlp_endpoint },
+            said,
         })
+    }
+
+    /// The keys of which `other` says something else, sorted.
+    pub fn differences(&self, other: &Self) -> BTreeSet<String> {
+        let keys = |table: &Table| -> BTreeMap<String, Value> {
+            let in_section = |(section, value): (&String, &Value)| match value {
+                Value::Table(keys) => keys
+                    .iter()
+                    .map(|(key, value)| (format!("{section}.{key}"), value.clone()))
+                    .collect::<Vec<_>>(),
+                value => vec![(section.clone(), value.clone())],
+            };
+            table.iter().flat_map(in_section).collect()
+        };
+        let (ours, theirs) = (keys(&self.said), keys(&other.said));
+        let all: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+        all.into_iter().filter(|key| ours.get(*key) != theirs.get(*key)).cloned().collect()
     }
 
     /// The state directory, for the commands that read it.

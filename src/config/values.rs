@@ -7,6 +7,9 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 /// Longest time that a setting may name, in seconds: an hour.
 const MAX_SECONDS: f64 = 3_600.0;
 
+/// A longer secret is none.
+const MAX_SECRET_BYTES: u64 = 64 << 10;
+
 /// A secret from its variable, or from the file that a key or `<VARIABLE>_FILE` names.
 pub(super) fn secret(
     environment: &Environment,
@@ -22,7 +25,7 @@ pub(super) fn secret(
 
 /// A secret from the file that a key names.
 pub(super) fn secret_file(key: &str, path: PathBuf) -> Result<Secret, ConfigError> {
-    match std::fs::read_to_string(&path) {
+    match kb::files::read_text(&path, MAX_SECRET_BYTES) {
         Ok(text) => trimmed(key, &text),
         Err(source) => Err(ConfigError::Secret { key: key.to_owned(), path, source }),
     }

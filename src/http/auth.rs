@@ -9,6 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Enough for tens of thousands of tokens.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+
 /// What a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -112,7 +115,7 @@ struct TokenEntry {
 impl Tokens {
     /// Reads a tokens file. One that lists no token is an error: it would let everybody in.
     pub fn read(path: &Path) -> Result<Self, TokensError> {
-        let text = std::fs::read_to_string(path)
+        let text = kb::files::read_text(path, MAX_FILE_BYTES)
             .map_err(|source| TokensError::Read { path: path.to_owned(), source })?;
         let wrong = |detail: String| TokensError::Shape { path: path.to_owned(), detail };
         let file: TokensFile = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;

@@ -17,7 +17,7 @@ use std::{
     marker::PhantomData,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 use tokio::time::timeout;
@@ -74,9 +74,18 @@ async fn read_within(mut body: Body, max_bytes: usize, mut held: Held) -> Result
     Ok(Bytes::from(bytes))
 }
 
-/// How much all bodies hold while they are read.
+/// How much all bodies hold while they are read, and whether there was a large one.
 #[derive(Clone, Default)]
-pub struct Bodies(Arc<AtomicUsize>);
+pub struct Bodies(Arc<Together>);
+
+#[derive(Default)]
+struct Together {
+    bytes: AtomicUsize,
+    was_large: AtomicBool,
+}
+
+/// A body from which on memory is given back to the system afterwards.
+const LARGE_BYTES: usize = 128 << 10;
 
 /// What one body holds, until it is dropped.
 struct Held {
@@ -85,6 +94,11 @@ struct Held {
 }
 
 impl Bodies {
+    /// Whether large bodies were read since the last time that this was so, and none is being read now.
+    pub fn were_large(&self) -> bool {
+        self.0.bytes.load(Ordering::Relaxed) < LARGE_BYTES && self.0.was_large.swap(false, Ordering::Relaxed)
+    }
+
     fn hold(&self) -> Held {
         Held { bodies: self.clone(), bytes: 0 }
     }
@@ -93,15 +107,18 @@ impl Bodies {
 impl Held {
     /// Whether there was room for so many bytes more.
     fn grow(&mut self, bytes: usize) -> bool {
-        let before = self.bodies.0.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.bodies.0.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
+        if self.bytes >= LARGE_BYTES {
+            self.bodies.0.was_large.store(true, Ordering::Relaxed);
+        }
         before + bytes <= MAX_BYTES_TOGETHER
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.bodies.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bodies.0.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -20,9 +20,14 @@ pub struct Followed<T>(Arc<Inner<T>>);
 struct Inner<T> {
     /// What it is, for the log.
     name: &'static str,
+    origin: ArcSwap<Origin<T>>,
+    current: ArcSwap<T>,
+}
+
+/// Where it is read from.
+struct Origin<T> {
     files: Vec<PathBuf>,
     read: Box<Read<T>>,
-    current: ArcSwap<T>,
 }
 
 /// What tells that a file is another: links are followed, as a mounted secret changes by its links. `None` where there is
@@ -38,7 +43,8 @@ impl<T: Send + Sync + 'static> Followed<T> {
     ) -> Result<Self, E> {
         let current = ArcSwap::from_pointee(read()?);
         let read: Box<Read<T>> = Box::new(move || Ok(read()?));
-        Ok(Self(Arc::new(Inner { name, files, read, current })))
+        let origin = ArcSwap::from_pointee(Origin { files, read });
+        Ok(Self(Arc::new(Inner { name, origin, current })))
     }
 
     /// What was read last and can be used.
@@ -46,10 +52,16 @@ impl<T: Send + Sync + 'static> Followed<T> {
         self.0.current.load_full()
     }
 
+    /// From now on this is what `new` is, which was read in the meantime and maybe elsewhere.
+    pub fn become_as(&self, new: &Self) {
+        self.0.origin.store(new.0.origin.load_full());
+        self.0.current.store(new.current());
+    }
+
     /// Follows the files for ever. Files that cannot be used leave what was read before in use.
     pub async fn follow(self) {
         let mut seen = None;
-        while !self.0.files.is_empty() {
+        loop {
             let (followed, before) = (self.clone(), seen.clone());
             let looking = tokio::task::spawn_blocking(move || followed.look(before.as_ref()));
             seen = looking.await.ok().or(seen);
@@ -59,14 +71,16 @@ impl<T: Send + Sync + 'static> Followed<T> {
 
     /// Reads the files again when they are not as `seen`; how they are now.
     fn look(&self, seen: Option<&Stamps>) -> Stamps {
-        let Inner { name, files, read, current } = &*self.0;
+        let Inner { name, origin, current } = &*self.0;
+        let origin = origin.load_full();
+        let Origin { files, read } = &*origin;
         let stamp = |path: &PathBuf| {
             let metadata = std::fs::metadata(path).ok()?;
             Some((metadata.modified().ok()?, metadata.len()))
         };
         let now: Stamps = files.iter().map(stamp).collect();
         // The first look follows the start, and a file may have changed in between.
-        if Some(&now) != seen {
+        if Some(&now) != seen && !files.is_empty() {
             match read() {
                 Ok(new) => {
                     current.store(Arc::new(new));

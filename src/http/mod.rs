@@ -12,6 +12,7 @@ mod feedback;
 pub mod follow;
 mod guard;
 mod health;
+mod linger;
 mod mcp;
 mod metrics;
 mod models;

@@ -11,6 +11,7 @@ use crate::{
     config::Server,
     journal::Journal,
 };
+use arc_swap::ArcSwap;
 use axum::{
     Router,
     extract::State,
@@ -38,7 +39,7 @@ pub struct AppState {
     pub(super) journal: Arc<Journal>,
     pub(super) bodies: Bodies,
     cache: Arc<AnswerCache>,
-    settings: Arc<Server>,
+    settings: Arc<ArcSwap<Server>>,
     draining: Arc<AtomicBool>,
 }
 
@@ -51,7 +52,7 @@ impl AppState {
             bodies: Bodies::default(),
             journal: Arc::new(Journal::new(settings.state.clone())),
             cache: Arc::new(AnswerCache::new(settings.cached_answers)),
-            settings: Arc::new(settings),
+            settings: Arc::new(ArcSwap::from_pointee(settings)),
             draining: Arc::default(),
         }
     }
@@ -65,13 +66,31 @@ impl AppState {
         self.draining.load(Ordering::Relaxed)
     }
 
-    pub(super) fn settings(&self) -> &Server {
-        &self.settings
+    /// What the server goes by now.
+    pub fn settings(&self) -> Arc<Server> {
+        self.settings.load_full()
+    }
+
+    /// From now on the server goes by other settings, as far as it takes new ones while it runs: see [`crate::config::LIVE_KEYS`].
+    /// Requests under way go on by those that they began with.
+    pub fn take_up(&self, new: Server) {
+        let old = self.settings();
+        old.tokens.become_as(&new.tokens);
+        let live = Server {
+            deadline: new.deadline,
+            max_body_bytes: new.max_body_bytes,
+            read_timeout: new.read_timeout,
+            shutdown_delay: new.shutdown_delay,
+            allowed_hosts: new.allowed_hosts,
+            strict: new.strict,
+            ..Server::clone(&old)
+        };
+        self.settings.store(Arc::new(live));
     }
 
     /// An answer within the server's own deadline, given before or new; the journal remembers what it was.
     pub(super) async fn answer(&self, request: &Request, scope: &Filter) -> Result<Answer, ApiError> {
-        self.answer_through(request, scope, Occasion::now(self.settings.deadline), None).await
+        self.answer_through(request, scope, Occasion::now(self.settings().deadline), None).await
     }
 
     /// The same, and what a model writes is shown through `outlet` while it is written. Only then can it end early: the
@@ -83,8 +102,9 @@ impl AppState {
         occasion: Occasion,
         outlet: Option<&Outlet>,
     ) -> Result<Answer, ApiError> {
+        let settings = self.settings();
         let answering = self.cache.answer(&self.assistant, request, scope, occasion, outlet);
-        let answer = match timeout(self.settings.deadline, answering).await {
+        let answer = match timeout(settings.deadline, answering).await {
             Ok(Err(AnswerError::Interrupted(answer))) => {
                 self.assistant.metrics().answered(&answer);
                 self.journal.note(request, &answer);
@@ -94,7 +114,7 @@ impl AppState {
             Err(_) => return Err(ApiError::deadline()),
         };
         self.assistant.metrics().answered(&answer);
-        if self.settings.strict && answer.degraded.is_some() {
+        if settings.strict && answer.degraded.is_some() {
             return Err(ApiError::unavailable("the language model cannot be used at the moment"));
         }
         self.journal.note(request, &answer);
@@ -191,7 +211,7 @@ async fn admit(
     next: Next,
 ) -> Result<Response, ApiError> {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let caller = state.settings.tokens.current().admit(authorization, role)?;
+    let caller = state.settings().tokens.current().admit(authorization, role)?;
     if role == Role::Ask {
         let scope = scope::limited(scope::of_query(request.uri().query().unwrap_or_default())?, &caller);
         request.extensions_mut().insert(scope);

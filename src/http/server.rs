@@ -7,12 +7,19 @@
 
 use super::{
     error::ApiError,
+    linger::{Lingering, Unread},
     router::{AppState, router},
     tls::Tls,
 };
 use crate::telemetry::metrics::{Connection, Metrics};
-use axum::{Router, response::IntoResponse};
+use axum::{
+    Router,
+    http::{HeaderValue, header},
+    response::IntoResponse,
+};
 use hyper::{
+    Request,
+    body::Incoming,
     server::conn::http1,
     service::{Service, service_fn},
 };
@@ -48,6 +55,9 @@ const MAX_REFUSALS: usize = 64;
 /// For telling so.
 const REFUSAL: Duration = Duration::from_secs(1);
 
+/// How often memory is given back to the system, when there is some.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(5);
+
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -72,10 +82,9 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let door = Arc::new(Door {
         service: TowerToHyperService::new(router(state.clone())),
-        http: http(settings.read_timeout),
+        state: state.clone(),
         refusing: http(REFUSAL),
         tls: tls.clone(),
-        read_timeout: settings.read_timeout,
         metrics: state.assistant.metrics().clone(),
     });
     // They end with this function.
@@ -84,16 +93,18 @@ pub async fn serve(
     if let Some(tls) = tls {
         following.spawn(tls.follow());
     }
+    following.spawn(give_memory_back(state.clone()));
     let mut closes_at = None;
     loop {
         let stream = tokio::select! {
             () = next(&mut stops) => {
-                if closes_at.is_some() || settings.shutdown_delay.is_zero() {
+                let delay = state.settings().shutdown_delay;
+                if closes_at.is_some() || delay.is_zero() {
                     break;
                 }
                 state.start_draining();
-                tracing::info!(delay_s = settings.shutdown_delay.as_secs_f64(), "not ready any more; stopping soon");
-                closes_at = Some(Instant::now() + settings.shutdown_delay);
+                tracing::info!(delay_s = delay.as_secs_f64(), "not ready any more; stopping soon");
+                closes_at = Some(Instant::now() + delay);
                 continue;
             }
             () = until(closes_at) => break,
@@ -153,6 +164,16 @@ async fn until(time: Option<Instant>) {
     }
 }
 
+/// Now and then, after large bodies: answering them takes far more memory than they have bytes.
+async fn give_memory_back(state: AppState) {
+    loop {
+        sleep(GIVE_BACK_EVERY).await;
+        if state.bodies.were_large() {
+            let _ = tokio::task::spawn_blocking(kb::memory::give_back).await;
+        }
+    }
+}
+
 fn http(read_timeout: Duration) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(read_timeout).max_buf_size(64 * 1024);
@@ -175,26 +196,26 @@ fn was_not_read(error: &hyper::Error) -> bool {
 /// What every connection is met with.
 struct Door {
     service: TowerToHyperService<Router>,
-    http: http1::Builder,
+    state: AppState,
     refusing: http1::Builder,
     tls: Option<Tls>,
-    read_timeout: Duration,
     metrics: Metrics,
 }
 
 impl Door {
     async fn let_in(&self, stream: TcpStream, watcher: Watcher) {
         self.metrics.connection(Connection::Accepted);
-        let deadline = Instant::now() + self.read_timeout;
+        let read_timeout = self.state.settings().read_timeout;
+        let deadline = Instant::now() + read_timeout;
         // Whether the client says anything at all.
         match timeout_at(deadline, stream.peek(&mut [0])).await {
             Ok(Ok(1..)) => {}
             Ok(_) => return,
             Err(_) => return self.metrics.connection(Connection::Slow),
         }
-        let Some(tls) = &self.tls else { return self.converse(stream, watcher).await };
+        let Some(tls) = &self.tls else { return self.converse(stream, read_timeout, watcher).await };
         match timeout_at(deadline, tls.acceptor().accept(stream)).await {
-            Ok(Ok(stream)) => self.converse(stream, watcher).await,
+            Ok(Ok(stream)) => self.converse(stream, read_timeout, watcher).await,
             Ok(Err(error)) => {
                 self.metrics.connection(Connection::NoTls);
                 tracing::debug!(%error, "a handshake failed");
@@ -203,16 +224,32 @@ impl Door {
         }
     }
 
-    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, watcher: Watcher) {
+    async fn converse(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+        read_timeout: Duration,
+        watcher: Watcher,
+    ) {
+        let unread = Unread::default();
         let was_used = Arc::new(AtomicBool::new(false));
-        let (service, used) = (self.service.clone(), was_used.clone());
-        let service = service_fn(move |request| {
+        let (service, used, watch) = (self.service.clone(), was_used.clone(), unread.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
             used.store(true, Ordering::Relaxed);
-            service.call(request)
+            let answering = service.call(request.map(|body| watch.watch(body)));
+            let watch = watch.clone();
+            async move {
+                let mut response = answering.await?;
+                // What is left of a large body is thrown away, and the connection with it.
+                if watch.is_much() {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, std::convert::Infallible>(response)
+            }
         });
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.read_timeout));
-        let connection = self.http.serve_connection(TokioIo::new(Box::pin(stream)), service);
+        stream.set_write_timeout(Some(read_timeout));
+        let stream = Lingering::new(Box::pin(stream), unread, read_timeout);
+        let connection = http(read_timeout).serve_connection(TokioIo::new(stream), service);
         match watcher.watch(connection).await {
             Ok(()) => {}
             Err(error) if was_not_read(&error) => self.metrics.connection(Connection::Slow),
@@ -233,12 +270,15 @@ impl Door {
         if self.tls.is_some() {
             return;
         }
-        let refusal = service_fn(async |_| {
+        let unread = Unread::default();
+        let watch = unread.clone();
+        let refusal = service_fn(move |request: Request<Incoming>| {
+            drop(watch.watch(request.into_body()));
             let error = ApiError::unavailable("too many connections at once");
-            Ok::<_, std::convert::Infallible>(error.into_response())
+            std::future::ready(Ok::<_, std::convert::Infallible>(error.into_response()))
         });
         let mut http = self.refusing.clone();
-        let _ =
-            timeout(REFUSAL, http.keep_alive(false).serve_connection(TokioIo::new(stream), refusal)).await;
+        let stream = TokioIo::new(Lingering::new(stream, unread, REFUSAL));
+        let _ = timeout(REFUSAL, http.keep_alive(false).serve_connection(stream, refusal)).await;
     }
 }

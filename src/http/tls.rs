@@ -57,6 +57,9 @@ pub enum TlsError {
     },
 }
 
+/// Longer chains and keys are none.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
 const CERTIFICATE_KEY: &str = "server.tls_cert (RUNBOOKD_SERVER_TLS_CERT)";
 const PRIVATE_KEY_KEY: &str = "server.tls_key (RUNBOOKD_SERVER_TLS_KEY)";
 
@@ -76,6 +79,11 @@ impl Tls {
         TlsAcceptor::from(self.0.current())
     }
 
+    /// From now on this is what `new` is.
+    pub fn become_as(&self, new: &Self) {
+        self.0.become_as(&new.0);
+    }
+
     /// Follows the files for ever. Files that cannot be used leave the certificate before in use.
     pub async fn follow(self) {
         self.0.follow().await;
@@ -89,7 +97,11 @@ fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
         detail: detail.to_owned(),
     };
     let bytes = |key, path: &Path| {
-        std::fs::read(path).map_err(|source| TlsError::Read { key, path: path.to_owned(), source })
+        kb::files::read(path, MAX_FILE_BYTES).map_err(|source| TlsError::Read {
+            key,
+            path: path.to_owned(),
+            source,
+        })
     };
     let certificates = CertificateDer::pem_slice_iter(&bytes(CERTIFICATE_KEY, &files.certificate)?)
         .collect::<Result<Vec<_>, _>>()

@@ -9,7 +9,8 @@ use std::{
     collections::BTreeSet,
     io::{Read, Write},
     net::TcpStream,
-    process::Output,
+    process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 fn with_kb(arguments: &[&str]) -> Output {
@@ -108,6 +109,58 @@ fn exit_codes_tell_usage_from_failure() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
         assert!(errors.contains(says), "{arguments:?}: {errors}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+/// Pipes, devices, folders and huge files in the place of files that are read whole: an error at once, never a wait.
+#[test]
+fn what_is_no_file_is_said_to_be_none() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    for name in ["pipe", "unanswered.jsonl", "feedback.1.jsonl"] {
+        assert!(Command::new("mkfifo").arg(path(name)).status().expect("it runs").success());
+    }
+    let huge = std::fs::File::create(path("huge")).expect("it can be made");
+    huge.set_len(1 << 40).expect("a file with a hole");
+    let (pipe, folder, huge, state) = (path("pipe"), path(""), path("huge"), path(""));
+    let (kb, out) = (sample_kb().display().to_string(), path("out"));
+    let config = ("--config", "");
+    for (arguments, variable, says) in [
+        (&["gaps"][..], ("RUNBOOKD_STATE", &*state), "unanswered.jsonl`: it is a named pipe, not a file"),
+        (&["gaps"], ("RUNBOOKD_STATE", &pipe), "Not a directory"),
+        (
+            &["feedback", "export", "--out", &out],
+            ("RUNBOOKD_STATE", &state),
+            "feedback.1.jsonl`: it is a named pipe",
+        ),
+        (&["search", "--config", &pipe, "x"], config, "it is a named pipe, not a file"),
+        (&["search", "--config", &folder, "x"], config, "it is a directory, not a file"),
+        (&["search", "--config", "/dev/zero", "x"], config, "it is a device, not a file"),
+        (&["search", "--config", &huge, "x"], config, "it is larger than 1048576 bytes"),
+        (&["search", "--kb", &kb, "x"], ("RUNBOOKD_TOKENS_FILE", &pipe), "it is a named pipe, not a file"),
+        (&["search", "--kb", &kb, "x"], ("RUNBOOKD_TOKENS_FILE", "/dev/zero"), "it is a device, not a file"),
+        (
+            &["serve", "--kb", &kb, "--listen", "127.0.0.1:0"],
+            ("RUNBOOKD_TOKENS_FILE", &pipe),
+            "it is a named pipe",
+        ),
+        (&["search", "--kb", &pipe, "x"], config, "there is no knowledge base"),
+    ] {
+        let mut command = runbookd(arguments);
+        if !variable.1.is_empty() {
+            command.env(variable.0, variable.1);
+        }
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs");
+        let (ended, waiting) = std::sync::mpsc::channel();
+        let id = child.id().to_string();
+        std::thread::spawn(move || ended.send(child.wait_with_output()));
+        let output = waiting.recv_timeout(Duration::from_secs(10)).unwrap_or_else(|_| {
+            let _ = Command::new("kill").arg(&id).status();
+            panic!("{arguments:?} does not end");
+        });
+        let output = output.expect("it ran");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && errors.contains(says), "{arguments:?}: {errors}");
     }
 }
 

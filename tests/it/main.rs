@@ -20,6 +20,8 @@ mod process;
 mod prohibitions;
 mod prompts;
 mod providers;
+mod refusals;
+mod reload;
 mod replies;
 mod routes;
 mod server;

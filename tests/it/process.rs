@@ -46,9 +46,15 @@ impl Drop for Killed {
 impl Server {
     /// Starts it and waits until it serves.
     pub fn start(environment: &[(&str, &str)]) -> Self {
+        Self::start_with(&[], environment)
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = runbookd(&["serve", "--listen", "127.0.0.1:0"])
             .arg("--kb")
             .arg(sample_kb())
+            .args(arguments)
             .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -73,10 +79,15 @@ impl Server {
         Self { address, child: Killed(child), log, rest }
     }
 
+    /// Sends it a signal, such as `HUP`.
+    pub fn signal(&mut self, name: &str) {
+        let (name, id) = (format!("-{name}"), self.child.0.id().to_string());
+        assert!(Command::new("kill").args([name, id]).status().expect("kill runs").success());
+    }
+
     /// Ends it by SIGTERM, which must succeed; everything it logged.
     pub fn stop(mut self) -> String {
-        let id = self.child.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
+        self.signal("TERM");
         let deadline = Instant::now() + Duration::from_secs(10);
         let code = loop {
             if let Some(status) = self.child.0.try_wait().expect("it is ours") {

@@ -64,7 +64,7 @@ pub enum Syntax {
 impl Document {
     /// Puts a document together and hashes it.
     pub fn new(meta: DocumentMeta, body: MappedText, syntax: Syntax) -> Self {
-        let metadata = serde_json::to_vec(&meta).expect("metadata has only string keys");
+        let metadata = serde_json::to_vec(&within_source(&meta)).expect("metadata has only string keys");
         let text = body.as_str();
         let place = body.source_range(0..text.len());
         // The place is part of it because chunks tell their byte range in the file.
@@ -94,6 +94,20 @@ impl Document {
         let language = self.meta.language.as_deref().unwrap_or_default();
         named.map(|(rest, version)| (format!("{folder}\n{rest}\n{language}"), version.to_string())).collect()
     }
+}
+
+/// Metadata as they are under any name of the source: one that is renamed has the documents that it had.
+fn within_source(meta: &DocumentMeta) -> DocumentMeta {
+    let prefix = format!("{}/", meta.source);
+    let mut meta = meta.clone();
+    let links = meta.links.iter_mut().map(|link| &mut link.target);
+    for id in links.chain([&mut meta.id]) {
+        if let Some(rest) = id.strip_prefix(&prefix) {
+            *id = rest.to_owned();
+        }
+    }
+    meta.source.clear();
+    meta
 }
 
 /// What a document's title or its file's name is but for the version in it, and that version.

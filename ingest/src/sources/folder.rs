@@ -9,7 +9,7 @@
 //! has one, and once each, so that there are no loops. What they lead to is known by the link's own name.
 
 use crate::report::Rejection;
-use kb::{redact::redact, text::is_invisible};
+use kb::{files::not_regular, redact::redact, text::is_invisible};
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     ffi::OsString,
@@ -185,6 +185,15 @@ pub fn resolve(paths: &[PathBuf], name: Option<&str>) -> Result<Vec<Folder>, Pat
     Ok(folders)
 }
 
+/// Whether a source may be named so.
+pub fn check_name(name: &str) -> Result<(), PathError> {
+    let is_odd = |c: char| c == '/' || c.is_control() || is_invisible(c);
+    match name.is_empty() || name == "." || name == ".." || name.chars().any(is_odd) {
+        true => Err(PathError::BadName { name: name.to_owned() }),
+        false => Ok(()),
+    }
+}
+
 impl Folder {
     fn at(path: &Path, name: Option<&str>) -> Result<Self, PathError> {
         let shown = path.display().to_string();
@@ -206,13 +215,7 @@ impl Folder {
             Some(name) => name.to_owned(),
             None => last_component(&root).map_err(unreadable)?.ok_or_else(nameless)?,
         };
-        if name.is_empty()
-            || name == "."
-            || name == ".."
-            || name.chars().any(|c| c == '/' || c.is_control() || is_invisible(c))
-        {
-            return Err(PathError::BadName { name });
-        }
+        check_name(&name)?;
         Ok(Self { name, shown_root: root.clone(), root, only })
     }
 
@@ -535,27 +538,6 @@ fn id_path(relative: &Path) -> Result<String, &'static str> {
 
 fn visible(character: char) -> char {
     if character.is_control() || is_invisible(character) { char::REPLACEMENT_CHARACTER } else { character }
-}
-
-fn not_regular(metadata: &Metadata) -> Option<&'static str> {
-    let kind = metadata.file_type();
-    if kind.is_file() {
-        return None;
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if kind.is_fifo() {
-            return Some("a named pipe, not a file");
-        }
-        if kind.is_socket() {
-            return Some("a socket, not a file");
-        }
-        if kind.is_block_device() || kind.is_char_device() {
-            return Some("a device, not a file");
-        }
-    }
-    Some("not a regular file")
 }
 
 /// Device and inode, where the platform has them.

@@ -19,7 +19,12 @@ use crate::{
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::Arc,
+    time::SystemTime,
+};
 
 /// Names a chunk by its document's key and its ordinal; ordered by both, and so the same in every view and engine that
 /// holds this version of the document. A view answers only for chunks that it shows.
@@ -285,6 +290,14 @@ pub struct Commit {
 pub trait Writer: Send {
     /// Content hash of every committed document whose source is among `sources`, by id.
     async fn fingerprints(&mut self, sources: &[String]) -> Result<HashMap<String, ContentHash>, StoreError>;
+
+    /// The sources with committed documents, and how many each has.
+    async fn sources(&mut self) -> Result<BTreeMap<String, u64>, StoreError>;
+
+    /// Gives the committed documents of a source another source's name: in their ids, their chunks and the links among
+    /// them; nothing is embedded. Of a document that the other source has already, the other source's stays. Returns how
+    /// many documents the source had. Comes before other changes of the same documents.
+    async fn rename_source(&mut self, from: &str, to: &str) -> Result<u64, StoreError>;
 
     /// Number of chunks of a document, this writer's changes included; 0 when there is none. For the report of what a
     /// removal drops.

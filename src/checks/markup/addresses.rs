@@ -5,8 +5,8 @@ use crate::markdown;
 use regex::{Captures, Regex};
 use std::{borrow::Cow, collections::HashSet, ops::Range, sync::LazyLock};
 
-/// Any scheme with `//`, a few without, and `www.`; then an address without a scheme, with `//` or a host and a path;
-/// then an e-mail address. A backslash may stand before a sign, as Markdown writes it, and a dot may be one of those
+/// Any scheme with `//`, a few without, and `www.`; then an address without a scheme, with `//` or a host and a path, or with
+/// the number of a host, a port and a path; then what chat programs make a mention of; then an e-mail address. A backslash may stand before a sign, as Markdown writes it, and a dot may be one of those
 /// that browsers read as dots.
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     let dot = r"(?:\\?[.．。｡]|%2e)";
@@ -29,9 +29,19 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     let bare = format!(
         r"(?P<before>{before})(?P<bare>(?P<host>{domain})(?::[0-9]{{0,5}})?(?:/|\\?\?[^\s.,;:!?)'\]]){body})"
     );
+    let number = format!(r"[0-9]{{1,3}}(?:{dot}[0-9]{{1,3}}){{3}}:[0-9]{{1,5}}");
+    let number_6 = r"\\?\[[0-9a-f:.]*:[0-9a-f:.]*(?:%[^\]\s]{1,40})?\\?\](?::[0-9]{1,5})?";
+    let numbered = format!(
+        r"(?P<ahead>(?:^|[^\p{{L}}\p{{N}}_./\\\-]))(?P<numbered>(?P<number>{number}|{number_6})(?:/|\\?\?[^\s.,;:!?)'\]]){body})"
+    );
+    // Of a person or a group, of a channel, of everybody: as Slack and Discord send them.
+    let mention = r"(?P<mention><(?:@[!&]?[\p{L}\p{N}._\-]+|(?-i:#[A-Z0-9]{2,})|!(?:here|channel|everyone|group|(?:subteam|date)\^[^<>\n]*))(?:\|[^<>\n]*)?>)";
+    let everybody = format!(r"(?P<lead>{before})(?P<everybody>@(?:everyone|here|channel))(?-u:\b)");
     let mail = format!(r#"(?P<local>[^\s@(\[{{<,;])@(?P<at>{domain})"#);
-    Regex::new(&format!("(?i)(?P<url>{with_scheme})|(?P<relative>{relative})|{bare}|{mail}"))
-        .expect("the pattern is valid")
+    Regex::new(&format!(
+        "(?i)(?P<url>{with_scheme})|(?P<relative>{relative})|{bare}|{numbered}|{mention}|{everybody}|{mail}"
+    ))
+    .expect("the pattern is valid")
 });
 
 /// The addresses that may stay.
@@ -111,15 +121,18 @@ impl Said {
                 let kept = match (found.name("url"), found.name("bare")) {
                     (Some(url), _) => Some((url, &mut said.urls)),
                     (_, Some(bare)) => Some((bare, &mut said.names)),
-                    _ => None,
+                    _ => found.name("numbered").map(|numbered| (numbered, &mut said.names)),
                 };
                 if let Some((address, kept)) = kept {
                     let written = address.as_str().trim_end_matches(trailing(address.as_str()));
-                    let is_kept = found.name("bare").is_some() || leads_somewhere(written);
+                    let is_kept = found.name("url").is_none() || leads_somewhere(written);
                     if is_kept && asks_nothing(written) && written.is_ascii() {
                         kept.insert(written.to_owned());
                         said.shown.extend(is_shown.then(|| written.to_owned()));
                     }
+                }
+                if let Some(mention) = found.name("mention").filter(|_| is_shown) {
+                    said.shown.insert(mention.as_str().to_owned());
                 }
                 from = whole.end();
             }
@@ -139,6 +152,12 @@ impl Said {
             }
         }
         self
+    }
+
+    /// Whether a host's number, port and path are those of a text, or lie on a host of one.
+    fn has_numbered(&self, address: &str) -> bool {
+        let is_near = is_private(address) && self.hosts.contains(authority(address));
+        self.names.contains(address) || (is_near && asks_nothing(address))
     }
 
     fn has_url(&self, url: &str) -> bool {
@@ -248,7 +267,10 @@ pub fn without<'t>(text: &'t str, allowed: Allowed<'_>, place: Place<'_>) -> Cow
     while let Some(found) = ADDRESS.captures_at(text, from) {
         let whole = found.get(0).expect("a match has a text");
         // What only looked like an address may hold one.
-        let inner = found.name("bare").or(found.name("at")).map(|inner| inner.start());
+        let inner = ["bare", "numbered", "mention", "everybody", "at"]
+            .into_iter()
+            .find_map(|name| found.name(name))
+            .map(|inner| inner.start());
         let Some(replacement) = replacement(&found, &text[whole.end()..], allowed, place) else {
             from = inner.map_or(whole.end(), |start| start.max(text.ceil_char_boundary(whole.start() + 1)));
             continue;
@@ -309,7 +331,8 @@ fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: P
             let without_scheme = url.strip_prefix("https://").or(url.strip_prefix("http://"));
             without_scheme.is_some_and(|rest| rest == address || rest == bare.as_str())
         });
-        let stays = is_cited || !is_public(&found["host"]) || names_no_place(address, in_code);
+        let is_elsewhere = is_public(&found["host"]) || (!in_code && leads_to_port(address));
+        let stays = is_cited || !is_elsewhere || names_no_place(address, in_code);
         let is_said = said.is_some_and(|said| said.names.contains(address));
         return match stays {
             true => None,
@@ -318,6 +341,29 @@ fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: P
             }
             false => removed(&found["before"], bare.as_str()),
         };
+    }
+    if let Some(numbered) = found.name("numbered") {
+        let address = numbered.as_str().trim_end_matches(trailing(numbered.as_str()));
+        if names_transport(address) {
+            return None;
+        }
+        let is_known = is_local(authority(address)) || said.is_some_and(|said| said.has_numbered(address));
+        return match place {
+            Place::Code | Place::Anywhere(_) if is_known => None,
+            Place::Prose if is_known => {
+                Some(format!("{}`{address}`{}", &found["ahead"], trailing(numbered.as_str())))
+            }
+            _ => removed(&found["ahead"], numbered.as_str()),
+        };
+    }
+    let start = found.get(0).map_or(0, |whole| whole.start());
+    if let Some(mention) = found.name("mention") {
+        let is_said = said.is_some_and(|said| said.shown.contains(mention.as_str()));
+        return (!(is_said && place.is_sure(start))).then(|| REMOVED.to_owned());
+    }
+    if let Some(everybody) = found.name("everybody") {
+        let name = everybody.as_str().trim_start_matches('@');
+        return (!place.is_sure(start)).then(|| format!("{}(at) {name}", &found["lead"]));
     }
     let host = &found["at"];
     let is_unit = host.rsplit('.').next().is_some_and(|suffix| UNITS.contains(&suffix));
@@ -329,6 +375,18 @@ fn ends_sentence(text: &str) -> bool {
     let mut signs = text.chars();
     signs.next().is_some_and(|sign| "。，；、！？：）」』》".contains(sign))
         && signs.next().is_none_or(|next| !next.is_ascii_alphanumeric())
+}
+
+/// Whether a host that no public name ends is asked at a port for a path, and is none of the cluster.
+fn leads_to_port(address: &str) -> bool {
+    let host = authority(address);
+    host.contains(':') && !is_local(host) && !names_transport(address)
+}
+
+/// Whether what looks like a path is a port's protocol: `10.96.0.10:53/UDP`.
+fn names_transport(address: &str) -> bool {
+    let path = address.split_once('/').map_or("", |(_, path)| path);
+    ["tcp", "udp", "sctp"].iter().any(|name| path.eq_ignore_ascii_case(name))
 }
 
 /// Whether a URL's host is left for the reader to fill in: `http://<your-domain>/x`.

@@ -164,8 +164,13 @@ fn refused(detail: &str) -> LlmError {
     LlmError::Credentials { detail: detail.to_owned() }
 }
 
+/// A longer token is none.
+const MAX_TOKEN_BYTES: u64 = 64 << 10;
+
 async fn read_file(path: &Path) -> Result<Secret, LlmError> {
-    let text = tokio::fs::read_to_string(path).await;
+    let file = path.to_owned();
+    let reading = tokio::task::spawn_blocking(move || kb::files::read_text(&file, MAX_TOKEN_BYTES));
+    let text = reading.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
     let text =
         text.map_err(|error| refused(&format!("cannot read `{}`: {}", path.display(), error.kind())))?;
     Ok(Secret::new(text.trim().to_owned()))

@@ -32,15 +32,6 @@ struct Text<K> {
     length: f64,
 }
 
-/// How well a view must agree.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Passages {
-    /// Same passages, same scores.
-    Scored,
-    /// Same passages: the average length that an engine uses may be an earlier one.
-    Found,
-}
-
 impl<'a> Oracle<'a> {
     pub fn new(documents: &'a [TestDocument], filter: &Filter) -> Self {
         let passages = documents.iter().flat_map(|document| {
@@ -66,16 +57,10 @@ impl<'a> Oracle<'a> {
 
     /// Everything that a view says of words and links, for each of `queries`; `vectors` are texts whose vectors are
     /// compared with those of documents.
-    pub async fn assert_agrees(
-        &self,
-        view: &dyn View,
-        queries: &[LexicalQuery],
-        vectors: &[&str],
-        passages: Passages,
-    ) {
+    pub async fn assert_agrees(&self, view: &dyn View, queries: &[LexicalQuery], vectors: &[&str]) {
         for query in queries {
             let found = view.search_lexical(query, 10_000, 10_000).await.expect("the index is readable");
-            self.assert_found(query, &found, passages);
+            self.assert_found(query, &found);
             let words: Vec<Term> = query.terms.iter().map(|(term, _)| term.clone()).collect();
             for document in self.documents.iter().map(TestDocument::key) {
                 let passages: Vec<&Text<ChunkKey>> =
@@ -112,16 +97,13 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    fn assert_found(&self, query: &LexicalQuery, found: &LexicalMatches, passages: Passages) {
+    fn assert_found(&self, query: &LexicalQuery, found: &LexicalMatches) {
         assert_eq!(found.commonness, self.commonness(query), "{query:?}");
         assert_eq!(found.shown, self.shown(query), "{query:?}");
         assert!(found.passages.iter().all(|found| found.document == found.chunk.document()));
         let scores: Vec<(ChunkKey, f32)> =
             found.passages.iter().map(|found| (found.chunk, found.score)).collect();
-        match passages {
-            Passages::Scored => assert_ranked_alike(&scores, &self.passages(query)),
-            Passages::Found => assert_eq!(keys(&scores), keys(&self.passages(query)), "{query:?}"),
-        }
+        assert_ranked_alike(&scores, &self.passages(query));
         assert_ranked_alike(&found.documents, &self.documents(query));
     }
 

@@ -5,6 +5,7 @@
 //! generation is the one of the last commit.
 
 use super::{
+    deletion::Having,
     directory::{COMMIT_FILE, IndexDirectory},
     layout::{GenerationPaths, Layout, create_directory, io_error, sync_directory, write_atomically},
     records::{Payload, PreparedDocument, Records},
@@ -90,6 +91,12 @@ impl Generation {
 
     /// Replaces whatever there is of a document.
     pub fn replace(&mut self, document: PreparedDocument, vectors: &[Vec<f32>]) -> Result<(), StoreError> {
+        self.remove(document.key)?;
+        self.add(document, vectors)
+    }
+
+    /// Adds a document of which there is nothing.
+    pub fn add(&mut self, document: PreparedDocument, vectors: &[Vec<f32>]) -> Result<(), StoreError> {
         debug_assert_eq!(document.num_chunks(), vectors.len());
         let first_row = self.vectors.rows();
         if first_row + vectors.len() as u64 >= u64::from(u32::MAX) {
@@ -99,7 +106,6 @@ impl Generation {
         for vector in vectors {
             self.vectors.append(vector)?;
         }
-        self.remove(document.key)?;
         let (records, paths) = (self.records.clone(), self.paths.clone());
         let writer = self.writer()?;
         for record in records.build(document, first_row) {
@@ -112,9 +118,9 @@ impl Generation {
 
     /// Removes whatever there is of a document.
     pub fn remove(&mut self, document: DocumentKey) -> Result<(), StoreError> {
-        let term = self.records.of_document(document);
-        self.writer()?.delete_term(term);
-        Ok(())
+        let (term, paths) = (self.records.of_document(document), self.paths.clone());
+        let deleted = self.writer()?.delete_query(Box::new(Having(term)));
+        deleted.map(drop).map_err(index_error("delete from", &paths))
     }
 
     /// The number of rows, those not yet committed included.

@@ -17,12 +17,14 @@
 mod best;
 mod bits;
 mod cache;
+mod deletion;
 mod directory;
 mod generation;
 mod layout;
 mod lexical;
 mod reader;
 mod records;
+mod rename;
 mod scope;
 mod snapshot;
 #[cfg(test)]

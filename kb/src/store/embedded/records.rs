@@ -80,13 +80,10 @@ pub(super) struct Payload {
     pub rows: u64,
     /// Lengths of all live chunks.
     pub live: Lengths,
-    /// Average number of terms of a passage that BM25 uses. Frozen, so that a small commit leaves the scores of all
-    /// other passages as they were; see [`Payload::next`].
+    /// Average number of terms of a passage that BM25 uses: that of the live chunks, so that scores depend on what there
+    /// is and not on the commits that led there.
     pub average: f32,
 }
-
-/// The frozen average is replaced when it is off by more than this share.
-const REFREEZE_SHARE: f32 = 0.2;
 
 impl Lengths {
     pub fn add(&mut self, other: &Lengths) {
@@ -107,9 +104,7 @@ impl Lengths {
 impl Payload {
     /// The payload of the commit after this one.
     pub fn next(&self, rows: u64, live: Lengths) -> Self {
-        let now = live.average();
-        let is_off = (self.average - now).abs() > REFREEZE_SHARE * self.average;
-        Self { sequence: self.sequence + 1, rows, live, average: if is_off { now } else { self.average } }
+        Self { sequence: self.sequence + 1, rows, live, average: live.average() }
     }
 }
 

@@ -101,7 +101,7 @@ pub(super) struct DocumentEntry {
     pub first_row: u32,
     pub num_chunks: u32,
     /// Hash of its source's name.
-    source: u64,
+    pub source: u64,
     address: Address,
 }
 

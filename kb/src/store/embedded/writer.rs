@@ -9,6 +9,7 @@ use super::{
     generation::Generation,
     layout::{Layout, WriterLock},
     records::{Lengths, Payload, PreparedDocument},
+    rename::Renaming,
     snapshot::Snapshot,
     undamaged,
 };
@@ -19,7 +20,7 @@ use crate::{
 use async_trait::async_trait;
 use serde::Deserialize;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -164,7 +165,10 @@ impl State {
     ) -> Result<(), StoreError> {
         let (key, lengths) = (document.key, document.lengths);
         let before = self.lengths(key, id)?;
-        self.generation.replace(document, vectors)?;
+        match before {
+            None => self.generation.add(document, vectors)?,
+            Some(_) => self.generation.replace(document, vectors)?,
+        }
         self.count(key, before, Some(lengths));
         Ok(())
     }
@@ -177,6 +181,38 @@ impl State {
             self.count(key, before, None);
         }
         Ok(())
+    }
+
+    fn sources(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let Some(snapshot) = &self.committed else { return Ok(BTreeMap::new()) };
+        // One document of each tells its name.
+        let mut counts: HashMap<u64, (u32, u64)> = HashMap::new();
+        for (number, entry) in snapshot.documents.iter().enumerate() {
+            counts.entry(entry.source).or_insert((number as u32, 0)).1 += 1;
+        }
+        let named = |(number, count)| Ok((snapshot.stored_document(number)?.record.meta.source, count));
+        counts.into_values().map(named).collect()
+    }
+
+    fn rename_source(&mut self, from: &str, to: &str) -> Result<u64, StoreError> {
+        let Some(snapshot) = &self.committed else { return Ok(0) };
+        let sources = BTreeSet::from([from.to_owned()]);
+        let scope = snapshot.scope(&Filter { sources, access: Access::All, ..Filter::default() })?;
+        let numbers: Vec<u32> = scope.documents.iter().map(|number| number as u32).collect();
+        let renaming = Renaming::new(from, to);
+        for &number in &numbers {
+            let Some(snapshot) = &self.committed else { break };
+            let (record, chunks, vectors) = whole(snapshot, number)?;
+            let old = record.meta.id.clone();
+            let (record, chunks) = renaming.applied(record, chunks)?;
+            let id = record.meta.id.clone();
+            let is_there = self.lengths(DocumentKey::of(&id), &id)?.is_some();
+            self.remove(&old)?;
+            if !is_there {
+                self.replace(PreparedDocument::new(record, &chunks), &id, &vectors)?;
+            }
+        }
+        Ok(numbers.len() as u64)
     }
 
     fn count(&mut self, key: DocumentKey, before: Option<Lengths>, after: Option<Lengths>) {
@@ -320,16 +356,24 @@ fn copy_live(
     let mut order: Vec<u32> = (0..old.documents.len() as u32).collect();
     order.sort_unstable_by_key(|&document| old.documents[document as usize].first_row);
     for document in order {
-        let entry = old.documents[document as usize];
-        let rows = entry.first_row..entry.first_row + entry.num_chunks;
-        let chunks = rows.clone().map(|row| old.chunk(row)).collect::<Result<Vec<_>, _>>()?;
-        let vectors: Vec<Vec<f32>> = rows.map(|row| old.vectors.row(row as usize).to_vec()).collect();
-        let record = old.stored_document(document)?.record;
-        new.replace(PreparedDocument::new(record, &chunks), &vectors)?;
+        let (record, chunks, vectors) = whole(old, document)?;
+        new.add(PreparedDocument::new(record, &chunks), &vectors)?;
     }
     let payload = new.payload.next(new.rows(), old.payload.live);
     new.commit(payload)?;
     Ok(new)
+}
+
+/// All there is of a document, by its number.
+fn whole(
+    snapshot: &Snapshot,
+    number: u32,
+) -> Result<(DocumentRecord, Vec<Chunk>, Vec<Vec<f32>>), StoreError> {
+    let entry = snapshot.documents[number as usize];
+    let rows = entry.first_row..entry.first_row + entry.num_chunks;
+    let chunks = rows.clone().map(|row| snapshot.chunk(row)).collect::<Result<Vec<_>, _>>()?;
+    let vectors = rows.map(|row| snapshot.vectors.row(row as usize).to_vec()).collect();
+    Ok((snapshot.stored_document(number)?.record, chunks, vectors))
 }
 
 fn check(
@@ -390,6 +434,15 @@ impl Writer for EmbeddedWriter {
             scope.documents.iter().map(fingerprint).collect()
         })
         .await
+    }
+
+    async fn sources(&mut self) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.run(|state| state.sources()).await
+    }
+
+    async fn rename_source(&mut self, from: &str, to: &str) -> Result<u64, StoreError> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.change(move |state| state.rename_source(&from, &to)).await
     }
 
     async fn num_chunks(&mut self, document: &str) -> Result<u64, StoreError> {
