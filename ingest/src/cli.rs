@@ -11,13 +11,13 @@ use kb::{
     causes::with_causes,
     document::{Kind, UnknownKind},
     embed::EmbedError,
-    store::{self, DocumentKey, Filter, StoreError},
+    store::{self, Copied, DocumentKey, Filter, StoreError},
 };
 use serde::Serialize;
 use std::{
     future::Future,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
@@ -28,8 +28,8 @@ use std::{
 /// that are named, and all changes become visible at once. Files: Markdown, plain text, and CSV with questions and
 /// answers.
 ///
-/// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused; 4 another
-/// writer is at work; 5 done, but with --strict some file was not indexed.
+/// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused, or a source is
+/// missing from a --rebuild; 4 another writer is at work; 5 done, but with --strict some file was not indexed.
 #[derive(Debug, Parser)]
 #[command(name = "ingest", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -48,6 +48,30 @@ enum Command {
         /// Only the chunks of the document with this id.
         #[arg(long, value_name = "ID")]
         document: Option<String>,
+    },
+    /// Copies the knowledge base into a new directory, also while it is read and written. (A folder of this name is
+    /// `./backup`.)
+    Backup {
+        #[command(flatten)]
+        kb: KbFlag,
+        /// The new directory.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        /// One JSON object on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Makes a backup the state of the knowledge base: all at once, and only when all of it is whole. (A folder of this name
+    /// is `./restore`.)
+    Restore {
+        #[command(flatten)]
+        kb: KbFlag,
+        /// The directory of the backup.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// One JSON object on stdout.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -99,6 +123,10 @@ pub struct Flags {
     /// Remove documents however many are gone.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Build the knowledge base again of the named folders alone, for example because its files are damaged. Vectors come
+    /// from its embedding cache.
+    #[arg(long, conflicts_with = "dry_run")]
+    rebuild: bool,
     /// Exit with 5 when some file was not indexed. Hidden files do not count.
     #[arg(long)]
     strict: bool,
@@ -155,9 +183,15 @@ impl CliError {
             Self::NoDocument { .. } | Self::Output(_) => FAILED,
             Self::Ingest(error) => match error {
                 IngestError::Paths(_) => USAGE,
-                IngestError::Guard { .. } => 3,
+                IngestError::Guard { .. } | IngestError::Incomplete { .. } => 3,
+                IngestError::RebuildFromFile { .. } => USAGE,
                 IngestError::Store(StoreError::Locked { .. }) => 4,
-                IngestError::Store(StoreError::Mismatch { .. }) => USAGE,
+                IngestError::Store(
+                    StoreError::Mismatch { .. }
+                    | StoreError::Occupied { .. }
+                    | StoreError::NoBackup { .. }
+                    | StoreError::FromItself { .. },
+                ) => USAGE,
                 IngestError::Embed(EmbedError::Choice { .. } | EmbedError::NotFound { .. }) => USAGE,
                 IngestError::Store(_)
                 | IngestError::Embed(_)
@@ -171,10 +205,18 @@ impl CliError {
 
 /// Runs the command that was typed.
 pub async fn run(cli: Cli) -> ExitCode {
-    let is_json = cli.flags.json;
+    let mut is_json = cli.flags.json;
     log_to_stderr(cli.flags.verbose);
     let done = match cli.command {
         Some(Command::Chunks { kb, document }) => print_chunks(&kb, document.as_deref()).await.map(|()| 0),
+        Some(Command::Backup { kb, to, json }) => {
+            is_json = json;
+            backup(&kb, &to, json).await
+        }
+        Some(Command::Restore { kb, from, json }) => {
+            is_json = json;
+            restore(&from, &kb, json).await
+        }
         None => ingest(cli.flags).await,
     };
     let code = match done {
@@ -205,10 +247,14 @@ struct Failure<'a> {
 }
 
 async fn ingest(flags: Flags) -> Result<u8, CliError> {
-    let (is_json, is_strict) = (flags.json, flags.strict);
+    let (is_json, is_strict, rebuild) = (flags.json, flags.strict, flags.rebuild);
     let options = Options::try_from(flags)?;
     let interrupted = interruption();
-    let report = pipeline::ingest(&options, Arc::new(Progress::on_stderr()), interrupted).await?;
+    let progress = Arc::new(Progress::on_stderr());
+    let report = match rebuild {
+        true => pipeline::rebuild(&options, progress, interrupted).await?,
+        false => pipeline::ingest(&options, progress, interrupted).await?,
+    };
     let printed = match is_json {
         true => {
             // Whoever pipes the object away still sees it.
@@ -223,6 +269,35 @@ async fn ingest(flags: Flags) -> Result<u8, CliError> {
         printed => printed?,
     }
     Ok(if is_strict && report.has_faults() { 5 } else { 0 })
+}
+
+async fn backup(kb: &KbFlag, to: &Path, is_json: bool) -> Result<u8, CliError> {
+    let address = config::address(kb.kb.as_deref())?;
+    let copied = store::backup(&address, to).await.map_err(IngestError::from)?;
+    print_copied(&format!("backed up to {}", to.display()), &copied, is_json)
+}
+
+async fn restore(from: &Path, kb: &KbFlag, is_json: bool) -> Result<u8, CliError> {
+    let address = config::address(kb.kb.as_deref())?;
+    let copied = store::restore(from, &address).await.map_err(IngestError::from)?;
+    print_copied(&format!("restored to {address}"), &copied, is_json)
+}
+
+fn print_copied(what: &str, copied: &Copied, is_json: bool) -> Result<u8, CliError> {
+    copied.warnings.iter().for_each(|warning| say(&format!("{what}; but afterwards: {warning}")));
+    let printed = match is_json {
+        true => print_json(copied),
+        false => {
+            let Copied { version, chunks, files, bytes, .. } = copied;
+            let line = format!("{what}: version {version}, {chunks} chunks, {files} files, {bytes} bytes");
+            writeln!(io::stdout(), "{line}").map_err(CliError::Output)
+        }
+    };
+    // The copy stands, whether or not anybody can be told.
+    if let Err(error) = printed {
+        say(&format!("{what}; {}", with_causes(&error)));
+    }
+    Ok(0)
 }
 
 /// Says something on standard error; where that fails there is nobody to tell.

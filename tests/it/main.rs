@@ -24,6 +24,7 @@ mod replies;
 mod routes;
 mod server;
 mod sse;
+mod stored;
 mod streaming;
 mod tls;
 mod traces;

@@ -23,7 +23,7 @@ use std::{
 const CHECK_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a change of a file that is not a commit may go unnoticed.
-const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(2);
+const LOOK_AT_FILES_EVERY: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 2_000 });
 
 /// How long damage may go unnoticed that leaves a file's length and time as they were.
 const VERIFY_EVERY: Duration = Duration::from_secs(3_600);
@@ -53,6 +53,9 @@ struct Seen {
     checked: Instant,
     /// Why the newest state could not be opened, which has been logged.
     trouble: Option<Trouble>,
+    /// The newest commit that was ever served, by generation and number, and how often an older one came after it.
+    newest: (u64, u64),
+    steps_back: u64,
     /// After a failure: when opening the same state is tried again, and which that was.
     retry: Option<(Instant, StateStamp)>,
 }
@@ -80,6 +83,11 @@ impl Files {
     }
 }
 
+/// Generation and number of a commit: they grow with each.
+fn number_of(snapshot: &Snapshot) -> (u64, u64) {
+    (snapshot.manifest.generation, snapshot.payload.sequence)
+}
+
 fn stamps(snapshot: &Snapshot) -> Vec<(PathBuf, Option<Stamp>)> {
     let stamped = |path: PathBuf| {
         let stamp = stamp(&path);
@@ -95,6 +103,14 @@ impl Reader {
         blocking(move || {
             let (snapshot, stamp) = Snapshot::open(&layout, expected.as_ref(), None)?;
             let files = Mutex::new(Files::of(&snapshot));
+            let seen = Seen {
+                stamp,
+                checked: Instant::now(),
+                trouble: None,
+                newest: number_of(&snapshot),
+                steps_back: 0,
+                retry: None,
+            };
             let shared = Shared {
                 layout,
                 expected,
@@ -102,7 +118,7 @@ impl Reader {
                 looking: Mutex::new(()),
                 snapshot: ArcSwap::from_pointee(snapshot),
                 watch: tokio::sync::Mutex::new(()),
-                seen: Mutex::new(Seen { stamp, checked: Instant::now(), trouble: None, retry: None }),
+                seen: Mutex::new(seen),
             };
             Ok(Self { shared: Arc::new(shared) })
         })
@@ -166,7 +182,17 @@ impl Shared {
         let opened = Snapshot::open(&self.layout, self.expected.as_ref(), Some(&before));
         let mut seen = self.seen();
         match opened {
-            Ok((snapshot, stamp)) => {
+            Ok((mut snapshot, stamp)) => {
+                let number = number_of(&snapshot);
+                if snapshot.is_same_commit(&before) {
+                    snapshot.version = before.version.clone();
+                } else if number <= seen.newest {
+                    // Somebody put older files back. Commits after them have numbers that others had before, and nothing
+                    // that is kept by version may be taken for theirs.
+                    seen.steps_back += 1;
+                    snapshot.version = format!("{}~{}", snapshot.version, seen.steps_back);
+                }
+                seen.newest = seen.newest.max(number);
                 tracing::debug!(
                     version = snapshot.version,
                     "moved on to a newer state of the knowledge base"

@@ -143,6 +143,10 @@ impl State {
 
     fn open_rebuilding(layout: Layout, identity: Identity) -> Result<Self, StoreError> {
         let lock = layout.lock()?;
+        // What a refused or killed run left. A pointer that cannot be read leaves open which generation that is.
+        if let Ok(Some(number)) = layout.current_generation() {
+            layout.remove_other_generations(Some(number))?;
+        }
         let number = layout.next_generation()?;
         let generation = Generation::create(&layout, number, &identity, Payload::default())?;
         Ok(Self::new(layout, identity, CompactionPolicy::default(), generation, None, lock))
