@@ -156,10 +156,10 @@ pub async fn rebuild(
     }
     let settings = options.embedder.clone();
     let model = blocking(move || settings.identity()).await??;
+    let before = store::documents_of_damaged(&options.kb).await;
     let mut writer = store::open_rebuilding(&options.kb, &Identity::current(model.clone())).await?;
 
     let prepared = async {
-        let before = store::documents_of_damaged(&options.kb).await;
         let is_known = before.is_some();
         let before = before.unwrap_or_default();
         let survey = survey(folders, options, progress.clone()).await?;

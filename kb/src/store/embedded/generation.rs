@@ -174,6 +174,7 @@ impl Generation {
         for candidate in candidates {
             writer.merge(&candidate.0).wait().map_err(index_error("merge segments of", &paths))?;
         }
+        writer.garbage_collect_files().wait().map_err(index_error("clean up", &paths))?;
         Ok(())
     }
 

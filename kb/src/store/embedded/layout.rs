@@ -180,7 +180,12 @@ impl Layout {
     pub fn next_generation(&self) -> Result<u64, StoreError> {
         // A pointer that cannot be read names nothing that a new generation could be mistaken for.
         let mut last = self.current_generation().ok().flatten().unwrap_or(0);
-        for entry in fs::read_dir(&self.root).map_err(io_error("list", &self.root))? {
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(last + 1),
+            Err(source) => return Err(io_error("list", &self.root)(source)),
+        };
+        for entry in entries {
             let name = entry.map_err(io_error("list", &self.root))?.file_name();
             last = last.max(parse_generation(&name.to_string_lossy()).unwrap_or(0));
         }

@@ -36,7 +36,10 @@ pub async fn verify(path: &Path) -> Result<Verification, StoreError> {
 pub async fn documents_of_damaged(path: &Path) -> Option<HashMap<String, ContentHash>> {
     let layout = Layout::new(path);
     let read = move || {
-        let Some(number) = layout.current_generation()? else { return Ok(None) };
+        let Some(number) = layout.current_generation()? else {
+            // Where no generation was ever begun there is nothing to lose.
+            return Ok((layout.next_generation()? == 1).then(HashMap::new));
+        };
         let index = layout.generation(number).index;
         undamaged(&index, || {
             let snapshot = Snapshot::open_generation(&layout, number, None, Purpose::Salvaging, None)?;
@@ -50,10 +53,11 @@ pub async fn documents_of_damaged(path: &Path) -> Option<HashMap<String, Content
     blocking(read).await.ok().flatten()
 }
 
-/// The first thing that is wrong with the newest state.
+/// The first thing that is wrong with the newest state. The calibration is no part of it, and told by who reads it.
 pub(super) fn first_damage(layout: &Layout) -> Option<StoreError> {
+    let is_of_state = |error: &StoreError| !matches!(error, StoreError::DamagedCalibration { .. });
     match verified(layout) {
-        Ok(verification) => verification.damaged.into_iter().next(),
+        Ok(verification) => verification.damaged.into_iter().find(is_of_state),
         Err(error) => Some(error),
     }
 }

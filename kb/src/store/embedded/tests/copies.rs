@@ -103,11 +103,12 @@ async fn what_cannot_be_copied_is_refused_and_changes_nothing() {
     backup(&kb, &kept).await.expect("there is space");
     built(&kb, 2).await;
     copy(&kept, &damaged);
-    let store = files(&damaged).into_iter().find(|file| file.extension().is_some_and(|end| end == "store"));
-    let store = damaged.join(store.expect("there are documents"));
-    let mut bytes = fs::read(&store).expect("it is there");
+    let stored = verify(&damaged).await.expect("it is there").files;
+    let is_store = |file: &&std::path::PathBuf| file.extension().is_some_and(|end| end == "store");
+    let store = stored.iter().find(is_store).expect("there are documents");
+    let mut bytes = fs::read(store).expect("it is there");
     bytes[20] ^= 1;
-    fs::write(&store, bytes).expect("it is ours");
+    fs::write(store, bytes).expect("it is ours");
 
     let cases = [
         ("over a backup", backup(&kb, &kept).await, "not free"),
