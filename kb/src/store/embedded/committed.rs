@@ -203,11 +203,6 @@ impl IndexFiles {
         CommittedDirectory(self.clone())
     }
 
-    /// Whether the same commit file names them.
-    pub fn is_same_commit(&self, other: &Self) -> bool {
-        self.commit_file == other.commit_file
-    }
-
     /// Where the files are.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.values().map(|file| file.path.as_path())

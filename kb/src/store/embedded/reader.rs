@@ -53,9 +53,6 @@ struct Seen {
     checked: Instant,
     /// Why the newest state could not be opened, which has been logged.
     trouble: Option<Trouble>,
-    /// The newest commit that was ever served, by generation and number, and how often an older one came after it.
-    newest: (u64, u64),
-    steps_back: u64,
     /// After a failure: when opening the same state is tried again, and which that was.
     retry: Option<(Instant, StateStamp)>,
 }
@@ -83,11 +80,6 @@ impl Files {
     }
 }
 
-/// Generation and number of a commit: they grow with each.
-fn number_of(snapshot: &Snapshot) -> (u64, u64) {
-    (snapshot.manifest.generation, snapshot.payload.sequence)
-}
-
 fn stamps(snapshot: &Snapshot) -> Vec<(PathBuf, Option<Stamp>)> {
     let stamped = |path: PathBuf| {
         let stamp = stamp(&path);
@@ -103,14 +95,7 @@ impl Reader {
         blocking(move || {
             let (snapshot, stamp) = Snapshot::open(&layout, expected.as_ref(), None)?;
             let files = Mutex::new(Files::of(&snapshot));
-            let seen = Seen {
-                stamp,
-                checked: Instant::now(),
-                trouble: None,
-                newest: number_of(&snapshot),
-                steps_back: 0,
-                retry: None,
-            };
+            let seen = Seen { stamp, checked: Instant::now(), trouble: None, retry: None };
             let shared = Shared {
                 layout,
                 expected,
@@ -182,17 +167,7 @@ impl Shared {
         let opened = Snapshot::open(&self.layout, self.expected.as_ref(), Some(&before));
         let mut seen = self.seen();
         match opened {
-            Ok((mut snapshot, stamp)) => {
-                let number = number_of(&snapshot);
-                if snapshot.is_same_commit(&before) {
-                    snapshot.version = before.version.clone();
-                } else if number <= seen.newest {
-                    // Somebody put older files back. Commits after them have numbers that others had before, and nothing
-                    // that is kept by version may be taken for theirs.
-                    seen.steps_back += 1;
-                    snapshot.version = format!("{}~{}", snapshot.version, seen.steps_back);
-                }
-                seen.newest = seen.newest.max(number);
+            Ok((snapshot, stamp)) => {
                 tracing::debug!(
                     version = snapshot.version,
                     "moved on to a newer state of the knowledge base"

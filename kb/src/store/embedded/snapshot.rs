@@ -373,11 +373,6 @@ impl Snapshot {
         Ok(length)
     }
 
-    /// Whether another snapshot is of the same commit.
-    pub fn is_same_commit(&self, other: &Self) -> bool {
-        self.paths.directory == other.paths.directory && self.files.is_same_commit(&other.files)
-    }
-
     /// Every file that the snapshot was read from.
     pub fn file_paths(&self) -> Vec<PathBuf> {
         let GenerationPaths { manifest, index, vectors, quantised, row_sums, .. } = &self.paths;

@@ -245,8 +245,6 @@ async fn a_base_that_is_overwritten_in_place_ends_nothing() {
     for question in questions {
         question.await.expect("every reply was of one state");
     }
-    let version = everything(reader.as_ref()).await.version().to_owned();
-    assert!(version.starts_with("g1.2~"), "{version} may not be taken for another commit with this number");
     println!("{} questions over 10 copies in place", asked.load(Ordering::Relaxed));
 
     // Half a copy is no state; the reader says so and goes on.
