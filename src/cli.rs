@@ -74,6 +74,9 @@ enum Command {
     Doctor {
         #[command(flatten)]
         common: Common,
+        /// Read every file of the knowledge base and compare it with its checksum.
+        #[arg(long)]
+        verify: bool,
         /// One JSON object on stdout.
         #[arg(long)]
         json: bool,
@@ -161,10 +164,10 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Feedback(FeedbackCommand::Export { common, out }) => {
             commands::feedback::export(&common.load(for_one_question())?, &out)
         }
-        Command::Doctor { common, json } => {
+        Command::Doctor { common, verify, json } => {
             let config = common.load(for_one_question())?;
             telemetry::start_log(&quiet(&config.log))?;
-            on_runtime(commands::doctor::run(&config, json))
+            on_runtime(commands::doctor::run(&config, verify, json))
         }
     }
 }

@@ -12,13 +12,13 @@ use kb::{
     causes::with_causes,
     document::{Kind, UnknownKind},
     embed::EmbedError,
-    store::{self, DocumentKey, Filter, StoreError},
+    store::{self, Copied, DocumentKey, Filter, StoreError},
 };
 use serde::Serialize;
 use std::{
     future::Future,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
@@ -29,8 +29,9 @@ use std::{
 /// that are named, and all changes become visible at once. Files: Markdown, plain text, and CSV with questions and
 /// answers.
 ///
-/// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused, or renaming
-/// would join two sources; 4 another writer is at work; 5 done, but with --strict some file was not indexed.
+/// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused, renaming would
+/// join two sources, or a source is missing from a --rebuild; 4 another writer is at work; 5 done, but with --strict some
+/// file was not indexed.
 #[derive(Debug, Parser)]
 #[command(name = "ingest", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -63,6 +64,30 @@ enum Command {
         /// The name that the folder has now.
         #[arg(value_name = "NEW")]
         new: String,
+    },
+    /// Copies the knowledge base into a new directory, also while it is read and written. (A folder of this name is
+    /// `./backup`.)
+    Backup {
+        #[command(flatten)]
+        kb: KbFlag,
+        /// The new directory.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        /// One JSON object on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Makes a backup the state of the knowledge base: all at once, and only when all of it is whole. (A folder of this name
+    /// is `./restore`.)
+    Restore {
+        #[command(flatten)]
+        kb: KbFlag,
+        /// The directory of the backup.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// One JSON object on stdout.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -114,6 +139,10 @@ pub struct Flags {
     /// Remove documents however many are gone.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Build the knowledge base again of the named folders alone, for example because its files are damaged. Vectors come
+    /// from its embedding cache.
+    #[arg(long, conflicts_with = "dry_run")]
+    rebuild: bool,
     /// Exit with 5 when some file was not indexed. Hidden files do not count.
     #[arg(long)]
     strict: bool,
@@ -169,10 +198,20 @@ impl CliError {
             Self::Config(_) => USAGE,
             Self::NoDocument { .. } | Self::Output(_) => FAILED,
             Self::Ingest(error) => match error {
-                IngestError::Paths(_) | IngestError::NoSource { .. } | IngestError::SameName { .. } => USAGE,
-                IngestError::Guard { .. } | IngestError::SourceExists { .. } => 3,
+                IngestError::Paths(_)
+                | IngestError::NoSource { .. }
+                | IngestError::SameName { .. }
+                | IngestError::RebuildFromFile { .. } => USAGE,
+                IngestError::Guard { .. }
+                | IngestError::SourceExists { .. }
+                | IngestError::Incomplete { .. } => 3,
                 IngestError::Store(StoreError::Locked { .. }) => 4,
-                IngestError::Store(StoreError::Mismatch { .. }) => USAGE,
+                IngestError::Store(
+                    StoreError::Mismatch { .. }
+                    | StoreError::Occupied { .. }
+                    | StoreError::NoBackup { .. }
+                    | StoreError::FromItself { .. },
+                ) => USAGE,
                 IngestError::Embed(EmbedError::Choice { .. } | EmbedError::NotFound { .. }) => USAGE,
                 IngestError::Store(_)
                 | IngestError::Embed(_)
@@ -186,11 +225,19 @@ impl CliError {
 
 /// Runs the command that was typed.
 pub async fn run(cli: Cli) -> ExitCode {
-    let is_json = cli.flags.json;
+    let mut is_json = cli.flags.json;
     log_to_stderr(cli.flags.verbose);
     let done = match cli.command {
         Some(Command::Chunks { kb, document }) => print_chunks(&kb, document.as_deref()).await.map(|()| 0),
         Some(Command::Rename { kb, force, old, new }) => rename(&kb, &old, &new, force).await.map(|()| 0),
+        Some(Command::Backup { kb, to, json }) => {
+            is_json = json;
+            backup(&kb, &to, json).await
+        }
+        Some(Command::Restore { kb, from, json }) => {
+            is_json = json;
+            restore(&from, &kb, json).await
+        }
         None => ingest(cli.flags).await,
     };
     let code = match done {
@@ -221,10 +268,14 @@ struct Failure<'a> {
 }
 
 async fn ingest(flags: Flags) -> Result<u8, CliError> {
-    let (is_json, is_strict) = (flags.json, flags.strict);
+    let (is_json, is_strict, rebuild) = (flags.json, flags.strict, flags.rebuild);
     let options = Options::try_from(flags)?;
     let interrupted = interruption();
-    let report = pipeline::ingest(&options, Arc::new(Progress::on_stderr()), interrupted).await?;
+    let progress = Arc::new(Progress::on_stderr());
+    let report = match rebuild {
+        true => pipeline::rebuild(&options, progress, interrupted).await?,
+        false => pipeline::ingest(&options, progress, interrupted).await?,
+    };
     let printed = match is_json {
         true => {
             // Whoever pipes the object away still sees it.
@@ -253,6 +304,35 @@ async fn rename(kb: &KbFlag, old: &str, new: &str, force: bool) -> Result<(), Cl
         say("committed; the output cannot be written");
     }
     Ok(())
+}
+
+async fn backup(kb: &KbFlag, to: &Path, is_json: bool) -> Result<u8, CliError> {
+    let address = config::address(kb.kb.as_deref())?;
+    let copied = store::backup(&address, to).await.map_err(IngestError::from)?;
+    print_copied(&format!("backed up to {}", to.display()), &copied, is_json)
+}
+
+async fn restore(from: &Path, kb: &KbFlag, is_json: bool) -> Result<u8, CliError> {
+    let address = config::address(kb.kb.as_deref())?;
+    let copied = store::restore(from, &address).await.map_err(IngestError::from)?;
+    print_copied(&format!("restored to {address}"), &copied, is_json)
+}
+
+fn print_copied(what: &str, copied: &Copied, is_json: bool) -> Result<u8, CliError> {
+    copied.warnings.iter().for_each(|warning| say(&format!("{what}; but afterwards: {warning}")));
+    let printed = match is_json {
+        true => print_json(copied),
+        false => {
+            let Copied { version, chunks, files, bytes, .. } = copied;
+            let line = format!("{what}: version {version}, {chunks} chunks, {files} files, {bytes} bytes");
+            writeln!(io::stdout(), "{line}").map_err(CliError::Output)
+        }
+    };
+    // The copy stands, whether or not anybody can be told.
+    if let Err(error) = printed {
+        say(&format!("{what}; {}", with_causes(&error)));
+    }
+    Ok(0)
 }
 
 /// Says something on standard error; where that fails there is nobody to tell.

@@ -16,7 +16,7 @@ use crate::{
 use kb::{
     document::ContentHash,
     embed::{EmbedError, EmbedderSettings},
-    store::{self, Address, Filter, Identity, StoreError},
+    store::{self, Address, Filter, Identity, StoreError, Writer},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -97,6 +97,21 @@ pub enum IngestError {
         /// The name it was to get.
         new: String,
     },
+    /// A knowledge base would be built again without some of its sources.
+    #[error(
+        "refused to build the knowledge base again without {}; name the folders of all its sources, or run again with --force to do without them",
+        sources.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    )]
+    Incomplete {
+        /// The sources that were not named.
+        sources: Vec<String>,
+    },
+    /// A knowledge base cannot be built again from single files.
+    #[error("`{path}` is one file: --rebuild takes the folders of all sources")]
+    RebuildFromFile {
+        /// As typed.
+        path: String,
+    },
     /// The user stopped the run.
     #[error("interrupted; nothing was committed")]
     Interrupted,
@@ -157,10 +172,81 @@ pub async fn ingest(
         let mut loader = Loader::new(writer.as_mut(), options.embedder.clone(), model);
         work.carry_out(&mut loader, options, &progress).await
     };
-    let mut report = tokio::select! {
+    let report = tokio::select! {
         report = prepared => report?,
         () = interrupted => return Err(IngestError::Interrupted),
     };
+    committed(writer.as_mut(), report, &progress).await
+}
+
+/// Builds the knowledge base again from nothing but the folders that `options.paths` names, in one commit that replaces all
+/// there was: the way out of damaged files. Readers see those until then, and vectors come from the embedding cache.
+///
+/// What can still be read of the documents before is compared with: sources that are not named, and documents that are
+/// gone in numbers, are refused unless `options.force` is set.
+pub async fn rebuild(
+    options: &Options,
+    progress: Arc<Progress>,
+    interrupted: impl Future<Output = ()>,
+) -> Result<Report, IngestError> {
+    let folders = folder::resolve(&options.paths, options.source.as_deref())?;
+    for (folder, path) in folders.iter().zip(&options.paths) {
+        if folder.is_single_file() {
+            return Err(IngestError::RebuildFromFile { path: path.display().to_string() });
+        }
+    }
+    let settings = options.embedder.clone();
+    let model = blocking(move || settings.identity()).await??;
+    let before = store::documents_of_damaged(&options.kb).await;
+    let mut writer = store::open_rebuilding(&options.kb, &Identity::current(model.clone())).await?;
+
+    let prepared = async {
+        let is_known = before.is_some();
+        let before = before.unwrap_or_default();
+        let survey = survey(folders, options, progress.clone()).await?;
+        let named: HashSet<&str> = survey.sources.iter().map(|source| source.found.source.as_str()).collect();
+        let mut missing: Vec<String> = before
+            .keys()
+            .map(|id| source_of(id))
+            .filter(|name| !named.contains(name))
+            .map(str::to_owned)
+            .collect();
+        missing.sort_unstable();
+        missing.dedup();
+        if !missing.is_empty() && !options.force {
+            return Err(IngestError::Incomplete { sources: missing });
+        }
+        let work = Work::planned(survey, before);
+        work.guard(options)?;
+        let work = work.anew();
+        let mut loader = Loader::new(writer.as_mut(), options.embedder.clone(), model);
+        let mut report = work.carry_out(&mut loader, options, &progress).await?;
+        if !is_known {
+            report.note = Some(
+                "the documents of the knowledge base before could not be read; make sure that the folders of all its sources were named"
+                    .to_owned(),
+            );
+        }
+        Ok(report)
+    };
+    let report = tokio::select! {
+        report = prepared => report?,
+        () = interrupted => return Err(IngestError::Interrupted),
+    };
+    committed(writer.as_mut(), report, &progress).await
+}
+
+/// The source of a document, by its id.
+fn source_of(id: &str) -> &str {
+    id.split('/').next().unwrap_or_default()
+}
+
+/// Commits, and completes the report.
+async fn committed(
+    writer: &mut dyn Writer,
+    mut report: Report,
+    progress: &Progress,
+) -> Result<Report, IngestError> {
     // From here on the run is not interrupted: the commit is all or nothing by itself.
     let commit = writer.commit().await?;
     // It stands: nothing that fails from here on makes it a failure.
@@ -215,7 +301,7 @@ impl Work {
     fn planned(survey: Survey, stored: HashMap<String, ContentHash>) -> Self {
         let mut by_source: HashMap<String, HashMap<String, ContentHash>> = HashMap::new();
         for (id, hash) in stored {
-            let source = id.split('/').next().unwrap_or_default().to_owned();
+            let source = source_of(&id).to_owned();
             by_source.entry(source).or_default().insert(id, hash);
         }
         let mut counts = DocumentCounts::default();
@@ -240,6 +326,16 @@ impl Work {
         };
         report.sort();
         Self { sources, report }
+    }
+
+    /// The same for a knowledge base without documents.
+    fn anew(mut self) -> Self {
+        for (source, plan) in &mut self.sources {
+            *plan = Arc::new(Plan::diff(&source.found, &HashMap::new()));
+        }
+        let added = self.sources.iter().map(|(_, plan)| plan.added.len() as u64).sum();
+        self.report.documents = DocumentCounts { seen: added, added, ..DocumentCounts::default() };
+        self
     }
 
     /// Refuses mass deletion unless it is forced.

@@ -1,5 +1,5 @@
-//! `runbookd doctor`: whether everything an answer needs is there, and how old it is. Exit code 0 when it can answer, 1
-//! when it cannot.
+//! `runbookd doctor`: whether everything an answer needs is there, and how old it is; with `--verify`, whether every file of
+//! the knowledge base is what was committed. Exit code 0 when it can answer, 1 when it cannot or something is damaged.
 
 use crate::{
     calibration::{self, Origin},
@@ -13,7 +13,7 @@ use kb::{
     document::DocumentRecord,
     embed::EmbedderChoice,
     question::Question,
-    store::{self, Filter, KnowledgeBase},
+    store::{self, Address, Filter, KnowledgeBase},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
@@ -54,9 +54,12 @@ impl Report {
 }
 
 /// Checks everything and prints the report.
-pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+pub async fn run(config: &Config, verify: bool, json: bool) -> anyhow::Result<ExitCode> {
     let address = config.knowledge_base()?;
     let mut report = Report { ok: true, checks: Vec::new() };
+    if verify {
+        files_of(address, &mut report).await;
+    }
     files(config, &mut report);
     let identity = embedder(config, &mut report).await;
     match store::open(address, None).await {
@@ -82,6 +85,27 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         false => print(&report),
     }
     Ok(ExitCode::from(if report.ok { 0 } else { 1 }))
+}
+
+/// Reads every file of the knowledge base.
+async fn files_of(address: &Address, report: &mut Report) {
+    let verification = match store::verify(address).await {
+        Ok(verification) => verification,
+        Err(error) => return report.add("files", Verdict::Failed, super::chain(&error)),
+    };
+    for error in &verification.damaged {
+        report.add("files", Verdict::Failed, super::chain(error));
+    }
+    let whole = format!("{} files, {} bytes", verification.files.len(), verification.bytes);
+    if !verification.uncovered.is_empty() {
+        let detail = format!(
+            "{} of {whole} are not covered by checksums, for an earlier version wrote them; the next commit covers them",
+            verification.uncovered.len()
+        );
+        report.add("files", Verdict::Warning, detail);
+    } else if verification.damaged.is_empty() {
+        report.add("files", Verdict::Ok, format!("{whole}, all as they were committed"));
+    }
 }
 
 fn print(report: &Report) {

@@ -31,8 +31,12 @@ impl Status {
 pub struct Readiness {
     /// `ready`, `not ready` or `draining`.
     status: &'static str,
-    /// `ok` or `unavailable`.
+    /// `ok`; `unavailable`; `damaged`: the files were damaged or overwritten, and answers come from the last state that was
+    /// whole; `outdated`: so they do because this program cannot use what the files hold now.
     knowledge_base: &'static str,
+    /// What is wrong with the knowledge base's files, with the file and the way out.
+    #[schema(required)]
+    reason: Option<String>,
     #[schema(required)]
     kb_version: Option<String>,
     /// `ok` or `stopped`.
@@ -83,8 +87,10 @@ pub(super) async fn view(state: &AppState) -> Option<Arc<dyn View>> {
 )]
 pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
     let version = view(&state).await.map(|view| view.version().to_owned());
+    let trouble = state.assistant.knowledge_base().trouble();
+    let is_damaged = trouble.as_ref().is_some_and(|trouble| trouble.is_damage);
     let embedder = state.embedder.is_running();
-    let ready = version.is_some() && embedder && !state.is_draining();
+    let ready = version.is_some() && !is_damaged && embedder && !state.is_draining();
     let llm = match state.assistant.llm() {
         None => json!("not configured"),
         Some((_, health)) => json!(health),
@@ -96,7 +102,13 @@ pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readines
     };
     let body = Readiness {
         status,
-        knowledge_base: if version.is_some() { "ok" } else { "unavailable" },
+        knowledge_base: match (&version, &trouble) {
+            (None, _) => "unavailable",
+            (_, Some(trouble)) if trouble.is_damage => "damaged",
+            (_, Some(_)) => "outdated",
+            (_, None) => "ok",
+        },
+        reason: trouble.map(|trouble| trouble.reason),
         kb_version: version,
         embedder: if embedder { "ok" } else { "stopped" },
         llm,

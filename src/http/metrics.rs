@@ -45,7 +45,9 @@ async fn knowledge_base(state: &AppState) -> Option<KnowledgeBaseState> {
     let view = health::view(state).await?;
     let counts = view.counts().await.ok()?;
     let committed_at = view.committed_at().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let trouble = state.assistant.knowledge_base().trouble();
     Some(KnowledgeBaseState {
+        is_damaged: trouble.is_some_and(|trouble| trouble.is_damage),
         version: view.version().to_owned(),
         documents: counts.documents,
         chunks: counts.chunks,

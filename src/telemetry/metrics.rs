@@ -40,6 +40,7 @@ struct Inner {
     llm_tokens: IntCounterVec,
     llm_breaker_open: IntGaugeVec,
     kb_up: IntGauge,
+    kb_damaged: IntGauge,
     kb_info: IntGaugeVec,
     kb_documents: IntGauge,
     kb_chunks: IntGauge,
@@ -111,6 +112,8 @@ pub struct KnowledgeBaseState {
     pub documents: u64,
     /// Number of passages.
     pub chunks: u64,
+    /// Whether its files are no longer what was committed.
+    pub is_damaged: bool,
     /// When it was written, in seconds since 1970, where that is known.
     pub committed_at_s: Option<u64>,
 }
@@ -196,6 +199,10 @@ impl Metrics {
                 &["provider", "model"],
             ),
             kb_up: gauge("runbookd_knowledge_base_up", "1 when the knowledge base can be read."),
+            kb_damaged: gauge(
+                "runbookd_knowledge_base_damaged",
+                "1 while the files of the knowledge base are damaged or overwritten and the last whole state answers.",
+            ),
             kb_info: gauges(
                 "runbookd_knowledge_base_info",
                 "The state of the knowledge base that answers; always 1.",
@@ -325,6 +332,7 @@ impl Metrics {
     pub fn set_knowledge_base(&self, state: Option<&KnowledgeBaseState>) {
         self.0.kb_up.set(i64::from(state.is_some()));
         let Some(state) = state else { return };
+        self.0.kb_damaged.set(i64::from(state.is_damaged));
         // One series only: that of the state which answers.
         self.0.kb_info.reset();
         self.0.kb_info.with_label_values(&[&state.version]).set(1);

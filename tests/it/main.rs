@@ -26,6 +26,7 @@ mod replies;
 mod routes;
 mod server;
 mod sse;
+mod stored;
 mod streaming;
 mod tls;
 mod traces;

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
 };
@@ -260,6 +260,23 @@ pub trait View: Send + Sync {
     async fn ruled_documents(&self) -> Result<Arc<[RuledDocument]>, StoreError>;
 }
 
+/// Why a knowledge base that is open for reading does not show what its files hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// An error with its causes, which names the file and the way out.
+    pub reason: String,
+    /// Whether the files are damaged, overwritten or gone. Otherwise they are merely of no use to this program, such as
+    /// those that a later release wrote.
+    pub is_damage: bool,
+}
+
+impl Trouble {
+    fn of(error: &StoreError) -> Self {
+        let is_damage = !matches!(error, StoreError::Mismatch { .. });
+        Self { reason: crate::causes::with_causes(error), is_damage }
+    }
+}
+
 /// A knowledge base open for reading. It moves on to new generations by itself.
 #[async_trait]
 pub trait KnowledgeBase: Send + Sync {
@@ -268,6 +285,12 @@ pub trait KnowledgeBase: Send + Sync {
 
     /// The newest state, through `filter`.
     async fn view(&self, filter: &Filter) -> Result<Arc<dyn View>, StoreError>;
+
+    /// What is wrong with the stored files, while views still show the last state that was whole. Known as of the last
+    /// views; looking takes a few seconds.
+    fn trouble(&self) -> Option<Trouble> {
+        None
+    }
 
     /// The stored calibration of the decision to answer, as JSON; `None` when there is none.
     async fn calibration(&self) -> Result<Option<serde_json::Value>, StoreError>;
@@ -405,6 +428,80 @@ pub async fn open_writer(address: &Address, identity: &Identity) -> Result<Box<d
     }
 }
 
+/// Opens a knowledge base to build it again, as though it had no documents. Readers go on with what is there, if it can be
+/// read, until the first commit; vectors that were computed for it are still known.
+pub async fn open_rebuilding(address: &Address, identity: &Identity) -> Result<Box<dyn Writer>, StoreError> {
+    match address {
+        Address::Directory(path) => {
+            Ok(Box::new(embedded::EmbeddedWriter::open_rebuilding(path, identity).await?))
+        }
+    }
+}
+
+/// The documents that a knowledge base seems to have, by id, whatever state its files are in; `None` where they cannot be
+/// read at all. Good for comparing, not for answering.
+pub async fn documents_of_damaged(address: &Address) -> Option<HashMap<String, ContentHash>> {
+    match address {
+        Address::Directory(path) => embedded::documents_of_damaged(path).await,
+    }
+}
+
+/// What [`verify`] found.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// The version that was looked at, where it could be told.
+    pub version: Option<String>,
+    /// The files that are as they should be, as far as can be told.
+    pub files: Vec<PathBuf>,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Those of them that an earlier version wrote without checksums; the next commit covers them.
+    pub uncovered: Vec<PathBuf>,
+    /// Everything that is wrong; each names a file and the way out.
+    pub damaged: Vec<StoreError>,
+}
+
+/// Reads every file of a knowledge base and compares it with its checksum.
+pub async fn verify(address: &Address) -> Result<Verification, StoreError> {
+    match address {
+        Address::Directory(path) => embedded::verify(path).await,
+    }
+}
+
+/// What a backup holds, or what was restored from one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Copied {
+    /// The version of the copy.
+    pub version: String,
+    /// Number of chunks.
+    pub chunks: u64,
+    /// Number of files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Whether the original had checksums. The copy has.
+    pub was_covered: bool,
+    /// What failed after the copy was safe; it stands.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// Copies the newest state of a knowledge base into a new directory, while it may be read and written. The directory is
+/// there when all of it is written and checked.
+pub async fn backup(address: &Address, to: &Path) -> Result<Copied, StoreError> {
+    match address {
+        Address::Directory(path) => embedded::backup(path, to).await,
+    }
+}
+
+/// Makes a backup the newest state of a knowledge base, which is created when there is none. Readers move on to it as they
+/// do to a commit; until then, whatever happens, they see the state before.
+pub async fn restore(from: &Path, address: &Address) -> Result<Copied, StoreError> {
+    match address {
+        Address::Directory(path) => embedded::restore(from, path).await,
+    }
+}
+
 /// What can go wrong in a storage engine.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -437,7 +534,9 @@ pub enum StoreError {
         advice: String,
     },
     /// A file's content is not what was written.
-    #[error("`{path}` is damaged: {detail}; move the knowledge base away and build it again with `ingest`")]
+    #[error(
+        "`{path}` is damaged: {detail}; bring back a backup with `ingest restore`, or build the knowledge base again from its documents with `ingest --rebuild`"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -483,6 +582,24 @@ pub enum StoreError {
         path: PathBuf,
         /// Something in it.
         entry: String,
+    },
+    /// A backup was to be written where something is.
+    #[error("`{path}` is not free; give a new directory to the backup")]
+    Occupied {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There is nothing to restore.
+    #[error("there is no backup in `{path}`; `ingest backup` makes one")]
+    NoBackup {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A knowledge base was to be restored from its own directory.
+    #[error("`{path}` cannot be restored from itself")]
+    FromItself {
+        /// The directory.
+        path: PathBuf,
     },
     /// The writer failed before; what it has pending is incomplete and cannot be committed.
     #[error("an earlier change to `{path}` failed, so nothing more can be written; open it again")]

@@ -1,7 +1,7 @@
 //! Vectors computed earlier, by [`embedding_key`](crate::store::embedding_key), in a crash-safe file of their own.
 //!
 //! It is only a cache: whatever fails here is logged and costs time, never the run. A file that cannot be read is put
-//! aside and begun anew.
+//! aside and begun anew, and a vector that is not what was remembered is not known.
 
 use crate::document::ContentHash;
 use redb::{
@@ -10,6 +10,7 @@ use redb::{
 };
 use std::{
     fs, io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -25,6 +26,9 @@ const ENTRIES_PER_CHUNK: u64 = 3;
 
 /// Memory for the file's pages.
 const PAGE_CACHE_BYTES: usize = 16 << 20;
+
+/// How far the length of a vector without a checksum may be from 1.
+const MAX_LENGTH_ERROR: f32 = 0.01;
 
 /// What is added is made durable at least this often; in between it would be lost with the process.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -70,12 +74,12 @@ impl EmbeddingCache {
             };
             let mut found = Vec::with_capacity(keys.len());
             for key in keys {
-                let vector = vectors.get(&key.0)?.map(|entry| decode(entry.value().1));
-                found.push(vector.filter(|vector| vector.len() == self.dimensions));
+                let entry = vectors.get(&key.0)?;
+                found.push(entry.and_then(|entry| decode(entry.value().1, self.dimensions)));
             }
             Ok(found)
         };
-        match read() {
+        match unbroken(read) {
             Ok(found) => found,
             Err(error) => {
                 warn(path, "cannot be read; everything is embedded again", &error);
@@ -112,8 +116,7 @@ impl EmbeddingCache {
                 let mut ages = transaction.open_table(AGES)?;
                 let next_age = ages.last()?.map_or(0, |(age, _)| age.value() + 1);
                 for (age, (key, vector)) in (next_age..).zip(entries) {
-                    let bytes: Vec<u8> =
-                        vector.iter().flat_map(|component| component.to_le_bytes()).collect();
+                    let bytes = encode(vector);
                     let before =
                         vectors.insert(&key.0, (age, bytes.as_slice()))?.map(|entry| entry.value().0);
                     if let Some(before) = before {
@@ -129,7 +132,7 @@ impl EmbeddingCache {
             transaction.commit()?;
             Ok(())
         };
-        match write() {
+        match unbroken(write) {
             Ok(()) => true,
             Err(error) => {
                 warn(path, "cannot be written; what is embedded from now on will be embedded again", &error);
@@ -146,9 +149,35 @@ impl Drop for EmbeddingCache {
     }
 }
 
-fn decode(bytes: &[u8]) -> Vec<f32> {
-    let (components, _) = bytes.as_chunks::<4>();
-    components.iter().map(|component| f32::from_le_bytes(*component)).collect()
+/// A vector and its checksum, as they are stored.
+fn encode(vector: &[f32]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = vector.iter().flat_map(|component| component.to_le_bytes()).collect();
+    let sum = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
+/// The vector in stored bytes; `None` when they are not what was stored, or of another model. Earlier versions stored no
+/// checksum: of theirs, a vector is known by its length of 1.
+fn decode(bytes: &[u8], dimensions: usize) -> Option<Vec<f32>> {
+    let floats = |bytes: &[u8]| -> Vec<f32> {
+        bytes.as_chunks::<4>().0.iter().map(|component| f32::from_le_bytes(*component)).collect()
+    };
+    if bytes.len() == dimensions * 4 {
+        let vector = floats(bytes);
+        let length = vector.iter().map(|component| component * component).sum::<f32>().sqrt();
+        return ((length - 1.0).abs() < MAX_LENGTH_ERROR || length == 0.0).then_some(vector);
+    }
+    let (vector, sum) = bytes.split_last_chunk::<4>()?;
+    let is_whole = vector.len() == dimensions * 4 && crc32fast::hash(vector) == u32::from_le_bytes(*sum);
+    is_whole.then(|| floats(vector))
+}
+
+/// Runs work on the file, whose library panics over some damage.
+fn unbroken<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(redb::Error::Corrupted("reading it ended in a panic, which the log describes".to_owned()))
+    })
 }
 
 fn warn(path: &Path, what: &str, error: &redb::Error) {
@@ -157,7 +186,13 @@ fn warn(path: &Path, what: &str, error: &redb::Error) {
 
 fn open_or_recreate(directory: &Path, path: &Path) -> Result<Database, redb::Error> {
     fs::create_dir_all(directory).map_err(redb::Error::Io)?;
-    let open = || Database::builder().set_cache_size(PAGE_CACHE_BYTES).create(path);
+    let open = || {
+        let open = || Database::builder().set_cache_size(PAGE_CACHE_BYTES).create(path);
+        catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
+            let detail = "opening it ended in a panic, which the log describes".to_owned();
+            Err(redb::DatabaseError::Storage(redb::StorageError::Corrupted(detail)))
+        })
+    };
     match open() {
         Ok(database) => Ok(database),
         // Out of space or rights is not damage, and would not be better with a new file.
@@ -198,5 +233,20 @@ mod tests {
         drop(cache);
         let mut other_model = EmbeddingCache::with_max_entries(directory.path(), 3, 3);
         assert_eq!(other_model.get(&[key(4)]), [None], "a vector of another length is none of ours");
+    }
+
+    #[test]
+    fn a_damaged_vector_is_not_known() {
+        let vector = [0.6_f32, 0.8];
+        let stored = encode(&vector);
+        assert_eq!(decode(&stored, 2).as_deref(), Some(&vector[..]));
+        for at in 0..stored.len() * 8 {
+            let mut damaged = stored.clone();
+            damaged[at / 8] ^= 1 << (at % 8);
+            assert_eq!(decode(&damaged, 2), None, "bit {at}");
+        }
+        let earlier = &stored[..8];
+        assert_eq!(decode(earlier, 2).as_deref(), Some(&vector[..]), "earlier versions stored no checksum");
+        assert_eq!(decode(&[0xff; 8], 2), None, "and what is no vector is seen without");
     }
 }

@@ -2,19 +2,24 @@
 //!
 //! The order is what makes a kill harmless. Vector rows are appended and synced before the commit that mentions them;
 //! the commit's payload says how many rows count; opening cuts off what lies beyond. Whatever happens in between, the
-//! generation is the one of the last commit.
+//! generation is the one of the last commit. The commit file has the checksums of everything that it needs: see `sums.rs`.
 
 use super::{
+    committed::Committed,
     deletion::Having,
-    directory::{COMMIT_FILE, IndexDirectory},
-    layout::{GenerationPaths, Layout, create_directory, io_error, sync_directory, write_atomically},
+    directory::IndexDirectory,
+    layout::{
+        GenerationPaths, Layout, MANIFEST, ROW_SUMS, create_directory, io_error, sync_directory,
+        write_atomically,
+    },
     records::{Payload, PreparedDocument, Records},
+    sums::{FileSum, Sums},
     vectors::Appender,
 };
 use crate::store::{DocumentKey, FORMAT_VERSION, Identity, Manifest, StoreError};
 use std::fs;
 use tantivy::{
-    Index, IndexSettings, IndexWriter, TantivyError,
+    Directory, Index, IndexSettings, IndexWriter, TantivyError,
     merge_policy::{LogMergePolicy, MergePolicy, NoMergePolicy},
 };
 
@@ -25,6 +30,9 @@ const INDEXING_THREADS: usize = 2;
 /// From this many segments of about one size on, they are merged.
 const MERGE_FROM_SEGMENTS: usize = 6;
 
+/// What the index's library left beside its files in earlier versions.
+const RETIRED_FILES: [&str; 3] = [".managed.json", ".tantivy-meta.lock", ".tantivy-writer.lock"];
+
 /// One generation, open for writing.
 pub(super) struct Generation {
     pub manifest: Manifest,
@@ -32,6 +40,7 @@ pub(super) struct Generation {
     pub payload: Payload,
     records: Records,
     index: Index,
+    directory: IndexDirectory,
     /// Starts threads and takes memory, so it is made by the first change.
     writer: Option<IndexWriter>,
     vectors: Appender,
@@ -61,32 +70,43 @@ impl Generation {
         create_directory(&paths.index)?;
         let manifest =
             Manifest { format_version: FORMAT_VERSION, generation: number, identity: identity.clone() };
-        let mut bytes = serde_json::to_vec_pretty(&manifest).expect("a manifest can be written as JSON");
-        bytes.push(b'\n');
-        write_atomically(&paths.manifest, &bytes)?;
-        let records = Records::new();
-        let directory = IndexDirectory::open(&paths.index)
-            .map_err(|error| index_error("create", &paths)(error.into()))?;
-        Index::create(directory, records.schema.clone(), IndexSettings::default())
-            .map_err(index_error("create", &paths))?;
-        let mut vectors = Appender::open(&paths, identity.model.dimensions, 0)?;
+        let manifest_bytes = manifest_bytes(&manifest);
+        write_atomically(&paths.manifest, &manifest_bytes)?;
+        let mut vectors = Appender::open(&paths, identity.model.dimensions, 0, Some(&[]))?;
         vectors.sync()?;
+        let directory = IndexDirectory::new(&paths.index, Sums::default());
+        directory.set_sum(MANIFEST, FileSum::of(&manifest_bytes));
+        directory.set_sum(ROW_SUMS, vectors.sum());
+        let records = Records::new();
+        Index::create(directory.clone(), records.schema.clone(), IndexSettings::default())
+            .map_err(index_error("create", &paths))?;
         sync_directory(&paths.index)?;
         sync_directory(&paths.directory)?;
         sync_directory(layout.root())?;
-        let index = open_index(&paths, &records)?;
-        Ok(Self { manifest, paths, payload, records, index, writer: None, vectors })
+        let index = open_index(directory.clone(), &paths, &records)?;
+        Ok(Self { manifest, paths, payload, records, index, directory, writer: None, vectors })
     }
 
     /// Opens the published generation as its last commit left it.
     pub fn open(layout: &Layout, number: u64) -> Result<Self, StoreError> {
-        let manifest = layout.manifest(number)?;
         let paths = layout.generation(number);
+        let committed = Committed::read(&paths)?;
+        let manifest_bytes = layout.manifest_bytes(number)?;
+        committed.check(MANIFEST, &paths.manifest, &manifest_bytes)?;
+        let manifest = layout.manifest(number, &manifest_bytes)?;
+        let payload = committed.payload.clone();
+        let row_sums = committed.row_sums(&paths)?;
+        let vectors =
+            Appender::open(&paths, manifest.identity.model.dimensions, payload.rows, row_sums.as_deref())?;
+        for name in RETIRED_FILES {
+            // One that cannot be removed is in nobody's way.
+            let _ = fs::remove_file(paths.index.join(name));
+        }
+        let directory = IndexDirectory::new(&paths.index, committed.sums.unwrap_or_default());
+        directory.set_sum(MANIFEST, FileSum::of(&manifest_bytes));
         let records = Records::new();
-        let index = open_index(&paths, &records)?;
-        let payload = read_payload(&index, &paths)?.0;
-        let vectors = Appender::open(&paths, manifest.identity.model.dimensions, payload.rows)?;
-        Ok(Self { manifest, paths, payload, records, index, writer: None, vectors })
+        let index = open_index(directory.clone(), &paths, &records)?;
+        Ok(Self { manifest, paths, payload, records, index, directory, writer: None, vectors })
     }
 
     /// Replaces whatever there is of a document.
@@ -131,6 +151,7 @@ impl Generation {
     /// Makes all changes durable under `payload`.
     pub fn commit(&mut self, payload: Payload) -> Result<(), StoreError> {
         self.vectors.sync()?;
+        self.directory.set_sum(ROW_SUMS, self.vectors.sum());
         let text = serde_json::to_string(&payload).expect("a payload can be written as JSON");
         let paths = self.paths.clone();
         let mut prepared = self.writer()?.prepare_commit().map_err(index_error("write", &paths))?;
@@ -142,9 +163,7 @@ impl Generation {
 
     /// Whether the last commit on disk is the one with this payload.
     pub fn has_committed(&self, payload: &Payload) -> bool {
-        let stored =
-            open_index(&self.paths, &self.records).and_then(|index| read_payload(&index, &self.paths));
-        stored.is_ok_and(|(stored, _)| stored.sequence == payload.sequence)
+        Committed::read(&self.paths).is_ok_and(|committed| committed.payload.sequence == payload.sequence)
     }
 
     /// Merges segments where there are many of one size. Readers notice nothing; a failure costs nothing but speed.
@@ -161,6 +180,7 @@ impl Generation {
         for candidate in candidates {
             writer.merge(&candidate.0).wait().map_err(index_error("merge segments of", &paths))?;
         }
+        writer.garbage_collect_files().wait().map_err(index_error("clean up", &paths))?;
         Ok(())
     }
 
@@ -189,11 +209,20 @@ fn cause(writer: &mut IndexWriter, error: TantivyError) -> TantivyError {
     }
 }
 
+/// The bytes of a manifest's file.
+pub(super) fn manifest_bytes(manifest: &Manifest) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(manifest).expect("a manifest can be written as JSON");
+    bytes.push(b'\n');
+    bytes
+}
+
 /// Opens the index of a generation and checks that it is ours.
-pub(super) fn open_index(paths: &GenerationPaths, records: &Records) -> Result<Index, StoreError> {
+pub(super) fn open_index(
+    directory: impl Directory,
+    paths: &GenerationPaths,
+    records: &Records,
+) -> Result<Index, StoreError> {
     let damaged = |detail: String| StoreError::Damaged { path: paths.index.clone(), detail };
-    let directory =
-        IndexDirectory::open(&paths.index).map_err(|error| index_error("open", paths)(error.into()))?;
     let mut index = Index::open(directory).map_err(|error| match error {
         TantivyError::DataCorruption(corruption) => damaged(format!("{corruption:?}")),
         error => index_error("open", paths)(error),
@@ -203,20 +232,4 @@ pub(super) fn open_index(paths: &GenerationPaths, records: &Records) -> Result<I
     }
     index.set_tokenizers(Records::tokenizers());
     Ok(index)
-}
-
-/// What the last commit said of itself, with the segments it made.
-pub(super) fn read_payload(
-    index: &Index,
-    paths: &GenerationPaths,
-) -> Result<(Payload, Vec<tantivy::SegmentMeta>), StoreError> {
-    let metas = index.load_metas().map_err(index_error("look into", paths))?;
-    let payload = match &metas.payload {
-        None => Payload::default(),
-        Some(text) => serde_json::from_str(text).map_err(|error| StoreError::Damaged {
-            path: paths.index.join(COMMIT_FILE),
-            detail: format!("its payload cannot be read: {error}"),
-        })?,
-    };
-    Ok((payload, metas.segments))
 }

@@ -2,6 +2,7 @@
 //!
 //! Entry point: [`Layout`]. What the files of a generation contain is the business of `generation.rs`.
 
+use super::sums;
 use crate::store::{FORMAT_VERSION, Manifest, StoreError};
 use serde::Deserialize;
 use std::{
@@ -10,6 +11,12 @@ use std::{
     path::{Path, PathBuf},
     time::SystemTime,
 };
+
+/// Name of the file with the rows' checksums, in a generation's directory and in the commit's list of files.
+pub(super) const ROW_SUMS: &str = "vectors.sums";
+
+/// Name of the manifest, likewise.
+pub(super) const MANIFEST: &str = "manifest.json";
 
 /// Paths below a knowledge base's directory.
 #[derive(Debug, Clone)]
@@ -25,6 +32,7 @@ pub(super) struct GenerationPaths {
     pub index: PathBuf,
     pub vectors: PathBuf,
     pub quantised: PathBuf,
+    pub row_sums: PathBuf,
 }
 
 /// The writer's lock. It ends with the process, however that ends.
@@ -77,10 +85,11 @@ impl Layout {
     pub fn generation(&self, number: u64) -> GenerationPaths {
         let directory = self.root.join(format!("g{number}"));
         GenerationPaths {
-            manifest: directory.join("manifest.json"),
+            manifest: directory.join(MANIFEST),
             index: directory.join("tantivy"),
             vectors: directory.join("vectors.f32"),
             quantised: directory.join("vectors.i8"),
+            row_sums: directory.join(ROW_SUMS),
             directory,
         }
     }
@@ -137,7 +146,7 @@ impl Layout {
             }
             Err(source) => return Err(io_error("read", &path)(source)),
         };
-        match parse_generation(text.trim_end()) {
+        match parse_generation(text.strip_suffix('\n').unwrap_or(&text)) {
             Some(number) => Ok(Some(number)),
             None => {
                 let shown: String = text.chars().take(40).collect();
@@ -167,22 +176,42 @@ impl Layout {
         Ok(())
     }
 
-    /// The manifest of a generation, of a format that this program reads.
-    pub fn manifest(&self, number: u64) -> Result<Manifest, StoreError> {
+    /// The number after those of all generations that were ever begun and still leave a trace.
+    pub fn next_generation(&self) -> Result<u64, StoreError> {
+        // A pointer that cannot be read names nothing that a new generation could be mistaken for.
+        let mut last = self.current_generation().ok().flatten().unwrap_or(0);
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(last + 1),
+            Err(source) => return Err(io_error("list", &self.root)(source)),
+        };
+        for entry in entries {
+            let name = entry.map_err(io_error("list", &self.root))?.file_name();
+            last = last.max(parse_generation(&name.to_string_lossy()).unwrap_or(0));
+        }
+        Ok(last.saturating_add(1))
+    }
+
+    /// The bytes of a generation's manifest.
+    pub fn manifest_bytes(&self, number: u64) -> Result<Vec<u8>, StoreError> {
+        sums::read(&self.generation(number).manifest)
+    }
+
+    /// The manifest of a generation in its bytes, of a format that this program reads.
+    pub fn manifest(&self, number: u64, bytes: &[u8]) -> Result<Manifest, StoreError> {
         #[derive(Deserialize)]
         struct Format {
             format_version: u32,
         }
         let path = self.generation(number).manifest;
-        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
         let damaged =
             |error: serde_json::Error| StoreError::Damaged { path: path.clone(), detail: error.to_string() };
         // The version is read alone first: what a later format adds or drops must not look like damage.
-        let format: Format = serde_json::from_slice(&bytes).map_err(damaged)?;
+        let format: Format = serde_json::from_slice(bytes).map_err(damaged)?;
         if format.format_version != FORMAT_VERSION {
             return Err(StoreError::format_mismatch(&self.root.to_string_lossy(), format.format_version));
         }
-        let manifest: Manifest = serde_json::from_slice(&bytes).map_err(damaged)?;
+        let manifest: Manifest = serde_json::from_slice(bytes).map_err(damaged)?;
         if manifest.generation != number {
             let detail = format!("it belongs to generation {}", manifest.generation);
             return Err(StoreError::Damaged { path, detail });
@@ -198,17 +227,30 @@ impl Layout {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(io_error("read", &path)(source)),
         };
-        match serde_json::from_slice(&bytes) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => Err(StoreError::DamagedCalibration { path, detail: error.to_string() }),
+        let damaged = |detail: String| StoreError::DamagedCalibration { path: path.clone(), detail };
+        let is_sealed = sums::check_seal(&bytes).map_err(|why| damaged(why.to_owned()))?;
+        let mut value: serde_json::Value =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        if let Some(members) = value.as_object_mut().filter(|_| is_sealed) {
+            members.remove("checksum");
         }
+        Ok(Some(value))
     }
 
     /// Replaces the stored calibration.
     pub fn write_calibration(&self, calibration: &serde_json::Value) -> Result<(), StoreError> {
         let mut bytes = serde_json::to_vec_pretty(calibration).expect("a JSON value can be written");
         bytes.push(b'\n');
-        write_atomically(&self.calibration(), &bytes)
+        write_atomically(&self.calibration(), &sums::seal(&bytes))
+    }
+
+    /// Removes the stored calibration, if there is one.
+    pub fn remove_calibration(&self) -> Result<(), StoreError> {
+        let path = self.calibration();
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &path)(error)),
+            _ => sync_directory(&self.root),
+        }
     }
 }
 
@@ -218,6 +260,27 @@ fn parse_generation(name: &str) -> Option<u64> {
     match digits.bytes().all(|byte| byte.is_ascii_digit()) {
         true => digits.parse().ok(),
         false => None,
+    }
+}
+
+/// Fills a buffer from a place of a file. Never through a map of the file: one that somebody cuts must be an error, not the
+/// end of the process.
+pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_exact_at(file, buffer, at);
+    #[cfg(windows)]
+    {
+        let (mut at, mut rest) = (at, buffer);
+        while !rest.is_empty() {
+            match std::os::windows::fs::FileExt::seek_read(file, rest, at)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => {
+                    at += read as u64;
+                    rest = &mut rest[read..];
+                }
+            }
+        }
+        Ok(())
     }
 }
 

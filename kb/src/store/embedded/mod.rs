@@ -6,17 +6,21 @@
 //! calibration.json   of the decision to answer
 //! embedding-cache/   vectors by text, so that only what changed is embedded again
 //! g7/manifest.json   what the generation was built with
-//! g7/tantivy/        documents, chunks, links; its commits are the only commits
+//! g7/tantivy/        documents, chunks, links; its commits are the only commits, and have the checksums of all files
 //! g7/vectors.f32     a row for each chunk, dead ones included
 //! g7/vectors.i8      the same rows, quantised for the scan
+//! g7/vectors.sums    checksums of the rows
 //! ```
 //!
 //! Entry points: [`Reader`] and [`EmbeddedWriter`]. A commit is described in `generation.rs`, what is read in
-//! `snapshot.rs`; `lexical.rs` and `vectors.rs` are the two legs of the search.
+//! `snapshot.rs`; `lexical.rs` and `vectors.rs` are the two legs of the search. `sums.rs` says what checksums there are,
+//! `committed.rs` reads against them, `verify.rs` looks at everything, `copies.rs` makes backups and brings them back.
 
 mod best;
 mod bits;
 mod cache;
+mod committed;
+mod copies;
 mod deletion;
 mod directory;
 mod generation;
@@ -27,13 +31,17 @@ mod records;
 mod rename;
 mod scope;
 mod snapshot;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod vectors;
+mod verify;
 mod view;
 mod writer;
 
+pub use copies::{backup, restore};
 pub use reader::Reader;
+pub use verify::{documents_of_damaged, verify};
 pub use writer::EmbeddedWriter;
 
 use super::StoreError;

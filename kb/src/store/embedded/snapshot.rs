@@ -1,17 +1,19 @@
-//! One commit of one generation, open for reading: the index's segments, the mapped vectors, and the tables that lead
-//! from rows and document keys to records.
+//! One commit of one generation, open for reading: the index's segments, the vectors, and the tables that lead from rows
+//! and document keys to records.
 //!
-//! A snapshot holds every file it needs open, so it stays whole while writers commit, merge, compact and delete. It is
-//! opened without any lock and without writing, so a knowledge base on a read-only volume can be read.
+//! A snapshot has every file it needs in memory or open, so it stays whole while writers commit, merge, compact and delete,
+//! and it was checked against the commit's checksums. It is opened without any lock and without writing, so a knowledge
+//! base on a read-only volume can be read.
 
 use super::{
+    committed::{Committed, IndexFiles},
     directory::COMMIT_FILE,
-    generation::{index_error, open_index, read_payload},
-    layout::{GenerationPaths, Layout, Stamp, io_error, stamp},
+    generation::{index_error, open_index},
+    layout::{GenerationPaths, Layout, MANIFEST, Stamp, io_error, stamp},
     records::{DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, SOURCE, StoredDocument, TARGET},
     scope::{Scope, Scopes},
     undamaged,
-    vectors::Vectors,
+    vectors::{Purpose, Vectors},
 };
 use crate::{
     document::{Chunk, DocumentRecord},
@@ -19,6 +21,7 @@ use crate::{
 };
 use std::{
     collections::HashMap,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -72,7 +75,18 @@ pub(super) struct Snapshot {
     centroid_lengths: Vec<AtomicU32>,
     pub vectors: Vectors,
     pub scopes: Scopes,
+    files: Arc<IndexFiles>,
     parsed: Mutex<HashMap<u32, Arc<DocumentRecord>>>,
+}
+
+/// What a snapshot has of its generation beside the index.
+struct Whole {
+    records: Records,
+    manifest: Manifest,
+    payload: Payload,
+    paths: GenerationPaths,
+    vectors: Vectors,
+    files: Arc<IndexFiles>,
 }
 
 /// A segment of the index with its readers at hand.
@@ -131,22 +145,28 @@ impl StateStamp {
 }
 
 impl Snapshot {
-    /// Opens the newest committed state. `expected` refuses a knowledge base that was built with something else.
-    pub fn open(layout: &Layout, expected: Option<&Identity>) -> Result<(Self, StateStamp), StoreError> {
+    /// Opens the newest committed state for searching. `expected` refuses a knowledge base that was built with something
+    /// else; what is the same in the state `before` is not read again.
+    pub fn open(
+        layout: &Layout,
+        expected: Option<&Identity>,
+        before: Option<&Self>,
+    ) -> Result<(Self, StateStamp), StoreError> {
         let mut attempt = 0;
         loop {
             let Some(number) = layout.current_generation()? else {
                 return Err(StoreError::Missing { path: layout.root().to_string_lossy().into_owned() });
             };
-            let before = StateStamp::of(layout, number);
+            let state = StateStamp::of(layout, number);
             let index = layout.generation(number).index;
-            let error = match undamaged(&index, || Self::open_generation(layout, number, expected)) {
-                Ok(snapshot) => return Ok((snapshot, before)),
+            let open = || Self::open_generation(layout, number, expected, Purpose::Searching, before);
+            let error = match undamaged(&index, open) {
+                Ok(snapshot) => return Ok((snapshot, state)),
                 Err(error) => error,
             };
             // Files that vanish while we open them were superseded: then there is a newer state to open.
             attempt += 1;
-            if attempt >= OPEN_ATTEMPTS || StateStamp::of(layout, number) == before {
+            if attempt >= OPEN_ATTEMPTS || StateStamp::of(layout, number) == state {
                 return Err(error);
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -158,37 +178,54 @@ impl Snapshot {
         layout: &Layout,
         number: u64,
         expected: Option<&Identity>,
+        purpose: Purpose,
+        before: Option<&Self>,
     ) -> Result<Self, StoreError> {
         let paths = layout.generation(number);
         if !paths.directory.is_dir() {
             let detail = format!("it names generation g{number}, which is not there");
             return Err(StoreError::Damaged { path: layout.current(), detail });
         }
-        let manifest = layout.manifest(number)?;
+        let manifest_bytes = layout.manifest_bytes(number)?;
+        let manifest = layout.manifest(number, &manifest_bytes);
+        let committed = match (Committed::read(&paths), manifest) {
+            (Ok(committed), _) => committed,
+            // What another format has beside its manifest need not be readable.
+            (Err(_), Err(mismatch @ StoreError::Mismatch { .. })) => return Err(mismatch),
+            (Err(error), _) => return Err(error),
+        };
+        let committed = if purpose == Purpose::Salvaging { committed.unchecked() } else { committed };
+        committed.check(MANIFEST, &paths.manifest, &manifest_bytes)?;
+        let manifest = layout.manifest(number, &manifest_bytes)?;
         if let Some(expected) = expected {
             manifest.check(expected, &layout.root().to_string_lossy())?;
         }
+        let row_sums = committed.row_sums(&paths)?;
+        let vectors = Vectors::open(
+            &paths,
+            manifest.identity.model.dimensions,
+            committed.payload.rows,
+            row_sums,
+            purpose,
+            before.map(|before| &before.vectors),
+        )?;
+        let files =
+            IndexFiles::open(&paths, &committed, purpose, before.map(|before| before.files.as_ref()))?;
+        let files = Arc::new(files);
         let records = Records::new();
-        let index = open_index(&paths, &records)?;
-        let (payload, metas) = read_payload(&index, &paths)?;
-        let vectors = Vectors::open(&paths, manifest.identity.model.dimensions, payload.rows)?;
+        let index = open_index(files.directory(), &paths, &records)?;
+        let metas = index.load_metas().map_err(index_error("look into", &paths))?.segments;
         let readers: Vec<SegmentReader> = metas
             .into_iter()
             .map(|meta| SegmentReader::open(&index.segment(meta)))
             .collect::<tantivy::Result<_>>()
             .map_err(index_error("open", &paths))?;
-        Self::assemble(&index, readers, records, manifest, payload, paths, vectors)
+        let whole = Whole { records, manifest, payload: committed.payload, paths, vectors, files };
+        Self::assemble(&index, readers, whole)
     }
 
-    fn assemble(
-        index: &Index,
-        readers: Vec<SegmentReader>,
-        records: Records,
-        manifest: Manifest,
-        payload: Payload,
-        paths: GenerationPaths,
-        vectors: Vectors,
-    ) -> Result<Self, StoreError> {
+    fn assemble(index: &Index, readers: Vec<SegmentReader>, whole: Whole) -> Result<Self, StoreError> {
+        let Whole { records, manifest, payload, paths, vectors, files } = whole;
         debug_assert_eq!(index.schema(), records.schema);
         let failed = |error: tantivy::TantivyError| index_error("open", &paths)(error);
         let damaged = |detail: String| StoreError::Damaged { path: paths.index.clone(), detail };
@@ -308,6 +345,7 @@ impl Snapshot {
             field_averages: averages.map(|average| average.value()),
             centroid_lengths,
             vectors,
+            files,
             parsed: Mutex::default(),
         })
     }
@@ -318,20 +356,29 @@ impl Snapshot {
     }
 
     /// The length of the sum of a document's vectors. Kept, because it takes reading all of them.
-    pub fn centroid_length(&self, number: u32) -> f32 {
+    pub fn centroid_length(&self, number: u32) -> Result<f32, StoreError> {
         let kept = &self.centroid_lengths[number as usize];
         let known = f32::from_bits(kept.load(Ordering::Relaxed));
         if !known.is_nan() {
-            return known;
+            return Ok(known);
         }
         let entry = self.documents[number as usize];
         let mut sum = vec![0.0_f32; self.manifest.identity.model.dimensions];
         for row in entry.first_row..entry.first_row + entry.num_chunks {
-            sum.iter_mut().zip(self.vectors.row(row as usize)).for_each(|(sum, part)| *sum += part);
+            let row = self.vectors.row(row as usize)?;
+            sum.iter_mut().zip(row.iter()).for_each(|(sum, part)| *sum += part);
         }
         let length = sum.iter().map(|part| part * part).sum::<f32>().sqrt();
         kept.store(length.to_bits(), Ordering::Relaxed);
-        length
+        Ok(length)
+    }
+
+    /// Every file that the snapshot was read from.
+    pub fn file_paths(&self) -> Vec<PathBuf> {
+        let GenerationPaths { manifest, index, vectors, quantised, row_sums, .. } = &self.paths;
+        let commit_file = index.join(COMMIT_FILE);
+        let own = [manifest, &commit_file, vectors, quantised, row_sums].map(|path| path.as_path());
+        own.into_iter().chain(self.files.paths()).map(Path::to_owned).collect()
     }
 
     /// A document's record by its number. The last ones read are kept parsed.

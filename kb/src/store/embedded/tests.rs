@@ -1,5 +1,7 @@
 //! The contract, and what only this engine promises.
 
+mod copies;
+mod damage;
 mod faults;
 mod kill;
 mod recall;

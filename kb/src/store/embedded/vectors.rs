@@ -4,25 +4,31 @@
 //! scale. A search scans the bytes, which are a quarter of the memory traffic, and scores the best few again with the
 //! floats. The scan is exact: no graph to build, to tune or to lose recall with.
 //!
-//! Rows are never changed. Which of them are alive is known by the index alone.
+//! Rows are never changed. Which of them are alive is known by the index alone. `vectors.sums` has the checksums of each row,
+//! so that rows are checked as they are read, however many were appended since.
 
 use super::{
     best::Best,
     bits::{Bits, ones},
-    layout::{GenerationPaths, io_error},
+    layout::{GenerationPaths, io_error, read_exact_at},
+    sums::{
+        FileSum, ROW_SUM_BYTES, RowSum, Summing, damaged, length, missing_or, open, read_through,
+        wrong_length,
+    },
 };
 use crate::store::StoreError;
-use memmap2::{Mmap, MmapOptions};
 use rayon::prelude::*;
 use simsimd::SpatialSimilarity;
 use std::{
+    borrow::Cow,
     fs::{File, OpenOptions},
     io::{BufWriter, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 #[cfg(target_endian = "big")]
-compile_error!("the vector files are read in place and are little-endian");
+compile_error!("the bytes of a quantised row are compared as they are stored, which is little-endian");
 
 /// Bytes of a row's scale in `vectors.i8`.
 const SCALE_BYTES: usize = size_of::<f32>();
@@ -37,39 +43,77 @@ const WORDS_PER_TASK: usize = 64;
 const RESCORE_FACTOR: usize = 4;
 const RESCORE_MIN: usize = 200;
 
-/// Writes rows at the end of both files. Nothing counts before a commit has recorded the number of rows.
+/// Rows of a block in memory; a multiple of 64. A snapshot shares the blocks that it has in common with the one before.
+const ROWS_PER_BLOCK: usize = 1_024;
+
+/// Floats beyond this many bytes stay on disk and are read row by row, each with its checksum.
+const MAX_HELD_BYTES: u64 = 256 << 20;
+
+/// What rows are opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Answering: what a search needs is in memory, so that nothing that happens to the files reaches an answer.
+    Searching,
+    /// Writing: everything is checked once, and stays on disk.
+    Writing,
+    /// Only the records are wanted, of files that may be damaged; there are no rows.
+    Salvaging,
+}
+
+/// Writes rows at the end of the files. Nothing counts before a commit has recorded the number of rows.
 pub(super) struct Appender {
     full: (BufWriter<File>, PathBuf),
     quantised: (BufWriter<File>, PathBuf),
+    row_sums: (BufWriter<File>, PathBuf),
+    /// Of the file with the rows' checksums.
+    summing: Summing,
     dimensions: usize,
     rows: u64,
 }
 
 impl Appender {
-    /// Opens the files and cuts off what no commit recorded. Files shorter than `rows` are damaged.
-    pub fn open(paths: &GenerationPaths, dimensions: usize, rows: u64) -> Result<Self, StoreError> {
-        let open = |path: &Path, stride: usize| {
+    /// Opens the files and cuts off what no commit recorded. Files shorter than `rows` are damaged. Without `sums`, which
+    /// earlier versions did not write, they are made of the rows as they are now.
+    pub fn open(
+        paths: &GenerationPaths,
+        dimensions: usize,
+        rows: u64,
+        sums: Option<&[RowSum]>,
+    ) -> Result<Self, StoreError> {
+        let open = |path: &Path, expected: u64| {
             let file = OpenOptions::new()
                 .create(true)
                 .truncate(false)
+                .read(true)
                 .write(true)
                 .open(path)
                 .map_err(io_error("open", path))?;
-            let length = file.metadata().map_err(io_error("look up", path))?.len();
-            let expected = rows * stride as u64;
-            check_length(path, length, expected)?;
+            check_length(path, length(&file, path)?, expected)?;
             file.set_len(expected).map_err(io_error("truncate", path))?;
             let mut writer = BufWriter::with_capacity(1 << 18, file);
             std::io::Seek::seek(&mut writer, std::io::SeekFrom::Start(expected))
                 .map_err(io_error("seek in", path))?;
             Ok::<_, StoreError>((writer, path.to_owned()))
         };
-        Ok(Self {
-            full: open(&paths.vectors, full_stride(dimensions))?,
-            quantised: open(&paths.quantised, quantised_stride(dimensions))?,
-            dimensions,
-            rows,
-        })
+        let full = open(&paths.vectors, rows * full_stride(dimensions) as u64)?;
+        let quantised = open(&paths.quantised, rows * quantised_stride(dimensions) as u64)?;
+        let mut summing = Summing::default();
+        let row_sums = match sums {
+            Some(sums) => {
+                sums.iter().for_each(|sum| summing.update(&sum.to_bytes()));
+                open(&paths.row_sums, rows * ROW_SUM_BYTES as u64)?
+            }
+            None => {
+                let mut row_sums = open(&paths.row_sums, 0)?;
+                for sum in sums_of_rows(paths, dimensions, rows)? {
+                    summing.update(&sum.to_bytes());
+                    let (writer, path) = &mut row_sums;
+                    writer.write_all(&sum.to_bytes()).map_err(io_error("append to", path))?;
+                }
+                row_sums
+            }
+        };
+        Ok(Self { full, quantised, row_sums, summing, dimensions, rows })
     }
 
     /// The number of rows, those appended included.
@@ -77,27 +121,35 @@ impl Appender {
         self.rows
     }
 
+    /// The sum of the file with the rows' checksums.
+    pub fn sum(&self) -> FileSum {
+        self.summing.sum()
+    }
+
     /// Appends a vector; its row is the number of rows before.
     pub fn append(&mut self, vector: &[f32]) -> Result<(), StoreError> {
         debug_assert_eq!(vector.len(), self.dimensions);
-        let (writer, path) = &mut self.full;
-        for component in vector {
-            writer.write_all(&component.to_le_bytes()).map_err(io_error("append to", path))?;
-        }
+        let full: Vec<u8> = vector.iter().flat_map(|component| component.to_le_bytes()).collect();
         let (bytes, scale) = quantise(vector);
-        let (writer, path) = &mut self.quantised;
-        let bytes: Vec<u8> = bytes.into_iter().map(|byte| byte as u8).collect();
-        writer
-            .write_all(&bytes)
-            .and_then(|()| writer.write_all(&scale.to_le_bytes()))
-            .map_err(io_error("append to", path))?;
+        let quantised: Vec<u8> =
+            bytes.into_iter().map(|byte| byte as u8).chain(scale.to_le_bytes()).collect();
+        let sum = RowSum { full: crc32fast::hash(&full), quantised: crc32fast::hash(&quantised) }.to_bytes();
+        let files = [
+            (&mut self.full, &full[..]),
+            (&mut self.quantised, &quantised[..]),
+            (&mut self.row_sums, &sum[..]),
+        ];
+        for ((writer, path), bytes) in files {
+            writer.write_all(bytes).map_err(io_error("append to", path))?;
+        }
+        self.summing.update(&sum);
         self.rows += 1;
         Ok(())
     }
 
     /// Makes all rows durable.
     pub fn sync(&mut self) -> Result<(), StoreError> {
-        for (writer, path) in [&mut self.full, &mut self.quantised] {
+        for (writer, path) in [&mut self.full, &mut self.quantised, &mut self.row_sums] {
             writer.flush().map_err(io_error("append to", path))?;
             writer.get_ref().sync_data().map_err(io_error("sync", path))?;
         }
@@ -105,52 +157,238 @@ impl Appender {
     }
 }
 
-/// The rows of one commit, mapped into memory. Later rows may be appended meanwhile; they are not seen.
+/// Hands each of the first `rows` rows of a file to `visit`, with its number.
+pub(super) fn visit_rows(
+    path: &Path,
+    stride: usize,
+    rows: u64,
+    mut visit: impl FnMut(usize, &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let file = open(path)?;
+    let expected = rows * stride as u64;
+    check_length(path, length(&file, path)?, expected)?;
+    let mut row = 0;
+    read_through(&file, path, expected, stride, |piece| {
+        for bytes in piece.chunks_exact(stride) {
+            visit(row, bytes)?;
+            row += 1;
+        }
+        Ok(())
+    })
+}
+
+/// The checksums of rows as they are now.
+pub(super) fn sums_of_rows(
+    paths: &GenerationPaths,
+    dimensions: usize,
+    rows: u64,
+) -> Result<Vec<RowSum>, StoreError> {
+    let mut sums = Vec::new();
+    visit_rows(&paths.vectors, full_stride(dimensions), rows, |_, bytes| {
+        sums.push(RowSum { full: crc32fast::hash(bytes), quantised: 0 });
+        Ok(())
+    })?;
+    visit_rows(&paths.quantised, quantised_stride(dimensions), rows, |row, bytes| {
+        sums[row].quantised = crc32fast::hash(bytes);
+        Ok(())
+    })?;
+    Ok(sums)
+}
+
+/// An error when a row's bytes are not those of its checksum.
+pub(super) fn check_row(path: &Path, row: usize, bytes: &[u8], sum: u32) -> Result<(), StoreError> {
+    match crc32fast::hash(bytes) == sum {
+        true => Ok(()),
+        false => Err(damaged(path, format!("row {row} is not what was committed"))),
+    }
+}
+
+/// The rows of one commit. Later rows may be appended meanwhile; they are not seen.
 pub(super) struct Vectors {
-    full: Option<Mmap>,
-    quantised: Option<Mmap>,
+    path: PathBuf,
+    full: Full,
+    /// Blocks of [`ROWS_PER_BLOCK`] rows; none unless they are opened for searching.
+    quantised: Vec<Arc<[u8]>>,
+    /// By row; `None` where an earlier version wrote the rows and made no checksums.
+    sums: Option<Vec<RowSum>>,
     dimensions: usize,
     rows: usize,
 }
 
+/// Where the floats are.
+enum Full {
+    /// In memory, in blocks of [`ROWS_PER_BLOCK`] rows.
+    Held(Vec<Arc<[f32]>>),
+    /// On disk.
+    OnDisk(File),
+    /// Nowhere: see [`Purpose::Salvaging`].
+    Absent,
+}
+
 impl Vectors {
-    /// Maps the first `rows` rows. Files shorter than that are damaged.
-    pub fn open(paths: &GenerationPaths, dimensions: usize, rows: u64) -> Result<Self, StoreError> {
-        let map = |path: &Path, stride: usize| {
-            let file = File::open(path).map_err(io_error("open", path))?;
-            let length = file.metadata().map_err(io_error("look up", path))?.len();
-            let expected = rows * stride as u64;
-            check_length(path, length, expected)?;
-            let expected = usize::try_from(expected).map_err(|_| too_many_rows(path))?;
-            if expected == 0 {
-                return Ok::<_, StoreError>(None);
-            }
-            // SAFETY: committed rows are never rewritten, and writers cut the file only behind them. Whoever cuts it
-            // by other means takes the process down with SIGBUS, as with any mapped file.
-            let map = unsafe { MmapOptions::new().len(expected).map(&file) };
-            map.map(Some).map_err(io_error("map", path))
-        };
-        Ok(Self {
-            full: map(&paths.vectors, full_stride(dimensions))?,
-            quantised: map(&paths.quantised, quantised_stride(dimensions))?,
+    /// Opens the first `rows` rows. Files shorter than that, and rows that are not those of their checksums, are damaged.
+    ///
+    /// `before` is an earlier commit of the same generation: what it checked and holds is not read again.
+    pub fn open(
+        paths: &GenerationPaths,
+        dimensions: usize,
+        rows: u64,
+        sums: Option<Vec<RowSum>>,
+        purpose: Purpose,
+        before: Option<&Self>,
+    ) -> Result<Self, StoreError> {
+        let count = usize::try_from(rows).map_err(|_| too_many_rows(&paths.vectors))?;
+        let mut vectors = Self {
+            path: paths.vectors.clone(),
+            full: Full::Absent,
+            quantised: Vec::new(),
+            sums,
             dimensions,
-            rows: usize::try_from(rows).map_err(|_| too_many_rows(&paths.vectors))?,
-        })
+            rows: count,
+        };
+        if purpose == Purpose::Salvaging {
+            return Ok(vectors);
+        }
+        let file = |path: &Path, stride: usize| {
+            let file = open(path)?;
+            check_length(path, length(&file, path)?, rows * stride as u64)?;
+            Ok::<_, StoreError>(file)
+        };
+        let full = file(&paths.vectors, full_stride(dimensions))?;
+        let quantised = file(&paths.quantised, quantised_stride(dimensions))?;
+        let full_sum = |sums: &RowSum| sums.full;
+        let quantised_sum = |sums: &RowSum| sums.quantised;
+        if purpose == Purpose::Writing {
+            let known = vectors.rows_in_common(before);
+            vectors.check(&full, &paths.vectors, full_stride(dimensions), known, full_sum)?;
+            vectors.check(
+                &quantised,
+                &paths.quantised,
+                quantised_stride(dimensions),
+                known,
+                quantised_sum,
+            )?;
+            vectors.full = Full::OnDisk(full);
+            return Ok(vectors);
+        }
+        let known = vectors.rows_in_common(before) / ROWS_PER_BLOCK;
+        let held = |before: &Self| before.quantised[..known].to_vec();
+        let mut blocks = before.map(held).unwrap_or_default();
+        vectors.read_blocks(
+            &quantised,
+            &paths.quantised,
+            quantised_stride(dimensions),
+            blocks.len(),
+            quantised_sum,
+            |block| blocks.push(Arc::from(block)),
+        )?;
+        vectors.quantised = blocks;
+        vectors.full = if rows * full_stride(dimensions) as u64 > MAX_HELD_BYTES {
+            Full::OnDisk(full)
+        } else {
+            let mut blocks = match before.map(|before| &before.full) {
+                Some(Full::Held(blocks)) => blocks[..known].to_vec(),
+                _ => Vec::new(),
+            };
+            vectors.read_blocks(
+                &full,
+                &paths.vectors,
+                full_stride(dimensions),
+                blocks.len(),
+                full_sum,
+                |block| blocks.push(floats(block).collect()),
+            )?;
+            Full::Held(blocks)
+        };
+        Ok(vectors)
+    }
+
+    /// Whether every row that a search needs was checked and cannot change any more.
+    pub fn is_held(&self) -> bool {
+        matches!(self.full, Full::Held(_))
+    }
+
+    /// How many rows are, by their checksums, those of an earlier commit.
+    fn rows_in_common(&self, before: Option<&Self>) -> usize {
+        let before = before.filter(|before| before.dimensions == self.dimensions);
+        let before = before.and_then(|before| before.sums.as_deref()).unwrap_or_default();
+        let now = self.sums.as_deref().unwrap_or_default();
+        before.iter().zip(now).take_while(|(before, now)| before == now).count()
+    }
+
+    /// Checks the rows from `from` on.
+    fn check(
+        &self,
+        file: &File,
+        path: &Path,
+        stride: usize,
+        from: usize,
+        sum: impl Fn(&RowSum) -> u32,
+    ) -> Result<(), StoreError> {
+        let Some(sums) = &self.sums else { return Ok(()) };
+        let mut buffer = vec![0; ROWS_PER_BLOCK * stride];
+        for first in (from..self.rows).step_by(ROWS_PER_BLOCK) {
+            let rows = ROWS_PER_BLOCK.min(self.rows - first);
+            let bytes = &mut buffer[..rows * stride];
+            read_exact_at(file, bytes, (first * stride) as u64)
+                .map_err(|error| missing_or("read", path, error))?;
+            for (row, bytes) in (first..).zip(bytes.chunks_exact(stride)) {
+                check_row(path, row, bytes, sum(&sums[row]))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads and checks blocks, those from the one with number `from` on.
+    fn read_blocks(
+        &self,
+        file: &File,
+        path: &Path,
+        stride: usize,
+        from: usize,
+        sum: impl Fn(&RowSum) -> u32,
+        mut keep: impl FnMut(&[u8]),
+    ) -> Result<(), StoreError> {
+        let mut buffer = vec![0; ROWS_PER_BLOCK.min(self.rows) * stride];
+        for first in (from * ROWS_PER_BLOCK..self.rows).step_by(ROWS_PER_BLOCK) {
+            let rows = ROWS_PER_BLOCK.min(self.rows - first);
+            let bytes = &mut buffer[..rows * stride];
+            read_exact_at(file, bytes, (first * stride) as u64)
+                .map_err(|error| missing_or("read", path, error))?;
+            if let Some(sums) = &self.sums {
+                for (row, bytes) in (first..).zip(bytes.chunks_exact(stride)) {
+                    check_row(path, row, bytes, sum(&sums[row]))?;
+                }
+            }
+            keep(bytes);
+        }
+        Ok(())
     }
 
     /// The vector of a row.
-    pub fn row(&self, row: usize) -> &[f32] {
+    pub fn row(&self, row: usize) -> Result<Cow<'_, [f32]>, StoreError> {
         assert!(row < self.rows, "row {row} of {}", self.rows);
-        let map = self.full.as_ref().expect("there is a row, so the file is not empty");
-        let bytes = &map[row * full_stride(self.dimensions)..][..full_stride(self.dimensions)];
-        // SAFETY: every bit pattern is an f32; the map starts at a page and a stride is a multiple of four bytes, so
-        // the pointer is aligned; the length is that of the slice.
-        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<f32>(), self.dimensions) }
+        match &self.full {
+            Full::Held(blocks) => {
+                let block = &blocks[row / ROWS_PER_BLOCK];
+                Ok(Cow::Borrowed(&block[row % ROWS_PER_BLOCK * self.dimensions..][..self.dimensions]))
+            }
+            Full::OnDisk(file) => {
+                let mut bytes = vec![0; full_stride(self.dimensions)];
+                read_exact_at(file, &mut bytes, (row * full_stride(self.dimensions)) as u64)
+                    .map_err(|error| missing_or("read", &self.path, error))?;
+                if let Some(sums) = &self.sums {
+                    check_row(&self.path, row, &bytes, sums[row].full)?;
+                }
+                Ok(Cow::Owned(floats(&bytes).collect()))
+            }
+            Full::Absent => Err(damaged(&self.path, "its rows are not read")),
+        }
     }
 
     /// The cosine of a row to a normalised query.
-    pub fn similarity(&self, row: usize, query: &[f32]) -> f32 {
-        dot(self.row(row), query)
+    pub fn similarity(&self, row: usize, query: &[f32]) -> Result<f32, StoreError> {
+        Ok(dot(&self.row(row)?, query))
     }
 
     /// The keys of the rows among `allowed` with the highest cosine to `query`, best first, ties by the key; at most
@@ -162,17 +400,17 @@ impl Vectors {
         limit: usize,
         key: impl Fn(u32) -> K + Sync,
         row_of: impl Fn(K) -> u32,
-    ) -> Vec<(f32, K)> {
+    ) -> Result<Vec<(f32, K)>, StoreError> {
         if limit == 0 || self.rows == 0 {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let candidates =
             self.scan(query, allowed, limit.saturating_mul(RESCORE_FACTOR).max(RESCORE_MIN), key);
         let mut best = Best::new(limit);
         for key in candidates {
-            best.offer(self.similarity(row_of(key) as usize, query), key);
+            best.offer(self.similarity(row_of(key) as usize, query)?, key);
         }
-        best.into_sorted()
+        Ok(best.into_sorted())
     }
 
     /// The keys of the rows among `allowed` with the highest cosine by their bytes, which is right to about a hundredth.
@@ -185,14 +423,14 @@ impl Vectors {
     ) -> impl Iterator<Item = K> {
         // The query's scale is the same factor for all rows and changes no order.
         let (query, _) = quantise(query);
-        let map = self.quantised.as_ref().expect("there is a row, so the file is not empty");
         let stride = quantised_stride(self.dimensions);
         let scan_words = |first_word: usize, words: &[u64]| {
             let mut best = Best::new(limit);
             for (at, &word) in words.iter().enumerate() {
                 for bit in ones(word) {
                     let row = (first_word + at) * 64 + bit;
-                    let bytes = &map[row * stride..][..stride];
+                    let block = &self.quantised[row / ROWS_PER_BLOCK];
+                    let bytes = &block[row % ROWS_PER_BLOCK * stride..][..stride];
                     let (vector, scale) = bytes.split_at(self.dimensions);
                     let scale = f32::from_le_bytes(scale.try_into().expect("the rest of a row is its scale"));
                     let score = dot_i8(&query, vector) * scale;
@@ -217,22 +455,24 @@ impl Vectors {
     }
 }
 
-fn full_stride(dimensions: usize) -> usize {
+pub(super) fn full_stride(dimensions: usize) -> usize {
     dimensions * size_of::<f32>()
 }
 
-fn quantised_stride(dimensions: usize) -> usize {
+pub(super) fn quantised_stride(dimensions: usize) -> usize {
     dimensions + SCALE_BYTES
 }
 
 fn check_length(path: &Path, length: u64, expected: u64) -> Result<(), StoreError> {
     match length >= expected {
         true => Ok(()),
-        false => Err(StoreError::Damaged {
-            path: path.to_owned(),
-            detail: format!("it has {length} bytes, but {expected} were committed"),
-        }),
+        false => Err(wrong_length(path, length, expected)),
     }
+}
+
+/// The floats in the bytes of rows.
+fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes.as_chunks::<{ size_of::<f32>() }>().0.iter().map(|bytes| f32::from_le_bytes(*bytes))
 }
 
 fn too_many_rows(path: &Path) -> StoreError {

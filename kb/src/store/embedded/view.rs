@@ -87,7 +87,7 @@ impl View for EmbeddedView {
         let query = query.to_vec();
         self.run(move |snapshot, scope| {
             let key = |row: u32| (snapshot.owners[row as usize], row);
-            let found = snapshot.vectors.nearest(&query, &scope.rows, limit, key, |(_, row)| row);
+            let found = snapshot.vectors.nearest(&query, &scope.rows, limit, key, |(_, row)| row)?;
             Ok(found.into_iter().map(|(score, (_, row))| snapshot.to_match(row, score)).collect())
         })
         .await
@@ -101,7 +101,7 @@ impl View for EmbeddedView {
         check_dimensions(&self.snapshot, query)?;
         let (query, documents) = (query.to_vec(), documents.to_vec());
         self.run(move |snapshot, scope| {
-            Ok(documents.iter().map(|&document| similarity(snapshot, scope, &query, document)).collect())
+            documents.iter().map(|&document| similarity(snapshot, scope, &query, document)).collect()
         })
         .await
     }
@@ -118,7 +118,7 @@ impl View for EmbeddedView {
         self.run(move |snapshot, scope| {
             let similarity = |&chunk| {
                 let row = row_of(snapshot, scope, chunk)?;
-                Ok(snapshot.vectors.similarity(row as usize, &query))
+                snapshot.vectors.similarity(row as usize, &query)
             };
             chunks.iter().map(similarity).collect()
         })
@@ -189,21 +189,21 @@ fn similarity(
     scope: &Scope,
     query: &[f32],
     document: DocumentKey,
-) -> Option<DocumentSimilarity> {
-    let number = shown(snapshot, scope, document)?;
+) -> Result<Option<DocumentSimilarity>, StoreError> {
+    let Some(number) = shown(snapshot, scope, document) else { return Ok(None) };
     let entry = snapshot.documents[number as usize];
     let (mut best, mut best_ordinal, mut sum) = (f32::MIN, 0, 0.0);
     for ordinal in 0..entry.num_chunks {
-        let cosine = snapshot.vectors.similarity((entry.first_row + ordinal) as usize, query);
+        let cosine = snapshot.vectors.similarity((entry.first_row + ordinal) as usize, query)?;
         sum += cosine;
         if cosine > best {
             (best, best_ordinal) = (cosine, ordinal);
         }
     }
     // Where vectors nearly cancel each other out, rounding is all that is left of both.
-    let centroid = (sum / snapshot.centroid_length(number).max(f32::MIN_POSITIVE)).clamp(-1.0, 1.0);
+    let centroid = (sum / snapshot.centroid_length(number)?.max(f32::MIN_POSITIVE)).clamp(-1.0, 1.0);
     let best_passage = ChunkKey::new(document, best_ordinal);
-    (entry.num_chunks > 0).then_some(DocumentSimilarity { best_passage, best, centroid })
+    Ok((entry.num_chunks > 0).then_some(DocumentSimilarity { best_passage, best, centroid }))
 }
 
 /// The number of a document that the scope shows.

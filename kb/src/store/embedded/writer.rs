@@ -1,7 +1,8 @@
 //! The writing side: one writer at a time, whose changes become visible and durable together.
 //!
 //! A knowledge base that does not exist yet is built beside the pointer that readers follow and published by its first
-//! commit, so a killed first run leaves nothing that anybody could open.
+//! commit, so a killed first run leaves nothing that anybody could open. One that is built again, because its files are
+//! damaged, is built in the same way beside what is there.
 
 use super::{
     blocking,
@@ -12,6 +13,7 @@ use super::{
     rename::Renaming,
     snapshot::Snapshot,
     undamaged,
+    vectors::Purpose,
 };
 use crate::{
     document::{Chunk, ContentHash, DocumentMeta, DocumentRecord},
@@ -86,6 +88,14 @@ impl EmbeddedWriter {
         Ok(Self { state: Arc::new(Mutex::new(state)) })
     }
 
+    /// Opens the knowledge base in `path` to build it again: with no documents, whatever its files hold. Readers see those
+    /// files until the first commit, which replaces them. The embedding cache is kept.
+    pub async fn open_rebuilding(path: &Path, identity: &Identity) -> Result<Self, StoreError> {
+        let (layout, identity) = (Layout::new(path), identity.clone());
+        let state = blocking(move || State::open_rebuilding(layout, identity)).await?;
+        Ok(Self { state: Arc::new(Mutex::new(state)) })
+    }
+
     async fn run<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut State) -> Result<T, StoreError> + Send + 'static,
@@ -119,7 +129,9 @@ impl State {
         let number = layout.current_generation()?;
         let committed = match number {
             None => None,
-            Some(number) => Some(Snapshot::open_generation(&layout, number, Some(&identity))?),
+            Some(number) => {
+                Some(Snapshot::open_generation(&layout, number, Some(&identity), Purpose::Writing, None)?)
+            }
         };
         // Only now: a knowledge base that is refused must stay as it is.
         layout.remove_other_generations(number)?;
@@ -127,7 +139,29 @@ impl State {
             None => Generation::create(&layout, 1, &identity, Payload::default())?,
             Some(number) => Generation::open(&layout, number)?,
         };
-        Ok(Self {
+        Ok(Self::new(layout, identity, compaction, generation, committed, lock))
+    }
+
+    fn open_rebuilding(layout: Layout, identity: Identity) -> Result<Self, StoreError> {
+        let lock = layout.lock()?;
+        // What a refused or killed run left. A pointer that cannot be read leaves open which generation that is.
+        if let Ok(Some(number)) = layout.current_generation() {
+            layout.remove_other_generations(Some(number))?;
+        }
+        let number = layout.next_generation()?;
+        let generation = Generation::create(&layout, number, &identity, Payload::default())?;
+        Ok(Self::new(layout, identity, CompactionPolicy::default(), generation, None, lock))
+    }
+
+    fn new(
+        layout: Layout,
+        identity: Identity,
+        compaction: CompactionPolicy,
+        generation: Generation,
+        committed: Option<Snapshot>,
+        lock: WriterLock,
+    ) -> Self {
+        Self {
             layout,
             identity,
             compaction,
@@ -139,7 +173,7 @@ impl State {
             is_spent: false,
             cache: None,
             _lock: lock,
-        })
+        }
     }
 
     /// The lengths of a document as it would be committed now; `None` when there is none.
@@ -239,6 +273,8 @@ impl State {
                     state.layout.current_generation().is_ok_and(|current| current == Some(number))
                 };
                 self.settled(published, is_published, &mut warnings)?;
+                let removed = self.layout.remove_other_generations(Some(number));
+                warnings.extend(removed.err().map(|error| told(&error)));
             }
             // The changes are what readers see. Nothing from here on may say that they are not.
             self.touched.clear();
@@ -291,7 +327,9 @@ impl State {
     }
 
     fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        Snapshot::open_generation(&self.layout, self.generation.manifest.generation, Some(&self.identity))
+        let number = self.generation.manifest.generation;
+        let before = self.committed.as_ref();
+        Snapshot::open_generation(&self.layout, number, Some(&self.identity), Purpose::Writing, before)
     }
 
     /// What keeps the knowledge base fast. The commit stands whatever becomes of it, and the next one tries again.
@@ -372,7 +410,8 @@ fn whole(
     let entry = snapshot.documents[number as usize];
     let rows = entry.first_row..entry.first_row + entry.num_chunks;
     let chunks = rows.clone().map(|row| snapshot.chunk(row)).collect::<Result<Vec<_>, _>>()?;
-    let vectors = rows.map(|row| snapshot.vectors.row(row as usize).to_vec()).collect();
+    let row = |row: u32| Ok(snapshot.vectors.row(row as usize)?.into_owned());
+    let vectors = rows.map(row).collect::<Result<_, StoreError>>()?;
     Ok((snapshot.stored_document(number)?.record, chunks, vectors))
 }
 

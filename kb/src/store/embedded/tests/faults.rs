@@ -84,7 +84,10 @@ async fn damage_is_named() {
         ),
         (
             "a later format",
-            &|kb| fs::write(kb.join("g1/manifest.json"), r#"{"format_version": 99}"#).expect("there"),
+            &|kb| {
+                fs::write(kb.join("g1/manifest.json"), r#"{"format_version": 99}"#).expect("there");
+                fs::write(kb.join("g1/tantivy/meta.json"), "of that format").expect("there");
+            },
             &["format version `99`", "ingest --kb"],
         ),
     ];

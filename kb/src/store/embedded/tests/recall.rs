@@ -3,7 +3,7 @@
 use super::super::{
     bits::Bits,
     layout::Layout,
-    vectors::{Appender, Vectors, dot},
+    vectors::{Appender, Purpose, Vectors, dot},
 };
 use crate::store::contract::Random;
 
@@ -29,12 +29,14 @@ fn stored(rows: &[Vec<f32>]) -> (tempfile::TempDir, Vectors) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let paths = Layout::new(directory.path()).generation(1);
     std::fs::create_dir(&paths.directory).expect("the directory is new");
-    let mut appender = Appender::open(&paths, rows[0].len(), 0).expect("the files are new");
+    let mut appender = Appender::open(&paths, rows[0].len(), 0, Some(&[])).expect("the files are new");
     for row in rows {
         appender.append(row).expect("there is space");
     }
     appender.sync().expect("there is space");
-    let vectors = Vectors::open(&paths, rows[0].len(), rows.len() as u64).expect("they were just written");
+    let (dimensions, count) = (rows[0].len(), rows.len() as u64);
+    let vectors = Vectors::open(&paths, dimensions, count, None, Purpose::Searching, None);
+    let vectors = vectors.expect("they were just written");
     (directory, vectors)
 }
 
@@ -47,7 +49,7 @@ fn exact(rows: &[Vec<f32>], allowed: &Bits, query: &[f32], limit: usize) -> Vec<
 }
 
 fn nearest(vectors: &Vectors, allowed: &Bits, query: &[f32], limit: usize) -> Vec<(f32, u32)> {
-    vectors.nearest(query, allowed, limit, |row| row, |row| row)
+    vectors.nearest(query, allowed, limit, |row| row, |row| row).expect("they are in memory")
 }
 
 fn all(length: usize) -> Bits {
