@@ -236,7 +236,7 @@ impl State {
         let renaming = Renaming::new(from, to);
         for &number in &numbers {
             let Some(snapshot) = &self.committed else { break };
-            let (record, chunks, vectors) = whole(snapshot, number)?;
+            let Whole { record, chunks, vectors } = Whole::of(snapshot, number)?;
             let old = record.meta.id.clone();
             let (record, chunks) = renaming.applied(record, chunks)?;
             let id = record.meta.id.clone();
@@ -394,7 +394,7 @@ fn copy_live(
     let mut order: Vec<u32> = (0..old.documents.len() as u32).collect();
     order.sort_unstable_by_key(|&document| old.documents[document as usize].first_row);
     for document in order {
-        let (record, chunks, vectors) = whole(old, document)?;
+        let Whole { record, chunks, vectors } = Whole::of(old, document)?;
         new.add(PreparedDocument::new(record, &chunks), &vectors)?;
     }
     let payload = new.payload.next(new.rows(), old.payload.live);
@@ -402,17 +402,23 @@ fn copy_live(
     Ok(new)
 }
 
-/// All there is of a document, by its number.
-fn whole(
-    snapshot: &Snapshot,
-    number: u32,
-) -> Result<(DocumentRecord, Vec<Chunk>, Vec<Vec<f32>>), StoreError> {
-    let entry = snapshot.documents[number as usize];
-    let rows = entry.first_row..entry.first_row + entry.num_chunks;
-    let chunks = rows.clone().map(|row| snapshot.chunk(row)).collect::<Result<Vec<_>, _>>()?;
-    let row = |row: u32| Ok(snapshot.vectors.row(row as usize)?.into_owned());
-    let vectors = rows.map(row).collect::<Result<_, StoreError>>()?;
-    Ok((snapshot.stored_document(number)?.record, chunks, vectors))
+/// All there is of a document.
+struct Whole {
+    record: DocumentRecord,
+    chunks: Vec<Chunk>,
+    vectors: Vec<Vec<f32>>,
+}
+
+impl Whole {
+    /// By its number.
+    fn of(snapshot: &Snapshot, number: u32) -> Result<Self, StoreError> {
+        let entry = snapshot.documents[number as usize];
+        let rows = entry.first_row..entry.first_row + entry.num_chunks;
+        let chunks = rows.clone().map(|row| snapshot.chunk(row)).collect::<Result<_, _>>()?;
+        let row = |row: u32| Ok(snapshot.vectors.row(row as usize)?.into_owned());
+        let vectors = rows.map(row).collect::<Result<_, StoreError>>()?;
+        Ok(Self { record: snapshot.stored_document(number)?.record, chunks, vectors })
+    }
 }
 
 fn check(
