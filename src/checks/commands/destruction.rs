@@ -19,6 +19,7 @@ static SQL: LazyLock<Regex> = LazyLock::new(|| {
         | \b(delete)\s+from\s+["`\w]
         | \b(update)\s+["`\w.]+\s+(set)\s+["`\w.]+\s*=
         | \b(alter)\s+\w+\s+["`\w.]+(?:\s+["`\w.]+)?\s+(drop)\b
+        | \b(grant)\s+(all)\b
         | \b(flushall|flushdb)\b
         | \b(pg_terminate_backend|pg_cancel_backend|pg_drop_replication_slot)\b
         | (?:\.|\b)(dropdatabase|deletemany|deleteone|dropindexes)\s*\( | \.(drop|remove)\(
@@ -42,16 +43,17 @@ static PHRASES: LazyLock<RegexSet> = LazyLock::new(|| {
         r"/dev/(?:tcp|udp)/",
         r"\w*\(\)\s*\{[^}\n]{0,40}\|[^}\n]{0,40}&\s*\}\s*;",
         r"(?:^|[;&|]\s*)(?::|true|cat /dev/null|echo -n [\x22']{2})\s*>\|?\s*[^\s&>|]",
-        r"(?:^|[;&|]\s*)>\|?\s*[~.]?[\w./-]*[/.][\w./-]*[A-Za-z](?:\s*$|\s*[;&])",
+        r"(?:^|[;|]\s*|&&\s*)>\|?\s*[~.]?[\w./-]*[/.][\w./-]*[A-Za-z](?:\s*$|\s*[;&])",
         r"(?i)^\s*format(?:\.com)?\s+[a-z]:",
         r"(?i)\bfinalizers\b\W{0,6}[:=]\W{0,4}(?:null\b|\[\s*\]|none\b)|\bremove\b[^\n]{0,60}/finalizers|/finalizers[^\n]{0,60}\bremove\b|/finalize\b",
+        r"(?i)\b(?:curl|wget)\b[^|;\n]*://[^\s'\x22]*(?:\$\(|`)\s*(?:cat|env|printenv|base64|kubectl|oc|whoami|id|hostname|tar|xxd|grep|head|tail|awk|sed|find|ls|ps|gzip|openssl)\b|\b(?:dig|nslookup|ping|host)\s[^|;\n]*(?:\$\(|`)(?:\s*(?:env|printenv|whoami|id|hostname|base64|xxd)\b|[^)]{0,80}\|\s*(?:base64|xxd|od)\b)",
         r"(?i)\bclusterrole[=\s]+['\x22]?cluster-admin\b|\badd-cluster-role-to-(?:user|group)\s+cluster-admin\b",
         r"(?i)\breplicas\b\W{0,4}[:=]\W{0,4}0(?:\D|$)",
         r":NoExecute\b",
     ])
     .expect("the patterns are valid")
 });
-const PHRASE_NAMES: [&str; 12] = [
+const PHRASE_NAMES: [&str; 13] = [
     "run what is fetched",
     "run what is fetched",
     "run what is fetched",
@@ -61,6 +63,7 @@ const PHRASE_NAMES: [&str; 12] = [
     "empty a file",
     "format a drive",
     "drop finalizers",
+    "send out",
     "grant cluster-admin",
     "scale to zero",
     "evict by taint",
@@ -93,6 +96,11 @@ pub fn acts_of_text(line: &str, is_command: bool, acts: &mut Vec<String>) {
 /// Whether a path is in a folder whose files nobody writes over in passing.
 fn is_system(path: &str) -> bool {
     path == "/" || words("system folders").iter().any(|folder| path.starts_with(folder))
+}
+
+/// Whether a path is the root, or a file without which a machine does not come up.
+fn is_vital(path: &str) -> bool {
+    path == "/" || words("vital files").iter().any(|file| path.starts_with(file))
 }
 
 /// What a script destroys that is written in a programming language.
@@ -136,7 +144,11 @@ pub fn act(call: &Invocation) -> Option<String> {
 pub fn is_read(call: &Invocation) -> bool {
     let only_asks = |text: &str| matches!(text, "--version" | "-V" | "--help" | "version" | "help");
     let asks_about_itself = !call.args.is_empty() && call.args.iter().all(|word| only_asks(&word.text));
-    let carries = call.carries && !has("shells", &call.program);
+    // `source <(x)` runs what x writes, and x is judged by itself.
+    let sources = matches!(call.program.as_str(), "source" | ".")
+        && call.args.iter().all(|word| word.text == "<")
+        && !call.args.is_empty();
+    let carries = sources || call.carries && !has("shells", &call.program);
     // What it is given goes out.
     let sends = call.fed == Feed::Other && matches!(call.program.as_str(), "nc" | "telnet");
     let reads = || reader(&call.program).is_some_and(|reader| reader.reads(call)) && !runs_script(call);
@@ -193,12 +205,12 @@ fn has_destroying_flag(call: &Invocation) -> bool {
         let undoes_guard = parts().any(|part| matches!(part, "protection" | "protect" | "protected"))
             && (parts().any(|part| matches!(part, "no" | "disable" | "remove"))
                 || matches!(value, "false" | "off"));
-        let begins = parts().next().is_some_and(|first| has("flag stems", first)) && lower.contains('-');
+        let ends = |part: &str| matches!(part, "erase" | "wipe" | "destroy" | "zap");
+        let says_so = parts().next().is_some_and(|first| has("flag stems", first)) || parts().any(ends);
         has("flags", name)
-            || has("flag stems", &lower)
             || undoes_guard
             || is_zero(name)
-            || begins
+            || says_so
             || lower.starts_with("yes-i-really")
             || (name == "-format" && value.is_empty() && next.is_empty())
             || (!text.starts_with("--")
@@ -241,7 +253,7 @@ fn destroys(call: &Invocation) -> bool {
         {
             return true;
         }
-        "tee" if !has_word(&["-a", "--append"]) && names(&is_system) => return true,
+        "tee" if !has_word(&["-a", "--append"]) && names(&is_vital) => return true,
         "mv" if call
             .args
             .iter()
@@ -251,7 +263,7 @@ fn destroys(call: &Invocation) -> bool {
         {
             return true;
         }
-        "sed" | "tar" | "unzip" | "install" if names(&is_system) => return true,
+        "sed" | "tar" | "unzip" | "install" if names(&is_vital) => return true,
         "curl" | "wget" | "http" | "xh" | "httpie" => {
             let methods = call.args.iter().map(|word| word.text.to_uppercase());
             let sends = |word: &str| word.starts_with('@') || word.contains("=@");
@@ -287,11 +299,25 @@ fn destroys(call: &Invocation) -> bool {
     if is_interpreter
         && call.fed != Feed::Nothing
         && takes_script
-        && !matches!(program, "psql" | "awk" | "gawk" | "mawk" | "su")
+        && !matches!(program, "psql" | "awk" | "gawk" | "mawk" | "su" | "source")
     {
         return true;
     }
     if runs_script(call) || program == "xargs" {
+        return true;
+    }
+    // A script by its name: `./wipe.sh`, `psql -f drop_all.sql`.
+    let is_script = |word: &str| {
+        words("file endings").iter().any(|ending| {
+            word.strip_suffix(ending).is_some_and(|path| {
+                let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+                name.split(['-', '_', '.']).any(|part| has("script names", part))
+            })
+        })
+    };
+    let runs_files = is_interpreter
+        || matches!(program, "ansible-playbook" | "mysql" | "curator" | "hbase" | "npx" | "node");
+    if is_script(&call.written) || runs_files && names(&is_script) {
         return true;
     }
     let is_affixed = program.contains('-') && words("affixes").iter().any(|affix| program.starts_with(affix))
@@ -329,10 +355,15 @@ fn destroys(call: &Invocation) -> bool {
         return true;
     }
     // Of a program with verbs the words after the first are names.
-    let is_group = call.operands().next().is_some_and(|word| has("groups", &word));
+    let is_group = call
+        .operands()
+        .next()
+        .is_some_and(|word| has("groups", &word) || matches!(word.as_str(), "run" | "exec"));
     let num_verbs = if verbs_of(program).is_some() { 1 + usize::from(is_group) } else { 3 };
-    call.operands().enumerate().any(|(at, word)| has("words", &word) || at < num_verbs && is_joined(&word))
-        || names(&is_camel)
+    call.operands().enumerate().any(|(at, word)| {
+        let begins = word.split_once('-').is_some_and(|(first, _)| has("beginnings", first));
+        has("words", &word) || at < num_verbs && is_joined(&word) || at < 4 && begins
+    }) || names(&is_camel)
 }
 
 /// Whether a word is joined of what is done and what it is done to: `delete-stack`, `db:drop`, `vm.destroy`.

@@ -476,9 +476,19 @@ fn opened_here_document(line: &str) -> Option<(String, Mode)> {
         .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
         .collect();
     let calls = shell::invocations(line);
-    let runs = calls.iter().any(|call| has("shells", &call.program) || call.program == "ssh");
-    (!end.is_empty() && !before.trim().is_empty())
-        .then_some((end, if runs { Mode::Shell } else { Mode::Data }))
+    let runs = |section| calls.iter().any(|call| has(section, &call.program));
+    let mode = match () {
+        () if runs("shells") || calls.iter().any(|call| call.program == "ssh") => Mode::Shell,
+        () if runs("interpreters") => Mode::Script,
+        () if calls
+            .iter()
+            .any(|call| matches!(call.program.as_str(), "psql" | "mysql" | "sqlite3" | "cqlsh")) =>
+        {
+            Mode::Plain
+        }
+        () => Mode::Data,
+    };
+    (!end.is_empty() && !before.trim().is_empty()).then_some((end, mode))
 }
 
 fn applied(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {

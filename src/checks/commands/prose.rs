@@ -124,7 +124,7 @@ fn is_command(text: &str, is_within: bool, tells_to_run: bool) -> bool {
 pub fn tells_to_run(before: &str) -> bool {
     static CUE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r"(?i)(?:\b(?:run|rerun|execute|invoke|issue|type)(?: (?:the command|this|this command|as root))?|执行|執行|运行|運行|輸入|输入|键入|鍵入|chạy(?: lệnh)?|thực thi|thực hiện lệnh|gõ(?: lệnh)?|jalankan(?: perintah)?|eksekusi|ketik(?:kan)?)[\s:：]*[\x22'“‘「`(]?$",
+            r"(?i)(?:\b(?:run|rerun|execute|invoke|issue|type)(?: (?:the command|this|this command|as root))?|执行|執行|运行|運行|輸入|输入|键入|鍵入|chạy(?: lệnh)?|thực thi|thực hiện lệnh|gõ(?: lệnh)?|\bjalankan(?: perintah)?|eksekusi|ketik(?:kan)?)[\s:：]*[\x22'“‘「`(]?$",
         )
         .expect("the pattern is valid")
     });

@@ -27,6 +27,8 @@ pub struct Word {
     pub text: String,
     /// Whether a part of it was quoted.
     pub is_quoted: bool,
+    /// Whether a shell runs what stands in `$(...)` in it, as between `"` and `"`.
+    is_expanded: bool,
 }
 
 /// A program and what it is given.
@@ -153,7 +155,7 @@ impl Found {
                 .map(|list| list.replace(',', " "));
             let spelt = listed.unwrap_or(valued);
             if spelt != first.text && depth < MAX_DEPTH {
-                let text = |text: &str| Word { text: text.to_owned(), is_quoted: false };
+                let text = |text: &str| Word { text: text.to_owned(), ..Word::default() };
                 let spelt: Vec<Word> =
                     spelt.split_whitespace().map(text).chain(rest.iter().cloned()).collect();
                 return self.collect_words(&spelt, depth + 1, is_quotation);
@@ -161,11 +163,14 @@ impl Found {
             if !has("wrappers", &name_of(&first.text)) {
                 break (first, rest);
             }
-            // What the wrapper's own arguments are is not known for all of them: a tool among them ends the search.
-            let next = rest
-                .iter()
-                .position(|word| is_known(&name_of(&word.text)))
-                .or_else(|| rest.iter().position(|word| !is_wrapper_argument(&word.text)));
+            // A user or a folder may stand before what is run: `sudo -u postgres psql`, `chroot /host ps`.
+            let is_value = |at: usize| {
+                at > 0 && has("wrapper flags", &rest[at - 1].text)
+                    || has("wrappers with an argument", &name_of(&first.text))
+                        && (rest[at].text.contains('/') || !is_known(&rest[at].text))
+            };
+            let mut places = (0..rest.len()).filter(|at| !is_wrapper_argument(&rest[*at].text));
+            let next = places.next().and_then(|at| if is_value(at) { places.next() } else { Some(at) });
             match next {
                 Some(next) => words = &rest[next..],
                 None => return,
@@ -194,8 +199,12 @@ impl Found {
                 args = &args[..at];
             }
         }
+        let expanded = args.iter().filter(|word| word.is_expanded && word.text.contains(['`', '$']));
+        let expanded: Vec<String> = expanded.flat_map(|word| substituted(&word.text)).collect();
         let quotes = args.iter().filter(|word| word.is_quoted && word.text.contains(char::is_whitespace));
         let quotes: Vec<&Word> = if has("speakers", &program) { Vec::new() } else { quotes.collect() };
+        let aliased: Vec<String> =
+            args.iter().filter_map(|word| Some(word.text.split_once('=')?.1.to_owned())).collect();
         self.calls.push(Invocation {
             program: program.clone(),
             written: first.text.clone(),
@@ -206,8 +215,16 @@ impl Found {
             outputs: Vec::new(),
         });
         if depth < MAX_DEPTH {
+            for command in expanded {
+                self.collect(&command, depth + 1, is_quotation);
+            }
             for quote in quotes {
                 self.collect(&quote.text, depth + 1, true);
+            }
+            if program == "alias" {
+                for value in aliased {
+                    self.collect(&value, depth + 1, is_quotation);
+                }
             }
             match inner {
                 Some([only]) if only.is_quoted => self.collect(&only.text, depth + 1, is_quotation),
@@ -216,6 +233,15 @@ impl Found {
             }
         }
     }
+}
+
+/// The commands in a word that a shell puts their output in place of: `$(x)`, and x between backticks.
+fn substituted(word: &str) -> Vec<String> {
+    static SUBSTITUTION: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"\$\(([^()]*(?:\([^()]*\)[^()]*)*)\)?|`([^`]+)`").expect("the pattern is valid")
+    });
+    let inner = SUBSTITUTION.captures_iter(word);
+    inner.filter_map(|found| found.get(1).or(found.get(2))).map(|found| found.as_str().to_owned()).collect()
 }
 
 /// Where the arguments become another command: `kubectl exec x -- rm`, `ssh host rm`, `find . -exec rm`.
@@ -321,6 +347,7 @@ fn commands(line: &str) -> Vec<Command> {
                     reading.word.text.pop();
                 }
                 (reading.word.is_quoted, reading.is_open) = (true, true);
+                reading.word.is_expanded |= character == '"';
                 match is_ansi && character == '\'' {
                     true => ansi_quoted(&mut characters, &mut reading.word.text),
                     false => quoted(&mut characters, character, &mut reading.word.text),
