@@ -113,7 +113,9 @@ fn trimmed(command: &str) -> &str {
 /// Whether words that begin with a program's name are a command, not a sentence about the program. `is_within` another
 /// one, only what is certain.
 fn is_command(text: &str, is_within: bool, tells_to_run: bool) -> bool {
-    let calls = shell::invocations(&text.replace('\n', " "));
+    // Its beginning tells.
+    let beginning = &text[..text.floor_char_boundary(MAX_COMMAND_BYTES / 2)];
+    let calls = shell::invocations(&beginning.replace('\n', " "));
     calls.first().is_some_and(|call| {
         let is_certain = is_invocation(call) && (!is_within || verbs_of(&call.program).is_some());
         is_certain || (!is_within && tells_to_run && is_told(call))

@@ -8,6 +8,9 @@ use std::{collections::HashMap, iter::Peekable, sync::LazyLock};
 /// How deep commands may stand in each other's quotes; deeper ones are only words.
 const MAX_DEPTH: usize = 4;
 
+/// How many wrappers may stand before a program; with more, the next is taken for the program.
+const MAX_WRAPPERS: usize = 8;
+
 /// Most bytes of a value that a variable brings into a word.
 const MAX_VALUE_BYTES: usize = 64;
 
@@ -133,6 +136,7 @@ impl Found {
 
     fn collect_words(&mut self, words: &[Word], depth: usize, is_quotation: bool) {
         let mut words = words;
+        let mut num_wrappers = 0;
         let (first, args) = loop {
             let skipped = words.iter().take_while(|word| is_preamble(&word.text)).count();
             for word in &words[..skipped] {
@@ -160,7 +164,8 @@ impl Found {
                     spelt.split_whitespace().map(text).chain(rest.iter().cloned()).collect();
                 return self.collect_words(&spelt, depth + 1, is_quotation);
             }
-            if !has("wrappers", &name_of(&first.text)) {
+            num_wrappers += 1;
+            if num_wrappers > MAX_WRAPPERS || !has("wrappers", &name_of(&first.text)) {
                 break (first, rest);
             }
             // A user or a folder may stand before what is run: `sudo -u postgres psql`, `chroot /host ps`.
