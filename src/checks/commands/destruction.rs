@@ -41,6 +41,8 @@ static PHRASES: LazyLock<RegexSet> = LazyLock::new(|| {
         r"(?:^|[;&|]\s*)\.\s+<\(\s*(?:curl|wget|fetch|nc|base64)\b",
         r"(?i)\b(?:iwr|irm|invoke-webrequest|invoke-restmethod|downloadstring)\b[^\n]{0,120}\|\s*(?:iex|invoke-expression)\b|\b(?:iex|invoke-expression)\b[^\n]{0,40}\bdownloadstring\b",
         r"/dev/(?:tcp|udp)/",
+        r"(?:^|[;&|]\s*)(?:sudo\s+)?(?:\$\([^)]{1,80}\)|`[^`]{1,80}`)\s+-",
+        r"\b(?:eval|sh|bash|zsh|source|python\d?|perl)\b[^\n]{0,80}\bbase64\s+(?:-d|-D|--decode)\b",
         r"\w*\(\)\s*\{[^}\n]{0,40}\|[^}\n]{0,40}&\s*\}\s*;",
         r"(?:^|[;&|]\s*)(?::|true|cat /dev/null|echo -n [\x22']{2})\s*>\|?\s*[^\s&>|]",
         r"(?:^|[;|]\s*|&&\s*)>\|?\s*[~.]?[\w./-]*[/.][\w./-]*[A-Za-z](?:\s*$|\s*[;&])",
@@ -53,11 +55,13 @@ static PHRASES: LazyLock<RegexSet> = LazyLock::new(|| {
     ])
     .expect("the patterns are valid")
 });
-const PHRASE_NAMES: [&str; 13] = [
+const PHRASE_NAMES: [&str; 15] = [
     "run what is fetched",
     "run what is fetched",
     "run what is fetched",
     "send out",
+    "run what is put together",
+    "run what is decoded",
     "fork without end",
     "empty a file",
     "empty a file",
@@ -68,7 +72,7 @@ const PHRASE_NAMES: [&str; 13] = [
     "scale to zero",
     "evict by taint",
 ];
-const NUM_PHRASES_OF_TEXT: usize = 8;
+const NUM_PHRASES_OF_TEXT: usize = 10;
 
 /// What of a line destroys, besides the programs it runs: statements to a database, files written over.
 pub fn acts_of_text(line: &str, is_command: bool, acts: &mut Vec<String>) {
@@ -298,7 +302,11 @@ fn destroys(call: &Invocation) -> bool {
         _ => {}
     }
     // What comes out of a pipe is run.
-    let is_flag = |word: &str| word.starts_with('-') && !word.starts_with("-m") && !word.starts_with("-c");
+    let is_flag = |word: &str| {
+        !word.starts_with("-m")
+            && !word.starts_with("-c")
+            && !word.trim_start_matches('-').contains(['/', '.'])
+    };
     let takes_script = call.args.iter().all(|word| is_flag(&word.text)) || has_word(&["-s"]);
     if is_interpreter
         && call.fed != Feed::Nothing

@@ -71,6 +71,8 @@ fn push(character: char, (previous, next): (char, char), place: Place, into: &mu
         | '\u{feff}'
         | '\u{ffa0}'
         | '\u{e0000}'..='\u{e0fff}' => {}
+        // Marks on a letter hide it in code.
+        '\u{300}'..='\u{36f}' | '\u{20d0}'..='\u{20ff}' if place == Place::Code => {}
         // What a word processor makes of `--`.
         '\u{2014}' if begins_flag => into.push_str("--"),
         '\u{2013}' if begins_flag || place == Place::Code => into.push('-'),
@@ -120,6 +122,7 @@ mod tests {
             ("rm \u{2013}rf \u{2014}force", "rm -rf --force"),
             ("𝗋𝗆 -rf ∕", "rm -rf /"),
             ("sh “x”", "sh \"x\""),
+            ("r\u{332}m\u{336} x", "rm x"),
         ] {
             assert_eq!(folded(text, Place::Code).text, expected);
         }

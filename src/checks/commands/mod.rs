@@ -296,11 +296,15 @@ fn judge(line: &str, grounds: Option<&Grounds>, mode: Mode) -> (Verdict, bool) {
     let looks = matches!(mode, Mode::Plain | Mode::Told) && looks_like_command(line, &calls, mode);
     let counts = |call: &Invocation| match mode {
         Mode::Shell => {
-            is_known(&call.program) || is_program(&call.written) || is_made_like_tool(&call.written)
+            let is_pattern = call.written.contains(['?', '*']) && call.written.contains('/');
+            is_known(&call.program)
+                || is_program(&call.written)
+                || is_made_like_tool(&call.written)
+                || (is_spelt(&call.written) || is_pattern) && !call.args.is_empty()
         }
         Mode::Plain | Mode::Told => looks || is_certain(call, calls.len()),
         Mode::Data | Mode::Script => is_certain(call, calls.len()),
-        Mode::Prose => prose::is_invocation(call) || prose::is_told(call),
+        Mode::Prose => prose::is_invocation(call) || prose::is_told(call) || call.fed != shell::Feed::Nothing,
     };
     let is_command = calls.iter().any(&counts);
     let mut acts: Vec<String> = calls

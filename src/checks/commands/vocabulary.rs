@@ -102,7 +102,8 @@ impl Reader {
 
     /// How many of a call's words are its reading verb.
     pub fn num_verb_words(&self, call: &Invocation) -> usize {
-        self.matching(call).filter(|verb| !matches!(verb, ["*" | "." | "~" | "="])).map_or(0, <[_]>::len)
+        let is_named = |verb: &&[&str]| !matches!(verb, ["*" | "." | "~" | "="]) && !has_flag(verb);
+        self.matching(call).filter(is_named).map_or(0, <[_]>::len)
     }
 
     /// The longest reading verb that a call has.
@@ -113,7 +114,7 @@ impl Reader {
         let matches = self.verbs.iter().map(Vec::as_slice).filter(|verb| match verb {
             ["*"] => true,
             ["."] => operands.is_empty(),
-            verb if verb.iter().any(|part| part.starts_with(['-', '/'])) => begins(verb, &words),
+            verb if has_flag(verb) => begins(verb, &words),
             verb => begins(verb, &operands),
         });
         matches.max_by_key(|verb| verb.len())
@@ -153,6 +154,11 @@ impl Reader {
                 && !(letters.ends_with('o') | (name == "--output") && goes_nowhere(at))
         })
     }
+}
+
+/// Whether a flag is part of a verb, as in `dfs -ls`.
+fn has_flag(verb: &[&str]) -> bool {
+    verb.iter().any(|part| part.starts_with(['-', '/']))
 }
 
 /// Whether words begin with those of a verb.
