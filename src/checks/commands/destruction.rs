@@ -292,12 +292,11 @@ fn destroys(call: &Invocation) -> bool {
                 });
         }
         "nc" | "socat" | "telnet" | "mail" | "mailx" | "sendmail" if call.fed == Feed::Other => return true,
-        "nc" | "socat" => {
+        "nc" | "socat"
             if has_word(&["-e", "-c", "--exec", "--sh-exec"])
-                || names(&|word| word.to_lowercase().starts_with("exec:"))
-            {
-                return true;
-            }
+                || names(&|word| word.to_lowercase().starts_with("exec:")) =>
+        {
+            return true;
         }
         _ => {}
     }
@@ -401,8 +400,9 @@ fn is_camel(word: &str) -> bool {
     let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric()) && word.len() < 64;
     let inner = word.char_indices().skip(1).find(|(_, c)| c.is_ascii_uppercase());
     let outer = word.char_indices().skip(1).filter(|(_, c)| c.is_ascii_uppercase()).last();
-    is_plain && inner.is_some_and(|(at, _)| has("stems", &word[..at].to_ascii_lowercase()))
-        || is_plain && outer.is_some_and(|(at, _)| at > 1 && has("stems", &word[at..].to_ascii_lowercase()))
+    is_plain
+        && (inner.is_some_and(|(at, _)| has("stems", &word[..at].to_ascii_lowercase()))
+            || outer.is_some_and(|(at, _)| at > 1 && has("stems", &word[at..].to_ascii_lowercase())))
 }
 
 /// Every destructive act of a line of code.

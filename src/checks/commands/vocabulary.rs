@@ -222,7 +222,7 @@ pub fn is_made_like_tool(name: &str) -> bool {
     let is_plain = name
         .chars()
         .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | '/' | '~'));
-    is_cmdlet || (is_plain && words("tool endings").iter().any(|ending| stem(&ending)))
+    is_cmdlet || (is_plain && words("tool endings").iter().any(stem))
 }
 
 /// The verbs of a program that has some.
