@@ -160,7 +160,7 @@ pub fn is_told(call: &Invocation) -> bool {
         && (!is_phrase && (is_compound || !is_ordinary) || destroys() && (!is_phrase || says_so()));
     is_name
         && (is_known
-            || has("words", &first.text)
+            || call.args.iter().take(2).any(|word| has("words", &word.text))
             || call.args.iter().take(3).any(|word| begins_argument(&word.text)))
 }
 
