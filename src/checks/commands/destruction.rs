@@ -21,7 +21,7 @@ static SQL: LazyLock<Regex> = LazyLock::new(|| {
         | \b(alter)\s+\w+\s+["`\w.]+(?:\s+["`\w.]+)?\s+(drop)\b
         | \b(grant)\s+(all)\b
         | \b(flushall|flushdb)\b
-        | \b(pg_terminate_backend|pg_cancel_backend|pg_drop_replication_slot)\b
+        | \b(pg_terminate_backend|pg_cancel_backend|pg_drop_replication_slot)\s*\(
         | (?:\.|\b)(dropdatabase|deletemany|deleteone|dropindexes)\s*\( | \.(drop|remove)\(
         "#,
     )

@@ -182,6 +182,11 @@ pub fn is_invocation(call: &Invocation) -> bool {
     let is_capitalised = call.written.starts_with(|c: char| c.is_ascii_uppercase())
         && call.written.chars().skip(1).all(|c| !c.is_ascii_uppercase());
     let compounds = call.args.iter().filter(|word| is_compound(&word.text)).count();
+    // `Python 3`, `Bash 4.1+`: a language and its version.
+    let is_language = has("interpreters", &call.program) || has("shells", &call.program);
+    if is_capitalised && is_language && !call.args.iter().any(|word| is_flag(&word.text)) {
+        return false;
+    }
     // `Docker restart helps`: the product.
     if is_capitalised && is_ordinary && compounds == 0 {
         return false;
