@@ -13,6 +13,7 @@ use crate::{
         commands::{self, Grounds},
         length, markup, masked, secrets,
         sources::{self, Sources},
+        support::{Support, Tally},
     },
     evidence::Evidence,
     format::Format,
@@ -34,6 +35,8 @@ pub enum Refusal {
     MaskedName,
     /// It advised what a document of the object forbids, and nothing else of it holds.
     Forbidden,
+    /// It said nothing besides its citations.
+    Empty,
 }
 
 /// Turns a whole reply into an answer's text: what does not show is removed, links and HTML outside the cited sources
@@ -62,6 +65,9 @@ pub struct Checks<'a> {
     blocks: Blocks,
     /// Checked blocks that wait for a citation which may cover them.
     sources: Sources<'static>,
+    /// What its sentences are held against, and how many did not hold.
+    support: Support<'a>,
+    tally: Tally,
     /// What the model said before anything could be shown; a refusal is recognised by it.
     said: String,
     /// What is checked so far.
@@ -109,6 +115,8 @@ impl<'a> Checks<'a> {
             rules: advice::Rules::of(evidence),
             blocks: Blocks::default(),
             sources: Sources::new(phrases::phrases(question.language())),
+            support: Support::new(evidence, question, phrases::phrases(question.language())),
+            tally: Tally::default(),
             said: String::new(),
             text: String::new(),
             first_end: 0,
@@ -160,6 +168,9 @@ impl<'a> Checks<'a> {
         if self.cited.is_empty() {
             return Err(if self.contradicts { Refusal::Forbidden } else { Refusal::Uncited });
         }
+        if !citations::resolve(&self.text, |_| false).text.contains(char::is_alphanumeric) {
+            return Err(Refusal::Empty);
+        }
         let checked = std::mem::take(&mut self.text);
         let mut text = self.with_notes(&checked);
         let note = format!("({})", self.phrases.forbidden);
@@ -191,6 +202,11 @@ impl<'a> Checks<'a> {
         self.contradicts
     }
 
+    /// The share of the text that its sources do not say, 0..1.
+    pub fn unsupported(&self) -> f32 {
+        self.tally.share()
+    }
+
     /// The text with a note where advice was taken out.
     fn with_notes(&self, text: &str) -> String {
         match text.contains(advice::REMOVED) {
@@ -205,13 +221,15 @@ impl<'a> Checks<'a> {
 
     /// The text within a length, and what it cites. The marks of what no document says count: they take the place of what
     /// stands last.
-    fn within(&self, max_chars: usize) -> (String, BTreeSet<usize>) {
+    fn within(&mut self, max_chars: usize) -> (String, BTreeSet<usize>) {
         let mut room = max_chars;
         loop {
             let short = length::shortened(&self.text, room);
-            let marked = self.masked("", self.grounded(&short));
+            let (grounded, tally) = self.grounded(&short);
+            let marked = self.masked("", grounded);
             let is_short = length::shortened(&marked, max_chars) == marked;
             if is_short || room <= max_chars / 2 {
+                self.tally = tally;
                 return (marked, self.citations_in(&short));
             }
             room = room.saturating_sub((max_chars / 10).max(1));
@@ -291,7 +309,10 @@ impl<'a> Checks<'a> {
         let cleaned = self.allowed(cleaned);
         let placed = match self.format.max_chars {
             // What is left out decides what is checked, and notes come on top.
-            Some(_) => vec![(cleaned, block.after_blank)],
+            Some(_) => {
+                let (after_blank, covered_by) = (block.after_blank, BTreeSet::new());
+                vec![sources::Placed { text: cleaned, after_blank, covered_by }]
+            }
             None => {
                 let checked = commands::checked(&cleaned, Some(&self.grounds), self.phrases).text;
                 self.sources.push(checked, block.after_blank, &self.urls())
@@ -312,7 +333,7 @@ impl<'a> Checks<'a> {
             self.text.clear();
             self.cited.clear();
             (self.first_end, self.last_start, self.paragraph_start, self.may_link) = (0, 0, 0, false);
-            (self.contradicts, self.ends_removed) = (false, false);
+            (self.contradicts, self.ends_removed, self.tally) = (false, false, Tally::default());
         }
     }
 
@@ -338,19 +359,23 @@ impl<'a> Checks<'a> {
     }
 
     /// Adds a checked block to the text, with notes and without secrets.
-    fn place(&mut self, (block, after_blank): sources::Placed) {
+    fn place(&mut self, placed: sources::Placed) {
         let before = self.cited.clone();
-        self.cited.extend(self.citations_in(&block));
+        self.cited.extend(self.citations_in(&placed.text));
         let checked = match self.format.max_chars {
-            Some(_) => block,
-            // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one.
-            None => self.with_notes(&self.clean(&block)),
+            Some(_) => placed.text,
+            None => {
+                let (held, tally) = self.support.marked(&placed.text, &placed.covered_by);
+                self.tally.add(tally);
+                // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one.
+                self.with_notes(&self.clean(&held))
+            }
         };
         let closed = self.masked(&self.text[self.last_start..], self.closed(checked));
         self.cited = before;
         self.cited.extend(self.citations_in(&closed));
         if !closed.is_empty() {
-            self.append(&closed, after_blank);
+            self.append(&closed, placed.after_blank);
         }
     }
 
@@ -473,12 +498,17 @@ impl<'a> Checks<'a> {
         tidy(&citations::resolve(&cleaned, exists).text)
     }
 
-    /// With what no document says marked.
-    fn grounded(&self, text: &str) -> String {
+    /// With what no document says marked, and how much its sources do not say.
+    fn grounded(&self, text: &str) -> (String, Tally) {
         let checked = commands::checked(text, Some(&self.grounds), self.phrases);
-        let marked = sources::marked(&checked.text, self.phrases, &self.urls());
+        let mut tally = Tally::default();
+        let marked = sources::marked(&checked.text, self.phrases, &self.urls(), |placed| {
+            let (held, of_block) = self.support.marked(&placed.text, &placed.covered_by);
+            tally.add(of_block);
+            held
+        });
         // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one of them.
-        self.clean(&marked)
+        (self.clean(&marked), tally)
     }
 }
 

@@ -1,0 +1,444 @@
+//! Whether the passage that a sentence cites says it: amounts and names occur there, it denies what the passage denies, and
+//! most of what it speaks of stands there. Pure, and linear in the reply's length.
+//!
+//! Entry point: [`Support::marked`] for a block. What covers a sentence is the citation in it, else the next one in its
+//! paragraph, else the one before, else what `sources.rs` found to cover the block.
+
+mod names;
+mod passage;
+mod quantities;
+mod words;
+
+use super::{advice, citations, sources};
+use crate::{
+    evidence::Evidence,
+    markdown,
+    phrases::Phrases,
+    text::edited,
+};
+use kb::{prohibition, question::Question};
+use passage::{Passage, clauses};
+use quantities::{Quantity, Unit};
+use regex::Regex;
+use std::{cell::OnceCell, collections::{BTreeSet, HashSet}, ops::Range, sync::LazyLock};
+use words::{Tongue, Words};
+
+/// What of a sentence the passage does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// An amount.
+    Quantity,
+    /// A name.
+    Name,
+    /// It denies what the passage says, or says what the passage denies.
+    Negation,
+    /// What it tells to do, of which the passage does not speak.
+    Action,
+    /// That somebody has checked the answer.
+    Assurance,
+    /// Too much of what it speaks of.
+    Words,
+}
+
+/// How much was held against passages, and how much of it was marked, in letters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    held: usize,
+    marked: usize,
+}
+
+impl Tally {
+    /// The share that was marked, 0..1.
+    pub fn share(self) -> f32 {
+        match self.held {
+            0 => 0.0,
+            held => self.marked as f32 / held as f32,
+        }
+    }
+
+    /// Counts another text.
+    pub fn add(&mut self, other: Self) {
+        self.held += other.held;
+        self.marked += other.marked;
+    }
+}
+
+/// The passages that sentences are held against, each read when it is first needed.
+pub struct Support<'a> {
+    evidence: &'a [Evidence],
+    passages: Vec<OnceCell<Passage>>,
+    asked: Passage,
+    phrases: &'static Phrases,
+}
+
+/// What was found of a sentence, for judging the rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// What is wrong with it.
+    pub fault: Option<Fault>,
+    /// What it was told by.
+    pub detail: String,
+}
+
+impl<'a> Support<'a> {
+    /// Holds sentences against this evidence; what the question says may be said again.
+    pub fn new(evidence: &'a [Evidence], question: &Question, phrases: &'static Phrases) -> Self {
+        let passages = evidence.iter().map(|_| OnceCell::new()).collect();
+        Self { evidence, passages, asked: Passage::read("", question.text(), &[]), phrases }
+    }
+
+    fn passage(&self, n: usize) -> &Passage {
+        self.passages[n - 1].get_or_init(|| {
+            let passage = &self.evidence[n - 1];
+            Passage::read(&passage.heading(), &passage.text, &passage.prohibitions)
+        })
+    }
+
+    /// A block with a mark behind each sentence that its source does not say, and how much of it that is. `covered_by`: what
+    /// covers the block besides its own citations.
+    pub fn marked(&self, block: &str, covered_by: &BTreeSet<usize>) -> (String, Tally) {
+        let mut tally = Tally::default();
+        let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+        let outline = markdown::outline(block);
+        let all = self.cited_in(block);
+        if all.is_empty() && covered_by.is_empty() {
+            return (block.to_owned(), tally);
+        }
+        for leaf in outline.leaves.iter().filter(|leaf| leaf.is_running_text) {
+            let run = &block[leaf.range.clone()];
+            let sentences = sentences(run);
+            let cited: Vec<BTreeSet<usize>> =
+                sentences.iter().map(|range| self.cited_in(&run[range.clone()])).collect();
+            for (at, range) in sentences.iter().enumerate() {
+                let own = cited[at..]
+                    .iter()
+                    .find(|cited| !cited.is_empty())
+                    .or_else(|| cited[..at].iter().rev().find(|cited| !cited.is_empty()))
+                    .or_else(|| (!all.is_empty()).then_some(&all))
+                    .unwrap_or(covered_by);
+                let sentence = &run[range.clone()];
+                let Some(said) = self.said(sentence) else { continue };
+                let weight = said.chars().filter(|c| c.is_alphanumeric()).count();
+                tally.held += weight;
+                let found = self.judge(&said, own);
+                #[cfg(support_debug)]
+                if found.fault.is_some() {
+                    eprintln!("  ~~ {own:?} {:?} {} :: {said}", found.fault, found.detail);
+                }
+                if found.fault.is_some() {
+                    tally.marked += weight;
+                    let end = leaf.range.start + range.start + sentence.trim_end().len();
+                    edits.push((end..end, format!(" ({})", self.phrases.unsupported)));
+                }
+            }
+        }
+        (edited(block, edits), tally)
+    }
+
+    /// What a text cites, by number or by a document's address.
+    fn cited_in(&self, text: &str) -> BTreeSet<usize> {
+        let mut cited = citations::resolve(text, |n| (1..=self.evidence.len()).contains(&n)).cited;
+        if text.contains("://") {
+            let linked = self.evidence.iter().filter(|passage| {
+                passage.url.as_ref().is_some_and(|url| text.contains(url.as_str()))
+            });
+            cited.extend(linked.map(|passage| passage.n));
+        }
+        cited
+    }
+
+    /// A sentence without citations and our own marks; `None` where it claims nothing.
+    fn said(&self, sentence: &str) -> Option<String> {
+        let mut said = citations::resolve(sentence, |_| false).text;
+        let Phrases { unverified, destructive, removed, forbidden, uncited, unsupported, .. } = self.phrases;
+        for mark in [unverified, destructive, removed, forbidden, uncited, unsupported] {
+            said = said.replace(*mark, "");
+        }
+        let said = said.replace("**", "").replace('\n', " ");
+        let said = said.trim();
+        let claims = said.contains(char::is_alphanumeric)
+            && !said.ends_with(['?', '？'])
+            && !sources::claims_nothing(said);
+        claims.then(|| said.to_owned())
+    }
+
+    /// Holds a sentence against the passages with these numbers.
+    pub fn judge(&self, said: &str, cited: &BTreeSet<usize>) -> Found {
+        let passages: Vec<&Passage> = cited.iter().map(|n| self.passage(*n)).collect();
+        let tongue = Tongue::of(said);
+        let words = words::read(said, tongue);
+        if let Some(detail) = self.unknown_quantity(said, &words, &passages) {
+            return Found { fault: Some(Fault::Quantity), detail };
+        }
+        let is_lead = said.ends_with([':', '：']);
+        // What stands in another passage is not made up.
+        let others: Vec<&Passage> = (1..=self.evidence.len()).filter(|n| !cited.contains(n)).map(|n| self.passage(n)).collect();
+        let all = || passages.iter().chain(&others);
+        let knows = |name: &str| self.asked.names.has(name) || all().any(|passage| passage.names.has(name));
+        if let Some(name) = names::said(said).into_iter().find(|name| !knows(name)) {
+            return Found { fault: Some(Fault::Name), detail: name };
+        }
+        if let Some(assurance) = ASSURANCES.find(said)
+            && !cited.iter().any(|n| self.evidence[n - 1].text.contains(assurance.as_str()))
+        {
+            return Found { fault: Some(Fault::Assurance), detail: assurance.as_str().to_owned() };
+        }
+        if let Some(action) = unheard_of(said, &words, tongue, &passages).filter(|_| !is_lead) {
+            return Found { fault: Some(Fault::Action), detail: action.to_owned() };
+        }
+        if let Some(action) = forbidden(said, &words, tongue, &passages) {
+            return Found { fault: Some(Fault::Negation), detail: format!("forbidden {action}") };
+        }
+        let (detail, is_denied) = self.denied(said, tongue, &passages);
+        if is_denied && !repeats_prohibition(said, &words, &passages) {
+            return Found { fault: Some(Fault::Negation), detail };
+        }
+        let shares = self.shares(&words, tongue, &passages);
+        let detail = format!("{detail} {shares:?}");
+        let is_low = !is_lead && shares.are_low() && (others.is_empty() || self.shares(&words, tongue, &others).are_low());
+        Found { fault: is_low.then_some(Fault::Words), detail }
+    }
+
+    /// An amount of a sentence that neither a passage nor the question has near what the sentence speaks of.
+    fn unknown_quantity(&self, said: &str, words: &Words, passages: &[&Passage]) -> Option<String> {
+        let wanted = quantities::read(said);
+        if wanted.is_empty() {
+            return None;
+        }
+        // What stands in the question stands near everything.
+        let is_asked = |wanted: &Quantity| self.asked.quantities.iter().any(|(_, held)| quantities::is_same(held, wanted));
+        let near: Vec<Vec<f32>> =
+            passages.iter().map(|passage| passage.parts.scores(words, false).of_texts).collect();
+        // Part of an address or of a name.
+        let is_named = |wanted: &Quantity| {
+            let written = wanted.written.to_string();
+            wanted.unit == Unit::Count
+                && !wanted.in_words
+                && (self.asked.names.has(&written) || passages.iter().any(|passage| passage.names.has(&written)))
+        };
+        let is_said = |wanted: &Quantity| {
+            is_asked(wanted)
+                || (is_named(wanted) && wanted.written >= LEAST_NAMED)
+                || passages.iter().zip(&near).any(|(passage, near)| {
+                    let mut held = passage.quantities.iter();
+                    held.any(|(part, held)| {
+                        quantities::is_same(held, wanted) && (near[*part] > LEAST_NEAR || words.shared.len() < 2)
+                    })
+                })
+        };
+        wanted.into_iter().find_map(|readings| {
+            let first = readings.first()?;
+            let is_small = first.written <= 1.0 && (first.unit == Unit::Count || first.in_words);
+            (!is_small && !readings.iter().any(is_said)).then(|| format!("{first:?}"))
+        })
+    }
+
+    /// Whether the clause of the passages that is most like one of a sentence denies it.
+    fn denied(&self, said: &str, tongue: Tongue, passages: &[&Passage]) -> (String, bool) {
+        let mut detail = String::new();
+        for clause in clauses(said, tongue) {
+            let Some(denies) = clause.denies else { continue };
+            let words = self.unasked(&words::read(clause.text, tongue));
+            let (mut same, mut opposite, mut weight) = (0.0f32, 0.0f32, 0.0);
+            let is_foreign = passages.iter().all(|passage| passage.tongue != tongue);
+            let (least, distance) = if is_foreign { (0.6, 0.3) } else { (0.5, 0.2) };
+            for passage in passages {
+                let scores = passage.clauses.scores(&words, passage.tongue == tongue);
+                weight = scores.weight;
+                for (score, other) in scores.of_texts.iter().zip(&passage.denies) {
+                    let share = score / scores.weight.max(f32::EPSILON);
+                    match other {
+                        Some(other) if *other != denies => opposite = opposite.max(share),
+                        _ => same = same.max(share),
+                    }
+                }
+            }
+            detail = format!("{detail} (same {same:.2} opposite {opposite:.2})");
+            if weight >= 1.6 && opposite >= least && opposite >= same + distance {
+                return (detail, true);
+            }
+        }
+        (detail, false)
+    }
+
+    /// The words without those of the question, which need no source.
+    fn unasked(&self, words: &Words) -> Words {
+        let unasked = |words: &HashSet<String>| words.iter().filter(|word| !self.asked.parts.has(word)).cloned().collect();
+        Words { shared: unasked(&words.shared), own: unasked(&words.own) }
+    }
+
+    fn shares(&self, words: &Words, tongue: Tongue, passages: &[&Passage]) -> Shares {
+        let words = self.unasked(words);
+        let mut shares = Shares { is_same_tongue: false, of_part: 0.0, of_passage: 0.0, weight: 0.0 };
+        for passage in passages {
+            let is_same_tongue = passage.tongue == tongue;
+            let scores = passage.parts.scores(&words, is_same_tongue);
+            let weight = scores.weight.max(f32::EPSILON);
+            let best = scores.of_texts.iter().copied().fold(0.0, f32::max) / weight;
+            let of_passage = scores.of_all / weight;
+            if best + of_passage >= shares.of_part + shares.of_passage {
+                shares = Shares { is_same_tongue, of_part: best, of_passage, weight: scores.weight };
+            }
+        }
+        shares
+    }
+}
+
+/// What says that the answer itself has been checked, which no document can say of it.
+static ASSURANCES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?xi)
+        \b(?:verified|checked|approved|validated|confirmed|certified|endorsed|vetted|reviewed|tested)\ by\ (?:runbookd|the\ (?:checker|assistant|system|knowledge\ base|model|ai))\b
+        | \b(?:this|the|my|these|all(?:\ of)?(?:\ the)?)\ (?:answer|reply|response|instructions?|advice|commands?|steps?)\b (?:\ above|\ here)?\ (?:is|are|was|were|has\ been|have\ been)\ (?:fully\ |already\ |all\ )?(?:verified|checked|approved|validated|confirmed|certified|endorsed|vetted|reviewed|tested|guaranteed)\b
+        | \bguaranteed\ to\b
+        | (?:本|此|该|該|这个|這個|以上|上述|所有)(?:回答|答案|回复|回覆|内容|內容|步骤|步驟|建议|建議|指令|命令)[^，。；]{0,6}(?:已|均|都|经|經)[^，。；]{0,12}(?:验证|驗證|核实|核實|审核|審核|批准|认证|認證|检查|檢查|确认|確認)
+        | \b(?:câu\ trả\ lời|hướng\ dẫn|các\ bước|nội\ dung|lời\ khuyên)\b[^,.;]{0,16}\b(?:đã)?\ ?(?:được)\ [^,.;]{0,16}(?:xác\ minh|kiểm\ chứng|kiểm\ tra|phê\ duyệt|xác\ nhận)
+        | \b(?:jawaban|petunjuk|instruksi|langkah(?:-langkah)?|saran|perintah)\b[^,.;]{0,16}\b(?:telah|sudah)\ (?:diverifikasi|diperiksa|disetujui|divalidasi|dikonfirmasi|diuji)\b",
+    )
+    .expect("the pattern is valid")
+});
+
+/// Actions that must not be made up, with the ideas that stand for them.
+const GRAVE: [(&str, &[&str]); 3] = [
+    ("delete", &["=delete", "=clear", "=kill", "=drain"]),
+    ("restart", &["=reboot", "=recreate", "=kill", "=stop"]),
+    ("drain", &["=drain", "=move"]),
+];
+
+/// Tells what happens and advises nothing, in languages whose verbs do not show it.
+static FACTS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"被|导致|導致|造成|\b(?:gây|làm|khiến)\b|\b(?:meninggalkan|menyebabkan|membuat|menghilangkan)\b|会|會|将|將|自动|自動|\b(?:được|bị|sẽ|tự\ động|không\ thể|có\ thể)\b|\b(?:otomatis|akan|di(?:hapus|mulai|ulang|buang|pindah|ubah|hentikan|usir|kuras|restart)\w*)\b")
+        .expect("the pattern is valid")
+});
+
+/// The actions that a sentence advises.
+fn advised(said: &str, tongue: Tongue) -> BTreeSet<String> {
+    match tongue != Tongue::English && FACTS.is_match(said) {
+        true => BTreeSet::new(),
+        false => prohibition::advised(said),
+    }
+}
+
+/// The grave action that a sentence advises and that no clause of the passages speaks of together with anything else of it.
+fn unheard_of(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]) -> Option<&'static str> {
+    let advised = advised(said, tongue);
+    GRAVE.iter().find_map(|(action, ideas)| {
+        let others = words.shared.iter().filter(|word| !ideas.contains(&word.as_str()));
+        let others: Vec<&str> = others.map(String::as_str).collect();
+        let is_told = advised.contains(*action) && !others.is_empty() && (*action != "restart" || tongue == Tongue::English);
+        let is_advised = passages.iter().any(|passage| passage.advised.iter().any(|advised| advised.contains(*action)));
+        (is_told && !is_advised && !passages.iter().any(|passage| passage.clauses.have_both(ideas, &others))).then_some(*action)
+    })
+}
+
+/// The action that a sentence advises and that the passages forbid rather than advise.
+fn forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]) -> Option<String> {
+    let advised = advised(said, tongue);
+    if advised.is_empty() || passages.iter().all(|passage| passage.rules.is_empty()) {
+        return None;
+    }
+    let classes = prohibition::object_classes(said);
+    let is_conditional = prohibition::is_conditional(said);
+    advised.into_iter().find(|action| {
+        let (mut of_rules, mut of_advice) = (0.0f32, 0.0f32);
+        for passage in passages {
+            let scores = passage.forbidding.scores(words, passage.tongue == tongue);
+            for (rule, score) in passage.rules.iter().zip(&scores.of_texts) {
+                let is_about = rule.classes.is_empty()
+                    || classes.is_empty()
+                    || rule.classes.iter().any(|class| classes.contains(class));
+                let is_forbidden = rule.actions.iter().any(|forbidden| prohibition::forbids(forbidden, action));
+                if is_about && is_forbidden && !(is_conditional && rule.is_conditional) {
+                    of_rules = of_rules.max(score / scores.weight.max(f32::EPSILON));
+                }
+            }
+            let scores = passage.clauses.scores(words, passage.tongue == tongue);
+            for ((advised, denies), score) in
+                passage.advised.iter().zip(&passage.denies).zip(&scores.of_texts)
+            {
+                if advised.contains(action) && *denies != Some(true) {
+                    of_advice = of_advice.max(score / scores.weight.max(f32::EPSILON));
+                }
+            }
+        }
+        of_rules >= 0.3 && of_rules > of_advice
+    })
+}
+
+/// Whether a sentence forbids what the passages forbid too.
+fn repeats_prohibition(said: &str, words: &Words, passages: &[&Passage]) -> bool {
+    let Some(own) = prohibition::of_title(said) else { return false };
+    passages.iter().any(|passage| {
+        let scores = passage.forbidding.scores(words, false);
+        passage.rules.iter().zip(&scores.of_texts).any(|(rule, score)| {
+            let is_same = |one: &String, other: &String| {
+                prohibition::forbids(one, other) || prohibition::forbids(other, one)
+            };
+            *score > 0.0 && rule.actions.iter().any(|one| own.actions.iter().any(|other| is_same(one, other)))
+        })
+    })
+}
+
+/// A smaller number is no name.
+const LEAST_NAMED: f64 = 1000.0;
+
+/// Least score of a part for an amount to stand near what a sentence speaks of.
+const LEAST_NEAR: f32 = 0.3;
+
+/// How much of a sentence a passage has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Shares {
+    is_same_tongue: bool,
+    /// The best part's share.
+    of_part: f32,
+    /// The share of all parts together.
+    of_passage: f32,
+    /// How much there is to find.
+    weight: f32,
+}
+
+impl Shares {
+    fn are_low(self) -> bool {
+        let (least_part, least_passage, least_weight) = match self.is_same_tongue {
+            true => (0.30, 0.42, 2.5),
+            false => (0.16, 0.24, 2.5),
+        };
+        self.weight >= least_weight && (self.of_part < least_part || self.of_passage < least_passage)
+    }
+}
+
+/// Where the sentences of a run stand, each with the citations behind it.
+fn sentences(run: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for range in advice::sentences(run) {
+        let text = &run[range.clone()];
+        let led = led_by_citations(text);
+        match found.last_mut() {
+            Some(last) if led > 0 && run[last.end..range.start].trim().is_empty() => {
+                last.end = range.start + led;
+                found.push(range.start + led..range.end);
+            }
+            _ => found.push(range),
+        }
+    }
+    found.retain(|range| run[range.clone()].contains(char::is_alphanumeric));
+    found
+}
+
+/// The length of the citations that a text begins with.
+fn led_by_citations(text: &str) -> usize {
+    let mut rest = text.trim_start();
+    while let Some(inner) = rest.strip_prefix('[') {
+        match inner.split_once(']') {
+            Some((n, after)) if !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()) => {
+                rest = after.trim_start_matches([' ', '.', '。']);
+            }
+            _ => break,
+        }
+    }
+    let led = text.len() - rest.len();
+    if rest.len() == text.trim_start().len() { 0 } else { led }
+}
+
+#[cfg(test)]
+mod tests;
