@@ -181,7 +181,8 @@ impl Verdict {
         if self.is_partial() {
             answer.status = Status::Partial;
             if !self.contradicts {
-                answer.reason = "a part of the model's answer is not in the passages that it cites".to_owned();
+                answer.reason =
+                    "a part of the model's answer is not in the passages that it cites".to_owned();
             }
         }
         answer

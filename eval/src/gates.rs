@@ -2,7 +2,9 @@
 
 use crate::{
     metrics::mean,
-    results::{AbstentionResult, CasesResult, FidelityResult, RepliesResult, SetComparison, SetResult, SupportResult},
+    results::{
+        AbstentionResult, CasesResult, FidelityResult, RepliesResult, SetComparison, SetResult, SupportResult,
+    },
     suite::{AbstentionSpec, CaseFloors, FidelitySpec, RepliesSpec, SetSpec, SupportSpec},
 };
 use serde::Serialize;

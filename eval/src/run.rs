@@ -15,8 +15,8 @@ use crate::{
     recording::Recorder,
     replies,
     results::{
-        AbstentionResult, CasesResult, FidelityResult, RepliesResult, RunResult, SetFigures, SupportResult, Timings,
-        macro_average, worst_set,
+        AbstentionResult, CasesResult, FidelityResult, RepliesResult, RunResult, SetFigures, SupportResult,
+        Timings, macro_average, worst_set,
     },
     retrieval::{DEPTH, Engine, ScoredSet, score_set},
     suite::{AbstentionSpec, Asked, Corpus, FidelitySpec, RepliesSpec, SetSpec, Suite, SupportSpec},

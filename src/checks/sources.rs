@@ -38,7 +38,12 @@ pub struct Placed {
 }
 
 /// The whole text with its marks; `held` looks at each block that is decided.
-pub fn marked(text: &str, phrases: &Phrases, urls: &[&str], mut held: impl FnMut(&Placed) -> String) -> String {
+pub fn marked(
+    text: &str,
+    phrases: &Phrases,
+    urls: &[&str],
+    mut held: impl FnMut(&Placed) -> String,
+) -> String {
     let mut blocks = Blocks::default();
     let mut found = blocks.push(text);
     found.extend(blocks.finish());
@@ -153,7 +158,15 @@ impl<'a> Sources<'a> {
             Kind::Shown => {}
         }
         self.waiting_bytes += text.len();
-        self.waiting.push(Waiting { text, after_blank, item, cited, cites: summary.cites, claims, covered_by });
+        self.waiting.push(Waiting {
+            text,
+            after_blank,
+            item,
+            cited,
+            cites: summary.cites,
+            claims,
+            covered_by,
+        });
         let is_decided = self.waiting.iter().all(|waiting| waiting.claims.is_empty());
         if is_decided || self.waiting_bytes > MAX_WAITING {
             placed.extend(self.release());
@@ -402,8 +415,14 @@ fn is_label(line: &str) -> bool {
 /// what the documents lack does not.
 fn says_something(text: &str, phrases: &Phrases) -> bool {
     let mut text = text.to_owned();
-    for mark in [phrases.unverified, phrases.destructive, phrases.removed, phrases.forbidden, phrases.uncited, phrases.unsupported]
-    {
+    for mark in [
+        phrases.unverified,
+        phrases.destructive,
+        phrases.removed,
+        phrases.forbidden,
+        phrases.uncited,
+        phrases.unsupported,
+    ] {
         text = text.replace(mark, "");
     }
     let code = markdown::code_ranges(&text);
@@ -418,9 +437,7 @@ fn says_something(text: &str, phrases: &Phrases) -> bool {
     let said =
         crate::text::edited(&text, hidden.into_iter().map(|range| (range, String::new()))).replace('\n', " ");
     let weight = |c: char| if is_cjk(c) { 3 } else { usize::from(c.is_alphabetic()) };
-    let claims = markdown::sentences(&said)
-        .into_iter()
-        .filter(|sentence| !claims_nothing(sentence));
+    let claims = markdown::sentences(&said).into_iter().filter(|sentence| !claims_nothing(sentence));
     claims.flat_map(str::chars).map(weight).sum::<usize>() >= MIN_CLAIM_LETTERS
 }
 

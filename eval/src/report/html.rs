@@ -4,8 +4,8 @@
 //! stands behind it.
 
 use super::{
-    FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision, escape::html, fidelity_rows, figure, percent, plots,
-    signed,
+    FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision, escape::html, fidelity_rows,
+    figure, percent, plots, signed,
 };
 use crate::{
     gates::{Bound, Gate},

@@ -10,17 +10,17 @@ mod quantities;
 mod words;
 
 use super::{advice, citations, sources};
-use crate::{
-    evidence::Evidence,
-    markdown,
-    phrases::Phrases,
-    text::edited,
-};
+use crate::{evidence::Evidence, markdown, phrases::Phrases, text::edited};
 use kb::{prohibition, question::Question};
-use passage::{Passage, clauses};
+use passage::{Passage, clauses, is_quotation};
 use quantities::{Quantity, Unit};
 use regex::Regex;
-use std::{cell::OnceCell, collections::{BTreeSet, HashSet}, ops::Range, sync::LazyLock};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeSet, HashSet},
+    ops::Range,
+    sync::LazyLock,
+};
 use words::{Tongue, Words};
 
 /// What of a sentence the passage does not say.
@@ -68,23 +68,17 @@ pub struct Support<'a> {
     evidence: &'a [Evidence],
     passages: Vec<OnceCell<Passage>>,
     asked: Passage,
+    /// The language that answers are asked for in.
+    usual: Tongue,
     phrases: &'static Phrases,
-}
-
-/// What was found of a sentence, for judging the rule.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// What is wrong with it.
-    pub fault: Option<Fault>,
-    /// What it was told by.
-    pub detail: String,
 }
 
 impl<'a> Support<'a> {
     /// Holds sentences against this evidence; what the question says may be said again.
     pub fn new(evidence: &'a [Evidence], question: &Question, phrases: &'static Phrases) -> Self {
         let passages = evidence.iter().map(|_| OnceCell::new()).collect();
-        Self { evidence, passages, asked: Passage::read("", question.text(), &[]), phrases }
+        let usual = Tongue::of_tag(&question.language().0);
+        Self { evidence, usual, passages, asked: Passage::read("", question.text(), &[]), phrases }
     }
 
     fn passage(&self, n: usize) -> &Passage {
@@ -116,17 +110,21 @@ impl<'a> Support<'a> {
                     .or_else(|| cited[..at].iter().rev().find(|cited| !cited.is_empty()))
                     .or_else(|| (!all.is_empty()).then_some(&all))
                     .unwrap_or(covered_by);
+                let own: BTreeSet<usize> =
+                    own.iter().copied().filter(|n| (1..=self.evidence.len()).contains(n)).collect();
+                if own.is_empty() {
+                    continue;
+                }
                 let sentence = &run[range.clone()];
                 let Some(said) = self.said(sentence) else { continue };
                 let weight = said.chars().filter(|c| c.is_alphanumeric()).count();
                 tally.held += weight;
-                let found = self.judge(&said, own);
-                #[cfg(support_debug)]
-                if found.fault.is_some() {
-                    eprintln!("  ~~ {own:?} {:?} {} :: {said}", found.fault, found.detail);
-                }
-                if found.fault.is_some() {
+                if self.fault(&said, &own).is_some() {
                     tally.marked += weight;
+                    if sentence.contains(self.phrases.unverified) || sentence.contains(self.phrases.removed) {
+                        // It has a mark that says so.
+                        continue;
+                    }
                     let end = leaf.range.start + range.start + sentence.trim_end().len();
                     edits.push((end..end, format!(" ({})", self.phrases.unsupported)));
                 }
@@ -139,9 +137,10 @@ impl<'a> Support<'a> {
     fn cited_in(&self, text: &str) -> BTreeSet<usize> {
         let mut cited = citations::resolve(text, |n| (1..=self.evidence.len()).contains(&n)).cited;
         if text.contains("://") {
-            let linked = self.evidence.iter().filter(|passage| {
-                passage.url.as_ref().is_some_and(|url| text.contains(url.as_str()))
-            });
+            let linked = self
+                .evidence
+                .iter()
+                .filter(|passage| passage.url.as_ref().is_some_and(|url| text.contains(url.as_str())));
             cited.extend(linked.map(|passage| passage.n));
         }
         cited
@@ -155,58 +154,63 @@ impl<'a> Support<'a> {
             said = said.replace(*mark, "");
         }
         let said = said.replace("**", "").replace('\n', " ");
+        let said = ADDRESSES.replace_all(&said, " ");
         let said = said.trim();
         let claims = said.contains(char::is_alphanumeric)
             && !said.ends_with(['?', '？'])
-            && !sources::claims_nothing(said);
+            && !sources::claims_nothing(said)
+            && !tells_of_itself(said);
         claims.then(|| said.to_owned())
     }
 
-    /// Holds a sentence against the passages with these numbers.
-    pub fn judge(&self, said: &str, cited: &BTreeSet<usize>) -> Found {
+    /// What of a sentence the passages with these numbers do not say.
+    fn fault(&self, said: &str, cited: &BTreeSet<usize>) -> Option<Fault> {
         let passages: Vec<&Passage> = cited.iter().map(|n| self.passage(*n)).collect();
-        let tongue = Tongue::of(said);
+        let tongue = Tongue::of(said, self.usual);
         let words = words::read(said, tongue);
-        if let Some(detail) = self.unknown_quantity(said, &words, &passages) {
-            return Found { fault: Some(Fault::Quantity), detail };
-        }
         let is_lead = said.ends_with([':', '：']);
+        if self.has_unknown_quantity(said, &words, &passages) {
+            return Some(Fault::Quantity);
+        }
         // What stands in another passage is not made up.
-        let others: Vec<&Passage> = (1..=self.evidence.len()).filter(|n| !cited.contains(n)).map(|n| self.passage(n)).collect();
-        let all = || passages.iter().chain(&others);
-        let knows = |name: &str| self.asked.names.has(name) || all().any(|passage| passage.names.has(name));
-        if let Some(name) = names::said(said).into_iter().find(|name| !knows(name)) {
-            return Found { fault: Some(Fault::Name), detail: name };
+        let others = (1..=self.evidence.len()).filter(|n| !cited.contains(n));
+        let others: Vec<&Passage> = others.map(|n| self.passage(n)).collect();
+        let knows = |name: &str| {
+            let mut all = passages.iter().chain(&others);
+            self.asked.names.has(name) || all.any(|passage| passage.names.has(name))
+        };
+        if names::said(said).iter().any(|name| !knows(name)) {
+            return Some(Fault::Name);
         }
         if let Some(assurance) = ASSURANCES.find(said)
             && !cited.iter().any(|n| self.evidence[n - 1].text.contains(assurance.as_str()))
         {
-            return Found { fault: Some(Fault::Assurance), detail: assurance.as_str().to_owned() };
+            return Some(Fault::Assurance);
         }
-        if let Some(action) = unheard_of(said, &words, tongue, &passages).filter(|_| !is_lead) {
-            return Found { fault: Some(Fault::Action), detail: action.to_owned() };
+        if !is_lead && is_unheard_of(said, &words, tongue, &passages) {
+            return Some(Fault::Action);
         }
-        if let Some(action) = forbidden(said, &words, tongue, &passages) {
-            return Found { fault: Some(Fault::Negation), detail: format!("forbidden {action}") };
+        if is_forbidden(said, &words, tongue, &passages)
+            || (self.is_denied(said, tongue, &passages) && !repeats_prohibition(said, &words, &passages))
+        {
+            return Some(Fault::Negation);
         }
-        let (detail, is_denied) = self.denied(said, tongue, &passages);
-        if is_denied && !repeats_prohibition(said, &words, &passages) {
-            return Found { fault: Some(Fault::Negation), detail };
-        }
-        let shares = self.shares(&words, tongue, &passages);
-        let detail = format!("{detail} {shares:?}");
-        let is_low = !is_lead && shares.are_low() && (others.is_empty() || self.shares(&words, tongue, &others).are_low());
-        Found { fault: is_low.then_some(Fault::Words), detail }
+        let is_low = !is_lead
+            && self.shares(&words, tongue, &passages).are_low()
+            && (others.is_empty() || self.shares(&words, tongue, &others).are_low());
+        is_low.then_some(Fault::Words)
     }
 
-    /// An amount of a sentence that neither a passage nor the question has near what the sentence speaks of.
-    fn unknown_quantity(&self, said: &str, words: &Words, passages: &[&Passage]) -> Option<String> {
+    /// Whether an amount of a sentence stands neither in the question nor in a passage near what the sentence speaks of.
+    fn has_unknown_quantity(&self, said: &str, words: &Words, passages: &[&Passage]) -> bool {
         let wanted = quantities::read(said);
         if wanted.is_empty() {
-            return None;
+            return false;
         }
         // What stands in the question stands near everything.
-        let is_asked = |wanted: &Quantity| self.asked.quantities.iter().any(|(_, held)| quantities::is_same(held, wanted));
+        let is_asked = |wanted: &Quantity| {
+            self.asked.quantities.iter().any(|(_, held)| quantities::is_same(held, wanted))
+        };
         let near: Vec<Vec<f32>> =
             passages.iter().map(|passage| passage.parts.scores(words, false).of_texts).collect();
         // Part of an address or of a name.
@@ -214,7 +218,8 @@ impl<'a> Support<'a> {
             let written = wanted.written.to_string();
             wanted.unit == Unit::Count
                 && !wanted.in_words
-                && (self.asked.names.has(&written) || passages.iter().any(|passage| passage.names.has(&written)))
+                && (self.asked.names.has(&written)
+                    || passages.iter().any(|passage| passage.names.has(&written)))
         };
         let is_said = |wanted: &Quantity| {
             is_asked(wanted)
@@ -222,66 +227,92 @@ impl<'a> Support<'a> {
                 || passages.iter().zip(&near).any(|(passage, near)| {
                     let mut held = passage.quantities.iter();
                     held.any(|(part, held)| {
-                        quantities::is_same(held, wanted) && (near[*part] > LEAST_NEAR || words.shared.len() < 2)
+                        quantities::is_same(held, wanted)
+                            && (near[*part] > LEAST_NEAR || words.shared.len() < 2)
                     })
                 })
         };
-        wanted.into_iter().find_map(|readings| {
-            let first = readings.first()?;
-            let is_small = first.written <= 1.0 && (first.unit == Unit::Count || first.in_words);
-            (!is_small && !readings.iter().any(is_said)).then(|| format!("{first:?}"))
+        wanted.iter().any(|readings| {
+            let is_small =
+                |wanted: &Quantity| wanted.written <= 1.0 && (wanted.unit == Unit::Count || wanted.in_words);
+            !readings.iter().any(|wanted| is_small(wanted) || is_said(wanted))
         })
     }
 
     /// Whether the clause of the passages that is most like one of a sentence denies it.
-    fn denied(&self, said: &str, tongue: Tongue, passages: &[&Passage]) -> (String, bool) {
-        let mut detail = String::new();
+    fn is_denied(&self, said: &str, tongue: Tongue, passages: &[&Passage]) -> bool {
         for clause in clauses(said, tongue) {
-            let Some(denies) = clause.denies else { continue };
+            let Some(denies) = clause.denies.filter(|_| !is_quotation(clause.text)) else { continue };
             let words = self.unasked(&words::read(clause.text, tongue));
             let (mut same, mut opposite, mut weight) = (0.0f32, 0.0f32, 0.0);
             let is_foreign = passages.iter().all(|passage| passage.tongue != tongue);
+            // Translations turn what they say more often.
             let (least, distance) = if is_foreign { (0.6, 0.3) } else { (0.5, 0.2) };
             for passage in passages {
                 let scores = passage.clauses.scores(&words, passage.tongue == tongue);
                 weight = scores.weight;
-                for (score, other) in scores.of_texts.iter().zip(&passage.denies) {
+                for (at, (score, other)) in scores.of_texts.iter().zip(&passage.denies).enumerate() {
                     let share = score / scores.weight.max(f32::EPSILON);
                     match other {
-                        Some(other) if *other != denies => opposite = opposite.max(share),
+                        Some(other) if *other != denies => {
+                            // Of a clause that says much more, the denial may be about the rest.
+                            if passage.clauses.is_about(at, scores.num_of_texts[at]) {
+                                opposite = opposite.max(share);
+                            }
+                        }
                         _ => same = same.max(share),
                     }
                 }
             }
-            detail = format!("{detail} (same {same:.2} opposite {opposite:.2})");
-            if weight >= 1.6 && opposite >= least && opposite >= same + distance {
-                return (detail, true);
+            if weight >= LEAST_CLAUSE && opposite >= least && opposite >= same + distance {
+                return true;
             }
         }
-        (detail, false)
+        false
     }
 
     /// The words without those of the question, which need no source.
     fn unasked(&self, words: &Words) -> Words {
-        let unasked = |words: &HashSet<String>| words.iter().filter(|word| !self.asked.parts.has(word)).cloned().collect();
+        let unasked = |words: &HashSet<String>| {
+            words.iter().filter(|word| !self.asked.parts.has(word)).cloned().collect()
+        };
         Words { shared: unasked(&words.shared), own: unasked(&words.own) }
     }
 
     fn shares(&self, words: &Words, tongue: Tongue, passages: &[&Passage]) -> Shares {
-        let words = self.unasked(words);
+        // What the question says needs no source: it counts as found.
+        let unasked = self.unasked(words);
+        let asked = (words.shared.len() - unasked.shared.len()) as f32;
+        let words = unasked;
         let mut shares = Shares { is_same_tongue: false, of_part: 0.0, of_passage: 0.0, weight: 0.0 };
         for passage in passages {
             let is_same_tongue = passage.tongue == tongue;
             let scores = passage.parts.scores(&words, is_same_tongue);
-            let weight = scores.weight.max(f32::EPSILON);
-            let best = scores.of_texts.iter().copied().fold(0.0, f32::max) / weight;
-            let of_passage = scores.of_all / weight;
-            if best + of_passage >= shares.of_part + shares.of_passage {
-                shares = Shares { is_same_tongue, of_part: best, of_passage, weight: scores.weight };
+            let weight = (scores.weight + asked).max(f32::EPSILON);
+            let of_part = (scores.of_texts.iter().copied().fold(0.0, f32::max) + asked) / weight;
+            let of_passage = (scores.of_all + asked) / weight;
+            if of_part + of_passage >= shares.of_part + shares.of_passage {
+                shares = Shares { is_same_tongue, of_part, of_passage, weight: scores.weight };
             }
         }
         shares
     }
+}
+
+static ADDRESSES: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"https?://[^\s)`]+").expect("the pattern is valid"));
+
+/// Whether a sentence only points at other parts of the answer.
+fn tells_of_itself(said: &str) -> bool {
+    const MAX_CHARS: usize = 60;
+    static POINTS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)^\W*(?:(?:the|these|all|those|both)\b.{0,12}\b(?:commands?|steps?|checks?)\b.{0,12}\b(?:above|below)\b|(?:以上|上述|以下|上面|下面)|(?:các|những)\b.{0,12}\b(?:lệnh|bước)\b.{0,8}\b(?:trên|dưới|sau)\b|(?:perintah|langkah).{0,12}\bdi (?:atas|bawah)\b)")
+            .expect("the pattern is valid")
+    });
+    said.chars().count() <= MAX_CHARS
+        && POINTS.is_match(said)
+        && prohibition::advised(said).is_empty()
+        && !ASSURANCES.is_match(said)
 }
 
 /// What says that the answer itself has been checked, which no document can say of it.
@@ -311,35 +342,46 @@ static FACTS: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
+/// Tells to do something, in the same languages.
+static ADVISES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)可以|请|請|应该|應該|直接|把|\b(?:hãy|nên|cứ)\b|\b(?:silakan|sebaiknya|segera|saja)\b|^\W*(?:hapus|kuras|hentikan|matikan|xóa|khởi động lại|删|刪|重启|重啟|重新启动|重新啟動|清空|排空)")
+        .expect("the pattern is valid")
+});
+
 /// The actions that a sentence advises.
 fn advised(said: &str, tongue: Tongue) -> BTreeSet<String> {
-    match tongue != Tongue::English && FACTS.is_match(said) {
+    match tongue != Tongue::English && FACTS.is_match(said) && !ADVISES.is_match(said) {
         true => BTreeSet::new(),
         false => prohibition::advised(said),
     }
 }
 
-/// The grave action that a sentence advises and that no clause of the passages speaks of together with anything else of it.
-fn unheard_of(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]) -> Option<&'static str> {
+/// Whether a sentence advises a grave action that no clause of the passages speaks of together with anything else of it.
+fn is_unheard_of(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]) -> bool {
     let advised = advised(said, tongue);
-    GRAVE.iter().find_map(|(action, ideas)| {
+    GRAVE.iter().any(|(action, ideas)| {
         let others = words.shared.iter().filter(|word| !ideas.contains(&word.as_str()));
         let others: Vec<&str> = others.map(String::as_str).collect();
-        let is_told = advised.contains(*action) && !others.is_empty() && (*action != "restart" || tongue == Tongue::English);
-        let is_advised = passages.iter().any(|passage| passage.advised.iter().any(|advised| advised.contains(*action)));
-        (is_told && !is_advised && !passages.iter().any(|passage| passage.clauses.have_both(ideas, &others))).then_some(*action)
+        let is_told = advised.contains(*action)
+            && !others.is_empty()
+            && (*action != "restart" || tongue == Tongue::English);
+        let is_advised =
+            passages.iter().any(|passage| passage.advised.iter().any(|advised| advised.contains(*action)));
+        let is_heard_of =
+            is_advised || passages.iter().any(|passage| passage.clauses.have_both(ideas, &others));
+        is_told && !is_heard_of
     })
 }
 
-/// The action that a sentence advises and that the passages forbid rather than advise.
-fn forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]) -> Option<String> {
+/// Whether a sentence advises an action that the passages forbid rather than advise.
+fn is_forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]) -> bool {
     let advised = advised(said, tongue);
     if advised.is_empty() || passages.iter().all(|passage| passage.rules.is_empty()) {
-        return None;
+        return false;
     }
     let classes = prohibition::object_classes(said);
     let is_conditional = prohibition::is_conditional(said);
-    advised.into_iter().find(|action| {
+    advised.iter().any(|action| {
         let (mut of_rules, mut of_advice) = (0.0f32, 0.0f32);
         for passage in passages {
             let scores = passage.forbidding.scores(words, passage.tongue == tongue);
@@ -347,7 +389,8 @@ fn forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]) -
                 let is_about = rule.classes.is_empty()
                     || classes.is_empty()
                     || rule.classes.iter().any(|class| classes.contains(class));
-                let is_forbidden = rule.actions.iter().any(|forbidden| prohibition::forbids(forbidden, action));
+                let is_forbidden =
+                    rule.actions.iter().any(|forbidden| prohibition::forbids(forbidden, action));
                 if is_about && is_forbidden && !(is_conditional && rule.is_conditional) {
                     of_rules = of_rules.max(score / scores.weight.max(f32::EPSILON));
                 }
@@ -379,6 +422,9 @@ fn repeats_prohibition(said: &str, words: &Words, passages: &[&Passage]) -> bool
     })
 }
 
+/// A clause that says less is not compared.
+const LEAST_CLAUSE: f32 = 1.6;
+
 /// A smaller number is no name.
 const LEAST_NAMED: f64 = 1000.0;
 
@@ -397,13 +443,24 @@ struct Shares {
     weight: f32,
 }
 
+/// Least sum of both shares, where sentence and passage have one language and where not. Fitted on one half of the sentences of
+/// `eval/suites/support`, and so that no honest reply of `eval/suites/replies` is marked.
+const LEAST_SHARES: f32 = 0.7;
+const LEAST_FOREIGN_SHARES: f32 = 0.6;
+
+/// What says less is judged by its words only where next to none of them stand there, or not at all.
+const LEAST_WEIGHT: f32 = 2.5;
+const LEAST_SHORT: f32 = 1.7;
+
 impl Shares {
     fn are_low(self) -> bool {
-        let (least_part, least_passage, least_weight) = match self.is_same_tongue {
-            true => (0.30, 0.42, 2.5),
-            false => (0.16, 0.24, 2.5),
+        let (least, least_of_short) = match self.is_same_tongue {
+            true => (LEAST_SHARES, LEAST_SHARES / 2.0),
+            false => (LEAST_FOREIGN_SHARES, 0.0),
         };
-        self.weight >= least_weight && (self.of_part < least_part || self.of_passage < least_passage)
+        let found = self.of_part + self.of_passage;
+        (self.weight >= LEAST_WEIGHT && found < least)
+            || (self.weight >= LEAST_SHORT && found < least_of_short)
     }
 }
 

@@ -21,18 +21,22 @@ static AMOUNT: LazyLock<Regex> = LazyLock::new(|| {
 /// Stands between the parts of a name that are names by themselves.
 const JOINTS: [char; 7] = ['/', ':', '=', '@', '+', '~', ','];
 
-/// The names that a sentence must have from somewhere, lower case.
+/// The names that a sentence must have from somewhere.
 pub fn said(text: &str) -> Vec<String> {
     let text = citations::resolve(text, |_| false).text;
     let mut names = Vec::new();
     for (at, part) in text.split('`').enumerate() {
         let is_code = at % 2 == 1;
         let num_words = part.split_whitespace().count();
+        if is_code && part.contains(['^', '$', '[', '|', '\\']) {
+            // An expression, not a name.
+            continue;
+        }
         for word in part.split_whitespace().filter(|word| !word.contains("://") && !word.contains('<')) {
             for run in RUN.find_iter(word) {
                 let name = trimmed(run.as_str());
                 if is_name(name, is_code && num_words == 1) {
-                    names.push(name.to_lowercase());
+                    names.push(name.to_owned());
                 }
             }
         }
@@ -50,7 +54,9 @@ fn is_name(run: &str, is_lone_code: bool) -> bool {
     if AMOUNT.is_match(run) || run.len() < 2 {
         return false;
     }
-    if run.bytes().all(|byte| byte.is_ascii_digit() || byte == b'/') || run.bytes().all(|byte| byte.is_ascii_lowercase()) {
+    if run.bytes().all(|byte| byte.is_ascii_digit() || byte == b'/')
+        || run.bytes().all(|byte| byte.is_ascii_lowercase())
+    {
         return false;
     }
     if is_lone_code {
@@ -61,6 +67,12 @@ fn is_name(run: &str, is_lone_code: bool) -> bool {
     let is_version = run.matches('.').count() > 1 && run.starts_with(|c: char| c.is_ascii_digit());
     let is_joined = run.contains('_') || run.starts_with('#') && has_letter;
     (has_digit && (has_letter || is_version || run.contains(JOINTS))) || is_joined
+}
+
+/// Whether a name is words written together, `certificateRequest`, all of which are known.
+fn is_word_run(name: &str, is_known: impl Fn(&str) -> bool) -> bool {
+    let humps = analyzer::humps(name);
+    humps.len() > 1 && humps.iter().all(|hump| hump.len() > 2 && is_known(&hump.to_lowercase()))
 }
 
 /// Endings of files.
@@ -93,7 +105,9 @@ impl Known {
     }
 
     /// Whether a name is known, or all of its parts are.
-    pub fn has(&self, name: &str) -> bool {
+    pub fn has(&self, written: &str) -> bool {
+        let lower = written.to_lowercase();
+        let name = lower.as_str();
         let is_known = |name: &str| {
             let name = trimmed(name);
             let singular = name.strip_suffix('s').unwrap_or(name);
@@ -106,6 +120,7 @@ impl Known {
         let is_path = name.contains('.') && !name.contains(|c: char| c.is_ascii_digit());
         is_known(name)
             || (name.contains(JOINTS) && name.split(JOINTS).all(is_known))
+            || is_word_run(written, is_known)
             || (is_path && name.split('.').all(|part| is_known(part) || EXTENSIONS.contains(&part)))
     }
 }
@@ -123,7 +138,10 @@ mod tests {
     #[test]
     fn names_are_told_from_words() {
         for (text, expected) in [
-            ("Page `settlement-primary` in #settlement-core as SEV1.", "settlement-primary #settlement-core sev1"),
+            (
+                "Page `settlement-primary` in #settlement-core as SEV1.",
+                "settlement-primary #settlement-core SEV1",
+            ),
             ("The StatefulSet needs 30s, the 2nd at 20:00.", ""),
             ("Run `kubectl get pods -n shop` on worker-17 [1].", "worker-17"),
             ("It listens on 10.96.0.10:53, version 1.42.0.", "10.96.0.10:53 1.42.0"),

@@ -21,6 +21,8 @@ use std::{
 #[derive(Debug, Default)]
 pub struct Index {
     num_texts: usize,
+    /// How many words each text has.
+    sizes: Vec<usize>,
     shared: HashMap<String, Vec<usize>>,
     own: HashMap<String, Vec<usize>>,
 }
@@ -31,12 +33,21 @@ const FOREIGN_WEIGHT: f32 = 0.25;
 
 impl Index {
     fn add(&mut self, words: Words) {
+        self.sizes.push(words.shared.len() + words.own.len());
         for (map, words) in [(&mut self.shared, words.shared), (&mut self.own, words.own)] {
             for word in words {
                 map.entry(word).or_default().push(self.num_texts);
             }
         }
         self.num_texts += 1;
+    }
+
+    /// Whether a text is about the same as another that has so many of its words: most of them.
+    pub fn is_about(&self, text: usize, num_words: usize) -> bool {
+        const LEAST_SHARE: f32 = 0.6;
+        const LEAST_SIZE: usize = 3;
+        let size = self.sizes[text];
+        size >= LEAST_SIZE && num_words as f32 >= LEAST_SHARE * size as f32
     }
 
     /// Whether one of the texts has a word.
@@ -55,7 +66,12 @@ impl Index {
     /// Of each text how much of some words it has, and of all texts together; and how much there is to have. A word that
     /// many texts have says less.
     pub fn scores(&self, words: &Words, is_same_tongue: bool) -> Scores {
-        let mut scores = Scores { of_texts: vec![0.0; self.num_texts], of_all: 0.0, weight: 0.0 };
+        let mut scores = Scores {
+            of_texts: vec![0.0; self.num_texts],
+            num_of_texts: vec![0; self.num_texts],
+            of_all: 0.0,
+            weight: 0.0,
+        };
         let own_weight = if is_same_tongue { OWN_WEIGHT } else { FOREIGN_WEIGHT };
         let rarity = |places: &[usize]| 1.0 / (1.0 + 0.5 * (places.len() as f32).ln());
         let shared = words.shared.iter().map(|word| (self.shared.get(word), 1.0));
@@ -73,6 +89,7 @@ impl Index {
             scores.of_all += weight;
             for place in places {
                 scores.of_texts[*place] += weight;
+                scores.num_of_texts[*place] += 1;
             }
         }
         scores
@@ -84,6 +101,8 @@ impl Index {
 pub struct Scores {
     /// Of each text.
     pub of_texts: Vec<f32>,
+    /// How many of the words each text has.
+    pub num_of_texts: Vec<usize>,
     /// Of all texts together.
     pub of_all: f32,
     /// How much there is.
@@ -130,8 +149,9 @@ impl Passage {
         let mut names = Known::default();
         names.add(heading);
         names.add(text);
+        let text = text.replace("**", "");
         let mut passage = Self {
-            tongue: Tongue::of(text),
+            tongue: Tongue::of(&text, Tongue::English),
             parts: Index::default(),
             quantities: Vec::new(),
             clauses: Index::default(),
@@ -181,7 +201,9 @@ impl Passage {
         if !text.contains(char::is_alphanumeric) {
             return;
         }
-        for clause in clauses(text, self.tongue).into_iter().filter(|clause| !is_code && !is_quotation(clause.text)) {
+        for clause in
+            clauses(text, self.tongue).into_iter().filter(|clause| !is_code && !is_quotation(clause.text))
+        {
             self.clauses.add(words::read(clause.text, self.tongue));
             self.denies.push(clause.denies);
             self.advised.push(prohibition::advised(clause.text));
@@ -197,7 +219,7 @@ impl Passage {
 }
 
 /// Whether next to nothing of a clause stands outside of code: a message that is quoted.
-fn is_quotation(clause: &str) -> bool {
+pub fn is_quotation(clause: &str) -> bool {
     const LEAST_LETTERS: usize = 12;
     let outside = clause.split('`').step_by(2).flat_map(str::chars);
     let weight = outside.map(|c| if is_cjk(c) { 3 } else { usize::from(c.is_alphanumeric()) }).sum::<usize>();
@@ -206,7 +228,9 @@ fn is_quotation(clause: &str) -> bool {
 
 fn is_item(line: &str) -> bool {
     line.starts_with(['-', '*', '+'])
-        || line.split_once(['.', ')']).is_some_and(|(n, _)| n.len() < 3 && n.bytes().all(|b| b.is_ascii_digit()))
+        || line
+            .split_once(['.', ')'])
+            .is_some_and(|(n, _)| n.len() < 3 && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A clause of a text.
@@ -219,19 +243,21 @@ pub struct Clause<'t> {
 }
 
 /// Ends a clause, whatever stands around it.
-static ENDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[;；：|—]|: |（|\(").expect("the pattern is valid"));
+static ENDS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[;；：|—]|: |（|\(").expect("the pattern is valid"));
 
 /// May end a clause.
 static JOINTS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)(?P<strong>\b(?:but|because|since|whereas|tetapi|karena|sedangkan|nhưng|vì)\b|但|因为|因為|所以)|(?P<list>\b(?:and|dan|và)\b)|[,，。] ?|\b(?:so|while|sehingga|còn)\b",
+        r"(?i)(?P<strong>\b(?:but|because|since|so that|in order|whereas|tetapi|karena|sedangkan|nhưng|vì|để)\b|但|因为|因為|所以)|(?P<list>\b(?:and|dan|và)\b)|[,，。] ?|\b(?:so|while|sehingga|còn)\b",
     )
     .expect("the pattern is valid")
 });
 
 /// Begins a condition, which ends with the first comma.
 static CONDITION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^\s*(?:(?:if|when|once|unless|jika|bila|kalau|apabila|nếu|khi)\b|如果|若|当|當|一旦)").expect("the pattern is valid")
+    Regex::new(r"(?i)^\s*(?:(?:if|when|once|unless|jika|bila|kalau|apabila|nếu|khi)\b|如果|若|当|當|一旦)")
+        .expect("the pattern is valid")
 });
 
 /// The clauses of a text: its sentences, cut where another statement begins.
@@ -239,13 +265,29 @@ pub fn clauses(text: &str, tongue: Tongue) -> Vec<Clause<'_>> {
     let mut found = Vec::new();
     for sentence in markdown::sentences(text) {
         let mut start = 0;
-        let ends = ENDS.find_iter(sentence).map(|end| (end.start(), end.end()));
+        let plain = without_code(sentence);
+        let ends = ENDS.find_iter(&plain).map(|end| (end.start(), end.end()));
         for (end, next) in ends.chain([(sentence.len(), sentence.len())]) {
             add_clauses(&sentence[start..end], tongue, &mut found);
             start = next;
         }
     }
     found
+}
+
+/// The text with signs that mean nothing in place of those in code, as long as before.
+fn without_code(text: &str) -> String {
+    let mut in_code = false;
+    text.chars()
+        .map(|c| match c {
+            '`' => {
+                in_code = !in_code;
+                c
+            }
+            _ if in_code && c.is_ascii() => '_',
+            _ => c,
+        })
+        .collect()
 }
 
 /// Cuts at joints with enough on both sides.
@@ -256,8 +298,9 @@ fn add_clauses<'t>(text: &'t str, tongue: Tongue, found: &mut Vec<Clause<'t>>) {
     };
     let mut start = 0;
     let mut after_list = None;
+    let plain = without_code(text);
     let joints: Vec<(usize, usize, Joint)> = JOINTS
-        .captures_iter(text)
+        .captures_iter(&plain)
         .map(|joint| {
             let whole = joint.get(0).expect("group 0 is the match");
             let kind = match (joint.name("strong"), joint.name("list")) {
@@ -313,23 +356,22 @@ static HARMLESS: LazyLock<Regex> = LazyLock::new(|| {
 /// Words that deny in some way, so that either polarity may mean the same.
 static HALF_DENYING: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?x)
-        \b(?:without|avoid|miss(?:es|ed|ing)?|lacks?|lost|refuse[sd]?|rejects?|rejected|unless|instead|rather|only|unable|impossible|until|not\ found|fail(?:s|ed|ing|ure)?)\b
-        |避免|找不到|失败|缺|丢|拒绝|除非|只|仅|失去|遗失|直到|\b(?:không\ tìm\ thấy|lỗi|thất\ bại|thiếu|mất|tránh|trừ|chỉ|từ\ chối|cho\ đến)\b|\b(?:tanpa|bukan|hindari|tidak\ ditemukan|gagal|hilang|kurang|kecuali|hanya|menolak|sampai)\b")
+        \b(?:without|avoid|miss(?:es|ed|ing)?|lacks?|lost|refuse[sd]?|rejects?|rejected|unless|instead|rather|only|unable|impossible|until|rarely|hardly|seldom|not\ found|fail(?:s|ed|ing|ure)?)\b
+        |很少|避免|找不到|失败|缺|丢|拒绝|除非|只|仅|失去|遗失|直到|\b(?:không\ tìm\ thấy|lỗi|thất\ bại|thiếu|mất|tránh|trừ|chỉ|từ\ chối|cho\ đến)\b|\b(?:tanpa|bukan|hindari|tidak\ ditemukan|gagal|hilang|kurang|kecuali|hanya|menolak|sampai)\b")
         .expect("the pattern is valid")
 });
 
 /// What did not come about, which a passage may tell as a failure.
 static FAILS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?x)\b(?:not\ (?:found|exist|available|ready|start|match)|no\ such|cannot\ (?:start|be\ (?:found|pulled|mounted|reached))|does\ not\ exist)\b
-        |找不到|不存在|未就绪|没就绪|尚未|\bkhông\ (?:tìm\ thấy|tồn\ tại|có)\b|\btidak\ (?:ditemukan|ada|valid)\b|\bbelum\ siap\b")
+    Regex::new(r"(?x)\b(?:not\ (?:found|exist|available|ready|start|match|before|until|unless|without)|no\ such|cannot\ (?:start|be\ (?:found|pulled|mounted|reached))|does\ not\ exist)\b
+        |未经|找不到|不存在|未就绪|没就绪|尚未|\bkhông\ (?:tìm\ thấy|tồn\ tại|có)\b|\btidak\ (?:ditemukan|ada|valid)\b|\bbelum\ siap\b")
         .expect("the pattern is valid")
 });
 
 /// Whether a clause denies or forbids something; `None` where that is open.
 pub fn denies(clause: &str, tongue: Tongue) -> Option<bool> {
-    const ENGLISH: [&str; 11] = [
-        "cannot", "cant", "forbidden", "neither", "never", "no", "nobody", "none", "nor", "not", "nothing",
-    ];
+    const ENGLISH: [&str; 11] =
+        ["cannot", "cant", "forbidden", "neither", "never", "no", "nobody", "none", "nor", "not", "nothing"];
     const VIETNAMESE: [&str; 5] = ["chưa", "chẳng", "cấm", "không", "đừng"];
     const INDONESIAN: [&str; 4] = ["belum", "dilarang", "jangan", "tidak"];
     let outside = clause.split('`').step_by(2).collect::<Vec<_>>().join(" ").to_lowercase().replace('’', "'");

@@ -144,7 +144,8 @@ pub fn read(text: &str) -> Vec<Vec<Quantity>> {
         let whole = digits.get(0).expect("group 0 is the match");
         let (before, rest) = (&text[..whole.start()], &text[whole.end()..]);
         let starts_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '#' | '.' | '@');
-        let is_joined = before.ends_with(|c: char| c.is_alphanumeric() && c.is_ascii() || matches!(c, '_' | '/' | '#'))
+        let is_joined = before
+            .ends_with(|c: char| c.is_alphanumeric() && c.is_ascii() || matches!(c, '_' | '/' | '#'))
             || before.strip_suffix(['-', '.', ':']).is_some_and(|before| before.ends_with(starts_name));
         if let Some(clock) = digits.name("clock") {
             if let Some((hours, minutes)) = clock.as_str().split_once(':')
@@ -158,18 +159,23 @@ pub fn read(text: &str) -> Vec<Vec<Quantity>> {
             continue;
         }
         let is_setting = before.ends_with(['=', '+', '*'])
-            || before.strip_suffix(':').is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_digit() || c == ':'));
+            || before
+                .strip_suffix(':')
+                .is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_digit() || c == ':'));
         // Part of a name, a version or an address, which are compared as they are written.
         if (is_joined && !is_setting) || whole.as_str().matches('.').count() > 1 {
             continue;
         }
         let is_name = rest.starts_with(['_', '/', '@'])
-            || rest.strip_prefix(':').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            || rest
+                .strip_prefix(':')
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
             || rest.strip_prefix(['-', '.']).is_some_and(|rest| {
                 rest.starts_with(|c: char| c.is_ascii_lowercase()) && unit_of(rest).is_none()
             });
         // The number of a step within running text.
-        let is_ordinal = before.trim().is_empty() && rest.starts_with(['.', ')', '、', ':'])
+        let is_ordinal = (before.trim().is_empty() || before.trim_end().ends_with([';', '；', '。']))
+            && rest.starts_with(['.', ')', '、', ':'])
             || rest.starts_with('、')
             || (rest.starts_with(')') && !before.contains('('));
         if is_ordinal && !whole.as_str().contains(['.', ',']) {
@@ -204,7 +210,8 @@ pub fn read(text: &str) -> Vec<Vec<Quantity>> {
     let mut at = 0;
     while let Some(start) = rest.find(char::is_alphabetic) {
         let word_start = at + start;
-        let word_len = text[word_start..].find(|c: char| !c.is_alphabetic()).unwrap_or(text.len() - word_start);
+        let word_len =
+            text[word_start..].find(|c: char| !c.is_alphabetic()).unwrap_or(text.len() - word_start);
         let word = &text[word_start..word_start + word_len];
         let after = &text[word_start + word_len..];
         if let Some(&written) = NUMBERS.get(word)
@@ -233,9 +240,28 @@ fn named_unit(before: &str) -> Option<(Unit, f64)> {
 /// Whether a text begins with what an answer counts of itself: `two steps`.
 fn counts_parts(after: &str) -> bool {
     const PARTS: [&str; 22] = [
-        "steps", "things", "ways", "points", "reasons", "causes", "cases", "options", "possibilities", "checks",
-        "questions", "parts", "different", "langkah", "hal", "cara", "penyebab", "kemungkinan", "bước", "cách",
-        "nguyên nhân", "trường hợp",
+        "steps",
+        "things",
+        "ways",
+        "points",
+        "reasons",
+        "causes",
+        "cases",
+        "options",
+        "possibilities",
+        "checks",
+        "questions",
+        "parts",
+        "different",
+        "langkah",
+        "hal",
+        "cara",
+        "penyebab",
+        "kemungkinan",
+        "bước",
+        "cách",
+        "nguyên nhân",
+        "trường hợp",
     ];
     let after = after.trim_start();
     PARTS.iter().any(|part| after.starts_with(part))
@@ -305,9 +331,13 @@ mod tests {
                 "{one} {left:?}: {other} {right:?}"
             );
         }
-        for (one, other) in
-            [("30 s", "30 minutes"), ("3 days", "3 hours"), ("5 %", "5"), ("10:00", "10 hours"), ("2 MiB", "2 GiB")]
-        {
+        for (one, other) in [
+            ("30 s", "30 minutes"),
+            ("3 days", "3 hours"),
+            ("5 %", "5"),
+            ("10:00", "10 hours"),
+            ("2 MiB", "2 GiB"),
+        ] {
             let (left, right) = (all(one), all(other));
             assert!(
                 !left.iter().any(|left| right.iter().any(|right| is_same(left, right))),

@@ -3,7 +3,7 @@
 
 use kb::analyzer::{self, Form, chinese::simplified, is_cjk, vietnamese};
 use std::{
-    cmp::Reverse,
+    cmp::{Ordering, Reverse},
     collections::{HashMap, HashSet},
     sync::LazyLock,
 };
@@ -23,21 +23,31 @@ pub enum Tongue {
 
 /// Words that only Indonesian sentences have many of.
 const INDONESIAN: [&str; 46] = [
-    "adalah", "agar", "akan", "antrean", "atau", "bila", "boleh", "bukan", "dalam", "dan", "dari", "dengan", "di",
-    "hanya", "harus", "ini", "itu", "jangan", "jika", "kali", "karena", "ke", "kecuali", "lalu", "lebih", "maka",
-    "mati", "oleh", "pada", "per", "pukul", "saat", "sampai", "sebelum", "sebuah", "selama", "semua", "setelah",
-    "setiap", "sudah", "tanpa", "tidak", "tiap", "untuk", "yang", "adapun",
+    "adalah", "agar", "akan", "antrean", "atau", "bila", "boleh", "bukan", "dalam", "dan", "dari", "dengan",
+    "di", "hanya", "harus", "ini", "itu", "jangan", "jika", "kali", "karena", "ke", "kecuali", "lalu",
+    "lebih", "maka", "mati", "oleh", "pada", "per", "pukul", "saat", "sampai", "sebelum", "sebuah", "selama",
+    "semua", "setelah", "setiap", "sudah", "tanpa", "tidak", "tiap", "untuk", "yang", "adapun",
 ];
 
 /// Words that only English sentences have many of.
 const ENGLISH: [&str; 30] = [
-    "a", "an", "and", "are", "at", "be", "been", "but", "by", "for", "from", "has", "if", "in", "is", "it", "not",
-    "of", "on", "or", "that", "the", "this", "to", "was", "when", "will", "with", "you", "your",
+    "a", "an", "and", "are", "at", "be", "been", "but", "by", "for", "from", "has", "if", "in", "is", "it",
+    "not", "of", "on", "or", "that", "the", "this", "to", "was", "when", "will", "with", "you", "your",
 ];
 
 impl Tongue {
-    /// The language of a text.
-    pub fn of(text: &str) -> Self {
+    /// The language that a tag names; English for those that are not told apart.
+    pub fn of_tag(tag: &str) -> Self {
+        match tag.split('-').next() {
+            Some("zh") => Self::Chinese,
+            Some("vi") => Self::Vietnamese,
+            Some("id" | "ms") => Self::Indonesian,
+            _ => Self::English,
+        }
+    }
+
+    /// The language of a text; `usual` where it does not show.
+    pub fn of(text: &str, usual: Self) -> Self {
         let (mut han, mut marked, mut latin) = (0, 0, 0);
         for character in text.chars() {
             match character {
@@ -59,9 +69,10 @@ impl Tongue {
             indonesian += usize::from(INDONESIAN.contains(&word.as_str()));
             english += usize::from(ENGLISH.contains(&word.as_str()));
         }
-        match indonesian > english {
-            true => Self::Indonesian,
-            false => Self::English,
+        match indonesian.cmp(&english) {
+            Ordering::Greater => Self::Indonesian,
+            Ordering::Equal if usual == Self::Indonesian => usual,
+            _ => Self::English,
         }
     }
 
@@ -182,12 +193,11 @@ fn read_latin(text: &str, tongue: Tongue, words: &mut Words) {
                 is_here.then_some((parts.len(), *idea))
             })
         };
-        let of_native = (tongue != Tongue::English && tongue != Tongue::Chinese)
-            .then(|| found(native, false))
-            .flatten();
+        let of_native =
+            (tongue != Tongue::English && tongue != Tongue::Chinese).then(|| found(native, false)).flatten();
         // A short word of another language may look like an English one.
-        let may_be_english =
-            matches!(tongue, Tongue::English | Tongue::Chinese) || (stem.len() > 3 && word.surface.is_ascii());
+        let may_be_english = matches!(tongue, Tongue::English | Tongue::Chinese)
+            || (stem.len() > 3 && word.surface.is_ascii());
         let of_english = may_be_english.then(|| found(english, true)).flatten();
         // A compound is a name besides.
         if word.terms.len() > 1 {
@@ -274,22 +284,32 @@ mod tests {
     #[test]
     fn ideas_are_the_same_in_every_language() {
         let check = |text: &str, tongue: Tongue, expected: &[&str]| {
-            assert_eq!(Tongue::of(text), tongue, "{text}");
+            assert_eq!(Tongue::of(text, Tongue::English), tongue, "{text}");
             let words = read(text, tongue);
             for idea in expected {
                 assert!(words.shared.contains(&format!("={idea}")), "{text}: {idea} in {words:?}");
             }
         };
-        check("Do not restart the node before the certificate has expired.", Tongue::English, &[
-            "reboot", "node", "certificate", "expire",
-        ]);
-        check("證書過期之前不要重新啟動節點。", Tongue::Chinese, &["reboot", "node", "certificate", "expire"]);
+        check(
+            "Do not restart the node before the certificate has expired.",
+            Tongue::English,
+            &["reboot", "node", "certificate", "expire"],
+        );
+        check(
+            "證書過期之前不要重新啟動節點。",
+            Tongue::Chinese,
+            &["reboot", "node", "certificate", "expire"],
+        );
         check("证书过期之前不要重启节点。", Tongue::Chinese, &["reboot", "node", "certificate", "expire"]);
-        check("Đừng khởi động lại nút trước khi chứng chỉ hết hạn.", Tongue::Vietnamese, &[
-            "reboot", "node", "certificate", "expire",
-        ]);
-        check("Jangan mulai ulang simpul sebelum sertifikat kedaluwarsa.", Tongue::Indonesian, &[
-            "reboot", "node", "certificate", "expire",
-        ]);
+        check(
+            "Đừng khởi động lại nút trước khi chứng chỉ hết hạn.",
+            Tongue::Vietnamese,
+            &["reboot", "node", "certificate", "expire"],
+        );
+        check(
+            "Jangan mulai ulang simpul sebelum sertifikat kedaluwarsa.",
+            Tongue::Indonesian,
+            &["reboot", "node", "certificate", "expire"],
+        );
     }
 }
