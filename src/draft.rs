@@ -173,11 +173,15 @@ impl Verdict {
         self.unsupported >= PARTIAL_FROM
     }
 
-    /// The answer with the confidence and the status that it deserves: the confidence falls with the share that is not in
-    /// the sources, down to a tenth.
+    /// What is left of a confidence: it falls with the share that is not in the sources, down to a tenth.
+    fn confidence_of(self, confidence: f32) -> f32 {
+        confidence * (1.0 - (1.0 - UNSUPPORTED_CONFIDENCE) * self.unsupported)
+    }
+
+    /// The answer with the confidence and the status that it deserves.
     fn applied_to(self, answer: Answer) -> Answer {
         let mut answer = if self.contradicts { contradicted(answer) } else { answer };
-        answer.confidence *= 1.0 - (1.0 - UNSUPPORTED_CONFIDENCE) * self.unsupported;
+        answer.confidence = self.confidence_of(answer.confidence);
         if self.is_partial() {
             answer.status = Status::Partial;
             if !self.contradicts {
@@ -226,6 +230,17 @@ fn nearest(retrieval: &Retrieval) -> Vec<Nearest> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn confidence_and_status_follow_from_what_is_not_in_the_sources() {
+        for (unsupported, confidence, is_partial) in
+            [(0.0, 1.0, false), (0.2, 0.82, false), (0.25, 0.775, true), (0.5, 0.55, true), (1.0, 0.1, true)]
+        {
+            let verdict = Verdict { contradicts: false, unsupported };
+            assert!((verdict.confidence_of(1.0) - confidence).abs() < 1e-6, "{unsupported}");
+            assert_eq!(verdict.is_partial(), is_partial, "{unsupported}");
+        }
+    }
 
     #[test]
     fn reasons_hold_nothing_of_a_title_that_is_not_seen() {

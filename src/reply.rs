@@ -68,6 +68,8 @@ pub struct Checks<'a> {
     /// What its sentences are held against, and how many did not hold.
     support: Support<'a>,
     tally: Tally,
+    /// Whether it has words besides its citations.
+    says_something: bool,
     /// What the model said before anything could be shown; a refusal is recognised by it.
     said: String,
     /// What is checked so far.
@@ -117,6 +119,7 @@ impl<'a> Checks<'a> {
             sources: Sources::new(phrases::phrases(question.language())),
             support: Support::new(evidence, question, phrases::phrases(question.language())),
             tally: Tally::default(),
+            says_something: false,
             said: String::new(),
             text: String::new(),
             first_end: 0,
@@ -168,7 +171,7 @@ impl<'a> Checks<'a> {
         if self.cited.is_empty() {
             return Err(if self.contradicts { Refusal::Forbidden } else { Refusal::Uncited });
         }
-        if !citations::resolve(&self.text, |_| false).text.contains(char::is_alphanumeric) {
+        if !self.says_something {
             return Err(Refusal::Empty);
         }
         let checked = std::mem::take(&mut self.text);
@@ -259,7 +262,9 @@ impl<'a> Checks<'a> {
     fn show(&mut self) -> String {
         match self.state {
             State::Refused => String::new(),
-            State::Held if self.cited.is_empty() || self.end_decides() => String::new(),
+            State::Held if self.cited.is_empty() || !self.says_something || self.end_decides() => {
+                String::new()
+            }
             State::Held if is_refusal(&self.said) => {
                 self.state = State::Refused;
                 String::new()
@@ -333,7 +338,8 @@ impl<'a> Checks<'a> {
             self.text.clear();
             self.cited.clear();
             (self.first_end, self.last_start, self.paragraph_start, self.may_link) = (0, 0, 0, false);
-            (self.contradicts, self.ends_removed, self.tally) = (false, false, Tally::default());
+            (self.contradicts, self.ends_removed, self.says_something) = (false, false, false);
+            self.tally = Tally::default();
         }
     }
 
@@ -375,6 +381,8 @@ impl<'a> Checks<'a> {
         self.cited = before;
         self.cited.extend(self.citations_in(&closed));
         if !closed.is_empty() {
+            self.says_something |=
+                citations::resolve(&closed, |_| false).text.contains(char::is_alphanumeric);
             self.append(&closed, placed.after_blank);
         }
     }
@@ -535,8 +543,10 @@ mod tests {
     use super::*;
     use crate::format::Shape;
 
+    /// Passages that say what the replies below say.
     fn evidence() -> Vec<Evidence> {
-        (1..=2).map(Evidence::sample).collect()
+        let text = "It was killed by the kernel: raise the limit, or page the owner. Its key is AKIAQ7RLMXVTN2ZPWK4D, its password S3cr3tP4ss9x.";
+        (1..=2).map(|n| Evidence { text: text.to_owned(), ..Evidence::sample(n) }).collect()
     }
 
     /// The same, of a document whose rule names the object and that forbids to touch it.
@@ -580,6 +590,47 @@ mod tests {
 
     fn question(text: &str) -> Question {
         Question::parse(text, Some("english")).expect("a question")
+    }
+
+    #[test]
+    fn what_the_sources_do_not_say_is_marked_and_counted() {
+        let mark = "(not in the source)";
+        for (reply, expected, unsupported) in [
+            ("It was killed by the kernel [1].", "It was killed by the kernel [1].".to_owned(), 0.0),
+            (
+                "It was killed after 99 minutes [1].",
+                format!("It was killed after 99 minutes [1]. {mark}"),
+                1.0,
+            ),
+            (
+                "1. It was killed by the kernel\n2. Wait for 99 minutes, then page the owner\n3. Page the owner [2]",
+                format!(
+                    "1. It was killed by the kernel\n2. Wait for 99 minutes, then page the owner {mark}\n3. Page the owner [2]"
+                ),
+                0.5,
+            ),
+            (
+                "Steps, all from [1]:\n\n1. Page the owner\n2. Wait for 99 minutes, then page the owner",
+                format!(
+                    "Steps, all from [1]:\n\n1. Page the owner\n2. Wait for 99 minutes, then page the owner {mark}"
+                ),
+                0.6,
+            ),
+        ] {
+            for format in [Format::default(), Format { max_chars: Some(400), ..Format::default() }] {
+                let (evidence, question) = (evidence(), question("OOMKilled"));
+                let mut checks = Checks::new(&evidence, &question, &format);
+                checks.push(reply);
+                assert_eq!(checks.finish().map(|written| written.text), Ok(expected.clone()), "{reply}");
+                assert!(
+                    (checks.unsupported() - unsupported).abs() < 0.15,
+                    "{reply}: {}",
+                    checks.unsupported()
+                );
+            }
+        }
+        let said = from_reply("[1]", &evidence(), &question("OOMKilled"), &Format::default());
+        assert_eq!(said, Err(Refusal::Empty));
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl<'a> Support<'a> {
             said = said.replace(*mark, "");
         }
         let said = said.replace("**", "").replace('\n', " ");
-        let said = ADDRESSES.replace_all(&said, " ");
+        let said = LEFT_OUT.replace_all(&said, " ");
         let said = said.trim();
         let claims = said.contains(char::is_alphanumeric)
             && !said.ends_with(['?', '？'])
@@ -187,7 +187,7 @@ impl<'a> Support<'a> {
         {
             return Some(Fault::Assurance);
         }
-        if !is_lead && is_unheard_of(said, &words, tongue, &passages) {
+        if !is_lead && is_unheard_of(said, tongue, &passages) {
             return Some(Fault::Action);
         }
         if is_forbidden(said, &words, tongue, &passages)
@@ -195,6 +195,12 @@ impl<'a> Support<'a> {
         {
             return Some(Fault::Negation);
         }
+        // What the answer does not know needs no source, unless advice is drawn from it.
+        let known = known(said);
+        let words = match known.len() < said.len() && prohibition::advised(known).is_empty() {
+            true => words::read(known, tongue),
+            false => words,
+        };
         let is_low = !is_lead
             && self.shares(&words, tongue, &passages).are_low()
             && (others.is_empty() || self.shares(&words, tongue, &others).are_low());
@@ -299,8 +305,18 @@ impl<'a> Support<'a> {
     }
 }
 
-static ADDRESSES: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"https?://[^\s)`]+").expect("the pattern is valid"));
+/// A sentence without the clause at its beginning that says what the answer does not know.
+fn known(said: &str) -> &str {
+    static UNKNOWN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)^\W*(?:i (?:do not|don['’]t|cannot|can['’]t) (?:know|tell|see)|我不知道|我无法|我無法|tôi không (?:biết|thể)|saya tidak (?:tahu|bisa|dapat))[^,;，；]{0,80}[,;，；]")
+            .expect("the pattern is valid")
+    });
+    UNKNOWN.find(said).map_or(said, |unknown| &said[unknown.end()..])
+}
+
+/// Addresses, and what stands for a secret.
+static LEFT_OUT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"https?://[^\s)`]+|\[redacted:[a-z0-9-]+\]").expect("the pattern is valid"));
 
 /// Whether a sentence only points at other parts of the answer.
 fn tells_of_itself(said: &str) -> bool {
@@ -357,19 +373,30 @@ fn advised(said: &str, tongue: Tongue) -> BTreeSet<String> {
 }
 
 /// Whether a sentence advises a grave action that no clause of the passages speaks of together with anything else of it.
-fn is_unheard_of(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]) -> bool {
-    let advised = advised(said, tongue);
-    GRAVE.iter().any(|(action, ideas)| {
-        let others = words.shared.iter().filter(|word| !ideas.contains(&word.as_str()));
-        let others: Vec<&str> = others.map(String::as_str).collect();
-        let is_told = advised.contains(*action)
-            && !others.is_empty()
-            && (*action != "restart" || tongue == Tongue::English);
-        let is_advised =
-            passages.iter().any(|passage| passage.advised.iter().any(|advised| advised.contains(*action)));
-        let is_heard_of =
-            is_advised || passages.iter().any(|passage| passage.clauses.have_both(ideas, &others));
-        is_told && !is_heard_of
+fn is_unheard_of(said: &str, tongue: Tongue, passages: &[&Passage]) -> bool {
+    /// Everything there is.
+    const ALL: &str = "=all";
+    clauses(known(said), tongue).into_iter().any(|clause| {
+        let advised = advised(clause.text, tongue);
+        if advised.is_empty() {
+            return false;
+        }
+        let words = words::read(clause.text, tongue);
+        GRAVE.iter().any(|(action, ideas)| {
+            let is_other = |word: &&str| !ideas.contains(word) && *word != ALL;
+            let others: Vec<&str> = words.shared.iter().map(String::as_str).filter(is_other).collect();
+            // What is done to everything and nothing else is in no passage.
+            let is_of_all = others.is_empty() && words.shared.contains(ALL);
+            let is_told = advised.contains(*action)
+                && (is_of_all || !others.is_empty())
+                && (*action != "restart" || tongue == Tongue::English);
+            let is_advised =
+                |passage: &&Passage| passage.advised.iter().any(|advised| advised.contains(*action));
+            let is_heard_of = !is_of_all
+                && (passages.iter().any(is_advised)
+                    || passages.iter().any(|passage| passage.clauses.have_both(ideas, &others)));
+            is_told && !is_heard_of
+        })
     })
 }
 
