@@ -103,15 +103,21 @@ impl<'a> Support<'a> {
             let sentences = sentences(run);
             let cited: Vec<BTreeSet<usize>> =
                 sentences.iter().map(|range| self.cited_in(&run[range.clone()])).collect();
-            for (at, range) in sentences.iter().enumerate() {
-                let own = cited[at..]
-                    .iter()
-                    .find(|cited| !cited.is_empty())
-                    .or_else(|| cited[..at].iter().rev().find(|cited| !cited.is_empty()))
-                    .or_else(|| (!all.is_empty()).then_some(&all))
-                    .unwrap_or(covered_by);
-                let own: BTreeSet<usize> =
-                    own.iter().copied().filter(|n| (1..=self.evidence.len()).contains(n)).collect();
+            let mut covering = vec![&all; sentences.len()];
+            // The citation before a sentence, then the one in it or behind it, which counts for more.
+            let mut last = (!all.is_empty()).then_some(&all).unwrap_or(covered_by);
+            for (at, cited) in cited.iter().enumerate() {
+                covering[at] = last;
+                last = if cited.is_empty() { last } else { cited };
+            }
+            let mut next = None;
+            for (at, cited) in cited.iter().enumerate().rev() {
+                next = (!cited.is_empty()).then_some(cited).or(next);
+                covering[at] = next.unwrap_or(covering[at]);
+            }
+            for (range, own) in sentences.iter().zip(covering) {
+                let exists = |n: &usize| (1..=self.evidence.len()).contains(n);
+                let own: BTreeSet<usize> = own.iter().copied().filter(exists).collect();
                 if own.is_empty() {
                     continue;
                 }

@@ -201,8 +201,9 @@ impl Passage {
         if !text.contains(char::is_alphanumeric) {
             return;
         }
-        for clause in
-            clauses(text, self.tongue).into_iter().filter(|clause| !is_code && !is_quotation(clause.text))
+        for clause in clauses(&text[..text.floor_char_boundary(MAX_CLAUSED_BYTES)], self.tongue)
+            .into_iter()
+            .filter(|clause| !is_code && !is_quotation(clause.text))
         {
             self.clauses.add(words::read(clause.text, self.tongue));
             self.denies.push(clause.denies);
@@ -217,6 +218,9 @@ impl Passage {
         self.parts.add(of_part);
     }
 }
+
+/// Of a longer part the clauses are read up to here.
+const MAX_CLAUSED_BYTES: usize = 4 << 10;
 
 /// Whether next to nothing of a clause stands outside of code: a message that is quoted.
 pub fn is_quotation(clause: &str) -> bool {
