@@ -408,8 +408,14 @@ fn is_unheard_of(said: &str, tongue: Tongue, passages: &[&Passage]) -> bool {
 
 /// Whether a sentence advises an action that the passages forbid rather than advise.
 fn is_forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]) -> bool {
+    if passages.iter().all(|passage| passage.rules.is_empty()) {
+        return false;
+    }
+    if does_what_is_forbidden(said, words, passages) {
+        return true;
+    }
     let advised = advised(said, tongue);
-    if advised.is_empty() || passages.iter().all(|passage| passage.rules.is_empty()) {
+    if advised.is_empty() {
         return false;
     }
     let classes = prohibition::object_classes(said);
@@ -437,7 +443,25 @@ fn is_forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]
                 }
             }
         }
-        of_rules >= 0.3 && of_rules > of_advice
+        of_rules >= LEAST_OF_RULE && of_rules > of_advice
+    })
+}
+
+/// Least share of a sentence that what a passage forbids has to have; more where the verb is one that no list knows.
+const LEAST_OF_RULE: f32 = 0.3;
+const LEAST_OF_UNKNOWN: f32 = 0.45;
+
+/// Whether a sentence has a verb, outside of what it forbids itself, that the passages forbid and no list knows.
+fn does_what_is_forbidden(said: &str, words: &Words, passages: &[&Passage]) -> bool {
+    let outside = prohibition::words_outside(said);
+    passages.iter().any(|passage| {
+        let scores = passage.forbidding.scores(words, true);
+        passage.rules.iter().zip(&scores.of_texts).any(|(rule, score)| {
+            let mut unknown = rule.actions.iter().filter(|action| !prohibition::is_known(action));
+            !rule.is_conditional
+                && score / scores.weight.max(f32::EPSILON) >= LEAST_OF_UNKNOWN
+                && unknown.any(|action| outside.contains(action))
+        })
     })
 }
 
