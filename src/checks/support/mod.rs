@@ -7,6 +7,7 @@
 mod names;
 mod passage;
 mod quantities;
+mod wordings;
 mod words;
 
 use super::{advice, citations, sources};
@@ -21,6 +22,7 @@ use std::{
     ops::Range,
     sync::LazyLock,
 };
+use wordings::{ADVISES, ASSURES, POINTS, TELLS, UNKNOWN};
 use words::{Tongue, Words};
 
 /// What of a sentence the passage does not say.
@@ -188,7 +190,7 @@ impl<'a> Support<'a> {
         if names::said(said).iter().any(|name| !knows(name)) {
             return Some(Fault::Name);
         }
-        if let Some(assurance) = ASSURANCES.find(said)
+        if let Some(assurance) = ASSURES.find(said)
             && !cited.iter().any(|n| self.evidence[n - 1].text.contains(assurance.as_str()))
         {
             return Some(Fault::Assurance);
@@ -313,10 +315,6 @@ impl<'a> Support<'a> {
 
 /// A sentence without the clause at its beginning that says what the answer does not know.
 fn known(said: &str) -> &str {
-    static UNKNOWN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)^\W*(?:i (?:do not|don['’]t|cannot|can['’]t) (?:know|tell|see)|我不知道|我无法|我無法|tôi không (?:biết|thể)|saya tidak (?:tahu|bisa|dapat))[^,;，；]{0,80}[,;，；]")
-            .expect("the pattern is valid")
-    });
     UNKNOWN.find(said).map_or(said, |unknown| &said[unknown.end()..])
 }
 
@@ -327,29 +325,11 @@ static LEFT_OUT: LazyLock<Regex> =
 /// Whether a sentence only points at other parts of the answer.
 fn tells_of_itself(said: &str) -> bool {
     const MAX_CHARS: usize = 60;
-    static POINTS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)^\W*(?:(?:the|these|all|those|both)\b.{0,12}\b(?:commands?|steps?|checks?)\b.{0,12}\b(?:above|below)\b|(?:以上|上述|以下|上面|下面)|(?:các|những)\b.{0,12}\b(?:lệnh|bước)\b.{0,8}\b(?:trên|dưới|sau)\b|(?:perintah|langkah).{0,12}\bdi (?:atas|bawah)\b)")
-            .expect("the pattern is valid")
-    });
     said.chars().count() <= MAX_CHARS
         && POINTS.is_match(said)
         && prohibition::advised(said).is_empty()
-        && !ASSURANCES.is_match(said)
+        && !ASSURES.is_match(said)
 }
-
-/// What says that the answer itself has been checked, which no document can say of it.
-static ASSURANCES: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?xi)
-        \b(?:verified|checked|approved|validated|confirmed|certified|endorsed|vetted|reviewed|tested)\ by\ (?:runbookd|the\ (?:checker|assistant|system|knowledge\ base|model|ai))\b
-        | \b(?:this|the|my|these|all(?:\ of)?(?:\ the)?)\ (?:answer|reply|response|instructions?|advice|commands?|steps?)\b (?:\ above|\ here)?\ (?:is|are|was|were|has\ been|have\ been)\ (?:fully\ |already\ |all\ )?(?:verified|checked|approved|validated|confirmed|certified|endorsed|vetted|reviewed|tested|guaranteed)\b
-        | \bguaranteed\ to\b
-        | (?:本|此|该|該|这个|這個|以上|上述|所有)(?:回答|答案|回复|回覆|内容|內容|步骤|步驟|建议|建議|指令|命令)[^，。；]{0,6}(?:已|均|都|经|經)[^，。；]{0,12}(?:验证|驗證|核实|核實|审核|審核|批准|认证|認證|检查|檢查|确认|確認)
-        | \b(?:câu\ trả\ lời|hướng\ dẫn|các\ bước|nội\ dung|lời\ khuyên)\b[^,.;]{0,16}\b(?:đã)?\ ?(?:được)\ [^,.;]{0,16}(?:xác\ minh|kiểm\ chứng|kiểm\ tra|phê\ duyệt|xác\ nhận)
-        | \b(?:jawaban|petunjuk|instruksi|langkah(?:-langkah)?|saran|perintah)\b[^,.;]{0,16}\b(?:telah|sudah)\ (?:diverifikasi|diperiksa|disetujui|divalidasi|dikonfirmasi|diuji)\b",
-    )
-    .expect("the pattern is valid")
-});
 
 /// Actions that must not be made up, with the ideas that stand for them.
 const GRAVE: [(&str, &[&str]); 3] = [
@@ -358,21 +338,9 @@ const GRAVE: [(&str, &[&str]); 3] = [
     ("drain", &["=drain", "=move"]),
 ];
 
-/// Tells what happens and advises nothing, in languages whose verbs do not show it.
-static FACTS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"被|导致|導致|造成|\b(?:gây|làm|khiến)\b|\b(?:meninggalkan|menyebabkan|membuat|menghilangkan)\b|会|會|将|將|自动|自動|\b(?:được|bị|sẽ|tự\ động|không\ thể|có\ thể)\b|\b(?:otomatis|akan|di(?:hapus|mulai|ulang|buang|pindah|ubah|hentikan|usir|kuras|restart)\w*)\b")
-        .expect("the pattern is valid")
-});
-
-/// Tells to do something, in the same languages.
-static ADVISES: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)可以|请|請|应该|應該|直接|把|\b(?:hãy|nên|cứ)\b|\b(?:silakan|sebaiknya|segera|saja)\b|^\W*(?:hapus|kuras|hentikan|matikan|xóa|khởi động lại|删|刪|重启|重啟|重新启动|重新啟動|清空|排空)")
-        .expect("the pattern is valid")
-});
-
 /// The actions that a sentence advises.
 fn advised(said: &str, tongue: Tongue) -> BTreeSet<String> {
-    match tongue != Tongue::English && FACTS.is_match(said) && !ADVISES.is_match(said) {
+    match tongue != Tongue::English && TELLS.is_match(said) && !ADVISES.is_match(said) {
         true => BTreeSet::new(),
         false => prohibition::advised(said),
     }

@@ -4,6 +4,7 @@
 use super::{
     names::Known,
     quantities::{self, Quantity},
+    wordings::{FAILS, HALF_DENIES, HARMLESS},
     words::{self, Tongue, Words},
 };
 use crate::markdown;
@@ -348,30 +349,6 @@ enum Joint {
     Weak,
 }
 
-/// Words with a negation that deny nothing.
-static HARMLESS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?x)
-        \b(?:no\ (?:more|longer|later|less|fewer|earlier|matter|sooner)|not\ (?:more|longer|later|less|fewer|only|just|exceed)|whether\ or\ not|or\ not|no\ need|need\ not|needs?\ no)\b
-        |不(?:超过|晚于|少于|高于|低于|大于|小于|仅|但|只|同|足|论|管|过|明|一致|会超过|得超过|能超过|需要|需|必|用)|而不是|不是|无需|无须|无论|未来|没错|别的|特别|分别|级别|类别|个别
-        |\b(?:mà\ )?không\ (?:cần|phải|vượt\ quá|quá|chỉ|quá|lâu\ hơn|ít\ hơn)|\btidak\ (?:perlu|usah|lebih|melebihi|hanya|kurang)\b")
-        .expect("the pattern is valid")
-});
-
-/// Words that deny in some way, so that either polarity may mean the same.
-static HALF_DENYING: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?x)
-        \b(?:without|avoid|miss(?:es|ed|ing)?|lacks?|lost|refuse[sd]?|rejects?|rejected|unless|instead|rather|only|unable|impossible|until|rarely|hardly|seldom|not\ found|fail(?:s|ed|ing|ure)?)\b
-        |很少|避免|找不到|失败|缺|丢|拒绝|除非|只|仅|失去|遗失|直到|\b(?:không\ tìm\ thấy|lỗi|thất\ bại|thiếu|mất|tránh|trừ|chỉ|từ\ chối|cho\ đến)\b|\b(?:tanpa|bukan|hindari|tidak\ ditemukan|gagal|hilang|kurang|kecuali|hanya|menolak|sampai)\b")
-        .expect("the pattern is valid")
-});
-
-/// What did not come about, which a passage may tell as a failure.
-static FAILS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?x)\b(?:not\ (?:found|exist|available|ready|start|match|before|until|unless|without)|no\ such|cannot\ (?:start|be\ (?:found|pulled|mounted|reached))|does\ not\ exist)\b
-        |未经|找不到|不存在|未就绪|没就绪|尚未|\bkhông\ (?:tìm\ thấy|tồn\ tại|có)\b|\btidak\ (?:ditemukan|ada|valid)\b|\bbelum\ siap\b")
-        .expect("the pattern is valid")
-});
-
 /// Whether a clause denies or forbids something; `None` where that is open.
 pub fn denies(clause: &str, tongue: Tongue) -> Option<bool> {
     const ENGLISH: [&str; 11] =
@@ -396,7 +373,7 @@ pub fn denies(clause: &str, tongue: Tongue) -> Option<bool> {
     let is_open = match denies {
         // `Not found` and the like say it in one way of many.
         true => FAILS.is_match(&outside),
-        false => HALF_DENYING.is_match(&outside),
+        false => HALF_DENIES.is_match(&outside),
     };
     (!is_open).then_some(denies)
 }
