@@ -107,7 +107,7 @@ impl<'a> Support<'a> {
                 sentences.iter().map(|range| self.cited_in(&run[range.clone()])).collect();
             let mut covering = vec![&all; sentences.len()];
             // The citation before a sentence, then the one in it or behind it, which counts for more.
-            let mut last = (!all.is_empty()).then_some(&all).unwrap_or(covered_by);
+            let mut last = if all.is_empty() { covered_by } else { &all };
             for (at, cited) in cited.iter().enumerate() {
                 covering[at] = last;
                 last = if cited.is_empty() { last } else { cited };
