@@ -6,7 +6,7 @@
 use crate::{
     answer::{Answer, Degraded, Written},
     blocks, calibration,
-    draft::Draft,
+    draft::{Draft, Verdict},
     evidence::Evidence,
     extractive::{self, Material},
     format::Format,
@@ -300,11 +300,11 @@ impl Assistant {
         let (asked, usage) = self.ask_model(&evidence, question, &format, &occasion, outlet).await;
         let draft = Draft { usage, warnings: &warnings, ..draft };
         let degraded = match asked {
-            Asked::Answered(written, model, contradicts) => {
-                return Ok(draft.by_llm(written, model, contradicts));
+            Asked::Answered(written, model, verdict) => {
+                return Ok(draft.by_llm(written, model, verdict));
             }
-            Asked::Interrupted(written, model, contradicts, cause) => {
-                let answer = draft.interrupted(written, model, contradicts, cause);
+            Asked::Interrupted(written, model, verdict, cause) => {
+                let answer = draft.interrupted(written, model, verdict, cause);
                 return Err(AnswerError::Interrupted(Box::new(answer)));
             }
             Asked::DoesNotKnow(reason)
@@ -424,16 +424,17 @@ impl Assistant {
         if let Some(error) = error {
             let cause = logged(&error, occasion);
             let asked = match checks.shown() {
-                Some(written) => Asked::Interrupted(written, model, checks.contradicts(), cause),
+                Some(written) => Asked::Interrupted(written, model, verdict(&checks), cause),
                 None => Asked::Failed(cause),
             };
             return (asked, usage);
         }
         let asked = match apart(num_bytes, || checks.finish()) {
-            Ok(written) => Asked::Answered(written, model, checks.contradicts()),
+            Ok(written) => Asked::Answered(written, model, verdict(&checks)),
             Err(Refusal::SaidSo) => Asked::DoesNotKnow("the model found no answer in the documents"),
             Err(Refusal::Uncited) => Asked::DoesNotKnow("the model's reply cited none of the documents"),
             Err(Refusal::Forbidden) => Asked::Failed(Degraded::LlmForbidden),
+            Err(Refusal::Empty) => Asked::Failed(Degraded::LlmEmpty),
             Err(Refusal::MaskedName) => Asked::Failed(Degraded::LlmMaskedName),
             Err(Refusal::TooLong) => Asked::Failed(Degraded::LlmTooLarge),
         };
@@ -461,12 +462,17 @@ fn logged(error: &LlmError, occasion: &Occasion) -> Degraded {
     error.cause()
 }
 
+/// What the checks found.
+fn verdict(checks: &Checks<'_>) -> Verdict {
+    Verdict { contradicts: checks.contradicts(), unsupported: checks.unsupported() }
+}
+
 /// What became of the model's call.
 enum Asked {
-    /// What it wrote, its name, and whether advice was taken out that the documents forbid.
-    Answered(Written, String, bool),
+    /// What it wrote, its name, and what the checks found of it.
+    Answered(Written, String, Verdict),
     /// The same, and why the rest did not come.
-    Interrupted(Written, String, bool, Degraded),
+    Interrupted(Written, String, Verdict, Degraded),
     DoesNotKnow(&'static str),
     Failed(Degraded),
     NoModel,

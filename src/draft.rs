@@ -100,16 +100,19 @@ impl Draft<'_> {
         written
     }
 
-    /// Written by a model, whole and checked. `contradicts`: advice was taken out that the documents forbid.
-    pub fn by_llm(&self, written: Written, model: String, contradicts: bool) -> Answer {
-        let answer = Answer { model, ..self.answer(AnsweredBy::Llm, self.remarked(written)) };
-        if contradicts { contradicted(answer) } else { answer }
+    /// Written by a model, whole and checked.
+    pub fn by_llm(&self, written: Written, model: String, verdict: Verdict) -> Answer {
+        let of_evidence = self.decision.status;
+        let status = if verdict.is_partial() { Status::Partial } else { of_evidence };
+        let decision = Decision { status, ..self.decision.clone() };
+        let draft = Draft { decision: &decision, ..*self };
+        let answer = Answer { model, ..draft.answer(AnsweredBy::Llm, draft.remarked(written)) };
+        verdict.applied_to(answer)
     }
 
     /// The beginning of a model's answer whose rest did not come.
-    pub fn interrupted(&self, written: Written, model: String, contradicts: bool, cause: Degraded) -> Answer {
-        let answer = Answer { model, ..self.answer(AnsweredBy::Llm, written) };
-        let answer = if contradicts { contradicted(answer) } else { answer };
+    pub fn interrupted(&self, written: Written, model: String, verdict: Verdict, cause: Degraded) -> Answer {
+        let answer = verdict.applied_to(Answer { model, ..self.answer(AnsweredBy::Llm, written) });
         Answer { degraded: Some(cause), status: Status::Partial, ..answer }
     }
 
@@ -146,6 +149,47 @@ impl Draft<'_> {
             nearest,
             ..self.answer(AnsweredBy::None, written)
         }
+    }
+}
+
+/// What the checks found of a model's reply.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Verdict {
+    /// Whether advice was taken out that the documents forbid.
+    pub contradicts: bool,
+    /// The share of it that its sources do not say, 0..1.
+    pub unsupported: f32,
+}
+
+/// An answer of which so much is not in its sources covers the question in part.
+const PARTIAL_FROM: f32 = 0.25;
+
+/// What is left of the confidence in an answer of which nothing is in its sources.
+const UNSUPPORTED_CONFIDENCE: f32 = 0.1;
+
+impl Verdict {
+    /// Whether too much of the reply is not in its sources.
+    fn is_partial(self) -> bool {
+        self.unsupported >= PARTIAL_FROM
+    }
+
+    /// What is left of a confidence: it falls with the share that is not in the sources, down to a tenth.
+    fn confidence_of(self, confidence: f32) -> f32 {
+        confidence * (1.0 - (1.0 - UNSUPPORTED_CONFIDENCE) * self.unsupported)
+    }
+
+    /// The answer with the confidence and the status that it deserves.
+    fn applied_to(self, answer: Answer) -> Answer {
+        let mut answer = if self.contradicts { contradicted(answer) } else { answer };
+        answer.confidence = self.confidence_of(answer.confidence);
+        if self.is_partial() {
+            answer.status = Status::Partial;
+            if !self.contradicts {
+                answer.reason =
+                    "a part of the model's answer is not in the passages that it cites".to_owned();
+            }
+        }
+        answer
     }
 }
 
@@ -186,6 +230,17 @@ fn nearest(retrieval: &Retrieval) -> Vec<Nearest> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn confidence_and_status_follow_from_what_is_not_in_the_sources() {
+        for (unsupported, confidence, is_partial) in
+            [(0.0, 1.0, false), (0.2, 0.82, false), (0.25, 0.775, true), (0.5, 0.55, true), (1.0, 0.1, true)]
+        {
+            let verdict = Verdict { contradicts: false, unsupported };
+            assert!((verdict.confidence_of(1.0) - confidence).abs() < 1e-6, "{unsupported}");
+            assert_eq!(verdict.is_partial(), is_partial, "{unsupported}");
+        }
+    }
 
     #[test]
     fn reasons_hold_nothing_of_a_title_that_is_not_seen() {

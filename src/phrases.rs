@@ -39,6 +39,8 @@ pub struct Phrases {
     pub removed: &'static str,
     /// Stands where advice stood that a document of the object forbids.
     pub forbidden: &'static str,
+    /// Follows a sentence that the passage it cites does not say.
+    pub unsupported: &'static str,
     /// Follows a claim without a citation.
     pub uncited: &'static str,
     /// Stands below a list, of which `{items}` have no citation; [`Phrases::uncited_items`] fills it in.
@@ -90,6 +92,7 @@ const ENGLISH: Phrases = Phrases {
     unverified: "not in the documents: check before running",
     removed: "command removed: it destroys, and is not in the documents",
     forbidden: "advice removed: the documents forbid it",
+    unsupported: "not in the source",
     uncited: "no source",
     uncited_items: "no source for items {items}",
     partial: "The documents may cover only a part of this.",
@@ -119,6 +122,7 @@ const TRADITIONAL_CHINESE: Phrases = Phrases {
     unverified: "文件中沒有：執行前請確認",
     removed: "已移除指令：具破壞性，且文件中沒有",
     forbidden: "已移除建議：文件禁止這麼做",
+    unsupported: "來源中沒有",
     uncited: "沒有來源",
     uncited_items: "第 {items} 項沒有來源",
     partial: "文件可能只涵蓋其中一部分。",
@@ -148,6 +152,7 @@ const SIMPLIFIED_CHINESE: Phrases = Phrases {
     unverified: "文档中没有：执行前请确认",
     removed: "已移除命令：具破坏性，且文档中没有",
     forbidden: "已移除建议：文档禁止这样做",
+    unsupported: "来源中没有",
     uncited: "没有来源",
     uncited_items: "第 {items} 项没有来源",
     partial: "文档可能只涵盖其中一部分。",
@@ -177,6 +182,7 @@ const VIETNAMESE: Phrases = Phrases {
     unverified: "không có trong tài liệu: kiểm tra trước khi chạy",
     removed: "đã bỏ lệnh: có thể gây mất mát và không có trong tài liệu",
     forbidden: "đã bỏ lời khuyên: tài liệu cấm việc này",
+    unsupported: "không có trong nguồn",
     uncited: "không có nguồn",
     uncited_items: "không có nguồn cho các mục {items}",
     partial: "Tài liệu có thể chỉ đề cập một phần.",
@@ -206,6 +212,7 @@ const INDONESIAN: Phrases = Phrases {
     unverified: "tidak ada di dokumen: periksa sebelum menjalankan",
     removed: "perintah dihapus: merusak dan tidak ada di dokumen",
     forbidden: "saran dihapus: dilarang oleh dokumen",
+    unsupported: "tidak ada di sumber",
     uncited: "tanpa sumber",
     uncited_items: "tanpa sumber untuk butir {items}",
     partial: "Dokumen mungkin hanya mencakup sebagian.",

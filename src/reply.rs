@@ -13,6 +13,7 @@ use crate::{
         commands::{self, Grounds},
         length, markup, masked, secrets,
         sources::{self, Sources},
+        support::{Support, Tally},
     },
     evidence::Evidence,
     format::Format,
@@ -36,6 +37,8 @@ pub enum Refusal {
     Forbidden,
     /// It is longer than is read ([`blocks::MAX_BYTES`]).
     TooLong,
+    /// It said nothing besides its citations.
+    Empty,
 }
 
 /// Turns a whole reply into an answer's text: what does not show is removed, links and HTML outside the cited sources
@@ -64,6 +67,11 @@ pub struct Checks<'a> {
     blocks: Blocks,
     /// Checked blocks that wait for a citation which may cover them.
     sources: Sources<'static>,
+    /// What its sentences are held against, and how many did not hold.
+    support: Support<'a>,
+    tally: Tally,
+    /// Whether it has words besides its citations.
+    says_something: bool,
     /// What the model said before anything could be shown; a refusal is recognised by it.
     said: String,
     /// What is checked so far.
@@ -109,6 +117,9 @@ impl<'a> Checks<'a> {
             rules: advice::Rules::of(evidence),
             blocks: Blocks::of_reply(),
             sources: Sources::new(phrases::phrases(question.language())),
+            support: Support::new(evidence, question, phrases::phrases(question.language())),
+            tally: Tally::default(),
+            says_something: false,
             said: String::new(),
             text: String::new(),
             first_end: 0,
@@ -163,6 +174,9 @@ impl<'a> Checks<'a> {
         if self.cited.is_empty() {
             return Err(if self.contradicts { Refusal::Forbidden } else { Refusal::Uncited });
         }
+        if !self.says_something {
+            return Err(Refusal::Empty);
+        }
         let checked = std::mem::take(&mut self.text);
         let mut text = self.with_notes(&checked);
         let note = format!("({})", self.phrases.forbidden);
@@ -199,6 +213,11 @@ impl<'a> Checks<'a> {
         self.contradicts
     }
 
+    /// The share of the text that its sources do not say, 0..1.
+    pub fn unsupported(&self) -> f32 {
+        self.tally.share()
+    }
+
     /// The text with a note where advice was taken out.
     fn with_notes(&self, text: &str) -> String {
         match text.contains(advice::REMOVED) {
@@ -213,13 +232,15 @@ impl<'a> Checks<'a> {
 
     /// The text within a length, and what it cites. The marks of what no document says count: they take the place of what
     /// stands last.
-    fn within(&self, max_chars: usize) -> (String, BTreeSet<usize>) {
+    fn within(&mut self, max_chars: usize) -> (String, BTreeSet<usize>) {
         let mut room = max_chars;
         loop {
             let short = length::shortened(&self.text, room);
-            let marked = self.masked("", self.grounded(&short));
+            let (grounded, tally) = self.grounded(&short);
+            let marked = self.masked("", grounded);
             let is_short = length::shortened(&marked, max_chars) == marked;
             if is_short || room <= max_chars / 2 {
+                self.tally = tally;
                 return (marked, self.citations_in(&short));
             }
             room = room.saturating_sub((max_chars / 10).max(1));
@@ -249,7 +270,9 @@ impl<'a> Checks<'a> {
     fn show(&mut self) -> String {
         match self.state {
             State::Refused => String::new(),
-            State::Held if self.cited.is_empty() || self.end_decides() => String::new(),
+            State::Held if self.cited.is_empty() || !self.says_something || self.end_decides() => {
+                String::new()
+            }
             State::Held if is_refusal(&self.said) => {
                 self.state = State::Refused;
                 String::new()
@@ -299,7 +322,10 @@ impl<'a> Checks<'a> {
         let cleaned = self.allowed(cleaned);
         let placed = match self.format.max_chars {
             // What is left out decides what is checked, and notes come on top.
-            Some(_) => vec![(cleaned, block.after_blank)],
+            Some(_) => {
+                let (after_blank, covered_by) = (block.after_blank, BTreeSet::new());
+                vec![sources::Placed { text: cleaned, after_blank, covered_by }]
+            }
             None => {
                 let checked = commands::checked(&cleaned, Some(&self.grounds), self.phrases).text;
                 self.sources.push(checked, block.after_blank, &self.urls())
@@ -320,7 +346,8 @@ impl<'a> Checks<'a> {
             self.text.clear();
             self.cited.clear();
             (self.first_end, self.last_start, self.paragraph_start, self.may_link) = (0, 0, 0, false);
-            (self.contradicts, self.ends_removed) = (false, false);
+            (self.contradicts, self.ends_removed, self.says_something) = (false, false, false);
+            self.tally = Tally::default();
         }
     }
 
@@ -346,19 +373,25 @@ impl<'a> Checks<'a> {
     }
 
     /// Adds a checked block to the text, with notes and without secrets.
-    fn place(&mut self, (block, after_blank): sources::Placed) {
+    fn place(&mut self, placed: sources::Placed) {
         let before = self.cited.clone();
-        self.cited.extend(self.citations_in(&block));
+        self.cited.extend(self.citations_in(&placed.text));
         let checked = match self.format.max_chars {
-            Some(_) => block,
-            // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one.
-            None => self.with_notes(&self.clean(&block)),
+            Some(_) => placed.text,
+            None => {
+                let (held, tally) = self.support.marked(&placed.text, &placed.covered_by);
+                self.tally.add(tally);
+                // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one.
+                self.with_notes(&self.clean(&held))
+            }
         };
         let closed = self.masked(&self.text[self.last_start..], self.closed(checked));
         self.cited = before;
         self.cited.extend(self.citations_in(&closed));
         if !closed.is_empty() {
-            self.append(&closed, after_blank);
+            self.says_something |=
+                citations::resolve(&closed, |_| false).text.contains(char::is_alphanumeric);
+            self.append(&closed, placed.after_blank);
         }
     }
 
@@ -481,12 +514,17 @@ impl<'a> Checks<'a> {
         tidy(&citations::resolve(&cleaned, exists).text)
     }
 
-    /// With what no document says marked.
-    fn grounded(&self, text: &str) -> String {
+    /// With what no document says marked, and how much its sources do not say.
+    fn grounded(&self, text: &str) -> (String, Tally) {
         let checked = commands::checked(text, Some(&self.grounds), self.phrases);
-        let marked = sources::marked(&checked.text, self.phrases, &self.urls());
+        let mut tally = Tally::default();
+        let marked = sources::marked(&checked.text, self.phrases, &self.urls(), |placed| {
+            let (held, of_block) = self.support.marked(&placed.text, &placed.covered_by);
+            tally.add(of_block);
+            held
+        });
         // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one of them.
-        self.clean(&marked)
+        (self.clean(&marked), tally)
     }
 }
 
@@ -521,8 +559,10 @@ mod tests {
     use super::*;
     use crate::format::Shape;
 
+    /// Passages that say what the replies below say.
     fn evidence() -> Vec<Evidence> {
-        (1..=2).map(Evidence::sample).collect()
+        let text = "It was killed by the kernel: raise the limit, or page the owner. Its key is AKIAQ7RLMXVTN2ZPWK4D, its password S3cr3tP4ss9x.";
+        (1..=2).map(|n| Evidence { text: text.to_owned(), ..Evidence::sample(n) }).collect()
     }
 
     /// The same, of a document whose rule names the object and that forbids to touch it.
@@ -566,6 +606,47 @@ mod tests {
 
     fn question(text: &str) -> Question {
         Question::parse(text, Some("english")).expect("a question")
+    }
+
+    #[test]
+    fn what_the_sources_do_not_say_is_marked_and_counted() {
+        let mark = "(not in the source)";
+        for (reply, expected, unsupported) in [
+            ("It was killed by the kernel [1].", "It was killed by the kernel [1].".to_owned(), 0.0),
+            (
+                "It was killed after 99 minutes [1].",
+                format!("It was killed after 99 minutes [1]. {mark}"),
+                1.0,
+            ),
+            (
+                "1. It was killed by the kernel\n2. Wait for 99 minutes, then page the owner\n3. Page the owner [2]",
+                format!(
+                    "1. It was killed by the kernel\n2. Wait for 99 minutes, then page the owner {mark}\n3. Page the owner [2]"
+                ),
+                0.5,
+            ),
+            (
+                "Steps, all from [1]:\n\n1. Page the owner\n2. Wait for 99 minutes, then page the owner",
+                format!(
+                    "Steps, all from [1]:\n\n1. Page the owner\n2. Wait for 99 minutes, then page the owner {mark}"
+                ),
+                0.6,
+            ),
+        ] {
+            for format in [Format::default(), Format { max_chars: Some(400), ..Format::default() }] {
+                let (evidence, question) = (evidence(), question("OOMKilled"));
+                let mut checks = Checks::new(&evidence, &question, &format);
+                checks.push(reply);
+                assert_eq!(checks.finish().map(|written| written.text), Ok(expected.clone()), "{reply}");
+                assert!(
+                    (checks.unsupported() - unsupported).abs() < 0.15,
+                    "{reply}: {}",
+                    checks.unsupported()
+                );
+            }
+        }
+        let said = from_reply("[1]", &evidence(), &question("OOMKilled"), &Format::default());
+        assert_eq!(said, Err(Refusal::Empty));
     }
 
     #[test]

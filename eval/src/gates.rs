@@ -2,8 +2,10 @@
 
 use crate::{
     metrics::mean,
-    results::{AbstentionResult, CasesResult, FidelityResult, RepliesResult, SetComparison, SetResult},
-    suite::{AbstentionSpec, CaseFloors, FidelitySpec, RepliesSpec, SetSpec},
+    results::{
+        AbstentionResult, CasesResult, FidelityResult, RepliesResult, SetComparison, SetResult, SupportResult,
+    },
+    suite::{AbstentionSpec, CaseFloors, FidelitySpec, RepliesSpec, SetSpec, SupportSpec},
 };
 use serde::Serialize;
 
@@ -108,6 +110,16 @@ pub fn of_replies(spec: &RepliesSpec, result: &RepliesResult) -> Vec<Gate> {
         |name: &str| named.iter().find(|(figure, _)| *figure == name).map_or(f64::NAN, |(_, value)| *value);
     let bounds = spec.ceilings.iter();
     bounds.map(|(name, most)| Gate::new(&result.name, name, found(name), Bound::AtMost(*most))).collect()
+}
+
+/// The bounds on how well the checks tell true sentences from untrue ones.
+pub fn of_support(spec: &SupportSpec, result: &SupportResult) -> Vec<Gate> {
+    let named = result.figures.named();
+    let found =
+        |name: &str| named.iter().find(|(figure, _)| *figure == name).map_or(f64::NAN, |(_, value)| *value);
+    let floors = spec.floors.iter().map(|(name, least)| (name, Bound::AtLeast(*least)));
+    let ceilings = spec.ceilings.iter().map(|(name, most)| (name, Bound::AtMost(*most)));
+    floors.chain(ceilings).map(|(name, bound)| Gate::new(&result.name, name, found(name), bound)).collect()
 }
 
 /// The floors of the cases together.

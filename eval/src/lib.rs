@@ -33,5 +33,6 @@ pub mod rules;
 pub mod run;
 pub mod statistics;
 pub mod suite;
+pub mod support;
 pub mod text;
 pub mod trec;

@@ -15,6 +15,7 @@ use crate::{
 };
 use kb::{
     document::Chunk,
+    question::Question,
     retrieve::{self, RuleMatch, RuleStrength},
     store::DocumentKey,
 };
@@ -112,30 +113,7 @@ pub async fn judge(
 ) -> Result<JudgedReply, EvalError> {
     let language = Some(reply.language.as_str());
     let request = cases::request(&reply.id, reply.question.as_deref(), reply.k8sgpt.as_ref(), language)?;
-    let mut evidence = Vec::with_capacity(reply.evidence.len());
-    for place in &reply.evidence {
-        let (document, heading) = match place.split_once('#') {
-            Some((document, heading)) => (document, Some(heading)),
-            None => (place.as_str(), None),
-        };
-        let unknown = || EvalError::Usage(format!("reply `{}`: the corpus has no `{place}`", reply.id));
-        let failed = |source| EvalError::store(document)(source);
-        let key = DocumentKey::of(document);
-        let records = indexed.view.documents(&[key]).await.map_err(failed)?;
-        let record = records.into_iter().flatten().next().ok_or_else(unknown)?;
-        let chunks = indexed.view.chunks_of(key).await.map_err(failed)?;
-        let is_wanted = |chunk: &Chunk| {
-            heading.is_none_or(|heading| chunk.heading_path.iter().any(|found| found == heading))
-        };
-        let chunks: Vec<Chunk> =
-            chunks.into_iter().map(|(_, chunk)| chunk).filter(|chunk| is_wanted(chunk)).collect();
-        let passage = retrieve::joined(&chunks).ok_or_else(unknown)?;
-        let matching = record.meta.applies_to.iter().filter_map(|rule| {
-            Some(RuleMatch { rule: rule.clone(), strength: retrieve::matches(rule, &request.question)? })
-        });
-        let rule = matching.min_by_key(|found| found.strength != RuleStrength::Exact);
-        evidence.push(Evidence::new(evidence.len() + 1, &passage, &record, rule));
-    }
+    let evidence = evidence(indexed, &reply.evidence, &request.question, &reply.id).await?;
     let mut checks = Checks::new(&evidence, &request.question, &request.format);
     checks.push(&reply.reply);
     let (left, contradicts) = (checks.finish(), checks.contradicts());
@@ -157,6 +135,40 @@ pub async fn judge(
     })
 }
 
+/// The passages that these places name, each a document or `document#heading`, for `reply`.
+pub(crate) async fn evidence(
+    indexed: &Indexed,
+    places: &[String],
+    question: &Question,
+    reply: &str,
+) -> Result<Vec<Evidence>, EvalError> {
+    let mut evidence = Vec::with_capacity(places.len());
+    for place in places {
+        let (document, heading) = match place.split_once('#') {
+            Some((document, heading)) => (document, Some(heading)),
+            None => (place.as_str(), None),
+        };
+        let unknown = || EvalError::Usage(format!("reply `{reply}`: the corpus has no `{place}`"));
+        let failed = |source| EvalError::store(document)(source);
+        let key = DocumentKey::of(document);
+        let records = indexed.view.documents(&[key]).await.map_err(failed)?;
+        let record = records.into_iter().flatten().next().ok_or_else(unknown)?;
+        let chunks = indexed.view.chunks_of(key).await.map_err(failed)?;
+        let is_wanted = |chunk: &Chunk| {
+            heading.is_none_or(|heading| chunk.heading_path.iter().any(|found| found == heading))
+        };
+        let chunks: Vec<Chunk> =
+            chunks.into_iter().map(|(_, chunk)| chunk).filter(|chunk| is_wanted(chunk)).collect();
+        let passage = retrieve::joined(&chunks).ok_or_else(unknown)?;
+        let matching = record.meta.applies_to.iter().filter_map(|rule| {
+            Some(RuleMatch { rule: rule.clone(), strength: retrieve::matches(rule, question)? })
+        });
+        let rule = matching.min_by_key(|found| found.strength != RuleStrength::Exact);
+        evidence.push(Evidence::new(evidence.len() + 1, &passage, &record, rule));
+    }
+    Ok(evidence)
+}
+
 /// What the checks did to an honest reply that they should not have done.
 fn harms(reply: &Reply, phrases: &Phrases, left: Result<&str, &Refusal>, contradicts: bool) -> Vec<Fault> {
     let left = match left {
@@ -167,8 +179,8 @@ fn harms(reply: &Reply, phrases: &Phrases, left: Result<&str, &Refusal>, contrad
     if contradicts {
         faults.push(Fault::new(FaultKind::Downgraded, "advice was taken out".to_owned()));
     }
-    let Phrases { unverified, removed, forbidden, uncited, destructive, .. } = phrases;
-    let marks = [unverified, removed, forbidden, uncited, destructive];
+    let Phrases { unverified, removed, forbidden, uncited, unsupported, destructive, .. } = phrases;
+    let marks = [unverified, removed, forbidden, uncited, unsupported, destructive];
     let mut unmarked = left.to_owned();
     for mark in marks {
         let count = |text: &str| text.matches(*mark).count();

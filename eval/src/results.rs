@@ -8,6 +8,7 @@ use crate::{
     gates::Gate,
     metrics::Metrics,
     statistics::{Comparison, Interval},
+    support::Half,
     trec::Run,
 };
 use kb::answerable::Status;
@@ -430,6 +431,79 @@ pub struct RepliesResult {
     pub hostile: Vec<JudgedReply>,
 }
 
+/// A sentence after the checks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JudgedSentence {
+    /// The half that its document belongs to.
+    pub half: Half,
+    /// The document, or a part of it.
+    pub document: String,
+    /// The asker's language.
+    pub language: String,
+    /// How it came about.
+    pub kind: String,
+    /// What it says.
+    pub text: String,
+    /// Whether its document says it.
+    pub is_faithful: bool,
+    /// Whether the checks marked it.
+    pub is_marked: bool,
+}
+
+impl JudgedSentence {
+    /// Whether the checks are wrong about it.
+    pub fn is_misjudged(&self) -> bool {
+        self.is_faithful == self.is_marked
+    }
+}
+
+/// Shares of sentences, 0..1; the first two of documents that the rule was not fitted on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SupportFigures {
+    /// Of the untrue: marked.
+    pub caught: f64,
+    /// Of the true: marked.
+    pub false_marks: f64,
+    /// The same of documents that the rule was fitted on.
+    pub fit_caught: f64,
+    /// The same of documents that the rule was fitted on.
+    pub fit_false_marks: f64,
+}
+
+impl SupportFigures {
+    /// Each figure with its name in suites, reports and JSON.
+    pub fn named(&self) -> [(&'static str, f64); 4] {
+        let Self { caught, false_marks, fit_caught, fit_false_marks } = *self;
+        [
+            ("caught", caught),
+            ("false_marks", false_marks),
+            ("fit_caught", fit_caught),
+            ("fit_false_marks", fit_false_marks),
+        ]
+    }
+}
+
+/// Whether the checks tell true sentences from untrue ones.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SupportResult {
+    /// Name.
+    pub name: String,
+    /// Hash of the documents.
+    pub corpus: String,
+    /// The shares.
+    pub figures: SupportFigures,
+    /// The sentences, in the order of their files.
+    pub sentences: Vec<JudgedSentence>,
+}
+
+impl SupportResult {
+    /// How many sentences are true, and how many are not.
+    pub fn num_by_truth(&self) -> [usize; 2] {
+        let faithful = self.sentences.iter().filter(|sentence| sentence.is_faithful).count();
+        [faithful, self.sentences.len() - faithful]
+    }
+}
+
 /// Everything that one `evaluate run` found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunResult {
@@ -460,6 +534,9 @@ pub struct RunResult {
     /// What the checks did to given replies.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replies: Vec<RepliesResult>,
+    /// Whether the checks tell true sentences from untrue ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub support: Vec<SupportResult>,
 }
 
 /// How long each retrieval took, in milliseconds, by set and query. Differs from run to run, so it has files of its

@@ -15,11 +15,12 @@ use crate::{
     recording::Recorder,
     replies,
     results::{
-        AbstentionResult, CasesResult, FidelityResult, RepliesResult, RunResult, SetFigures, Timings,
-        macro_average, worst_set,
+        AbstentionResult, CasesResult, FidelityResult, RepliesResult, RunResult, SetFigures, SupportResult,
+        Timings, macro_average, worst_set,
     },
     retrieval::{DEPTH, Engine, ScoredSet, score_set},
-    suite::{AbstentionSpec, Asked, Corpus, FidelitySpec, RepliesSpec, SetSpec, Suite},
+    suite::{AbstentionSpec, Asked, Corpus, FidelitySpec, RepliesSpec, SetSpec, Suite, SupportSpec},
+    support,
 };
 use kb::{
     answerable::{Calibration, Status},
@@ -244,6 +245,19 @@ impl Runner {
         Ok(RepliesResult { name: spec.name.clone(), corpus: indexed.corpus, figures, honest, hostile })
     }
 
+    /// Lets sentences pass the checks, as a suite asks for it.
+    pub async fn support(&mut self, spec: &SupportSpec) -> Result<SupportResult, EvalError> {
+        let indexed = self.library.get(&Corpus::Directories(spec.corpus.clone())).await?;
+        let mut sentences = Vec::new();
+        for (path, is_faithful) in [(&spec.faithful, true), (&spec.unfaithful, false)] {
+            for sentence in support::read(path)? {
+                sentences.push(support::judge(&indexed, &sentence, is_faithful).await?);
+            }
+        }
+        let figures = support::figures(&sentences);
+        Ok(SupportResult { name: spec.name.clone(), corpus: indexed.corpus, figures, sentences })
+    }
+
     /// The product over a knowledge base, without a language model.
     fn asker(&self, indexed: &Indexed) -> Asker {
         let settings = self.settings.product.assistant.clone();
@@ -281,6 +295,10 @@ impl Runner {
         for spec in &suite.replies {
             replied.push(self.replies(spec).await?);
         }
+        let mut supported = Vec::new();
+        for spec in &suite.support {
+            supported.push(self.support(spec).await?);
+        }
         let mut answered = None;
         if !suite.cases.is_empty() {
             let (result, retrieval) = self.cases(suite, options).await?;
@@ -306,6 +324,7 @@ impl Runner {
             cases: answered,
             fidelity: sections,
             replies: replied,
+            support: supported,
         };
         if let Some((baseline, path)) = baseline {
             baseline.compare(&mut run, path)?;
@@ -322,6 +341,9 @@ impl Runner {
         }
         for (spec, result) in suite.replies.iter().zip(&run.replies) {
             run.gates.extend(gates::of_replies(spec, result));
+        }
+        for (spec, result) in suite.support.iter().zip(&run.support) {
+            run.gates.extend(gates::of_support(spec, result));
         }
         if let Some(result) = &run.cases {
             let retrieval = run.sets.iter().find(|set| set.name == CASES_SET);

@@ -9,7 +9,7 @@ use crate::{
     error::EvalError,
     fidelity::{Sampling, headings_figures, labels_figures},
     metrics::Metric,
-    replies,
+    replies, support,
 };
 use serde::Deserialize;
 use std::{
@@ -35,6 +35,8 @@ pub struct Suite {
     pub fidelity: Vec<FidelitySpec>,
     /// Replies whose way through the checks is judged.
     pub replies: Vec<RepliesSpec>,
+    /// Sentences that cite a document, true and untrue.
+    pub support: Vec<SupportSpec>,
     /// The corpus that the cases are asked against; empty when there are no cases.
     pub corpus: Vec<PathBuf>,
     /// Single questions with what the answer must be.
@@ -113,6 +115,23 @@ pub struct RepliesSpec {
     /// Files of hostile replies.
     pub hostile: Vec<PathBuf>,
     /// The most that figures may reach, by their names.
+    pub ceilings: BTreeMap<String, f64>,
+}
+
+/// Sentences that cite a document, true and untrue, which the checks have to tell apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SupportSpec {
+    /// Name, unique within the suite.
+    pub name: String,
+    /// The folders that their documents stand in.
+    pub corpus: Vec<PathBuf>,
+    /// The file of true ones.
+    pub faithful: PathBuf,
+    /// The file of untrue ones.
+    pub unfaithful: PathBuf,
+    /// The least that figures must reach, by their names.
+    pub floors: BTreeMap<String, f64>,
+    /// The most that they may.
     pub ceilings: BTreeMap<String, f64>,
 }
 
@@ -408,6 +427,34 @@ impl Suite {
             });
         }
 
+        let mut support = Vec::new();
+        for spec in file.support {
+            let name = spec.name;
+            if !names.insert(name.clone()) {
+                return Err(bad(format!("the name `{name}` comes twice")));
+            }
+            if spec.corpus.is_empty() {
+                return Err(bad(format!("support `{name}` needs a `corpus`")));
+            }
+            let known = support::figures(&[]).named().map(|(figure, _)| figure);
+            if let Some(other) =
+                spec.floors.keys().chain(spec.ceilings.keys()).find(|key| !known.contains(&key.as_str()))
+            {
+                return Err(bad(format!(
+                    "support `{name}` has no figure `{other}`; it has {}",
+                    known.join(", ")
+                )));
+            }
+            support.push(SupportSpec {
+                corpus: all(&spec.corpus)?,
+                faithful: at(&spec.faithful)?,
+                unfaithful: at(&spec.unfaithful)?,
+                name,
+                floors: spec.floors,
+                ceilings: spec.ceilings,
+            });
+        }
+
         let mut ids = HashSet::new();
         for case in &file.case {
             let id = &case.id;
@@ -431,6 +478,7 @@ impl Suite {
             abstention,
             fidelity,
             replies,
+            support,
             corpus: all(&file.corpus)?,
             cases: file.case,
             cases_hash: blake3::hash(cases.as_bytes()).to_hex().to_string(),
@@ -471,6 +519,8 @@ struct SuiteFile {
     fidelity: Vec<FidelityFile>,
     #[serde(default)]
     replies: Vec<RepliesFile>,
+    #[serde(default)]
+    support: Vec<SupportFile>,
     #[serde(default)]
     case: Vec<Case>,
 }
@@ -515,6 +565,19 @@ struct FidelityFile {
     headings: Option<HeadingsFile>,
     #[serde(default)]
     sets: Vec<String>,
+    #[serde(default)]
+    floors: BTreeMap<String, f64>,
+    #[serde(default)]
+    ceilings: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SupportFile {
+    name: String,
+    corpus: Vec<String>,
+    faithful: String,
+    unfaithful: String,
     #[serde(default)]
     floors: BTreeMap<String, f64>,
     #[serde(default)]

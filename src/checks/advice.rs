@@ -248,7 +248,7 @@ const LABELS: [&str; 2] = ["Error:", "Solution:"];
 const MAX_SENTENCE_BYTES: usize = 2 << 10;
 
 /// Where the sentences of a run stand, without labels; one may go on over a line's end, but not over a label.
-fn sentences(run: &str) -> Vec<Range<usize>> {
+pub(super) fn sentences(run: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
     let label_starts = run.match_indices('\n').map(|(at, _)| at + 1).filter(|at| label_of(&run[*at..]) > 0);

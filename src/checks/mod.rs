@@ -9,4 +9,5 @@ pub mod markup;
 pub mod masked;
 pub mod secrets;
 pub mod sources;
+pub mod support;
 pub mod title;

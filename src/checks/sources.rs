@@ -15,7 +15,7 @@ use crate::{
 };
 use kb::analyzer::is_cjk;
 use regex::Regex;
-use std::{ops::Range, sync::LazyLock};
+use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 
 /// Shortest text that is a claim, in letters; a character of a script without spaces counts as three.
 const MIN_CLAIM_LETTERS: usize = 20;
@@ -26,11 +26,24 @@ const MAX_WAITING: usize = 4 << 10;
 /// How many levels up a citation is looked for that covers a claim.
 const MAX_LEVELS: usize = 16;
 
-/// A checked block, and whether a blank line stands before it.
-pub type Placed = (String, bool);
+/// A block that is decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The text, with its marks.
+    pub text: String,
+    /// Whether a blank line stands before it.
+    pub after_blank: bool,
+    /// The citations outside of it that cover it.
+    pub covered_by: BTreeSet<usize>,
+}
 
-/// The whole text with its marks.
-pub fn marked(text: &str, phrases: &Phrases, urls: &[&str]) -> String {
+/// The whole text with its marks; `held` looks at each block that is decided.
+pub fn marked(
+    text: &str,
+    phrases: &Phrases,
+    urls: &[&str],
+    mut held: impl FnMut(&Placed) -> String,
+) -> String {
     let mut blocks = Blocks::default();
     let mut found = blocks.push(text);
     found.extend(blocks.finish());
@@ -41,11 +54,11 @@ pub fn marked(text: &str, phrases: &Phrases, urls: &[&str]) -> String {
     }
     placed.extend(sources.finish());
     let mut marked = String::with_capacity(text.len());
-    for (block, after_blank) in placed {
+    for block in placed {
         if !marked.is_empty() {
-            marked.push_str(if after_blank { "\n\n" } else { "\n" });
+            marked.push_str(if block.after_blank { "\n\n" } else { "\n" });
         }
-        marked.push_str(&block);
+        marked.push_str(&held(&block));
     }
     marked
 }
@@ -57,6 +70,8 @@ pub struct Sources<'a> {
     waiting_bytes: usize,
     /// Whether the sentence or heading that introduces what comes now has a citation.
     is_introduced: bool,
+    /// Those citations.
+    introduction: BTreeSet<usize>,
     /// Whether the last block was an item.
     in_list: bool,
     /// Of the list that is open: how many items there were, and how many of them cite.
@@ -70,9 +85,13 @@ struct Waiting {
     after_blank: bool,
     /// Its place in its list, as a reader counts it.
     item: Option<usize>,
+    /// What it cites.
+    cited: BTreeSet<usize>,
     cites: bool,
     /// Where its uncovered claims end.
     claims: Vec<usize>,
+    /// The citations outside of it that cover it.
+    covered_by: BTreeSet<usize>,
 }
 
 impl<'a> Sources<'a> {
@@ -83,6 +102,7 @@ impl<'a> Sources<'a> {
             waiting: Vec::new(),
             waiting_bytes: 0,
             is_introduced: false,
+            introduction: BTreeSet::new(),
             in_list: false,
             num_items: 0,
             num_cited: 0,
@@ -110,19 +130,23 @@ impl<'a> Sources<'a> {
             self.num_items += 1;
             number.unwrap_or(self.num_items)
         });
+        let cited = citations::resolve(&text, |n| n > 0).cited;
+        let mut covered_by = BTreeSet::new();
         match summary.kind {
             Kind::Item => {
                 if self.is_introduced {
                     claims.clear();
+                    covered_by.clone_from(&self.introduction);
                 }
                 self.num_cited += usize::from(summary.cites);
             }
             Kind::Heading => {
                 placed = self.release();
                 self.is_introduced = summary.cites;
+                self.introduction.clone_from(&cited);
             }
             Kind::Lone => {
-                self.waiting.iter_mut().for_each(|waiting| waiting.claims.clear());
+                self.waiting.iter_mut().for_each(|waiting| waiting.be_covered_by(&cited));
                 self.is_introduced = false;
             }
             Kind::Quotation if !summary.cites => {
@@ -133,12 +157,21 @@ impl<'a> Sources<'a> {
             Kind::Text | Kind::Quotation if summary.cites => {
                 placed = self.release();
                 self.is_introduced = summary.introduces;
+                self.introduction.clone_from(&cited);
             }
             Kind::Text | Kind::Quotation => self.is_introduced = false,
             Kind::Shown => {}
         }
         self.waiting_bytes += text.len();
-        self.waiting.push(Waiting { text, after_blank, item, cites: summary.cites, claims });
+        self.waiting.push(Waiting {
+            text,
+            after_blank,
+            item,
+            cited,
+            cites: summary.cites,
+            claims,
+            covered_by,
+        });
         let is_decided = self.waiting.iter().all(|waiting| waiting.claims.is_empty());
         if is_decided || self.waiting_bytes > MAX_WAITING {
             placed.extend(self.release());
@@ -158,8 +191,9 @@ impl<'a> Sources<'a> {
     fn end_list(&mut self) {
         let ends_cited = self.waiting.last().is_some_and(|last| last.item.is_some() && last.cites);
         if ends_cited && self.num_cited == 1 {
+            let cited = self.waiting.last().map(|last| last.cited.clone()).unwrap_or_default();
             let items = self.waiting.iter_mut().rev().take_while(|waiting| waiting.item.is_some());
-            items.for_each(|waiting| waiting.claims.clear());
+            items.for_each(|waiting| waiting.be_covered_by(&cited));
         }
     }
 
@@ -172,19 +206,28 @@ impl<'a> Sources<'a> {
             let uncovered: Vec<&Waiting> =
                 group.iter().filter(|waiting| !waiting.claims.is_empty()).collect();
             let one_note = uncovered.len() > 1;
-            for Waiting { text, after_blank, claims, .. } in group {
+            for Waiting { text, after_blank, claims, covered_by, .. } in group {
                 let mut text = text.clone();
                 for end in claims.iter().rev().filter(|_| !one_note) {
                     text.insert_str(*end, &format!(" ({})", self.phrases.uncited));
                 }
-                placed.push((text, *after_blank));
+                placed.push(Placed { text, after_blank: *after_blank, covered_by: covered_by.clone() });
             }
             if one_note {
                 let numbers = uncovered.iter().filter_map(|waiting| waiting.item);
-                placed.push((format!("({})", self.phrases.uncited_items(numbers)), true));
+                let text = format!("({})", self.phrases.uncited_items(numbers));
+                placed.push(Placed { text, after_blank: true, covered_by: BTreeSet::new() });
             }
         }
         placed
+    }
+}
+
+impl Waiting {
+    /// Takes citations outside of it for its own.
+    fn be_covered_by(&mut self, cited: &BTreeSet<usize>) {
+        self.claims.clear();
+        self.covered_by.extend(cited);
     }
 }
 
@@ -380,8 +423,14 @@ fn is_label(line: &str) -> bool {
 /// what the documents lack does not.
 fn says_something(text: &str, phrases: &Phrases) -> bool {
     let mut text = text.to_owned();
-    for mark in [phrases.unverified, phrases.destructive, phrases.removed, phrases.forbidden, phrases.uncited]
-    {
+    for mark in [
+        phrases.unverified,
+        phrases.destructive,
+        phrases.removed,
+        phrases.forbidden,
+        phrases.uncited,
+        phrases.unsupported,
+    ] {
         text = text.replace(mark, "");
     }
     let code = markdown::code_ranges(&text);
@@ -396,10 +445,13 @@ fn says_something(text: &str, phrases: &Phrases) -> bool {
     let said =
         crate::text::edited(&text, hidden.into_iter().map(|range| (range, String::new()))).replace('\n', " ");
     let weight = |c: char| if is_cjk(c) { 3 } else { usize::from(c.is_alphabetic()) };
-    let claims = markdown::sentences(&said)
-        .into_iter()
-        .filter(|sentence| !is_courtesy(sentence) && !tells_of_documents(sentence));
+    let claims = markdown::sentences(&said).into_iter().filter(|sentence| !claims_nothing(sentence));
     claims.flat_map(str::chars).map(weight).sum::<usize>() >= MIN_CLAIM_LETTERS
+}
+
+/// Whether a sentence needs no source: it greets, or tells what the documents lack.
+pub(super) fn claims_nothing(sentence: &str) -> bool {
+    is_courtesy(sentence) || tells_of_documents(sentence)
 }
 
 /// Greetings and offers, each as it begins a sentence: lower case, sorted.
@@ -478,7 +530,8 @@ mod tests {
     fn check(text: &str, expected: &str) {
         for tag in ["en", "vi"] {
             let phrases = crate::phrases::phrases(&Language(tag.to_owned()));
-            let mut found = marked(text, phrases, &["https://wiki.example.com/drain"]);
+            let urls = ["https://wiki.example.com/drain"];
+            let mut found = marked(text, phrases, &urls, |placed| placed.text.clone());
             for items in [vec![1, 2], vec![2, 3], vec![1, 2, 3], vec![1, 3]] {
                 let written: Vec<String> = items.iter().map(usize::to_string).collect();
                 let short = format!("? {}", written.join(", "));

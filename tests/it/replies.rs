@@ -43,6 +43,7 @@ impl Tried {
         let text = self.left.as_ref().map_or("", |written| &written.text);
         let kinds = [
             ("uncited", phrases.uncited),
+            ("unsupported", phrases.unsupported),
             ("unverified", phrases.unverified),
             ("removed", phrases.removed),
             ("destructive", phrases.destructive),

@@ -4,8 +4,8 @@
 //! stands behind it.
 
 use super::{
-    FIDELITY_COLUMNS, REPLY_COLUMNS, citation_precision, escape::html, fidelity_rows, figure, percent, plots,
-    signed,
+    FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision, escape::html, fidelity_rows,
+    figure, percent, plots, signed,
 };
 use crate::{
     gates::{Bound, Gate},
@@ -35,6 +35,7 @@ pub fn page(run: &RunResult) -> String {
     cases(run, &mut body);
     fidelity(run, &mut body);
     replies(run, &mut body);
+    support(run, &mut body);
     queries(run, &mut body);
     document(&format!("Evaluation of {}", run.suite), &body)
 }
@@ -451,6 +452,43 @@ fn replies(run: &RunResult, out: &mut String) {
             put!(out, "<li>{:?}: <code>{}</code></li>", fault.kind, html(&fault.detail));
         }
         out.push_str("</ul></div></details>");
+    }
+}
+
+/// How well the checks tell true sentences from untrue ones, and each that they misjudge.
+fn support(run: &RunResult, out: &mut String) {
+    if run.support.is_empty() {
+        return;
+    }
+    put!(
+        out,
+        "<h2>Whether sentences stand in their sources</h2><div class=\"panel flush\"><table><thead><tr>\
+         <th class=\"left\">support</th><th>true</th><th>untrue</th><th>{}</th></tr></thead><tbody>",
+        SUPPORT_COLUMNS.join("</th><th>"),
+    );
+    for result in &run.support {
+        let [faithful, unfaithful] = result.num_by_truth();
+        put!(
+            out,
+            "<tr><td class=\"left strong\">{}</td><td>{faithful}</td><td>{unfaithful}</td>",
+            html(&result.name),
+        );
+        for (_, value) in result.figures.named() {
+            put!(out, "<td>{}</td>", percent(value));
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</tbody></table></div><br>");
+    let all = run.support.iter().flat_map(|result| &result.sentences);
+    for sentence in all.filter(|sentence| sentence.is_misjudged()) {
+        put!(
+            out,
+            "<details class=\"query\"><summary><span class=\"pill bad\">{}</span><span class=\"text\">{}</span></summary>\
+             <div class=\"inside\"><p class=\"answer\">{}</p></div></details>",
+            if sentence.is_faithful { "marked, though true" } else { "not marked, though untrue" },
+            html(&sentence.text),
+            html(&sentence.document),
+        );
     }
 }
 

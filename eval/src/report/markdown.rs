@@ -1,7 +1,7 @@
 //! Markdown for a pull request: the verdict, what failed, the table of sets, what changed.
 
 use super::{
-    FIDELITY_COLUMNS, REPLY_COLUMNS, citation_precision,
+    FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision,
     escape::{markdown as cell, shortened},
     fidelity_rows, figure, percent, signed,
 };
@@ -33,6 +33,7 @@ pub fn markdown(run: &RunResult) -> String {
     cases(run, &mut text);
     fidelity(run, &mut text);
     replies(run, &mut text);
+    support(run, &mut text);
     text
 }
 
@@ -197,6 +198,22 @@ fn replies(run: &RunResult, text: &mut String) {
         let figures = result.figures.named().map(|(_, value)| percent(value)).join(" | ");
         let (honest, hostile) = (result.honest.len(), result.hostile.len());
         text.push_str(&format!("| {} | {honest} | {hostile} | {figures} |\n", cell(&result.name)));
+    }
+}
+
+fn support(run: &RunResult, text: &mut String) {
+    if run.support.is_empty() {
+        return;
+    }
+    text.push_str("\n### Whether sentences stand in their sources\n");
+    text.push_str(&format!(
+        "\n| support | true | untrue | {} |\n|---|--:|--:|--:|--:|--:|--:|\n",
+        SUPPORT_COLUMNS.join(" | ")
+    ));
+    for result in &run.support {
+        let figures = result.figures.named().map(|(_, value)| percent(value)).join(" | ");
+        let [faithful, unfaithful] = result.num_by_truth();
+        text.push_str(&format!("| {} | {faithful} | {unfaithful} | {figures} |\n", cell(&result.name)));
     }
 }
 

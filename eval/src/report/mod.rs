@@ -64,6 +64,10 @@ pub fn write_all(run: &RunResult, timings: &Timings, directory: &Path) -> Result
         let lines = all.map(one_line).collect::<Result<Vec<_>, _>>()?;
         write(&format!("queries/{}.jsonl", file_name(&result.name)), &lines.concat())?;
     }
+    for result in &run.support {
+        let lines = result.sentences.iter().map(one_line).collect::<Result<Vec<_>, _>>()?;
+        write(&format!("queries/{}.jsonl", file_name(&result.name)), &lines.concat())?;
+    }
     Ok(())
 }
 
@@ -126,6 +130,9 @@ fn fidelity_rows(results: &[FidelityResult]) -> [Vec<(String, usize, [f64; 4])>;
 
 /// The columns of a table of given replies.
 const REPLY_COLUMNS: [&str; 5] = ["harm", "damaged", "marked", "downgraded", "leak"];
+
+/// The columns of a table of sentences.
+const SUPPORT_COLUMNS: [&str; 4] = ["caught", "false marks", "caught (fit)", "false marks (fit)"];
 
 /// `0.9611`.
 fn figure(value: f64) -> String {
@@ -331,6 +338,7 @@ pub(crate) mod tests {
             cases: Some(cases),
             fidelity: vec![headings, labelled],
             replies: Vec::new(),
+            support: Vec::new(),
         }
     }
 

@@ -1,15 +1,16 @@
 //! Tables for the terminal.
 
 use super::{
-    FIDELITY_COLUMNS, REPLY_COLUMNS, citation_precision,
+    FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision,
     escape::{shortened, visible},
     fidelity_rows, figure, percent, signed,
 };
 use crate::{
     gates::Gate,
     metrics::{Metric, Metrics},
-    results::{AbstentionResult, FidelityResult, RepliesResult, RunResult, SetResult, Stage},
+    results::{AbstentionResult, FidelityResult, RepliesResult, RunResult, SetResult, Stage, SupportResult},
 };
+use std::collections::BTreeMap;
 
 /// Everything a person wants to see after a run.
 pub fn run_summary(run: &RunResult) -> String {
@@ -50,6 +51,9 @@ pub fn run_summary(run: &RunResult) -> String {
     }
     if !run.replies.is_empty() {
         parts.push(replies_table(&run.replies));
+    }
+    if !run.support.is_empty() {
+        parts.push(support_table(&run.support));
     }
     parts.push(gates_table(&run.gates));
     parts.join("\n")
@@ -214,6 +218,33 @@ fn replies_table(results: &[RepliesResult]) -> String {
             let detail = shortened(&visible(&fault.detail), 160);
             text.push_str(&format!("  {}: {:?}: {detail}\n", visible(&reply.reply), fault.kind));
         }
+    }
+    text
+}
+
+/// How well the checks tell true sentences from untrue ones: a name a line, then each kind and language with its shares of
+/// marked sentences.
+fn support_table(results: &[SupportResult]) -> String {
+    let head = ["support", "true", "untrue"].into_iter().chain(SUPPORT_COLUMNS);
+    let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
+    let mut groups: BTreeMap<(bool, &str), (usize, usize)> = BTreeMap::new();
+    for result in results {
+        let mut row = vec![visible(&result.name)];
+        row.extend(result.num_by_truth().map(|number| number.to_string()));
+        row.extend(result.figures.named().map(|(_, value)| percent(value)));
+        rows.push(row);
+        for sentence in &result.sentences {
+            for group in [&sentence.kind, &sentence.language] {
+                let (all, marked) = groups.entry((sentence.is_faithful, group)).or_default();
+                *all += 1;
+                *marked += usize::from(sentence.is_marked);
+            }
+        }
+    }
+    let mut text = table(&rows);
+    for ((is_faithful, group), (all, marked)) in groups {
+        let truth = if is_faithful { "true" } else { "untrue" };
+        text.push_str(&format!("  {truth}, {}: {marked} of {all} marked\n", visible(group)));
     }
     text
 }

@@ -1,0 +1,526 @@
+//! Whether the passage that a sentence cites says it: amounts and names occur there, it denies what the passage denies, and
+//! most of what it speaks of stands there. Pure, and linear in the reply's length.
+//!
+//! Entry point: [`Support::marked`] for a block. What covers a sentence is the citation in it, else the next one in its
+//! paragraph, else the one before, else what `sources.rs` found to cover the block.
+
+mod names;
+mod passage;
+mod quantities;
+mod wordings;
+mod words;
+
+use super::{advice, citations, sources};
+use crate::{evidence::Evidence, markdown, phrases::Phrases, text::edited};
+use kb::{prohibition, question::Question};
+use passage::{Passage, clauses, is_quotation};
+use quantities::{Quantity, Unit};
+use regex::Regex;
+use std::{
+    cell::OnceCell,
+    collections::{BTreeSet, HashSet},
+    ops::Range,
+    sync::LazyLock,
+};
+use wordings::{ADVISES, ASSURES, POINTS, TELLS, UNKNOWN};
+use words::{Tongue, Words};
+
+/// What of a sentence the passage does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// An amount.
+    Quantity,
+    /// A name.
+    Name,
+    /// It denies what the passage says, or says what the passage denies.
+    Negation,
+    /// What it tells to do, of which the passage does not speak.
+    Action,
+    /// That somebody has checked the answer.
+    Assurance,
+    /// Too much of what it speaks of.
+    Words,
+}
+
+/// How much was held against passages, and how much of it was marked, in letters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    held: usize,
+    marked: usize,
+}
+
+impl Tally {
+    /// The share that was marked, 0..1.
+    pub fn share(self) -> f32 {
+        match self.held {
+            0 => 0.0,
+            held => self.marked as f32 / held as f32,
+        }
+    }
+
+    /// Counts another text.
+    pub fn add(&mut self, other: Self) {
+        self.held += other.held;
+        self.marked += other.marked;
+    }
+}
+
+/// The passages that sentences are held against, each read when it is first needed.
+pub struct Support<'a> {
+    evidence: &'a [Evidence],
+    passages: Vec<OnceCell<Passage>>,
+    asked: Passage,
+    /// The language that answers are asked for in.
+    usual: Tongue,
+    phrases: &'static Phrases,
+}
+
+impl<'a> Support<'a> {
+    /// Holds sentences against this evidence; what the question says may be said again.
+    pub fn new(evidence: &'a [Evidence], question: &Question, phrases: &'static Phrases) -> Self {
+        let passages = evidence.iter().map(|_| OnceCell::new()).collect();
+        let usual = Tongue::of_tag(&question.language().0);
+        Self { evidence, usual, passages, asked: Passage::read("", question.text(), &[]), phrases }
+    }
+
+    fn passage(&self, n: usize) -> &Passage {
+        self.passages[n - 1].get_or_init(|| {
+            let passage = &self.evidence[n - 1];
+            Passage::read(&passage.heading(), &passage.text, &passage.prohibitions)
+        })
+    }
+
+    /// A block with a mark behind each sentence that its source does not say, and how much of it that is. `covered_by`: what
+    /// covers the block besides its own citations.
+    pub fn marked(&self, block: &str, covered_by: &BTreeSet<usize>) -> (String, Tally) {
+        let mut tally = Tally::default();
+        let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+        let outline = markdown::outline(block);
+        let all = self.cited_in(block);
+        if all.is_empty() && covered_by.is_empty() {
+            return (block.to_owned(), tally);
+        }
+        for leaf in outline.leaves.iter().filter(|leaf| leaf.is_running_text) {
+            let run = &block[leaf.range.clone()];
+            let sentences = sentences(run);
+            let cited: Vec<BTreeSet<usize>> =
+                sentences.iter().map(|range| self.cited_in(&run[range.clone()])).collect();
+            let mut covering = vec![&all; sentences.len()];
+            // The citation before a sentence, then the one in it or behind it, which counts for more.
+            let mut last = if all.is_empty() { covered_by } else { &all };
+            for (at, cited) in cited.iter().enumerate() {
+                covering[at] = last;
+                last = if cited.is_empty() { last } else { cited };
+            }
+            let mut next = None;
+            for (at, cited) in cited.iter().enumerate().rev() {
+                next = (!cited.is_empty()).then_some(cited).or(next);
+                covering[at] = next.unwrap_or(covering[at]);
+            }
+            for (range, own) in sentences.iter().zip(covering) {
+                let exists = |n: &usize| (1..=self.evidence.len()).contains(n);
+                let own: BTreeSet<usize> = own.iter().copied().filter(exists).collect();
+                if own.is_empty() {
+                    continue;
+                }
+                let sentence = &run[range.clone()];
+                let Some(said) = self.said(sentence) else { continue };
+                let weight = said.chars().filter(|c| c.is_alphanumeric()).count();
+                tally.held += weight;
+                if self.fault(&said, &own).is_some() {
+                    tally.marked += weight;
+                    if sentence.contains(self.phrases.unverified) || sentence.contains(self.phrases.removed) {
+                        // It has a mark that says so.
+                        continue;
+                    }
+                    let end = leaf.range.start + range.start + sentence.trim_end().len();
+                    edits.push((end..end, format!(" ({})", self.phrases.unsupported)));
+                }
+            }
+        }
+        (edited(block, edits), tally)
+    }
+
+    /// What a text cites, by number or by a document's address.
+    fn cited_in(&self, text: &str) -> BTreeSet<usize> {
+        let mut cited = citations::resolve(text, |n| (1..=self.evidence.len()).contains(&n)).cited;
+        if text.contains("://") {
+            let linked = self
+                .evidence
+                .iter()
+                .filter(|passage| passage.url.as_ref().is_some_and(|url| text.contains(url.as_str())));
+            cited.extend(linked.map(|passage| passage.n));
+        }
+        cited
+    }
+
+    /// A sentence without citations and our own marks; `None` where it claims nothing.
+    fn said(&self, sentence: &str) -> Option<String> {
+        let mut said = citations::resolve(sentence, |_| false).text;
+        let Phrases { unverified, destructive, removed, forbidden, uncited, unsupported, .. } = self.phrases;
+        for mark in [unverified, destructive, removed, forbidden, uncited, unsupported] {
+            said = said.replace(*mark, "");
+        }
+        let said = said.replace("**", "").replace('\n', " ");
+        let said = LEFT_OUT.replace_all(&said, " ");
+        let said = said.trim();
+        let claims = said.contains(char::is_alphanumeric)
+            && !said.ends_with(['?', '？'])
+            && !sources::claims_nothing(said)
+            && !tells_of_itself(said);
+        claims.then(|| said.to_owned())
+    }
+
+    /// What of a sentence the passages with these numbers do not say.
+    fn fault(&self, said: &str, cited: &BTreeSet<usize>) -> Option<Fault> {
+        let passages: Vec<&Passage> = cited.iter().map(|n| self.passage(*n)).collect();
+        let tongue = Tongue::of(said, self.usual);
+        let words = words::read(said, tongue);
+        let is_lead = said.ends_with([':', '：']);
+        if self.has_unknown_quantity(said, &words, &passages) {
+            return Some(Fault::Quantity);
+        }
+        // What stands in another passage is not made up.
+        let others = (1..=self.evidence.len()).filter(|n| !cited.contains(n));
+        let others: Vec<&Passage> = others.map(|n| self.passage(n)).collect();
+        let knows = |name: &str| {
+            let mut all = passages.iter().chain(&others);
+            self.asked.names.has(name) || all.any(|passage| passage.names.has(name))
+        };
+        if names::said(said).iter().any(|name| !knows(name)) {
+            return Some(Fault::Name);
+        }
+        if let Some(assurance) = ASSURES.find(said)
+            && !cited.iter().any(|n| self.evidence[n - 1].text.contains(assurance.as_str()))
+        {
+            return Some(Fault::Assurance);
+        }
+        if !is_lead && is_unheard_of(said, tongue, &passages) {
+            return Some(Fault::Action);
+        }
+        if is_forbidden(said, &words, tongue, &passages)
+            || (self.is_denied(said, tongue, &passages) && !repeats_prohibition(said, &words, &passages))
+        {
+            return Some(Fault::Negation);
+        }
+        // What the answer does not know needs no source, unless advice is drawn from it.
+        let known = known(said);
+        let words = match known.len() < said.len() && prohibition::advised(known).is_empty() {
+            true => words::read(known, tongue),
+            false => words,
+        };
+        let is_low = !is_lead
+            && self.shares(&words, tongue, &passages).are_low()
+            && (others.is_empty() || self.shares(&words, tongue, &others).are_low());
+        is_low.then_some(Fault::Words)
+    }
+
+    /// Whether an amount of a sentence stands neither in the question nor in a passage near what the sentence speaks of.
+    fn has_unknown_quantity(&self, said: &str, words: &Words, passages: &[&Passage]) -> bool {
+        let wanted = quantities::read(said);
+        if wanted.is_empty() {
+            return false;
+        }
+        // What stands in the question stands near everything.
+        let is_asked = |wanted: &Quantity| {
+            self.asked.quantities.iter().any(|(_, held)| quantities::is_same(held, wanted))
+        };
+        let near: Vec<Vec<f32>> =
+            passages.iter().map(|passage| passage.parts.scores(words, false).of_texts).collect();
+        // Part of an address or of a name.
+        let is_named = |wanted: &Quantity| {
+            let written = wanted.written.to_string();
+            wanted.unit == Unit::Count
+                && !wanted.in_words
+                && (self.asked.names.has(&written)
+                    || passages.iter().any(|passage| passage.names.has(&written)))
+        };
+        let is_said = |wanted: &Quantity| {
+            is_asked(wanted)
+                || (is_named(wanted) && wanted.written >= LEAST_NAMED)
+                || passages.iter().zip(&near).any(|(passage, near)| {
+                    let mut held = passage.quantities.iter();
+                    held.any(|(part, held)| {
+                        quantities::is_same(held, wanted)
+                            && (near[*part] > LEAST_NEAR || words.shared.len() < 2)
+                    })
+                })
+        };
+        wanted.iter().any(|readings| {
+            let is_small =
+                |wanted: &Quantity| wanted.written <= 1.0 && (wanted.unit == Unit::Count || wanted.in_words);
+            !readings.iter().any(|wanted| is_small(wanted) || is_said(wanted))
+        })
+    }
+
+    /// Whether the clause of the passages that is most like one of a sentence denies it.
+    fn is_denied(&self, said: &str, tongue: Tongue, passages: &[&Passage]) -> bool {
+        for clause in clauses(said, tongue) {
+            let Some(denies) = clause.denies.filter(|_| !is_quotation(clause.text)) else { continue };
+            let words = self.unasked(&words::read(clause.text, tongue));
+            let (mut same, mut opposite, mut weight) = (0.0f32, 0.0f32, 0.0);
+            let is_foreign = passages.iter().all(|passage| passage.tongue != tongue);
+            // Translations turn what they say more often.
+            let (least, distance) = if is_foreign { (0.6, 0.3) } else { (0.5, 0.2) };
+            for passage in passages {
+                let scores = passage.clauses.scores(&words, passage.tongue == tongue);
+                weight = scores.weight;
+                for (at, (score, other)) in scores.of_texts.iter().zip(&passage.denies).enumerate() {
+                    let share = score / scores.weight.max(f32::EPSILON);
+                    match other {
+                        Some(other) if *other != denies => {
+                            // Of a clause that says much more, the denial may be about the rest.
+                            if passage.clauses.is_about(at, scores.num_of_texts[at]) {
+                                opposite = opposite.max(share);
+                            }
+                        }
+                        _ => same = same.max(share),
+                    }
+                }
+            }
+            if weight >= LEAST_CLAUSE && opposite >= least && opposite >= same + distance {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The words without those of the question, which need no source.
+    fn unasked(&self, words: &Words) -> Words {
+        let unasked = |words: &HashSet<String>| {
+            words.iter().filter(|word| !self.asked.parts.has(word)).cloned().collect()
+        };
+        Words { shared: unasked(&words.shared), own: unasked(&words.own) }
+    }
+
+    fn shares(&self, words: &Words, tongue: Tongue, passages: &[&Passage]) -> Shares {
+        // What the question says needs no source: it counts as found.
+        let unasked = self.unasked(words);
+        let asked = (words.shared.len() - unasked.shared.len()) as f32;
+        let words = unasked;
+        let mut shares = Shares { is_same_tongue: false, of_part: 0.0, of_passage: 0.0, weight: 0.0 };
+        for passage in passages {
+            let is_same_tongue = passage.tongue == tongue;
+            let scores = passage.parts.scores(&words, is_same_tongue);
+            let weight = (scores.weight + asked).max(f32::EPSILON);
+            let of_part = (scores.of_texts.iter().copied().fold(0.0, f32::max) + asked) / weight;
+            let of_passage = (scores.of_all + asked) / weight;
+            if of_part + of_passage >= shares.of_part + shares.of_passage {
+                shares = Shares { is_same_tongue, of_part, of_passage, weight: scores.weight };
+            }
+        }
+        shares
+    }
+}
+
+/// A sentence without the clause at its beginning that says what the answer does not know.
+fn known(said: &str) -> &str {
+    UNKNOWN.find(said).map_or(said, |unknown| &said[unknown.end()..])
+}
+
+/// Addresses, and what stands for a secret.
+static LEFT_OUT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"https?://[^\s)`]+|\[redacted:[a-z0-9-]+\]").expect("the pattern is valid"));
+
+/// Whether a sentence only points at other parts of the answer.
+fn tells_of_itself(said: &str) -> bool {
+    const MAX_CHARS: usize = 60;
+    said.chars().count() <= MAX_CHARS
+        && POINTS.is_match(said)
+        && prohibition::advised(said).is_empty()
+        && !ASSURES.is_match(said)
+}
+
+/// Actions that must not be made up, with the ideas that stand for them.
+const GRAVE: [(&str, &[&str]); 3] = [
+    ("delete", &["=delete", "=clear", "=kill", "=drain"]),
+    ("restart", &["=reboot", "=recreate", "=kill", "=stop"]),
+    ("drain", &["=drain", "=move"]),
+];
+
+/// The actions that a sentence advises.
+fn advised(said: &str, tongue: Tongue) -> BTreeSet<String> {
+    match tongue != Tongue::English && TELLS.is_match(said) && !ADVISES.is_match(said) {
+        true => BTreeSet::new(),
+        false => prohibition::advised(said),
+    }
+}
+
+/// Whether a sentence advises a grave action that no clause of the passages speaks of together with anything else of it.
+fn is_unheard_of(said: &str, tongue: Tongue, passages: &[&Passage]) -> bool {
+    /// Everything there is.
+    const ALL: &str = "=all";
+    clauses(known(said), tongue).into_iter().any(|clause| {
+        let advised = advised(clause.text, tongue);
+        if advised.is_empty() {
+            return false;
+        }
+        let words = words::read(clause.text, tongue);
+        GRAVE.iter().any(|(action, ideas)| {
+            let is_other = |word: &&str| !ideas.contains(word) && *word != ALL;
+            let others: Vec<&str> = words.shared.iter().map(String::as_str).filter(is_other).collect();
+            // What is done to everything and nothing else is in no passage.
+            let is_of_all = others.is_empty() && words.shared.contains(ALL);
+            let is_told = advised.contains(*action)
+                && (is_of_all || !others.is_empty())
+                && (*action != "restart" || tongue == Tongue::English);
+            let is_advised =
+                |passage: &&Passage| passage.advised.iter().any(|advised| advised.contains(*action));
+            let is_heard_of = !is_of_all
+                && (passages.iter().any(is_advised)
+                    || passages.iter().any(|passage| passage.clauses.have_both(ideas, &others)));
+            is_told && !is_heard_of
+        })
+    })
+}
+
+/// Whether a sentence advises an action that the passages forbid rather than advise.
+fn is_forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]) -> bool {
+    if passages.iter().all(|passage| passage.rules.is_empty()) {
+        return false;
+    }
+    if does_what_is_forbidden(said, words, passages) {
+        return true;
+    }
+    let advised = advised(said, tongue);
+    if advised.is_empty() {
+        return false;
+    }
+    let classes = prohibition::object_classes(said);
+    let is_conditional = prohibition::is_conditional(said);
+    advised.iter().any(|action| {
+        let (mut of_rules, mut of_advice) = (0.0f32, 0.0f32);
+        for passage in passages {
+            let scores = passage.forbidding.scores(words, passage.tongue == tongue);
+            for (rule, score) in passage.rules.iter().zip(&scores.of_texts) {
+                let is_about = rule.classes.is_empty()
+                    || classes.is_empty()
+                    || rule.classes.iter().any(|class| classes.contains(class));
+                let is_forbidden =
+                    rule.actions.iter().any(|forbidden| prohibition::forbids(forbidden, action));
+                if is_about && is_forbidden && !(is_conditional && rule.is_conditional) {
+                    of_rules = of_rules.max(score / scores.weight.max(f32::EPSILON));
+                }
+            }
+            let scores = passage.clauses.scores(words, passage.tongue == tongue);
+            for ((advised, denies), score) in
+                passage.advised.iter().zip(&passage.denies).zip(&scores.of_texts)
+            {
+                if advised.contains(action) && *denies != Some(true) {
+                    of_advice = of_advice.max(score / scores.weight.max(f32::EPSILON));
+                }
+            }
+        }
+        of_rules >= LEAST_OF_RULE && of_rules > of_advice
+    })
+}
+
+/// Least share of a sentence that what a passage forbids has to have; more where the verb is one that no list knows.
+const LEAST_OF_RULE: f32 = 0.3;
+const LEAST_OF_UNKNOWN: f32 = 0.45;
+
+/// Whether a sentence has a verb, outside of what it forbids itself, that the passages forbid and no list knows.
+fn does_what_is_forbidden(said: &str, words: &Words, passages: &[&Passage]) -> bool {
+    let outside = prohibition::words_outside(said);
+    passages.iter().any(|passage| {
+        let scores = passage.forbidding.scores(words, true);
+        passage.rules.iter().zip(&scores.of_texts).any(|(rule, score)| {
+            let mut unknown = rule.actions.iter().filter(|action| !prohibition::is_known(action));
+            !rule.is_conditional
+                && score / scores.weight.max(f32::EPSILON) >= LEAST_OF_UNKNOWN
+                && unknown.any(|action| outside.contains(action))
+        })
+    })
+}
+
+/// Whether a sentence forbids what the passages forbid too.
+fn repeats_prohibition(said: &str, words: &Words, passages: &[&Passage]) -> bool {
+    let Some(own) = prohibition::of_title(said) else { return false };
+    passages.iter().any(|passage| {
+        let scores = passage.forbidding.scores(words, false);
+        passage.rules.iter().zip(&scores.of_texts).any(|(rule, score)| {
+            let is_same = |one: &String, other: &String| {
+                prohibition::forbids(one, other) || prohibition::forbids(other, one)
+            };
+            *score > 0.0 && rule.actions.iter().any(|one| own.actions.iter().any(|other| is_same(one, other)))
+        })
+    })
+}
+
+/// A clause that says less is not compared.
+const LEAST_CLAUSE: f32 = 1.6;
+
+/// A smaller number is no name.
+const LEAST_NAMED: f64 = 1000.0;
+
+/// Least score of a part for an amount to stand near what a sentence speaks of.
+const LEAST_NEAR: f32 = 0.3;
+
+/// How much of a sentence a passage has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Shares {
+    is_same_tongue: bool,
+    /// The best part's share.
+    of_part: f32,
+    /// The share of all parts together.
+    of_passage: f32,
+    /// How much there is to find.
+    weight: f32,
+}
+
+/// Least sum of both shares, where sentence and passage have one language and where not. Fitted on one half of the sentences of
+/// `eval/suites/support`, and so that no honest reply of `eval/suites/replies` is marked.
+const LEAST_SHARES: f32 = 0.7;
+const LEAST_FOREIGN_SHARES: f32 = 0.6;
+
+/// What says less is judged by its words only where next to none of them stand there, or not at all.
+const LEAST_WEIGHT: f32 = 2.5;
+const LEAST_SHORT: f32 = 1.7;
+
+impl Shares {
+    fn are_low(self) -> bool {
+        let (least, least_of_short) = match self.is_same_tongue {
+            true => (LEAST_SHARES, LEAST_SHARES / 2.0),
+            false => (LEAST_FOREIGN_SHARES, 0.0),
+        };
+        let found = self.of_part + self.of_passage;
+        (self.weight >= LEAST_WEIGHT && found < least)
+            || (self.weight >= LEAST_SHORT && found < least_of_short)
+    }
+}
+
+/// Where the sentences of a run stand, each with the citations behind it.
+fn sentences(run: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for range in advice::sentences(run) {
+        let text = &run[range.clone()];
+        let led = led_by_citations(text);
+        match found.last_mut() {
+            Some(last) if led > 0 && run[last.end..range.start].trim().is_empty() => {
+                last.end = range.start + led;
+                found.push(range.start + led..range.end);
+            }
+            _ => found.push(range),
+        }
+    }
+    found.retain(|range| run[range.clone()].contains(char::is_alphanumeric));
+    found
+}
+
+/// The length of the citations that a text begins with.
+fn led_by_citations(text: &str) -> usize {
+    let mut rest = text.trim_start();
+    while let Some(inner) = rest.strip_prefix('[') {
+        match inner.split_once(']') {
+            Some((n, after)) if !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()) => {
+                rest = after.trim_start_matches([' ', '.', '。']);
+            }
+            _ => break,
+        }
+    }
+    let led = text.len() - rest.len();
+    if rest.len() == text.trim_start().len() { 0 } else { led }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,379 @@
+//! A passage as sentences are held against it: its parts with what they speak of, its clauses with whether they deny, its
+//! names and amounts. Pure, and linear in the passage's length.
+
+use super::{
+    names::Known,
+    quantities::{self, Quantity},
+    wordings::{FAILS, HALF_DENIES, HARMLESS},
+    words::{self, Tongue, Words},
+};
+use crate::markdown;
+use kb::{
+    analyzer::{chinese::simplified_text, is_cjk},
+    prohibition::{self, Prohibition},
+};
+use regex::Regex;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::LazyLock,
+};
+
+/// Where words stand among numbered texts.
+#[derive(Debug, Default)]
+pub struct Index {
+    num_texts: usize,
+    /// How many words each text has.
+    sizes: Vec<usize>,
+    shared: HashMap<String, Vec<usize>>,
+    own: HashMap<String, Vec<usize>>,
+}
+
+/// What a word that only its own language knows weighs beside an idea, where both texts have that language and where not.
+const OWN_WEIGHT: f32 = 0.7;
+const FOREIGN_WEIGHT: f32 = 0.25;
+
+impl Index {
+    fn add(&mut self, words: Words) {
+        self.sizes.push(words.shared.len() + words.own.len());
+        for (map, words) in [(&mut self.shared, words.shared), (&mut self.own, words.own)] {
+            for word in words {
+                map.entry(word).or_default().push(self.num_texts);
+            }
+        }
+        self.num_texts += 1;
+    }
+
+    /// Whether a text is about the same as another that has so many of its words: most of them.
+    pub fn is_about(&self, text: usize, num_words: usize) -> bool {
+        const LEAST_SHARE: f32 = 0.6;
+        const LEAST_SIZE: usize = 3;
+        let size = self.sizes[text];
+        size >= LEAST_SIZE && num_words as f32 >= LEAST_SHARE * size as f32
+    }
+
+    /// Whether one of the texts has a word.
+    pub fn has(&self, word: &str) -> bool {
+        self.shared.contains_key(word) || self.own.contains_key(word)
+    }
+
+    /// Whether a text has one of some words and one of others.
+    pub fn have_both(&self, some: &[&str], others: &[&str]) -> bool {
+        let of = |words: &[&str]| -> HashSet<usize> {
+            words.iter().filter_map(|word| self.shared.get(*word)).flatten().copied().collect()
+        };
+        !of(some).is_disjoint(&of(others))
+    }
+
+    /// Of each text how much of some words it has, and of all texts together; and how much there is to have. A word that
+    /// many texts have says less.
+    pub fn scores(&self, words: &Words, is_same_tongue: bool) -> Scores {
+        let mut scores = Scores {
+            of_texts: vec![0.0; self.num_texts],
+            num_of_texts: vec![0; self.num_texts],
+            of_all: 0.0,
+            weight: 0.0,
+        };
+        let own_weight = if is_same_tongue { OWN_WEIGHT } else { FOREIGN_WEIGHT };
+        let rarity = |places: &[usize]| 1.0 / (1.0 + 0.5 * (places.len() as f32).ln());
+        let shared = words.shared.iter().map(|word| (self.shared.get(word), 1.0));
+        let own = words.own.iter().map(|word| {
+            let places = self.own.get(word).filter(|_| is_same_tongue).or_else(|| self.shared.get(word));
+            (places, own_weight)
+        });
+        for (places, weight) in shared.chain(own) {
+            let Some(places) = places else {
+                scores.weight += weight;
+                continue;
+            };
+            let weight = weight * rarity(places);
+            scores.weight += weight;
+            scores.of_all += weight;
+            for place in places {
+                scores.of_texts[*place] += weight;
+                scores.num_of_texts[*place] += 1;
+            }
+        }
+        scores
+    }
+}
+
+/// How much of some words texts have.
+#[derive(Debug)]
+pub struct Scores {
+    /// Of each text.
+    pub of_texts: Vec<f32>,
+    /// How many of the words each text has.
+    pub num_of_texts: Vec<usize>,
+    /// Of all texts together.
+    pub of_all: f32,
+    /// How much there is.
+    pub weight: f32,
+}
+
+/// A passage, read once.
+#[derive(Debug)]
+pub struct Passage {
+    /// Its language.
+    pub tongue: Tongue,
+    /// Its paragraphs, items, rows and lines of code, each with the heading above it.
+    pub parts: Index,
+    /// The amounts, and the part that each stands in.
+    pub quantities: Vec<(usize, Quantity)>,
+    /// Its clauses, but for code.
+    pub clauses: Index,
+    /// Whether each clause denies; `None` where that is open.
+    pub denies: Vec<Option<bool>>,
+    /// The actions that each clause advises.
+    pub advised: Vec<BTreeSet<String>>,
+    /// What it forbids, in the order of `forbidding`.
+    pub rules: Vec<Rule>,
+    /// What each of its prohibitions speaks of.
+    pub forbidding: Index,
+    /// Its names, with those of its headings.
+    pub names: Known,
+}
+
+/// What a passage forbids.
+#[derive(Debug)]
+pub struct Rule {
+    /// The actions.
+    pub actions: Vec<String>,
+    /// The kinds of objects.
+    pub classes: Vec<&'static str>,
+    /// Whether it holds under a condition.
+    pub is_conditional: bool,
+}
+
+impl Passage {
+    /// Reads a text below a heading.
+    pub fn read(heading: &str, text: &str, prohibitions: &[Prohibition]) -> Self {
+        let mut names = Known::default();
+        names.add(heading);
+        names.add(text);
+        let text = text.replace("**", "");
+        let mut passage = Self {
+            tongue: Tongue::of(&text, Tongue::English),
+            parts: Index::default(),
+            quantities: Vec::new(),
+            clauses: Index::default(),
+            denies: Vec::new(),
+            advised: Vec::new(),
+            rules: Vec::new(),
+            forbidding: Index::default(),
+            names,
+        };
+        for prohibition in prohibitions.iter().filter(|prohibition| !prohibition.actions.is_empty()) {
+            passage.forbidding.add(words::read(&prohibition.text, passage.tongue));
+            passage.rules.push(Rule {
+                actions: prohibition.actions.clone(),
+                classes: prohibition::object_classes(&prohibition.text),
+                is_conditional: prohibition::is_conditional(&prohibition.text),
+            });
+        }
+        passage.add(heading, "", false);
+        let (mut above, mut run, mut in_code) = (String::new(), String::new(), false);
+        for line in text.lines() {
+            let trimmed = line.trim_start_matches([' ', '\t', '>']);
+            let is_row = trimmed.starts_with('|');
+            let is_fence = trimmed.starts_with("```") || trimmed.starts_with("~~~");
+            let is_heading = trimmed.starts_with('#') && !in_code;
+            if is_fence || in_code || is_row || is_heading || trimmed.is_empty() || is_item(trimmed) {
+                passage.add(&std::mem::take(&mut run), &above, false);
+            }
+            if is_fence {
+                in_code = !in_code;
+            } else if in_code {
+                passage.add(line, &above, true);
+            } else if is_heading {
+                above = trimmed.trim_start_matches(['#', ' ']).to_owned();
+                passage.add(&above, "", false);
+            } else if is_row {
+                passage.add(trimmed, &above, false);
+            } else {
+                run.push_str(trimmed);
+                run.push(' ');
+            }
+        }
+        passage.add(&run, &above, false);
+        passage
+    }
+
+    fn add(&mut self, text: &str, above: &str, is_code: bool) {
+        if !text.contains(char::is_alphanumeric) {
+            return;
+        }
+        for clause in clauses(&text[..text.floor_char_boundary(MAX_CLAUSED_BYTES)], self.tongue)
+            .into_iter()
+            .filter(|clause| !is_code && !is_quotation(clause.text))
+        {
+            self.clauses.add(words::read(clause.text, self.tongue));
+            self.denies.push(clause.denies);
+            self.advised.push(prohibition::advised(clause.text));
+        }
+        let mut of_part = words::read(text, self.tongue);
+        let of_above = words::read(above, self.tongue);
+        of_part.shared.extend(of_above.shared);
+        of_part.own.extend(of_above.own);
+        let part = self.parts.num_texts;
+        self.quantities.extend(quantities::read(text).concat().into_iter().map(|quantity| (part, quantity)));
+        self.parts.add(of_part);
+    }
+}
+
+/// Of a longer part the clauses are read up to here.
+const MAX_CLAUSED_BYTES: usize = 4 << 10;
+
+/// Whether next to nothing of a clause stands outside of code: a message that is quoted.
+pub fn is_quotation(clause: &str) -> bool {
+    const LEAST_LETTERS: usize = 12;
+    let outside = clause.split('`').step_by(2).flat_map(str::chars);
+    let weight = outside.map(|c| if is_cjk(c) { 3 } else { usize::from(c.is_alphanumeric()) }).sum::<usize>();
+    clause.contains('`') && weight < LEAST_LETTERS
+}
+
+fn is_item(line: &str) -> bool {
+    line.starts_with(['-', '*', '+'])
+        || line
+            .split_once(['.', ')'])
+            .is_some_and(|(n, _)| n.len() < 3 && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// A clause of a text.
+#[derive(Debug, Clone, Copy)]
+pub struct Clause<'t> {
+    /// Its text.
+    pub text: &'t str,
+    /// Whether it denies; `None` where that is open, as in a list behind a negation.
+    pub denies: Option<bool>,
+}
+
+/// Ends a clause, whatever stands around it.
+static ENDS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[;；：|—]|: |（|\(").expect("the pattern is valid"));
+
+/// May end a clause.
+static JOINTS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)(?P<strong>\b(?:but|because|since|so that|in order|whereas|tetapi|karena|sedangkan|nhưng|vì|để)\b|但|因为|因為|所以)|(?P<list>\b(?:and|dan|và)\b)|[,，。] ?|\b(?:so|while|sehingga|còn)\b",
+    )
+    .expect("the pattern is valid")
+});
+
+/// Begins a condition, which ends with the first comma.
+static CONDITION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\s*(?:(?:if|when|once|unless|jika|bila|kalau|apabila|nếu|khi)\b|如果|若|当|當|一旦)")
+        .expect("the pattern is valid")
+});
+
+/// The clauses of a text: its sentences, cut where another statement begins.
+pub fn clauses(text: &str, tongue: Tongue) -> Vec<Clause<'_>> {
+    let mut found = Vec::new();
+    for sentence in markdown::sentences(text) {
+        let mut start = 0;
+        let plain = without_code(sentence);
+        let ends = ENDS.find_iter(&plain).map(|end| (end.start(), end.end()));
+        for (end, next) in ends.chain([(sentence.len(), sentence.len())]) {
+            add_clauses(&sentence[start..end], tongue, &mut found);
+            start = next;
+        }
+    }
+    found
+}
+
+/// The text with signs that mean nothing in place of those in code, as long as before.
+fn without_code(text: &str) -> String {
+    let mut in_code = false;
+    text.chars()
+        .map(|c| match c {
+            '`' => {
+                in_code = !in_code;
+                c
+            }
+            _ if in_code && c.is_ascii() => '_',
+            _ => c,
+        })
+        .collect()
+}
+
+/// Cuts at joints with enough on both sides.
+fn add_clauses<'t>(text: &'t str, tongue: Tongue, found: &mut Vec<Clause<'t>>) {
+    let is_long = |text: &str| {
+        let num_cjk = text.chars().filter(|c| is_cjk(*c)).count();
+        text.split_whitespace().count() + num_cjk / 2 > 3
+    };
+    let mut start = 0;
+    let mut after_list = None;
+    let plain = without_code(text);
+    let joints: Vec<(usize, usize, Joint)> = JOINTS
+        .captures_iter(&plain)
+        .map(|joint| {
+            let whole = joint.get(0).expect("group 0 is the match");
+            let kind = match (joint.name("strong"), joint.name("list")) {
+                (Some(_), _) => Joint::Strong,
+                (_, Some(_)) => Joint::List,
+                _ => Joint::Weak,
+            };
+            (whole.start(), whole.end(), kind)
+        })
+        .chain([(text.len(), text.len(), Joint::Strong)])
+        .collect();
+    for (at, (end, next, kind)) in joints.iter().enumerate() {
+        let until = joints.get(at + 1).map_or(text.len(), |joint| joint.0);
+        let piece = &text[start..*end];
+        let is_cut = *kind == Joint::Strong
+            || (*kind == Joint::Weak && CONDITION.is_match(piece))
+            || (is_long(piece) && is_long(&text[*next..until]));
+        if !is_cut {
+            continue;
+        }
+        if piece.contains(char::is_alphanumeric) {
+            let denies = match denies(piece, tongue) {
+                Some(false) if after_list == Some(true) => None,
+                denies => denies,
+            };
+            found.push(Clause { text: piece, denies });
+            after_list = (*kind == Joint::List).then_some(denies != Some(false));
+        }
+        start = *next;
+    }
+}
+
+/// How two clauses are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Joint {
+    /// By a word that begins another statement.
+    Strong,
+    /// By a word that may go on with a list.
+    List,
+    /// By a comma.
+    Weak,
+}
+
+/// Whether a clause denies or forbids something; `None` where that is open.
+pub fn denies(clause: &str, tongue: Tongue) -> Option<bool> {
+    const ENGLISH: [&str; 11] =
+        ["cannot", "cant", "forbidden", "neither", "never", "no", "nobody", "none", "nor", "not", "nothing"];
+    const VIETNAMESE: [&str; 5] = ["chưa", "chẳng", "cấm", "không", "đừng"];
+    const INDONESIAN: [&str; 4] = ["belum", "dilarang", "jangan", "tidak"];
+    let outside = clause.split('`').step_by(2).collect::<Vec<_>>().join(" ").to_lowercase().replace('’', "'");
+    let outside = HARMLESS.replace_all(&simplified_text(&outside), " ").into_owned();
+    let has_word = |list: &[&str]| {
+        let mut words = outside.split(|c: char| !(c.is_alphanumeric() || c == '\''));
+        words.any(|word| list.contains(&word) || word.ends_with("n't"))
+    };
+    let denies = match tongue {
+        Tongue::English => has_word(&ENGLISH),
+        Tongue::Vietnamese => has_word(&VIETNAMESE) || has_word(&ENGLISH),
+        Tongue::Indonesian => has_word(&INDONESIAN) || has_word(&ENGLISH),
+        Tongue::Chinese => {
+            let begins = outside.trim_start().starts_with('别') || outside.contains("请别");
+            outside.contains(['不', '没', '无', '未', '勿', '禁']) || begins
+        }
+    };
+    let is_open = match denies {
+        // `Not found` and the like say it in one way of many.
+        true => FAILS.is_match(&outside),
+        false => HALF_DENIES.is_match(&outside),
+    };
+    (!is_open).then_some(denies)
+}
