@@ -362,7 +362,7 @@ pub fn is_placeholder(html: &str) -> bool {
 
 /// Whether a name is that of an HTML element, and not more likely a placeholder's.
 pub fn is_element(name: &str) -> bool {
-    const ELEMENTS: [&str; 106] = [
+    const ELEMENTS: [&str; 101] = [
         "a",
         "abbr",
         "animate",
@@ -371,7 +371,6 @@ pub fn is_element(name: &str) -> bool {
         "aside",
         "audio",
         "b",
-        "base",
         "basefont",
         "bgsound",
         "big",
@@ -416,13 +415,11 @@ pub fn is_element(name: &str) -> bool {
         "i",
         "iframe",
         "img",
-        "input",
         "ins",
         "isindex",
         "kbd",
         "legend",
         "li",
-        "link",
         "mark",
         "marquee",
         "math",
@@ -431,7 +428,6 @@ pub fn is_element(name: &str) -> bool {
         "nobr",
         "noframes",
         "noscript",
-        "object",
         "ol",
         "optgroup",
         "p",
@@ -452,7 +448,6 @@ pub fn is_element(name: &str) -> bool {
         "strong",
         "style",
         "sub",
-        "summary",
         "svg",
         "table",
         "tbody",

@@ -72,6 +72,10 @@ pub struct Sources<'a> {
     is_introduced: bool,
     /// Those citations.
     introduction: BTreeSet<usize>,
+    /// The citations of the heading above, which cover its section.
+    heading: BTreeSet<usize>,
+    /// All citations so far, which cover a summary.
+    so_far: BTreeSet<usize>,
     /// Whether the last block was an item.
     in_list: bool,
     /// Of the list that is open: how many items there were, and how many of them cite.
@@ -103,6 +107,8 @@ impl<'a> Sources<'a> {
             waiting_bytes: 0,
             is_introduced: false,
             introduction: BTreeSet::new(),
+            heading: BTreeSet::new(),
+            so_far: BTreeSet::new(),
             in_list: false,
             num_items: 0,
             num_cited: 0,
@@ -132,6 +138,16 @@ impl<'a> Sources<'a> {
         });
         let cited = citations::resolve(&text, |n| n > 0).cited;
         let mut covered_by = BTreeSet::new();
+        if !summary.cites && summary.kind != Kind::Heading && !claims.is_empty() {
+            let sums_up = matches!(summary.kind, Kind::Text) && SUMMARY.is_match(&text);
+            for around in [Some(&self.heading), sums_up.then_some(&self.so_far)].into_iter().flatten() {
+                if !around.is_empty() {
+                    claims.clear();
+                    covered_by.extend(around);
+                }
+            }
+        }
+        self.so_far.extend(&cited);
         match summary.kind {
             Kind::Item => {
                 if self.is_introduced {
@@ -144,6 +160,7 @@ impl<'a> Sources<'a> {
                 placed = self.release();
                 self.is_introduced = summary.cites;
                 self.introduction.clone_from(&cited);
+                self.heading.clone_from(&cited);
             }
             Kind::Lone => {
                 self.waiting.iter_mut().for_each(|waiting| waiting.be_covered_by(&cited));
@@ -152,9 +169,15 @@ impl<'a> Sources<'a> {
             Kind::Quotation if !summary.cites => {
                 if std::mem::take(&mut self.is_introduced) {
                     claims.clear();
+                    covered_by.clone_from(&self.introduction);
                 }
             }
             Kind::Text | Kind::Quotation if summary.cites => {
+                if REASON.is_match(&text)
+                    && let Some(answer) = self.waiting.last_mut().filter(|last| last.item.is_none())
+                {
+                    answer.be_covered_by(&cited);
+                }
                 placed = self.release();
                 self.is_introduced = summary.introduces;
                 self.introduction.clone_from(&cited);
@@ -231,6 +254,30 @@ impl Waiting {
     }
 }
 
+/// How a sentence begins that sums up what was said.
+static SUMMARY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?xi)^[\W_]*(?: (?:in\ (?:short|brief|summary|a\ nutshell|one\ sentence|other\ words) | to\ (?:summari[sz]e|sum\ up|recap|conclude)
+        | (?:the\ )?bottom\ line | tl;?\ ?dr | summary | recap | overall | conclusion | key\ takeaway s?
+        | tóm\ lại | tóm\ tắt | nói\ (?:ngắn\ gọn|tóm\ lại) | kết\ luận
+        | singkatnya | ringkasnya | ringkasan | intinya | kesimpulan(?:nya)?) \b
+        | 总之 | 總之 | 总结 | 總結 | 小结 | 小結 | 简而言之 | 簡而言之 | 简言之 | 簡言之 | 一句话 | 一句話 | 综上 | 綜上 | 结论 | 結論 )",
+    )
+    .expect("the pattern is valid")
+});
+
+/// How a paragraph begins that gives the reason of the one before.
+static REASON: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?xi)^[\W_]*(?: (?:why | reason s? | the\ reason | because | background | explanation | details | lý\ do | vì\ sao | tại\ sao | giải\ thích
+        | alasan(?:nya)? | sebab(?:nya)? | mengapa | kenapa | penjelasan) \b | 原因 | 理由 | 为什么 | 為什麼 | 因为 | 因為 | 说明 | 說明 | 依据 | 依據 )",
+    )
+    .expect("the pattern is valid")
+});
+
+/// Signs in front of items that are no list to Markdown.
+const BULLETS: &str = "☐☑☒✅✔✓❌✗•●○▪▫■□▸►‣⁃·→➤➜";
+
 /// What a block is to those around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -280,7 +327,9 @@ impl Summary {
                 !leaf.is_running_text && !leaf.is_code && is_cited(&text[leaf.range.clone()], urls)
             });
         let start = text.trim_start();
-        let item = outline.item_numbers.first().copied();
+        // Signs that people write in front of items, and Markdown does not know.
+        let is_bulleted = start.starts_with(|c| BULLETS.contains(c));
+        let item = outline.item_numbers.first().copied().or(is_bulleted.then_some(None));
         let is_heading = outline.leaves.first().is_some_and(|leaf| leaf.is_heading);
         let kind = match parts.first() {
             _ if item.is_some() => Kind::Item,
@@ -449,9 +498,9 @@ fn says_something(text: &str, phrases: &Phrases) -> bool {
     claims.flat_map(str::chars).map(weight).sum::<usize>() >= MIN_CLAIM_LETTERS
 }
 
-/// Whether a sentence needs no source: it greets, or tells what the documents lack.
+/// Whether a sentence needs no source: it greets, or tells what the documents lack or the author cannot see.
 pub(super) fn claims_nothing(sentence: &str) -> bool {
-    is_courtesy(sentence) || tells_of_documents(sentence)
+    is_courtesy(sentence) || tells_of_documents(sentence) || tells_of_author(sentence)
 }
 
 /// Greetings and offers, each as it begins a sentence: lower case, sorted.
@@ -500,6 +549,23 @@ fn is_courtesy(sentence: &str) -> bool {
                 is_word && rest.chars().count() <= MAX_REST_CHARS && !rest.contains('`')
             })
         })
+}
+
+/// Whether a sentence says what the answer's author cannot see or do, which no document can prove; not if much follows.
+fn tells_of_author(sentence: &str) -> bool {
+    const MAX_CHARS: usize = 140;
+    static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"(?xi)^[\W_]*(?:but\ |though\ |however,?\ )?(?:
+            (?:i|we)\ (?:can(?:not|\ not|['’]t)|could(?:\ not|n['’]t)|do(?:\ not|n['’]t)|have(?:\ no|n['’]t)|am\ (?:not\ able|unable))\b.{0,30}?\b(?:see|access|look|check|inspect|view|tell|know|verify|reach|connect|log\ in)\b
+            | (?:tôi|mình|em)\ (?:không|chưa)\ (?:thể\ |có\ quyền\ |có\ cách\ )?(?:xem|thấy|truy\ cập|kiểm\ tra|biết|nhìn|vào|kết\ nối)
+            | (?:saya|aku|kami)\ (?:tidak|belum)\ (?:dapat\ |bisa\ |punya\ |memiliki\ )?(?:melihat|mengakses|akses|memeriksa|mengecek|tahu|masuk|terhubung)
+            | (?:我|本人)(?:无法|無法|不能|看不到|看不見|没有|沒有|没法|沒法|不清楚|不知道).{0,12}?(?:查看|访问|訪問|看到|存取|连接|連接|連線|检查|檢查|权限|權限|你的|您的|集群|叢集)
+            )",
+        )
+        .expect("the pattern is valid")
+    });
+    sentence.chars().count() <= MAX_CHARS && !sentence.contains('`') && LIMIT.is_match(sentence)
 }
 
 /// Whether a sentence says what the documents do not hold, which no document can prove.
@@ -588,6 +654,36 @@ mod tests {
             "No, and the runbook is explicit about it [1]:\n\n> Do not silence the alert.\n\nRestart all of the pods now. (?)",
         );
         check("> Do not silence the alert of it.", "> Do not silence the alert of it. (?)");
+    }
+
+    #[test]
+    fn a_reader_sees_what_covers_a_claim() {
+        // A heading covers its section, and no other.
+        check(
+            "### Is it urgent? [1]\n\nIt can wait until the next morning, as nothing is lost.\n\n### And then\n\nDelete the volume of the pod.",
+            "### Is it urgent? [1]\n\nIt can wait until the next morning, as nothing is lost.\n\n### And then\n\nDelete the volume of the pod. (?)",
+        );
+        // A summary repeats what stands above; where nothing is cited, it is a claim.
+        stays("The dependency is down [1].\n\n*In short: fix the dependency, leave the pods alone.*");
+        stays("The dependency is down [1].\n\nSingkatnya, perbaiki dependensinya dan biarkan pod-nya.");
+        stays("依賴的服務故障 [1]。\n\n總之，先修好依賴的服務，不要動 Pod。");
+        check("In short: fix the dependency of the pods.", "In short: fix the dependency of the pods. (?)");
+        // An answer, and then its reason.
+        stays(
+            "Don't delete it while migrate is running.\n\n**Why:** the pod holds the lock of the database [1].",
+        );
+        stays("Jangan hapus Job itu selama migrasi berjalan.\n\nAlasannya: pod memegang kunci [1].");
+        // Signs in front of items.
+        stays(
+            "Three have to agree [1]:\n\n☐ the owner of the service\n\n☐ the database team on duty\n\n• the incident commander",
+        );
+        // What the author cannot see.
+        stays("I can't see your cluster, but here is where I'd start.\n\nLook at the pod [1].");
+        stays(
+            "I don't have access to your cluster, so I can't tell which one it is.\n\nLook at the pod [1].",
+        );
+        stays("Tôi không thể truy cập cụm của bạn.\n\nXem pod [1].");
+        stays("我無法存取你的叢集，所以只能依文件說明。\n\n查看 Pod [1]。");
     }
 
     #[test]

@@ -161,8 +161,42 @@ pub fn is_read(call: &Invocation) -> bool {
     let sends = call.fed == Feed::Other && matches!(call.program.as_str(), "nc" | "telnet");
     let reads = || reader(&call.program).is_some_and(|reader| reader.reads(call)) && !runs_script(call);
     !sends
+        && !discloses(call)
         && !has_destroying_flag(call)
         && (asks_about_itself && !has("programs", &call.program) || carries || reads())
+}
+
+/// Whether a call prints secret values: it changes nothing, and still is no everyday reading.
+fn discloses(call: &Invocation) -> bool {
+    const FEW: usize = 4;
+    let mut written = call.program.clone();
+    for operand in call.operands().take(FEW) {
+        written = format!("{written} {operand}");
+        if has("disclosing", &written) {
+            return true;
+        }
+    }
+    let is_secret = |operand: String| {
+        operand.split(',').any(|kind| {
+            let kind = kind.split('/').next().unwrap_or_default();
+            matches!(kind, "secret" | "secrets")
+        })
+    };
+    // Names and sizes of secrets tell nothing.
+    let is_plain = |format: &str| {
+        matches!(format, "name" | "wide" | "") || format.starts_with("custom-columns=:metadata")
+    };
+    let mut words = call.args.iter().map(|word| word.text.as_str()).peekable();
+    let mut shows_values = false;
+    while let Some(word) = words.next() {
+        let format = match word.strip_prefix("--output=").or_else(|| word.strip_prefix("-o=")) {
+            Some(format) => Some(format),
+            None if matches!(word, "-o" | "--output") => words.peek().copied(),
+            None => word.strip_prefix("-o").filter(|_| !word.starts_with("--")),
+        };
+        shows_values |= format.is_some_and(|format| !is_plain(format));
+    }
+    matches!(call.program.as_str(), "kubectl" | "oc") && shows_values && call.operands().any(is_secret)
 }
 
 /// Whether an interpreter is given a script that does more than shape text.

@@ -9,10 +9,18 @@ use super::{
     vocabulary::{Reader, has, reader, verbs_of},
 };
 use crate::{evidence::Evidence, markdown};
-use std::collections::{HashMap, HashSet};
+use regex::Regex;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 /// Words of more parts than this are only known whole, and by each of their parts.
 const MAX_PARTS: usize = 8;
+
+/// Most words with places to fill in that are known, and how long each may be.
+const MAX_TEMPLATES: usize = 200;
+const MAX_TEMPLATE_BYTES: usize = 200;
 
 /// What a reply may repeat.
 #[derive(Debug, Default)]
@@ -25,6 +33,8 @@ pub struct Grounds {
     calls: HashMap<(String, Option<String>), bool>,
     /// What the evidence's commands destroy.
     acts: HashSet<String>,
+    /// Words of the evidence with places that a reader fills in, cut there: `robot-<namespace>`, `/api/v1/nodes/$NODE/proxy`.
+    templates: Vec<Vec<String>>,
 }
 
 impl Grounds {
@@ -38,6 +48,7 @@ impl Grounds {
                 grounds.add_line(&folded(&line, Place::Code).text);
             }
             grounds.add_words(&quotable);
+            grounds.add_templates(&quotable);
         }
         // A command that the asker has typed is no proof that it is right to run it: words only.
         grounds.add_words(&folded(question, Place::Text).text);
@@ -81,6 +92,47 @@ impl Grounds {
         }
     }
 
+    fn add_templates(&mut self, text: &str) {
+        static PLACE: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"<[a-z][a-z0-9 _-]{0,40}>|\$\{[a-z_][a-z0-9_]{0,40}\}|\$[a-z_][a-z0-9_]{0,40}")
+                .expect("the pattern is valid")
+        });
+        let lower = text.to_lowercase();
+        let is_end =
+            |c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\'' | '(' | ')' | ',' | ';' | '|');
+        for place in PLACE.find_iter(&lower) {
+            let start = lower[..place.start()].rfind(is_end).map_or(0, |at| lower.ceil_char_boundary(at + 1));
+            let end = lower[place.end()..].find(is_end).map_or(lower.len(), |at| place.end() + at);
+            let word = lower[start..end].trim_end_matches(['.', ':']);
+            let pieces: Vec<String> = PLACE.split(word).map(str::to_owned).collect();
+            let says_enough =
+                pieces.iter().flat_map(|piece| piece.chars()).filter(|c| c.is_alphanumeric()).count() > 3;
+            if says_enough
+                && word.len() <= MAX_TEMPLATE_BYTES
+                && self.templates.len() < MAX_TEMPLATES
+                && !self.templates.contains(&pieces)
+            {
+                self.templates.push(pieces);
+            }
+        }
+    }
+
+    /// Whether a word is one of the evidence's with its places filled in by words of the sources.
+    fn fills_in(&self, word: &str) -> bool {
+        self.templates.iter().any(|pieces| {
+            let [first, between @ .., last] = pieces.as_slice() else { return false };
+            let Some(mut rest) = word.strip_prefix(first.as_str()) else { return false };
+            for piece in between {
+                let Some((filled, after)) = rest.split_once(piece.as_str()) else { return false };
+                if !self.words.contains(filled) {
+                    return false;
+                }
+                rest = after;
+            }
+            rest.strip_suffix(last.as_str()).is_some_and(|filled| self.words.contains(filled))
+        })
+    }
+
     /// A path's folders, and its file: a folder's name is no object's.
     fn add_path(&mut self, path: &str) {
         self.words.extend(path.match_indices('/').take(MAX_PARTS).map(|(end, _)| path[..end].to_owned()));
@@ -90,7 +142,8 @@ impl Grounds {
     /// Whether the sources have every word of this; namespace and name may stand apart in them.
     pub(super) fn say(&self, literal: &str) -> bool {
         let lower = literal.to_lowercase();
-        words_of(&lower).all(|word| self.words.contains(word) || self.say_both(word))
+        words_of(&lower).all(|word| self.words.contains(word) || self.say_both(word) || self.fills_in(word))
+            || self.fills_in(&lower)
     }
 
     /// Whether a word chooses objects by a field or label that everybody has, and a value that the sources have.

@@ -114,9 +114,10 @@ fn without_tags(text: &str) -> String {
 /// Whether `<name` and what follows it is an element, or carries a script or a style.
 fn opens(name: &str, after: &str) -> bool {
     /// Elements whose names one also writes as placeholders: they load by their attributes alone.
-    const PLACEHOLDERS: [&str; 18] = [
+    const PLACEHOLDERS: [&str; 23] = [
         "image", "source", "track", "title", "template", "use", "set", "label", "option", "area", "map",
-        "param", "main", "header", "section", "time", "data", "menu",
+        "param", "main", "header", "section", "time", "data", "menu", "base", "link", "object", "input",
+        "summary",
     ];
     static SCRIPT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"(?i)[\s"'/](?:on[a-z]+|style|srcdoc)\s*="#).expect("the pattern is valid")
