@@ -54,7 +54,6 @@ pub(super) struct Committed {
 /// What is read of the commit file here; the rest is the index's business.
 #[derive(Deserialize)]
 struct CommitFile {
-    #[serde(default)]
     segments: Vec<Segment>,
     payload: Option<String>,
     #[serde(rename = "checksums")]
@@ -96,7 +95,7 @@ impl Committed {
     pub fn read(paths: &GenerationPaths) -> Result<Self, StoreError> {
         let path = paths.index.join(COMMIT_FILE);
         let bytes = sums::read(&path)?;
-        let is_sealed = sums::check_seal(&bytes).map_err(|why| damaged(&path, why))?;
+        let is_sealed = sums::check_seal(&bytes, COMMIT_FILE).map_err(|why| damaged(&path, why))?;
         let file: CommitFile =
             serde_json::from_slice(&bytes).map_err(|error| damaged(&path, error.to_string()))?;
         let payload = match &file.payload {
@@ -105,7 +104,11 @@ impl Committed {
                 .map_err(|error| damaged(&path, format!("its payload cannot be read: {error}")))?,
         };
         let index_files: Vec<String> = file.segments.iter().flat_map(Segment::files).collect();
-        let sums = file.sums.filter(|_| is_sealed);
+        let sums = match (is_sealed, file.sums) {
+            (true, None) => return Err(damaged(&path, "it has no checksums of its files")),
+            (true, sums) => sums,
+            (false, _) => None,
+        };
         if let Some(sums) = &sums {
             let needed = [MANIFEST.to_owned(), ROW_SUMS.to_owned()];
             let mut needed = needed.into_iter().chain(index_files.iter().map(|file| index_name(file)));

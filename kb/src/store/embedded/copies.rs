@@ -235,7 +235,7 @@ fn write_commit_file(
     commit.remove(SUMS);
     commit.remove("checksum");
     let commit = serde_json::to_vec(&commit).expect("JSON that was read can be written");
-    write_atomically(&to, &sums::seal(&sums::with_member(&commit, SUMS, sums)))?;
+    write_atomically(&to, &sums::seal(&sums::with_member(&commit, SUMS, sums), COMMIT_FILE))?;
     if let Some(modified) = fs::metadata(&from).ok().and_then(|metadata| metadata.modified().ok()) {
         let file = File::options().write(true).open(&to).map_err(io_error("open", &to))?;
         file.set_modified(modified).map_err(io_error("set the time of", &to))?;

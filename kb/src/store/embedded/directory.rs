@@ -73,7 +73,7 @@ impl IndexDirectory {
             };
             needed.files.insert(name, sum);
         }
-        Ok(sums::seal(&sums::with_member(commit_file, SUMS, &needed)))
+        Ok(sums::seal(&sums::with_member(commit_file, SUMS, &needed), COMMIT_FILE))
     }
 }
 

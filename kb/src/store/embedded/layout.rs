@@ -12,11 +12,14 @@ use std::{
     time::SystemTime,
 };
 
-/// Name of the file with the rows' checksums, in a generation's directory and in the commit's list of files.
-pub(super) const ROW_SUMS: &str = "vectors.sums";
+/// Name of the file with the calibration, in the knowledge base's directory.
+const CALIBRATION: &str = "calibration.json";
 
-/// Name of the manifest, likewise.
+/// Name of the manifest, in a generation's directory and in the commit's list of files.
 pub(super) const MANIFEST: &str = "manifest.json";
+
+/// Name of the file with the rows' checksums, likewise.
+pub(super) const ROW_SUMS: &str = "vectors.sums";
 
 /// Paths below a knowledge base's directory.
 #[derive(Debug, Clone)]
@@ -79,7 +82,7 @@ impl Layout {
     }
 
     fn calibration(&self) -> PathBuf {
-        self.root.join("calibration.json")
+        self.root.join(CALIBRATION)
     }
 
     pub fn generation(&self, number: u64) -> GenerationPaths {
@@ -123,7 +126,7 @@ impl Layout {
         for entry in entries {
             let name = entry.map_err(io_error("list", &self.root))?.file_name();
             let name = name.to_string_lossy();
-            if matches!(name.as_ref(), "LOCK" | "CURRENT" | "calibration.json" | "embedding-cache") {
+            if matches!(name.as_ref(), "LOCK" | "CURRENT" | CALIBRATION | "embedding-cache") {
                 return Ok(());
             }
             if name != "lost+found" {
@@ -228,7 +231,7 @@ impl Layout {
             Err(source) => return Err(io_error("read", &path)(source)),
         };
         let damaged = |detail: String| StoreError::DamagedCalibration { path: path.clone(), detail };
-        let is_sealed = sums::check_seal(&bytes).map_err(|why| damaged(why.to_owned()))?;
+        let is_sealed = sums::check_seal(&bytes, CALIBRATION).map_err(|why| damaged(why.to_owned()))?;
         let mut value: serde_json::Value =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         if let Some(members) = value.as_object_mut().filter(|_| is_sealed) {
@@ -241,7 +244,7 @@ impl Layout {
     pub fn write_calibration(&self, calibration: &serde_json::Value) -> Result<(), StoreError> {
         let mut bytes = serde_json::to_vec_pretty(calibration).expect("a JSON value can be written");
         bytes.push(b'\n');
-        write_atomically(&self.calibration(), &sums::seal(&bytes))
+        write_atomically(&self.calibration(), &sums::seal(&bytes, CALIBRATION))
     }
 
     /// Removes the stored calibration, if there is one.

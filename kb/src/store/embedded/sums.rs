@@ -169,18 +169,23 @@ pub(super) fn sum_of_file(file: &File, path: &Path) -> Result<FileSum, StoreErro
     Ok(summing.sum())
 }
 
-/// Ends a JSON object with a checksum of everything before. What is no object stays as it is.
-pub(super) fn seal(json: &[u8]) -> Vec<u8> {
+/// Ends a JSON object with a checksum of everything before and of the file's name, so that no file passes for another. What
+/// is no object stays as it is.
+pub(super) fn seal(json: &[u8], name: &str) -> Vec<u8> {
     let Some(body) = without_end(json) else { return json.to_vec() };
     let mut sealed = body.to_vec();
     if !sealed.trim_ascii_end().ends_with(b"{") {
         sealed.push(b',');
     }
-    let hash = blake3::hash(&sealed).to_hex();
+    let hash = seal_of(&sealed, name);
     for part in [SEAL, hash.as_str(), SEAL_END] {
         sealed.extend_from_slice(part.as_bytes());
     }
     sealed
+}
+
+fn seal_of(body: &[u8], name: &str) -> String {
+    blake3::Hasher::new().update(body).update(name.as_bytes()).finalize().to_hex().to_string()
 }
 
 /// Adds a member to a JSON object. What is no object stays as it is.
@@ -200,8 +205,8 @@ fn without_end(json: &[u8]) -> Option<&[u8]> {
     json.starts_with(b"{").then_some(body)
 }
 
-/// Whether bytes are sealed; the reason why not when they should be and their checksum is another.
-pub(super) fn check_seal(bytes: &[u8]) -> Result<bool, &'static str> {
+/// Whether bytes are sealed as the file with this name; the reason why not when they should be and their checksum is another.
+pub(super) fn check_seal(bytes: &[u8], name: &str) -> Result<bool, &'static str> {
     let (start, end) = (SEAL.as_bytes(), SEAL_END.as_bytes());
     let tail = start.len() + HASH_DIGITS + end.len();
     if bytes.len() >= tail {
@@ -209,7 +214,7 @@ pub(super) fn check_seal(bytes: &[u8]) -> Result<bool, &'static str> {
         let (found, hash) = tail.split_at(start.len());
         let (hash, last) = hash.split_at(HASH_DIGITS);
         if found == start && last == end {
-            return match blake3::hash(body).to_hex().as_bytes() == hash {
+            return match seal_of(body, name).as_bytes() == hash {
                 true => Ok(true),
                 false => Err("its content is not what its checksum was made of"),
             };
@@ -232,25 +237,26 @@ mod tests {
     #[test]
     fn every_change_of_a_sealed_object_is_seen() {
         for object in [r#"{"a": [1, 2], "b": "c"}"#, "{}", "{\n  \"version\": 1\n}\n"] {
-            let sealed = seal(object.as_bytes());
-            assert_eq!(check_seal(&sealed), Ok(true), "{object}");
+            let sealed = seal(object.as_bytes(), "a.json");
+            assert_eq!(check_seal(&sealed, "a.json"), Ok(true), "{object}");
+            assert!(check_seal(&sealed, "b.json").is_err(), "one file for another");
             let value: serde_json::Value = serde_json::from_slice(&sealed).expect("it is still JSON");
             assert!(value["checksum"].is_string());
             for at in 0..sealed.len() {
                 for bit in 0..8 {
                     let mut flipped = sealed.clone();
                     flipped[at] ^= 1 << bit;
-                    let is_seen = check_seal(&flipped).is_err()
+                    let is_seen = check_seal(&flipped, "a.json").is_err()
                         || serde_json::from_slice::<serde_json::Value>(&flipped).is_err();
                     assert!(is_seen, "bit {bit} of byte {at} of {object}");
                 }
                 let cut = &sealed[..at];
-                let is_seen =
-                    check_seal(cut).is_err() || serde_json::from_slice::<serde_json::Value>(cut).is_err();
+                let is_seen = check_seal(cut, "a.json").is_err()
+                    || serde_json::from_slice::<serde_json::Value>(cut).is_err();
                 assert!(is_seen, "{object} cut to {at} bytes");
             }
         }
-        assert_eq!(check_seal(br#"{"a": 1}"#), Ok(false), "earlier versions made none");
-        assert_eq!(seal(b"[1]"), b"[1]");
+        assert_eq!(check_seal(br#"{"a": 1}"#, "a.json"), Ok(false), "earlier versions made none");
+        assert_eq!(seal(b"[1]", "a.json"), b"[1]");
     }
 }

@@ -47,7 +47,7 @@ const RESCORE_MIN: usize = 200;
 const ROWS_PER_BLOCK: usize = 1_024;
 
 /// Floats beyond this many bytes stay on disk and are read row by row, each with its checksum.
-const MAX_HELD_BYTES: u64 = 256 << 20;
+const MAX_HELD_BYTES: u64 = if cfg!(test) { 256 << 10 } else { 256 << 20 };
 
 /// What rows are opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -331,3 +331,32 @@ async fn a_damaged_base_is_built_again() {
     let commit = writer.commit().await.expect("there is space");
     assert_eq!(commit.version, "g3.1");
 }
+
+/// Rows that are too many for memory are compared as they are used.
+#[tokio::test]
+async fn rows_that_stay_on_disk_are_never_wrong() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("kb");
+    let mut writer = EmbeddedWriter::open(&path, &identity()).await.expect("the place is free");
+    let written = (0..3_000)
+        .fold(document("s/long.md", "Long"), |document, number| document.chunk(&format!("passage {number}")));
+    put(&mut writer, &written).await;
+    writer.commit().await.expect("there is space");
+    let kb = Reader::open(&path, Some(&identity())).await.expect("open");
+    let view = everything(&kb).await;
+    let query = vector_of("passage 7");
+    let sound = view.search_dense(&query, 5).await.expect("readable");
+    let file = path.join("g1/vectors.f32");
+    let whole = fs::read(&file).expect("it is there");
+    let flipped: Vec<u8> =
+        whole.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at % 96 == 50)).collect();
+    for damaged in [flipped, whole[..1_000].to_vec()] {
+        fs::write(&file, damaged).expect("it is ours");
+        let error = view.search_dense(&query, 5).await.expect_err("no row is what it was");
+        assert!(error.to_string().contains("g1/vectors.f32"), "{error}");
+        told(&kb, |reason| reason.is_some_and(|reason| reason.contains("g1/vectors.f32"))).await;
+    }
+    fs::write(&file, whole).expect("it is ours");
+    assert_eq!(view.search_dense(&query, 5).await.expect("readable"), sound);
+    told(&kb, |reason| reason.is_none()).await;
+}
