@@ -12,7 +12,10 @@ use crate::{
     replies,
     results::{JudgedSentence, SupportFigures},
 };
-use runbookd::{phrases, reply::Checks};
+use runbookd::{
+    phrases::{self, Phrases},
+    reply::Checks,
+};
 use std::path::Path;
 
 /// Which half of the documents a sentence is about.
@@ -85,9 +88,12 @@ pub async fn judge(
     let evidence = replies::evidence(indexed, places, &request.question, &sentence.document).await?;
     let mut checks = Checks::new(&evidence, &request.question, &request.format);
     checks.push(&format!("{} [1]", sentence.text));
-    let mark = phrases::phrases(request.question.language()).unsupported;
-    // What does not leave at all deceives nobody.
-    let is_marked = checks.finish().map_or(true, |written| written.text.contains(mark));
+    let Phrases { unsupported, unverified, removed, forbidden, .. } =
+        phrases::phrases(request.question.language());
+    let marks = [unsupported, unverified, removed, forbidden];
+    // A name that no document has is marked where it stands. What does not leave at all deceives nobody.
+    let is_marked =
+        checks.finish().map_or(true, |written| marks.iter().any(|mark| written.text.contains(**mark)));
     Ok(JudgedSentence {
         half: sentence.half,
         document: sentence.document.clone(),

@@ -49,14 +49,14 @@ fn trimmed(run: &str) -> &str {
     run.trim_matches(|c: char| matches!(c, '.' | ':' | '-' | '*' | '=' | '+' | '~'))
 }
 
-/// Whether a run of signs is a name; code of a single word is always one.
+/// Whether a run of signs is a name; code of a single word with a sign or a digit within is always one.
 fn is_name(run: &str, is_lone_code: bool) -> bool {
     if AMOUNT.is_match(run) || run.len() < 2 {
         return false;
     }
-    if run.bytes().all(|byte| byte.is_ascii_digit() || byte == b'/')
-        || run.bytes().all(|byte| byte.is_ascii_lowercase())
-    {
+    // Numbers are read as amounts; a word may be one of the manifest's that the passage says in its own words.
+    let is_plain = |is_of: fn(&u8) -> bool| run.bytes().all(|byte| is_of(&byte) || byte == b'/');
+    if is_plain(u8::is_ascii_digit) || is_plain(u8::is_ascii_alphabetic) {
         return false;
     }
     if is_lone_code {
