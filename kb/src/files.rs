@@ -37,10 +37,11 @@ pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
         let detail = format!("it is larger than {max_bytes} bytes, the most that is read here");
         io::Error::new(io::ErrorKind::FileTooLarge, detail)
     };
-    if file.metadata()?.len() > max_bytes {
+    let length = file.metadata()?.len();
+    if length > max_bytes {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     // It may grow while it is read, and files of the kernel say no length.
     file.take(max_bytes + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max_bytes { Err(too_large()) } else { Ok(bytes) }

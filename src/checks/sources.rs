@@ -13,7 +13,7 @@ use crate::{
     markdown::{self, Leaf, Outline},
     phrases::Phrases,
 };
-use kb::analyzer::is_cjk;
+use kb::{analyzer::is_cjk, prohibition};
 use regex::Regex;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 
@@ -565,7 +565,10 @@ fn tells_of_author(sentence: &str) -> bool {
         )
         .expect("the pattern is valid")
     });
-    sentence.chars().count() <= MAX_CHARS && !sentence.contains('`') && LIMIT.is_match(sentence)
+    sentence.chars().count() <= MAX_CHARS
+        && !sentence.contains('`')
+        && LIMIT.is_match(sentence)
+        && prohibition::advised(sentence).is_empty()
 }
 
 /// Whether a sentence says what the documents do not hold, which no document can prove.
@@ -681,6 +684,10 @@ mod tests {
         stays("I can't see your cluster, but here is where I'd start.\n\nLook at the pod [1].");
         stays(
             "I don't have access to your cluster, so I can't tell which one it is.\n\nLook at the pod [1].",
+        );
+        check(
+            "I can't see your cluster, so delete the namespace of it.\n\nLook at the pod [1].",
+            "I can't see your cluster, so delete the namespace of it. (?)\n\nLook at the pod [1].",
         );
         stays("Tôi không thể truy cập cụm của bạn.\n\nXem pod [1].");
         stays("我無法存取你的叢集，所以只能依文件說明。\n\n查看 Pod [1]。");

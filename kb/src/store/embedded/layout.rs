@@ -13,6 +13,9 @@ use std::{
 };
 
 /// Name of the file with the calibration, in the knowledge base's directory.
+/// Longer than what says which generation counts, or how far answers are trusted, ever is.
+const MAX_SMALL_FILE_BYTES: u64 = 16 << 20;
+
 const CALIBRATION: &str = "calibration.json";
 
 /// Name of the manifest, in a generation's directory and in the commit's list of files.
@@ -142,7 +145,7 @@ impl Layout {
     /// The number of the generation that readers use; `None` when there is no knowledge base yet.
     pub fn current_generation(&self) -> Result<Option<u64>, StoreError> {
         let path = self.current();
-        let text = match fs::read(&path) {
+        let text = match crate::files::read(&path, MAX_SMALL_FILE_BYTES) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(None);
@@ -225,7 +228,7 @@ impl Layout {
     /// The stored calibration; `None` when there is none.
     pub fn read_calibration(&self) -> Result<Option<serde_json::Value>, StoreError> {
         let path = self.calibration();
-        let bytes = match fs::read(&path) {
+        let bytes = match crate::files::read(&path, MAX_SMALL_FILE_BYTES) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(io_error("read", &path)(source)),

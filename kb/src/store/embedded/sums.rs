@@ -128,9 +128,12 @@ pub(super) fn missing_or(action: &'static str, path: &Path, error: io::Error) ->
     }
 }
 
+/// No file of a knowledge base is longer.
+const MAX_FILE_BYTES: u64 = 1 << 40;
+
 /// Reads a whole file that a commit needs.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
-    std::fs::read(path).map_err(|error| missing_or("read", path, error))
+    crate::files::read(path, MAX_FILE_BYTES).map_err(|error| missing_or("read", path, error))
 }
 
 /// The length of an open file.
