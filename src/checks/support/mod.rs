@@ -167,7 +167,8 @@ impl<'a> Support<'a> {
         let claims = said.contains(char::is_alphanumeric)
             && !said.ends_with(['?', '？'])
             && !sources::claims_nothing(said)
-            && !tells_of_itself(said);
+            && !tells_of_itself(said)
+            && !is_command(said);
         claims.then(|| said.to_owned())
     }
 
@@ -316,6 +317,13 @@ impl<'a> Support<'a> {
 /// A sentence without the clause at its beginning that says what the answer does not know.
 fn known(said: &str) -> &str {
     UNKNOWN.find(said).map_or(said, |unknown| &said[unknown.end()..])
+}
+
+/// Whether a sentence is nothing but a command, which `commands/` judges.
+fn is_command(said: &str) -> bool {
+    let mut outside = said.split('`').step_by(2).flat_map(str::chars);
+    !outside.any(char::is_alphabetic)
+        && said.split('`').skip(1).step_by(2).any(|code| code.trim().contains(' '))
 }
 
 /// Addresses, and what stands for a secret.
@@ -501,6 +509,15 @@ fn sentences(run: &str) -> Vec<Range<usize>> {
                 found.push(range.start + led..range.end);
             }
             _ => found.push(range),
+        }
+    }
+    // `Do this [1] 2.`: the number belongs to what follows.
+    static NUMBER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"[\]`)）]\s+\d{1,2}[.)]\s*$").expect("the pattern is valid"));
+    for range in &mut found {
+        if let Some(number) = NUMBER.find(&run[range.clone()]) {
+            range.end = range.start + number.start() + 1;
+            range.end = run.ceil_char_boundary(range.end);
         }
     }
     found.retain(|range| run[range.clone()].contains(char::is_alphanumeric));

@@ -174,8 +174,8 @@ pub fn read(text: &str) -> Vec<Vec<Quantity>> {
                 rest.starts_with(|c: char| c.is_ascii_lowercase()) && unit_of(rest).is_none()
             });
         // The number of a step within running text.
-        let is_ordinal = (before.trim().is_empty() || before.trim_end().ends_with([';', '；', '。']))
-            && rest.starts_with(['.', ')', '、', ':'])
+        let begins = before.trim().is_empty() || before.trim_end().ends_with([';', '；', '。']);
+        let is_ordinal = (begins && rest.starts_with(['.', ')', '、', ':']))
             || rest.starts_with('、')
             || (rest.starts_with(')') && !before.contains('('));
         if is_ordinal && !whole.as_str().contains(['.', ',']) {

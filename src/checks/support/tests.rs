@@ -129,6 +129,7 @@ fn a_citation_covers_its_paragraph() {
 fn what_claims_nothing_of_the_passage_stays() {
     for sentence in [
         "1. Raise the limit [1]\n2. Restart the kubelet [1]",
+        "1. `kubectl get pods` [1] 2. Raise the limit [1] 3. Ask `data-primary` [1]",
         "Steps (all from [1]):",
         "Hope this helps! [1]",
         "The documents do not say how to find the process [1].",
