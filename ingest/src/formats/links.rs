@@ -326,7 +326,7 @@ impl Pages {
 /// A path without extension, index name and outer slashes.
 fn page_of(path: &str) -> String {
     let path = path.trim_matches('/');
-    let path = [".md", ".markdown", ".mdx", ".txt", ".text", ".html"]
+    let path = [".md", ".markdown", ".mdx", ".txt", ".text", ".html", ".htm"]
         .iter()
         .find_map(|extension| path.strip_suffix(extension))
         .unwrap_or(path);

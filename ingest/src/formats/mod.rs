@@ -18,6 +18,8 @@ mod redaction;
 mod shortcodes;
 pub mod site;
 mod steps;
+mod web_page;
+mod written;
 
 use crate::{
     decode,
@@ -113,6 +115,8 @@ pub enum Format {
     PlainText,
     /// `.csv` with questions and answers.
     QaCsv,
+    /// `.html`, `.htm`.
+    WebPage,
 }
 
 impl Format {
@@ -126,6 +130,7 @@ impl Format {
             "md" | "markdown" | "mdx" => Ok(Self::Markdown),
             "txt" | "text" => Ok(Self::PlainText),
             "csv" => Ok(Self::QaCsv),
+            "html" | "htm" => Ok(Self::WebPage),
             other => Err(format!("not supported yet: .{other}")),
         }
     }
@@ -195,6 +200,7 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
         Format::Markdown => markdown::parse(decoded.text, place),
         Format::PlainText => plain_text::parse(decoded.text, place),
         Format::QaCsv => qa_csv::parse(&decoded.text, place),
+        Format::WebPage => web_page::parse(decoded.text, place),
     };
     if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
         parsed.warn(place, format!("read as {encoding}, by its bytes; save the file as UTF-8 to be sure"));
@@ -304,6 +310,7 @@ mod tests {
             ("a/b.MDX", Ok(Format::Markdown)),
             ("notes.txt", Ok(Format::PlainText)),
             ("qa.csv", Ok(Format::QaCsv)),
+            ("a/index.HTML", Ok(Format::WebPage)),
             ("a.adoc", Err("not supported yet: .adoc")),
             ("a.b/Makefile", Err("not supported yet: a file without an extension")),
         ] {
