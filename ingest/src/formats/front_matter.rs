@@ -178,6 +178,25 @@ pub(super) fn of_keys(
     interpret(map, "", Vec::new())
 }
 
+/// What an entry of a table says about itself. A key that is none of front matter's is refused, for it may say who is allowed
+/// to read the entry.
+pub(super) fn of_entry(entry: Map<String, Value>) -> Result<FrontMatter, FrontMatterError> {
+    let mut map = Map::new();
+    for (key, value) in entry {
+        let lower = key.trim().to_lowercase();
+        if !STRICT.contains(&lower.as_str()) && !attempts::is_known(&lower) {
+            let key = super::shown(&key.chars().take(40).collect::<String>());
+            return Err(FrontMatterError::Key { key, detail: "unknown".to_owned() });
+        }
+        if map.contains_key(&lower) {
+            return Err(FrontMatterError::Key { key: lower, detail: entries::TWICE.to_owned() });
+        }
+        map.insert(lower, value);
+    }
+    attempts::refuse_in(&map, "", 1)?;
+    interpret(map, "", Vec::new())
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
     Yaml,

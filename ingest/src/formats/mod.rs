@@ -13,7 +13,9 @@ pub mod links;
 mod manifests;
 mod markdown;
 mod plain_text;
+mod prometheus_rules;
 mod qa_csv;
+mod qa_lines;
 mod redaction;
 mod shortcodes;
 pub mod site;
@@ -117,6 +119,10 @@ pub enum Format {
     QaCsv,
     /// `.html`, `.htm`.
     WebPage,
+    /// `.yaml`, `.yml` with alerts of Prometheus.
+    PrometheusRules,
+    /// `.jsonl`, `.ndjson` with questions and answers, or resolved incidents.
+    QaLines,
 }
 
 impl Format {
@@ -131,6 +137,8 @@ impl Format {
             "txt" | "text" => Ok(Self::PlainText),
             "csv" => Ok(Self::QaCsv),
             "html" | "htm" => Ok(Self::WebPage),
+            "yaml" | "yml" => Ok(Self::PrometheusRules),
+            "jsonl" | "ndjson" => Ok(Self::QaLines),
             other => Err(format!("not supported yet: .{other}")),
         }
     }
@@ -201,6 +209,8 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
         Format::PlainText => plain_text::parse(decoded.text, place),
         Format::QaCsv => qa_csv::parse(&decoded.text, place),
         Format::WebPage => web_page::parse(decoded.text, place),
+        Format::PrometheusRules => prometheus_rules::parse(decoded.text, place),
+        Format::QaLines => qa_lines::parse(&decoded.text, place),
     };
     if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
         parsed.warn(place, format!("read as {encoding}, by its bytes; save the file as UTF-8 to be sure"));
@@ -311,6 +321,8 @@ mod tests {
             ("notes.txt", Ok(Format::PlainText)),
             ("qa.csv", Ok(Format::QaCsv)),
             ("a/index.HTML", Ok(Format::WebPage)),
+            ("rules.yml", Ok(Format::PrometheusRules)),
+            ("qa.ndjson", Ok(Format::QaLines)),
             ("a.adoc", Err("not supported yet: .adoc")),
             ("a.b/Makefile", Err("not supported yet: a file without an extension")),
         ] {
