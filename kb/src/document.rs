@@ -21,11 +21,14 @@ pub enum Kind {
     Issue,
     /// A question with its answer.
     Qa,
+    /// A failure that happened, and how it was resolved.
+    Incident,
 }
 
 impl Kind {
     /// Every kind, in the order of their declaration.
-    pub const ALL: [Kind; 6] = [Kind::Runbook, Kind::Sop, Kind::Docs, Kind::Wiki, Kind::Issue, Kind::Qa];
+    pub const ALL: [Kind; 7] =
+        [Kind::Runbook, Kind::Sop, Kind::Docs, Kind::Wiki, Kind::Issue, Kind::Qa, Kind::Incident];
 
     /// The name in front matter, flags and JSON.
     pub fn as_str(self) -> &'static str {
@@ -36,6 +39,7 @@ impl Kind {
             Kind::Wiki => "wiki",
             Kind::Issue => "issue",
             Kind::Qa => "qa",
+            Kind::Incident => "incident",
         }
     }
 
@@ -44,7 +48,8 @@ impl Kind {
         match self {
             Kind::Runbook | Kind::Sop | Kind::Qa => Trust::Curated,
             Kind::Docs => Trust::Official,
-            Kind::Wiki => Trust::Wiki,
+            // Resolved once, and agreed on by nobody since.
+            Kind::Wiki | Kind::Incident => Trust::Wiki,
             Kind::Issue => Trust::Public,
         }
     }
@@ -58,7 +63,7 @@ impl fmt::Display for Kind {
 
 /// The text names no [`Kind`].
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a kind; use runbook, sop, docs, wiki, issue or qa")]
+#[error("`{0}` is not a kind; use runbook, sop, docs, wiki, issue, qa or incident")]
 pub struct UnknownKind(pub String);
 
 impl FromStr for Kind {

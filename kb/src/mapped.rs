@@ -60,6 +60,14 @@ impl MappedText {
         Self { text, segments }
     }
 
+    /// Appends a text that stands as a whole for a range of the source. Ranges that follow each other must not go back.
+    pub fn push_standing_for(&mut self, text: &str, source: Range<usize>) {
+        if !text.is_empty() {
+            self.segments.push(Segment { at: self.text.len(), source, copied: false });
+            self.text.push_str(text);
+        }
+    }
+
     /// The current text.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -182,6 +190,20 @@ mod tests {
         assert_eq!(again.as_str(), "shortcode two 3 four");
         assert_eq!(range_of(&again, "3"), "three");
         assert_eq!(range_of(&again, "four"), "four");
+    }
+
+    #[test]
+    fn texts_are_put_together() {
+        let mut text = MappedText::new(String::new());
+        text.push_standing_for("one ", 3..5);
+        text.push_standing_for("", 5..6);
+        text.push_standing_for("two", 8..20);
+        assert_eq!(
+            (text.as_str(), text.source_range(0..2), text.source_range(2..6)),
+            ("one two", 3..5, 3..20)
+        );
+        let text = text.edited(vec![Edit::delete(0..4)]);
+        assert_eq!((text.as_str(), text.source_range(0..3)), ("two", 8..20));
     }
 
     #[test]

@@ -237,7 +237,7 @@ async fn a_command_is_recognised_however_it_is_written() {
 /// One block of a hostile length holds up nobody else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_long_block_is_checked_apart() {
-    let reply = "請執行kubectl delete ns shop ".repeat(6_000) + "[1]";
+    let reply = "請執行kubectl delete ns shop ".repeat(900) + "[1]";
     let llm = ScriptedLlm::start(Script::Say(Arc::new(move |_| reply.clone()))).await;
     let mut setup = Setup::with_llm(&llm.base_url);
     setup.settings.llm_timeout = Duration::from_secs(60);

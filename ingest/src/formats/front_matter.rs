@@ -55,6 +55,36 @@ pub struct FrontMatter {
     pub warnings: Vec<String>,
 }
 
+impl FrontMatter {
+    /// What is said here, and of the rest what is said there. Who may read a page is said in one place only.
+    pub(super) fn or(self, other: Self) -> Result<Self, FrontMatterError> {
+        if self.access.is_some() && other.access.is_some() {
+            return Err(FrontMatterError::Key {
+                key: "access".to_owned(),
+                detail: entries::TWICE.to_owned(),
+            });
+        }
+        let list = |own: Vec<String>, other: Vec<String>| if own.is_empty() { other } else { own };
+        Ok(Self {
+            title: self.title.or(other.title),
+            description: self.description.or(other.description),
+            kind: self.kind.or(other.kind),
+            labels: list(self.labels, other.labels),
+            product: self.product.or(other.product),
+            version: self.version.or(other.version),
+            language: self.language.or(other.language),
+            author: self.author.or(other.author),
+            created_at: self.created_at.or(other.created_at),
+            updated_at: self.updated_at.or(other.updated_at),
+            url: self.url.or(other.url),
+            trust: self.trust.or(other.trust),
+            access: self.access.or(other.access),
+            applies_to: if self.applies_to.is_empty() { other.applies_to } else { self.applies_to },
+            warnings: self.warnings.into_iter().chain(other.warnings).collect(),
+        })
+    }
+}
+
 /// Why front matter refuses its file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrontMatterError {
@@ -120,6 +150,51 @@ pub fn parse(text: &str) -> Result<Option<(FrontMatter, Range<usize>)>, FrontMat
         }
     }
     Ok(Some((interpret(map, block.content, warnings)?, block.whole)))
+}
+
+/// What a page says about itself in keys of its own markup, such as HTML's `<meta>`: read as front matter is. Of a key that
+/// is given twice the first counts, unless it must not be misread.
+pub(super) fn of_keys(
+    keys: impl IntoIterator<Item = (String, String)>,
+) -> Result<FrontMatter, FrontMatterError> {
+    let mut map = Map::new();
+    for (key, value) in keys {
+        let key = key.to_lowercase();
+        let is_strict = STRICT.contains(&key.as_str());
+        if map.contains_key(&key) {
+            if is_strict {
+                return Err(FrontMatterError::Key { key, detail: entries::TWICE.to_owned() });
+            }
+            continue;
+        }
+        let value = match is_strict && !value.trim().is_empty() {
+            true => value.split(',').map(|tag| Value::String(tag.to_owned())).collect(),
+            false if is_strict => Value::Null,
+            false => Value::String(value),
+        };
+        map.insert(key, value);
+    }
+    attempts::refuse_in(&map, "", 1)?;
+    interpret(map, "", Vec::new())
+}
+
+/// What an entry of a table says about itself. A key that is none of front matter's is refused, for it may say who is allowed
+/// to read the entry.
+pub(super) fn of_entry(entry: Map<String, Value>) -> Result<FrontMatter, FrontMatterError> {
+    let mut map = Map::new();
+    for (key, value) in entry {
+        let lower = key.trim().to_lowercase();
+        if !STRICT.contains(&lower.as_str()) && !attempts::is_known(&lower) {
+            let key = super::shown(&key.chars().take(40).collect::<String>());
+            return Err(FrontMatterError::Key { key, detail: "unknown".to_owned() });
+        }
+        if map.contains_key(&lower) {
+            return Err(FrontMatterError::Key { key: lower, detail: entries::TWICE.to_owned() });
+        }
+        map.insert(lower, value);
+    }
+    attempts::refuse_in(&map, "", 1)?;
+    interpret(map, "", Vec::new())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -38,6 +38,17 @@ pub(crate) struct FoundLink {
     sentence: String,
 }
 
+impl FoundLink {
+    /// A link that another format than Markdown says.
+    pub(crate) fn new(text: &str, destination: &str, sentence: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            destination: destination.to_owned(),
+            sentence: sentence_at(sentence, 0),
+        }
+    }
+}
+
 /// The edits that make links plain, and the links.
 pub(crate) fn edits(text: &str) -> (Vec<Edit>, Vec<FoundLink>) {
     let (mut edits, mut found) = (Vec::new(), Vec::new());
@@ -286,6 +297,31 @@ impl Pages {
         })
     }
 
+    /// The page that an address leads to: the one whose path the address ends in, or for a path, the one that it names.
+    pub(crate) fn at_address(&self, address: &str) -> Option<&str> {
+        const MAX_PARTS: usize = 12;
+        let path = address.split(['#', '?']).next().unwrap_or_default();
+        let path = match path.split_once("://") {
+            Some((_, rest)) => rest.split_once('/')?.1,
+            None => path,
+        };
+        let page = joined("", path)?;
+        let page = page_of(&page);
+        let mut rest = page.as_str();
+        for _ in 0..MAX_PARTS {
+            if let Some(path) = self.exact(rest).filter(|_| !rest.is_empty()) {
+                return Some(path);
+            }
+            let Some((_, after)) = rest.split_once('/') else { break };
+            rest = after;
+        }
+        // The source may be above what the address shows.
+        match self.by_last.get(rest)?.as_slice() {
+            [only] => self.exact(only),
+            _ => None,
+        }
+    }
+
     fn exact(&self, page: &str) -> Option<&str> {
         self.by_page.get(page).map(String::as_str)
     }
@@ -326,7 +362,7 @@ impl Pages {
 /// A path without extension, index name and outer slashes.
 fn page_of(path: &str) -> String {
     let path = path.trim_matches('/');
-    let path = [".md", ".markdown", ".mdx", ".txt", ".text", ".html"]
+    let path = [".md", ".markdown", ".mdx", ".txt", ".text", ".html", ".htm"]
         .iter()
         .find_map(|extension| path.strip_suffix(extension))
         .unwrap_or(path);
@@ -509,6 +545,23 @@ mod tests {
         let site = Pages::new("web", paths.into_iter());
         check_target(&site, "x/only.md", "/docs/a/pods/", None);
         check_target(&site, "content/zh/docs/b.md", "/docs/a/pods/", Some("web/content/zh/docs/a/pods.md"));
+    }
+
+    #[test]
+    fn addresses_lead_to_pages_of_the_source() {
+        let pages = Pages::new("kb", ["docs/NodeDown.md", "a/x.md", "b/x.md", "README.md"].into_iter());
+        for (address, page) in [
+            ("https://github.com/acme/kb/blob/main/docs/NodeDown.md#steps", Some("docs/NodeDown.md")),
+            ("https://runbooks.acme.example/NodeDown/", Some("docs/NodeDown.md")),
+            ("https://runbooks.acme.example/", None),
+            ("https://runbooks.acme.example", None),
+            ("https://runbooks.acme.example/x", None),
+            ("https://runbooks.acme.example/b/x", Some("b/x.md")),
+            ("../NodeDown", None),
+            ("docs/NodeDown", Some("docs/NodeDown.md")),
+        ] {
+            assert_eq!(pages.at_address(address), page, "{address}");
+        }
     }
 
     #[test]

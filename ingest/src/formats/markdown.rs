@@ -6,7 +6,9 @@ use super::{
     front_matter::{self, FrontMatter},
     html,
     links::{self, FoundLink},
-    manifests, metadata, redaction, shortcodes,
+    manifests, metadata,
+    redaction::{self, Secrets},
+    shortcodes,
     site::{self, Site},
     steps::Steps,
     title_of_path,
@@ -16,7 +18,7 @@ use kb::mapped::{Edit, MappedText};
 use pulldown_cmark::{Event, HeadingLevel, Tag, TagEnd};
 
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
-    let (source, mut redacted) = redaction::masked(text);
+    let (source, redacted) = redaction::masked(text);
     let (said, source) = match front_matter::parse(source.as_str()) {
         Ok(None) => (FrontMatter::default(), source),
         Ok(Some((said, range))) => {
@@ -37,6 +39,17 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         Ok(cleaned) => cleaned,
         Err(reason) => return Parsed::rejected(place, reason),
     };
+    finished(body, &found_links, said, redacted, place)
+}
+
+/// The document of a cleaned text; `redacted` is what was masked in its file.
+pub(super) fn finished(
+    body: MappedText,
+    found_links: &[FoundLink],
+    said: FrontMatter,
+    mut redacted: Secrets,
+    place: &Place<'_>,
+) -> Parsed {
     let (body, joined) = redaction::again(body);
     redaction::add(&mut redacted, joined);
     let outline = Outline::of(body.as_str(), said.description.as_deref().unwrap_or_default());
@@ -50,7 +63,7 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
     let title = said.title.clone().or(outline.title).unwrap_or_else(|| title_of_path(place));
     let id = format!("{}/{}", place.source, place.relative);
     let mut meta = metadata(place, id, title, said, body.as_str());
-    meta.links = place.pages.resolve(place.relative, &found_links);
+    meta.links = place.pages.resolve(place.relative, found_links);
     parsed.documents.push(Document::new(meta, body, Syntax::Markdown));
     parsed
 }

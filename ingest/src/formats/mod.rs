@@ -13,11 +13,15 @@ pub mod links;
 mod manifests;
 mod markdown;
 mod plain_text;
+mod prometheus_rules;
 mod qa_csv;
+mod qa_lines;
 mod redaction;
 mod shortcodes;
 pub mod site;
 mod steps;
+mod web_page;
+mod written;
 
 use crate::{
     decode,
@@ -127,6 +131,12 @@ pub enum Format {
     PlainText,
     /// `.csv` with questions and answers.
     QaCsv,
+    /// `.html`, `.htm`.
+    WebPage,
+    /// `.yaml`, `.yml` with alerts of Prometheus.
+    PrometheusRules,
+    /// `.jsonl`, `.ndjson` with questions and answers, or resolved incidents.
+    QaLines,
 }
 
 impl Format {
@@ -140,6 +150,9 @@ impl Format {
             "md" | "markdown" | "mdx" => Ok(Self::Markdown),
             "txt" | "text" => Ok(Self::PlainText),
             "csv" => Ok(Self::QaCsv),
+            "html" | "htm" => Ok(Self::WebPage),
+            "yaml" | "yml" => Ok(Self::PrometheusRules),
+            "jsonl" | "ndjson" => Ok(Self::QaLines),
             other => Err(format!("not supported yet: .{other}")),
         }
     }
@@ -209,6 +222,9 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
         Format::Markdown => markdown::parse(decoded.text, place),
         Format::PlainText => plain_text::parse(decoded.text, place),
         Format::QaCsv => qa_csv::parse(&decoded.text, place),
+        Format::WebPage => web_page::parse(decoded.text, place),
+        Format::PrometheusRules => prometheus_rules::parse(decoded.text, place),
+        Format::QaLines => qa_lines::parse(&decoded.text, place),
     };
     if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
         parsed.warn(place, format!("read as {encoding}, by its bytes; save the file as UTF-8 to be sure"));
@@ -318,6 +334,9 @@ mod tests {
             ("a/b.MDX", Ok(Format::Markdown)),
             ("notes.txt", Ok(Format::PlainText)),
             ("qa.csv", Ok(Format::QaCsv)),
+            ("a/index.HTML", Ok(Format::WebPage)),
+            ("rules.yml", Ok(Format::PrometheusRules)),
+            ("qa.ndjson", Ok(Format::QaLines)),
             ("a.adoc", Err("not supported yet: .adoc")),
             ("a.b/Makefile", Err("not supported yet: a file without an extension")),
         ] {

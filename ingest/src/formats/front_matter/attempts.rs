@@ -325,6 +325,11 @@ fn is_tagged(line: &str) -> bool {
     line.contains('[')
 }
 
+/// Whether a key is one that is read leniently.
+pub(super) fn is_known(key: &str) -> bool {
+    LENIENT.contains(&key) || VERSION_KEYS.contains(&key)
+}
+
 /// The warning about a key that is near one of ours, when it is near one.
 pub(super) fn near_known(key: &str) -> Option<&'static str> {
     let name = folded(key);
