@@ -72,6 +72,12 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
     parsed
 }
 
+/// Whether a text restricts who may read it, so that no other page may show it.
+pub(super) fn restricts(text: &str) -> bool {
+    let tree = Tree::of(text, &Steps::for_text(text));
+    !keys_of(&tree).is_ok_and(|said| said.access.is_none())
+}
+
 /// What the page says of itself.
 fn keys_of(tree: &Tree<'_>) -> Result<FrontMatter, FrontMatterError> {
     let mut keys: Vec<(String, String)> = Vec::new();
