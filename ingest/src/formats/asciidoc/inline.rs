@@ -2,6 +2,7 @@
 
 use crate::formats::{
     steps::Steps,
+    web_page::character_named,
     written::{push_code, push_link, push_words},
 };
 
@@ -122,6 +123,14 @@ impl Inline<'_> {
                     .split_once(',')
                     .map_or_else(|| readable(inner), |(_, words)| words.trim().to_owned());
                 push_words(written, &words, self.is_in_link);
+                Some(length)
+            }
+            b'&' => {
+                let (name, length) =
+                    self.between(&text[..text.floor_char_boundary(text.len().min(40))], "&", ";")?;
+                let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '#');
+                let character = is_name.then(|| character_named(name)).flatten()?;
+                push_words(written, &character, self.is_in_link);
                 Some(length)
             }
             b'[' => {
@@ -278,7 +287,7 @@ impl Inline<'_> {
 
 /// What markup may begin with; macros begin with a letter, and are looked for where a word begins.
 fn is_sign(character: char) -> bool {
-    matches!(character, '\\' | '`' | '+' | '*' | '_' | '#' | '^' | '~' | '"' | '\'' | '<' | '[' | '(')
+    matches!(character, '\\' | '`' | '+' | '*' | '_' | '#' | '^' | '~' | '"' | '\'' | '<' | '[' | '(' | '&')
         || matches!(character, 'a' | 'b' | 'f' | 'h' | 'i' | 'k' | 'l' | 'm' | 'p' | 's' | 't' | 'v' | 'x')
 }
 

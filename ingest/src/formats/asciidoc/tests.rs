@@ -37,7 +37,7 @@ fn a_page_comes_out_as_markdown() {
 :cmd: kubectl
 
 Use `+{cmd}+` on {product}, *never* by _hand_: see xref:sops/drain.adoc[the SOP], <<steps,the steps>> and
-https://kubernetes.io/docs/[Kubernetes]. A snake_case_name stays, 2 * 3 too.
+https://kubernetes.io/docs/[Kubernetes]. A snake_case_name stays, 2 * 3 too, 1&#44;000 R&D.
 
 NOTE: Mind the budget.
 
@@ -92,7 +92,7 @@ image::a.png[A diagram]
     # Drain a **node** {#drain}
 
     Use `kubectl` on Acme, **never** by hand: see the SOP, the steps and
-    [Kubernetes](https://kubernetes.io/docs/). A snake_case_name stays, 2 * 3 too.
+    [Kubernetes](https://kubernetes.io/docs/). A snake_case_name stays, 2 * 3 too, 1,000 R&D.
 
     **Note:** Mind the budget.
 

@@ -7,6 +7,8 @@
 mod content;
 mod tree;
 
+pub(super) use tree::character_named;
+
 use super::{
     Parsed, Place,
     front_matter::{self, FrontMatter, FrontMatterError},
