@@ -290,7 +290,7 @@ fn every_file_is_accounted_for() {
     world.write("good.md", "Good.\n");
     world.write("empty.md", "");
     world.write("only-title.md", "---\ntitle: A\n---\n");
-    world.write("page.adoc", "= Title\n");
+    world.write("page.docx", "= Title\n");
     world.write("Makefile", "all:\n");
     world.write("photo.md", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
     world.write("cut.md", &"節點狀態".as_bytes()[..11]);
@@ -315,7 +315,7 @@ fn every_file_is_accounted_for() {
     empty.md: no text
     node_modules: folder of dependencies; not looked into
     only-title.md: no text
-    page.adoc: not supported yet: .adoc
+    page.docx: not supported yet: .docx
     photo.md: binary, not text
     qa/good.csv#2: the row has 1 fields, the header 2
     qa/other.csv: not a question/answer CSV: unknown column `name`; use question, answer, title, source
@@ -407,10 +407,10 @@ fn a_run_that_indexes_nothing_says_so_last() {
         run.stdout.lines().last().expect("a line").to_owned()
     };
     assert_eq!(plain(&["docs"]), "nothing was indexed: no file was found");
-    world.write("page.adoc", "x");
+    world.write("page.docx", "x");
     let last = plain(&["docs"]);
     assert!(last.starts_with("nothing was indexed: 1 entries were left out, the first for this: "), "{last}");
-    assert!(last.ends_with("docs/page.adoc: not supported yet: .adoc"), "{last}");
+    assert!(last.ends_with("docs/page.docx: not supported yet: .docx"), "{last}");
     assert_eq!(plain(&["--dry-run", "docs"]), last);
     let json = world.ingest(&["docs"]).exits(0);
     assert_eq!(json.json()["note"], last.as_str());

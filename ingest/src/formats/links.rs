@@ -316,7 +316,7 @@ impl Pages {
             rest = after;
         }
         // The source may be above what the address shows.
-        match self.by_last.get(rest)?.as_slice() {
+        match self.by_last.get(rest).filter(|_| !rest.is_empty())?.as_slice() {
             [only] => self.exact(only),
             _ => None,
         }
@@ -362,7 +362,7 @@ impl Pages {
 /// A path without extension, index name and outer slashes.
 fn page_of(path: &str) -> String {
     let path = path.trim_matches('/');
-    let path = [".md", ".markdown", ".mdx", ".txt", ".text", ".html", ".htm"]
+    let path = [".md", ".markdown", ".mdx", ".txt", ".text", ".html", ".htm", ".adoc", ".asciidoc"]
         .iter()
         .find_map(|extension| path.strip_suffix(extension))
         .unwrap_or(path);

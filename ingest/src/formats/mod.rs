@@ -4,6 +4,7 @@
 //! the metadata; cutting it into chunks is [`crate::chunk`]'s work.
 
 mod admonitions;
+mod asciidoc;
 mod entities;
 pub mod front_matter;
 mod html;
@@ -133,6 +134,8 @@ pub enum Format {
     QaCsv,
     /// `.html`, `.htm`.
     WebPage,
+    /// `.adoc`, `.asciidoc`.
+    AsciiDoc,
     /// `.yaml`, `.yml` with alerts of Prometheus.
     PrometheusRules,
     /// `.jsonl`, `.ndjson` with questions and answers, or resolved incidents.
@@ -151,6 +154,7 @@ impl Format {
             "txt" | "text" => Ok(Self::PlainText),
             "csv" => Ok(Self::QaCsv),
             "html" | "htm" => Ok(Self::WebPage),
+            "adoc" | "asciidoc" => Ok(Self::AsciiDoc),
             "yaml" | "yml" => Ok(Self::PrometheusRules),
             "jsonl" | "ndjson" => Ok(Self::QaLines),
             other => Err(format!("not supported yet: .{other}")),
@@ -223,6 +227,7 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
         Format::PlainText => plain_text::parse(decoded.text, place),
         Format::QaCsv => qa_csv::parse(&decoded.text, place),
         Format::WebPage => web_page::parse(decoded.text, place),
+        Format::AsciiDoc => asciidoc::parse(decoded.text, place),
         Format::PrometheusRules => prometheus_rules::parse(decoded.text, place),
         Format::QaLines => qa_lines::parse(&decoded.text, place),
     };
@@ -337,7 +342,8 @@ mod tests {
             ("a/index.HTML", Ok(Format::WebPage)),
             ("rules.yml", Ok(Format::PrometheusRules)),
             ("qa.ndjson", Ok(Format::QaLines)),
-            ("a.adoc", Err("not supported yet: .adoc")),
+            ("a.adoc", Ok(Format::AsciiDoc)),
+            ("a.docx", Err("not supported yet: .docx")),
             ("a.b/Makefile", Err("not supported yet: a file without an extension")),
         ] {
             assert_eq!(Format::of(path), format.map_err(str::to_owned), "{path}");

@@ -4,7 +4,7 @@
 //! like. Only files that the source lists are read, so nothing outside it is, and nothing that is hidden. Where there is
 //! nothing to put in, a marker that names it stays: a sentence has no gap that its reader cannot see.
 
-use super::{Place, front_matter, redaction, steps::Steps};
+use super::{Format, Place, asciidoc, front_matter, redaction, steps::Steps, web_page};
 use crate::decode;
 use kb::mapped::{Edit, MappedText};
 use regex::{Captures, Regex};
@@ -154,14 +154,32 @@ impl Site {
         is_manifest.then(|| (path.to_owned(), redaction::masked(text).0.as_str().to_owned()))
     }
 
+    /// The listed file that a page includes by a name, as [`with_includes`] finds it.
+    pub(super) fn included_file(&self, from: &str, name: &str) -> Option<&str> {
+        self.file(from, name)
+    }
+
+    /// How many files there are: what looking for a name may take.
+    pub(super) fn num_files(&self) -> usize {
+        self.files.len()
+    }
+
     /// The text of a file as another page may show it: its front matter gone. `None` also where that restricts who may
     /// read it, or cannot be understood.
-    fn text(&self, path: &str) -> Option<String> {
+    pub(super) fn text(&self, path: &str) -> Option<String> {
         let bytes =
             self.files.get(path).filter(|bytes| **bytes <= MAX_INCLUDED_BYTES as u64).map(|_| path)?;
         let text = decode::decode(self.reader.as_ref()?(bytes)?).ok()?.text;
         let (masked, _) = redaction::masked(text);
         let text = masked.as_str();
+        let is_restricted = match Format::of(path) {
+            Ok(Format::AsciiDoc) => asciidoc::restricts(text),
+            Ok(Format::WebPage) => web_page::restricts(text),
+            _ => false,
+        };
+        if is_restricted {
+            return None;
+        }
         match front_matter::parse(text) {
             Ok(None) => Some(text.to_owned()),
             Ok(Some((said, range))) if said.access.is_none() => Some(text[range.end..].to_owned()),

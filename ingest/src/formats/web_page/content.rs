@@ -316,6 +316,10 @@ impl Walk<'_, '_, '_> {
             return Some(element.closes);
         }
         let action = match element.name.as_str() {
+            _ if self.num_boxes > 0 && element.classes().any(|class| TITLES.contains(&class)) => {
+                self.flush();
+                Action::Label
+            }
             "br" => {
                 let is_open = self.tables.last().is_some_and(|table| table.is_in_cell) || self.link.is_some();
                 self.words.push(if is_open { ' ' } else { '\n' });
@@ -403,10 +407,6 @@ impl Walk<'_, '_, '_> {
             "td" | "th" if !self.tables.is_empty() => {
                 self.begin_cell(element);
                 Action::Cell
-            }
-            _ if self.num_boxes > 0 && element.classes().any(|class| TITLES.contains(&class)) => {
-                self.flush();
-                Action::Label
             }
             _ if sort_of(element).is_some() => {
                 self.flush();

@@ -7,6 +7,8 @@
 mod content;
 mod tree;
 
+pub(super) use tree::character_named;
+
 use super::{
     Parsed, Place,
     front_matter::{self, FrontMatter, FrontMatterError},
@@ -70,6 +72,12 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         parsed.warn(place, "a tag or a comment has no end: what follows it is not read");
     }
     parsed
+}
+
+/// Whether a text restricts who may read it, so that no other page may show it.
+pub(super) fn restricts(text: &str) -> bool {
+    let tree = Tree::of(text, &Steps::for_text(text));
+    !keys_of(&tree).is_ok_and(|said| said.access.is_none())
 }
 
 /// What the page says of itself.
