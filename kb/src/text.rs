@@ -27,7 +27,24 @@ pub fn visible(text: &str) -> String {
         true => text.replace("\r\n", "\n").replace('\r', "\n").into(),
         false => text,
     };
-    text.chars().filter(|character| !is_invisible(*character)).collect()
+    let mut before = None;
+    text.chars()
+        .filter(|&character| {
+            let is_kept = !is_invisible(character) || (character == AS_EMOJI && before.is_some_and(is_emoji));
+            before = Some(character);
+            is_kept
+        })
+        .collect()
+}
+
+/// Says that the sign before it is drawn as an emoji.
+const AS_EMOJI: char = '\u{fe0f}';
+
+/// Whether a sign is drawn as an emoji where that is asked for (Unicode Technical Standard 51, by blocks).
+fn is_emoji(character: char) -> bool {
+    matches!(character, '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' | '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{23ff}'
+        | '\u{24c2}' | '\u{25a0}'..='\u{27bf}' | '\u{2934}' | '\u{2935}' | '\u{2b00}'..='\u{2bff}' | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}'
+        | '\u{1f000}'..='\u{1faff}')
 }
 
 /// Where terminal escapes stand, with their arguments.

@@ -175,9 +175,11 @@ fn end_of_clause(text: &str, start: usize, end: usize) -> usize {
 static CONDITIONS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?x)\b(?:while|during|until|till|unless|without|before|except|outside|after|once|only|when|if|as\ long\ as
+        |with\ (?:(?:the|that|this|their|its|an|your|written)\ )?(?:approval|consent|agreement|permission|go-ahead)
+        |(?:needs?|requires?)\ (?:\w+\ ){0,3}(?:word|approval|consent|permission)|dengan\ persetujuan|seizin|được\ sự\ đồng\ ý
         |khi|trong\ khi|trước|sau|nếu|trừ|cho\ đến|chưa|chỉ|trong\ giờ
         |saat|selama|sebelum|sampai|kecuali|tanpa|setelah|hanya|jika|bila|ketika|hingga)\b
-        |之前|以前|期间|时|之后|后|未经|除非|只有|除外|如果|直到|仅|须经|需经|经.*?同意|经.*?批准",
+        |之前|以前|期间|时|之后|后|未经|除非|只有|除外|如果|直到|仅|须经|需经|经.*?同意|经.*?批准|前提",
     )
     .expect("the pattern is valid")
 });

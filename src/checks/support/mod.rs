@@ -100,6 +100,7 @@ impl<'a> Support<'a> {
         if all.is_empty() && covered_by.is_empty() {
             return (block.to_owned(), tally);
         }
+        let denied = denied_items(block, &outline);
         for leaf in outline.leaves.iter().filter(|leaf| leaf.is_running_text) {
             let run = &block[leaf.range.clone()];
             let sentences = sentences(run);
@@ -124,6 +125,10 @@ impl<'a> Support<'a> {
                     continue;
                 }
                 let sentence = &run[range.clone()];
+                if leaf.parent.is_some_and(|parent| denied.contains(&parent)) {
+                    // `Do not:` with its items: each reads the other way round without it.
+                    continue;
+                }
                 let Some(said) = self.said(sentence) else { continue };
                 let weight = said.chars().filter(|c| c.is_alphanumeric()).count();
                 tally.held += weight;
@@ -178,7 +183,7 @@ impl<'a> Support<'a> {
         let tongue = Tongue::of(said, self.usual);
         let words = words::read(said, tongue);
         let is_lead = said.ends_with([':', '：']);
-        if self.has_unknown_quantity(said, &words, &passages) {
+        if self.has_unknown_quantity(said, tongue, &words, &passages) {
             return Some(Fault::Quantity);
         }
         // What stands in another passage is not made up.
@@ -186,7 +191,7 @@ impl<'a> Support<'a> {
         let others: Vec<&Passage> = others.map(|n| self.passage(n)).collect();
         let knows = |name: &str| {
             let mut all = passages.iter().chain(&others);
-            self.asked.names.has(name) || all.any(|passage| passage.names.has(name))
+            self.asked.names.has(name) || all.any(|passage| passage.names.has(name)) || self.fills_in(name)
         };
         if names::said(said).iter().any(|name| !knows(name)) {
             return Some(Fault::Name);
@@ -199,8 +204,11 @@ impl<'a> Support<'a> {
         if !is_lead && is_unheard_of(said, tongue, &passages) {
             return Some(Fault::Action);
         }
-        if is_forbidden(said, &words, tongue, &passages)
-            || (self.is_denied(said, tongue, &passages) && !repeats_prohibition(said, &words, &passages))
+        // The rest of a sentence that was cut may say the opposite.
+        let is_whole = !said.contains('…');
+        if is_whole
+            && (is_forbidden(said, &words, tongue, &passages)
+                || (self.is_denied(said, tongue, &passages) && !repeats_prohibition(said, &words, &passages)))
         {
             return Some(Fault::Negation);
         }
@@ -211,14 +219,16 @@ impl<'a> Support<'a> {
             false => words,
         };
         let is_low = !is_lead
+            && !concludes(said)
+            && quantities::without_examples(said).contains(char::is_alphanumeric)
             && self.shares(&words, tongue, &passages).are_low()
             && (others.is_empty() || self.shares(&words, tongue, &others).are_low());
         is_low.then_some(Fault::Words)
     }
 
     /// Whether an amount of a sentence stands neither in the question nor in a passage near what the sentence speaks of.
-    fn has_unknown_quantity(&self, said: &str, words: &Words, passages: &[&Passage]) -> bool {
-        let wanted = quantities::read(said);
+    fn has_unknown_quantity(&self, said: &str, tongue: Tongue, words: &Words, passages: &[&Passage]) -> bool {
+        let wanted = quantities::read(quantities::without_examples(said));
         if wanted.is_empty() {
             return false;
         }
@@ -243,14 +253,59 @@ impl<'a> Support<'a> {
                     let mut held = passage.quantities.iter();
                     held.any(|(part, held)| {
                         quantities::is_same(held, wanted)
-                            && (near[*part] > LEAST_NEAR || words.shared.len() < 2)
+                            && (near[*part] > LEAST_NEAR
+                                || words.shared.len() < 2
+                                || passage.tongue != tongue)
                     })
                 })
         };
+        // What a reader can compute from what is known needs no source.
+        let is_known = |value: f64| {
+            let held = passages.iter().flat_map(|passage| &passage.quantities).chain(&self.asked.quantities);
+            held.into_iter().any(|(_, held)| held.written == value || held.value == value)
+        };
+        let sums = quantities::shown_sums(said, is_known);
+        let is_computed =
+            |wanted: &Quantity| sums.contains(&wanted.written) || self.is_concluded(said, wanted);
         wanted.iter().any(|readings| {
             let is_small =
                 |wanted: &Quantity| wanted.written <= 1.0 && (wanted.unit == Unit::Count || wanted.in_words);
-            !readings.iter().any(|wanted| is_small(wanted) || is_said(wanted))
+            !readings.iter().any(|wanted| is_small(wanted) || is_said(wanted) || is_computed(wanted))
+        })
+    }
+
+    /// Whether a sentence says that an amount follows from the question's, and it does: by one step, with what else it says.
+    fn is_concluded(&self, said: &str, wanted: &Quantity) -> bool {
+        static FOLLOWS: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"(?i)\b(?:which (?:makes|is|gives)|that (?:makes|gives|leaves)|makes|i\.e\.|about|around|roughly|in total|tức(?: là)?|nghĩa là|khoảng|jadi|artinya|yaitu|sekitar)\b|即|也就是|等于|等於|约|約|共")
+                .expect("the pattern is valid")
+        });
+        /// As far as `about two weeks` is from 15 days.
+        const ABOUT: f64 = 0.1;
+        if !FOLLOWS.is_match(said) {
+            return false;
+        }
+        let mut terms: Vec<f64> =
+            self.asked.quantities.iter().map(|(_, held)| held.value).take(MAX_TERMS).collect();
+        let asked = terms.len();
+        terms.extend(
+            quantities::read(said)
+                .concat()
+                .iter()
+                .map(|held| held.value)
+                .filter(|value| *value != wanted.value),
+        );
+        terms.truncate(MAX_TERMS);
+        let is_near = |value: f64| (value - wanted.value).abs() <= ABOUT * wanted.value.abs();
+        terms.iter().take(asked).enumerate().any(|(at, one)| {
+            is_near(*one)
+                || terms.iter().enumerate().filter(|(other, _)| *other != at).any(|(_, other)| {
+                    let steps =
+                        [one + other, (one - other).abs(), one * other, one / other, one * other / 100.0];
+                    steps.iter().any(|value| {
+                        value.is_finite() && (value - wanted.value).abs() < 0.01 * wanted.value.abs()
+                    })
+                })
         })
     }
 
@@ -279,11 +334,21 @@ impl<'a> Support<'a> {
                     }
                 }
             }
-            if weight >= LEAST_CLAUSE && opposite >= least && opposite >= same + distance {
+            // Of a few words, translations share them with anything.
+            let least_clause = if is_foreign { LEAST_FOREIGN_CLAUSE } else { LEAST_CLAUSE };
+            if weight >= least_clause && opposite >= least && opposite >= same + distance {
                 return true;
             }
         }
         false
+    }
+
+    /// Whether a name is a passage's with its place filled in: `robot-orders` of `robot-<namespace>`.
+    fn fills_in(&self, name: &str) -> bool {
+        name.rsplit_once('-').is_some_and(|(head, _)| {
+            let place = format!("{head}-<");
+            self.evidence.iter().any(|passage| passage.text.contains(&place))
+        })
     }
 
     /// The words without those of the question, which need no source.
@@ -329,6 +394,24 @@ fn is_command(said: &str) -> bool {
 /// Addresses, and what stands for a secret.
 static LEFT_OUT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"https?://[^\s)`]+|\[redacted:[a-z0-9-]+\]").expect("the pattern is valid"));
+
+/// Whether a short sentence draws the conclusion of the one before.
+fn concludes(said: &str) -> bool {
+    static SO: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)^\W*(?:(?:so|hence|thus|therefore|that means|in other words|which means|vậy|vì vậy|do đó|nên|như vậy|jadi|artinya|dengan kata lain|karena itu)\b|因此|所以|也就是说|也就是說|换句话说|換句話說|可见|可見)")
+            .expect("the pattern is valid")
+    });
+    const MAX_CHARS: usize = 60;
+    // It says what something is, and tells nobody to do anything.
+    static STATES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(?:is|are|was|were|isn['’]t|aren['’]t|means|là|adalah|bukan)\b|是|不是")
+            .expect("the pattern is valid")
+    });
+    said.chars().count() <= MAX_CHARS
+        && SO.is_match(said)
+        && STATES.is_match(said)
+        && prohibition::advised(said).is_empty()
+}
 
 /// Whether a sentence only points at other parts of the answer.
 fn tells_of_itself(said: &str) -> bool {
@@ -401,8 +484,9 @@ fn is_forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]
         for passage in passages {
             let scores = passage.forbidding.scores(words, passage.tongue == tongue);
             for (rule, score) in passage.rules.iter().zip(&scores.of_texts) {
+                // In another language, only the object tells what a rule is about.
                 let is_about = rule.classes.is_empty()
-                    || classes.is_empty()
+                    || (classes.is_empty() && passage.tongue == tongue)
                     || rule.classes.iter().any(|class| classes.contains(class));
                 let is_forbidden =
                     rule.actions.iter().any(|forbidden| prohibition::forbids(forbidden, action));
@@ -457,6 +541,7 @@ fn repeats_prohibition(said: &str, words: &Words, passages: &[&Passage]) -> bool
 
 /// A clause that says less is not compared.
 const LEAST_CLAUSE: f32 = 1.6;
+const LEAST_FOREIGN_CLAUSE: f32 = 2.4;
 
 /// A smaller number is no name.
 const LEAST_NAMED: f64 = 1000.0;
@@ -495,6 +580,43 @@ impl Shares {
         (self.weight >= LEAST_WEIGHT && found < least)
             || (self.weight >= LEAST_SHORT && found < least_of_short)
     }
+}
+
+/// Most amounts from which others may follow.
+const MAX_TERMS: usize = 12;
+
+/// The items that stand below a lead which forbids or denies, as `Do not:` does.
+fn denied_items(block: &str, outline: &markdown::Outline) -> BTreeSet<usize> {
+    static DENIES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(?:not|never|don['’]t|avoid|without|không|đừng|chớ|cấm|jangan|tidak|dilarang|hindari)\b|不|勿|禁|别|別")
+            .expect("the pattern is valid")
+    });
+    /// As long as a heading.
+    const MAX_CHARS: usize = 60;
+    let leads = |text: &str| {
+        let said = citations::resolve(text, |_| false).text;
+        let said = said.trim_end_matches([' ', '*', '_', '\n']);
+        let ends = said.ends_with(['.', '。', '!', '！', '?', '？', ';', '；']);
+        DENIES.is_match(said) && (said.ends_with([':', '：']) || (!ends && said.chars().count() <= MAX_CHARS))
+    };
+    let mut denied = BTreeSet::new();
+    let mut lead: Option<Option<usize>> = None;
+    for leaf in &outline.leaves {
+        match leaf.parent {
+            Some(parent)
+                if lead.is_some_and(|of| {
+                    of != Some(parent) && (of.is_none() || outline.parents[parent] == of)
+                }) =>
+            {
+                denied.insert(parent);
+            }
+            _ => {
+                let is_lead = leaf.is_running_text && leads(&block[leaf.range.clone()]);
+                lead = is_lead.then_some(leaf.parent);
+            }
+        }
+    }
+    denied
 }
 
 /// Where the sentences of a run stand, each with the citations behind it.

@@ -51,7 +51,9 @@ fn trimmed(run: &str) -> &str {
 
 /// Whether a run of signs is a name; code of a single word with a sign or a digit within is always one.
 fn is_name(run: &str, is_lone_code: bool) -> bool {
-    if AMOUNT.is_match(run) || run.len() < 2 {
+    // Indonesian ordinals: `hari ke-60`.
+    let is_ordinal = run.strip_prefix("ke-").is_some_and(|n| n.chars().all(|c| c.is_ascii_digit()));
+    if AMOUNT.is_match(run) || is_ordinal || run.len() < 2 {
         return false;
     }
     // Numbers are read as amounts; a word may be one of the manifest's that the passage says in its own words.

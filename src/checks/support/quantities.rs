@@ -136,6 +136,41 @@ fn readings(digits: &str) -> Vec<f64> {
     found
 }
 
+/// Where a sentence gives an example of its own, to its end.
+static EXAMPLE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:e\.g\.|for example|for instance|say,|misalnya|misalkan|contohnya|sebagai contoh|ví dụ|chẳng hạn|thí dụ)|例如|比如|譬如|举例|舉例")
+        .expect("the pattern is valid")
+});
+
+/// A sentence as far as it gives no example of its own.
+pub fn without_examples(text: &str) -> &str {
+    EXAMPLE.find(text).map_or(text, |example| &text[..example.start()])
+}
+
+/// The numbers of sums that a sentence shows and that are right, where one of their numbers is `known`: `90 / 3 = 30`.
+pub fn shown_sums(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
+    static SUM: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(\d+(?:\.\d+)?)\s*(?:[^\d\s=]{1,12}\s*)?([-+−–×x*/÷])\s*(\d+(?:\.\d+)?)\s*(?:[^\d\s=]{1,12}\s*)?=\s*(\d+(?:\.\d+)?)")
+            .expect("the pattern is valid")
+    });
+    let text = folded(text);
+    let mut shown = Vec::new();
+    for sum in SUM.captures_iter(&text) {
+        let number = |group: usize| sum[group].parse::<f64>().ok();
+        let (Some(left), Some(right), Some(result)) = (number(1), number(3), number(4)) else { continue };
+        let computed = match &sum[2] {
+            "+" => left + right,
+            "-" | "−" | "–" => left - right,
+            "/" | "÷" => left / right,
+            _ => left * right,
+        };
+        if (computed - result).abs() <= 0.5 && [left, right, result].into_iter().any(&known) {
+            shown.extend([left, right, result]);
+        }
+    }
+    shown
+}
+
 /// The amounts of a text, each in every way that it may be read.
 pub fn read(text: &str) -> Vec<Vec<Quantity>> {
     let text = folded(text);

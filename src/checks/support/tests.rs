@@ -62,6 +62,31 @@ fn what_the_passage_says_stays() {
 }
 
 #[test]
+fn what_a_reader_computes_needs_no_source() {
+    for (language, sentence) in [
+        ("en", "The exit code is 137 = 128 + 9, that is 128 + 9 = 137 [1]."),
+        ("en", "Raise the limit in Git by at most 25 %, e.g. from 512 MiB to 640 MiB [1]."),
+        ("id", "Naikkan batas di Git paling banyak 25 %, misalnya dari 400 menjadi 500 [1]."),
+        ("zh-CN", "在 Git 中最多提高 25 %，例如从 400 提高到 500 [1]。"),
+        ("en", "So the memory is the problem [1]."),
+    ] {
+        holds(language, sentence);
+    }
+    fails("en", "Raise the limit in Git by at most 60 %, e.g. from 512 MiB to 640 MiB [1].");
+    fails("en", "The kernel ended it after 90 s, that is 60 + 20 = 90 [1].");
+    check(
+        "en",
+        "1. **Never on your own** [1]\n   - delete the PersistentVolumeClaim of the old primary\n2. Raise the limit in Git [1]",
+        "1. **Never on your own** [1]\n   - delete the PersistentVolumeClaim of the old primary\n2. Raise the limit in Git [1]",
+    );
+    check(
+        "en",
+        "1. **On your own** [1]\n   - delete the PersistentVolumeClaim of the old primary",
+        "1. **On your own** [1]\n   - delete the PersistentVolumeClaim of the old primary (?)",
+    );
+}
+
+#[test]
 fn amounts_and_names_must_occur() {
     for (language, sentence) in [
         ("en", "The kernel ended the container after 300 seconds [1]."),
