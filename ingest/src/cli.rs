@@ -26,8 +26,8 @@ use std::{
 /// Reads documents into a knowledge base.
 ///
 /// Each folder is a source named after its last component; documents are added, changed and removed within the sources
-/// that are named, and all changes become visible at once. Files: Markdown, plain text, and CSV with questions and
-/// answers.
+/// that are named, and all changes become visible at once. Files: Markdown, HTML, AsciiDoc, plain
+/// text, CSV and JSON lines with questions and answers or incidents, Prometheus rule files.
 ///
 /// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused, renaming would
 /// join two sources, or a source is missing from a --rebuild; 4 another writer is at work; 5 done, but with --strict some

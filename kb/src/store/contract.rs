@@ -551,7 +551,7 @@ pub(super) async fn filters_agree_with_documents(engine: &dyn EngineUnderTest) {
         .map(|number| {
             let source = ["one", "two", "one=two"][random.below(3)];
             document(&format!("{source}/{number}.md"), "T").chunk("text").with(|meta| {
-                meta.kind = Kind::ALL[random.below(6)];
+                meta.kind = Kind::ALL[random.below(Kind::ALL.len())];
                 meta.product = random.maybe(&values);
                 meta.version = random.maybe(&versions);
                 meta.labels = random.some(&values);
@@ -563,7 +563,7 @@ pub(super) async fn filters_agree_with_documents(engine: &dyn EngineUnderTest) {
     for _ in 0..200 {
         let filter = Filter {
             sources: random.some(&["one", "two", "one=two", "three"]).into_iter().collect(),
-            kinds: (0..random.below(3)).map(|_| Kind::ALL[random.below(6)]).collect(),
+            kinds: (0..random.below(3)).map(|_| Kind::ALL[random.below(Kind::ALL.len())]).collect(),
             products: random.some(&values).into_iter().collect(),
             versions: random.some(&versions).into_iter().collect(),
             labels: random.some(&values).into_iter().collect(),

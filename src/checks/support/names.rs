@@ -34,6 +34,10 @@ pub fn said(text: &str) -> Vec<String> {
         }
         for word in part.split_whitespace().filter(|word| !word.contains("://") && !word.contains('<')) {
             for run in RUN.find_iter(word) {
+                // The rest of a name that was cut is not known.
+                if word[run.end()..].starts_with('…') || run.as_str().ends_with("...") {
+                    continue;
+                }
                 let name = trimmed(run.as_str());
                 if is_name(name, is_code && num_words == 1) {
                     names.push(name.to_owned());

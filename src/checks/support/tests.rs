@@ -69,6 +69,7 @@ fn what_a_reader_computes_needs_no_source() {
         ("id", "Naikkan batas di Git paling banyak 25 %, misalnya dari 400 menjadi 500 [1]."),
         ("zh-CN", "在 Git 中最多提高 25 %，例如从 400 提高到 500 [1]。"),
         ("en", "So the memory is the problem [1]."),
+        ("en", "The container (search-api-6b7f…) reached its memory limit of 512 MiB [1]."),
     ] {
         holds(language, sentence);
     }
