@@ -171,21 +171,11 @@ fn is_section_name(heading: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::{Defaults, Format, links::Pages};
+    use crate::formats::{Defaults, Format, links::Pages, parsed_in};
     use kb::document::{Kind, Trust};
 
     fn parse_file(relative: &str, text: &str) -> Parsed {
-        let (pages, defaults) = (Pages::new("kb", ["a.md", "sops/b.md"].into_iter()), Defaults::default());
-        let site = Site::default();
-        let place = Place {
-            source: "kb",
-            relative,
-            shown: relative,
-            pages: &pages,
-            site: &site,
-            defaults: &defaults,
-        };
-        crate::formats::parse(Format::Markdown, text.as_bytes().to_vec(), &place)
+        parsed_in(Format::Markdown, relative, text, &["a.md", "sops/b.md"], &Site::default())
     }
 
     fn document(relative: &str, text: &str) -> Document {
@@ -442,17 +432,8 @@ mod tests {
         // Each name is looked for among all files.
         let files = (0..5_000).map(|number| (format!("{number}.md"), 1));
         let site = Site::of(files, |_| None);
-        let (pages, defaults) = (Pages::default(), Defaults::default());
-        let place = Place {
-            source: "kb",
-            relative: "a.md",
-            shown: "a.md",
-            pages: &pages,
-            site: &site,
-            defaults: &defaults,
-        };
         let text = format!("word {}", "{{#include x}} ".repeat(20_000));
-        let parsed = crate::formats::parse(Format::Markdown, text.into_bytes(), &place);
+        let parsed = parsed_in(Format::Markdown, "a.md", &text, &[], &site);
         assert!(parsed.rejected[0].reason.contains("more than its size allows"), "{:?}", parsed.rejected);
     }
 

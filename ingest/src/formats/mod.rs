@@ -320,6 +320,14 @@ fn shortened(title: &str) -> String {
     }
 }
 
+/// A file of the source `kb`, which has these pages and files, as it is parsed.
+#[cfg(test)]
+fn parsed_in(format: Format, relative: &str, text: &str, pages: &[&str], site: &Site) -> Parsed {
+    let (pages, defaults) = (Pages::new("kb", pages.iter().copied()), Defaults::default());
+    let place = Place { source: "kb", relative, shown: relative, pages: &pages, site, defaults: &defaults };
+    parse(format, text.as_bytes().to_vec(), &place)
+}
+
 /// Checks what edits make of a text.
 #[cfg(test)]
 #[track_caller]

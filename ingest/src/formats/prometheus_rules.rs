@@ -250,21 +250,11 @@ fn write_text(writer: &mut Writer<'_>, text: &str, range: &Range<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::{Defaults, Format, links::Pages, site::Site};
+    use crate::formats::{Format, parsed_in, site::Site};
 
     fn parse_file(text: &str) -> Parsed {
-        let (pages, defaults) =
-            (Pages::new("kb", ["runbooks/KubeNodeDown.md"].into_iter()), Defaults::default());
-        let site = Site::default();
-        let place = Place {
-            source: "kb",
-            relative: "runbooks/rules.yaml",
-            shown: "rules.yaml",
-            pages: &pages,
-            site: &site,
-            defaults: &defaults,
-        };
-        crate::formats::parse(Format::PrometheusRules, text.as_bytes().to_vec(), &place)
+        let pages = ["runbooks/KubeNodeDown.md"];
+        parsed_in(Format::PrometheusRules, "runbooks/rules.yaml", text, &pages, &Site::default())
     }
 
     const RULES: &str = r#"groups:

@@ -196,19 +196,10 @@ fn row_document(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::{Defaults, Format, links::Pages, site::Site};
+    use crate::formats::{Format, parsed_in, site::Site};
 
     fn parse_file(text: &str) -> Parsed {
-        let (pages, defaults) = (Pages::default(), Defaults::default());
-        let place = Place {
-            source: "kb",
-            relative: "qa/f.csv",
-            shown: "f.csv",
-            pages: &pages,
-            site: &Site::default(),
-            defaults: &defaults,
-        };
-        crate::formats::parse(Format::QaCsv, text.as_bytes().to_vec(), &place)
+        parsed_in(Format::QaCsv, "qa/f.csv", text, &[], &Site::default())
     }
 
     #[test]

@@ -182,19 +182,10 @@ fn incident(fields: &mut Fields<'_>) -> Result<Entry, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::{Defaults, Format, links::Pages, site::Site};
+    use crate::formats::{Format, parsed_in, site::Site};
 
     fn parse_file(text: &str) -> Parsed {
-        let (pages, defaults) = (Pages::default(), Defaults::default());
-        let place = Place {
-            source: "kb",
-            relative: "qa/f.jsonl",
-            shown: "f.jsonl",
-            pages: &pages,
-            site: &Site::default(),
-            defaults: &defaults,
-        };
-        crate::formats::parse(Format::QaLines, text.as_bytes().to_vec(), &place)
+        parsed_in(Format::QaLines, "qa/f.jsonl", text, &[], &Site::default())
     }
 
     #[test]

@@ -1,23 +1,13 @@
 //! Pages in, documents out.
 
-use crate::formats::{Defaults, Document, Format, Parsed, Place, links::Pages, site::Site};
+use crate::formats::{Document, Format, Parsed, parsed_in, site::Site};
 
 fn parse_page(text: &str, files: &'static [(&'static str, &'static str)]) -> Parsed {
-    let (pages, defaults) =
-        (Pages::new("kb", ["a.adoc", "sops/drain.adoc"].into_iter()), Defaults::default());
     let sizes = files.iter().map(|(path, text)| ((*path).to_owned(), text.len() as u64));
     let site = Site::of(sizes, move |path| {
         files.iter().find(|(known, _)| *known == path).map(|(_, text)| text.as_bytes().to_vec())
     });
-    let place = Place {
-        source: "kb",
-        relative: "a.adoc",
-        shown: "a.adoc",
-        pages: &pages,
-        site: &site,
-        defaults: &defaults,
-    };
-    crate::formats::parse(Format::AsciiDoc, text.as_bytes().to_vec(), &place)
+    parsed_in(Format::AsciiDoc, "a.adoc", text, &["a.adoc", "sops/drain.adoc"], &site)
 }
 
 #[track_caller]

@@ -1,14 +1,10 @@
 //! Pages in, documents out.
 
-use crate::formats::{Defaults, Document, Format, Parsed, Place, links::Pages, site::Site};
+use crate::formats::{Document, Format, Parsed, parsed_in, site::Site};
 
 fn parse_page(relative: &str, text: &str) -> Parsed {
-    let (pages, defaults) =
-        (Pages::new("kb", ["a.html", "sops/drain.html", "sops/index.html"].into_iter()), Defaults::default());
-    let site = Site::default();
-    let place =
-        Place { source: "kb", relative, shown: relative, pages: &pages, site: &site, defaults: &defaults };
-    crate::formats::parse(Format::WebPage, text.as_bytes().to_vec(), &place)
+    let pages = ["a.html", "sops/drain.html", "sops/index.html"];
+    parsed_in(Format::WebPage, relative, text, &pages, &Site::default())
 }
 
 #[track_caller]
