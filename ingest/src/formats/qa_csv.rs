@@ -255,19 +255,19 @@ mod tests {
 
     #[test]
     fn other_files_and_broken_rows_are_reported() {
-        check_rejected("name,age\na,1\n", "f.csv", "not a question/answer CSV: unknown column `name`");
-        check_rejected("question,title\na,b\n", "f.csv", "needs `question` and `answer`");
-        check_rejected("question,answer,access\na,b,c\n", "f.csv", "unknown column `access`");
-        check_rejected("question,answer,question\na,b,c\n", "f.csv", "twice");
-        check_rejected("question,answer\n", "f.csv", "no text");
-        check_rejected("question:answer\na:b\n", "f.csv", "no delimiter parts the names");
-        check_rejected("sep=:\nquestion:answer\na:b\n", "f.csv", "names `:` as its delimiter; use commas");
-        check_rejected("question;answer;access\na;b;c\n", "f.csv", "unknown column `access`");
-        check_rejected("question;answer\na;b;c\n", "f.csv#1", "the row has 3 fields");
-        check_rejected("question,answer\na,b\nc\n", "f.csv#2", "the row has 1 fields, the header 2");
-        check_rejected("question,answer\na,b,c\n", "f.csv#1", "the row has 3 fields");
-        check_rejected("question,answer\na,\n", "f.csv#1", "the answer is empty");
-        check_rejected("question,answer\na,\"b\nc,d\n", "f.csv#1", "a quote is left open");
+        check_rejected("name,age\na,1\n", "qa/f.csv", "not a question/answer CSV: unknown column `name`");
+        check_rejected("question,title\na,b\n", "qa/f.csv", "needs `question` and `answer`");
+        check_rejected("question,answer,access\na,b,c\n", "qa/f.csv", "unknown column `access`");
+        check_rejected("question,answer,question\na,b,c\n", "qa/f.csv", "twice");
+        check_rejected("question,answer\n", "qa/f.csv", "no text");
+        check_rejected("question:answer\na:b\n", "qa/f.csv", "no delimiter parts the names");
+        check_rejected("sep=:\nquestion:answer\na:b\n", "qa/f.csv", "names `:` as its delimiter; use commas");
+        check_rejected("question;answer;access\na;b;c\n", "qa/f.csv", "unknown column `access`");
+        check_rejected("question;answer\na;b;c\n", "qa/f.csv#1", "the row has 3 fields");
+        check_rejected("question,answer\na,b\nc\n", "qa/f.csv#2", "the row has 1 fields, the header 2");
+        check_rejected("question,answer\na,b,c\n", "qa/f.csv#1", "the row has 3 fields");
+        check_rejected("question,answer\na,\n", "qa/f.csv#1", "the answer is empty");
+        check_rejected("question,answer\na,\"b\nc,d\n", "qa/f.csv#1", "a quote is left open");
         let good = parse_file("question,answer\na\nb,c\n");
         assert_eq!(good.documents[0].meta.id, "kb/qa/f.csv#2", "a broken row does not shift the others");
     }

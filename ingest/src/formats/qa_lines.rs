@@ -247,7 +247,7 @@ mod tests {
         ] {
             let parsed = parse_file(&format!("{good}\n{line}\n{good}\n"));
             assert_eq!(parsed.documents.len(), 2, "{}", &line[..line.len().min(60)]);
-            assert_eq!(parsed.rejected[0].path, "f.jsonl#2");
+            assert_eq!(parsed.rejected[0].path, "qa/f.jsonl#2");
             let reason = &parsed.rejected[0].reason;
             assert!(reason.contains(part), "{}: {reason}", &line[..line.len().min(60)]);
         }
