@@ -167,7 +167,7 @@ pub fn is_read(call: &Invocation) -> bool {
 }
 
 /// Whether a call prints secret values: it changes nothing, and still is no everyday reading.
-fn discloses(call: &Invocation) -> bool {
+pub fn discloses(call: &Invocation) -> bool {
     const FEW: usize = 4;
     let mut written = call.program.clone();
     for operand in call.operands().take(FEW) {

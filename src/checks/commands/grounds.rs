@@ -254,8 +254,13 @@ impl Grounds {
     }
 }
 
+/// What a document has to have of a call. Where documents list secrets, none of them prints their values.
 fn key(call: &Invocation) -> (String, Option<String>) {
-    (call.program.clone(), verb_of(call))
+    let verb = verb_of(call);
+    match destruction::discloses(call) {
+        true => (call.program.clone(), Some(format!("{} (values)", verb.unwrap_or_default()))),
+        false => (call.program.clone(), verb),
+    }
 }
 
 /// A call's verb: its first word that is no flag, and the second where the first says little.

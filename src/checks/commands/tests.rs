@@ -553,6 +553,30 @@ fn commands_in_no_document_are_marked_whatever_the_program() {
 }
 
 #[test]
+fn what_prints_secrets_is_no_everyday_reading() {
+    for plain in [
+        "kubectl -n shop get secret",
+        "kubectl -n shop get secrets -o name",
+        "kubectl -n shop describe secret",
+        "kubectl -n shop get pod web-7c9 -o yaml",
+        "aws ec2 describe-instances",
+    ] {
+        check(&format!("Run `{plain}` [1]."), &format!("Run `{plain}` [1]."));
+    }
+    for shown in [
+        "kubectl -n shop get secret -o yaml",
+        "kubectl -n shop get secret -ojson",
+        "kubectl -n shop get secret --output=json | jq .items | base64 -d",
+        "kubectl get secrets -n shop -o jsonpath='{.items[0].data.x}'",
+        "aws ecr get-login-password",
+        "vault kv get shop",
+        "gcloud secrets versions access latest",
+    ] {
+        check(&format!("Run `{shown}` [1]."), &format!("Run `{shown}` (?) [1]."));
+    }
+}
+
+#[test]
 fn what_only_reads_is_plain() {
     let names = "web eth0 README.md md0 /dev/md0 /dev/sda sda web.tar ca.crt prometheus.yml haproxy.cfg values.yaml \
         net.ipv4.ip_forward vm.max_map_count localhost localhost:8080/healthz localhost:8080 localhost:9090/metrics \

@@ -62,6 +62,19 @@ fn what_the_passage_says_stays() {
 }
 
 #[test]
+fn the_author_has_done_nothing() {
+    for (language, sentence) in [
+        ("en", "I have just checked your cluster: the container reached its memory limit of 512 MiB [1]."),
+        ("en", "I restarted the kubelet of `worker-5` [1]."),
+        ("zh-TW", "我已經替您重新啟動了 kubelet [1]。"),
+        ("vi", "Tôi đã kiểm tra cụm của bạn, container đạt giới hạn 512 MiB [1]."),
+        ("id", "Saya sudah memeriksa klaster Anda, container mencapai batas 512 MiB [1]."),
+    ] {
+        fails(language, sentence);
+    }
+}
+
+#[test]
 fn what_a_reader_computes_needs_no_source() {
     for (language, sentence) in [
         ("en", "The exit code is 137 = 128 + 9, that is 128 + 9 = 137 [1]."),
