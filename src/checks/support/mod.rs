@@ -22,7 +22,7 @@ use std::{
     ops::Range,
     sync::LazyLock,
 };
-use wordings::{ADVISES, ASSURES, POINTS, TELLS, UNKNOWN};
+use wordings::{ADVISES, ASSURES, CONCLUDES, DENIES, FOLLOWS, POINTS, STATES, TELLS, UNKNOWN};
 use words::{Tongue, Words};
 
 /// What of a sentence the passage does not say.
@@ -276,10 +276,6 @@ impl<'a> Support<'a> {
 
     /// Whether a sentence says that an amount follows from the question's, and it does: by one step, with what else it says.
     fn is_concluded(&self, said: &str, wanted: &Quantity) -> bool {
-        static FOLLOWS: LazyLock<Regex> = LazyLock::new(|| {
-            Regex::new(r"(?i)\b(?:which (?:makes|is|gives)|that (?:makes|gives|leaves)|makes|i\.e\.|about|around|roughly|in total|tức(?: là)?|nghĩa là|khoảng|jadi|artinya|yaitu|sekitar)\b|即|也就是|等于|等於|约|約|共")
-                .expect("the pattern is valid")
-        });
         /// As far as `about two weeks` is from 15 days.
         const ABOUT: f64 = 0.1;
         if !FOLLOWS.is_match(said) {
@@ -397,18 +393,10 @@ static LEFT_OUT: LazyLock<Regex> =
 
 /// Whether a short sentence draws the conclusion of the one before.
 fn concludes(said: &str) -> bool {
-    static SO: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)^\W*(?:(?:so|hence|thus|therefore|that means|in other words|which means|vậy|vì vậy|do đó|nên|như vậy|jadi|artinya|dengan kata lain|karena itu)\b|因此|所以|也就是说|也就是說|换句话说|換句話說|可见|可見)")
-            .expect("the pattern is valid")
-    });
     const MAX_CHARS: usize = 60;
     // It says what something is, and tells nobody to do anything.
-    static STATES: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:is|are|was|were|isn['’]t|aren['’]t|means|là|adalah|bukan)\b|是|不是")
-            .expect("the pattern is valid")
-    });
     said.chars().count() <= MAX_CHARS
-        && SO.is_match(said)
+        && CONCLUDES.is_match(said)
         && STATES.is_match(said)
         && prohibition::advised(said).is_empty()
 }
@@ -587,10 +575,6 @@ const MAX_TERMS: usize = 12;
 
 /// The items that stand below a lead which forbids or denies, as `Do not:` does.
 fn denied_items(block: &str, outline: &markdown::Outline) -> BTreeSet<usize> {
-    static DENIES: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:not|never|don['’]t|avoid|without|không|đừng|chớ|cấm|jangan|tidak|dilarang|hindari)\b|不|勿|禁|别|別")
-            .expect("the pattern is valid")
-    });
     /// As long as a heading.
     const MAX_CHARS: usize = 60;
     let leads = |text: &str| {

@@ -1,5 +1,6 @@
 //! Amounts in a text: numbers with their units, in digits and in words of the languages that users write. Pure.
 
+use super::wordings::EXAMPLE;
 use kb::analyzer::chinese::simplified;
 use regex::Regex;
 use std::{collections::HashMap, sync::LazyLock};
@@ -136,13 +137,7 @@ fn readings(digits: &str) -> Vec<f64> {
     found
 }
 
-/// Where a sentence gives an example of its own, to its end.
-static EXAMPLE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?:e\.g\.|for example|for instance|say,|misalnya|misalkan|contohnya|sebagai contoh|ví dụ|chẳng hạn|thí dụ)|例如|比如|譬如|举例|舉例")
-        .expect("the pattern is valid")
-});
-
-/// A sentence as far as it gives no example of its own.
+/// A sentence as far as it gives no example of its own, which goes on to its end.
 pub fn without_examples(text: &str) -> &str {
     EXAMPLE.find(text).map_or(text, |example| &text[..example.start()])
 }
