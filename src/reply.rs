@@ -341,7 +341,7 @@ impl<'a> Checks<'a> {
     /// Forgets what came so far: it was reasoning, as its end has shown. What is shown cannot be taken back.
     fn restart(&mut self) {
         if self.cited.is_empty() || !self.is_streamed || self.end_decides() {
-            self.sources.finish();
+            self.sources = Sources::new(self.phrases);
             self.said.clear();
             self.text.clear();
             self.cited.clear();
@@ -706,11 +706,17 @@ mod tests {
                 "{cited}"
             );
         }
-        let unclosed = "<think>\nIt was killed [1].\n\nRaise the limit [1].";
+        // What reasoning cited covers nothing of the answer, where none of it was shown.
+        let reasoned = "Hm, document 1 says so [1].\n\nI see.\n</think>\n\nIn short: fix the dependency of the pods.\n\nLook at it [1].";
+        let (evidence, question, format) = (evidence(), question("OOMKilled"), Format::default());
+        let mut checks = Checks::new(&evidence, &question, &format).unshown();
+        checks.push(reasoned);
         assert_eq!(
-            from_reply(unclosed, &evidence(), &question("OOMKilled"), &Format::default()),
-            Err(Refusal::Uncited)
+            checks.finish().map(|written| written.text),
+            Ok("In short: fix the dependency of the pods. (no source)\n\nLook at it [1].".to_owned())
         );
+        let unclosed = "<think>\nIt was killed [1].\n\nRaise the limit [1].";
+        assert_eq!(from_reply(unclosed, &evidence, &question, &format), Err(Refusal::Uncited));
     }
 
     /// What is shown while the reply arrives in pieces of so many bytes, and the finished text.
