@@ -28,7 +28,6 @@ mod reasoning;
 pub mod reply;
 mod ruled;
 pub mod search;
-pub mod secret;
 pub mod telemetry;
 pub mod text;
 mod translations;

@@ -7,6 +7,7 @@
 pub mod chunk;
 pub mod cli;
 pub mod config;
+pub mod credentials;
 pub mod decode;
 mod dialect;
 pub mod formats;

@@ -2,13 +2,11 @@
 //! (`~/.aws`), single sign-on and the instance metadata service are not looked at.
 
 use super::{ConfigError, environment::Environment, error::wrong};
-use crate::{
-    llm::{
-        aws::{ContainerToken, Keys, RoleSource},
-        bedrock::BedrockAccess,
-    },
-    secret::Secret,
+use crate::llm::{
+    aws::{ContainerToken, Keys, RoleSource},
+    bedrock::BedrockAccess,
 };
+use net::Secret;
 use std::path::PathBuf;
 
 /// The endpoint of the container's task on ECS.

@@ -6,15 +6,13 @@ use super::{
     error::wrong,
     values::{secret, secret_file, trimmed, web_url},
 };
-use crate::{
-    llm::{
-        anthropic::{self, AnthropicSettings},
-        bedrock::{BedrockAccess, BedrockSettings},
-        openai::OpenAiSettings,
-        settings::{ProviderSettings, Sampling},
-    },
-    secret::Secret,
+use crate::llm::{
+    anthropic::{self, AnthropicSettings},
+    bedrock::{BedrockAccess, BedrockSettings},
+    openai::OpenAiSettings,
+    settings::{ProviderSettings, Sampling},
 };
+use net::Secret;
 use serde::Deserialize;
 use std::path::PathBuf;
 

@@ -5,8 +5,8 @@ use crate::{
         bedrock::BedrockAccess,
         settings::ProviderSettings::{Anthropic, Bedrock, OpenAi},
     },
-    secret::Secret,
 };
+use net::Secret;
 use toml::Value;
 
 fn environment(pairs: &[(&str, &str)]) -> Environment {

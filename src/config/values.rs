@@ -1,7 +1,7 @@
 //! Values that are checked alike under several keys.
 
 use super::{ConfigError, environment::Environment, error::wrong};
-use crate::secret::Secret;
+use net::Secret;
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 /// Longest time that a setting may name, in seconds: an hour.

@@ -5,8 +5,9 @@ use super::{
     settings::Sampling,
     transport::{self, Transport, TransportError},
 };
-use crate::{prompt::Prompt, secret::Secret};
+use crate::prompt::Prompt;
 use async_trait::async_trait;
+use net::Secret;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;

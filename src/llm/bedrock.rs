@@ -6,8 +6,9 @@ use super::{
     settings::Sampling,
     transport::{self, Transport, TransportError},
 };
-use crate::{prompt::Prompt, secret::Secret};
+use crate::prompt::Prompt;
 use async_trait::async_trait;
+use net::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{RequestBuilder, Url, header::AUTHORIZATION};
 use serde::{Deserialize, Serialize};

@@ -6,8 +6,9 @@ use super::{
     settings::Sampling,
     transport::{self, Transport, TransportError},
 };
-use crate::{prompt::Prompt, secret::Secret};
+use crate::prompt::Prompt;
 use async_trait::async_trait;
+use net::Secret;
 use reqwest::{
     RequestBuilder,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},

@@ -4,7 +4,7 @@
 //! Prompts, bodies and keys are never logged, and no part of a body gets into an error.
 
 use super::LlmError;
-use crate::secret::Secret;
+use net::Secret;
 use reqwest::{
     Client, RequestBuilder, Response, Url,
     header::{self, HeaderValue},

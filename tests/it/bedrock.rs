@@ -5,13 +5,11 @@ use crate::{
     process::runbookd,
     providers::{OOM, SAYS, request_of},
 };
-use runbookd::{
-    llm::{
-        aws::{ContainerToken, Keys, RoleSource},
-        bedrock::{BedrockAccess, BedrockSettings},
-        settings::{ProviderSettings, Sampling},
-    },
-    secret::Secret,
+use net::Secret;
+use runbookd::llm::{
+    aws::{ContainerToken, Keys, RoleSource},
+    bedrock::{BedrockAccess, BedrockSettings},
+    settings::{ProviderSettings, Sampling},
 };
 use serde_json::json;
 

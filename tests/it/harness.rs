@@ -15,6 +15,7 @@ use kb::{
     retrieve::Retriever,
     store::{self, Address, Identity},
 };
+use net::Secret;
 use runbookd::{
     assistant::{Assistant, Settings},
     config::{Config, Environment},
@@ -25,7 +26,6 @@ use runbookd::{
         providers::Providers,
         settings::{ProviderSettings, Sampling},
     },
-    secret::Secret,
 };
 use serde_json::{Value, json};
 use std::{

@@ -34,7 +34,7 @@ pub(crate) fn edits(text: &str) -> Vec<Edit> {
 }
 
 /// Whether `&` in front would make a reference of it.
-pub(super) fn begins_reference(text: &str) -> bool {
+pub(crate) fn begins_reference(text: &str) -> bool {
     let name = text.strip_prefix('#').unwrap_or(text);
     let end = name.find(|c: char| !c.is_ascii_alphanumeric());
     end.is_some_and(|end| (1..=32).contains(&end) && name[end..].starts_with(';'))

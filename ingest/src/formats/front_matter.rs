@@ -15,75 +15,12 @@ use kb::{
 use serde_json::{Map, Value};
 use std::ops::Range;
 
+use super::stated::Stated;
 pub use attempts::refuse_in_text;
+pub(super) use entries::TWICE;
 
 /// Front matter beyond this is refused.
 pub const MAX_BYTES: usize = 64 << 10;
-
-/// What a file says about itself. Absent keys are `None` or empty.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct FrontMatter {
-    /// Title.
-    pub title: Option<String>,
-    /// One sentence on what the page is for.
-    pub description: Option<String>,
-    /// Kind.
-    pub kind: Option<Kind>,
-    /// Labels and tags, as written.
-    pub labels: Vec<String>,
-    /// Product.
-    pub product: Option<String>,
-    /// Version of the product.
-    pub version: Option<String>,
-    /// Language tag.
-    pub language: Option<String>,
-    /// Authors, joined by commas.
-    pub author: Option<String>,
-    /// When it was written.
-    pub created_at: Option<Timestamp>,
-    /// When it was last changed.
-    pub updated_at: Option<Timestamp>,
-    /// Where a person reads it: an `http` or `https` address.
-    pub url: Option<String>,
-    /// Trust.
-    pub trust: Option<Trust>,
-    /// Access tags; `None` when the key is absent.
-    pub access: Option<Vec<String>>,
-    /// Matching rules.
-    pub applies_to: Vec<Rule>,
-    /// Keys that were ignored, and why.
-    pub warnings: Vec<String>,
-}
-
-impl FrontMatter {
-    /// What is said here, and of the rest what is said there. Who may read a page is said in one place only.
-    pub(super) fn or(self, other: Self) -> Result<Self, FrontMatterError> {
-        if self.access.is_some() && other.access.is_some() {
-            return Err(FrontMatterError::Key {
-                key: "access".to_owned(),
-                detail: entries::TWICE.to_owned(),
-            });
-        }
-        let list = |own: Vec<String>, other: Vec<String>| if own.is_empty() { other } else { own };
-        Ok(Self {
-            title: self.title.or(other.title),
-            description: self.description.or(other.description),
-            kind: self.kind.or(other.kind),
-            labels: list(self.labels, other.labels),
-            product: self.product.or(other.product),
-            version: self.version.or(other.version),
-            language: self.language.or(other.language),
-            author: self.author.or(other.author),
-            created_at: self.created_at.or(other.created_at),
-            updated_at: self.updated_at.or(other.updated_at),
-            url: self.url.or(other.url),
-            trust: self.trust.or(other.trust),
-            access: self.access.or(other.access),
-            applies_to: if self.applies_to.is_empty() { other.applies_to } else { self.applies_to },
-            warnings: self.warnings.into_iter().chain(other.warnings).collect(),
-        })
-    }
-}
 
 /// Why front matter refuses its file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +53,7 @@ pub enum FrontMatterError {
 }
 
 /// Reads the front matter at the start of a text. Returns it with the range it takes up, or `None` when there is none.
-pub fn parse(text: &str) -> Result<Option<(FrontMatter, Range<usize>)>, FrontMatterError> {
+pub fn parse(text: &str) -> Result<Option<(Stated, Range<usize>)>, FrontMatterError> {
     let Some(block) = find(text)? else {
         attempts::refuse_in_head(text, 1)?;
         return Ok(None);
@@ -154,9 +91,7 @@ pub fn parse(text: &str) -> Result<Option<(FrontMatter, Range<usize>)>, FrontMat
 
 /// What a page says about itself in keys of its own markup, such as HTML's `<meta>`: read as front matter is. Of a key that
 /// is given twice the first counts, unless it must not be misread.
-pub(super) fn of_keys(
-    keys: impl IntoIterator<Item = (String, String)>,
-) -> Result<FrontMatter, FrontMatterError> {
+pub(super) fn of_keys(keys: impl IntoIterator<Item = (String, String)>) -> Result<Stated, FrontMatterError> {
     let mut map = Map::new();
     for (key, value) in keys {
         let key = key.to_lowercase();
@@ -180,7 +115,7 @@ pub(super) fn of_keys(
 
 /// What an entry of a table says about itself. A key that is none of front matter's is refused, for it may say who is allowed
 /// to read the entry.
-pub(super) fn of_entry(entry: Map<String, Value>) -> Result<FrontMatter, FrontMatterError> {
+pub(super) fn of_entry(entry: Map<String, Value>) -> Result<Stated, FrontMatterError> {
     let mut map = Map::new();
     for (key, value) in entry {
         let lower = key.trim().to_lowercase();
@@ -372,7 +307,7 @@ fn interpret(
     map: Map<String, Value>,
     raw: &str,
     mut warnings: Vec<String>,
-) -> Result<FrontMatter, FrontMatterError> {
+) -> Result<Stated, FrontMatterError> {
     let lenient: Map<String, Value> = map
         .iter()
         .filter(|(key, _)| !STRICT.contains(&key.as_str()))
@@ -380,7 +315,7 @@ fn interpret(
         .collect();
     let mut matter = {
         let mut keys = Keys { map: &lenient, raw, warnings: &mut warnings };
-        FrontMatter {
+        Stated {
             title: keys.text(&["title"]).or_else(|| keys.text(&["linktitle"])),
             description: keys.text(&["description"]),
             kind: keys.parsed(&["kind"], |text| text.parse::<Kind>().map_err(|error| error.to_string())),
@@ -393,7 +328,7 @@ fn interpret(
             updated_at: keys.parsed(&["updated", "lastmod", "last_modified", "last_updated"], time),
             url: keys.url(&["url", "permalink"]),
             trust: keys.parsed(&["trust"], trust),
-            ..FrontMatter::default()
+            ..Stated::default()
         }
     };
     matter.access = map.get("access").map(access).transpose()?;
@@ -655,7 +590,7 @@ fn texts(value: &Value) -> Result<Vec<String>, String> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> FrontMatter {
+    fn read(text: &str) -> Stated {
         parse(text).expect(text).expect("there is front matter").0
     }
 

@@ -2,14 +2,13 @@
 //! Markdown.
 
 use super::{
-    Document, Parsed, Place, Syntax, admonitions, entities,
-    front_matter::{self, FrontMatter},
-    html,
+    Document, Parsed, Place, Syntax, admonitions, entities, front_matter, html,
     links::{self, FoundLink},
     manifests, metadata,
     redaction::{self, Secrets},
     shortcodes,
     site::{self, Site},
+    stated::Stated,
     steps::Steps,
     title_of_path,
 };
@@ -20,7 +19,7 @@ use pulldown_cmark::{Event, HeadingLevel, Tag, TagEnd};
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
     let (source, redacted) = redaction::masked(text);
     let (said, source) = match front_matter::parse(source.as_str()) {
-        Ok(None) => (FrontMatter::default(), source),
+        Ok(None) => (Stated::default(), source),
         Ok(Some((said, range))) => {
             let body = &source.as_str()[range.end..];
             // What a page is for is often said nowhere else; its place is the front matter.
@@ -43,10 +42,10 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
 }
 
 /// The document of a cleaned text; `redacted` is what was masked in its file.
-pub(super) fn finished(
+pub(crate) fn finished(
     body: MappedText,
     found_links: &[FoundLink],
-    said: FrontMatter,
+    said: Stated,
     mut redacted: Secrets,
     place: &Place<'_>,
 ) -> Parsed {
@@ -69,7 +68,7 @@ pub(super) fn finished(
 }
 
 /// Plain Markdown, and the links that stood in it; why not, where that takes more steps than there are.
-pub(super) fn cleaned(
+pub(crate) fn cleaned(
     mut text: MappedText,
     site: &Site,
     steps: &Steps,

@@ -5,30 +5,30 @@
 
 mod admonitions;
 mod asciidoc;
-mod entities;
+pub(crate) mod entities;
 pub mod front_matter;
 mod html;
 mod invisible;
 pub mod language;
 pub mod links;
 mod manifests;
-mod markdown;
+pub(crate) mod markdown;
 mod plain_text;
 mod prometheus_rules;
 mod qa_csv;
 mod qa_lines;
-mod redaction;
+pub(crate) mod redaction;
 mod shortcodes;
 pub mod site;
-mod steps;
+pub mod stated;
+pub(crate) mod steps;
 mod web_page;
-mod written;
+pub(crate) mod written;
 
 use crate::{
     decode,
     report::{Rejection, Warning},
 };
-use front_matter::FrontMatter;
 use kb::{
     document::{ContentHash, DocumentMeta, Kind},
     mapped::MappedText,
@@ -39,6 +39,7 @@ use kb::{
 };
 use links::Pages;
 use site::Site;
+use stated::Stated;
 use std::collections::BTreeMap;
 
 /// Longer titles are cut.
@@ -204,11 +205,11 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    fn rejected(place: &Place<'_>, reason: impl Into<String>) -> Self {
+    pub(crate) fn rejected(place: &Place<'_>, reason: impl Into<String>) -> Self {
         Self { rejected: vec![Rejection::new(place.shown, reason)], ..Self::default() }
     }
 
-    fn warn(&mut self, place: &Place<'_>, message: impl Into<String>) {
+    pub(crate) fn warn(&mut self, place: &Place<'_>, message: impl Into<String>) {
         self.warnings.push(Warning { path: place.shown.to_owned(), message: message.into() });
     }
 }
@@ -238,7 +239,7 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
 }
 
 /// Fills in the metadata from what the file says, what the run says, and where the file stands.
-fn metadata(place: &Place<'_>, id: String, title: String, said: FrontMatter, text: &str) -> DocumentMeta {
+pub(crate) fn metadata(place: &Place<'_>, id: String, title: String, said: Stated, text: &str) -> DocumentMeta {
     let defaults = place.defaults;
     let kind = defaults.kind.or(said.kind).unwrap_or_else(|| kind_of_path(place.source, place.relative));
     let language = said
@@ -289,7 +290,7 @@ fn kind_of_path(source: &str, relative: &str) -> Kind {
 }
 
 /// A title from a path: the file's name, or its folder's for an index page, as words.
-fn title_of_path(place: &Place<'_>) -> String {
+pub(crate) fn title_of_path(place: &Place<'_>) -> String {
     let mut components: Vec<&str> = place.relative.split('/').collect();
     let file = components.pop().unwrap_or_default();
     let stem = language::without_suffix(stem_of(file));

@@ -1,9 +1,7 @@
 //! Plain text: paragraphs, in which nothing is markup.
 
 use super::{
-    Document, Parsed, Place, Syntax,
-    front_matter::{self, FrontMatter},
-    metadata, redaction, title_of_path,
+    Document, Parsed, Place, Syntax, front_matter, metadata, redaction, stated::Stated, title_of_path,
 };
 
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
@@ -15,6 +13,6 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         return Parsed::rejected(place, error.to_string());
     }
     let id = format!("{}/{}", place.source, place.relative);
-    let meta = metadata(place, id, title_of_path(place), FrontMatter::default(), body.as_str());
+    let meta = metadata(place, id, title_of_path(place), Stated::default(), body.as_str());
     Parsed { documents: vec![Document::new(meta, body, Syntax::Plain)], redacted, ..Parsed::default() }
 }

@@ -3,9 +3,10 @@
 
 use super::{
     Document, Parsed, Place, Syntax,
-    front_matter::{self, FrontMatter, is_web_address},
+    front_matter::{self, is_web_address},
     links::FoundLink,
     metadata, redaction,
+    stated::Stated,
     written::{Writer, one_line, push_code, push_link, push_words},
 };
 use kb::{
@@ -200,7 +201,7 @@ fn document_of(
         true => Vec::new(),
         false => vec![Rule { alert: vec![alert.name.clone()], ..Rule::default() }],
     };
-    let said_of_itself = FrontMatter { kind: Some(Kind::Docs), applies_to, ..FrontMatter::default() };
+    let said_of_itself = Stated { kind: Some(Kind::Docs), applies_to, ..Stated::default() };
     let id = format!("{}/{}#{id}", place.source, place.relative);
     let mut meta = metadata(place, id, alert.name.clone(), said_of_itself, &said);
     meta.links = place.pages.resolve(place.relative, &found_links);

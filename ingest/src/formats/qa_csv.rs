@@ -4,10 +4,10 @@
 
 use super::{
     Document, Parsed, Place, Syntax,
-    front_matter::FrontMatter,
     front_matter::is_web_address,
     markdown, metadata,
     redaction::{self, Secrets},
+    stated::Stated,
     steps::Steps,
 };
 use crate::report::Rejection;
@@ -185,7 +185,7 @@ fn row_document(
         Some(citation) if is_web_address(&citation) => (Some(citation), None),
         other => (None, other),
     };
-    let said = FrontMatter { kind: Some(Kind::Qa), url, author, ..FrontMatter::default() };
+    let said = Stated { kind: Some(Kind::Qa), url, author, ..Stated::default() };
     let id = format!("{}/{}#{row}", place.source, place.relative);
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, &found_links);

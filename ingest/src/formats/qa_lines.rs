@@ -6,9 +6,10 @@
 
 use super::{
     Document, Parsed, Place, Syntax,
-    front_matter::{self, FrontMatter, is_web_address},
+    front_matter::{self, is_web_address},
     markdown, metadata,
     redaction::{self, Secrets},
+    stated::Stated,
     steps::Steps,
 };
 use crate::report::Rejection;
@@ -56,7 +57,7 @@ pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
 struct Entry {
     body: String,
     title: String,
-    said: FrontMatter,
+    said: Stated,
     id: Option<String>,
 }
 
@@ -136,7 +137,7 @@ fn question(fields: &mut Fields<'_>) -> Result<Entry, String> {
         Some(source) if is_web_address(&source) => (Some(source), None),
         other => (None, other),
     };
-    let said = FrontMatter { kind: Some(Kind::Qa), url, author, ..FrontMatter::default() };
+    let said = Stated { kind: Some(Kind::Qa), url, author, ..Stated::default() };
     Ok(Entry { body: format!("{question}\n\n{answer}"), title, said, id: None })
 }
 
@@ -175,7 +176,7 @@ fn incident(fields: &mut Fields<'_>) -> Result<Entry, String> {
     if let Some(when) = fields.text("when")? {
         fields.map.entry("updated").or_insert(Value::String(when));
     }
-    let said = FrontMatter { kind: Some(Kind::Incident), ..FrontMatter::default() };
+    let said = Stated { kind: Some(Kind::Incident), ..Stated::default() };
     Ok(Entry { body, title: title.unwrap_or(first_line), said, id })
 }
 

@@ -12,21 +12,21 @@ use std::collections::BTreeMap;
 pub(crate) type Secrets = BTreeMap<&'static str, u64>;
 
 /// Adds what was masked in a part of a file.
-pub(super) fn add(secrets: &mut Secrets, more: Secrets) {
+pub(crate) fn add(secrets: &mut Secrets, more: Secrets) {
     for (rule, count) in more {
         *secrets.entry(rule).or_insert(0) += count;
     }
 }
 
 /// The text without invisible characters and with its secrets masked, and how many secrets there were.
-pub(super) fn masked(text: String) -> (MappedText, Secrets) {
+pub(crate) fn masked(text: String) -> (MappedText, Secrets) {
     let (text, secrets) = again(MappedText::new(text));
     let edits = invisible::edits(text.as_str());
     (text.edited(edits), secrets)
 }
 
 /// The same of a text that was edited since: what stood apart may have come together.
-pub(super) fn again(text: MappedText) -> (MappedText, Secrets) {
+pub(crate) fn again(text: MappedText) -> (MappedText, Secrets) {
     let redacted = redact(text.as_str());
     let secrets = redacted.counts.iter().map(|(rule, count)| (*rule, *count as u64)).collect();
     let edits: Vec<Edit> = redacted

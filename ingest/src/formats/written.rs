@@ -43,7 +43,7 @@ struct List {
 }
 
 /// A text of Markdown that is being written.
-pub(super) struct Writer<'s> {
+pub(crate) struct Writer<'s> {
     source: &'s MappedText,
     written: MappedText,
     containers: Vec<Container>,
@@ -56,13 +56,13 @@ pub(super) struct Writer<'s> {
 
 impl<'s> Writer<'s> {
     /// Begins a text that is made from `source`; places of blocks are ranges of it.
-    pub(super) fn new(source: &'s MappedText) -> Self {
+    pub(crate) fn new(source: &'s MappedText) -> Self {
         let written = MappedText::new(String::new());
         Self { source, written, containers: Vec::new(), lists: Vec::new(), hidden: 0, last_start: 0 }
     }
 
     /// The text, without what nobody sees, its links made plain, and the links.
-    pub(super) fn finish(self) -> (MappedText, Vec<FoundLink>) {
+    pub(crate) fn finish(self) -> (MappedText, Vec<FoundLink>) {
         let edits = invisible::edits(self.written.as_str());
         let text = self.written.edited(edits);
         let (edits, found) = links::edits(text.as_str());
@@ -70,12 +70,12 @@ impl<'s> Writer<'s> {
     }
 
     /// Whether something was written.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.written.as_str().is_empty()
     }
 
     /// Writes a heading; within a list or a quotation, a line that stands out.
-    pub(super) fn heading(&mut self, level: usize, words: &str, id: Option<&str>, place: Range<usize>) {
+    pub(crate) fn heading(&mut self, level: usize, words: &str, id: Option<&str>, place: Range<usize>) {
         let mut words = one_line(words);
         if words.is_empty() {
             return;
@@ -96,14 +96,14 @@ impl<'s> Writer<'s> {
     }
 
     /// Writes a paragraph; its line breaks stay.
-    pub(super) fn paragraph(&mut self, words: &str, place: Range<usize>) {
+    pub(crate) fn paragraph(&mut self, words: &str, place: Range<usize>) {
         let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
         let lines: Vec<String> = lines.map(without_block_markup).collect();
         self.block(&lines.join("\n"), place);
     }
 
     /// Writes a paragraph of words that stand out.
-    pub(super) fn label(&mut self, words: &str, place: Range<usize>) {
+    pub(crate) fn label(&mut self, words: &str, place: Range<usize>) {
         let words = one_line(words);
         if words.chars().any(char::is_alphanumeric) {
             let words = if words.contains("**") { words } else { format!("**{words}**") };
@@ -112,7 +112,7 @@ impl<'s> Writer<'s> {
     }
 
     /// Writes code.
-    pub(super) fn code(&mut self, language: &str, code: &str, place: Range<usize>) {
+    pub(crate) fn code(&mut self, language: &str, code: &str, place: Range<usize>) {
         let code = without_blank_ends(code);
         if code.is_empty() {
             return;
@@ -125,7 +125,7 @@ impl<'s> Writer<'s> {
     }
 
     /// Writes a table, whose first row is its header.
-    pub(super) fn table(&mut self, rows: &[Vec<String>], place: Range<usize>) {
+    pub(crate) fn table(&mut self, rows: &[Vec<String>], place: Range<usize>) {
         let cell = |cell: &String| one_line(cell).replace('|', "\\|");
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let has_words = |row: &&Vec<String>| row.iter().any(|cell| cell.chars().any(char::is_alphanumeric));
@@ -156,17 +156,17 @@ impl<'s> Writer<'s> {
     }
 
     /// Begins a list; with a number, one that counts from it.
-    pub(super) fn open_list(&mut self, start: Option<u64>) {
+    pub(crate) fn open_list(&mut self, start: Option<u64>) {
         self.lists.push(List { next: start.map(|start| start.min(999_999)), is_empty: true });
     }
 
     /// Ends the innermost list.
-    pub(super) fn close_list(&mut self) {
+    pub(crate) fn close_list(&mut self) {
         self.lists.pop();
     }
 
     /// Begins an item of the innermost list.
-    pub(super) fn open_item(&mut self) {
+    pub(crate) fn open_item(&mut self) {
         let mut is_first = true;
         let mut marker = "- ".to_owned();
         if let Some(list) = self.lists.last_mut() {
@@ -180,17 +180,17 @@ impl<'s> Writer<'s> {
     }
 
     /// Ends the innermost item.
-    pub(super) fn close_item(&mut self) {
+    pub(crate) fn close_item(&mut self) {
         self.close();
     }
 
     /// Begins a quotation.
-    pub(super) fn open_quote(&mut self) {
+    pub(crate) fn open_quote(&mut self) {
         self.open(Container { marker: "> ".to_owned(), is_quote: true, is_fresh: true, is_first: true });
     }
 
     /// Ends the innermost quotation.
-    pub(super) fn close_quote(&mut self) {
+    pub(crate) fn close_quote(&mut self) {
         self.close();
     }
 
@@ -261,7 +261,7 @@ impl Container {
 }
 
 /// Appends words, with a backslash where Markdown would read markup in them; within a link's words, also before brackets.
-pub(super) fn push_words(written: &mut String, words: &str, is_in_link: bool) {
+pub(crate) fn push_words(written: &mut String, words: &str, is_in_link: bool) {
     let mut before = written.chars().next_back();
     let mut rest = words.chars();
     while let Some(character) = rest.next() {
@@ -289,7 +289,7 @@ pub(super) fn push_words(written: &mut String, words: &str, is_in_link: bool) {
 }
 
 /// Appends code that stands in a sentence.
-pub(super) fn push_code(written: &mut String, code: &str) {
+pub(crate) fn push_code(written: &mut String, code: &str) {
     let code = one_line(code);
     if code.is_empty() {
         return;
@@ -300,7 +300,7 @@ pub(super) fn push_code(written: &mut String, code: &str) {
 }
 
 /// Makes a link of the words that were written from `start` on.
-pub(super) fn push_link(written: &mut String, start: usize, destination: &str) {
+pub(crate) fn push_link(written: &mut String, start: usize, destination: &str) {
     let words = one_line(&written.split_off(start));
     if words.is_empty() {
         return;
@@ -327,7 +327,7 @@ pub(super) fn push_link(written: &mut String, start: usize, destination: &str) {
 }
 
 /// Words on one line.
-pub(super) fn one_line(words: &str) -> String {
+pub(crate) fn one_line(words: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

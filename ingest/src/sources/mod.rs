@@ -1,3 +1,133 @@
-//! Where documents come from. A source lists what it has, then hands out one file at a time; it knows no formats.
+//! Where documents come from. A [`Source`] lists what there is; the [`Reader`] that the listing comes with reads single
+//! items of it. A directory, a repository, an export and a live system are all read through these two.
+//!
+//! An item's key is stable: a page's path, or the id that its system gave it. The documents of the item `key` of the source
+//! `name` have the ids `name/key` and `name/key#part`, whatever the item was read from, so that an export and the live
+//! system are one source.
 
 pub mod folder;
+
+use crate::{
+    formats::Parsed,
+    report::{Rejection, Warning},
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A place that documents come from.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// The source's name: the first part of its documents' ids.
+    fn name(&self) -> &str;
+
+    /// Lists what there is. `before` is what the last committed run left, empty before the first one and after the source's
+    /// settings changed; a live source asks for what changed since its cursor. A listing that broke off is no error as
+    /// long as something of it can be used: it is not complete, and keeps the cursor.
+    async fn list(&self, before: &SyncState) -> Result<Listing, SourceError>;
+}
+
+/// Reads items of a listing.
+#[async_trait]
+pub trait Reader: Send + Sync {
+    /// Whether reading an item costs so little that it is read twice: once to learn what changed, once to store that.
+    /// Otherwise an item whose version is stored is not read at all, and the others are read once.
+    fn is_cheap(&self) -> bool;
+
+    /// Reads items: one reading for each, in order. What fails is in the readings.
+    async fn read(&self, items: &[Item]) -> Vec<Reading>;
+}
+
+/// What a source has.
+pub struct Listing {
+    /// What there is to read, in the order in which it is read.
+    pub items: Vec<Item>,
+    /// Keys of items that are there and have not changed since the last run; of an incremental listing.
+    pub unchanged: Vec<String>,
+    /// Whether `items` and `unchanged` are all there is. Only then is a document removed for being absent.
+    pub is_complete: bool,
+    /// Keys of items that the source says are gone: they are removed even if the listing is not complete.
+    pub gone: Vec<String>,
+    /// What cannot be read.
+    pub rejected: Vec<Rejection>,
+    /// What is odd.
+    pub warnings: Vec<Warning>,
+    /// Where the next listing begins; committed with the documents once all items were dealt with.
+    pub cursor: Option<Value>,
+    /// Reads the items.
+    pub reader: Arc<dyn Reader>,
+}
+
+/// One thing that a source has, such as a file or a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its key, unique within the source.
+    pub key: String,
+    /// Changes whenever its content does; `None` where only reading tells.
+    pub version: Option<String>,
+    /// About how many bytes it has; for batches and progress.
+    pub bytes: u64,
+}
+
+/// What reading an item gave.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Its documents, and what did not become one.
+    pub parsed: Parsed,
+    /// Whether its content stayed unknown: what is stored of it stays, and the next run reads it again. The reason is in
+    /// [`Parsed::rejected`].
+    pub is_unknown: bool,
+    /// Whether it is gone since it was listed.
+    pub is_gone: bool,
+}
+
+/// What a run leaves of a source for the next one: stored in the knowledge base, in the same commit as the documents.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SyncState {
+    /// Hash of the settings that the documents were read with; with other settings everything is read again.
+    #[serde(default)]
+    pub settings: String,
+    /// Where the next listing begins.
+    #[serde(default)]
+    pub cursor: Option<Value>,
+    /// The version of each item that is stored.
+    #[serde(default)]
+    pub versions: BTreeMap<String, String>,
+    /// Items that could not be read, and why; the next run reads them again.
+    #[serde(default)]
+    pub failed: BTreeMap<String, String>,
+    /// When a run last dealt with all that was listed.
+    #[serde(default)]
+    pub synced_at: Option<Timestamp>,
+    /// When everything there was, was last listed.
+    #[serde(default)]
+    pub listed_at: Option<Timestamp>,
+}
+
+/// Why a source could not be listed. Nothing of it is changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A folder.
+    #[error(transparent)]
+    Folder(#[from] folder::ListError),
+    /// A live system refused or failed.
+    #[error("source `{name}`: {reason}")]
+    Failed {
+        /// The source.
+        name: String,
+        /// Why, and what to do; without any secret.
+        reason: String,
+    },
+    /// The credentials are refused or absent.
+    #[error("source `{name}`: {reason}; check {reference}")]
+    Credentials {
+        /// The source.
+        name: String,
+        /// What the system said.
+        reason: String,
+        /// The variable or file that holds the credentials.
+        reference: String,
+    },
+}

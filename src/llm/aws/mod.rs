@@ -7,11 +7,11 @@ pub(super) use role::Role;
 pub use role::{ContainerToken, RoleSource};
 
 use super::{LlmError, transport};
-use crate::secret::Secret;
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign as sigv4},
     sign::v4::SigningParams,
 };
+use net::Secret;
 use reqwest::{Url, header::HeaderValue};
 use sha2::{Digest, Sha256};
 use std::time::SystemTime;

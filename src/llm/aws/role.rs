@@ -2,14 +2,12 @@
 //! give a container. They are kept until shortly before they expire.
 
 use super::{super::transport, Keys};
-use crate::{
-    llm::{
-        LlmError,
-        transport::{Transport, TransportError},
-    },
-    secret::Secret,
+use crate::llm::{
+    LlmError,
+    transport::{Transport, TransportError},
 };
 use jiff::{SignedDuration, Timestamp};
+use net::Secret;
 use reqwest::{Url, header::AUTHORIZATION};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};

@@ -7,9 +7,8 @@ mod inline;
 mod lines;
 
 use super::{
-    Parsed, Place,
-    front_matter::{self, FrontMatter},
-    markdown, redaction,
+    Parsed, Place, front_matter, markdown, redaction,
+    stated::Stated,
     steps::Steps,
     written::{Writer, one_line},
 };
@@ -33,7 +32,7 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
     let (source, redacted) = redaction::masked(text);
     let text = source.as_str();
     let (front, start) = match front_matter::parse(text) {
-        Ok(None) => (FrontMatter::default(), 0),
+        Ok(None) => (Stated::default(), 0),
         Ok(Some((said, range))) => (said, range.end),
         Err(error) => return Parsed::rejected(place, error.to_string()),
     };

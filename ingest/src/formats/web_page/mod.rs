@@ -7,12 +7,13 @@
 mod content;
 mod tree;
 
-pub(super) use tree::character_named;
+pub(crate) use tree::character_named;
 
 use super::{
     Parsed, Place,
-    front_matter::{self, FrontMatter, FrontMatterError},
+    front_matter::{self, FrontMatterError},
     language, markdown, redaction,
+    stated::Stated,
     steps::Steps,
     written::{Writer, one_line, push_words},
 };
@@ -39,7 +40,7 @@ const TITLE_SIGNS: [&str; 8] = [" | ", " — ", " – ", " - ", " · ", " • ",
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
     let (source, redacted) = redaction::masked(text);
     let (front, start) = match front_matter::parse(source.as_str()) {
-        Ok(None) => (FrontMatter::default(), 0),
+        Ok(None) => (Stated::default(), 0),
         Ok(Some((said, range))) => (said, range.end),
         Err(error) => return Parsed::rejected(place, error.to_string()),
     };
@@ -81,7 +82,7 @@ pub(super) fn restricts(text: &str) -> bool {
 }
 
 /// What the page says of itself.
-fn keys_of(tree: &Tree<'_>) -> Result<FrontMatter, FrontMatterError> {
+fn keys_of(tree: &Tree<'_>) -> Result<Stated, FrontMatterError> {
     let mut keys: Vec<(String, String)> = Vec::new();
     for element in &tree.elements {
         match element.name.as_str() {
