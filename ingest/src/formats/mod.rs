@@ -239,7 +239,13 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
 }
 
 /// Fills in the metadata from what the file says, what the run says, and where the file stands.
-pub(crate) fn metadata(place: &Place<'_>, id: String, title: String, said: Stated, text: &str) -> DocumentMeta {
+pub(crate) fn metadata(
+    place: &Place<'_>,
+    id: String,
+    title: String,
+    said: Stated,
+    text: &str,
+) -> DocumentMeta {
     let defaults = place.defaults;
     let kind = defaults.kind.or(said.kind).unwrap_or_else(|| kind_of_path(place.source, place.relative));
     let language = said

@@ -6,6 +6,9 @@
 //! system are one source.
 
 pub mod folder;
+pub mod github;
+pub mod jira;
+mod tracker;
 
 use crate::{
     formats::Parsed,

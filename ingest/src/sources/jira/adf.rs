@@ -397,17 +397,26 @@ mod tests {
             ("x", json!([{"type": "strike"}]), "a ~~x~~ b\n"),
             ("x`y*", json!([{"type": "code"}]), "a ``x`y*`` b\n"),
             ("x", json!([{"type": "strong"}, {"type": "em"}]), "a ***x*** b\n"),
-            ("the page", json!([{"type": "link", "attrs": {"href": "https://e.example/a b"}}]),
-                "a [the page](https://e.example/a%20b) b\n"),
-            ("https://e.example/a", json!([{"type": "link", "attrs": {"href": "https://e.example/a"}}]),
-                "a <https://e.example/a> b\n"),
+            (
+                "the page",
+                json!([{"type": "link", "attrs": {"href": "https://e.example/a b"}}]),
+                "a [the page](https://e.example/a%20b) b\n",
+            ),
+            (
+                "https://e.example/a",
+                json!([{"type": "link", "attrs": {"href": "https://e.example/a"}}]),
+                "a <https://e.example/a> b\n",
+            ),
             ("x", json!([{"type": "link", "attrs": {"href": "javascript:alert(1)"}}]), "a x b\n"),
             ("*not* <b>", json!([]), "a \\*not\\* \\<b> b\n"),
         ] {
             assert_eq!(marked(words, marks), expected, "{words}");
         }
         let key = "AKIAQ7RLMXVTN2ZPWK4D";
-        assert_eq!(marked(key, json!([{"type": "strong"}])), "a **\\[redacted:aws-access-key\\]** b\n".replace('\\', ""));
+        assert_eq!(
+            marked(key, json!([{"type": "strong"}])),
+            "a **\\[redacted:aws-access-key\\]** b\n".replace('\\', "")
+        );
     }
 
     #[test]
@@ -419,7 +428,12 @@ mod tests {
         }
         assert!(markdown(&deep).contains("deep"));
         std::mem::forget(deep);
-        for odd in [json!(null), json!([1]), json!({"type": 5, "content": "x"}), json!({"type": "table", "content": [3]})] {
+        for odd in [
+            json!(null),
+            json!([1]),
+            json!({"type": 5, "content": "x"}),
+            json!({"type": "table", "content": [3]}),
+        ] {
             assert_eq!(markdown(&odd), "");
         }
     }

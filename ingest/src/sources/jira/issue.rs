@@ -192,7 +192,8 @@ impl JiraNormaliser {
         let whole = self.issue(key, record, None, origin);
         let (mut secrets, mut is_cut) = (Secrets::new(), false);
         let restricted = comments_of(fields).iter().filter(|comment| is_restricted(comment));
-        let comments = restricted.map(|comment| comment_of(comment, fields, &mut secrets, &mut is_cut)).collect();
+        let comments =
+            restricted.map(|comment| comment_of(comment, fields, &mut secrets, &mut is_cut)).collect();
         Some(Issue {
             access: Some(tags.to_vec()),
             description: String::new(),
@@ -293,7 +294,9 @@ fn names(list: &Value) -> Vec<String> {
 fn labels_of(fields: &Value) -> Vec<String> {
     let mut labels = names(&fields["labels"]);
     labels.extend(names(&fields["components"]));
-    labels.extend(["status", "resolution"].iter().filter_map(|field| fields[field]["name"].as_str()).map(one_line));
+    labels.extend(
+        ["status", "resolution"].iter().filter_map(|field| fields[field]["name"].as_str()).map(one_line),
+    );
     labels.extend(names(&fields["fixVersions"]).into_iter().map(|version| format!("fix-version:{version}")));
     labels.into_iter().map(|label| masked(&label, &mut Secrets::new())).collect()
 }
@@ -320,7 +323,9 @@ fn outcome_of(fields: &Value) -> Outcome {
 /// Sentences of the fields that a reader asks for first.
 fn facts_of(fields: &Value) -> String {
     let name = |field: &str| fields[field]["name"].as_str().map(words_of);
-    let list = |field: &str| Some(names(&fields[field])).filter(|names| !names.is_empty()).map(|names| words_of(&names.join(", ")));
+    let list = |field: &str| {
+        Some(names(&fields[field])).filter(|names| !names.is_empty()).map(|names| words_of(&names.join(", ")))
+    };
     let reported = || {
         let (name, at) = (name_of(&fields["reporter"])?, instant(&fields["created"])?);
         Some(format!("{} on {}", words_of(&name), day(at)))
@@ -374,7 +379,11 @@ mod tests {
     use serde_json::json;
 
     fn origin() -> Origin {
-        Origin { name: "ops".to_owned(), shown: "https://acme.example".to_owned(), defaults: Defaults::default() }
+        Origin {
+            name: "ops".to_owned(),
+            shown: "https://acme.example".to_owned(),
+            defaults: Defaults::default(),
+        }
     }
 
     fn document(record: &Value) -> Document {
@@ -428,7 +437,10 @@ mod tests {
         assert_eq!((meta.id.as_str(), meta.kind.as_str()), ("ops/OPS-7", "issue"));
         assert_eq!(meta.title, "OPS-7: Node worker-3 NotReady: đĩa đầy");
         assert_eq!(meta.url.as_deref(), Some("https://acme.example/browse/OPS-7"));
-        assert_eq!(meta.labels, ["Done", "Fixed", "disk", "fix-version:1.4.2", "kubelet", "resolved", "storage"]);
+        assert_eq!(
+            meta.labels,
+            ["Done", "Fixed", "disk", "fix-version:1.4.2", "kubelet", "resolved", "storage"]
+        );
         assert_eq!(meta.author.as_deref(), Some("Nguyễn Lan"));
         assert_eq!(meta.created_at.map(|at| at.to_string()).as_deref(), Some("2026-01-01T20:04:05Z"));
         assert_eq!(meta.links[0].target, "ops/OPS-3");
@@ -450,12 +462,20 @@ mod tests {
     #[test]
     fn resolutions_say_whether_the_problem_is_solved() {
         let fields = |resolution: Value, status: &str, category: &str| {
-            outcome_of(&json!({"resolution": resolution, "status": {"name": status, "statusCategory": {"key": category}}}))
+            outcome_of(
+                &json!({"resolution": resolution, "status": {"name": status, "statusCategory": {"key": category}}}),
+            )
         };
         for (found, expected) in [
             (fields(json!({"name": "Done"}), "Closed", "done"), Outcome::Resolved("Done".to_owned())),
-            (fields(json!({"name": "Won't Do"}), "Closed", "done"), Outcome::Dropped("it was closed as Won't Do".to_owned())),
-            (fields(json!({"name": "重复"}), "关闭", "done"), Outcome::Dropped("it was closed as 重复".to_owned())),
+            (
+                fields(json!({"name": "Won't Do"}), "Closed", "done"),
+                Outcome::Dropped("it was closed as Won't Do".to_owned()),
+            ),
+            (
+                fields(json!({"name": "重复"}), "关闭", "done"),
+                Outcome::Dropped("it was closed as 重复".to_owned()),
+            ),
             (fields(json!(null), "已完成", "done"), Outcome::Resolved("已完成".to_owned())),
             (fields(json!(null), "In Progress", "indeterminate"), Outcome::Open),
         ] {
@@ -467,12 +487,18 @@ mod tests {
     fn restricted_issues_and_comments_stay_restricted() {
         let mut record = record();
         assert!(!document(&record).body.as_str().contains("internal words"));
-        let open = JiraNormaliser { restricted_comments: Some(vec!["staff".to_owned()]), ..JiraNormaliser::default() };
+        let open = JiraNormaliser {
+            restricted_comments: Some(vec!["staff".to_owned()]),
+            ..JiraNormaliser::default()
+        };
         let parsed = open.parsed(&record, &origin());
         let [public, restricted] = parsed.documents.as_slice() else { panic!("two documents: {parsed:?}") };
         assert!(!public.body.as_str().contains("internal words") && public.meta.access.is_empty());
         assert!(restricted.body.as_str().contains("internal words"));
-        assert_eq!((restricted.meta.id.as_str(), restricted.meta.access.as_slice()), ("ops/OPS-7#restricted", &["staff".to_owned()][..]));
+        assert_eq!(
+            (restricted.meta.id.as_str(), restricted.meta.access.as_slice()),
+            ("ops/OPS-7#restricted", &["staff".to_owned()][..])
+        );
 
         record["fields"]["security"] = json!({"id": "1", "name": "Board"});
         let parsed = JiraNormaliser::default().parsed(&record, &origin());
@@ -480,7 +506,11 @@ mod tests {
         assert_eq!(parsed.rejected[0].path, "https://acme.example/OPS-7");
         assert!(parsed.rejected[0].reason.contains("security level `Board`"), "{:?}", parsed.rejected);
         let levels = BTreeMap::from([("Board".to_owned(), vec!["board".to_owned()])]);
-        let mapped = JiraNormaliser { security_levels: levels, restricted_comments: Some(vec!["staff".to_owned()]), ..JiraNormaliser::default() };
+        let mapped = JiraNormaliser {
+            security_levels: levels,
+            restricted_comments: Some(vec!["staff".to_owned()]),
+            ..JiraNormaliser::default()
+        };
         let parsed = mapped.parsed(&record, &origin());
         assert_eq!(parsed.documents.len(), 1, "who may read the one may not read the other");
         assert_eq!(parsed.documents[0].meta.access, ["board"]);

@@ -18,7 +18,8 @@ const MAX_DEPTH: usize = 12;
 
 /// Writes a text, whose secrets are masked already. Its headings stand `shift` levels deeper than it says.
 pub(super) fn write(writer: &mut Writer<'_>, text: &str, shift: usize) {
-    let mut page = Page { writer, shift, lists: Vec::new(), words: String::new(), rows: Vec::new(), in_quote: false };
+    let mut page =
+        Page { writer, shift, lists: Vec::new(), words: String::new(), rows: Vec::new(), in_quote: false };
     for piece in pieces(text) {
         match piece {
             Piece::Text(text) => text.lines().for_each(|line| page.line(line)),
@@ -66,7 +67,9 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
             continue;
         }
         let window = &text[at..text.floor_char_boundary(at + MAX_HEAD)];
-        let Some(head) = window.find(['}', '\n']).filter(|end| window[*end..].starts_with('}')) else { continue };
+        let Some(head) = window.find(['}', '\n']).filter(|end| window[*end..].starts_with('}')) else {
+            continue;
+        };
         let (name, parameters) = window[..head].split_once(':').unwrap_or((&window[..head], ""));
         let mut end = at + head + 1;
         let piece = match name {
@@ -82,12 +85,17 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
                 lines.push_str(&text[done..brace]);
                 done = end;
                 let begins_line = lines.is_empty() || lines.ends_with('\n');
-                if !code.contains('\n') && !(begins_line && text[end..].trim_start_matches(' ').starts_with('\n')) {
+                if !code.contains('\n')
+                    && !(begins_line && text[end..].trim_start_matches(' ').starts_with('\n'))
+                {
                     lines.push_str(&format!("{{{{{code}}}}}"));
                     at = end;
                     continue;
                 }
-                Some(Piece::Code { language: if name == "code" { language_of(parameters) } else { "" }, code })
+                Some(Piece::Code {
+                    language: if name == "code" { language_of(parameters) } else { "" },
+                    code,
+                })
             }
             "panel" | "info" | "note" | "warning" | "tip" => {
                 let is_end = parameters.is_empty() && open.remove(name);
@@ -132,7 +140,10 @@ fn language_of(parameters: &str) -> &str {
 
 fn parameter<'t>(parameters: &'t str, name: &str) -> Option<&'t str> {
     let mut parameters = parameters.split('|').filter_map(|parameter| parameter.split_once('='));
-    parameters.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
+    parameters
+        .find(|(key, _)| key.trim() == name)
+        .map(|(_, value)| value.trim())
+        .filter(|value| !value.is_empty())
 }
 
 struct Page<'w, 's> {
@@ -289,7 +300,9 @@ fn image(text: &str) -> Option<usize> {
     let length = span(text, 1, "!")?;
     let name = text[1..length - 1].split('|').next().unwrap_or_default();
     let is_file = name.rsplit_once('.').is_some_and(|(stem, extension)| {
-        !stem.is_empty() && (2..=5).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric())
+        !stem.is_empty()
+            && (2..=5).contains(&extension.len())
+            && extension.bytes().all(|b| b.is_ascii_alphanumeric())
     });
     (is_file || is_web_address(name)).then_some(length)
 }
@@ -330,7 +343,8 @@ fn inline(text: &str) -> String {
             '[' => span(rest, 1, "]").filter(|length| link(&rest[1..length - 1], &mut plain, &mut written)),
             '!' if begins_word && !rest[1..].starts_with(' ') => image(rest),
             'h' if begins_word && (rest.starts_with("http://") || rest.starts_with("https://")) => {
-                let is_end = |c: char| c.is_whitespace() || matches!(c, '|' | ']' | '[' | '}' | '{' | '"' | '<' | '>');
+                let is_end =
+                    |c: char| c.is_whitespace() || matches!(c, '|' | ']' | '[' | '}' | '{' | '"' | '<' | '>');
                 let address = &rest[..rest.find(is_end).unwrap_or(rest.len())];
                 let address = address.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '*', '_']);
                 is_web_address(address).then(|| {
@@ -462,7 +476,27 @@ mod tests {
 
     #[test]
     fn hostile_texts_take_no_longer_than_their_size() {
-        for unit in ["*a ", "_", "[", "[a|", "{{", "{code}", "{code", "{", "!a", "|", "||a", "* a\n", "************ a\n", "{quote}", "{panel}", "\\", "h1. a\n", "http://a ", "*_*_a"] {
+        for unit in [
+            "*a ",
+            "_",
+            "[",
+            "[a|",
+            "{{",
+            "{code}",
+            "{code",
+            "{",
+            "!a",
+            "|",
+            "||a",
+            "* a\n",
+            "************ a\n",
+            "{quote}",
+            "{panel}",
+            "\\",
+            "h1. a\n",
+            "http://a ",
+            "*_*_a",
+        ] {
             let text = unit.repeat(300_000 / unit.len());
             let started = std::time::Instant::now();
             markdown(&text);

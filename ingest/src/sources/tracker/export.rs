@@ -51,7 +51,8 @@ struct Place {
 }
 
 fn listing(path: PathBuf, origin: Arc<Origin>, normaliser: Arc<dyn Normaliser>) -> Result<Listing, String> {
-    let unreadable = |error: std::io::Error| format!("the export `{}` cannot be read: {error}", path.display());
+    let unreadable =
+        |error: std::io::Error| format!("the export `{}` cannot be read: {error}", path.display());
     let records = Records::open(&path).map_err(unreadable)?;
     let start = records.bytes(&(0..2)).unwrap_or_default();
     if matches!(start.as_slice(), [0xff, 0xfe] | [0xfe, 0xff]) {
@@ -146,7 +147,9 @@ impl ExportReader {
             _ => Err("it is not in the export".to_owned()),
         };
         match record {
-            Ok(record) => Reading { parsed: self.normaliser.parsed(&record, &self.origin), ..Reading::default() },
+            Ok(record) => {
+                Reading { parsed: self.normaliser.parsed(&record, &self.origin), ..Reading::default() }
+            }
             Err(reason) => unknown(&self.origin, key, reason),
         }
     }

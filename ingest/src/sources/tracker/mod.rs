@@ -4,6 +4,7 @@
 
 pub(super) mod export;
 pub(super) mod live;
+pub(super) mod markdown;
 mod ranking;
 pub(super) mod records;
 
@@ -215,7 +216,10 @@ impl Issue {
             parsed.warn(&place, warning);
         }
         if num_left_out + num_cut > 0 {
-            parsed.warn(&place, format!("{} comments are left out: there are too many", num_left_out + num_cut));
+            parsed.warn(
+                &place,
+                format!("{} comments are left out: there are too many", num_left_out + num_cut),
+            );
         }
         parsed.documents.push(Document::new(meta, body, Syntax::Markdown));
         parsed
@@ -357,7 +361,10 @@ mod tests {
         };
         let mut comments: Vec<Comment> =
             (0..500).map(|number| comment(number, format!("I see this as well, number {number}."))).collect();
-        comments.push(comment(500, "The root cause is a full disk. Fixed by https://e.example/acme/ops/pull/7.".to_owned()));
+        comments.push(comment(
+            500,
+            "The root cause is a full disk. Fixed by https://e.example/acme/ops/pull/7.".to_owned(),
+        ));
         let issue = Issue {
             key: "OPS-1".to_owned(),
             title: "OPS-1: Disk".to_owned(),

@@ -21,7 +21,11 @@ const CLOSING: SignedDuration = SignedDuration::from_mins(10);
 
 /// The phrases of a role.
 fn phrases(role: &str) -> impl Iterator<Item = &'static str> + use<'_> {
-    PHRASES.lines().filter_map(|line| line.split_once('\t')).filter(move |(of, _)| *of == role).map(|(_, words)| words)
+    PHRASES
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .filter(move |(of, _)| *of == role)
+        .map(|(_, words)| words)
 }
 
 static STATING: LazyLock<Vec<&'static str>> = LazyLock::new(|| phrases("states").collect());
@@ -37,9 +41,11 @@ pub(super) fn is_noise(text: &str) -> bool {
     }
     let is_command = text.lines().all(|line| {
         let words = line.trim().strip_prefix('/');
-        line.trim().is_empty() || words.is_some_and(|words| words.starts_with(|c: char| c.is_ascii_lowercase()))
+        line.trim().is_empty()
+            || words.is_some_and(|words| words.starts_with(|c: char| c.is_ascii_lowercase()))
     });
-    let edge = |c: char| c.is_whitespace() || (c.is_ascii_punctuation() && c != '+') || "！。，、…!:".contains(c);
+    let edge =
+        |c: char| c.is_whitespace() || (c.is_ascii_punctuation() && c != '+') || "！。，、…!:".contains(c);
     let words = text.trim_matches(edge).to_lowercase();
     is_command || EMPTY.contains(words.as_str()) || !text.chars().any(char::is_alphanumeric)
 }
@@ -67,7 +73,8 @@ pub(super) fn scores(comments: &[Comment], asker: Option<&str>, closed_at: Optio
     let mut scores: Vec<f32> = (0..comments.len())
         .map(|at| {
             let comment = &comments[at];
-            let has_fix = ["/pull/", "/merge_requests/", "/commit/"].iter().any(|path| lower[at].contains(path));
+            let has_fix =
+                ["/pull/", "/merge_requests/", "/commit/"].iter().any(|path| lower[at].contains(path));
             let points = [
                 (says(at, &STATING), 3.0),
                 (has_fix, 2.0),
@@ -92,9 +99,11 @@ pub(super) fn scores(comments: &[Comment], asker: Option<&str>, closed_at: Optio
     let has_substance = |comment: &Comment| {
         comment.text.chars().filter(|c| c.is_alphanumeric()).take(MIN_SUBSTANCE).count() == MIN_SUBSTANCE
     };
-    let before_closing =
-        |comment: &Comment| closed_at.is_none_or(|closed| comment.created_at.is_none_or(|at| at <= closed + CLOSING));
-    if let Some(last) = comments.iter().rposition(|comment| has_substance(comment) && before_closing(comment)) {
+    let before_closing = |comment: &Comment| {
+        closed_at.is_none_or(|closed| comment.created_at.is_none_or(|at| at <= closed + CLOSING))
+    };
+    if let Some(last) = comments.iter().rposition(|comment| has_substance(comment) && before_closing(comment))
+    {
         scores[last] += 2.0;
     }
     scores
@@ -130,13 +139,33 @@ mod tests {
     #[test]
     fn comments_that_resolve_are_found() {
         check(&["bo: Have you tried the newest version of it?", "ann: No."], &[]);
-        check(&["bo!: Set `nodefs.available` to 10 %, then restart the kubelet.", "ann: That worked, thank you!"], &[0]);
+        check(
+            &[
+                "bo!: Set `nodefs.available` to 10 %, then restart the kubelet.",
+                "ann: That worked, thank you!",
+            ],
+            &[0],
+        );
         check(&["bo!: Try to restart it.", "ann: That did not help, this worked before."], &[]);
-        check(&["bo: I have the same on three of my clusters.", "cy!: Fixed by https://e.example/o/r/pull/7."], &[1]);
+        check(
+            &["bo: I have the same on three of my clusters.", "cy!: Fixed by https://e.example/o/r/pull/7."],
+            &[1],
+        );
         check(&["ann: 找到了，根因是磁碟已滿，清掉舊的映像檔以後就恢復正常。"], &[0]);
-        check(&["bo: Nguyên nhân là đĩa đầy, xoá image cũ rồi khởi động lại kubelet.", "ann: Chạy được rồi, cảm ơn!"], &[0]);
-        check(&["ann: It works now. I had to delete the stale lease first, which nobody had told me, and the controller\
-            then took over within a minute or so; the next upgrade went through without any of this, so that the ticket can be closed."], &[0]);
+        check(
+            &[
+                "bo: Nguyên nhân là đĩa đầy, xoá image cũ rồi khởi động lại kubelet.",
+                "ann: Chạy được rồi, cảm ơn!",
+            ],
+            &[0],
+        );
+        check(
+            &[
+                "ann: It works now. I had to delete the stale lease first, which nobody had told me, and the controller\
+            then took over within a minute or so; the next upgrade went through without any of this, so that the ticket can be closed.",
+            ],
+            &[0],
+        );
     }
 
     #[test]

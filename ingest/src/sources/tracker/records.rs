@@ -146,7 +146,8 @@ impl Scan {
                 self.name.clear();
             }
             b'{' | b'[' => {
-                let is_new = byte == b'{' && self.is_line_start && !matches!(self.before, b':' | b',' | b'[' | b'{');
+                let is_new =
+                    byte == b'{' && self.is_line_start && !matches!(self.before, b':' | b',' | b'[' | b'{');
                 if is_new && self.depth > 0 && self.list_depth.is_none() {
                     self.abandon("not valid JSON: it ends early");
                 }
@@ -186,7 +187,8 @@ impl Scan {
             (self.outer, self.had_list) = (at, false);
         }
         let begins_list = byte == b'['
-            && (self.depth == 0 || (self.depth == 1 && self.before == b':' && LISTS.contains(&self.name.as_slice())));
+            && (self.depth == 0
+                || (self.depth == 1 && self.before == b':' && LISTS.contains(&self.name.as_slice())));
         if self.list_depth == Some(self.depth) && byte == b'{' {
             self.record = Some(at);
         }
@@ -222,7 +224,9 @@ impl Scan {
 
     fn finish(mut self) -> Found {
         if self.depth > 0 || self.in_string {
-            self.found.broken.push((self.record.unwrap_or(self.outer), "not valid JSON: the file ends early"));
+            self.found
+                .broken
+                .push((self.record.unwrap_or(self.outer), "not valid JSON: the file ends early"));
         }
         self.found
     }
@@ -244,8 +248,14 @@ mod tests {
     fn records_are_found_in_every_shape() {
         for (text, expected) in [
             (r#"[{"a":"}"},{"b":[{}]}]"#, vec![r#"{"a":"}"}"#, r#"{"b":[{}]}"#]),
-            (r#"{"total":2,"issues":[{"a":{"issues":[{}]}},{"b":2}],"x":[{}]}"#, vec![r#"{"a":{"issues":[{}]}}"#, r#"{"b":2}"#]),
-            ("{\"key\":\"A\",\"x\":[{}]}\n{\"key\":\"B\\\"{\"}\r\n", vec![r#"{"key":"A","x":[{}]}"#, r#"{"key":"B\"{"}"#]),
+            (
+                r#"{"total":2,"issues":[{"a":{"issues":[{}]}},{"b":2}],"x":[{}]}"#,
+                vec![r#"{"a":{"issues":[{}]}}"#, r#"{"b":2}"#],
+            ),
+            (
+                "{\"key\":\"A\",\"x\":[{}]}\n{\"key\":\"B\\\"{\"}\r\n",
+                vec![r#"{"key":"A","x":[{}]}"#, r#"{"key":"B\"{"}"#],
+            ),
             ("{\"issues\":[{\"a\":1}]}\n{\"issues\":[\n{\"a\":2}]}", vec![r#"{"a":1}"#, r#"{"a":2}"#]),
             (r#"{"issues":[]}"#, vec![]),
             ("[]", vec![]),
