@@ -872,3 +872,50 @@ mod tests {
         assert!(matches!(folder.read(file), Err(ReadError::Swapped)), "another file under the name");
     }
 }
+
+#[cfg(test)]
+mod contract_tests {
+    use super::*;
+    use crate::sources::contract::{SourceUnderTest, contract_tests};
+    use std::fs;
+
+    struct TestFolder(tempfile::TempDir);
+
+    impl TestFolder {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            fs::create_dir(directory.path().join("docs")).expect("it can be made");
+            Self(directory)
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join("docs").join(format!("{name}.md"))
+        }
+    }
+
+    #[async_trait]
+    impl SourceUnderTest for TestFolder {
+        fn open(&self) -> Arc<dyn Source> {
+            let path = self.0.path().join("docs");
+            Arc::new(FolderSource::at(&path, None, Defaults::default()).expect("it is there"))
+        }
+
+        async fn put(&self, name: &str, word: &str) {
+            fs::write(self.path(name), format!("# Page {name}\n\nThe word is {word}.\n")).expect("space");
+        }
+
+        async fn remove(&self, name: &str) {
+            fs::remove_file(self.path(name)).expect("it is there");
+        }
+
+        async fn fail_item(&self, _name: Option<&str>) -> bool {
+            false
+        }
+
+        async fn cut_listing(&self, _is_cut: bool) -> bool {
+            false
+        }
+    }
+
+    contract_tests!(TestFolder::new());
+}

@@ -5,6 +5,8 @@
 //! `name` have the ids `name/key` and `name/key#part`, whatever the item was read from, so that an export and the live
 //! system are one source.
 
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod files;
 pub mod folder;
 
