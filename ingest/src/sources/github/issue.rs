@@ -289,7 +289,44 @@ pub(super) mod tests {
     fn an_issue_becomes_a_problem_and_a_resolution() {
         let (rest, gh) = both();
         let document = parsed(&rest).documents.remove(0);
-        insta::assert_snapshot!(document.body.as_str(), @"");
+        insta::assert_snapshot!(document.body.as_str(), @r"
+        ## Problem
+
+        Opened by lan on 2026-01-02. Labels: bug. This issue is resolved (closed as completed): see Resolution below.
+
+        ##### What happened?
+
+        升級到 1.12 之後 operator 一直重啟。
+
+        ```
+        OOMKilled exit code 137
+        ```
+
+        ## Resolution {#issuecomment-13}
+
+        This resolves the problem above, “Operator OOMKilled after upgrade”: closed on 2026-01-03.
+
+        Written by bo (member) on 2026-01-03:
+
+        Tăng `limits.memory` lên 512Mi:
+
+        ```yaml
+        resources:
+          limits: {memory: 512Mi}
+        ```
+
+        Fixed by https://github.com/acme/ops/pull/9
+
+        ## Discussion
+
+        ### Comment by mia {#issuecomment-15}
+
+        Does it happen on 1.11 too?
+
+        ### Comment by lan {#issuecomment-14}
+
+        That worked, thank you!
+        ");
         let meta = &document.meta;
         assert_eq!(
             (meta.id.as_str(), meta.title.as_str()),
@@ -324,7 +361,13 @@ pub(super) mod tests {
             "web_url": "https://gitlab.example/acme/ops/-/issues/4", "author": {"username": "lan"}, "labels": ["ci"],
             "created_at": "2026-01-02T03:04:05.678Z", "updated_at": "2026-01-02T03:04:05.678Z", "confidential": false});
         let document = parsed(&record).documents.remove(0);
-        insta::assert_snapshot!(document.body.as_str(), @"");
+        insta::assert_snapshot!(document.body.as_str(), @r"
+        ## Problem
+
+        Opened by lan on 2026-01-02. Labels: ci. This issue is unresolved: it is still open.
+
+        It *hangs*.
+        ");
         assert_eq!(document.meta.id, "ops/issues/4");
         assert_eq!(document.meta.labels, ["ci", "unresolved"]);
         let mut secret = record;

@@ -10,10 +10,9 @@ use crate::{
     sources::{
         Item, Listing, Reader, Reading, Source, SourceError, SyncState,
         tracker::{
-            Normaliser, Origin,
-            export::unknown,
-            instant,
+            Normaliser, Origin, instant,
             live::{self, MAX_PAGES, Scope, broken_off, cursor_at, failure, told},
+            reading,
             records::Records,
         },
     },
@@ -49,15 +48,18 @@ const MAX_COMMENT_PAGES: usize = 50;
 /// The pause where a limit is reached that says no time; doubled once.
 const LIMIT_PAUSE: Duration = Duration::from_secs(60);
 
-/// About how large an issue is, where nothing tells.
-const USUAL_BYTES: u64 = 8 << 10;
-
 /// A live repository.
 pub(super) struct Live {
     settings: Settings,
     repository: String,
     origin: Arc<Origin>,
     normaliser: Arc<GithubNormaliser>,
+    /// As [`Source::settings`] says them.
+    fingerprint: String,
+    /// The bounds of each call.
+    pub(super) policy: Policy,
+    /// The pause where a limit is reached that says no time; doubled once.
+    pub(super) limit_pause: Duration,
 }
 
 /// Calls to the repository.
@@ -117,8 +119,10 @@ impl Live {
         repository: String,
         origin: Arc<Origin>,
         normaliser: Arc<GithubNormaliser>,
+        fingerprint: String,
     ) -> Result<Self, SourceError> {
-        let live = Self { settings, repository, origin, normaliser };
+        let (policy, limit_pause) = (Policy::CONNECTOR, LIMIT_PAUSE);
+        let live = Self { settings, repository, origin, normaliser, fingerprint, policy, limit_pause };
         net::Settings::new(&live.settings.url, Policy::CONNECTOR)
             .map_err(|error| live.failed(error.to_string()))?;
         Ok(live)
@@ -130,7 +134,7 @@ impl Live {
 
     /// Calls with the token as it is now: it may have been rotated.
     fn api(&self) -> Result<Api, SourceError> {
-        let mut settings = net::Settings::new(&self.settings.url, Policy::CONNECTOR)
+        let mut settings = net::Settings::new(&self.settings.url, self.policy)
             .map_err(|error| self.failed(error.to_string()))?;
         settings.headers.insert(header::ACCEPT, HeaderValue::from_static("application/vnd.github+json"));
         let version = HeaderName::from_static("x-github-api-version");
@@ -148,7 +152,7 @@ impl Live {
             repository: self.repository.clone(),
             page_size: self.settings.page_size,
             has_replied: AtomicBool::new(false),
-            limit_pause: LIMIT_PAUSE,
+            limit_pause: self.limit_pause,
         })
     }
 
@@ -168,6 +172,10 @@ impl Live {
 impl Source for Live {
     fn name(&self) -> &str {
         &self.origin.name
+    }
+
+    fn settings(&self) -> String {
+        self.fingerprint.clone()
     }
 
     async fn list(&self, before: &SyncState) -> Result<Listing, SourceError> {
@@ -206,12 +214,6 @@ impl Source for Live {
             let stored = before.versions.get(&key).filter(|stored| row.is_covered_by(stored));
             let bytes = row.content.iter().chain(&row.comments).map(|range| range.end - range.start).sum();
             items.push(Item { version: stored.cloned().or(row.version()), key, bytes });
-        }
-        if !is_complete {
-            // What failed before is read again, though it did not change since.
-            let is_listed = |key: &str| number_in(key).is_some_and(|number| rows.contains_key(&number));
-            let missing = before.failed.keys().filter(|key| !is_listed(key));
-            items.extend(missing.map(|key| Item { key: key.clone(), version: None, bytes: USUAL_BYTES }));
         }
         if rows.values().any(|row| row.updated_at.is_none()) {
             let message = "issues came without the time of their last change".to_owned();
@@ -460,11 +462,9 @@ impl LiveReader {
             Ok(Some(record)) if is_pull_request(&record) && !self.normaliser.pull_requests => {
                 Reading { is_gone: true, ..Reading::default() }
             }
-            Ok(Some(record)) => {
-                Reading { parsed: self.normaliser.parsed(&record, &self.origin), ..Reading::default() }
-            }
+            Ok(Some(record)) => reading(&self.origin, key, self.normaliser.parsed(&record, &self.origin)),
             Ok(None) => Reading { is_gone: true, ..Reading::default() },
-            Err(reason) => unknown(&self.origin, key, reason),
+            Err(reason) => Reading::unknown(&self.origin.shown(key), reason),
         }
     }
 

@@ -9,10 +9,11 @@ mod tests;
 
 use super::{
     Source, SourceError,
-    tracker::{Origin, export::Export},
+    tracker::{Origin, export::Export, fingerprint},
 };
 use crate::{credentials::Reference, formats::Defaults};
 use issue::GithubNormaliser;
+use live::Live;
 use serde::Deserialize;
 use std::{path::PathBuf, sync::Arc};
 
@@ -64,25 +65,38 @@ fn page_size() -> u32 {
 
 /// The source that settings describe. Nothing is called or read yet.
 pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<dyn Source>, SourceError> {
-    let normaliser = Arc::new(GithubNormaliser { pull_requests: settings.pull_requests });
-    let refused = |reason: &str| SourceError::Failed { name: name.clone(), reason: reason.to_owned() };
-    if let Some(path) = settings.export {
-        let origin = Arc::new(Origin { name, shown: path.display().to_string(), defaults });
-        return Ok(Box::new(Export { path, origin, normaliser }));
+    match settings.export.clone() {
+        None => Ok(Box::new(live(name, settings, defaults)?)),
+        Some(path) => {
+            let normaliser = Arc::new(GithubNormaliser { pull_requests: settings.pull_requests });
+            let settings = fingerprint(&("github export", &normaliser), &defaults);
+            let origin = Arc::new(Origin { name, shown: path.display().to_string(), defaults });
+            Ok(Box::new(Export { path, origin, normaliser, settings }))
+        }
     }
+}
+
+/// The same of a live system.
+fn live(name: String, settings: Settings, defaults: Defaults) -> Result<Live, SourceError> {
+    let refused = |reason: &str| Err(SourceError::failed(&name, reason));
     let Some(repository) = settings.repository.clone() else {
-        return Err(refused("give the `repository`, or the `export` to read"));
+        return refused("give the `repository`, or the `export` to read");
     };
     let is_part = |part: &str| {
         let is_sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         !part.is_empty() && part != "." && part != ".." && part.chars().all(is_sign)
     };
     if !repository.split_once('/').is_some_and(|(owner, name)| is_part(owner) && is_part(name)) {
-        return Err(refused("the `repository` is written `OWNER/NAME`"));
+        return refused("the `repository` is written `OWNER/NAME`");
+    }
+    if settings.url.contains('@') {
+        return refused("credentials do not belong in `url`; give a `token`");
     }
     if !(1..=100).contains(&settings.page_size) {
-        return Err(refused("`page_size` is from 1 to 100"));
+        return refused("`page_size` is from 1 to 100");
     }
-    let origin = Arc::new(Origin { name: name.clone(), shown: repository.clone(), defaults });
-    Ok(Box::new(live::Live::new(settings, repository, origin, normaliser)?))
+    let normaliser = Arc::new(GithubNormaliser { pull_requests: settings.pull_requests });
+    let fingerprint = fingerprint(&("github", &normaliser, &settings.url, &repository), &defaults);
+    let origin = Arc::new(Origin { name, shown: repository.clone(), defaults });
+    Live::new(settings, repository, origin, normaliser, fingerprint)
 }

@@ -373,7 +373,7 @@ fn related_of(fields: &Value, origin: &Origin) -> (Vec<String>, Vec<Link>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::formats::{Defaults, Document};
     use serde_json::json;
@@ -392,47 +392,54 @@ mod tests {
         parsed.documents.remove(0)
     }
 
-    fn adf(words: &str) -> Value {
-        json!({"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": [{"type": "text", "text": words}]}]})
-    }
-
     /// An issue of Jira Cloud.
     pub(in crate::sources::jira) fn record() -> Value {
-        json!({"id": "10007", "key": "OPS-7", "self": "https://acme.example/rest/api/3/issue/10007", "fields": {
-            "summary": "Node worker-3 NotReady: đĩa đầy",
-            "description": {"type": "doc", "version": 1, "content": [
-                {"type": "heading", "attrs": {"level": 2}, "content": [{"type": "text", "text": "現象"}]},
-                {"type": "paragraph", "content": [{"type": "text", "text": "節點 worker-3 變成 NotReady，磁碟已滿。"}]},
-                {"type": "codeBlock", "attrs": {"language": "bash"}, "content": [
-                    {"type": "text", "text": "kubectl describe node worker-3\n# DiskPressure True"}]}]},
-            "issuetype": {"name": "Bug"}, "priority": {"name": "High"},
-            "status": {"name": "Done", "statusCategory": {"key": "done"}}, "resolution": {"name": "Fixed"},
-            "resolutiondate": "2026-01-03T10:00:00.000+0700",
-            "labels": ["disk", "kubelet"], "components": [{"name": "storage"}],
-            "versions": [{"name": "1.4.1"}], "fixVersions": [{"name": "1.4.2"}],
-            "reporter": {"accountId": "a", "displayName": "Nguyễn Lan"},
-            "assignee": {"accountId": "b", "displayName": "Bo Chen"},
-            "created": "2026-01-02T03:04:05.000+0700", "updated": "2026-01-03T10:00:00.000+0700",
-            "security": null,
-            "issuelinks": [{"type": {"inward": "is caused by", "outward": "causes"},
-                "inwardIssue": {"key": "OPS-3", "fields": {"summary": "Log rotation off", "status": {"name": "Done"}}}}],
-            "comment": {"total": 4, "maxResults": 4, "startAt": 0, "comments": [
-                {"id": "1", "author": {"displayName": "Mia"}, "created": "2026-01-02T04:00:00.000+0700",
-                    "body": adf("I see it on worker-4 too, since the upgrade.")},
-                {"id": "2", "author": {"displayName": "Bo Chen"}, "created": "2026-01-02T05:00:00.000+0700", "body":
-                    {"type": "doc", "content": [{"type": "paragraph", "content": [
-                        {"type": "text", "text": "Root cause: images were never collected. Run"}]},
-                        {"type": "codeBlock", "content": [{"type": "text", "text": "crictl rmi --prune"}]}]}},
-                {"id": "3", "author": {"displayName": "Nguyễn Lan"}, "created": "2026-01-03T09:00:00.000+0700",
-                    "body": adf("Chạy được rồi, cảm ơn!")},
-                {"id": "4", "author": {"displayName": "Bo Chen"}, "created": "2026-01-03T09:30:00.000+0700",
-                    "visibility": {"type": "role", "value": "Administrators"}, "body": adf("internal words")}]}}})
+        serde_json::from_str(include_str!("testdata/cloud_issue.json")).expect("it is JSON")
     }
 
     #[test]
     fn an_issue_becomes_a_problem_and_a_resolution() {
         let document = document(&record());
-        insta::assert_snapshot!(document.body.as_str(), @"");
+        insta::assert_snapshot!(document.body.as_str(), @r"
+        ## Problem
+
+        Type: Bug. Status: Done. Resolution: Fixed. Priority: High. Components: storage. Affected versions: 1.4.1. Fix versions: 1.4.2. Reported by Nguyễn Lan on 2026-01-01. This issue is resolved (Fixed): see Resolution below.
+
+        #### 現象
+
+        節點 worker-3 變成 NotReady，磁碟已滿。
+
+        ```bash
+        kubectl describe node worker-3
+        # DiskPressure True
+        ```
+
+        Related issues:
+
+        - is caused by OPS-3: Log rotation off (Done)
+
+        ## Resolution {#comment-2}
+
+        This resolves the problem above, “OPS-7: Node worker-3 NotReady: đĩa đầy”: closed on 2026-01-03.
+
+        Written by Bo Chen (assignee) on 2026-01-01:
+
+        Root cause: images were never collected. Run
+
+        ```
+        crictl rmi --prune
+        ```
+
+        ## Discussion
+
+        ### Comment by Mia {#comment-1}
+
+        I see it on worker-4 too, since the upgrade.
+
+        ### Comment by Nguyễn Lan {#comment-3}
+
+        Chạy được rồi, cảm ơn!
+        ");
         let meta = &document.meta;
         assert_eq!((meta.id.as_str(), meta.kind.as_str()), ("ops/OPS-7", "issue"));
         assert_eq!(meta.title, "OPS-7: Node worker-3 NotReady: đĩa đầy");
@@ -455,7 +462,21 @@ mod tests {
             "status": {"name": "Open", "statusCategory": {"key": "new"}}, "resolution": null,
             "comment": {"total": 1, "comments": [{"id": "5", "author": {"name": "bo"}, "body": "+1"}]}}});
         let document = document(&record);
-        insta::assert_snapshot!(document.body.as_str(), @"");
+        insta::assert_snapshot!(document.body.as_str(), @r"
+        ## Problem
+
+        Status: Open. This issue is unresolved: it is still open.
+
+        #### Triệu chứng
+
+        Pod **web** báo `ImagePullBackOff`.
+
+        ```bash
+        kubectl get pods
+        ```
+
+        password=[redacted:password]
+        ");
         assert_eq!(document.meta.labels, ["Open", "unresolved"]);
     }
 

@@ -11,10 +11,9 @@ use crate::{
     sources::{
         Item, Listing, Reader, Reading, Source, SourceError, SyncState,
         tracker::{
-            Normaliser, Origin,
-            export::unknown,
-            instant,
+            Normaliser, Origin, instant,
             live::{self, Scope, broken_off, cursor_at, failure, told},
+            reading,
             records::Records,
         },
     },
@@ -53,6 +52,10 @@ pub(super) struct Live {
     settings: Settings,
     origin: Arc<Origin>,
     normaliser: Arc<JiraNormaliser>,
+    /// As [`Source::settings`] says them.
+    fingerprint: String,
+    /// The bounds of each call.
+    pub(super) policy: Policy,
 }
 
 impl Live {
@@ -60,8 +63,9 @@ impl Live {
         settings: Settings,
         origin: Arc<Origin>,
         normaliser: Arc<JiraNormaliser>,
+        fingerprint: String,
     ) -> Result<Self, SourceError> {
-        let live = Self { settings, origin, normaliser };
+        let live = Self { settings, origin, normaliser, fingerprint, policy: Policy::CONNECTOR };
         net::Settings::new(&live.origin.shown, Policy::CONNECTOR)
             .map_err(|error| live.failed(error.to_string()))?;
         Ok(live)
@@ -73,7 +77,7 @@ impl Live {
 
     /// A client with the token as it is now: it may have been rotated.
     fn client(&self) -> Result<Client, SourceError> {
-        let mut settings = net::Settings::new(&self.origin.shown, Policy::CONNECTOR)
+        let mut settings = net::Settings::new(&self.origin.shown, self.policy)
             .map_err(|error| self.failed(error.to_string()))?;
         if let Some(reference) = &self.settings.token {
             let token = reference.read().map_err(|error| SourceError::Credentials {
@@ -113,6 +117,10 @@ impl Source for Live {
         &self.origin.name
     }
 
+    fn settings(&self) -> String {
+        self.fingerprint.clone()
+    }
+
     async fn list(&self, before: &SyncState) -> Result<Listing, SourceError> {
         let client = self.client()?;
         let overlap = SignedDuration::from_mins(i64::from(self.settings.overlap_minutes));
@@ -147,7 +155,7 @@ impl Source for Live {
         // Where everything is listed for what is gone, most of it is stored, and its content is not asked for.
         let only_new = scope == Scope::All && !before.versions.is_empty();
         let fields: &[&str] = if brings_content && !only_new { &FIELDS } else { &["updated"] };
-        let search = Search { client: &client, settings: &self.settings, fields };
+        let search = Search { client: &client, settings: &self.settings, fields, policy: self.policy };
         let ended = search.each(scope, &mut take).await;
         let ended = ended.map_err(|error| failure(&self.origin, self.settings.token.as_ref(), &error))?;
         if only_new {
@@ -177,7 +185,7 @@ impl Live {
         // In the order of the changes, so that a run that breaks off has dealt with the oldest.
         let mut order: Vec<(&String, &Row)> = rows.iter().collect();
         order.sort_by_key(|(_, row)| row.updated_at);
-        let mut items: Vec<Item> = order
+        let items: Vec<Item> = order
             .into_iter()
             .map(|(key, row)| Item {
                 key: key.clone(),
@@ -185,11 +193,6 @@ impl Live {
                 bytes: row.content.as_ref().map_or(USUAL_BYTES, |range| range.end - range.start),
             })
             .collect();
-        if !is_complete {
-            // What failed before is read again, though it did not change since.
-            let missing = before.failed.keys().filter(|key| !rows.contains_key(*key));
-            items.extend(missing.map(|key| Item { key: key.clone(), version: None, bytes: USUAL_BYTES }));
-        }
         let newest = rows.values().filter_map(|row| row.updated_at).chain(live::cursor(before)).max();
         let is_broken = ended.error.is_some() || ended.is_unsure;
         let is_partial = is_broken && (scope == Scope::All || live::is_partial(before));
@@ -204,6 +207,7 @@ impl Live {
             cursor: newest.map(|newest| cursor_at(newest, is_partial)),
             reader: Arc::new(LiveReader {
                 client,
+                policy: self.policy,
                 deployment: self.settings.deployment,
                 put_aside,
                 content,
@@ -221,6 +225,7 @@ fn version(updated_at: Option<Timestamp>) -> Option<String> {
 
 struct LiveReader {
     client: Client,
+    policy: Policy,
     deployment: Deployment,
     put_aside: Records,
     content: HashMap<String, Range<u64>>,
@@ -276,7 +281,7 @@ impl LiveReader {
         let mut issue = match asked {
             Asked::Issue(issue) => issue,
             Asked::Gone => return Reading { is_gone: true, ..Reading::default() },
-            Asked::Failed(reason) => return unknown(&self.origin, key, reason),
+            Asked::Failed(reason) => return Reading::unknown(&self.origin.shown(key), reason),
         };
         if lacks_comments(&issue) {
             match self.comments(key).await {
@@ -284,15 +289,14 @@ impl LiveReader {
                     issue["fields"]["comment"] = json!({"total": comments.len(), "comments": comments})
                 }
                 Err(error) => {
-                    return unknown(
-                        &self.origin,
-                        key,
+                    return Reading::unknown(
+                        &self.origin.shown(key),
                         format!("its comments cannot be read: {}", told(&error)),
                     );
                 }
             }
         }
-        Reading { parsed: self.normaliser.parsed(&issue, &self.origin), ..Reading::default() }
+        reading(&self.origin, key, self.normaliser.parsed(&issue, &self.origin))
     }
 
     /// Asks for issues at once, in halves where the reply is cut off or too large.
@@ -333,7 +337,7 @@ impl LiveReader {
 
     async fn bulk_once(&self, keys: &[&str]) -> Result<HashMap<String, Value>, CallError> {
         let body = json!({"issueIdsOrKeys": keys, "fields": FIELDS});
-        let mut policy = Policy { max_body: MAX_BULK_BYTES, ..Policy::CONNECTOR };
+        let mut policy = Policy { max_body: MAX_BULK_BYTES, ..self.policy };
         // A reply that is cut off for its size is so each time.
         policy.attempts = policy.attempts.min(4);
         let call = self.client.call(Method::POST, "rest/api/3/issue/bulkfetch")?.json(&body)?;

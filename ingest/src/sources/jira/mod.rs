@@ -13,10 +13,11 @@ mod wiki;
 
 use super::{
     Source, SourceError,
-    tracker::{Origin, export::Export},
+    tracker::{Origin, export::Export, fingerprint},
 };
 use crate::{credentials::Reference, formats::Defaults};
 use issue::JiraNormaliser;
+use live::Live;
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -90,35 +91,55 @@ fn page_size() -> u32 {
 
 /// The source that settings describe. Nothing is called or read yet.
 pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<dyn Source>, SourceError> {
-    let refused = |reason: &str| SourceError::Failed { name: name.clone(), reason: reason.to_owned() };
     let tags = settings.security_levels.values().chain(&settings.restricted_comments);
     if tags.into_iter().any(|tags| tags.is_empty() || tags.iter().any(|tag| tag.trim().is_empty())) {
-        return Err(refused(
-            "`security_levels` and `restricted_comments` need access tags, for without any everybody may read",
-        ));
+        let reason =
+            "`security_levels` and `restricted_comments` need access tags: without any, everybody may read";
+        return Err(SourceError::failed(&name, reason));
     }
-    let normaliser = Arc::new(JiraNormaliser {
+    match settings.export.clone() {
+        None => Ok(Box::new(live(name, settings, defaults)?)),
+        Some(path) => {
+            let normaliser = normaliser(&settings);
+            let settings = fingerprint(&("jira export", &normaliser), &defaults);
+            let origin = Arc::new(Origin { name, shown: path.display().to_string(), defaults });
+            Ok(Box::new(Export { path, origin, normaliser, settings }))
+        }
+    }
+}
+
+/// The same of a live system.
+fn live(name: String, settings: Settings, defaults: Defaults) -> Result<Live, SourceError> {
+    let refused = |reason: &str| Err(SourceError::failed(&name, reason));
+    let Some(url) = settings.url.clone() else {
+        return refused("give the `url` of the Jira, or the `export` to read");
+    };
+    if settings.projects.is_empty() && settings.jql.is_none() {
+        return refused("give `projects`, or a condition in `jql`: an unbounded search is refused");
+    }
+    if let Some(project) = settings.projects.iter().find(|project| project.contains(['"', '\\'])) {
+        return refused(&format!("`{project}` is no key of a project"));
+    }
+    if settings.jql.as_ref().is_some_and(|jql| jql.to_lowercase().contains("order by")) {
+        return refused("`jql` is a condition; the order is that of the changes");
+    }
+    if url.contains('@') {
+        return refused("credentials do not belong in `url`; give a `token`");
+    }
+    if settings.page_size == 0 {
+        return refused("`page_size` is at least 1");
+    }
+    let normaliser = normaliser(&settings);
+    let fingerprint =
+        fingerprint(&("jira", &normaliser, &settings.url, &settings.projects, &settings.jql), &defaults);
+    let origin = Arc::new(Origin { name, shown: url.trim_end_matches('/').to_owned(), defaults });
+    Live::new(settings, origin, normaliser, fingerprint)
+}
+
+fn normaliser(settings: &Settings) -> Arc<JiraNormaliser> {
+    Arc::new(JiraNormaliser {
         browse_url: settings.browse_url.clone().or_else(|| settings.url.clone()),
         security_levels: settings.security_levels.clone(),
         restricted_comments: settings.restricted_comments.clone(),
-    });
-    if let Some(path) = settings.export {
-        let origin = Arc::new(Origin { name, shown: path.display().to_string(), defaults });
-        return Ok(Box::new(Export { path, origin, normaliser }));
-    }
-    let Some(url) = settings.url.clone() else {
-        return Err(refused("give the `url` of the Jira, or the `export` to read"));
-    };
-    if settings.projects.is_empty() && settings.jql.is_none() {
-        return Err(refused("give `projects`, or a condition in `jql`: an unbounded search is refused"));
-    }
-    if let Some(project) = settings.projects.iter().find(|project| project.contains(['"', '\\'])) {
-        return Err(refused(&format!("`{project}` is no key of a project")));
-    }
-    if settings.page_size == 0 {
-        return Err(refused("`page_size` is at least 1"));
-    }
-    let origin =
-        Arc::new(Origin { name: name.clone(), shown: url.trim_end_matches('/').to_owned(), defaults });
-    Ok(Box::new(live::Live::new(settings, origin, normaliser)?))
+    })
 }

@@ -7,7 +7,7 @@ use crate::sources::tracker::{
     live::{MAX_PAGES, Scope},
 };
 use jiff::Timestamp;
-use net::{CallError, Client, Method, Policy};
+use net::{Call, CallError, Client, Method, Policy};
 use serde_json::{Value, json};
 
 /// Rows that a page of an offset repeats: a row that moved away draws those after it forward.
@@ -30,6 +30,8 @@ pub(super) struct Search<'a> {
     pub(super) client: &'a Client,
     pub(super) settings: &'a Settings,
     pub(super) fields: &'a [&'a str],
+    /// The bounds of each call.
+    pub(super) policy: Policy,
 }
 
 impl Search<'_> {
@@ -77,16 +79,7 @@ impl Search<'_> {
         let mut token: Option<String> = None;
         let mut size = self.settings.page_size;
         for number in 0..MAX_PAGES {
-            let page = self
-                .page(&mut size, async |size, policy| {
-                    let mut body = json!({"jql": jql, "fields": self.fields, "maxResults": size});
-                    if let Some(token) = &token {
-                        body["nextPageToken"] = json!(token);
-                    }
-                    let call = self.client.call(Method::POST, "rest/api/3/search/jql")?.json(&body)?;
-                    call.repeatable().policy(policy).send_for_json().await
-                })
-                .await;
+            let page = self.page(&mut size, &jql, &Position::Token(token.clone())).await;
             let mut page: Value = match page {
                 Ok(page) => page,
                 Err(error) if number == 0 => return Err(error),
@@ -121,20 +114,7 @@ impl Search<'_> {
         let mut offset = 0;
         let mut size = self.settings.page_size;
         for number in 0..MAX_PAGES {
-            let (jql, fields, start) = (self.jql(since), self.fields.join(","), offset.to_string());
-            let page = self
-                .page(&mut size, async |size, policy| {
-                    let size = size.to_string();
-                    let query = [
-                        ("jql", jql.as_str()),
-                        ("startAt", &start),
-                        ("maxResults", &size),
-                        ("fields", &fields),
-                    ];
-                    let call = self.client.call(Method::GET, "rest/api/2/search")?.query(&query);
-                    call.policy(policy).send_for_json().await
-                })
-                .await;
+            let page = self.page(&mut size, &self.jql(since), &Position::Offset(offset)).await;
             let mut page: Value = match page {
                 Ok(page) => page,
                 Err(error) if number == 0 => return Err(error),
@@ -166,14 +146,10 @@ impl Search<'_> {
     }
 
     /// A page, which is made smaller as long as the system fails on its size.
-    async fn page(
-        &self,
-        size: &mut u32,
-        once: impl AsyncFn(u32, Policy) -> Result<Value, CallError>,
-    ) -> Result<Value, CallError> {
-        let mut policy = Policy::CONNECTOR;
+    async fn page(&self, size: &mut u32, jql: &str, position: &Position) -> Result<Value, CallError> {
+        let mut policy = self.policy;
         loop {
-            let error = match once(*size, policy).await {
+            let error = match self.call(*size, jql, position)?.policy(policy).send_for_json().await {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };
@@ -186,9 +162,34 @@ impl Search<'_> {
                 return Err(error);
             }
             *size /= 2;
-            policy.attempts = RETRIES;
+            policy.attempts = policy.attempts.min(RETRIES);
         }
     }
+
+    fn call(&self, size: u32, jql: &str, position: &Position) -> Result<Call<'_>, CallError> {
+        match position {
+            Position::Token(token) => {
+                let mut body = json!({"jql": jql, "fields": self.fields, "maxResults": size});
+                if let Some(token) = token {
+                    body["nextPageToken"] = json!(token);
+                }
+                Ok(self.client.call(Method::POST, "rest/api/3/search/jql")?.json(&body)?.repeatable())
+            }
+            Position::Offset(start) => {
+                let (start, size, fields) = (start.to_string(), size.to_string(), self.fields.join(","));
+                let query = [("jql", jql), ("startAt", &start), ("maxResults", &size), ("fields", &fields)];
+                Ok(self.client.call(Method::GET, "rest/api/2/search")?.query(&query))
+            }
+        }
+    }
+}
+
+/// Where a page begins.
+enum Position {
+    /// After the page that gave the token.
+    Token(Option<String>),
+    /// After so many rows.
+    Offset(usize),
 }
 
 /// The issues of a page.

@@ -18,8 +18,15 @@ const MAX_DEPTH: usize = 12;
 
 /// Writes a text, whose secrets are masked already. Its headings stand `shift` levels deeper than it says.
 pub(super) fn write(writer: &mut Writer<'_>, text: &str, shift: usize) {
-    let mut page =
-        Page { writer, shift, lists: Vec::new(), words: String::new(), rows: Vec::new(), in_quote: false };
+    let mut page = Page {
+        writer,
+        shift,
+        lists: Vec::new(),
+        words: String::new(),
+        rows: Vec::new(),
+        row_is_open: false,
+        in_quote: false,
+    };
     for piece in pieces(text) {
         match piece {
             Piece::Text(text) => text.lines().for_each(|line| page.line(line)),
@@ -155,6 +162,8 @@ struct Page<'w, 's> {
     words: String,
     /// Rows of a table.
     rows: Vec<Vec<String>>,
+    /// Whether the last row's last cell goes on.
+    row_is_open: bool,
     in_quote: bool,
 }
 
@@ -180,11 +189,19 @@ impl Page<'_, '_> {
         } else if line.starts_with('|') {
             self.end_words();
             self.rows.push(cells_of(line));
-        } else if let Some(cell) = self.rows.last_mut().and_then(|row| row.last_mut()) {
-            // A cell goes on until its line ends with a bar.
-            cell.push(' ');
-            cell.push_str(line);
+            self.row_is_open = !line.ends_with('|');
+        } else if let Some(row) = self.rows.last_mut().filter(|_| self.row_is_open) {
+            let mut cells = cells_of(line).into_iter();
+            if let (Some(last), Some(more)) = (row.last_mut(), cells.next()) {
+                last.push(' ');
+                last.push_str(&more);
+            }
+            row.extend(cells);
+            self.row_is_open = !line.ends_with('|');
         } else {
+            if !self.rows.is_empty() {
+                self.end_block();
+            }
             self.words.push_str(if self.words.is_empty() { "" } else { "\n" });
             self.words.push_str(line);
         }
@@ -260,7 +277,7 @@ fn item_of(line: &str) -> Option<(&str, &str)> {
     (is_list && !marks.is_empty()).then(|| (marks, words.trim()))
 }
 
-/// The cells of a row, which begins with a bar; what links and code hold is no bar.
+/// The cells of a row, which may begin with a bar; what links and code hold is no bar.
 fn cells_of(line: &str) -> Vec<String> {
     let mut cells = Vec::new();
     let mut cell = String::new();
@@ -448,7 +465,48 @@ mod tests {
             {quote}\nIt was full.\n{quote}\n\
             {noformat}\n*raw* {color}\n{noformat}\n\
             bq. as they say\n----\n\\*not bold\\* and a{b}c https://acme.example/x_y.\n";
-        insta::assert_snapshot!(markdown(text), @"");
+        insta::assert_snapshot!(markdown(text), @r"
+        ### Đĩa đầy trên node
+
+        The **kubelet** evicts *pods* on `node-1`, see [the dashboard](https://grafana.example/d/1).
+        Asked by @lan.nguyen and
+
+        - first
+          - inner
+            more of it
+          1. numbered
+        - second
+
+          ```bash
+          df -h
+          # not a heading
+          ```
+
+        - dash
+
+        | Node | 狀態 |
+        | --- | --- |
+        | node-1 | 磁碟已滿 |
+        | node-2 | [up](https://e.example/a) |
+
+        **Beware**
+
+        Never delete `/var/lib/kubelet` by hand.
+
+        **Warning:**
+
+        Only one node.
+
+        > It was full.
+
+        ```
+        *raw* {color}
+        ```
+
+        > as they say
+
+        \*not bold\* and a{b}c <https://acme.example/x_y>.
+        ");
     }
 
     #[test]
@@ -464,8 +522,9 @@ mod tests {
             ("{code}open", "{code}open\n"),
             ("a {noformat}x*y*{noformat} b", "a `x*y*` b\n"),
             ("{color:#ff0000}red{color} {unknown:x} ${VAR}", "red {unknown:x} ${VAR}\n"),
-            ("# one\n# two\n## deep", "1. one\n2. two\n\n   1. deep\n"),
+            ("# one\n# two\n## deep", "1. one\n2. two\n   1. deep\n"),
             ("|a|{{x|y}}|", "| a | `x\\|y` |\n| --- | --- |\n"),
+            ("|a|b\nmore|\n|c|d|\nafter", "| a | b more |\n| --- | --- |\n| c | d |\n\nafter\n"),
             ("h3. Deep", "##### Deep\n"),
             ("h7. x h1.y", "h7. x h1.y\n"),
             ("{quote}open", "> open\n"),

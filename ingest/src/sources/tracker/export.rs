@@ -1,11 +1,10 @@
 //! An export of issues as a source: a file of JSON, read a record at a time.
 
 use super::{
-    Normaliser, Origin,
+    Normaliser, Origin, reading,
     records::{MAX_RECORD_BYTES, Records},
 };
 use crate::{
-    formats::Parsed,
     report::{Rejection, Warning},
     sources::{Item, Listing, Reader, Reading, Source, SourceError, SyncState},
 };
@@ -27,12 +26,18 @@ pub(in crate::sources) struct Export {
     pub(in crate::sources) path: PathBuf,
     pub(in crate::sources) origin: Arc<Origin>,
     pub(in crate::sources) normaliser: Arc<dyn Normaliser>,
+    /// As [`Source::settings`] says them.
+    pub(in crate::sources) settings: String,
 }
 
 #[async_trait]
 impl Source for Export {
     fn name(&self) -> &str {
         &self.origin.name
+    }
+
+    fn settings(&self) -> String {
+        self.settings.clone()
     }
 
     async fn list(&self, _before: &SyncState) -> Result<Listing, SourceError> {
@@ -109,17 +114,9 @@ fn listing(path: PathBuf, origin: Arc<Origin>, normaliser: Arc<dyn Normaliser>) 
     });
     let items = items.collect();
     let places = places.into_iter().map(|(key, place)| (key, place.range)).collect();
-    Ok(Listing {
-        items,
-        unchanged: Vec::new(),
-        // What cannot be read may be any issue.
-        is_complete: num_broken == 0,
-        gone: Vec::new(),
-        rejected,
-        warnings,
-        cursor: None,
-        reader: Arc::new(ExportReader { records, places, origin, normaliser }),
-    })
+    let listing = Listing::new(items, Arc::new(ExportReader { records, places, origin, normaliser }));
+    // What cannot be read may be any issue.
+    Ok(Listing { is_complete: num_broken == 0, rejected, warnings, ..listing })
 }
 
 struct ExportReader {
@@ -147,16 +144,8 @@ impl ExportReader {
             _ => Err("it is not in the export".to_owned()),
         };
         match record {
-            Ok(record) => {
-                Reading { parsed: self.normaliser.parsed(&record, &self.origin), ..Reading::default() }
-            }
-            Err(reason) => unknown(&self.origin, key, reason),
+            Ok(record) => reading(&self.origin, key, self.normaliser.parsed(&record, &self.origin)),
+            Err(reason) => Reading::unknown(&self.origin.shown(key), reason),
         }
     }
-}
-
-/// The reading of an issue whose content stayed unknown.
-pub(in crate::sources) fn unknown(origin: &Origin, key: &str, reason: impl Into<String>) -> Reading {
-    let rejected = vec![Rejection::new(origin.shown(key), reason)];
-    Reading { parsed: Parsed { rejected, ..Parsed::default() }, is_unknown: true, is_gone: false }
 }

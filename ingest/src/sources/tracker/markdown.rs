@@ -6,7 +6,7 @@ use crate::{
     sources::tracker::{bounded, masked},
 };
 use kb::mapped::{Edit, MappedText};
-use pulldown_cmark::{CodeBlockKind, Event, Tag};
+use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
 
 /// The deepest heading that there is.
 const MAX_LEVEL: usize = 6;
@@ -29,8 +29,12 @@ pub(in crate::sources) fn fragment(
 fn edits(text: &str, shift: usize) -> Vec<Edit> {
     let mut edits = Vec::new();
     let end = text.trim_end().len();
+    // What a list or a quotation holds ends with it.
+    let mut depth = 0;
     for (event, range) in dialect::parse(text) {
         match event {
+            Event::Start(Tag::Item | Tag::BlockQuote(_) | Tag::FootnoteDefinition(_)) => depth += 1,
+            Event::End(TagEnd::Item | TagEnd::BlockQuote(_) | TagEnd::FootnoteDefinition) => depth -= 1,
             Event::Start(Tag::Heading { level, .. }) => {
                 let level = "#".repeat((level as usize + shift).min(MAX_LEVEL));
                 let heading = text[range.clone()].trim_end();
@@ -47,17 +51,17 @@ fn edits(text: &str, shift: usize) -> Vec<Edit> {
                 }
             }
             // Whatever follows would be code.
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))) if range.end >= end => {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))) if depth == 0 && range.end >= end => {
                 let block = text[range.clone()].trim_end();
                 let mut lines = block.lines();
                 let Some(fence) = lines.next().and_then(dialect::opening_fence) else { continue };
                 if !lines.next_back().is_some_and(|line| dialect::closes_fence(line, fence)) {
                     let closing = fence.0.to_string().repeat(fence.1);
-                    edits.push(Edit::replace(text.len()..text.len(), format!("\n{closing}")));
+                    edits.push(Edit::replace(end..end, format!("\n{closing}")));
                 }
             }
             // So would it be part of a declaration.
-            Event::Start(Tag::HtmlBlock) if range.end >= end => {
+            Event::Start(Tag::HtmlBlock) if depth == 0 && range.end >= end => {
                 let start =
                     range.start + (text[range.clone()].len() - text[range.clone()].trim_start().len());
                 edits.push(Edit::replace(start..start, "\\"));
@@ -91,7 +95,7 @@ mod tests {
         check("> B\n> ---\n> d", "> #### B\n> d");
         check("a\n```sh\nkubectl # x\n", "a\n```sh\nkubectl # x\n```");
         check("a\n~~~~\nx\n~~~\n", "a\n~~~~\nx\n~~~\n~~~~");
-        check("- a\n  ```\n  x\n", "- a\n  ```\n  x\n```\n```".strip_suffix("\n```").unwrap_or_default());
+        check("- a\n  ```\n  x\n", "- a\n  ```\n  x");
         check("```\n# code\n```\n", "```\n# code\n```");
         check("<!-- please\nfill in\n-->\nwords <pod-name>\n", "words <pod-name>");
         check("<?php\necho", "\\<?php\necho");

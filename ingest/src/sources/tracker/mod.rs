@@ -7,6 +7,10 @@ pub(super) mod live;
 pub(super) mod markdown;
 mod ranking;
 pub(super) mod records;
+#[cfg(test)]
+pub(super) mod server;
+#[cfg(test)]
+pub(super) mod trial;
 
 use crate::{
     formats::{
@@ -19,13 +23,19 @@ use crate::{
         written::push_words,
     },
     report::Rejection,
+    sources::Reading,
 };
 use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
 use kb::{
-    document::{Kind, Link},
+    document::{ContentHash, Kind, Link},
     mapped::MappedText,
 };
+use regex::Regex;
 use serde_json::Value;
+use std::{fmt, sync::LazyLock};
+
+/// Raised when the same issue becomes another document, so that all are read again.
+const NORMALISER_VERSION: u32 = 1;
 
 /// Comments of an issue that are kept: the best, and of the others the earliest.
 const MAX_COMMENTS: usize = 200;
@@ -38,6 +48,10 @@ const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 
 /// Comments that a resolution is made of.
 const MAX_RESOLVING: usize = 3;
+
+/// What stands for a secret, as words of Markdown.
+static PLACEHOLDER: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\\?\[redacted:([a-z0-9-]+)\\?\]").expect("a right pattern"));
 
 /// An issue as a tracker has it.
 #[derive(Debug)]
@@ -128,6 +142,17 @@ impl Origin {
     }
 }
 
+/// What reading an issue gave.
+pub(super) fn reading(origin: &Origin, key: &str, parsed: Parsed) -> Reading {
+    Reading { parsed, shown: origin.shown(key), ..Reading::default() }
+}
+
+/// The settings that documents depend on, as one text. It changes with what a normaliser makes of the same issue as well.
+pub(super) fn fingerprint(parts: &impl fmt::Debug, defaults: &Defaults) -> String {
+    ContentHash::of(&[&NORMALISER_VERSION.to_le_bytes(), format!("{parts:?} {defaults:?}").as_bytes()])
+        .to_string()
+}
+
 /// Nothing but the reason why an issue is left out.
 pub(super) fn left_out(origin: &Origin, key: &str, reason: impl Into<String>) -> Parsed {
     Parsed { rejected: vec![Rejection::new(origin.shown(key), reason)], ..Parsed::default() }
@@ -181,6 +206,8 @@ impl Issue {
         self.comments.sort_by_key(|comment| comment.created_at);
         let num_left_out = self.keep_best();
         let (text, num_cut) = self.text();
+        // What stands for a secret is shown as everywhere.
+        let text = PLACEHOLDER.replace_all(&text, "[redacted:$1]").into_owned();
         let (body, joined) = redaction::again(MappedText::new(text));
         redaction::add(&mut self.secrets, joined);
         // Chunks tell their place in this text, whatever the issue was read from.
@@ -271,7 +298,7 @@ impl Issue {
                     None => "closed".to_owned(),
                 };
                 let title = words_of(&self.title);
-                push_block(&mut text, &format!("What resolved the problem above, “{title}”, {how}."));
+                push_block(&mut text, &format!("This resolves the problem above, “{title}”: {how}."));
                 push_block(&mut text, &comment.byline());
             } else {
                 push_block(&mut text, &comment.heading());

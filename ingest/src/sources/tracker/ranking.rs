@@ -40,9 +40,8 @@ pub(super) fn is_noise(text: &str) -> bool {
         return false;
     }
     let is_command = text.lines().all(|line| {
-        let words = line.trim().strip_prefix('/');
-        line.trim().is_empty()
-            || words.is_some_and(|words| words.starts_with(|c: char| c.is_ascii_lowercase()))
+        let name = line.split_whitespace().next().map(|word| word.strip_prefix('/').unwrap_or_default());
+        name.is_none_or(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
     });
     let edge =
         |c: char| c.is_whitespace() || (c.is_ascii_punctuation() && c != '+') || "！。，、…!:".contains(c);
