@@ -10,6 +10,9 @@ use std::collections::HashSet;
 /// How far the end of a mark may be from its beginning, in bytes.
 const MAX_SPAN: usize = 1_000;
 
+/// The same of emphasis, in which words rarely stand so long.
+const MAX_EMPHASIS: usize = 300;
+
 /// How long a macro's head may be.
 const MAX_HEAD: usize = 300;
 
@@ -396,7 +399,7 @@ fn flush(plain: &mut String, written: &mut String) {
 /// Where the mark ends that a text begins with: at the end of a word, on the same line.
 fn closer(text: &str) -> Option<usize> {
     let mark = text.chars().next()?;
-    let window = &text[1..text.floor_char_boundary(1 + MAX_SPAN)];
+    let window = &text[1..text.floor_char_boundary(1 + MAX_EMPHASIS)];
     let window = &window[..window.find('\n').unwrap_or(window.len())];
     if window.starts_with(|c: char| c.is_whitespace() || c == mark) {
         return None;
