@@ -37,7 +37,7 @@ pub const MAX_ENTRIES: usize = 1_000_000;
 const FOREIGN_FOLDERS: [&str; 1] = ["node_modules"];
 
 /// Folders into which no link is followed either, for they hold what is nobody's document.
-const CLOSED_FOLDERS: [&str; 5] = [".git", ".hg", ".ssh", ".svn", "node_modules"];
+pub(super) const CLOSED_FOLDERS: [&str; 5] = [".git", ".hg", ".ssh", ".svn", "node_modules"];
 
 /// Why the paths on the command line cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -574,7 +574,7 @@ fn last_component(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-fn left_out(name: &str, is_folder: bool) -> Option<&'static str> {
+pub(super) fn left_out(name: &str, is_folder: bool) -> Option<&'static str> {
     if name.starts_with('.') {
         return Some(if is_folder { "hidden folder; not looked into" } else { "hidden file" });
     }
@@ -582,7 +582,7 @@ fn left_out(name: &str, is_folder: bool) -> Option<&'static str> {
 }
 
 /// The path as it stands in ids.
-fn id_path(relative: &Path) -> Result<String, &'static str> {
+pub(super) fn id_path(relative: &Path) -> Result<String, &'static str> {
     let mut path = String::new();
     for component in relative.components() {
         let Some(name) = component.as_os_str().to_str() else {
@@ -602,7 +602,7 @@ fn id_path(relative: &Path) -> Result<String, &'static str> {
     Ok(path)
 }
 
-fn visible(character: char) -> char {
+pub(super) fn visible(character: char) -> char {
     if character.is_control() || is_invisible(character) { char::REPLACEMENT_CHARACTER } else { character }
 }
 

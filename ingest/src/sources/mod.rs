@@ -9,6 +9,7 @@
 pub(crate) mod contract;
 pub mod files;
 pub mod folder;
+pub mod git;
 
 use crate::{
     formats::Parsed,
