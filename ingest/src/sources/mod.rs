@@ -10,6 +10,9 @@ pub(crate) mod contract;
 pub mod files;
 pub mod folder;
 pub mod git;
+pub mod github;
+pub mod jira;
+mod tracker;
 
 use crate::{
     formats::Parsed,
