@@ -7,17 +7,23 @@ mod admonitions;
 mod asciidoc;
 pub(crate) mod entities;
 pub mod front_matter;
+mod github_wiki;
 mod html;
 mod invisible;
 pub mod language;
+#[cfg(test)]
+mod leftovers;
 pub mod links;
 mod manifests;
 pub(crate) mod markdown;
+mod mediawiki;
+mod notion;
 mod plain_text;
 mod prometheus_rules;
 mod qa_csv;
 mod qa_lines;
 pub(crate) mod redaction;
+mod rst;
 mod shortcodes;
 pub mod site;
 pub mod stated;
@@ -158,8 +164,12 @@ pub enum Format {
     WebPage,
     /// `.adoc`, `.asciidoc`.
     AsciiDoc,
+    /// `.rst`, `.rest`.
+    ReStructuredText,
     /// `.yaml`, `.yml` with alerts of Prometheus.
     PrometheusRules,
+    /// `.xml`, a dump of MediaWiki.
+    MediaWiki,
     /// `.jsonl`, `.ndjson` with questions and answers, or resolved incidents.
     QaLines,
 }
@@ -177,7 +187,9 @@ impl Format {
             "csv" => Ok(Self::QaCsv),
             "html" | "htm" => Ok(Self::WebPage),
             "adoc" | "asciidoc" => Ok(Self::AsciiDoc),
+            "rst" | "rest" => Ok(Self::ReStructuredText),
             "yaml" | "yml" => Ok(Self::PrometheusRules),
+            "xml" => Ok(Self::MediaWiki),
             "jsonl" | "ndjson" => Ok(Self::QaLines),
             other => Err(format!("not supported yet: .{other}")),
         }
@@ -230,6 +242,12 @@ impl Parsed {
         Self { rejected: vec![Rejection::new(place.shown, reason)], ..Self::default() }
     }
 
+    /// Left out, and for no fault.
+    pub(crate) fn left_out(place: &Place<'_>, reason: impl Into<String>) -> Self {
+        let rejection = Rejection { by_convention: true, ..Rejection::new(place.shown, reason) };
+        Self { rejected: vec![rejection], ..Self::default() }
+    }
+
     pub(crate) fn warn(&mut self, place: &Place<'_>, message: impl Into<String>) {
         self.warnings.push(Warning { path: place.shown.to_owned(), message: message.into() });
     }
@@ -250,7 +268,9 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
         Format::QaCsv => qa_csv::parse(&decoded.text, place),
         Format::WebPage => web_page::parse(decoded.text, place),
         Format::AsciiDoc => asciidoc::parse(decoded.text, place),
+        Format::ReStructuredText => rst::parse(decoded.text, place),
         Format::PrometheusRules => prometheus_rules::parse(decoded.text, place),
+        Format::MediaWiki => mediawiki::parse(&decoded.text, place),
         Format::QaLines => qa_lines::parse(&decoded.text, place),
     };
     if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
@@ -321,6 +341,7 @@ pub(crate) fn title_of_path(place: &Place<'_>) -> String {
     let mut components: Vec<&str> = place.relative.split('/').collect();
     let file = components.pop().unwrap_or_default();
     let stem = language::without_suffix(stem_of(file));
+    let stem = notion::without_number(stem).unwrap_or(stem);
     let name = match stem {
         "index" | "_index" | "README" | "readme" => components.pop().unwrap_or(place.source),
         stem => stem,
@@ -379,6 +400,7 @@ mod tests {
             ("rules.yml", Ok(Format::PrometheusRules)),
             ("qa.ndjson", Ok(Format::QaLines)),
             ("a.adoc", Ok(Format::AsciiDoc)),
+            ("a.rst", Ok(Format::ReStructuredText)),
             ("a.docx", Err("not supported yet: .docx")),
             ("a.b/Makefile", Err("not supported yet: a file without an extension")),
         ] {
