@@ -4,9 +4,11 @@
 //! Entry points: [`pipeline::ingest`] for what the `ingest` command does, [`loader::Loader`] for documents that come
 //! from elsewhere. How questions are answered is not known here.
 
+mod bounds;
 pub mod chunk;
 pub mod cli;
 pub mod config;
+pub mod convert;
 pub mod credentials;
 pub mod decode;
 mod dialect;
