@@ -38,7 +38,9 @@ impl Allowance {
 
     fn refusal(&self) -> String {
         match self.by_ratio {
-            true => format!("it unpacks to more than {MAX_RATIO} times its size, as archives do that are made to harm"),
+            true => format!(
+                "it unpacks to more than {MAX_RATIO} times its size, as archives do that are made to harm"
+            ),
             false => format!("it unpacks to more than {} MiB", self.most >> 20),
         }
     }
@@ -99,7 +101,8 @@ mod tests {
             (1 << 20, 64 << 20, (64 << 20) + 1, Some("64 MiB")),
         ] {
             let mut allowance = Allowance::of(packed, most);
-            let read = io::copy(&mut Bounded::new(io::repeat(0).take(bytes), &mut allowance), &mut io::sink());
+            let read =
+                io::copy(&mut Bounded::new(io::repeat(0).take(bytes), &mut allowance), &mut io::sink());
             match part {
                 None => assert_eq!(read.ok(), Some(bytes)),
                 Some(part) => {

@@ -5,8 +5,8 @@ use super::{Line, Page, Told, child::Output};
 use crate::bounds::{Allowance, Bounded};
 use flate2::read::ZlibDecoder;
 use pdf_extract::{
-    Dictionary, Document, MediaBox, Object, OutputDev, OutputError, Transform, decode_text_string, output_doc,
-    output_doc_page,
+    Dictionary, Document, MediaBox, Object, OutputDev, OutputError, Transform, decode_text_string,
+    output_doc, output_doc_page,
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -101,7 +101,8 @@ fn opened(bytes: &[u8]) -> Result<Document, String> {
     let mut allowance = Allowance::of(bytes.len() as u64, MAX_STREAM_BYTES);
     for object in document.objects.values_mut() {
         let Object::Stream(stream) = object else { continue };
-        let is_picture = stream.dict.get(b"Subtype").and_then(Object::as_name).is_ok_and(|name| name == b"Image");
+        let is_picture =
+            stream.dict.get(b"Subtype").and_then(Object::as_name).is_ok_and(|name| name == b"Image");
         if is_picture {
             // The parser would read it as text.
             stream.dict.remove(b"Filter");
@@ -123,10 +124,11 @@ fn opened(bytes: &[u8]) -> Result<Document, String> {
 fn properties_of(document: &Document) -> Vec<(String, String)> {
     let info = document.trailer.get(b"Info").and_then(|info| document.dereference(info));
     let Ok(info) = info.and_then(|(_, info)| info.as_dict()) else { return Vec::new() };
-    let texts = info.iter().filter(|(key, _)| !OF_PROGRAMS.contains(&key.as_slice())).filter_map(|(key, value)| {
-        let (_, value) = document.dereference(value).ok()?;
-        Some((String::from_utf8_lossy(key).into_owned(), decode_text_string(value).ok()?))
-    });
+    let texts =
+        info.iter().filter(|(key, _)| !OF_PROGRAMS.contains(&key.as_slice())).filter_map(|(key, value)| {
+            let (_, value) = document.dereference(value).ok()?;
+            Some((String::from_utf8_lossy(key).into_owned(), decode_text_string(value).ok()?))
+        });
     texts.take(MAX_PROPERTIES).collect()
 }
 
@@ -219,7 +221,8 @@ impl OutputDev for Device<'_> {
         _: &MediaBox,
         _: Option<(f64, f64, f64, f64)>,
     ) -> Result<(), OutputError> {
-        self.page = Some(Draft { number, lines: Vec::new(), letters: Vec::new(), direction: Direction::Right });
+        self.page =
+            Some(Draft { number, lines: Vec::new(), letters: Vec::new(), direction: Direction::Right });
         Ok(())
     }
 
@@ -252,12 +255,16 @@ impl OutputDev for Device<'_> {
         let size = length(trm.m21, trm.m22) * font_size.abs();
         let along = length(trm.m11, trm.m12);
         let (x, y) = direction.turned(trm.m31, trm.m32);
-        if ![x, y, size, along, width].iter().all(|number| number.is_finite()) || size <= 0.0 || text.is_empty() {
+        if ![x, y, size, along, width].iter().all(|number| number.is_finite())
+            || size <= 0.0
+            || text.is_empty()
+        {
             return Ok(());
         }
         let letter =
             Letter { text: text.to_owned(), x, y, width: along * (width * font_size.abs() + spacing), size };
-        if page.direction != direction || page.letters.last().is_some_and(|last| last.breaks_before(&letter)) {
+        if page.direction != direction || page.letters.last().is_some_and(|last| last.breaks_before(&letter))
+        {
             page.end_line();
         }
         page.direction = direction;
@@ -291,7 +298,8 @@ impl Draft {
     fn end_line(&mut self) {
         let letters = std::mem::take(&mut self.letters);
         let is_word = |letter: &&Letter| !letter.text.trim().is_empty();
-        let (Some(first), Some(last)) = (letters.iter().find(is_word), letters.iter().rev().find(is_word)) else {
+        let (Some(first), Some(last)) = (letters.iter().find(is_word), letters.iter().rev().find(is_word))
+        else {
             return;
         };
         let mut sizes: BTreeMap<i64, usize> = BTreeMap::new();

@@ -61,6 +61,16 @@ pub(crate) enum ConvertError {
     Refused(String),
 }
 
+impl ConvertError {
+    /// Whether another machine, or this one at another time, may read the file.
+    pub(crate) fn is_of_this_machine(&self) -> bool {
+        match self {
+            Self::NoProgram | Self::Start(_) | Self::TooLong => true,
+            Self::TooMuchWork | Self::TooMuchText | Self::Broke | Self::Refused(_) => false,
+        }
+    }
+}
+
 /// What a PDF file holds.
 #[derive(Debug, Default)]
 pub(crate) struct Pdf {
@@ -138,7 +148,8 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Pdf, ConvertError> {
         let (sender, receiver) = std::sync::mpsc::channel();
         scope.spawn(move || drop(sender.send(told_by(output))));
         let told = receiver.recv_timeout(MAX_DURATION).ok();
-        let left = if told.is_some() { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+        let left =
+            if told.is_some() { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
         (told, ended(&mut child, left))
     });
     match (told, ended) {
@@ -234,8 +245,9 @@ impl Turn {
     fn taken() -> Self {
         let most = thread::available_parallelism().map_or(1, usize::from).min(MAX_CHILDREN);
         let children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut children =
-            ONE_ENDED.wait_while(children, |children| *children >= most).unwrap_or_else(PoisonError::into_inner);
+        let mut children = ONE_ENDED
+            .wait_while(children, |children| *children >= most)
+            .unwrap_or_else(PoisonError::into_inner);
         *children += 1;
         Self
     }

@@ -32,6 +32,7 @@ use crate::{
     decode,
     report::{Rejection, Warning},
 };
+use jiff::Timestamp;
 use kb::{
     document::{ContentHash, DocumentMeta, Kind},
     mapped::MappedText,
@@ -65,6 +66,15 @@ pub struct Document {
     pub content_hash: ContentHash,
 }
 
+/// What a source knows of a file besides its bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Where a person reads it.
+    pub url: Option<String>,
+    /// When it was last changed.
+    pub updated_at: Option<Timestamp>,
+}
+
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
@@ -89,6 +99,9 @@ impl Document {
 
     /// The same document with fragments that lead into its file.
     pub fn with_fragments(mut self, fragments: Vec<(usize, String)>) -> Self {
+        if fragments.is_empty() {
+            return self;
+        }
         let written: String = fragments.iter().map(|(at, fragment)| format!("{at} {fragment}\n")).collect();
         self.content_hash = ContentHash::of(&[&self.content_hash.0, written.as_bytes()]);
         self.fragments = fragments;
@@ -99,6 +112,17 @@ impl Document {
     pub fn fragment_at(&self, byte: usize) -> Option<&str> {
         let after = self.fragments.partition_point(|(start, _)| *start <= byte);
         self.fragments.get(after.checked_sub(1)?).map(|(_, fragment)| fragment.as_str())
+    }
+
+    /// The same document with what its source knows of it, where it does not say so itself.
+    pub fn from(self, origin: &Origin) -> Self {
+        if *origin == Origin::default() {
+            return self;
+        }
+        let Self { mut meta, body, syntax, fragments, .. } = self;
+        meta.url = meta.url.or_else(|| origin.url.clone());
+        meta.updated_at = meta.updated_at.or(origin.updated_at);
+        Self::new(meta, body, syntax).with_fragments(fragments)
     }
 
     /// The same document on a version that only its siblings show it to be for.
@@ -238,6 +262,8 @@ pub struct Parsed {
     pub warnings: Vec<Warning>,
     /// How many secrets each rule masked.
     pub redacted: BTreeMap<&'static str, u64>,
+    /// Whether the file was not read for a reason that is not its own, so that what is stored of it stays.
+    pub is_unknown: bool,
 }
 
 impl Parsed {
@@ -290,7 +316,8 @@ fn said_in_properties(keys: impl Iterator<Item = (String, String)>) -> Result<St
 /// Whether a title was put in by a program and not by an author.
 fn is_made_up_title(title: &str) -> bool {
     const FILES: [&str; 9] = [".doc", ".docx", ".docm", ".pdf", ".odt", ".rtf", ".tex", ".dvi", ".indd"];
-    const NAMES: [&str; 6] = ["untitled", "title", "document", "word document", "powerpoint presentation", "unknown"];
+    const NAMES: [&str; 6] =
+        ["untitled", "title", "document", "word document", "powerpoint presentation", "unknown"];
     let title = title.trim().to_lowercase();
     let stem = title.trim_end_matches(|c: char| c.is_ascii_digit() || c == ' ');
     title.starts_with("microsoft word - ")
@@ -300,7 +327,13 @@ fn is_made_up_title(title: &str) -> bool {
 }
 
 /// Fills in the metadata from what the file says, what the run says, and where the file stands.
-pub(crate) fn metadata(place: &Place<'_>, id: String, title: String, said: Stated, text: &str) -> DocumentMeta {
+pub(crate) fn metadata(
+    place: &Place<'_>,
+    id: String,
+    title: String,
+    said: Stated,
+    text: &str,
+) -> DocumentMeta {
     let defaults = place.defaults;
     let kind = defaults.kind.or(said.kind).unwrap_or_else(|| kind_of_path(place.source, place.relative));
     let language = said
@@ -428,14 +461,29 @@ mod tests {
         let (pages, site, defaults) = (Pages::default(), Site::default(), Defaults::default());
         for (relative, bytes, reason) in [
             ("a.txt", &b"%PDF-1.4 text"[..], "binary, not text: a PDF file under another name"),
-            ("a.md", b"PK\x03\x04text", "binary, not text: a ZIP archive or an office file under another name"),
+            (
+                "a.md",
+                b"PK\x03\x04text",
+                "binary, not text: a ZIP archive or an office file under another name",
+            ),
             ("a.docx", b"# text", "no Word document: it is no package of an office program"),
             ("a.docx", b"%PDF-1.4 text", "a PDF file, no Word document"),
-            ("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "protected by a password, or in the format of Word before 2007: save it as .docx without a password"),
+            (
+                "a.docx",
+                b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+                "protected by a password, or in the format of Word before 2007: save it as .docx without a password",
+            ),
             ("a.pdf", b"# text", "no PDF file"),
             ("a.pdf", b"PK\x03\x04", "a ZIP archive or an office file, no PDF file"),
         ] {
-            let place = Place { source: "kb", relative, shown: relative, pages: &pages, site: &site, defaults: &defaults };
+            let place = Place {
+                source: "kb",
+                relative,
+                shown: relative,
+                pages: &pages,
+                site: &site,
+                defaults: &defaults,
+            };
             let format = Format::of(relative).expect("it is read");
             assert_eq!(parse(format, bytes.to_vec(), &place).rejected[0].reason, reason, "{relative}");
         }

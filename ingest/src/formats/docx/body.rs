@@ -532,7 +532,10 @@ impl<'r, 'c> Reader<'r, 'c> {
 /// The address that a field leads to.
 fn address_in(instruction: &str) -> Option<String> {
     let words = instruction.trim();
-    let rest = words.get(..9).filter(|word| word.eq_ignore_ascii_case("HYPERLINK")).map(|_| words[9..].trim_start())?;
+    let rest = words
+        .get(..9)
+        .filter(|word| word.eq_ignore_ascii_case("HYPERLINK"))
+        .map(|_| words[9..].trim_start())?;
     let address = match rest.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next()?,
         None => rest.split_whitespace().next()?,

@@ -55,18 +55,25 @@ pub(super) fn parse(bytes: &[u8], place: &Place<'_>) -> Parsed {
 fn read(bytes: &[u8], place: &Place<'_>) -> Result<Parsed, String> {
     let mut package = Package::open(bytes)?;
     let parts = package.relationships("")?;
-    let of_sort = |sort: &str| parts.values().filter(|part| part.sort == sort).map(|part| part.target.clone()).min();
+    let of_sort =
+        |sort: &str| parts.values().filter(|part| part.sort == sort).map(|part| part.target.clone()).min();
     let main = of_sort("officeDocument").map(|target| target.trim_start_matches('/').to_owned());
     let main = main.unwrap_or_else(|| USUAL_PART.to_owned());
     if ["xl/", "ppt/", "visio/"].iter().any(|folder| main.starts_with(folder)) {
-        return Err("no Word document but a spreadsheet, slides or a drawing: save it as .docx or PDF".to_owned());
+        return Err(
+            "no Word document but a spreadsheet, slides or a drawing: save it as .docx or PDF".to_owned()
+        );
     }
     let said = said_of(&mut package, &of_sort)?;
 
     let relationships = package.relationships(&main)?;
     let folder = main.rsplit_once('/').map_or("", |(folder, _)| folder);
     let part_of = |sort: &str, usual: &str| {
-        let related = relationships.values().filter(|related| related.sort == sort).map(|related| &related.target).min();
+        let related = relationships
+            .values()
+            .filter(|related| related.sort == sort)
+            .map(|related| &related.target)
+            .min();
         match related.map_or(usual, String::as_str) {
             whole if whole.starts_with('/') => whole[1..].to_owned(),
             name if folder.is_empty() => name.to_owned(),
@@ -77,9 +84,17 @@ fn read(bytes: &[u8], place: &Place<'_>) -> Result<Parsed, String> {
     let numbering = Numbering::of(&mut package, &part_of("numbering", "numbering.xml"))?;
     let mut notes = HashMap::new();
     for (sort, name) in [("footnote", "footnotes"), ("endnote", "endnotes")] {
-        let of_part = read_part(&mut package, &part_of(name, &format!("{name}.xml")), &styles, &numbering, HashMap::new())?;
+        let of_part = read_part(
+            &mut package,
+            &part_of(name, &format!("{name}.xml")),
+            &styles,
+            &numbering,
+            HashMap::new(),
+        )?;
         let of_part = of_part.map(|body| body.notes).unwrap_or_default();
-        notes.extend(of_part.into_iter().filter(|(_, note)| !note.is_empty()).map(|(id, note)| ((sort, id), note)));
+        notes.extend(
+            of_part.into_iter().filter(|(_, note)| !note.is_empty()).map(|(id, note)| ((sort, id), note)),
+        );
     }
     let context = Context { styles: &styles, numbering: &numbering, relationships: &relationships, notes };
     let body = match package.part(&main)? {
@@ -132,7 +147,9 @@ fn only_first_heading(body: &Body, masks: &Masks<'_>) -> Option<String> {
 /// What the document's properties say.
 fn said_of(package: &mut Package<'_>, part_of: &dyn Fn(&str) -> Option<String>) -> Result<Stated, String> {
     let mut keys = Vec::new();
-    for (sort, usual) in [("core-properties", "docProps/core.xml"), ("custom-properties", "docProps/custom.xml")] {
+    for (sort, usual) in
+        [("core-properties", "docProps/core.xml"), ("custom-properties", "docProps/custom.xml")]
+    {
         let part = part_of(sort).unwrap_or_else(|| usual.to_owned());
         let Some(mut xml) = package.part(part.trim_start_matches('/'))? else { continue };
         // The property that is being read, and its value.
@@ -158,7 +175,9 @@ fn said_of(package: &mut Package<'_>, part_of: &dyn Fn(&str) -> Option<String>) 
                     let Some(key) = key.take() else { continue };
                     // Of a property that may restrict the readers, nothing is lost.
                     if value.len() > MAX_VALUE_BYTES || keys.len() == MAX_PROPERTIES {
-                        let bounds = format!("{MAX_PROPERTIES} properties, or one longer than {MAX_VALUE_BYTES} bytes");
+                        let bounds = format!(
+                            "{MAX_PROPERTIES} properties, or one longer than {MAX_VALUE_BYTES} bytes"
+                        );
                         return Err(format!("more than {bounds}"));
                     }
                     let value = shown(value.trim());

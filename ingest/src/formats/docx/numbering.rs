@@ -60,7 +60,8 @@ impl Numbering {
                 "abstractNum" => {
                     let id = attribute(&element, "abstractNumId").unwrap_or_default();
                     if numbering.shapes.len() < MAX_LISTS {
-                        let unread = Shape { levels: [Marks::Signs; LEVELS], link: None, is_defined_elsewhere: false };
+                        let unread =
+                            Shape { levels: [Marks::Signs; LEVELS], link: None, is_defined_elsewhere: false };
                         numbering.shapes.insert(id.clone(), unread);
                     }
                     (shape, list) = (Some(id), None);

@@ -135,8 +135,9 @@ impl Style {
     /// Whether its paragraphs lead to others only: tables of contents and of figures.
     pub(super) fn is_contents(&self) -> bool {
         let rest = self.name.strip_prefix("toc").or_else(|| self.name.strip_prefix("contents"));
-        rest.is_some_and(|rest| matches!(rest.trim(), "heading" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9"))
-            || matches!(self.name.as_str(), "table of figures" | "table of authorities" | "index heading")
+        rest.is_some_and(|rest| {
+            matches!(rest.trim(), "heading" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9")
+        }) || matches!(self.name.as_str(), "table of figures" | "table of authorities" | "index heading")
     }
 }
 
@@ -157,7 +158,8 @@ impl Styles {
             match xml.next()? {
                 Event::Start(element) if name_of(&element) == "style" => {
                     let Some(id) = attribute(&element, "styleId") else { continue };
-                    let is_default = attribute(&element, "default").is_some_and(|value| value == "1" || value == "true");
+                    let is_default =
+                        attribute(&element, "default").is_some_and(|value| value == "1" || value == "true");
                     if is_default && attribute(&element, "type").as_deref() == Some("paragraph") {
                         default = Some(id.clone());
                     }
@@ -254,7 +256,9 @@ mod tests {
     #[test]
     fn names_are_read() {
         assert!(CODE_STYLES.is_sorted(), "they are searched");
-        for (name, level) in [("heading 1", Some(1)), ("heading", None), ("heading 10", None), ("headings 1", None)] {
+        for (name, level) in
+            [("heading 1", Some(1)), ("heading", None), ("heading 10", None), ("headings 1", None)]
+        {
             assert_eq!(level_of_name(name), level, "{name}");
         }
         assert_eq!(words_of("Heading1"), "heading 1");

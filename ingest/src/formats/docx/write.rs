@@ -80,7 +80,8 @@ impl<'b> Writing<'b, '_, '_> {
         let goes_on = going_on(&blocks[range.clone()]);
         let mut at = range.start;
         while at < range.end {
-            let in_item = goes_on[at - range.start].is_some_and(|list| self.open.iter().any(|open| open.list == list));
+            let in_item =
+                goes_on[at - range.start].is_some_and(|list| self.open.iter().any(|open| open.list == list));
             match &blocks[at] {
                 Block::Paragraph(paragraph) if paragraph.is_code && paragraph.list.is_none() => {
                     self.close_unless(in_item || (paragraph.is_indented && !self.open.is_empty()));
@@ -226,7 +227,8 @@ impl<'b> Writing<'b, '_, '_> {
                 }
                 Block::OpenCell { columns, is_continued } => {
                     finish_cell(&mut rows, column, &mut cell);
-                    let above = rows.len().checked_sub(2).and_then(|above| rows[above].get(column_after(&rows)));
+                    let above =
+                        rows.len().checked_sub(2).and_then(|above| rows[above].get(column_after(&rows)));
                     if let (true, Some(above)) = (*is_continued, above)
                         && above.len() <= MAX_REPEATED_BYTES
                         && self.repeated + above.len() <= MAX_ALL_REPEATED_BYTES
@@ -286,7 +288,8 @@ impl<'b> Writing<'b, '_, '_> {
         while let Some(piece) = pieces.get(at) {
             // A link may change its form within.
             let same_link = |other: &&Piece| other.link == piece.link;
-            let num = if piece.link.is_some() { pieces[at..].iter().take_while(same_link).count() } else { 1 };
+            let num =
+                if piece.link.is_some() { pieces[at..].iter().take_while(same_link).count() } else { 1 };
             let start = written.len();
             for (number, piece) in pieces[at..at + num].iter().enumerate() {
                 let after = pieces.get(at + number + 1).map(|next| self.masks.shown(next.range.clone()));
