@@ -28,7 +28,7 @@ impl Allowance {
     }
 
     /// Takes bytes, or says why there are too many.
-    fn take(&mut self, bytes: u64) -> Result<(), String> {
+    pub(crate) fn take(&mut self, bytes: u64) -> Result<(), String> {
         self.taken = self.taken.saturating_add(bytes);
         match self.taken > self.most {
             true => Err(self.refusal()),

@@ -14,7 +14,7 @@ use super::{
     Parsed, Place, front_matter,
     magic::Magic,
     markdown,
-    redaction::{self, Masks},
+    redaction::Masks,
     shown,
     stated::Stated,
     written::{Writer, one_line},
@@ -155,9 +155,9 @@ fn said_of(package: &mut Package<'_>, part_of: &dyn Fn(&str) -> Option<String>) 
         // The property that is being read, and its value.
         let (mut key, mut value) = (None::<String>, String::new());
         loop {
-            let is_top = xml.depth() <= 1;
+            let depth = xml.depth();
             match xml.next()? {
-                Event::Start(element) if is_top => {
+                Event::Start(element) if depth <= 1 => {
                     key = match name_of(&element) {
                         "property" => attribute(&element, "name"),
                         name => core_key(name).map(str::to_owned),
@@ -171,7 +171,7 @@ fn said_of(package: &mut Package<'_>, part_of: &dyn Fn(&str) -> Option<String>) 
                     value.extend(character);
                     value.push_str(named);
                 }
-                Event::End(_) if xml.depth() == 1 => {
+                Event::End(_) if depth == 2 => {
                     let Some(key) = key.take() else { continue };
                     // Of a property that may restrict the readers, nothing is lost.
                     if value.len() > MAX_VALUE_BYTES || keys.len() == MAX_PROPERTIES {

@@ -2,7 +2,7 @@
 
 use crate::bounds::{Allowance, Bounded, count_zip_entries};
 use quick_xml::{
-    Reader,
+    Reader, XmlVersion,
     events::{BytesStart, Event},
 };
 use std::{
@@ -142,7 +142,7 @@ pub(super) fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> 
         .with_checks(false)
         .flatten()
         .find(|attribute| attribute.key.local_name().into_inner() == name)?;
-    Some(found.unescape_value().ok()?.into_owned())
+    Some(found.normalized_value(XmlVersion::Implicit1_0).ok()?.into_owned())
 }
 
 /// Whether a property is set: it is where it stands without a value.

@@ -90,7 +90,7 @@ impl Layout {
             let margins = margins_of(page);
             let start = layout.text.len();
             for (number, line) in page.lines.iter().enumerate() {
-                if margins.get(&number).is_some_and(|edge| on_all.leaves_out(line, *edge, page.number)) {
+                if margins.contains(&number) && on_all.leaves_out(line, page.number) {
                     continue;
                 }
                 let start = layout.text.len();
@@ -112,46 +112,31 @@ impl Layout {
     }
 }
 
-/// Where a line stands at an edge of its page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Edge {
-    Top,
-    Bottom,
-}
-
-/// The lines at the edges of a page, by number.
-fn margins_of(page: &Page) -> HashMap<usize, Edge> {
+/// The numbers of the lines at the top and the bottom of a page.
+fn margins_of(page: &Page) -> HashSet<usize> {
     let mut order: Vec<usize> = (0..page.lines.len()).collect();
     order.sort_by(|a, b| page.lines[*a].y.total_cmp(&page.lines[*b].y));
-    let mut margins = HashMap::new();
-    let distinct = |lines: &mut dyn Iterator<Item = usize>| {
-        let mut taken: Vec<usize> = Vec::new();
-        let mut rows = 0;
-        let mut last: Option<f32> = None;
-        for number in lines {
+    let mut margins = HashSet::new();
+    let mut take = |lines: &mut dyn Iterator<Item = &usize>| {
+        let (mut rows, mut last) = (0, f32::NEG_INFINITY);
+        for &number in lines {
             let y = page.lines[number].y;
-            if last.is_none_or(|last| (last - y).abs() > 2.0) {
-                rows += 1;
-            }
+            rows += usize::from((last - y).abs() > 2.0);
             if rows > MARGIN_LINES {
                 break;
             }
-            last = Some(y);
-            taken.push(number);
+            last = y;
+            margins.insert(number);
         }
-        taken
     };
-    margins.extend(distinct(&mut order.iter().copied()).into_iter().map(|number| (number, Edge::Top)));
-    let bottom = distinct(&mut order.iter().rev().copied());
-    // A page of few lines has them at both.
-    let bottom = bottom.into_iter().map(|number| (number, Edge::Bottom));
-    margins.extend(bottom);
+    take(&mut order.iter());
+    take(&mut order.iter().rev());
     margins
 }
 
 /// Lines that stand at the edges of many pages.
 struct Repeated {
-    lines: HashSet<(Edge, i32, String)>,
+    lines: HashSet<(i32, String)>,
     num_pages: usize,
 }
 
@@ -161,11 +146,10 @@ impl Repeated {
         const FEWEST: usize = 3;
         /// One of so many pages.
         const SHARE: usize = 3;
-        let mut counts: HashMap<(Edge, i32, String), usize> = HashMap::new();
+        let mut counts: HashMap<(i32, String), usize> = HashMap::new();
         for page in pages {
-            let margins = margins_of(page);
             let keys: HashSet<_> =
-                margins.iter().map(|(number, edge)| key_of(&page.lines[*number], *edge)).collect();
+                margins_of(page).iter().map(|number| key_of(&page.lines[*number])).collect();
             for key in keys {
                 *counts.entry(key).or_default() += 1;
             }
@@ -176,13 +160,13 @@ impl Repeated {
         Self { lines, num_pages: pages.len() }
     }
 
-    fn leaves_out(&self, line: &Line, edge: Edge, page: u32) -> bool {
-        self.lines.contains(&key_of(line, edge)) || (self.num_pages > 1 && is_page_number(&line.text, page))
+    fn leaves_out(&self, line: &Line, page: u32) -> bool {
+        self.lines.contains(&key_of(line)) || (self.num_pages > 1 && is_page_number(&line.text, page))
     }
 }
 
 /// A line as the other pages have it: without numbers, at its place.
-fn key_of(line: &Line, edge: Edge) -> (Edge, i32, String) {
+fn key_of(line: &Line) -> (i32, String) {
     let mut words = String::with_capacity(line.text.len());
     for character in line.text.chars() {
         match character.is_numeric() {
@@ -191,7 +175,7 @@ fn key_of(line: &Line, edge: Edge) -> (Edge, i32, String) {
             false => words.push(character),
         }
     }
-    (edge, (line.y / 6.0).round() as i32, words)
+    ((line.y / 6.0).round() as i32, words)
 }
 
 /// Whether a line is nothing but the number of its page.
@@ -212,9 +196,7 @@ fn is_page_number(text: &str, page: u32) -> bool {
 /// The size of most letters that are not code.
 fn body_size(found: &[Found<'_>]) -> f32 {
     let mut sizes: BTreeMap<i32, usize> = BTreeMap::new();
-    let is_prose = |line: &&Found<'_>| !line.is_code;
-    let mut lines = found.iter().filter(is_prose).peekable();
-    let all = lines.peek().is_none();
+    let all = found.iter().all(|line| line.is_code);
     for line in found.iter().filter(|line| all || !line.is_code) {
         *sizes.entry((line.line.size * 2.0).round() as i32).or_default() += line.line.text.len();
     }
