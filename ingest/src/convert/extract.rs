@@ -36,6 +36,9 @@ const OF_PROGRAMS: [&[u8]; 5] = [b"Creator", b"Producer", b"Subject", b"Trapped"
 /// A gap of this share of a letter's size is a space.
 const SPACE: f64 = 0.17;
 
+/// A gap of this share parts the cells of a row.
+const CELL: f64 = 2.0;
+
 /// Widths of letters that differ by less are equal, as shares of the size.
 const EQUALLY_WIDE: f64 = 0.004;
 
@@ -118,7 +121,46 @@ fn opened(bytes: &[u8]) -> Result<Document, String> {
             }
         }
     }
+    spell_out_widths(&mut document);
     Ok(document)
+}
+
+/// Writes the widths of letters one by one where they are given for a range, which the parser reads as other widths.
+fn spell_out_widths(document: &mut Document) {
+    /// More are not written.
+    const MAX_WIDTHS: usize = 400_000;
+    let mut num_widths = 0;
+    let mut spelled = Vec::new();
+    for (id, object) in &document.objects {
+        let Ok(font) = object.as_dict() else { continue };
+        let widths = font.get(b"W").and_then(|widths| document.dereference(widths));
+        let Ok(widths) = widths.and_then(|(_, widths)| widths.as_array()) else { continue };
+        let (mut all, mut rest) = (Vec::new(), widths.as_slice());
+        while let [first, second, after @ ..] = rest {
+            let list = document.dereference(second).ok().filter(|(_, list)| list.as_array().is_ok());
+            if let Some((_, list)) = list {
+                all.extend([first.clone(), list.clone()]);
+                rest = after;
+                continue;
+            }
+            let (Ok(from), Ok(to), [width, after @ ..]) = (first.as_i64(), second.as_i64(), after) else {
+                break;
+            };
+            let count = usize::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0).min(1 << 16);
+            num_widths += count;
+            if num_widths > MAX_WIDTHS {
+                return;
+            }
+            all.extend([first.clone(), Object::Array(vec![width.clone(); count])]);
+            rest = after;
+        }
+        spelled.push((*id, all));
+    }
+    for (id, all) in spelled {
+        if let Ok(font) = document.get_dictionary_mut(id) {
+            font.set("W", Object::Array(all));
+        }
+    }
 }
 
 fn properties_of(document: &Document) -> Vec<(String, String)> {
@@ -368,16 +410,22 @@ fn text_of(letters: &[Letter], width: Option<f64>) -> String {
                 let spaces = (gap / width).round().clamp(0.0, MAX_SPACES);
                 text.extend(std::iter::repeat_n(' ', spaces as usize));
             }
+            None if gap > CELL * letter.size && !is_space => {
+                let kept = text.trim_end().len();
+                text.truncate(kept);
+                text.push('\t');
+            }
             None if gap > SPACE * letter.size && !is_space && !text.ends_with(' ') => text.push(' '),
             None => {}
         }
         match (is_space, letter.text.chars().next()) {
-            (true, _) if text.ends_with(' ') || text.is_empty() => {}
+            (true, _) if text.ends_with([' ', '\t']) || text.is_empty() => {}
             (true, _) => text.push(' '),
             // Letters that are joined are those letters.
             (_, Some('\u{fb00}'..='\u{fb06}')) => text.extend(letter.text.nfkc()),
             _ => text.extend(letter.text.chars().filter(|c| !c.is_control())),
         }
+        // Spaces that stand in the file are no gap, however wide.
         end = Some(letter.x + letter.width);
     }
     let kept = text.trim_end().len();

@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 use kb::text::is_invisible;
 use std::{
     collections::BTreeMap,
-    io::{self, Cursor, Read, Seek, SeekFrom},
+    io::{Cursor, Read, Seek, SeekFrom},
     sync::{Mutex, PoisonError},
 };
 use zip::{CompressionMethod, ZipArchive};
@@ -143,7 +143,7 @@ impl Archive {
             (Entry::Place(at, size), Sort::Tar(bytes)) => {
                 let mut bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
                 bytes.seek(SeekFrom::Start(*at)).map_err(ReadError::Io)?;
-                read_whole(bytes.as_mut(), *size)
+                read_whole(bytes.as_mut().take(*size), *size)
             }
             (Entry::Kept(number), Sort::Packed(kept)) => kept.get(*number).cloned().ok_or(ReadError::Gone),
             _ => Err(ReadError::Gone),

@@ -8,6 +8,7 @@
 pub mod archive;
 pub mod files;
 pub mod folder;
+mod folder_tree;
 
 use crate::{
     formats::Parsed,

@@ -4,7 +4,7 @@
 //! stays. The paragraphs of a text box follow the one that it is anchored to.
 
 use super::{
-    numbering::{LEVELS, Marks, Numbering},
+    numbering::{LEVELS, Level, Marks, Numbering},
     package::{Relationship, Xml, attribute, name_of},
     styles::{Properties, Styles},
 };
@@ -85,8 +85,8 @@ pub(super) struct Paragraph {
     pub(super) heading: Option<u8>,
     /// The list that it is an item of, with the item's level.
     pub(super) list: Option<(String, usize)>,
-    /// Whether it is set in.
-    pub(super) is_indented: bool,
+    /// How far it is set in, in twentieths of a point.
+    pub(super) left: i64,
     /// Whether its style is one for code.
     pub(super) is_code: bool,
     /// Whether blank lines stand before it.
@@ -463,12 +463,17 @@ impl<'r, 'c> Reader<'r, 'c> {
             let properties = draft.own.or(&style.properties);
             let is_title = style.is_title();
             let heading = properties.outline.filter(|level| *level > 0 && !is_title);
-            let list = self.list_of(&properties).filter(|_| heading.is_none() && !is_title);
+            let level = self.level_of(&properties).filter(|_| heading.is_none() && !is_title);
+            let left = draft.own.left.or(level.as_ref().and_then(|(_, _, level)| level.left));
+            let left = left.or(properties.left).unwrap_or(0);
+            // A paragraph of a list without a mark goes on with the item before it.
+            let list = level.filter(|(_, _, level)| level.marks != Marks::Nothing);
+            let list = list.map(|(list, number, _)| (list, number));
             let paragraph = Paragraph {
                 is_title,
                 heading,
                 list,
-                is_indented: properties.is_indented == Some(true),
+                left,
                 is_code: is_code && heading.is_none() && !is_title,
                 follows_blank: std::mem::take(&mut self.follows_blank),
                 pieces: draft.pieces,
@@ -481,12 +486,12 @@ impl<'r, 'c> Reader<'r, 'c> {
         Ok(())
     }
 
-    /// The list of which a paragraph is an item that is marked as one.
-    fn list_of(&self, properties: &Properties) -> Option<(String, usize)> {
+    /// The list of which a paragraph is a part, with its level.
+    fn level_of(&self, properties: &Properties) -> Option<(String, usize, Level)> {
         let list = properties.list.as_ref()?;
-        let level = usize::from(properties.list_level.unwrap_or(0)).min(LEVELS - 1);
-        let marks = self.context.numbering.marks(list, level)?;
-        (marks != Marks::Nothing).then(|| (list.clone(), level))
+        let number = usize::from(properties.list_level.unwrap_or(0)).min(LEVELS - 1);
+        let level = self.context.numbering.level(list, number)?;
+        Some((list.clone(), number, level))
     }
 
     fn push(&mut self, block: Block) -> Result<(), String> {

@@ -21,10 +21,18 @@ pub(super) enum Marks {
     Nothing,
 }
 
+/// A level of a list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Level {
+    pub(super) marks: Marks,
+    /// How far its items are set in, in twentieths of a point.
+    pub(super) left: Option<i64>,
+}
+
 /// The shape that lists have.
 #[derive(Debug, Clone)]
 struct Shape {
-    levels: [Marks; LEVELS],
+    levels: [Level; LEVELS],
     /// The style of lists that has this shape, or that this is the shape of.
     link: Option<String>,
     is_defined_elsewhere: bool,
@@ -60,8 +68,9 @@ impl Numbering {
                 "abstractNum" => {
                     let id = attribute(&element, "abstractNumId").unwrap_or_default();
                     if numbering.shapes.len() < MAX_LISTS {
+                        let level = Level { marks: Marks::Signs, left: None };
                         let unread =
-                            Shape { levels: [Marks::Signs; LEVELS], link: None, is_defined_elsewhere: false };
+                            Shape { levels: [level; LEVELS], link: None, is_defined_elsewhere: false };
                         numbering.shapes.insert(id.clone(), unread);
                     }
                     (shape, list) = (Some(id), None);
@@ -94,11 +103,18 @@ impl Numbering {
                     match name {
                         "styleLink" => shape.link = value(),
                         "numStyleLink" => (shape.link, shape.is_defined_elsewhere) = (value(), true),
-                        "numFmt" | "start" => {
-                            let Some(marks) = shape.levels.get_mut(level) else { continue };
+                        "numFmt" | "start" | "lvlText" | "ind" => {
+                            let Some(Level { marks, left }) = shape.levels.get_mut(level) else { continue };
                             *marks = match (name, value().as_deref(), *marks) {
-                                // The number comes before the format.
+                                ("ind", _, marks) => {
+                                    let width = attribute(&element, "left").or(attribute(&element, "start"));
+                                    *left = width.and_then(|width| width.parse().ok());
+                                    marks
+                                }
+                                // The number comes before the format, and the format before the text.
                                 ("start", _, _) => Marks::Numbers(number().unwrap_or(1)),
+                                ("lvlText", Some(text), _) if text.trim().is_empty() => Marks::Nothing,
+                                ("lvlText", _, marks) => marks,
                                 (_, Some("bullet"), _) => Marks::Signs,
                                 (_, Some("none"), _) => Marks::Nothing,
                                 (_, _, Marks::Numbers(start)) => Marks::Numbers(start),
@@ -116,7 +132,7 @@ impl Numbering {
 
     /// Gives shapes that are defined elsewhere their levels.
     fn resolve_links(&mut self) {
-        let mut defined: HashMap<String, (&String, [Marks; LEVELS])> = HashMap::new();
+        let mut defined: HashMap<String, (&String, [Level; LEVELS])> = HashMap::new();
         for (id, shape) in self.shapes.iter().filter(|(_, shape)| !shape.is_defined_elsewhere) {
             let Some(link) = shape.link.clone() else { continue };
             // Of several, always the same one.
@@ -125,7 +141,7 @@ impl Numbering {
                 defined.insert(link, (id, shape.levels));
             }
         }
-        let defined: HashMap<String, [Marks; LEVELS]> =
+        let defined: HashMap<String, [Level; LEVELS]> =
             defined.into_iter().map(|(link, (_, levels))| (link, levels)).collect();
         for shape in self.shapes.values_mut().filter(|shape| shape.is_defined_elsewhere) {
             if let Some(levels) = shape.link.as_ref().and_then(|link| defined.get(link)) {
@@ -134,14 +150,15 @@ impl Numbering {
         }
     }
 
-    /// How a level of a list is marked; `None` where there is no such list.
-    pub(super) fn marks(&self, list: &str, level: usize) -> Option<Marks> {
+    /// A level of a list; `None` where there is no such list.
+    pub(super) fn level(&self, list: &str, level: usize) -> Option<Level> {
         let (shape, overrides) = self.lists.get(list)?;
-        let marks = *self.shapes.get(shape)?.levels.get(level)?;
+        let Level { marks, left } = *self.shapes.get(shape)?.levels.get(level)?;
         let start = overrides.iter().find(|(of, _)| *of == level).map(|(_, start)| *start);
-        Some(match (marks, start) {
+        let marks = match (marks, start) {
             (Marks::Numbers(_), Some(start)) => Marks::Numbers(start),
             (marks, _) => marks,
-        })
+        };
+        Some(Level { marks, left })
     }
 }

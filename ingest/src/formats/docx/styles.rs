@@ -66,7 +66,8 @@ pub(super) struct Properties {
     pub(super) list: Option<String>,
     /// The item's level, from 0.
     pub(super) list_level: Option<u8>,
-    pub(super) is_indented: Option<bool>,
+    /// How far it is set in, in twentieths of a point.
+    pub(super) left: Option<i64>,
     pub(super) is_code: Option<bool>,
     pub(super) is_bold: Option<bool>,
     pub(super) is_hidden: Option<bool>,
@@ -79,7 +80,7 @@ impl Properties {
             outline: self.outline.or(other.outline),
             list: self.list.clone().or_else(|| other.list.clone()),
             list_level: self.list_level.or(other.list_level),
-            is_indented: self.is_indented.or(other.is_indented),
+            left: self.left.or(other.left),
             is_code: self.is_code.or(other.is_code),
             is_bold: self.is_bold.or(other.is_bold),
             is_hidden: self.is_hidden.or(other.is_hidden),
@@ -110,7 +111,7 @@ impl Properties {
             "ilvl" => self.list_level = number().map(|level| level.min(8)),
             "ind" => {
                 let width = attribute(element, "left").or_else(|| attribute(element, "start"));
-                self.is_indented = width.and_then(|width| width.parse::<i64>().ok()).map(|width| width > 0);
+                self.left = width.and_then(|width| width.parse().ok()).or(self.left);
             }
             _ => {}
         }

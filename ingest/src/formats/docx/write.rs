@@ -50,11 +50,15 @@ pub(super) fn write(
     title
 }
 
-/// An open list: its level, and its identifier.
+/// An open list: its identifier, its level, and how far its items are set in.
 struct OpenList<'b> {
     list: &'b str,
     level: usize,
+    left: i64,
 }
+
+/// What is set in further than this, stands within.
+const SET_IN: i64 = 100;
 
 struct Writing<'b, 'w, 's> {
     body: &'b Body,
@@ -80,17 +84,16 @@ impl<'b> Writing<'b, '_, '_> {
         let goes_on = going_on(&blocks[range.clone()]);
         let mut at = range.start;
         while at < range.end {
-            let in_item =
-                goes_on[at - range.start].is_some_and(|list| self.open.iter().any(|open| open.list == list));
+            let goes_on = goes_on[at - range.start];
             match &blocks[at] {
                 Block::Paragraph(paragraph) if paragraph.is_code && paragraph.list.is_none() => {
-                    self.close_unless(in_item || (paragraph.is_indented && !self.open.is_empty()));
+                    self.close_unless(goes_on, paragraph.left);
                     at = self.code(at, range.end);
                     continue;
                 }
-                Block::Paragraph(paragraph) => self.paragraph(paragraph, in_item),
+                Block::Paragraph(paragraph) => self.paragraph(paragraph, goes_on),
                 Block::OpenTable => {
-                    self.close_unless(in_item);
+                    self.close_unless(goes_on, 0);
                     let end = end_of_table(blocks, at).min(range.end);
                     self.table(at + 1..end);
                     at = end;
@@ -103,7 +106,7 @@ impl<'b> Writing<'b, '_, '_> {
         self.close_lists(0);
     }
 
-    fn paragraph(&mut self, paragraph: &'b Paragraph, in_item: bool) {
+    fn paragraph(&mut self, paragraph: &'b Paragraph, goes_on: Option<&str>) {
         let place = paragraph.range.clone();
         if let Some(level) = paragraph.heading {
             self.close_lists(0);
@@ -116,19 +119,24 @@ impl<'b> Writing<'b, '_, '_> {
             return self.writer.heading(1, &words, None, place);
         }
         match &paragraph.list {
-            Some((list, level)) => self.item(list, *level),
-            None => self.close_unless(in_item || (paragraph.is_indented && !self.open.is_empty())),
+            Some((list, level)) => self.item(list, *level, paragraph.left),
+            None => self.close_unless(in_item, paragraph.left),
         }
         let words = self.words(&paragraph.pieces);
         self.writer.paragraph(&words, place);
     }
 
     /// Begins an item.
-    fn item(&mut self, list: &'b str, level: usize) {
-        while self.open.last().is_some_and(|open| open.level > level) {
-            self.close_list();
+    fn item(&mut self, list: &'b str, level: usize, left: i64) {
+        match self.open.iter().rposition(|open| open.list == list && open.level <= level) {
+            Some(at) => self.close_lists(at + 1),
+            None => {
+                while self.open.last().is_some_and(|open| open.left > left + SET_IN) {
+                    self.close_list();
+                }
+            }
         }
-        let marks = self.numbering.marks(list, level).unwrap_or(Marks::Signs);
+        let marks = self.numbering.level(list, level).map_or(Marks::Signs, |level| level.marks);
         let counts = self.counts.entry(list).or_default();
         counts[level + 1..].fill(None);
         let number = match marks {
@@ -140,22 +148,25 @@ impl<'b> Writing<'b, '_, '_> {
             Marks::Signs | Marks::Nothing => None,
         };
         match self.open.last() {
-            Some(open) if open.level == level && open.list == list => self.writer.close_item(),
+            Some(open) if open.list == list && open.level == level => self.writer.close_item(),
             last => {
-                if last.is_some_and(|open| open.level == level) {
+                // Another list that stands beside this one.
+                if last.is_some_and(|open| open.list != list && open.left + SET_IN >= left) {
                     self.close_list();
                 }
                 self.writer.open_list(number);
-                self.open.push(OpenList { list, level });
+                self.open.push(OpenList { list, level, left });
             }
         }
         self.writer.open_item();
     }
 
-    fn close_unless(&mut self, is_in_item: bool) {
-        if !is_in_item {
-            self.close_lists(0);
-        }
+    /// Closes the lists that a block does not stand in: it does in those that it is set in as far as, and in the one that
+    /// goes on after it.
+    fn close_unless(&mut self, goes_on: Option<&str>, left: i64) {
+        let within = self.open.iter().take_while(|open| left > 0 && left + SET_IN >= open.left).count();
+        let going_on = self.open.iter().rposition(|open| Some(open.list) == goes_on).map_or(0, |at| at + 1);
+        self.close_lists(within.max(going_on));
     }
 
     fn close_lists(&mut self, left: usize) {
@@ -261,7 +272,10 @@ impl<'b> Writing<'b, '_, '_> {
                     at = self.code(at, range.end);
                     continue;
                 }
-                Block::Paragraph(paragraph) => self.paragraph(paragraph, !self.open.is_empty()),
+                Block::Paragraph(paragraph) => {
+                    let around = self.open.last().map(|open| open.list);
+                    self.paragraph(paragraph, around);
+                }
                 _ => {}
             }
             at += 1;

@@ -58,6 +58,8 @@ pub(super) enum Shape {
     /// An item of a list, with its number where it has one.
     Item(Option<u64>),
     Code,
+    /// Rows of cells, with a tab between cells.
+    Rows,
 }
 
 /// A line of a block.
@@ -83,7 +85,8 @@ struct Found<'p> {
 
 impl Layout {
     pub(super) fn of(pdf: &Pdf) -> Self {
-        let on_all = Repeated::of(&pdf.pages);
+        let body = body_size(pdf.pages.iter().flat_map(|page| &page.lines));
+        let on_all = Repeated::of(&pdf.pages, body);
         let mut layout = Self::default();
         let mut found: Vec<Found<'_>> = Vec::new();
         for page in &pdf.pages {
@@ -103,7 +106,6 @@ impl Layout {
                 layout.pages.push((start, page.number));
             }
         }
-        let body = body_size(&found);
         let gap = usual_gap(&found, body);
         spread_code(&mut found);
         mark_headings(&mut found, pdf, body);
@@ -134,27 +136,28 @@ fn margins_of(page: &Page) -> HashSet<usize> {
     margins
 }
 
-/// Lines that stand at the edges of many pages.
+/// Lines that stand at the edges of many pages, and are no headings.
 struct Repeated {
     lines: HashSet<(i32, String)>,
     num_pages: usize,
 }
 
 impl Repeated {
-    fn of(pages: &[Page]) -> Self {
-        /// On fewer pages a line is no furniture, whatever their number.
+    fn of(pages: &[Page], body: f32) -> Self {
+        /// On fewer of many pages a line is no furniture.
         const FEWEST: usize = 3;
         /// One of so many pages.
         const SHARE: usize = 3;
         let mut counts: HashMap<(i32, String), usize> = HashMap::new();
         for page in pages {
-            let keys: HashSet<_> =
-                margins_of(page).iter().map(|number| key_of(&page.lines[*number])).collect();
+            let lines = margins_of(page).into_iter().map(|number| &page.lines[number]);
+            let keys: HashSet<_> = lines.filter(|line| line.size < body * LARGER).map(key_of).collect();
             for key in keys {
                 *counts.entry(key).or_default() += 1;
             }
         }
-        let is_furniture = |count: usize| count >= FEWEST && count * SHARE >= pages.len();
+        let fewest = FEWEST.min(pages.len()).max(2);
+        let is_furniture = |count: usize| count >= fewest && count * SHARE >= pages.len();
         let lines =
             counts.into_iter().filter(|(_, count)| is_furniture(*count)).map(|(key, _)| key).collect();
         Self { lines, num_pages: pages.len() }
@@ -194,11 +197,11 @@ fn is_page_number(text: &str, page: u32) -> bool {
 }
 
 /// The size of most letters that are not code.
-fn body_size(found: &[Found<'_>]) -> f32 {
+fn body_size<'p>(lines: impl Iterator<Item = &'p Line> + Clone) -> f32 {
     let mut sizes: BTreeMap<i32, usize> = BTreeMap::new();
-    let all = found.iter().all(|line| line.is_code);
-    for line in found.iter().filter(|line| all || !line.is_code) {
-        *sizes.entry((line.line.size * 2.0).round() as i32).or_default() += line.line.text.len();
+    let all = lines.clone().all(|line| line.is_code);
+    for line in lines.filter(|line| all || !line.is_code) {
+        *sizes.entry((line.size * 2.0).round() as i32).or_default() += line.text.len();
     }
     sizes.iter().max_by_key(|(_, count)| **count).map_or(10.0, |(size, _)| *size as f32 / 2.0)
 }
@@ -344,6 +347,7 @@ fn blocks_of(found: &[Found<'_>], usual_gap: f32) -> Vec<Block> {
             (Some(level), _, _) => (Shape::Heading(level), 0),
             (None, true, _) => (Shape::Code, 0),
             (None, false, Some((number, skipped))) => (Shape::Item(number), skipped),
+            (None, false, None) if line.text.contains('\t') => (Shape::Rows, 0),
             (None, false, None) => (Shape::Paragraph, 0),
         };
         let range = row.range.start + skipped..row.range.end;
@@ -374,6 +378,12 @@ fn goes_on(
     }
     if next.heading.is_some() {
         return is_on_page && gap > 0.5 && gap < usual_gap * MAX_GAP + 0.2;
+    }
+    let cells = |line: &Line| line.text.matches('\t').count();
+    if block.shape == Shape::Rows || (cells(below) > 0 && !is_item) {
+        // Rows of a table have as many cells.
+        let is_row = block.shape == Shape::Rows && cells(above) == cells(below) && !is_item;
+        return is_row && is_on_page && gap > 0.5 && gap < 3.0 * usual_gap;
     }
     if is_item {
         return false;

@@ -64,7 +64,31 @@ fn lines_become_blocks() {
     let pdf = Pdf { pages: vec![page(1, first), page(2, second), page(3, third)], ..Pdf::default() };
     let parsed = read(&pdf);
     let [document] = parsed.documents.as_slice() else { panic!("one document: {parsed:?}") };
-    insta::assert_snapshot!(document.body.as_str(), @"");
+    insta::assert_snapshot!(document.body.as_str(), @r"
+    # Node down
+
+    The node does not answer and all its pods are being rescheduled. The kube-proxy of the node may hang, or the kube-proxy pod is gone.
+
+    ## Steps
+
+    1. Look at the node:
+
+       ```
+       kubectl get node
+         -o
+
+       systemctl status kubelet
+       ```
+    2. Drain it, and wait until its pods are gone from the list.
+
+    - with \*care\*
+
+    ## After that
+
+    Uncordon it.
+
+    The end.
+    ");
     assert_eq!(document.meta.title, "Node down");
     let at = |words: &str| {
         let start = document.body.as_str().find(words).expect("it is there");

@@ -26,7 +26,15 @@ pub(super) fn write(layout: &Layout, masks: &Masks<'_>, writer: &mut Writer<'_>)
                 item(writer, &mut open, number, block.x);
                 writer.paragraph(&escaped(&words(block)), place);
             }
-            Shape::Paragraph => {
+            Shape::Rows if block.lines.len() > 1 => {
+                close(writer, &mut open, block.x);
+                let cells = |row: &Row| {
+                    let line = masks.shown(row.range.clone());
+                    line.split('\t').map(|cell| escaped(cell.trim())).collect::<Vec<_>>()
+                };
+                writer.table(&block.lines.iter().map(cells).collect::<Vec<_>>(), place);
+            }
+            Shape::Paragraph | Shape::Rows => {
                 close(writer, &mut open, block.x);
                 writer.paragraph(&escaped(&words(block)), place);
             }
@@ -144,7 +152,7 @@ fn words_of(rows: &[Row], masks: &Masks<'_>, vocabulary: &Vocabulary<'_>) -> Str
                 }
             }
         }
-        words.push_str(line);
+        words.push_str(&line.replace('\t', " "));
     }
     words
 }
