@@ -37,7 +37,46 @@ fn document(name: &str) -> Document {
 #[test]
 fn a_word_document_of_python_docx() {
     let document = document("python-docx.docx");
-    insta::assert_snapshot!(document.body.as_str(), @"");
+    insta::assert_snapshot!(document.body.as_str(), @r"
+    # Relay queue is stuck
+
+    The relay has **no workers**. See [the dashboard](https://example.com/relay%281%29) (inserted)
+
+    ## Diagnosis
+
+    Run `kubectl get pods -n relay` and look:
+
+    ```
+    NAME      READY
+    relay-0   0/1
+    ```
+
+    1. Scale it up:
+
+       ```
+       kubectl scale sts/relay --replicas=3
+         -n relay
+       ```
+    2. Wait for the queue.
+       - It is empty within minutes.
+    3. Tell the team.
+
+    ### Limits
+
+    | Queue | Alert | Owner |
+    | --- | --- | --- |
+    | orders | 10 \| 20 | sre |
+    | orders | 30 | ops |
+    | all of them | | |
+
+    Never delete the volume.
+
+    Before the box.
+
+    Words in a box.
+
+    The key is [redacted:aws-access-key]
+    ");
     let meta = &document.meta;
     assert_eq!((meta.title.as_str(), meta.author.as_deref()), ("Relay queue is stuck", Some("A. Author")));
     assert_eq!(meta.labels, ["oncall", "relay"]);
@@ -50,7 +89,33 @@ fn a_word_document_of_python_docx() {
 #[test]
 fn a_word_document_of_pandoc() {
     let document = document("pandoc.docx");
-    insta::assert_snapshot!(document.body.as_str(), @"");
+    insta::assert_snapshot!(document.body.as_str(), @r"
+    # Cấu hình bộ điều phối
+
+    A. Author
+
+    B. Author
+
+    ## Steps
+
+    1. First (A note with words.)
+       - inner
+       - other
+
+       ```
+       kubectl get pods \
+         -n relay
+       ```
+    2. Second, `inline`
+
+    ## Table
+
+    | Queue | Limit |
+    | --- | --- |
+    | a | 1 |
+
+    See the SOP and [https://example.com](https://example.com).
+    ");
     let meta = &document.meta;
     assert_eq!((meta.title.as_str(), meta.labels.join(" ")), ("Cấu hình bộ điều phối", "relay".to_owned()));
     assert_eq!(meta.links.len(), 1, "{:?}", meta.links);
@@ -78,7 +143,43 @@ fn with_pages(document: &Document) -> String {
 #[test]
 fn a_pdf_of_reportlab() {
     let document = document("reportlab.pdf");
-    insta::assert_snapshot!(with_pages(&document), @"");
+    insta::assert_snapshot!(with_pages(&document), @r"
+    <page=1>
+    # Relay queue is stuck
+
+    The relay takes messages from the queue and hands them to its workers one by one, so that a slow worker holds up all that follow; the queue grows until the alert fires, and then the on-call engineer is paged.
+
+    # Diagnosis
+
+    Look at the pods first:
+
+    ```
+    kubectl get pods -n relay \
+      -l app=relay
+
+    kubectl logs relay-0
+    ```
+
+    ## Steps
+
+    1. Scale the workers up.
+    2. Wait until the queue is empty.
+    3. Tell the team.
+
+    <page=2>
+    # Limits
+
+    | Queue | Alert | Owner |
+    | --- | --- | --- |
+    | orders | 10 | sre |
+
+    The relay takes messages from the queue and hands them to its workers one by one, so that a slow worker holds up all that follow; the queue grows until the alert fires, and then the on-call engineer is paged.
+
+    <page=3>
+    # Contacts
+
+    Ask in the channel of the team.
+    ");
     let meta = &document.meta;
     assert_eq!((meta.title.as_str(), meta.author.as_deref()), ("Relay", Some("A. Author")));
     assert_eq!(meta.labels, ["oncall", "relay"]);
@@ -87,14 +188,53 @@ fn a_pdf_of_reportlab() {
 #[test]
 fn a_pdf_of_fpdf() {
     let document = document("fpdf.pdf");
-    insta::assert_snapshot!(with_pages(&document), @"");
+    insta::assert_snapshot!(with_pages(&document), @r"
+    <page=1>
+    # Before
+
+    Tell the team that the node will be drained, and that its pods move.
+
+    <page=2>
+    # Drain
+
+    ```
+    kubectl drain node-1 --ignore-daemonsets
+    ```
+    ");
     assert_eq!(document.meta.title, "Drain a node");
 }
 
 #[test]
 fn a_pdf_of_typst() {
     let document = document("typst.pdf");
-    insta::assert_snapshot!(with_pages(&document), @"");
+    insta::assert_snapshot!(with_pages(&document), @r#"
+    <page=1>
+    # Node not ready
+
+    When the kubelet of a node stops reporting, the controller marks the node as unreachable and evicts its workloads after a configurable toleration; afterwards the scheduler distributes replacements over the remaining infrastructure.
+
+    ## Investigation
+
+    - Look at the conditions of the node.
+    - Look at the log of the kubelet:
+
+    ```
+    journalctl -u kubelet --since "1 hour ago"
+    for pod in $(crictl pods -q); do
+      crictl inspectp "$pod"
+    done
+    ```
+
+    <page=2>
+    ## Mitigation
+
+    1. Restart the kubelet.
+    2. Uncordon the node.
+
+    # Escalation
+
+    Ask the infrastructure team.
+    "#);
     assert_eq!(
         document.meta.updated_at.map(|time| time.to_string()).as_deref(),
         Some("2026-02-16T00:00:00Z")
@@ -321,7 +461,7 @@ fn the_child_answers_nobody_else() {
     assert!(!run("exe", b"").status.success());
     let output = run("pdf", b"nothing");
     assert!(output.status.success() && output.stderr.is_empty());
-    assert_eq!(output.stdout, b"{\"Refused\":\"damaged: it cannot be read as a PDF file\"}\n");
+    assert_eq!(output.stdout, b"{\"Refused\":\"damaged, or written as no program should: it cannot be opened as a PDF file; print it to PDF again\"}\n");
     let help = Command::new(env!("CARGO_BIN_EXE_ingest")).arg("--help").output().expect("it starts");
     assert!(!String::from_utf8_lossy(&help.stdout).contains("__convert"));
 }

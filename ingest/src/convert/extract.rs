@@ -36,8 +36,8 @@ const OF_PROGRAMS: [&[u8]; 5] = [b"Creator", b"Producer", b"Subject", b"Trapped"
 /// A gap of this share of a letter's size is a space.
 const SPACE: f64 = 0.17;
 
-/// A gap of this share parts the cells of a row.
-const CELL: f64 = 2.0;
+/// A gap of this share may part the cells of a row.
+const CELL: f64 = 1.0;
 
 /// Widths of letters that differ by less are equal, as shares of the size.
 const EQUALLY_WIDE: f64 = 0.004;
@@ -65,7 +65,12 @@ pub(super) fn extract(bytes: &[u8], output: &mut Output) -> io::Result<Result<()
         if let Some(failure) = device.failure.take() {
             return failure.map(Err);
         }
-        let open = device.page.take().map(|page| page.number);
+        let open = device.page.as_ref().map(|page| page.number);
+        // What was read of a page is shown.
+        let _ = device.end_page();
+        if let Some(failure) = device.failure.take() {
+            return failure.map(Err);
+        }
         match (tried, is_first_try) {
             (Ok(Ok(())), true) => break,
             (Ok(Ok(())), false) => next += 1,
@@ -85,7 +90,10 @@ pub(super) fn extract(bytes: &[u8], output: &mut Output) -> io::Result<Result<()
 
 /// The document, without its pictures.
 fn opened(bytes: &[u8]) -> Result<Document, String> {
-    let damaged = || "damaged: it cannot be read as a PDF file".to_owned();
+    let damaged = || {
+        "damaged, or written as no program should: it cannot be opened as a PDF file; print it to PDF again"
+            .to_owned()
+    };
     let encrypted = || "protected by a password: save it without one".to_owned();
     let opened = catch_unwind(|| {
         let mut document = Document::load_mem(bytes)?;
@@ -394,6 +402,12 @@ fn equal_width(letters: &[Letter]) -> Option<(f64, bool)> {
     Some((width * letters.first()?.size, seen.len() >= TELLING))
 }
 
+/// Whether a character is one only in its font, and none that lists are marked with.
+fn is_unknown(character: char) -> bool {
+    matches!(character, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..)
+        && !matches!(character, '\u{f0b7}' | '\u{f0a7}')
+}
+
 /// The words of a line; with a width of letters, with as many spaces as there is room for.
 fn text_of(letters: &[Letter], width: Option<f64>) -> String {
     /// No line of code has more spaces in a row that mean anything.
@@ -423,7 +437,7 @@ fn text_of(letters: &[Letter], width: Option<f64>) -> String {
             (true, _) => text.push(' '),
             // Letters that are joined are those letters.
             (_, Some('\u{fb00}'..='\u{fb06}')) => text.extend(letter.text.nfkc()),
-            _ => text.extend(letter.text.chars().filter(|c| !c.is_control())),
+            _ => text.extend(letter.text.chars().filter(|c| !c.is_control() && !is_unknown(*c))),
         }
         // Spaces that stand in the file are no gap, however wide.
         end = Some(letter.x + letter.width);

@@ -9,7 +9,7 @@
 //! has one, and once each, so that there are no loops. What they lead to is known by the link's own name.
 
 use super::{
-    Item, Listing as SourceListing, Source, SourceError, SyncState,
+    Listing as SourceListing, Source, SourceError, SyncState,
     files::{self, MAX_FILE_BYTES, ReadError},
     folder_tree::{Expanded, FolderTree},
 };

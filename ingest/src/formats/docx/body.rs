@@ -184,6 +184,8 @@ struct Draft {
     words: Words,
     /// What stands in it and follows it: text boxes.
     inner: Vec<Block>,
+    /// Whether it is the first letter of the next paragraph.
+    is_drop_cap: bool,
 }
 
 /// What the words that follow are like.
@@ -231,6 +233,8 @@ struct Reader<'r, 'c> {
     num_blocks: usize,
     num_pieces: usize,
     follows_blank: bool,
+    /// The first letter of the next paragraph, with where it begins.
+    drop_cap: Option<(usize, Vec<Piece>)>,
     /// Where the note begins that is being read, and its identifier.
     note: Option<(String, usize)>,
 }
@@ -252,6 +256,7 @@ impl<'r, 'c> Reader<'r, 'c> {
             num_blocks: 0,
             num_pieces: 0,
             follows_blank: false,
+            drop_cap: None,
             note: None,
         }
     }
@@ -278,6 +283,7 @@ impl<'r, 'c> Reader<'r, 'c> {
                 if let Some(draft) = self.drafts.last_mut() {
                     match name {
                         "pStyle" => draft.style = attribute(element, "val"),
+                        "framePr" => draft.is_drop_cap = attribute(element, "dropCap").is_some(),
                         _ => draft.own.take_of_paragraph(element),
                     }
                 }
@@ -457,6 +463,8 @@ impl<'r, 'c> Reader<'r, 'c> {
         let has_words = |piece: &Piece| !self.body.text[piece.range.clone()].trim().is_empty();
         if !draft.pieces.iter().any(has_words) {
             self.follows_blank = true;
+        } else if draft.is_drop_cap && self.drop_cap.is_none() {
+            self.drop_cap = Some((draft.start, draft.pieces));
         } else if !style.is_contents() {
             let is_code = style.properties.is_code == Some(true)
                 || draft.pieces.iter().all(|piece| piece.is_code || !has_words(piece));
@@ -469,6 +477,8 @@ impl<'r, 'c> Reader<'r, 'c> {
             // A paragraph of a list without a mark goes on with the item before it.
             let list = level.filter(|(_, _, level)| level.marks != Marks::Nothing);
             let list = list.map(|(list, number, _)| (list, number));
+            let (start, mut pieces) = self.drop_cap.take().unwrap_or((draft.start, Vec::new()));
+            pieces.extend(draft.pieces);
             let paragraph = Paragraph {
                 is_title,
                 heading,
@@ -476,8 +486,8 @@ impl<'r, 'c> Reader<'r, 'c> {
                 left,
                 is_code: is_code && heading.is_none() && !is_title,
                 follows_blank: std::mem::take(&mut self.follows_blank),
-                pieces: draft.pieces,
-                range: draft.start..end,
+                pieces,
+                range: start..end,
             };
             self.push(Block::Paragraph(paragraph))?;
         }

@@ -17,6 +17,7 @@ use super::{
     redaction::Masks,
     shown,
     stated::Stated,
+    title_of_path,
     written::{Writer, one_line},
 };
 use body::{Block, Body, Context};
@@ -128,6 +129,9 @@ fn written(body: &Body, numbering: &Numbering, mut said: Stated, place: &Place<'
     let title = write::write(body, &masks, numbering, &mut writer);
     let (text, links) = writer.finish();
     said.title = title.or_else(|| only_first_heading(body, &masks)).or(said.title);
+    // The first of several parts does not name the whole.
+    let has_parts = said.title.is_none() && tops_of(body) > 1;
+    said.title = said.title.or_else(|| has_parts.then(|| title_of_path(place)));
     markdown::finished(text, &links, said, secrets, place)
 }
 
@@ -142,6 +146,16 @@ fn only_first_heading(body: &Body, masks: &Masks<'_>) -> Option<String> {
     let level = first.heading?;
     let is_only = paragraphs.all(|other| other.heading.is_none_or(|other| other > level));
     is_only.then(|| one_line(&masks.shown(first.range.clone())))
+}
+
+/// How many headings are of the highest level.
+fn tops_of(body: &Body) -> usize {
+    let levels = body.blocks.iter().filter_map(|block| match block {
+        Block::Paragraph(paragraph) => paragraph.heading,
+        _ => None,
+    });
+    let top = levels.clone().min();
+    levels.filter(|level| Some(*level) == top).count()
 }
 
 /// What the document's properties say.

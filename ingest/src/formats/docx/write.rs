@@ -106,7 +106,7 @@ impl<'b> Writing<'b, '_, '_> {
         self.close_lists(0);
     }
 
-    fn paragraph(&mut self, paragraph: &'b Paragraph, goes_on: Option<&str>) {
+    fn paragraph(&mut self, paragraph: &'b Paragraph, goes_on: Option<(&str, usize)>) {
         let place = paragraph.range.clone();
         if let Some(level) = paragraph.heading {
             self.close_lists(0);
@@ -120,7 +120,7 @@ impl<'b> Writing<'b, '_, '_> {
         }
         match &paragraph.list {
             Some((list, level)) => self.item(list, *level, paragraph.left),
-            None => self.close_unless(in_item, paragraph.left),
+            None => self.close_unless(goes_on, paragraph.left),
         }
         let words = self.words(&paragraph.pieces);
         self.writer.paragraph(&words, place);
@@ -163,9 +163,13 @@ impl<'b> Writing<'b, '_, '_> {
 
     /// Closes the lists that a block does not stand in: it does in those that it is set in as far as, and in the one that
     /// goes on after it.
-    fn close_unless(&mut self, goes_on: Option<&str>, left: i64) {
+    fn close_unless(&mut self, goes_on: Option<(&str, usize)>, left: i64) {
         let within = self.open.iter().take_while(|open| left > 0 && left + SET_IN >= open.left).count();
-        let going_on = self.open.iter().rposition(|open| Some(open.list) == goes_on).map_or(0, |at| at + 1);
+        let going_on = self
+            .open
+            .iter()
+            .rposition(|open| goes_on.is_some_and(|(list, level)| open.list == list && open.level <= level));
+        let going_on = going_on.map_or(0, |at| at + 1);
         self.close_lists(within.max(going_on));
     }
 
@@ -273,7 +277,7 @@ impl<'b> Writing<'b, '_, '_> {
                     continue;
                 }
                 Block::Paragraph(paragraph) => {
-                    let around = self.open.last().map(|open| open.list);
+                    let around = self.open.last().map(|open| (open.list, open.level));
                     self.paragraph(paragraph, around);
                 }
                 _ => {}
@@ -349,14 +353,14 @@ impl<'b> Writing<'b, '_, '_> {
     }
 }
 
-/// For each block, the list that goes on after it, before the next heading.
-fn going_on(blocks: &[Block]) -> Vec<Option<&str>> {
+/// For each block, the list that goes on after it, before the next heading, and the level at which it does.
+fn going_on(blocks: &[Block]) -> Vec<Option<(&str, usize)>> {
     let mut lists = vec![None; blocks.len()];
     let mut list = None;
     for (number, block) in blocks.iter().enumerate().rev() {
         lists[number] = list;
         match block {
-            Block::Paragraph(Paragraph { list: Some((of, _)), .. }) => list = Some(of.as_str()),
+            Block::Paragraph(Paragraph { list: Some((of, level)), .. }) => list = Some((of.as_str(), *level)),
             Block::Paragraph(paragraph) if paragraph.heading.is_some() || paragraph.is_title => list = None,
             _ => {}
         }

@@ -81,6 +81,8 @@ struct Found<'p> {
     range: Range<usize>,
     heading: Option<usize>,
     is_code: bool,
+    /// Whether it is one of several rows with as many cells.
+    is_row: bool,
 }
 
 impl Layout {
@@ -93,14 +95,22 @@ impl Layout {
             let margins = margins_of(page);
             let start = layout.text.len();
             for (number, line) in page.lines.iter().enumerate() {
-                if margins.contains(&number) && on_all.leaves_out(line, page.number) {
+                let is_furniture = margins.contains(&number) && on_all.leaves_out(line, page.number);
+                if is_furniture || is_of_contents(&line.text) {
                     continue;
                 }
                 let start = layout.text.len();
                 layout.text.push_str(&line.text);
                 let range = start..layout.text.len();
                 layout.text.push('\n');
-                found.push(Found { line, page: page.number, range, heading: None, is_code: line.is_code });
+                found.push(Found {
+                    line,
+                    page: page.number,
+                    range,
+                    heading: None,
+                    is_code: line.is_code,
+                    is_row: false,
+                });
             }
             if layout.text.len() > start {
                 layout.pages.push((start, page.number));
@@ -109,6 +119,7 @@ impl Layout {
         let gap = usual_gap(&found, body);
         spread_code(&mut found);
         mark_headings(&mut found, pdf, body);
+        mark_rows(&mut found, gap);
         layout.blocks = blocks_of(&found, gap);
         layout
     }
@@ -139,7 +150,11 @@ fn margins_of(page: &Page) -> HashSet<usize> {
 /// Lines that stand at the edges of many pages, and are no headings.
 struct Repeated {
     lines: HashSet<(i32, String)>,
+    /// Places at which lines have the number of their page, and how far it is from the page's own: such a line may name the
+    /// chapter, which is on few pages.
+    numbered: HashSet<(i32, i64)>,
     num_pages: usize,
+    body: f32,
 }
 
 impl Repeated {
@@ -149,23 +164,56 @@ impl Repeated {
         /// One of so many pages.
         const SHARE: usize = 3;
         let mut counts: HashMap<(i32, String), usize> = HashMap::new();
+        let mut numbers: HashMap<(i32, i64), usize> = HashMap::new();
         for page in pages {
             let lines = margins_of(page).into_iter().map(|number| &page.lines[number]);
-            let keys: HashSet<_> = lines.filter(|line| line.size < body * LARGER).map(key_of).collect();
-            for key in keys {
+            let lines: Vec<&Line> = lines.filter(|line| line.size < body * LARGER).collect();
+            for key in lines.iter().map(|line| key_of(line)).collect::<HashSet<_>>() {
                 *counts.entry(key).or_default() += 1;
+            }
+            for key in lines.iter().flat_map(|line| numbers_of(line, page.number)).collect::<HashSet<_>>() {
+                *numbers.entry(key).or_default() += 1;
             }
         }
         let fewest = FEWEST.min(pages.len()).max(2);
         let is_furniture = |count: usize| count >= fewest && count * SHARE >= pages.len();
         let lines =
             counts.into_iter().filter(|(_, count)| is_furniture(*count)).map(|(key, _)| key).collect();
-        Self { lines, num_pages: pages.len() }
+        let is_numbered = |count: usize| count >= FEWEST && count * 2 * SHARE >= pages.len();
+        let numbered =
+            numbers.into_iter().filter(|(_, count)| is_numbered(*count)).map(|(key, _)| key).collect();
+        Self { lines, numbered, num_pages: pages.len(), body }
     }
 
     fn leaves_out(&self, line: &Line, page: u32) -> bool {
-        self.lines.contains(&key_of(line)) || (self.num_pages > 1 && is_page_number(&line.text, page))
+        let is_small = line.size < self.body * LARGER;
+        (is_small && self.lines.contains(&key_of(line)))
+            || (is_small && numbers_of(line, page).any(|key| self.numbered.contains(&key)))
+            || (self.num_pages > 1 && is_page_number(&line.text, page))
     }
+}
+
+/// The numbers that a line begins and ends with, as the distance from its page's number.
+fn numbers_of(line: &Line, page: u32) -> impl Iterator<Item = (i32, i64)> {
+    let place = place_of(line);
+    let is_edge = |c: char| !c.is_alphanumeric();
+    let words = [line.text.split_whitespace().next(), line.text.split_whitespace().next_back()];
+    let numbers = words.map(|word| word.and_then(|word| word.trim_matches(is_edge).parse::<i64>().ok()));
+    let numbers = numbers.into_iter().flatten().filter(|number| *number < 100_000);
+    numbers.map(move |number| (place, number - i64::from(page)))
+}
+
+/// About where a line stands on its page.
+fn place_of(line: &Line) -> i32 {
+    (line.y / 6.0).round() as i32
+}
+
+/// Whether a line leads to another page, as those of a table of contents do.
+fn is_of_contents(text: &str) -> bool {
+    let is_leader = |c: char| matches!(c, '.' | ' ' | '…' | '·' | '_');
+    let rest = text.trim_end_matches(|c: char| c.is_ascii_digit());
+    let leader = rest.len() - rest.trim_end_matches(is_leader).len();
+    rest.len() < text.len() && rest[rest.len() - leader..].matches(['.', '…', '·', '_']).count() >= 4
 }
 
 /// A line as the other pages have it: without numbers, at its place.
@@ -178,7 +226,7 @@ fn key_of(line: &Line) -> (i32, String) {
             false => words.push(character),
         }
     }
-    ((line.y / 6.0).round() as i32, words)
+    (place_of(line), words)
 }
 
 /// Whether a line is nothing but the number of its page.
@@ -249,6 +297,22 @@ fn spread_code(found: &mut [Found<'_>]) {
     }
 }
 
+/// Marks rows: lines below each other that have as many cells.
+fn mark_rows(found: &mut [Found<'_>], usual_gap: f32) {
+    let cells = |line: &Found<'_>| line.line.text.matches('\t').count();
+    let is_one = |line: &Found<'_>| {
+        cells(line) > 0 && !line.is_code && line.heading.is_none() && item_of(&line.line.text).is_none()
+    };
+    for at in 1..found.len() {
+        let (above, below) = (&found[at - 1], &found[at]);
+        let gap = (below.line.y - above.line.y) / below.line.size.max(1.0);
+        let are_beside = above.page == below.page && gap > 0.5 && gap < 3.0 * usual_gap;
+        if are_beside && is_one(above) && is_one(below) && cells(above) == cells(below) {
+            (found[at - 1].is_row, found[at].is_row) = (true, true);
+        }
+    }
+}
+
 /// Marks headings: those that the outline names where it names some, or those in larger letters.
 fn mark_headings(found: &mut [Found<'_>], pdf: &Pdf, body: f32) {
     if !mark_by_outline(found, &pdf.outline, body) {
@@ -282,9 +346,24 @@ fn mark_by_outline(found: &mut [Found<'_>], outline: &[(u8, String)], body: f32)
     }
     let is_most = headings.len() * 2 > outline.len();
     if is_most {
-        headings.iter().for_each(|(number, level)| found[*number].heading = Some(*level));
+        let below = mark_title(found, &headings, body);
+        headings.iter().for_each(|(number, level)| found[*number].heading = Some(*level + below));
     }
     is_most
+}
+
+/// Marks a title that stands above all headings in larger letters, which outlines do not name. Gives the levels that it adds.
+fn mark_title(found: &mut [Found<'_>], headings: &[(usize, usize)], body: f32) -> usize {
+    let first = headings.first().map_or(0, |(number, _)| *number);
+    let largest = headings.iter().map(|(number, _)| found[*number].line.size).fold(body * LARGER, f32::max);
+    let Some(page) = found.first().map(|line| line.page) else { return 0 };
+    let is_title = |line: &Found<'_>| line.line.size >= largest && line.page == page && !line.is_code;
+    let Some(start) = found[..first].iter().position(is_title) else { return 0 };
+    let size = found[start].line.size;
+    let is_same = |line: &Found<'_>| is_title(line) && (line.line.size - size).abs() < SAME_SIZE;
+    let lines = found[start..first].iter().take_while(|line| is_same(line)).count();
+    found[start..start + lines].iter_mut().for_each(|line| line.heading = Some(1));
+    1
 }
 
 fn mark_by_size(found: &mut [Found<'_>], body: f32) {
@@ -347,7 +426,7 @@ fn blocks_of(found: &[Found<'_>], usual_gap: f32) -> Vec<Block> {
             (Some(level), _, _) => (Shape::Heading(level), 0),
             (None, true, _) => (Shape::Code, 0),
             (None, false, Some((number, skipped))) => (Shape::Item(number), skipped),
-            (None, false, None) if line.text.contains('\t') => (Shape::Rows, 0),
+            (None, false, None) if next.is_row => (Shape::Rows, 0),
             (None, false, None) => (Shape::Paragraph, 0),
         };
         let range = row.range.start + skipped..row.range.end;
@@ -379,11 +458,10 @@ fn goes_on(
     if next.heading.is_some() {
         return is_on_page && gap > 0.5 && gap < usual_gap * MAX_GAP + 0.2;
     }
-    let cells = |line: &Line| line.text.matches('\t').count();
-    if block.shape == Shape::Rows || (cells(below) > 0 && !is_item) {
-        // Rows of a table have as many cells.
-        let is_row = block.shape == Shape::Rows && cells(above) == cells(below) && !is_item;
-        return is_row && is_on_page && gap > 0.5 && gap < 3.0 * usual_gap;
+    if before.is_row || next.is_row {
+        let cells = |line: &Line| line.text.matches('\t').count();
+        let are_rows = before.is_row && next.is_row && cells(above) == cells(below);
+        return are_rows && is_on_page && gap > 0.5 && gap < 3.0 * usual_gap;
     }
     if is_item {
         return false;
@@ -440,6 +518,19 @@ mod tests {
             ("of", false),
         ] {
             assert_eq!(is_page_number(text, 3), is_one, "{text}");
+        }
+    }
+
+    #[test]
+    fn contents_are_told() {
+        for (text, is_one) in [
+            ("1 Overview ........ 12", true),
+            ("Overview . . . . . . 3", true),
+            ("wait for 3", false),
+            ("Wait... 3", false),
+            ("version 1.2.3.4", false),
+        ] {
+            assert_eq!(is_of_contents(text), is_one, "{text}");
         }
     }
 

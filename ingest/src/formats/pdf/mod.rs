@@ -6,11 +6,14 @@
 mod layout;
 mod write;
 
-use super::{Parsed, Place, front_matter, magic::Magic, markdown, redaction::Masks, written::Writer};
+use super::{
+    Parsed, Place, front_matter, magic::Magic, markdown, redaction::Masks, title_of_path, written::Writer,
+};
 use crate::convert::{self, Pdf};
 use jiff::{Timestamp, civil};
 use kb::mapped::MappedText;
 use layout::Layout;
+use write::Title;
 
 /// More pages are not named one by one.
 const MAX_NAMED_PAGES: usize = 20;
@@ -53,14 +56,22 @@ fn parsed(pdf: &Pdf, place: &Place<'_>) -> Parsed {
     let mut writer = Writer::new(&source);
     let title = write::write(&layout, &masks, &mut writer);
     let (text, links) = writer.finish();
-    said.title = title.or(said.title);
+    said.title = match title {
+        Title::Heading(title) => Some(title),
+        Title::OfParts => said.title.or_else(|| Some(title_of_path(place))),
+        Title::Unknown => said.title,
+    };
     let mut parsed = markdown::finished(text, &links, said, secrets, place);
     let fragments =
         layout.pages.iter().map(|(start, number)| (*start, format!("page={number}"))).collect::<Vec<_>>();
     parsed.documents =
         parsed.documents.into_iter().map(|document| document.with_fragments(fragments.clone())).collect();
-    let empty: Vec<u32> = pdf.pages.iter().filter(|page| !has_words(page)).map(|page| page.number).collect();
-    for (pages, what) in [(&pdf.unread, "cannot be read"), (&empty, "without text: pictures are not read")] {
+    let is_whole = |page: &&convert::Page| !pdf.unread.contains(&page.number);
+    let empty = pdf.pages.iter().filter(|page| !has_words(page)).filter(is_whole);
+    let empty: Vec<u32> = empty.map(|page| page.number).collect();
+    for (pages, what) in
+        [(&pdf.unread, "cannot be read, or not to the end"), (&empty, "without text: pictures are not read")]
+    {
         if !pages.is_empty() && !parsed.documents.is_empty() {
             parsed.warn(place, format!("{} {what}", named(pages)));
         }

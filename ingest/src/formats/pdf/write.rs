@@ -10,8 +10,18 @@ use std::{collections::HashSet, ops::Range};
 /// Items of lists in each other beyond this.
 const MAX_NESTING: usize = 6;
 
-/// Writes a layout; gives the title where one heading stands above all others.
-pub(super) fn write(layout: &Layout, masks: &Masks<'_>, writer: &mut Writer<'_>) -> Option<String> {
+/// The heading that a document has for a title.
+pub(super) enum Title {
+    /// The one that stands above all others.
+    Heading(String),
+    /// None of several.
+    OfParts,
+    /// There are no headings.
+    Unknown,
+}
+
+/// Writes a layout; gives its title as far as the headings tell it.
+pub(super) fn write(layout: &Layout, masks: &Masks<'_>, writer: &mut Writer<'_>) -> Title {
     let vocabulary = Vocabulary::of(&layout.text);
     let words = |block: &Block| words_of(&block.lines, masks, &vocabulary);
     let mut open: Vec<OpenList> = Vec::new();
@@ -26,7 +36,7 @@ pub(super) fn write(layout: &Layout, masks: &Masks<'_>, writer: &mut Writer<'_>)
                 item(writer, &mut open, number, block.x);
                 writer.paragraph(&escaped(&words(block)), place);
             }
-            Shape::Rows if block.lines.len() > 1 => {
+            Shape::Rows => {
                 close(writer, &mut open, block.x);
                 let cells = |row: &Row| {
                     let line = masks.shown(row.range.clone());
@@ -34,7 +44,7 @@ pub(super) fn write(layout: &Layout, masks: &Masks<'_>, writer: &mut Writer<'_>)
                 };
                 writer.table(&block.lines.iter().map(cells).collect::<Vec<_>>(), place);
             }
-            Shape::Paragraph | Shape::Rows => {
+            Shape::Paragraph => {
                 close(writer, &mut open, block.x);
                 writer.paragraph(&escaped(&words(block)), place);
             }
@@ -51,11 +61,13 @@ pub(super) fn write(layout: &Layout, masks: &Masks<'_>, writer: &mut Writer<'_>)
             _ => None,
         })
     };
-    let top = headings().map(|(level, _)| level).min()?;
-    let mut tops = headings().filter(|(level, _)| *level == top);
-    let (first, is_only) = (tops.next()?.1, tops.next().is_none());
+    let Some(top) = headings().map(|(level, _)| level).min() else { return Title::Unknown };
+    let mut tops = headings().filter(|(level, _)| *level == top).map(|(_, block)| block);
     let is_above = headings().next().is_some_and(|(level, _)| level == top);
-    (is_only && is_above).then(|| one_line(&words(first)))
+    match (tops.next(), tops.next()) {
+        (Some(only), None) if is_above => Title::Heading(one_line(&words(only))),
+        _ => Title::OfParts,
+    }
 }
 
 /// An open list, which has an open item.
