@@ -161,7 +161,7 @@ fn encoded(part: &str) -> String {
 /// Whether a heading's anchor is a fragment of letters, digits, `-` and `_`.
 fn is_plain_fragment(anchor: &str) -> bool {
     !anchor.is_empty()
-        && anchor.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+        && anchor.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '='))
         && visible(anchor) == anchor
 }
 
