@@ -20,9 +20,11 @@ use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     ffi::OsString,
     fs::{File, Metadata, OpenOptions},
+    hash::{Hash as _, Hasher as _},
     io::{self, Read},
     path::{Component, Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 use walkdir::WalkDir;
 
@@ -36,7 +38,7 @@ pub const MAX_ENTRIES: usize = 1_000_000;
 const FOREIGN_FOLDERS: [&str; 1] = ["node_modules"];
 
 /// Folders into which no link is followed either, for they hold what is nobody's document.
-const CLOSED_FOLDERS: [&str; 5] = [".git", ".hg", ".ssh", ".svn", "node_modules"];
+pub(super) const CLOSED_FOLDERS: [&str; 5] = [".git", ".hg", ".ssh", ".svn", "node_modules"];
 
 /// Why the paths on the command line cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +129,17 @@ pub struct Listing {
     pub complete: bool,
 }
 
+impl Listing {
+    /// A number that differs when files came, went or were written.
+    fn stamp(&self) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        for file in &self.files {
+            (&file.relative, file.bytes, file.modified, file.identity).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
 /// A regular file at the time of listing.
 #[derive(Debug, Clone)]
 pub struct ListedFile {
@@ -134,6 +147,7 @@ pub struct ListedFile {
     pub relative: String,
     /// Size when it was listed.
     pub bytes: u64,
+    modified: Option<SystemTime>,
     /// The path without any link in it.
     real: PathBuf,
     /// Whether a link leads to it, which may lead elsewhere the next moment.
@@ -194,6 +208,17 @@ impl Source for FolderSource {
 
     fn is_part(&self) -> bool {
         self.folder.only.is_some()
+    }
+
+    async fn stamp(&self) -> Option<u64> {
+        let folder = self.folder.clone();
+        // A folder that cannot be listed has a stamp of its own: the run says why.
+        let stamp = move || folder.list().map_or(0, |listing| listing.stamp());
+        blocking(stamp).await.ok()
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        Some(self.folder.root.clone())
     }
 
     async fn list(&self, _before: &SyncState) -> Result<SourceListing, SourceError> {
@@ -416,6 +441,7 @@ impl<'f> Walk<'f> {
             Ok(path) => self.listing.files.push(ListedFile {
                 relative: path,
                 bytes: metadata.len(),
+                modified: metadata.modified().ok(),
                 real: place.to_owned(),
                 is_linked,
                 identity: identity(metadata),
@@ -534,7 +560,7 @@ fn last_component(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-fn left_out(name: &str, is_folder: bool) -> Option<&'static str> {
+pub(super) fn left_out(name: &str, is_folder: bool) -> Option<&'static str> {
     if name.starts_with('.') {
         return Some(if is_folder { "hidden folder; not looked into" } else { "hidden file" });
     }
@@ -542,7 +568,7 @@ fn left_out(name: &str, is_folder: bool) -> Option<&'static str> {
 }
 
 /// The path as it stands in ids.
-fn id_path(relative: &Path) -> Result<String, &'static str> {
+pub(super) fn id_path(relative: &Path) -> Result<String, &'static str> {
     let mut path = String::new();
     for component in relative.components() {
         let Some(name) = component.as_os_str().to_str() else {
@@ -562,7 +588,7 @@ fn id_path(relative: &Path) -> Result<String, &'static str> {
     Ok(path)
 }
 
-fn visible(character: char) -> char {
+pub(super) fn visible(character: char) -> char {
     if character.is_control() || is_invisible(character) { char::REPLACEMENT_CHARACTER } else { character }
 }
 
@@ -857,4 +883,51 @@ mod tests {
         fs::rename(&secret, &page).expect("it can be renamed");
         assert!(matches!(folder.read(file), Err(ReadError::Swapped)), "another file under the name");
     }
+}
+
+#[cfg(test)]
+mod contract_tests {
+    use super::*;
+    use crate::sources::contract::{SourceUnderTest, contract_tests};
+    use std::fs;
+
+    struct TestFolder(tempfile::TempDir);
+
+    impl TestFolder {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            fs::create_dir(directory.path().join("docs")).expect("it can be made");
+            Self(directory)
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join("docs").join(format!("{name}.md"))
+        }
+    }
+
+    #[async_trait]
+    impl SourceUnderTest for TestFolder {
+        fn open(&self) -> Arc<dyn Source> {
+            let path = self.0.path().join("docs");
+            Arc::new(FolderSource::at(&path, None, Defaults::default()).expect("it is there"))
+        }
+
+        async fn put(&self, name: &str, word: &str) {
+            fs::write(self.path(name), format!("# Page {name}\n\nThe word is {word}.\n")).expect("space");
+        }
+
+        async fn remove(&self, name: &str) {
+            fs::remove_file(self.path(name)).expect("it is there");
+        }
+
+        async fn fail_item(&self, _name: Option<&str>) -> bool {
+            false
+        }
+
+        async fn cut_listing(&self, _is_cut: bool) -> bool {
+            false
+        }
+    }
+
+    contract_tests!(TestFolder::new());
 }
