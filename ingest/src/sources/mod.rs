@@ -5,6 +5,7 @@
 //! `name` have the ids `name/key` and `name/key#part`, whatever the item was read from, so that an export and the live
 //! system are one source.
 
+pub mod confluence;
 pub mod folder;
 
 use crate::{
