@@ -29,6 +29,7 @@ use crate::{
     decode,
     report::{Rejection, Warning},
 };
+use jiff::Timestamp;
 use kb::{
     document::{ContentHash, DocumentMeta, Kind},
     mapped::MappedText,
@@ -58,6 +59,15 @@ pub struct Document {
     pub content_hash: ContentHash,
 }
 
+/// What a source knows of a file besides its bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Where a person reads it.
+    pub url: Option<String>,
+    /// When it was last changed.
+    pub updated_at: Option<Timestamp>,
+}
+
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
@@ -78,6 +88,17 @@ impl Document {
         let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         let content_hash = ContentHash::of(&[&metadata, text.as_bytes(), &numbers]);
         Self { meta, body, syntax, content_hash }
+    }
+
+    /// The same document with what its source knows of it, where it does not say so itself.
+    pub fn from(self, origin: &Origin) -> Self {
+        if *origin == Origin::default() {
+            return self;
+        }
+        let Self { mut meta, body, syntax, .. } = self;
+        meta.url = meta.url.or_else(|| origin.url.clone());
+        meta.updated_at = meta.updated_at.or(origin.updated_at);
+        Self::new(meta, body, syntax)
     }
 
     /// The same document on a version that only its siblings show it to be for.
@@ -239,7 +260,13 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
 }
 
 /// Fills in the metadata from what the file says, what the run says, and where the file stands.
-pub(crate) fn metadata(place: &Place<'_>, id: String, title: String, said: Stated, text: &str) -> DocumentMeta {
+pub(crate) fn metadata(
+    place: &Place<'_>,
+    id: String,
+    title: String,
+    said: Stated,
+    text: &str,
+) -> DocumentMeta {
     let defaults = place.defaults;
     let kind = defaults.kind.or(said.kind).unwrap_or_else(|| kind_of_path(place.source, place.relative));
     let language = said
