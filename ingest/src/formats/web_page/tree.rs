@@ -162,7 +162,7 @@ impl Element {
     }
 
     /// The names of its classes.
-    pub(super) fn classes(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn classes(&self) -> impl Iterator<Item = &str> {
         self.attribute("class").unwrap_or_default().split_whitespace()
     }
 }

@@ -82,6 +82,16 @@ pub(super) struct Page {
     pub(super) is_restricted: bool,
 }
 
+impl Page {
+    /// Brings its comments into the order in which they were written.
+    pub(super) fn sort_comments(&mut self) {
+        self.comments.sort_by(|a, b| {
+            let id = |comment: &Comment| (comment.id.len(), comment.id.clone());
+            a.created_at.cmp(&b.created_at).then_with(|| id(a).cmp(&id(b)))
+        });
+    }
+}
+
 /// What holds for all pages of a source.
 pub(super) struct Context {
     /// The source's name.
@@ -113,7 +123,8 @@ impl Context {
 
     /// That a page is left out because only some may view it.
     pub(super) fn restricted(&self, id: &str, title: &str) -> Rejection {
-        let reason = "only some may view it; set `restrictions = { access = [TAG] }` to read it for those with a tag";
+        let reason =
+            "only some may view it; set `restrictions = { access = [TAG] }` to read it for those with a tag";
         let by_convention = true;
         Rejection { path: self.shown(id, title), reason: reason.to_owned(), by_convention }
     }
@@ -138,6 +149,7 @@ impl Context {
 }
 
 /// What a page became, and whether its text was cut off within a tag.
+#[derive(Debug)]
 pub(super) struct Read {
     pub(super) parsed: Parsed,
     pub(super) is_cut: bool,
@@ -192,9 +204,10 @@ pub(super) fn parse(page: &Page, context: &Context) -> Read {
     for (comment, part) in comments {
         let tree = read(&part);
         is_cut |= tree.is_cut;
-        let has_words = tree.events.iter().any(|event| {
-            matches!(event, Event::Text(words, _) if words.chars().any(char::is_alphanumeric))
-        });
+        let has_words = tree
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Text(words, _) if words.chars().any(char::is_alphanumeric)));
         if !has_words {
             continue;
         }

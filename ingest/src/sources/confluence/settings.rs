@@ -1,8 +1,9 @@
 //! A Confluence source's settings, as `ingest.toml` gives them.
 
 use crate::credentials::Reference;
+use jiff::tz::TimeZone;
 use kb::document::Kind;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// Where the pages are, and what is read of them. One of `url` and `export` says where; with both, `url` only says where
@@ -16,7 +17,10 @@ pub struct Settings {
     /// An export of a space, in the place of a live site: the archive, or the folder that it was unpacked to.
     #[serde(default)]
     pub export: Option<PathBuf>,
-    /// Keys of the spaces that are read.
+    /// The time zone of the server that wrote the export, such as `Europe/Berlin`; UTC by default, as Cloud's is.
+    #[serde(default, deserialize_with = "zone")]
+    pub export_time_zone: Option<TimeZone>,
+    /// Keys of the spaces that are read; of an export, all by default.
     #[serde(default)]
     pub spaces: Vec<String>,
     /// Who the token belongs to; without it, the token is a personal access token or OAuth's.
@@ -62,6 +66,12 @@ pub struct Settings {
     /// How long one request may take.
     #[serde(default = "timeout_s")]
     pub timeout_s: u64,
+}
+
+fn zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TimeZone>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let zone = TimeZone::get(&name).map_err(|_| D::Error::custom(format!("`{name}` is no time zone")))?;
+    Ok(Some(zone))
 }
 
 fn yes() -> bool {
@@ -149,6 +159,16 @@ impl Settings {
         labels.into_iter().find_map(of_label).or_else(of_space).unwrap_or(Kind::Wiki)
     }
 
+    /// Whether a space is read.
+    pub(super) fn has_space(&self, key: &str) -> bool {
+        self.spaces.is_empty() || self.spaces.iter().any(|known| known.eq_ignore_ascii_case(key))
+    }
+
+    /// The time zone of an export's times.
+    pub(super) fn export_zone(&self) -> TimeZone {
+        self.export_time_zone.clone().unwrap_or(TimeZone::UTC)
+    }
+
     /// Settings of a site or an export that say nothing else.
     #[cfg(test)]
     pub(super) fn sample(toml: &str) -> Self {
@@ -181,6 +201,7 @@ mod tests {
         }
         assert!(toml::from_str::<Settings>("token = \"abc\"").is_err(), "no secret stands in settings");
         assert!(toml::from_str::<Settings>("urll = \"x\"").is_err());
+        assert!(toml::from_str::<Settings>("export_time_zone = \"Nowhere\"").is_err());
         assert_eq!(Settings::sample("restrictions = \"skip\"").restrictions, Restrictions::Skip);
     }
 

@@ -169,8 +169,13 @@ impl<'t> Reading<'t, '_> {
                 self.code("", &storage.text_of(number), place);
                 false
             }
-            "ac:task-id" | "ac:task-uuid" | "ac:task-status" | "ac:parameter" | "ac:default-parameter"
-            | "ac:placeholder" | "ac:adf-attribute" => false,
+            "ac:task-id"
+            | "ac:task-uuid"
+            | "ac:task-status"
+            | "ac:parameter"
+            | "ac:default-parameter"
+            | "ac:placeholder"
+            | "ac:adf-attribute" => false,
             name if name.starts_with("ri:") => false,
             name if name.starts_with("ac:") => true,
             "time" => {
@@ -582,8 +587,7 @@ impl<'t> Reading<'t, '_> {
     /// Whether a paragraph is the first in a cell of a table that is written as a list.
     fn begins_labelled_cell(&self, number: usize) -> bool {
         let storage = self.storage;
-        let is_listed =
-            self.tables.last().is_some_and(|table| table.is_listed && !table.headers.is_empty());
+        let is_listed = self.tables.last().is_some_and(|table| table.is_listed && !table.headers.is_empty());
         let cell = storage.elements[number].parent.map(|parent| &storage.elements[parent]);
         is_listed
             && cell.is_some_and(|cell| {
