@@ -1,6 +1,6 @@
 //! Pages in, documents out.
 
-use super::{
+use super::super::{
     addresses::Addresses,
     page::{Body, Comment, Context, Page, parse},
     settings::{Flavor, Settings},
