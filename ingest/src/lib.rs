@@ -21,5 +21,7 @@ pub mod report;
 pub mod runs;
 mod sentences;
 pub mod sources;
+pub mod status;
 mod survey;
 mod sync;
+mod watch;

@@ -280,7 +280,7 @@ async fn committed(
 }
 
 /// Stores the log of runs, which no run fails for.
-async fn keep_log(writer: &mut dyn Writer, log: &RunLog) {
+pub(crate) async fn keep_log(writer: &mut dyn Writer, log: &RunLog) {
     let value = serde_json::to_value(log).expect("a log has only string keys");
     if let Err(error) = writer.set_run_log(&value).await {
         tracing::warn!("the log of runs cannot be written: {}", with_causes(&error));

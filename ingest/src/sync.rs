@@ -226,3 +226,217 @@ fn key_of<'i>(source: &str, id: &'i str) -> &'i str {
     let rest = id.strip_prefix(source).and_then(|rest| rest.strip_prefix('/')).unwrap_or(id);
     rest.split('#').next().unwrap_or(rest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        formats::{self, Defaults, Format, Parsed, Place, links::Pages, site::Site},
+        pipeline::{self, Options},
+        sources::{
+            Source, SourceError,
+            contract::{SourceUnderTest, contract_tests},
+        },
+    };
+    use async_trait::async_trait;
+    use kb::{
+        embed::{EmbedderChoice, EmbedderSettings},
+        store::{self, Address, Filter},
+    };
+    use serde_json::json;
+    use std::sync::{Mutex, MutexGuard};
+
+    /// Pages with versions, which a cursor counts: the part of a live system that the pipeline sees.
+    #[derive(Clone, Default)]
+    struct Shelf(Arc<Mutex<Stock>>);
+
+    #[derive(Default)]
+    struct Stock {
+        pages: BTreeMap<String, (u64, String)>,
+        clock: u64,
+        failing: Option<String>,
+        is_cut: bool,
+        /// Keys of the items that were read, in order.
+        read: Vec<String>,
+        /// After so many readings the process hangs.
+        hangs_after: Option<usize>,
+    }
+
+    impl Shelf {
+        fn pages(&self) -> MutexGuard<'_, Stock> {
+            self.0.lock().expect("no test panics with it")
+        }
+    }
+
+    #[async_trait]
+    impl Source for Shelf {
+        fn name(&self) -> &str {
+            "shelf"
+        }
+
+        fn settings(&self) -> String {
+            "v1".to_owned()
+        }
+
+        async fn list(&self, before: &SyncState) -> Result<Listing, SourceError> {
+            let since = before.cursor.as_ref().and_then(serde_json::Value::as_u64).unwrap_or(0);
+            let shelf = self.pages();
+            let (mut items, mut unchanged) = (Vec::new(), Vec::new());
+            for (key, (version, text)) in &shelf.pages {
+                // A page changed at the cursor is listed again, as an overlap does.
+                match *version >= since {
+                    true => items.push(Item {
+                        key: key.clone(),
+                        version: Some(version.to_string()),
+                        bytes: text.len() as u64,
+                    }),
+                    false => unchanged.push(key.clone()),
+                }
+            }
+            if shelf.is_cut {
+                items.truncate(items.len() / 2);
+                unchanged.clear();
+            }
+            let cursor = (!shelf.is_cut).then(|| json!(shelf.clock));
+            let listing = Listing::new(items, Arc::new(self.clone()));
+            Ok(Listing { unchanged, is_complete: !shelf.is_cut, cursor, ..listing })
+        }
+    }
+
+    #[async_trait]
+    impl Reader for Shelf {
+        fn is_cheap(&self) -> bool {
+            false
+        }
+
+        async fn read(&self, items: &[Item]) -> Vec<Reading> {
+            let hangs = {
+                let shelf = self.pages();
+                shelf.hangs_after.is_some_and(|after| shelf.read.len() >= after)
+            };
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            items.iter().map(|item| self.reading(&item.key)).collect()
+        }
+    }
+
+    impl Shelf {
+        fn reading(&self, key: &str) -> Reading {
+            let mut shelf = self.pages();
+            shelf.read.push(key.to_owned());
+            if shelf.failing.as_deref() == Some(key) {
+                return Reading::unknown(key, "status 500");
+            }
+            let Some((_, text)) = shelf.pages.get(key) else {
+                return Reading { is_gone: true, ..Reading::default() };
+            };
+            let (pages, site, defaults) = (Pages::default(), Site::default(), Defaults::default());
+            let place = Place {
+                source: "shelf",
+                relative: key,
+                shown: key,
+                pages: &pages,
+                site: &site,
+                defaults: &defaults,
+            };
+            let parsed: Parsed = formats::parse(Format::Markdown, text.clone().into_bytes(), &place);
+            Reading { parsed, shown: key.to_owned(), ..Reading::default() }
+        }
+    }
+
+    #[async_trait]
+    impl SourceUnderTest for Shelf {
+        fn open(&self) -> Arc<dyn Source> {
+            Arc::new(self.clone())
+        }
+
+        async fn put(&self, name: &str, word: &str) {
+            let mut shelf = self.pages();
+            shelf.clock += 1;
+            let version = shelf.clock;
+            shelf.pages.insert(name.to_owned(), (version, format!("# Page {name}\n\nThe word is {word}.\n")));
+        }
+
+        async fn remove(&self, name: &str) {
+            self.pages().pages.remove(name);
+        }
+
+        async fn fail_item(&self, name: Option<&str>) -> bool {
+            self.pages().failing = name.map(str::to_owned);
+            true
+        }
+
+        async fn cut_listing(&self, is_cut: bool) -> bool {
+            self.pages().is_cut = is_cut;
+            true
+        }
+    }
+
+    contract_tests!(Shelf::default());
+
+    fn options(root: &std::path::Path, shelf: &Shelf) -> Options {
+        Options {
+            kb: Address::Directory(root.join("kb")),
+            embedder: EmbedderSettings::new(EmbedderChoice::Hashed),
+            sources: vec![shelf.open()],
+            dry_run: false,
+            force: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn only_changed_items_are_read() {
+        let (root, shelf) = (tempfile::tempdir().expect("a directory"), Shelf::default());
+        for name in ["a", "b", "c"] {
+            shelf.put(name, "first").await;
+        }
+        let options = options(root.path(), &shelf);
+        let run = async || {
+            shelf.pages().read.clear();
+            let report = pipeline::ingest(&options, Arc::new(Progress::hidden()), std::future::pending());
+            let report = report.await.expect("it can be read");
+            (shelf.pages().read.join(" "), report)
+        };
+        assert_eq!(run().await.0, "a b c");
+        let (read, report) = run().await;
+        assert_eq!((read.as_str(), report.documents.unchanged), ("", 3));
+        shelf.put("b", "second").await;
+        shelf.fail_item(Some("b")).await;
+        assert_eq!(run().await.0, "b");
+        assert_eq!(run().await.0, "b", "a failed item is read again");
+        shelf.fail_item(None).await;
+        let (read, report) = run().await;
+        assert_eq!((read.as_str(), report.documents.changed), ("b", 1));
+        assert_eq!(run().await.0, "");
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_run_goes_on_where_it_was() {
+        let (root, shelf) = (tempfile::tempdir().expect("a directory"), Shelf::default());
+        let all = CHECKPOINT_DOCUMENTS as usize + 500;
+        for number in 0..all {
+            shelf.put(&format!("p{number:05}"), "word").await;
+        }
+        shelf.pages().hangs_after = Some(CHECKPOINT_DOCUMENTS as usize + 100);
+        let options = options(root.path(), &shelf);
+        let stopped = async {
+            let wanted = CHECKPOINT_DOCUMENTS as usize + 100;
+            while shelf.pages().read.len() < wanted {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let ended = pipeline::ingest(&options, Arc::new(Progress::hidden()), stopped).await;
+        assert!(matches!(ended, Err(IngestError::Interrupted { kept: true })));
+        let kb = store::open(&options.kb, None).await.expect("something was committed");
+        let view = kb.view(&Filter::everything()).await.expect("it opens");
+        let committed = view.counts().await.expect("readable").documents as usize;
+        assert!((CHECKPOINT_DOCUMENTS as usize..all).contains(&committed), "{committed}");
+
+        (shelf.pages().hangs_after, shelf.pages().read) = (None, Vec::new());
+        let report = pipeline::ingest(&options, Arc::new(Progress::hidden()), std::future::pending()).await;
+        let report = report.expect("it can be read");
+        assert_eq!(shelf.pages().read.len(), all - committed);
+        assert_eq!(report.documents.seen as usize, all);
+    }
+}

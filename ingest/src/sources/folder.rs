@@ -19,9 +19,11 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     ffi::OsString,
     fs::{File, Metadata, OpenOptions},
+    hash::{Hash as _, Hasher as _},
     io::{self, Read},
     path::{Component, Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 use walkdir::WalkDir;
 
@@ -126,6 +128,17 @@ pub struct Listing {
     pub complete: bool,
 }
 
+impl Listing {
+    /// A number that differs when files came, went or were written.
+    fn stamp(&self) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        for file in &self.files {
+            (&file.relative, file.bytes, file.modified, file.identity).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
 /// A regular file at the time of listing.
 #[derive(Debug, Clone)]
 pub struct ListedFile {
@@ -133,6 +146,7 @@ pub struct ListedFile {
     pub relative: String,
     /// Size when it was listed.
     pub bytes: u64,
+    modified: Option<SystemTime>,
     /// The path without any link in it.
     real: PathBuf,
     /// Whether a link leads to it, which may lead elsewhere the next moment.
@@ -193,6 +207,17 @@ impl Source for FolderSource {
 
     fn is_part(&self) -> bool {
         self.folder.only.is_some()
+    }
+
+    async fn stamp(&self) -> Option<u64> {
+        let folder = self.folder.clone();
+        // A folder that cannot be listed has a stamp of its own: the run says why.
+        let stamp = move || folder.list().map_or(0, |listing| listing.stamp());
+        blocking(stamp).await.ok()
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        Some(self.folder.root.clone())
     }
 
     async fn list(&self, _before: &SyncState) -> Result<SourceListing, SourceError> {
@@ -430,6 +455,7 @@ impl<'f> Walk<'f> {
             Ok(path) => self.listing.files.push(ListedFile {
                 relative: path,
                 bytes: metadata.len(),
+                modified: metadata.modified().ok(),
                 real: place.to_owned(),
                 is_linked,
                 identity: identity(metadata),
@@ -871,4 +897,51 @@ mod tests {
         fs::rename(&secret, &page).expect("it can be renamed");
         assert!(matches!(folder.read(file), Err(ReadError::Swapped)), "another file under the name");
     }
+}
+
+#[cfg(test)]
+mod contract_tests {
+    use super::*;
+    use crate::sources::contract::{SourceUnderTest, contract_tests};
+    use std::fs;
+
+    struct TestFolder(tempfile::TempDir);
+
+    impl TestFolder {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            fs::create_dir(directory.path().join("docs")).expect("it can be made");
+            Self(directory)
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join("docs").join(format!("{name}.md"))
+        }
+    }
+
+    #[async_trait]
+    impl SourceUnderTest for TestFolder {
+        fn open(&self) -> Arc<dyn Source> {
+            let path = self.0.path().join("docs");
+            Arc::new(FolderSource::at(&path, None, Defaults::default()).expect("it is there"))
+        }
+
+        async fn put(&self, name: &str, word: &str) {
+            fs::write(self.path(name), format!("# Page {name}\n\nThe word is {word}.\n")).expect("space");
+        }
+
+        async fn remove(&self, name: &str) {
+            fs::remove_file(self.path(name)).expect("it is there");
+        }
+
+        async fn fail_item(&self, _name: Option<&str>) -> bool {
+            false
+        }
+
+        async fn cut_listing(&self, _is_cut: bool) -> bool {
+            false
+        }
+    }
+
+    contract_tests!(TestFolder::new());
 }
