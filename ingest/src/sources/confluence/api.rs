@@ -7,11 +7,19 @@ use super::{
 };
 use crate::sources::SourceError;
 use net::{Authorization, CallError, Client, Method, Policy};
-use serde_json::Value;
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 /// A listing of more pages than this leads nowhere.
 const MAX_REPLIES: usize = 100_000;
+
+/// A call with another way out is tried so often.
+const QUICK_ATTEMPTS: u32 = 3;
+
+/// A listing that the site has no time for is asked for so often in a row, each time with the tries of one call.
+const MAX_BUSY: u32 = 5;
 
 /// Larger files of certificates are none.
 const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
@@ -20,6 +28,8 @@ const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
 pub(super) struct Api {
     client: Client,
     flavor: Flavor,
+    /// The bounds of calls that have another way out.
+    quick: Policy,
 }
 
 impl Api {
@@ -50,10 +60,12 @@ impl Api {
             of_site.roots = Some(pem.into_bytes());
         }
         let client = Client::new(of_site).map_err(|error| failed(error.to_string()))?;
-        Ok(Self { client, flavor: settings.flavor.of(url) })
+        let quick = Policy { attempts: policy.attempts.min(QUICK_ATTEMPTS), ..policy };
+        Ok(Self { client, flavor: settings.flavor.of(url), quick })
     }
 
-    /// Searches for contents; `visit` gets each page of the results. `limit` is how many are asked for at once.
+    /// Searches for contents; `visit` gets each page of the results. `limit` is how many are asked for at once, fewer where the
+    /// site fails at that.
     pub(super) async fn search(
         &self,
         cql: &str,
@@ -62,7 +74,27 @@ impl Api {
         visit: &mut (dyn FnMut(Vec<Content>) + Send),
     ) -> Result<(), CallError> {
         let query = [("cql", cql), ("expand", expand)];
-        self.pages("rest/api/content/search", &query, limit, visit).await
+        self.pages("rest/api/content/search", &query, limit, 1, visit).await
+    }
+
+    /// Searches for contents by their ids. Where the site fails at that, who asks may ask for fewer.
+    pub(super) async fn search_ids(
+        &self,
+        ids: &[String],
+        expand: &str,
+    ) -> Result<HashMap<String, Content>, CallError> {
+        let cql = format!("id in ({})", ids.join(","));
+        let mut found = HashMap::new();
+        let mut visit = |contents: Vec<Content>| {
+            for content in contents {
+                if let Some(id) = content.id().filter(|id| ids.contains(id)) {
+                    found.insert(id, content);
+                }
+            }
+        };
+        let query = [("cql", cql.as_str()), ("expand", expand)];
+        self.pages("rest/api/content/search", &query, ids.len(), ids.len(), &mut visit).await?;
+        Ok(found)
     }
 
     /// The comments or the files of one page.
@@ -76,31 +108,51 @@ impl Api {
         let mut children = Vec::new();
         let query = [("expand", expand), ("depth", "all")];
         let path = format!("rest/api/content/{id}/child/{sort}");
-        self.pages(&path, &query, LIMIT, &mut |contents| children.extend(contents)).await?;
+        self.pages(&path, &query, LIMIT, 1, &mut |contents| children.extend(contents)).await?;
         Ok(children)
     }
 
     /// One content.
     pub(super) async fn content(&self, id: &str, expand: &str) -> Result<Content, CallError> {
+        self.content_within(id, expand, None).await
+    }
+
+    /// The same, given up sooner.
+    pub(super) async fn content_at_once(&self, id: &str, expand: &str) -> Result<Content, CallError> {
+        self.content_within(id, expand, Some(self.quick)).await
+    }
+
+    async fn content_within(
+        &self,
+        id: &str,
+        expand: &str,
+        policy: Option<Policy>,
+    ) -> Result<Content, CallError> {
         let path = format!("rest/api/content/{id}");
-        let reply: Value = self.client.get_json(&path, &[("expand", expand)]).await?;
-        let content = Content(reply);
+        let call = self.client.call(Method::GET, &path)?.query(&[("expand", expand)]);
+        let call = match policy {
+            Some(policy) => call.policy(policy),
+            None => call,
+        };
+        let content = Content(call.send_for_json().await?);
         match content.id().as_deref() == Some(id) {
             true => Ok(content),
             false => Err(unexpected("another content than was asked for")),
         }
     }
 
+    /// Reads all pages of a listing, each of at most `page_size` results, and of fewer, down to `least`, where the site fails.
     async fn pages(
         &self,
         path: &str,
         query: &[(&str, &str)],
         page_size: usize,
+        least: usize,
         visit: &mut (dyn FnMut(Vec<Content>) + Send),
     ) -> Result<(), CallError> {
-        let page_size = page_size.max(1);
         let (mut limit, mut start, mut next) = (page_size, 0, None::<String>);
         let mut followed = HashSet::new();
+        let mut num_busy = 0;
         for _ in 0..MAX_REPLIES {
             let reply = match &next {
                 Some(address) => self.page(&self.within_site(&with_limit(address, limit)), &[]).await,
@@ -115,12 +167,17 @@ impl Api {
             };
             let results = match reply {
                 Ok(results) => results,
-                Err(error) if limit > 1 && may_be_its_size(&error) => {
-                    limit /= 2;
+                Err(error) if limit > least && may_be_its_size(&error) => {
+                    limit = (limit / 2).max(least);
+                    continue;
+                }
+                Err(error) if error.is_passing() && !may_be_its_size(&error) && num_busy < MAX_BUSY => {
+                    num_busy += 1;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
+            num_busy = 0;
             let (num_results, following) = (results.len, results.next);
             visit(results.contents);
             let Some(following) = following.filter(|_| num_results > 0) else { return Ok(()) };
@@ -138,8 +195,8 @@ impl Api {
     }
 
     async fn page(&self, path: &str, query: &[(&str, &str)]) -> Result<Results, CallError> {
-        let reply = self.client.call(Method::GET, path)?.query(query).send_for_json().await?;
-        Results::of(reply).ok_or_else(|| unexpected("no list of results"))
+        let call = self.client.call(Method::GET, path)?.query(query).policy(self.quick);
+        Results::of(call.send_for_json().await?).ok_or_else(|| unexpected("no list of results"))
     }
 
     /// The address of a next page, which is told without the path that the site is at.
@@ -183,7 +240,7 @@ pub(super) fn may_be_its_size(error: &CallError) -> bool {
 /// The bounds of a source's calls.
 pub(super) fn policy(settings: &Settings) -> Policy {
     let per_try = Duration::from_secs(settings.timeout_s.clamp(1, 3_600));
-    Policy { attempts: 4, per_try, idle: per_try.min(Policy::CONNECTOR.idle), ..Policy::CONNECTOR }
+    Policy { per_try, idle: per_try.min(Policy::CONNECTOR.idle), ..Policy::CONNECTOR }
 }
 
 #[cfg(test)]

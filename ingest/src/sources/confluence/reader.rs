@@ -15,7 +15,7 @@ use net::CallError;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -23,8 +23,8 @@ use std::{
 /// So many comments and files are asked for at once.
 const CHILDREN_AT_ONCE: usize = 100;
 
-/// After so many pages in a row that failed, the site is not asked for more.
-const MAX_FAILURES: usize = 10;
+/// After so many pages in a row that failed, the site must show that it is there to be asked for more.
+const MAX_FAILURES: usize = 5;
 
 /// Reads the pages that a listing has.
 pub(super) struct PageReader {
@@ -40,6 +40,8 @@ pub(super) struct PageReader {
     has_no_search_of_children: AtomicBool,
     /// How many pages in a row failed.
     failures: AtomicUsize,
+    /// Why the site is not asked for more in this run.
+    given_up: OnceLock<CallError>,
 }
 
 /// What became of a page that was asked for.
@@ -69,6 +71,7 @@ impl PageReader {
             has_no_search: AtomicBool::new(false),
             has_no_search_of_children: AtomicBool::new(false),
             failures: AtomicUsize::new(0),
+            given_up: OnceLock::new(),
         }
     }
 
@@ -82,29 +85,24 @@ impl PageReader {
         let mut groups: Vec<Vec<String>> =
             ids.chunks(self.page_size()).rev().map(<[String]>::to_vec).collect();
         while let Some(mut group) = groups.pop() {
-            if let Some(error) = self.given_up() {
+            if let Some(error) = self.given_up.get() {
                 groups.push(group);
-                fail_all(&mut pages, groups.concat(), &error);
+                fail_all(&mut pages, groups.concat(), error);
                 break;
             }
             if let [id] = group.as_slice() {
                 let fetched = self.fetch_one(id).await;
-                self.note(fetched.is_err());
-                let failure = fetched.as_ref().err().cloned();
+                self.note(id, fetched.as_ref().err()).await;
                 pages.insert(id.clone(), fetched.unwrap_or_else(|error| Fetched::Failed(error.to_string())));
-                if let Some(error) = failure.filter(is_hopeless) {
-                    fail_all(&mut pages, groups.concat(), &error);
-                    break;
-                }
                 continue;
             }
             let searched = match self.has_no_search.load(Ordering::Relaxed) {
                 true => Ok(HashMap::new()),
-                false => self.search(&group, wire::READ).await,
+                false => self.api.search_ids(&group, wire::READ).await,
             };
             match searched {
                 Ok(found) => {
-                    self.note(false);
+                    self.failures.store(0, Ordering::Relaxed);
                     let found = found.into_iter().filter(|(_, content)| content.body().is_some());
                     pages.extend(found.map(|(id, content)| (id, Fetched::Page(Box::new(content)))));
                     group.retain(|id| !pages.contains_key(id));
@@ -120,27 +118,11 @@ impl PageReader {
                 }
                 Err(error) => {
                     groups.push(group);
-                    fail_all(&mut pages, groups.concat(), &error);
-                    break;
+                    let _ = self.given_up.set(error);
                 }
             }
         }
         pages
-    }
-
-    /// Searches for contents by their ids.
-    async fn search(&self, ids: &[String], expand: &str) -> Result<HashMap<String, Content>, CallError> {
-        let cql = format!("id in ({})", ids.join(","));
-        let mut found = HashMap::new();
-        let mut visit = |contents: Vec<Content>| {
-            for content in contents {
-                if let Some(id) = content.id().filter(|id| ids.contains(id)) {
-                    found.insert(id, content);
-                }
-            }
-        };
-        self.api.search(&cql, expand, ids.len(), &mut visit).await?;
-        Ok(found)
     }
 
     /// Fetches one page; as HTML where the storage format cannot be had.
@@ -153,7 +135,7 @@ impl PageReader {
             Err(error) if may_be_its_size(&error) => {}
             Err(error) => return Err(error),
         }
-        let content = self.api.content(id, wire::READ_AS_VIEW).await?;
+        let content = self.api.content_at_once(id, wire::READ_AS_VIEW).await?;
         match is_whole(&content) {
             true => Ok(Fetched::Page(Box::new(content))),
             false => Ok(Fetched::Failed("the reply has no text of the page".to_owned())),
@@ -180,7 +162,7 @@ impl PageReader {
         for group in unknown.chunks(self.page_size()) {
             let mut found = match self.has_no_search.load(Ordering::Relaxed) || group.len() == 1 {
                 true => HashMap::new(),
-                false => self.search(group, wire::RESTRICTIONS).await.unwrap_or_default(),
+                false => self.api.search_ids(group, wire::RESTRICTIONS).await.unwrap_or_default(),
             };
             for id in group.iter().filter(|id| !found.contains_key(*id)).cloned().collect::<Vec<_>>() {
                 match self.api.content(&id, wire::RESTRICTIONS).await {
@@ -215,14 +197,14 @@ impl PageReader {
         let mut groups: Vec<Vec<String>> =
             ids.chunks(self.page_size()).rev().map(<[String]>::to_vec).collect();
         while let Some(mut group) = groups.pop() {
-            if let Some(error) = self.given_up() {
+            if let Some(error) = self.given_up.get() {
                 groups.push(group);
                 children.extend(groups.concat().into_iter().map(|id| (id, Err(error.clone()))));
                 break;
             }
             if let [id] = group.as_slice() {
                 let of_page = self.children_of(id).await;
-                self.note(of_page.is_err());
+                self.note(id, of_page.as_ref().err()).await;
                 children.insert(id.clone(), of_page);
                 continue;
             }
@@ -253,8 +235,7 @@ impl PageReader {
                 }
                 Err(error) => {
                     groups.push(group);
-                    children.extend(groups.concat().into_iter().map(|id| (id, Err(error.clone()))));
-                    break;
+                    let _ = self.given_up.set(error);
                 }
             }
         }
@@ -400,19 +381,19 @@ impl PageReader {
         blocking(parse_all).await.map_err(|error| error.to_string())
     }
 
-    /// Notes whether a call went well; a site that fails many times in a row is left alone.
-    fn note(&self, is_failure: bool) {
-        match is_failure {
-            true => drop(self.failures.fetch_add(1, Ordering::Relaxed)),
-            false => self.failures.store(0, Ordering::Relaxed),
+    /// Notes how a page fared. A site that fails many times in a row, and does not even say which version a page has, is asked
+    /// for nothing more; neither is one that no call will reach.
+    async fn note(&self, id: &str, error: Option<&CallError>) {
+        let Some(error) = error else { return self.failures.store(0, Ordering::Relaxed) };
+        let num_failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_lost = match num_failures.is_multiple_of(MAX_FAILURES) {
+            _ if is_hopeless(error) => true,
+            true => self.api.content_at_once(id, "version").await.is_err(),
+            false => false,
+        };
+        if is_lost {
+            let _ = self.given_up.set(error.clone());
         }
-    }
-
-    /// Why nothing more is asked.
-    fn given_up(&self) -> Option<CallError> {
-        let failures = self.failures.load(Ordering::Relaxed);
-        let detail = format!("{failures} pages in a row failed; no more are asked for in this run");
-        (failures >= MAX_FAILURES).then_some(CallError::NotJson { detail })
     }
 }
 

@@ -190,7 +190,7 @@ fn opened(path: &Path, settings: &Settings) -> Result<(Contents, Box<dyn PageSto
                 let mut archive = archive.lock().unwrap_or_else(PoisonError::into_inner);
                 let entry = archive.by_name(&entities)?;
                 let most = unfolded_at_most(entry.compressed_size());
-                pages::of_entities(entry.take(most), settings)?
+                pages::of_entities(Unfolding { inner: entry, left: most }, settings)?
             }
         };
         return Ok((contents, Box::new(store)));
@@ -205,6 +205,22 @@ fn unfolded_at_most(packed: u64) -> u64 {
     const FREE: u64 = 64 << 20;
     const RATIO: u64 = 100;
     packed.saturating_mul(RATIO).max(FREE)
+}
+
+/// A packed file that may unfold to no more.
+struct Unfolding<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Unfolding<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(length as u64).ok_or_else(|| {
+            io::Error::other("it unfolds to a hundred times its packed size, as no text of an export does")
+        })?;
+        Ok(length)
+    }
 }
 
 /// The files of an export.
