@@ -31,7 +31,7 @@ mod shortcodes;
 pub mod site;
 pub mod stated;
 pub(crate) mod steps;
-mod web_page;
+pub(crate) mod web_page;
 pub(crate) mod written;
 
 use crate::{
