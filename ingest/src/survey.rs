@@ -7,7 +7,7 @@ use crate::{
     plan::Found,
     progress::Progress,
     report::{MaskedSecrets, Rejection, Warning},
-    sources::{Item, Listing, Reader, Reading},
+    sources::{Item, Listing, Reader, Reading, SyncState},
 };
 use kb::document::ContentHash;
 use std::{
@@ -22,6 +22,10 @@ pub(crate) struct Survey {
     pub(crate) rejected: Vec<Rejection>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) secrets: Vec<MaskedSecrets>,
+    /// The state of the source that is stored.
+    pub(crate) before: SyncState,
+    /// What becomes its state when all is stored.
+    pub(crate) after: SyncState,
     reader: Arc<dyn Reader>,
     /// The versions of documents that only their siblings show to be editions of one page, by id.
     versions: HashMap<String, String>,
@@ -41,6 +45,8 @@ impl Survey {
             rejected,
             warnings,
             secrets: Vec::new(),
+            before: SyncState::default(),
+            after: SyncState::default(),
             reader,
             versions: HashMap::new(),
             hashes: HashSet::new(),

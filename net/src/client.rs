@@ -249,8 +249,12 @@ impl Call<'_> {
 
     /// A body.
     pub fn body(self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        let body = body.into();
-        Self { body, ..self }.header(CONTENT_TYPE, HeaderValue::from_static(content_type))
+        self.content(body).header(CONTENT_TYPE, HeaderValue::from_static(content_type))
+    }
+
+    /// A body whose type is among the headers.
+    pub fn content(self, body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), ..self }
     }
 
     /// The body that will be sent, for who signs it.

@@ -4,9 +4,9 @@
 use super::ConfigError;
 use crate::{
     formats::{Defaults, language},
-    sources::{Source, folder::FolderSource},
+    sources::{Source, confluence, folder::FolderSource, git, github, jira},
 };
-use kb::document::Kind;
+use kb::{causes::with_causes, document::Kind};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     collections::HashSet,
@@ -49,6 +49,7 @@ pub struct TeamSource {
 #[serde(deny_unknown_fields)]
 struct File {
     kb: Option<String>,
+    cache: Option<PathBuf>,
     interval: Option<String>,
     listen: Option<SocketAddr>,
     #[serde(default, rename = "source")]
@@ -81,6 +82,22 @@ impl Keys {
         self.take(key)?.ok_or_else(|| format!("{} has no `{key}`", self.shown))
     }
 
+    /// Makes relative paths relative to `root`.
+    fn below(mut self, root: &Path) -> Self {
+        for (key, value) in &mut self.table {
+            let path = match value {
+                toml::Value::String(path) if PATH_KEYS.contains(&key.as_str()) => path,
+                toml::Value::Table(reference) => match reference.get_mut("file") {
+                    Some(toml::Value::String(path)) => path,
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            *path = root.join(&path).display().to_string();
+        }
+        self
+    }
+
     /// Reads all that is left.
     fn rest<T: DeserializeOwned>(self) -> Result<T, String> {
         let Self { table, shown } = self;
@@ -88,12 +105,31 @@ impl Keys {
     }
 }
 
+/// Keys of sources whose values are paths.
+const PATH_KEYS: [&str; 3] = ["ca_file", "export", "path"];
+
+/// The types of sources.
+const TYPES: [&str; 5] = ["confluence", "folder", "git", "github-issues", "jira"];
+
 /// Reads `ingest.toml` and opens its sources; nothing is asked of them yet.
 pub fn read(path: &Path) -> Result<Team, ConfigError> {
     let failed = |detail: String| ConfigError::File { path: path.to_owned(), detail };
     let text = kb::files::read_text(path, MAX_BYTES).map_err(|error| failed(error.to_string()))?;
-    let file: File = toml::from_str(&text).map_err(|error| failed(error.to_string()))?;
+    let file: File = toml::from_str(&text).map_err(|error| {
+        // Not the line itself: somebody may have written a secret there.
+        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        failed(format!("line {line}: {}", error.message()))
+    })?;
     let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let kb = file.kb.map(|kb| match kb.contains("://") {
+        true => kb,
+        false => root.join(kb).display().to_string(),
+    });
+    let cache = match (file.cache, &kb) {
+        (Some(cache), _) => root.join(cache),
+        (None, Some(kb)) if !kb.contains("://") => PathBuf::from(format!("{kb}.cache")),
+        (None, _) => users_cache().unwrap_or_else(|| root.join(".runbookd-cache")),
+    };
     let common = match &file.interval {
         Some(text) => interval(text).map_err(|detail| failed(format!("`interval`: {detail}")))?,
         None => DEFAULT_INTERVAL,
@@ -104,20 +140,37 @@ pub fn read(path: &Path) -> Result<Team, ConfigError> {
     let mut sources = Vec::with_capacity(file.sources.len());
     let mut names = HashSet::new();
     for (number, table) in (1..).zip(file.sources) {
-        let source = source(table, number, root, common).map_err(failed)?;
+        let source = source(table, number, &Places { root, cache: &cache }, common).map_err(failed)?;
         if !names.insert(source.source.name().to_owned()) {
             return Err(failed(format!("two sources are named `{}`", source.source.name())));
         }
         sources.push(source);
     }
-    let kb = file.kb.map(|kb| match kb.contains("://") {
-        true => kb,
-        false => root.join(kb).display().to_string(),
-    });
     Ok(Team { kb, listen: file.listen, sources })
 }
 
-fn source(table: toml::Table, number: usize, root: &Path, common: Duration) -> Result<TeamSource, String> {
+/// Where a source's files are.
+struct Places<'a> {
+    /// What its paths are relative to.
+    root: &'a Path,
+    /// For what it fetches.
+    cache: &'a Path,
+}
+
+/// The directory for what programs of this user may fetch again.
+#[expect(clippy::disallowed_methods, reason = "this is the configuration")]
+fn users_cache() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(cache.join("runbookd"))
+}
+
+fn source(
+    table: toml::Table,
+    number: usize,
+    places: &Places<'_>,
+    common: Duration,
+) -> Result<TeamSource, String> {
     let mut keys = Keys { table, shown: format!("source {number}") };
     let name: Option<String> = keys.take("name")?;
     if let Some(name) = &name {
@@ -133,11 +186,30 @@ fn source(table: toml::Table, number: usize, root: &Path, common: Duration) -> R
     let shown = keys.shown.clone();
     let source: Arc<dyn Source> = match kind.as_str() {
         "folder" => {
-            let FolderSettings { path } = keys.rest()?;
-            let folder = FolderSource::at(&root.join(path), name.as_deref(), defaults);
-            Arc::new(folder.map_err(|error| format!("{shown}: {}", kb::causes::with_causes(&error)))?)
+            let FolderSettings { path } = keys.below(places.root).rest()?;
+            let folder = FolderSource::at(&path, name.as_deref(), defaults);
+            Arc::new(folder.map_err(|error| format!("{shown}: {}", with_causes(&error)))?)
         }
-        other => return Err(format!("{shown}: there is no type `{other}`; there is folder")),
+        "git" => {
+            let settings: git::Settings = keys.rest()?;
+            let name = name.or_else(|| git::default_name(&settings.url));
+            let name = name.ok_or_else(|| format!("{shown} has no `name`"))?;
+            let source = git::open(name, settings.below(places.root), defaults, places.cache);
+            Arc::from(source.map_err(|error| with_causes(&error))?)
+        }
+        other if !TYPES.contains(&other) => {
+            return Err(format!("{shown}: there is no type `{other}`; there are {}", TYPES.join(", ")));
+        }
+        other => {
+            let name = name.ok_or_else(|| format!("{shown} has no `name`"))?;
+            let keys = keys.below(places.root);
+            let source = match other {
+                "confluence" => confluence::open(name, keys.rest()?, defaults),
+                "jira" => jira::open(name, keys.rest()?, defaults),
+                _ => github::open(name, keys.rest()?, defaults),
+            };
+            Arc::from(source.map_err(|error| with_causes(&error))?)
+        }
     };
     Ok(TeamSource { source, interval })
 }
@@ -213,6 +285,14 @@ mod tests {
             &format!("{docs}interval = \"30s\"\naccess = [\"ops\"]\nlanguage = \"zh_TW\""),
             "docs every 30s",
         );
+        let token = "token = { env = \"DOCS_TOKEN\" }";
+        for (url, name) in [("https://h.example/t/docs.git", "docs"), ("../team/pages/", "pages")] {
+            let token = if url.starts_with("https") { token } else { "" };
+            check(
+                &format!("[[source]]\ntype = \"git\"\nurl = \"{url}\"\n{token}\n"),
+                &format!("{name} every 900s"),
+            );
+        }
     }
 
     #[test]
@@ -230,6 +310,16 @@ mod tests {
         check(&format!("{docs}interval = \"1s\""), "shorter than 10 s");
         check(&format!("{docs}interval = \"soon\""), "is no length of time");
         check("[[source]]\ntype = \"folder\"\npath = \"absent\"", "cannot read");
+        check("[[source]]\ntype = \"git\"", "source 1: missing field `url`");
+        check(
+            "[[source]]\ntype = \"git\"\nurl = \"git@h.example:t/docs.git\"",
+            "source `docs`: `url` is neither",
+        );
+        let secret = "[[source]]\ntype = \"git\"\nurl = \"https://h.example/docs\"\ntoken = \"canary\"";
+        check(secret, "where the secret is");
+        assert!(!read_text(secret).contains("canary"));
+        let open = read_text("[[source]]\ntype = \"git\"\ntoken = \"canary\n");
+        assert!(open.starts_with("line 3: ") && !open.contains("canary"), "{open}");
         check("[[source]]\nname = \"a/b\"\ntype = \"folder\"\npath = \"docs\"", "cannot name a source");
     }
 }
