@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 /// Commits that are looked at.
 const MAX_COMMITS: usize = 20_000;
 /// Entries of trees that are compared.
-const MAX_COMPARED: usize = 20_000_000;
+const MAX_COMPARED: usize = 5_000_000;
 /// For trees that are compared again and again, in bytes.
 const TREE_CACHE: usize = 32 << 20;
 
