@@ -5,7 +5,7 @@ use crate::{
     pipeline::{self, IngestError},
     progress::Progress,
     rename::{self, Renamed},
-    report::Report,
+    report::{Report, SourceReport},
     status::Status,
     watch::{self, WatchError},
 };
@@ -35,7 +35,7 @@ use std::{
 /// `--config FILE` reads the sources that a file lists, among them live ones, and `--watch` keeps all of them in sync.
 ///
 /// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused, renaming would
-/// join two sources, or a source is missing from a --rebuild; 4 another writer is at work; 5 done, but with --strict some
+/// join two sources, or a source is missing from a --rebuild; 4 another writer is at work; 5 done, but a source could not be read or, with --strict, some
 /// file was not indexed, or `status` shows a source that is not in sync.
 #[derive(Debug, Parser)]
 #[command(name = "ingest", version, args_conflicts_with_subcommands = true)]
@@ -325,7 +325,8 @@ async fn ingest(flags: Flags) -> Result<u8, CliError> {
         Err(error) if report.generation.is_some() => say(&format!("committed; {}", with_causes(&error))),
         printed => printed?,
     }
-    Ok(if is_strict && report.has_faults() { 5 } else { 0 })
+    let is_partial = report.has_failed_source() || (is_strict && report.has_faults());
+    Ok(if is_partial { 5 } else { 0 })
 }
 
 async fn watch(flags: Flags) -> Result<u8, CliError> {
@@ -435,6 +436,22 @@ fn print_report(report: &Report) -> io::Result<()> {
     }
     for warning in &report.warnings {
         writeln!(out, "warning: {}: {}", warning.path, warning.message)?;
+    }
+    for source in report.sources.iter().filter(|_| report.sources.len() > 1) {
+        let SourceReport { name, documents, failed, rejected, .. } = source;
+        match failed {
+            Some(reason) => writeln!(out, "source {name}: failed: {reason}")?,
+            None => writeln!(
+                out,
+                "source {name}: {} seen, {} added, {} changed, {} unchanged, {} removed; {} entries not indexed",
+                documents.seen,
+                documents.added,
+                documents.changed,
+                documents.unchanged,
+                documents.removed,
+                rejected.len()
+            )?,
+        }
     }
     let documents = &report.documents;
     writeln!(
