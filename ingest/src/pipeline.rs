@@ -11,7 +11,7 @@ use crate::{
     plan::{Found, Plan},
     progress::Progress,
     rename,
-    report::{DocumentCounts, Rejection, Report, SourceReport},
+    report::{DocumentCounts, Rejection, Report, SourceReport, Warning},
     runs::RunLog,
     sources::{Listing, Source, SourceError, SyncState, folder::PathError},
     survey::{Missing, Survey},
@@ -408,6 +408,10 @@ impl Work {
         for ListedSource { source, mut listing, before, stored: state } in listed.sources {
             let name = source.name();
             let stored = stored.remove(name).unwrap_or_default();
+            if listing.is_empty() && source.folder().is_none() {
+                let message = "nothing was found in it".to_owned();
+                report.warnings.push(Warning { path: source.shown(), message });
+            }
             let plan = if listing.reader.is_cheap() {
                 let cursor = listing.cursor.take();
                 let mut survey = Survey::of(name, listing, progress).await;
