@@ -133,6 +133,16 @@ pub(super) fn of_entry(entry: Map<String, Value>) -> Result<Stated, FrontMatterE
     interpret(map, "", Vec::new())
 }
 
+/// Whether a key, in lower case, is one that is read.
+pub(super) fn is_key(key: &str) -> bool {
+    is_strict(key) || attempts::is_known(key)
+}
+
+/// Whether a key decides who may read a document or when it must come first.
+pub(super) fn is_strict(key: &str) -> bool {
+    STRICT.contains(&key)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
     Yaml,

@@ -8,24 +8,30 @@ mod asciidoc;
 mod docx;
 pub(crate) mod entities;
 pub mod front_matter;
+mod github_wiki;
 mod html;
 mod invisible;
 pub mod language;
+#[cfg(test)]
+mod leftovers;
 pub mod links;
 mod magic;
 mod manifests;
 pub(crate) mod markdown;
+mod mediawiki;
+mod notion;
 mod pdf;
 mod plain_text;
 mod prometheus_rules;
 mod qa_csv;
 mod qa_lines;
 pub(crate) mod redaction;
+mod rst;
 mod shortcodes;
 pub mod site;
 pub mod stated;
 pub(crate) mod steps;
-mod web_page;
+pub(crate) mod web_page;
 pub(crate) mod written;
 
 use crate::{
@@ -182,8 +188,12 @@ pub enum Format {
     WebPage,
     /// `.adoc`, `.asciidoc`.
     AsciiDoc,
+    /// `.rst`, `.rest`.
+    ReStructuredText,
     /// `.yaml`, `.yml` with alerts of Prometheus.
     PrometheusRules,
+    /// `.xml`, a dump of MediaWiki.
+    MediaWiki,
     /// `.jsonl`, `.ndjson` with questions and answers, or resolved incidents.
     QaLines,
     /// `.docx`.
@@ -205,7 +215,9 @@ impl Format {
             "csv" => Ok(Self::QaCsv),
             "html" | "htm" => Ok(Self::WebPage),
             "adoc" | "asciidoc" => Ok(Self::AsciiDoc),
+            "rst" | "rest" => Ok(Self::ReStructuredText),
             "yaml" | "yml" => Ok(Self::PrometheusRules),
+            "xml" => Ok(Self::MediaWiki),
             "jsonl" | "ndjson" => Ok(Self::QaLines),
             "docx" | "docm" => Ok(Self::Docx),
             "pdf" => Ok(Self::Pdf),
@@ -271,6 +283,12 @@ impl Parsed {
         Self { rejected: vec![Rejection::new(place.shown, reason)], ..Self::default() }
     }
 
+    /// Left out, and for no fault.
+    pub(crate) fn left_out(place: &Place<'_>, reason: impl Into<String>) -> Self {
+        let rejection = Rejection { by_convention: true, ..Rejection::new(place.shown, reason) };
+        Self { rejected: vec![rejection], ..Self::default() }
+    }
+
     pub(crate) fn warn(&mut self, place: &Place<'_>, message: impl Into<String>) {
         self.warnings.push(Warning { path: place.shown.to_owned(), message: message.into() });
     }
@@ -286,7 +304,9 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
         Format::QaCsv => |text: String, place: &Place<'_>| qa_csv::parse(&text, place),
         Format::WebPage => web_page::parse,
         Format::AsciiDoc => asciidoc::parse,
+        Format::ReStructuredText => rst::parse,
         Format::PrometheusRules => prometheus_rules::parse,
+        Format::MediaWiki => |text: String, place: &Place<'_>| mediawiki::parse(&text, place),
         Format::QaLines => |text: String, place: &Place<'_>| qa_lines::parse(&text, place),
     };
     if let Some(magic) = Magic::of(&bytes) {
@@ -388,6 +408,7 @@ pub(crate) fn title_of_path(place: &Place<'_>) -> String {
     let mut components: Vec<&str> = place.relative.split('/').collect();
     let file = components.pop().unwrap_or_default();
     let stem = language::without_suffix(stem_of(file));
+    let stem = notion::without_number(stem).unwrap_or(stem);
     let name = match stem {
         "index" | "_index" | "README" | "readme" => components.pop().unwrap_or(place.source),
         stem => stem,
@@ -446,6 +467,7 @@ mod tests {
             ("rules.yml", Ok(Format::PrometheusRules)),
             ("qa.ndjson", Ok(Format::QaLines)),
             ("a.adoc", Ok(Format::AsciiDoc)),
+            ("a.rst", Ok(Format::ReStructuredText)),
             ("a.docx", Ok(Format::Docx)),
             ("a.PDF", Ok(Format::Pdf)),
             ("a.doc", Err("not supported: .doc; save it as .docx or .pdf")),

@@ -83,8 +83,8 @@ impl<'s> Writer<'s> {
         if !self.containers.is_empty() {
             return self.label(&words, place);
         }
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
-        let id = id.filter(|id| !id.is_empty() && id.len() <= MAX_ID_BYTES && id.bytes().all(is_name));
+        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+        let id = id.filter(|id| !id.is_empty() && id.len() <= MAX_ID_BYTES && id.chars().all(is_name));
         if let Some(id) = id {
             words.push_str(&format!(" {{#{id}}}"));
         } else if words.ends_with(['}', '#']) {

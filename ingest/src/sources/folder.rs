@@ -245,7 +245,7 @@ pub fn check_name(name: &str) -> Result<(), PathError> {
 }
 
 impl Folder {
-    fn at(path: &Path, name: Option<&str>) -> Result<Self, PathError> {
+    pub(crate) fn at(path: &Path, name: Option<&str>) -> Result<Self, PathError> {
         let shown = path.display().to_string();
         let unreadable = |source| PathError::Unreadable { path: shown.clone(), source };
         let nameless = || PathError::Nameless { path: shown.clone() };

@@ -6,6 +6,7 @@
 //! system are one source.
 
 pub mod archive;
+pub mod confluence;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod files;
