@@ -270,6 +270,8 @@ async fn branches_tags_and_commits_are_read() {
     let one = repo.commit();
     repo.git(&["tag", "--annotate", "v1", "--message", "m"]);
     repo.git(&["branch", "team/side"]);
+    repo.page("a.md", "between");
+    let between = repo.commit();
     repo.page("a.md", "second");
     repo.commit();
     let server = Server::start(repo.root.path());
@@ -283,6 +285,7 @@ async fn branches_tags_and_commits_are_read() {
             (Settings { branch: Some("team/side".to_owned()), ..base.clone() }, "first"),
             (Settings { tag: Some("v1".to_owned()), ..base.clone() }, "first"),
             (Settings { commit: Some(one.clone()), ..base.clone() }, "first"),
+            (Settings { commit: Some(between.clone()), ..base.clone() }, "between"),
         ] {
             let shown = format!("{settings:?}");
             let look = look(&*repo.open(settings), &SyncState::default()).await.expect(&shown);
@@ -314,6 +317,72 @@ async fn branches_tags_and_commits_are_read() {
         let error = refused(settings).to_string();
         assert!(error.contains(reason), "{error}");
     }
+}
+
+/// Objects that no Git would make of a work tree.
+#[tokio::test]
+async fn hostile_trees_are_bounded_and_forge_nothing() {
+    let repo = Repo::new();
+    repo.page("a.md", "first");
+    let blob = repo.git(&["hash-object", "-w", "a.md"]);
+    let tree = |entries: &[String]| {
+        let mut made = quiet(Command::new("git"))
+            .args(["mktree", "-z"])
+            .current_dir(repo.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("git runs");
+        let input: String = entries.iter().map(|entry| format!("{entry}\0")).collect();
+        made.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+        text_of(made.wait_with_output().expect("it ends"), &["mktree"])
+    };
+    let of_tree = |tree: &str| {
+        let commit = repo.git(&["commit-tree", "-m", "m", tree]);
+        Settings { commit: Some(commit), ..repo.here() }
+    };
+    let file = |name: &str| format!("100644 blob {blob}\t{name}");
+    let folder = |name: &str, tree: &str| format!("040000 tree {tree}\t{name}");
+
+    let leaf = tree(&[file("z.md")]);
+    let deep = (0..100).fold(leaf.clone(), |below, _| tree(&[folder("d", &below)]));
+    let odd = tree(&[
+        file("a.md"),
+        file("a.md"),
+        file("b\n! forged.md"),
+        file("c\u{202e}dm.md"),
+        file(".."),
+        file("AKIAQ7RLMXVTN2ZPWK4D.md"),
+        folder("..", &leaf),
+        folder(".git", &leaf),
+        folder("deep", &deep),
+    ]);
+    let look = look(&*repo.open(of_tree(&odd)), &SyncState::default()).await.expect("it can be read");
+    let ids: Vec<&str> = look.documents.keys().map(String::as_str).collect();
+    assert_eq!(ids, ["docs/a.md"]);
+    let rejected = look.rejected.join("\n").replace("/d/d/d/d/d/d/d/d/d", "");
+    insta::assert_snapshot!(rejected, @r"
+    ! [redacted:aws-access-key].md: its name holds a secret (aws-access-key); rename it
+    ! b�! forged.md: the name holds control characters; rename the file
+    ! c�dm.md: the name holds characters that are not seen; rename the file
+    ! deep: more than 64 folders deep
+    - ..: hidden file
+    - ..: hidden folder; not looked into
+    - .git: hidden folder; not looked into
+    - a.md: a file that is read under another name
+    ");
+
+    // Ten folders in each of ten folders, and so on: small to store, and endless to walk.
+    let bomb = (0..9).fold(leaf, |below, _| {
+        tree(&(0..10).map(|number| folder(&number.to_string(), &below)).collect::<Vec<_>>())
+    });
+    let error =
+        self::look(&*repo.open(of_tree(&bomb)), &SyncState::default()).await.err().expect("it is refused");
+    assert!(error.to_string().contains("more than 100000 folders"), "{error}");
+
+    let nowhere = repo.settings(&repo.root.path().display().to_string());
+    let error = self::look(&*repo.open(nowhere), &SyncState::default()).await.err().expect("it is none");
+    assert!(error.to_string().contains("cannot be opened"), "{error}");
 }
 
 /// What the server does with the next requests.
@@ -594,11 +663,8 @@ async fn a_fetch_that_is_cut_changes_nothing_and_the_next_one_succeeds() {
 
 /// The one repository of the cache.
 fn repository(repo: &Repo) -> PathBuf {
-    let entries = fs::read_dir(repo.cache()).expect("it is there").flatten().map(|entry| entry.path());
-    entries
-        .filter(|path| path.extension().is_some_and(|extension| extension == "git"))
-        .next()
-        .expect("a repository")
+    let mut entries = fs::read_dir(repo.cache()).expect("it is there").flatten().map(|entry| entry.path());
+    entries.find(|path| path.extension().is_some_and(|extension| extension == "git")).expect("a repository")
 }
 
 #[tokio::test]

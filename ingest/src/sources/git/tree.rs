@@ -25,6 +25,8 @@ use std::{
     path::Path,
 };
 
+/// A small repository can have more folders than anybody could walk: a tree may be in many others.
+const MAX_FOLDERS: usize = 100_000;
 /// Entries of trees that are looked at for where links lead.
 const MAX_LOOKED_AT: usize = 10_000_000;
 /// A longer link is none.
@@ -92,6 +94,7 @@ pub(super) fn list(
         rejected: Vec::new(),
         seen: HashSet::from([String::new()]),
         links: VecDeque::new(),
+        num_folders: 0,
         num_entries: 0,
         num_looked_at: 0,
     };
@@ -138,6 +141,7 @@ struct Walk<'r> {
     /// What was met, without links.
     seen: HashSet<String>,
     links: VecDeque<Place>,
+    num_folders: usize,
     num_entries: usize,
     num_looked_at: usize,
 }
@@ -157,6 +161,11 @@ impl Walk<'_> {
     fn descend(&mut self, from: Place) -> Result<(), GitError> {
         let mut folders = vec![from];
         while let Some(folder) = folders.pop() {
+            self.num_folders += 1;
+            if self.num_folders > MAX_FOLDERS {
+                let reason = format!("it has more than {MAX_FOLDERS} folders; name a `folder` of it");
+                return Err(GitError::Refused(reason));
+            }
             let tree = self.repository.find_tree(folder.id)?;
             for entry in tree.iter() {
                 let entry = entry?;
