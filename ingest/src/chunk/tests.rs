@@ -79,7 +79,10 @@ fn fragments_of_the_file_lead_to_passages() {
     let chunks = Chunker::new(&Words, 60).split(&document).chunks;
     let anchors: Vec<&str> = chunks.iter().filter_map(|chunk| chunk.anchor.as_deref()).collect();
     assert_eq!(anchors.len(), chunks.len());
-    assert!(anchors.is_sorted() && anchors[0] == "page=1" && anchors.last() == Some(&"page=2"), "{anchors:?}");
+    assert!(
+        anchors.is_sorted() && anchors[0] == "page=1" && anchors.last() == Some(&"page=2"),
+        "{anchors:?}"
+    );
 }
 
 #[test]

@@ -6,7 +6,6 @@ mod pages;
 mod website;
 
 use super::{
-    addresses::Addresses,
     listing::Titles,
     page::{self, Context, Page},
     settings::Settings,
@@ -116,14 +115,7 @@ impl Source for Export {
         let opened = blocking(move || opened(&path, &settings)).await;
         let opened = opened.map_err(|error| failed(error.to_string()))?;
         let (contents, store) = opened.map_err(|error| failed(error.to_string()))?;
-        let url = self.settings.url.clone().unwrap_or_default();
-        let flavor = self.settings.flavor.of(&url);
-        let context = Context {
-            name: self.name.clone(),
-            settings: self.settings.clone(),
-            defaults: self.defaults.clone(),
-            addresses: Addresses::new(&self.name, &url, flavor, &contents.titles),
-        };
+        let context = Context::new(&self.name, &self.settings, &self.defaults, &contents.titles);
         let item = |(id, bytes): (&String, &u64)| Item { key: id.clone(), version: None, bytes: *bytes };
         let items: Vec<Item> = contents.sizes.iter().map(item).collect();
         let rejected = contents.rejected.into_iter();
