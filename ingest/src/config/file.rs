@@ -4,7 +4,7 @@
 use super::ConfigError;
 use crate::{
     formats::{Defaults, language},
-    sources::{Source, folder::FolderSource, git, github, jira},
+    sources::{Source, confluence, folder::FolderSource, git, github, jira},
 };
 use kb::{causes::with_causes, document::Kind};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -109,7 +109,7 @@ impl Keys {
 const PATH_KEYS: [&str; 3] = ["ca_file", "export", "path"];
 
 /// The types of sources.
-const TYPES: [&str; 4] = ["folder", "git", "github-issues", "jira"];
+const TYPES: [&str; 5] = ["confluence", "folder", "git", "github-issues", "jira"];
 
 /// Reads `ingest.toml` and opens its sources; nothing is asked of them yet.
 pub fn read(path: &Path) -> Result<Team, ConfigError> {
@@ -204,6 +204,7 @@ fn source(
             let name = name.ok_or_else(|| format!("{shown} has no `name`"))?;
             let keys = keys.below(places.root);
             let source = match other {
+                "confluence" => confluence::open(name, keys.rest()?, defaults),
                 "jira" => jira::open(name, keys.rest()?, defaults),
                 _ => github::open(name, keys.rest()?, defaults),
             };

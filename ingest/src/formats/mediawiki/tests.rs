@@ -158,7 +158,7 @@ fn markup_becomes_words() {
     check("<div style=\"a\">x</div> <pod-name> <br/> <span>y</span> <references />", "x\n\\<pod-name>\ny");
     check("<pre>\na <b>\n</pre>", "```\na <b>\n```");
     check("[[Help:Me (x)|]] [[w:en:X|x]] [[#Part]] [[a b_c]]", "Me x Part a b c");
-    check("[http://a.b] [mailto:x@y z] [not] [[open", "<http://a.b> [z](mailto:x@y) [not] [[open");
+    check("[http://a.b] [mailto:x@y z] [not] [[open", "<http://a.b> z [not] [[open");
     check(
         "<nowiki>'''x'''</nowiki> &lt;b> <source lang=\"yaml\" inline>a: 1</source>",
         "'''x''' \\<b> `a: 1`",

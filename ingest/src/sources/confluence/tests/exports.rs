@@ -306,7 +306,7 @@ async fn what_is_no_whole_export_is_refused() {
     for (name, reason) in [
         ("half.zip", "entities.xml is damaged at byte"),
         ("other.zip", "is no export of a space"),
-        ("bomb.zip", "it unfolds to a hundred times"),
+        ("bomb.zip", "it unpacks to more than 100 times"),
         ("long.zip", "an object is larger than"),
         ("cut.zip", "cannot be read as an archive"),
         ("empty", "is no export of a space"),
