@@ -343,7 +343,10 @@ impl<'a> Support<'a> {
             let changed = |whole: &&&Quantity| {
                 [1.0, -1.0].iter().any(|sign| is_near(whole.value * (1.0 + sign * share.value / 100.0)))
             };
-            held.iter().filter(|whole| is_amount(whole)).any(of_whole)
+            // The whole of a part that the sentence tells.
+            let is_whole = |part: &&&Quantity| is_near(part.value * 100.0 / share.value);
+            others().filter(|part| is_amount(part)).any(|part| is_whole(&part))
+                || held.iter().filter(|whole| is_amount(whole)).any(of_whole)
                 || others().filter(|whole| is_amount(whole)).any(|whole| of_whole(whole) || changed(&whole))
         })
     }
