@@ -2,6 +2,7 @@
 
 use crate::{
     config::{self, ConfigError},
+    lint::command::{self as lint, LintError},
     pipeline::{self, IngestError, Options},
     progress::Progress,
     rename::{self, Renamed},
@@ -51,6 +52,12 @@ enum Command {
         #[arg(long, value_name = "ID")]
         document: Option<String>,
     },
+    /// Tells what is wrong with documents: dead links, removed Kubernetes APIs, runbooks without steps, contradicting rules,
+    /// near-duplicates, secrets and more (docs/lint.md). Writes nothing. (A folder of this name is `./lint`.)
+    ///
+    /// Exit codes: 0 nothing as bad as --fail-on, 5 something as bad, 2 usage, 1 failed. A document's front matter can leave
+    /// checks out: `lint_ignore: [stale]`.
+    Lint(lint::Flags),
     /// Gives a source another name, in one commit and without embedding anything. (A folder of this name is `./rename`.)
     Rename {
         #[command(flatten)]
@@ -223,6 +230,16 @@ impl CliError {
     }
 }
 
+impl From<LintError> for CliError {
+    fn from(error: LintError) -> Self {
+        match error {
+            LintError::Config(error) => error.into(),
+            LintError::Ingest(error) => error.into(),
+            LintError::Output(error) => Self::Output(error),
+        }
+    }
+}
+
 /// Runs the command that was typed.
 pub async fn run(cli: Cli) -> ExitCode {
     let mut is_json = cli.flags.json;
@@ -237,6 +254,10 @@ pub async fn run(cli: Cli) -> ExitCode {
         Some(Command::Restore { kb, from, json }) => {
             is_json = json;
             restore(&from, &kb, json).await
+        }
+        Some(Command::Lint(flags)) => {
+            is_json = flags.json;
+            lint::run(flags).await.map_err(CliError::from)
         }
         None => ingest(cli.flags).await,
     };

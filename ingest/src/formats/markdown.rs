@@ -2,7 +2,7 @@
 //! Markdown.
 
 use super::{
-    Document, Parsed, Place, Syntax, admonitions, entities, front_matter, html,
+    Beside, Document, Parsed, Place, Syntax, admonitions, entities, front_matter, html,
     links::{self, FoundLink},
     manifests, metadata,
     redaction::{self, Secrets},
@@ -61,9 +61,12 @@ pub(crate) fn finished(
     }
     let title = said.title.clone().or(outline.title).unwrap_or_else(|| title_of_path(place));
     let id = format!("{}/{}", place.source, place.relative);
+    let ignored_checks = said.lint_ignore.clone();
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, found_links);
-    parsed.documents.push(Document::new(meta, body, Syntax::Markdown));
+    let mut document = Document::new(meta, body, Syntax::Markdown);
+    document.beside = Beside { links: found_links.to_vec(), ignored_checks, ..Beside::default() };
+    parsed.documents.push(document);
     parsed
 }
 
@@ -88,8 +91,7 @@ pub(crate) fn cleaned(
         }
         text = text.edited(edits);
     }
-    let (edits, found) = links::edits(text.as_str());
-    Ok((text.edited(edits), found))
+    Ok(links::plain(text))
 }
 
 /// One pass of cleaning.

@@ -37,7 +37,7 @@ use kb::{
     text::visible,
     version::{Version, in_title, of_path},
 };
-use links::Pages;
+use links::{FoundLink, Pages};
 use site::Site;
 use stated::Stated;
 use std::collections::BTreeMap;
@@ -56,6 +56,19 @@ pub struct Document {
     pub syntax: Syntax,
     /// Hash of everything that the stored document depends on, but for the embedding model.
     pub content_hash: ContentHash,
+    /// What is not stored, and tells whether the document is in order.
+    pub(crate) beside: Beside,
+}
+
+/// What a document has beside what is stored of it, for [`crate::lint`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Beside {
+    /// Its links, those to nowhere included.
+    pub(crate) links: Vec<FoundLink>,
+    /// Identifiers of places other than headings.
+    pub(crate) anchors: Vec<String>,
+    /// The checks that it does not want.
+    pub(crate) ignored_checks: Vec<String>,
 }
 
 /// How a body is written.
@@ -77,7 +90,7 @@ impl Document {
         let numbers = [CHUNKER_VERSION as u64, syntax as u64, place.start as u64, place.end as u64];
         let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         let content_hash = ContentHash::of(&[&metadata, text.as_bytes(), &numbers]);
-        Self { meta, body, syntax, content_hash }
+        Self { meta, body, syntax, content_hash, beside: Beside::default() }
     }
 
     /// The same document on a version that only its siblings show it to be for.
@@ -223,6 +236,10 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
     if !decoded.text.chars().any(char::is_alphanumeric) {
         return Parsed::rejected(place, "no text");
     }
+    let anchors = match format {
+        Format::Markdown | Format::WebPage | Format::AsciiDoc => links::anchors(&decoded.text),
+        _ => Vec::new(),
+    };
     let mut parsed = match format {
         Format::Markdown => markdown::parse(decoded.text, place),
         Format::PlainText => plain_text::parse(decoded.text, place),
@@ -232,6 +249,9 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
         Format::PrometheusRules => prometheus_rules::parse(decoded.text, place),
         Format::QaLines => qa_lines::parse(&decoded.text, place),
     };
+    if let [document] = parsed.documents.as_mut_slice() {
+        document.beside.anchors = anchors;
+    }
     if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
         parsed.warn(place, format!("read as {encoding}, by its bytes; save the file as UTF-8 to be sure"));
     }
@@ -239,7 +259,13 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
 }
 
 /// Fills in the metadata from what the file says, what the run says, and where the file stands.
-pub(crate) fn metadata(place: &Place<'_>, id: String, title: String, said: Stated, text: &str) -> DocumentMeta {
+pub(crate) fn metadata(
+    place: &Place<'_>,
+    id: String,
+    title: String,
+    said: Stated,
+    text: &str,
+) -> DocumentMeta {
     let defaults = place.defaults;
     let kind = defaults.kind.or(said.kind).unwrap_or_else(|| kind_of_path(place.source, place.relative));
     let language = said

@@ -190,7 +190,9 @@ fn row_document(
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, &found_links);
     redaction::add(&mut redacted, joined);
-    Ok((Document::new(meta, body, Syntax::Markdown), redacted))
+    let mut document = Document::new(meta, body, Syntax::Markdown);
+    document.beside.links = found_links;
+    Ok((document, redacted))
 }
 
 #[cfg(test)]

@@ -95,7 +95,9 @@ fn line_document(
     let id = format!("{}/{}#{id}", place.source, place.relative);
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, &found_links);
-    Ok((Document::new(meta, body, Syntax::Markdown), warnings, redacted))
+    let mut document = Document::new(meta, body, Syntax::Markdown);
+    document.beside.links = found_links;
+    Ok((document, warnings, redacted))
 }
 
 /// The keys of a line that were not read yet.

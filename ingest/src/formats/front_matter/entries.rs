@@ -85,7 +85,7 @@ pub(super) fn salvage(
 }
 
 /// What is wrong with a key that is there more than once.
-pub(super) const TWICE: &str = "a duplicate: it is given twice";
+pub(in crate::formats) const TWICE: &str = "a duplicate: it is given twice";
 
 /// Refuses a line that may have been meant as a key that is read strictly.
 pub(super) fn refuse_strict(line: &str, cause: &FrontMatterError) -> Result<(), FrontMatterError> {

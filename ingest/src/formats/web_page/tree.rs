@@ -496,7 +496,7 @@ fn name_at(text: &str) -> &str {
 }
 
 /// What a reference stands for: Markdown has HTML's.
-pub(in crate::formats) fn character_named(name: &str) -> Option<String> {
+pub(crate) fn character_named(name: &str) -> Option<String> {
     let written = format!("&{name};");
     let mut events = dialect::parse(&written);
     let text = events.find_map(|(event, _)| match event {

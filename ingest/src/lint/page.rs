@@ -1,0 +1,288 @@
+//! What the lint reads and keeps of one document.
+
+use super::{
+    Check, Finding, Settings, Severity,
+    duplicates::Signature,
+    kubernetes,
+    links::{self, Link},
+    outline::Outline,
+    rules::{self, Command},
+    runbook,
+};
+use crate::{
+    decode,
+    formats::{self, Document, Format, Parsed, Place, Syntax},
+    report::Rejection,
+};
+use jiff::Timestamp;
+use kb::{
+    document::{Chunk, DocumentMeta, Kind, Rule, untranslated},
+    prohibition::{self, Prohibition},
+    redact::redact,
+};
+use std::collections::HashSet;
+
+/// Text that is shown of a document is cut here.
+const MAX_SHOWN_CHARS: usize = 100;
+
+/// Where the lines of a text begin; empty where lines are not known.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    starts: Vec<usize>,
+}
+
+impl Lines {
+    /// The lines of a file's decoded text.
+    pub(super) fn of(text: &str) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { starts: std::iter::once(0).chain(breaks).collect() }
+    }
+
+    /// The number of the line that a byte is on.
+    pub(super) fn line(&self, byte: usize) -> Option<usize> {
+        (!self.starts.is_empty()).then(|| self.starts.partition_point(|start| *start <= byte))
+    }
+}
+
+/// What was found of a file.
+#[derive(Default)]
+pub(crate) struct Reading {
+    pub(crate) pages: Vec<Page>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Reads a file for the lint.
+pub(crate) fn read(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Reading {
+    let text = decode::decode(bytes.clone()).map(|decoded| decoded.text).unwrap_or_default();
+    let parsed = formats::parse(format, bytes, place);
+    let lines = if text.is_empty() { Lines::default() } else { Lines::of(&text) };
+    let mut reading = Reading::default();
+    reading.findings.extend(secrets(&text, &lines, &parsed, place));
+    if format == Format::PrometheusRules && parsed.documents.is_empty() {
+        // Most files of YAML are manifests, which are not indexed for themselves.
+        reading.findings.extend(
+            kubernetes::removed_in(&text, None)
+                .into_iter()
+                .map(|(at, removed)| Finding::new(Check::RemovedApi, place.shown, lines.line(at), removed)),
+        );
+        return reading;
+    }
+    reading
+        .findings
+        .extend(parsed.rejected.iter().filter(|rejection| !rejection.by_convention).map(rejected));
+    reading.findings.extend(
+        parsed
+            .warnings
+            .iter()
+            .map(|warning| Finding::new(Check::Reservation, &warning.path, None, warning.message.clone())),
+    );
+    reading.pages = parsed.documents.iter().map(|document| Page::of(document, place, &lines)).collect();
+    let ignored: Vec<Check> = match reading.pages.as_slice() {
+        [page] => page.ignored.clone(),
+        _ => Vec::new(),
+    };
+    reading.findings.retain(|finding| !ignored.contains(&finding.check));
+    reading
+}
+
+/// A file, or a row of one, that is not indexed.
+pub(super) fn rejected(rejection: &Rejection) -> Finding {
+    Finding::new(Check::NotIndexed, &rejection.path, None, rejection.reason.clone())
+}
+
+/// The secrets of a file, by rule and place.
+fn secrets(text: &str, lines: &Lines, parsed: &Parsed, place: &Place<'_>) -> Vec<Finding> {
+    if parsed.redacted.is_empty() {
+        return Vec::new();
+    }
+    let found = redact(text);
+    let finding = |rule: &str, line| {
+        Finding::new(Check::Secret, place.shown, line, format!("a secret, found by the rule `{rule}`"))
+    };
+    let mut findings: Vec<Finding> =
+        found.masked.iter().map(|(range, rule)| finding(rule, lines.line(range.start))).collect();
+    // Some show only once the text is clean.
+    for (rule, count) in &parsed.redacted {
+        let known = found.counts.get(rule).copied().unwrap_or(0) as u64;
+        findings.extend((known..*count).map(|_| finding(rule, None)));
+    }
+    findings
+}
+
+/// A document as far as it is compared with others.
+pub(crate) struct Page {
+    pub(super) id: String,
+    /// As reports name it.
+    pub(super) path: String,
+    pub(super) source: String,
+    pub(super) title: String,
+    pub(super) language: Option<String>,
+    pub(super) version: Option<String>,
+    pub(super) kind: Kind,
+    pub(super) rules: Vec<Rule>,
+    /// What it forbids; only of documents with rules.
+    pub(super) forbids: Vec<Prohibition>,
+    /// What it commands; only of documents with rules.
+    pub(super) commands: Vec<Command>,
+    /// The identifiers of its headings and other places, simplified.
+    pub(super) anchors: HashSet<String>,
+    pub(super) links: Vec<Link>,
+    pub(super) signature: Option<Signature>,
+    touched_at: Option<Timestamp>,
+    ignored: Vec<Check>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Page {
+    /// Reads a document of a file.
+    pub(super) fn of(document: &Document, place: &Place<'_>, lines: &Lines) -> Self {
+        let row = document.meta.id.rsplit_once('#').map(|(_, row)| format!("#{row}")).unwrap_or_default();
+        let path = format!("{}{row}", place.shown);
+        let body = &document.body;
+        let line = |at: usize| lines.line(body.source_range(at..at).start);
+        let outline = match document.syntax {
+            Syntax::Markdown => Outline::of(body.as_str()),
+            Syntax::Plain => Outline::default(),
+        };
+        let mut page = Self::read(&document.meta, path, body.as_str(), &outline, line);
+        page.anchors.extend(document.beside.anchors.iter().map(|anchor| links::simplified(anchor)));
+        page.links = links::of(&document.beside.links, place, lines);
+        page.findings.extend(links::duplicate_anchors(&outline, &page.path, line));
+        let fences = outline.open_fences.iter().map(|&at| {
+            Finding::new(
+                Check::UnclosedFence,
+                &page.path,
+                line(at),
+                "the block of code that begins here has no end",
+            )
+        });
+        page.findings.extend(fences);
+        for name in &document.beside.ignored_checks {
+            match name.parse::<Check>() {
+                Ok(check) => page.ignored.push(check),
+                Err(_) => {
+                    let message = format!("`lint_ignore` names `{}`, and no check has the name", shown(name));
+                    page.findings.push(Finding::new(Check::UnknownCheck, &page.path, None, message));
+                }
+            }
+        }
+        page
+    }
+
+    /// Reads a document as it is stored: without its links, without lines.
+    pub(super) fn stored(meta: &DocumentMeta, chunks: &[Chunk]) -> Self {
+        let mut body = String::new();
+        let mut path: &[String] = &[];
+        for chunk in chunks {
+            let shared = path.iter().zip(&chunk.heading_path).take_while(|(a, b)| a == b).count();
+            for (depth, heading) in chunk.heading_path.iter().enumerate().skip(shared) {
+                body.push_str(&format!("{} {heading}\n\n", "#".repeat((depth + 1).min(6))));
+            }
+            body.push_str(&chunk.text);
+            body.push_str("\n\n");
+            path = &chunk.heading_path;
+        }
+        let outline = Outline::of(&body);
+        Self::read(meta, meta.id.clone(), &body, &outline, |_| None)
+    }
+
+    fn read(
+        meta: &DocumentMeta,
+        path: String,
+        body: &str,
+        outline: &Outline,
+        line: impl Fn(usize) -> Option<usize>,
+    ) -> Self {
+        let mut findings: Vec<Finding> = runbook::missing(meta, outline)
+            .into_iter()
+            .map(|(check, message)| Finding::new(check, &path, None, message))
+            .collect();
+        findings.extend(
+            kubernetes::removed(meta, outline)
+                .into_iter()
+                .map(|(check, at, message)| Finding::new(check, &path, line(at), message)),
+        );
+        findings.extend(
+            rules::dead(&meta.applies_to).map(|message| Finding::new(Check::DeadRule, &path, None, message)),
+        );
+        let has_rules = !meta.applies_to.is_empty();
+        Self {
+            id: meta.id.clone(),
+            source: meta.source.clone(),
+            title: meta.title.clone(),
+            language: meta.language.clone(),
+            version: meta.version.clone(),
+            kind: meta.kind,
+            rules: meta.applies_to.clone(),
+            forbids: if has_rules { prohibition::of_passage(&[], body) } else { Vec::new() },
+            commands: if has_rules { rules::commands(outline, &line) } else { Vec::new() },
+            anchors: outline.headings.iter().flat_map(links::anchors_of).collect(),
+            links: Vec::new(),
+            signature: Signature::of(body),
+            touched_at: meta.updated_at.or(meta.created_at),
+            ignored: Vec::new(),
+            findings,
+            path,
+        }
+    }
+
+    /// The same as if it had no links.
+    pub(super) fn without_links(self) -> Self {
+        Self { links: Vec::new(), ..self }
+    }
+
+    /// Whether the document wants a check.
+    pub(super) fn wants(&self, check: Check) -> bool {
+        !self.ignored.contains(&check)
+    }
+
+    /// Whether two documents are one page in two languages or for two versions.
+    pub(super) fn is_edition_of(&self, other: &Self) -> bool {
+        self.language != other.language
+            || self.version != other.version
+            || untranslated(&self.id) == untranslated(&other.id)
+    }
+
+    /// Whether it is an entry of a file that holds several, such as a row of a table.
+    pub(super) fn is_entry(&self) -> bool {
+        self.id.contains('#')
+    }
+
+    /// Whether it stands for a folder rather than for itself.
+    pub(super) fn is_index(&self) -> bool {
+        is_index(&self.id)
+    }
+
+    /// That it was not touched for too long.
+    pub(super) fn staleness(&self, settings: &Settings) -> Option<Finding> {
+        const HOURS_A_DAY: i64 = 24;
+        let touched = self.touched_at?;
+        let days = settings.now.duration_since(touched).as_hours() / HOURS_A_DAY;
+        let date = touched.strftime("%Y-%m-%d");
+        (days > i64::from(settings.stale_days)).then(|| {
+            Finding::new(Check::Stale, &self.path, None, format!("not touched since {date}, {days} days ago"))
+        })
+    }
+}
+
+/// Whether an id is that of a page which stands for its folder.
+pub(super) fn is_index(id: &str) -> bool {
+    let name = id.rsplit('/').next().unwrap_or(id);
+    let stem = name.split('.').next().unwrap_or(name);
+    matches!(stem.to_ascii_lowercase().as_str(), "index" | "_index" | "readme" | "home" | "_sidebar")
+}
+
+/// Words of a document as a report shows them.
+pub(super) fn shown(text: &str) -> String {
+    let text = formats::shown(text);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "'");
+    match line.char_indices().nth(MAX_SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// A finding that is less bad than others of its check.
+pub(super) fn milder(finding: Finding) -> Finding {
+    finding.with_severity(Severity::Warning)
+}

@@ -1,0 +1,1 @@
+//! Tests of the lint over small folders.
