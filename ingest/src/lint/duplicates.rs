@@ -4,10 +4,13 @@
 //! (one permutation hashing, Li, Owen and Zhang, NIPS 2012), so that the share of equal places estimates the share of runs
 //! that two texts have in common, give or take 0.04. Texts that agree in one of 21 bands of six places are compared: with
 //! the first few of the band, so that a thousand copies cost no more than a thousand comparisons.
+//!
+//! Pages that are written to one pattern, such as the commands of a program, have that in common with all others: what
+//! several documents have does not count, unless two are the same word for word.
 
 use super::{
     Check, Finding,
-    page::{Page, shown},
+    page::{Page, shown, shown_path},
 };
 use std::collections::{HashMap, HashSet};
 
@@ -23,6 +26,15 @@ const MAX_COMPARED: usize = 4;
 const MIN_RUNS: usize = 60;
 /// Texts that have so many of their runs in common are near-duplicates.
 const MIN_SHARE: f64 = 0.8;
+
+/// Texts that have so many in common are the same, however many others have them too.
+const SAME_SHARE: f64 = 0.97;
+/// A run that so many documents of one language and version have belongs to their pattern.
+const COMMON: u8 = 4;
+/// Two texts with fewer places of their own are not compared.
+const MIN_OWN_PLACES: usize = 16;
+/// Most counters of [`Commonness`], a byte each; a power of two.
+const MAX_COUNTERS: usize = 1 << 26;
 
 /// What is kept of a text's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +82,21 @@ impl Signature {
     }
 
     /// The share of runs that two texts have in common.
-    fn share(&self, other: &Self) -> f64 {
-        self.0.iter().zip(other.0.iter()).filter(|(a, b)| a == b).count() as f64 / PLACES as f64
+    fn share(&self, other: &Self, commonness: &Commonness, edition: u64) -> f64 {
+        let pairs = || self.0.iter().zip(other.0.iter()).enumerate();
+        let share = |equal: usize, all: usize| equal as f64 / all.max(1) as f64;
+        let all = share(pairs().filter(|(_, (a, b))| a == b).count(), PLACES);
+        if all >= SAME_SHARE {
+            return all;
+        }
+        let own =
+            |(place, (a, b)): &(usize, (&u32, &u32))| a != b || !commonness.is_common(edition, *place, **a);
+        let (mut equal, mut counted) = (0, 0);
+        for (_, (a, b)) in pairs().filter(own) {
+            counted += 1;
+            equal += usize::from(a == b);
+        }
+        if counted < MIN_OWN_PLACES { 0.0 } else { share(equal, counted) }
     }
 
     /// The bands, each with its number.
@@ -104,8 +129,44 @@ fn mixed(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// How many documents have a run, at most 255. Two runs may share a counter, which makes both a little more common.
+struct Commonness {
+    counters: Vec<u8>,
+}
+
+impl Commonness {
+    fn of(pages: &[Page]) -> Self {
+        let size = (pages.len() * PLACES * 4).next_power_of_two().min(MAX_COUNTERS);
+        let mut commonness = Self { counters: vec![0; size] };
+        for page in pages {
+            for (place, run) in page.signature.iter().flat_map(|signature| signature.0.iter().enumerate()) {
+                let at = commonness.at(edition_of(page), place, *run);
+                commonness.counters[at] = commonness.counters[at].saturating_add(1);
+            }
+        }
+        commonness
+    }
+
+    fn at(&self, edition: u64, place: usize, run: u32) -> usize {
+        let hash = mixed(edition ^ mixed((place as u64) << 32 | u64::from(run)));
+        hash as usize & (self.counters.len() - 1)
+    }
+
+    fn is_common(&self, edition: u64, place: usize, run: u32) -> bool {
+        self.counters[self.at(edition, place, run)] >= COMMON
+    }
+}
+
+/// A hash of a document's language and version: the editions of a page are no pattern.
+fn edition_of(page: &Page) -> u64 {
+    let parts = [page.language.as_deref(), page.version.as_deref()];
+    let bytes = parts.into_iter().flat_map(|part| part.unwrap_or_default().bytes().chain([0]));
+    bytes.fold(0, |hash, byte| mixed(hash ^ u64::from(byte)))
+}
+
 /// Documents that say nearly what one before them says, each with the one that is nearest.
 pub(super) fn texts(pages: &[Page]) -> Vec<(&Page, Finding)> {
+    let commonness = Commonness::of(pages);
     let mut bands: HashMap<(usize, &[u32]), Vec<usize>> = HashMap::new();
     let mut findings = Vec::new();
     for (at, page) in pages.iter().enumerate() {
@@ -115,7 +176,9 @@ pub(super) fn texts(pages: &[Page]) -> Vec<(&Page, Finding)> {
         for band in signature.bands() {
             let others = bands.entry(band).or_default();
             for &other in others.iter().filter(|other| compared.insert(**other)) {
-                let share = pages[other].signature.as_ref().map_or(0.0, |other| signature.share(other));
+                let other_signature = pages[other].signature.as_ref();
+                let share = other_signature
+                    .map_or(0.0, |other| signature.share(other, &commonness, edition_of(page)));
                 if share >= MIN_SHARE
                     && nearest.is_none_or(|(best, _)| share > best)
                     && !page.is_edition_of(&pages[other])
@@ -131,7 +194,7 @@ pub(super) fn texts(pages: &[Page]) -> Vec<(&Page, Finding)> {
             let percent = (share * 100.0).floor();
             let message = format!(
                 "says the same as `{}` ({percent} % of the words in a row)",
-                shown(&pages[other].path)
+                shown_path(&pages[other].path)
             );
             findings.push((page, Finding::new(Check::NearDuplicate, &page.path, None, message)));
         }
@@ -150,7 +213,8 @@ pub(super) fn titles(pages: &[Page]) -> Vec<(&Page, Finding)> {
             None => drop(first.insert(key, page)),
             Some(other) if page.is_edition_of(other) => {}
             Some(other) => {
-                let message = format!("has the title of `{}`: `{}`", shown(&other.path), shown(&page.title));
+                let message =
+                    format!("has the title of `{}`: `{}`", shown_path(&other.path), shown(&page.title));
                 findings.push((page, Finding::new(Check::DuplicateTitle, &page.path, None, message)));
             }
         }

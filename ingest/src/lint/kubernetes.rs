@@ -40,6 +40,15 @@ static COMMANDS: LazyLock<Vec<RemovedCommand>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Kinds whose JSON is also what a webhook is sent, in versions that are not served.
+const PAYLOADS: [&str; 2] = ["SubjectAccessReview", "TokenReview"];
+
+/// Whether code says itself that it is out of date.
+fn is_marked_old(code: &str) -> bool {
+    let lower = code.to_ascii_lowercase();
+    ["deprecated", "no longer served", "弃用", "棄用", "不再提供"].iter().any(|mark| lower.contains(mark))
+}
+
 /// The rows of a file of facts.
 fn facts(file: &'static str) -> impl Iterator<Item = [&'static str; 4]> {
     let lines = file.lines().filter(|line| !line.starts_with('#'));
@@ -82,11 +91,15 @@ pub(super) fn removed(meta: &DocumentMeta, outline: &Outline) -> Vec<(Check, usi
 
 /// The manifests of a text whose API is gone, and where each says so.
 pub(super) fn removed_in(text: &str, version: Option<&Version>) -> Vec<(usize, String)> {
-    if !text.contains("apiVersion") {
+    if !text.contains("apiVersion") || is_marked_old(text) {
         return Vec::new();
     }
     let mut found = Vec::new();
+    let is_json = text.contains("\"apiVersion\"");
     let mut tell = |api: &str, kind: &str, at: usize| {
+        if is_json && PAYLOADS.contains(&kind) {
+            return;
+        }
         let kind = kind.strip_suffix("List").unwrap_or(kind);
         let removed = APIS.get(&(api, kind)).filter(|removed| !was_there(version, removed.removed_in));
         found.extend(removed.map(|RemovedApi { removed_in, instead }| {
@@ -158,8 +171,8 @@ impl RemovedCommand {
         let Self { words, flag, removed_in, instead } = self;
         let command = words.join(" ");
         match flag.is_empty() {
-            true => format!("`{command}` is gone since Kubernetes {removed_in}; write {instead}"),
-            false => format!("`{command}` has no `{flag}` since Kubernetes {removed_in}; write {instead}"),
+            true => format!("`{command}` is gone since Kubernetes {removed_in}; {instead}"),
+            false => format!("`{command}` has no `{flag}` since Kubernetes {removed_in}; {instead}"),
         }
     }
 }
@@ -247,6 +260,8 @@ mod tests {
             "{\n  \"kind\": \"Role\",\n  \"apiVersion\": \"rbac.authorization.k8s.io/v1beta1\"\n}",
             &["3: `rbac.authorization.k8s.io/v1beta1` of Role"],
         );
+        check_api("{\"apiVersion\": \"authentication.k8s.io/v1beta1\", \"kind\": \"TokenReview\"}", &[]);
+        check_api("# Deprecated: write v1\napiVersion: apps/v1beta1\nkind: Deployment\n", &[]);
         check_api("metadata:\n  kind: Deployment\napiVersion: apps/v1beta1\n", &[]);
     }
 

@@ -38,6 +38,8 @@ pub(super) struct Code {
 pub(super) struct Outline {
     pub(super) headings: Vec<Heading>,
     pub(super) codes: Vec<Code>,
+    /// Words outside headings; where words are not parted by spaces, pieces of sentences.
+    pub(super) num_words: usize,
     /// Items of numbered lists.
     pub(super) num_steps: usize,
     /// Where blocks of code begin whose fence is not closed.
@@ -149,8 +151,9 @@ impl Reader {
     }
 
     fn mark_words(&mut self, words: &str) {
+        self.outline.num_words += words.split_whitespace().count();
         if let Some(heading) = self.outline.headings.last_mut() {
-            heading.has_words |= words.chars().any(char::is_alphanumeric);
+            heading.has_words |= words.chars().any(char::is_alphanumeric) && !is_stand_in(words);
         }
     }
 
@@ -194,6 +197,24 @@ impl Reader {
     }
 }
 
+/// Whether words only say that others are to come.
+fn is_stand_in(words: &str) -> bool {
+    const STAND_INS: [&str; 10] = [
+        "todo",
+        "tbd",
+        "tba",
+        "fixme",
+        "to do",
+        "to be added",
+        "to be done",
+        "coming soon",
+        "待补充",
+        "待補充",
+    ];
+    let bare = words.trim().trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    STAND_INS.contains(&bare.as_str())
+}
+
 fn letters(text: &str) -> usize {
     text.chars().filter(|c| c.is_alphanumeric()).count()
 }
@@ -228,6 +249,7 @@ mod tests {
 
     #[test]
     fn structure_is_read() {
+        check("# A\n\nTODO.\n\n## B\n\nx\n", "1 A (empty); 2 B; 0 steps, 0 open");
         check("# A\n\n## B\n\nx\n", "1 A (empty); 2 B; 0 steps, 0 open");
         check("**Diagnosis:**\n\n1. `a`\n2. b\n", "7 Diagnosis; a; 2 steps, 0 open");
         check("Never run `kubectl delete`.\n\nRun `ls`.\n", "not kubectl delete; ls; 0 steps, 0 open");

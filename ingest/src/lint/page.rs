@@ -67,9 +67,7 @@ pub(crate) fn read(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Reading
         );
         return reading;
     }
-    reading
-        .findings
-        .extend(parsed.rejected.iter().filter(|rejection| !rejection.by_convention).map(rejected));
+    reading.findings.extend(parsed.rejected.iter().filter(|rejection| is_told(rejection)).map(rejected));
     reading.findings.extend(
         parsed
             .warnings
@@ -85,10 +83,25 @@ pub(crate) fn read(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Reading
     reading
 }
 
-/// A file, or a row of one, that is not indexed.
+/// A file, or a row of one, that is not indexed. A page without text says nothing wrong.
 pub(super) fn rejected(rejection: &Rejection) -> Finding {
-    Finding::new(Check::NotIndexed, &rejection.path, None, rejection.reason.clone())
+    let finding = Finding::new(Check::NotIndexed, &rejection.path, None, rejection.reason.clone());
+    if rejection.reason == NO_TEXT { finding.with_severity(Severity::Note) } else { finding }
 }
+
+/// Why a page without text is not indexed.
+const NO_TEXT: &str = "no text";
+
+/// Whether a rejection is worth telling: pages that stand for their folder often have no text.
+fn is_told(rejection: &Rejection) -> bool {
+    !rejection.by_convention && !(rejection.reason == NO_TEXT && is_index(&rejection.path))
+}
+
+/// Rules that mask whatever stands in a place, which need not be secret.
+const BY_PLACE: [&str; 2] = ["kubeadm-hash", "kubernetes-secret"];
+
+/// Secrets of one rule so few lines apart are told as one.
+const NEAR_LINES: usize = 3;
 
 /// The secrets of a file, by rule and place.
 fn secrets(text: &str, lines: &Lines, parsed: &Parsed, place: &Place<'_>) -> Vec<Finding> {
@@ -96,17 +109,34 @@ fn secrets(text: &str, lines: &Lines, parsed: &Parsed, place: &Place<'_>) -> Vec
         return Vec::new();
     }
     let found = redact(text);
-    let finding = |rule: &str, line| {
-        Finding::new(Check::Secret, place.shown, line, format!("a secret, found by the rule `{rule}`"))
-    };
-    let mut findings: Vec<Finding> =
-        found.masked.iter().map(|(range, rule)| finding(rule, lines.line(range.start))).collect();
+    // Rule, first line, last line, how many.
+    let mut runs: Vec<(&str, Option<usize>, Option<usize>, u64)> = Vec::new();
+    for (range, rule) in &found.masked {
+        let line = lines.line(range.start);
+        let is_near =
+            |last: Option<usize>| last.zip(line).is_some_and(|(last, line)| line <= last + NEAR_LINES);
+        match runs.last_mut() {
+            Some((known, _, last, count)) if known == rule && is_near(*last) => {
+                *last = line;
+                *count += 1;
+            }
+            _ => runs.push((rule, line, line, 1)),
+        }
+    }
     // Some show only once the text is clean.
     for (rule, count) in &parsed.redacted {
         let known = found.counts.get(rule).copied().unwrap_or(0) as u64;
-        findings.extend((known..*count).map(|_| finding(rule, None)));
+        if *count > known {
+            runs.push((rule, None, None, count - known));
+        }
     }
-    findings
+    let told = runs.into_iter().map(|(rule, line, _, count)| {
+        let what = if count == 1 { "a secret".to_owned() } else { format!("{count} secrets") };
+        let finding =
+            Finding::new(Check::Secret, place.shown, line, format!("{what}, found by the rule `{rule}`"));
+        if BY_PLACE.contains(&rule) { milder(finding) } else { finding }
+    });
+    told.collect()
 }
 
 /// A document as far as it is compared with others.
@@ -241,6 +271,7 @@ impl Page {
         self.language != other.language
             || self.version != other.version
             || untranslated(&self.id) == untranslated(&other.id)
+            || without_api_version(&self.id) == without_api_version(&other.id)
     }
 
     /// Whether it is an entry of a file that holds several, such as a row of a table.
@@ -265,6 +296,19 @@ impl Page {
     }
 }
 
+/// An id without the version of an API at its end: `a/config.v1beta1.md` and `a/config-v1.md` give `a/config`.
+fn without_api_version(id: &str) -> &str {
+    let (stem, _) = untranslated(id);
+    let Some((name, version)) = stem.rsplit_once(['.', '-']) else { return stem };
+    let is_digit = |c: char| c.is_ascii_digit();
+    let is_version = version.strip_prefix('v').is_some_and(|rest| {
+        let rest = rest.trim_end_matches(is_digit);
+        let major = rest.strip_suffix("alpha").or_else(|| rest.strip_suffix("beta")).unwrap_or(rest);
+        version.ends_with(is_digit) && major.chars().all(is_digit)
+    });
+    if is_version { name } else { stem }
+}
+
 /// Whether an id is that of a page which stands for its folder.
 pub(super) fn is_index(id: &str) -> bool {
     let name = id.rsplit('/').next().unwrap_or(id);
@@ -280,6 +324,11 @@ pub(super) fn shown(text: &str) -> String {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
+}
+
+/// A path as a report shows it within a sentence.
+pub(super) fn shown_path(path: &str) -> String {
+    path.chars().filter(|c| !c.is_control()).collect::<String>().replace('`', "'")
 }
 
 /// A finding that is less bad than others of its check.

@@ -3,7 +3,7 @@
 use super::{
     Check, Finding, Severity,
     outline::Outline,
-    page::{Page, shown},
+    page::{Page, shown, shown_path},
 };
 use crate::formats::front_matter::distance;
 use kb::{
@@ -145,7 +145,8 @@ pub(super) fn equal(pages: &[Page]) -> Vec<(&Page, Finding)> {
                     true => ("two procedures cannot both decide", Severity::Error),
                     false => ("both come first", Check::EqualRules.severity()),
                 };
-                let message = format!("has the rule of `{}` ({}): {what}", shown(&other.path), told(&rule));
+                let message =
+                    format!("has the rule of `{}` ({}): {what}", shown_path(&other.path), told(&rule));
                 let finding = Finding::new(Check::EqualRules, &page.path, None, message);
                 findings.push((page, finding.with_severity(severity)));
             }
@@ -202,7 +203,7 @@ fn contradiction(page: &Page, other: &Page) -> Option<Finding> {
         let message = format!(
             "commands `{}`, which `{}` forbids for the same object ({}): \u{201c}{}\u{201d}",
             command.text,
-            shown(&other.path),
+            shown_path(&other.path),
             told(rule),
             shown(&forbids.text)
         );

@@ -3,44 +3,51 @@
 
 use super::{
     Check,
-    outline::{Heading, Outline},
-    page::is_index,
+    outline::Outline,
+    page::{is_index, shown},
 };
 use kb::{
     document::{DocumentMeta, Kind},
     sections::Role,
 };
 
+/// A page with fewer words points to another one, or says that there is nothing to do.
+const MIN_WORDS: usize = 40;
+
 /// What a runbook does not say.
 pub(super) fn missing(meta: &DocumentMeta, outline: &Outline) -> Vec<(Check, String)> {
-    if meta.kind != Kind::Runbook || is_index(&meta.id) || meta.id.contains('#') {
+    let is_runbook = meta.kind == Kind::Runbook && !is_index(&meta.id) && !meta.id.contains('#');
+    let roles: Vec<Option<Role>> =
+        outline.headings.iter().map(|heading| Role::told_by(&heading.words)).collect();
+    // Where no heading has a part in a runbook, the page is a short answer, a table or a list of commands.
+    let names_part = |words: &str| Role::alone_in(words).is_some_and(|role| role != Role::Aside);
+    let has_parts = outline.headings.iter().any(|heading| names_part(&heading.words));
+    let shows = outline.num_steps >= 2 || outline.codes.iter().any(|code| code.is_block);
+    if !is_runbook || (!has_parts && (shows || outline.num_words < MIN_WORDS)) {
         return Vec::new();
     }
     let title = Role::told_by(&meta.title);
     let told = |role: Role| {
-        let is_told = |(at, heading): (usize, &Heading)| {
-            Role::told_by(&heading.words) == Some(role) && has_words_below(outline, at)
-        };
-        outline.headings.iter().enumerate().any(is_told)
+        title == Some(role)
+            || (0..roles.len()).any(|at| roles[at] == Some(role) && has_words_below(outline, at))
     };
-    let empty = |role: Role| {
+    let missing = |check: Check, role: Role, otherwise: &str| {
         let named = outline.headings.iter().find(|heading| Role::alone_in(&heading.words) == Some(role));
-        named.map(|heading| format!("the section `{}` is empty", super::page::shown(&heading.words)))
+        let empty = named.map(|heading| format!("the section `{}` is empty", shown(&heading.words)));
+        (check, empty.unwrap_or_else(|| otherwise.to_owned()))
     };
-    let mut missing = Vec::new();
     // Where no heading says it, commands that look and numbered steps do.
     let looks = outline.codes.iter().any(|code| code.text.lines().any(only_reads));
-    if !told(Role::Diagnosis) && !looks && title != Some(Role::Diagnosis) {
-        let message = empty(Role::Diagnosis)
-            .unwrap_or_else(|| "no section and no command says how to find out more".to_owned());
-        missing.push((Check::MissingDiagnosis, message));
+    let mut found = Vec::new();
+    if !told(Role::Diagnosis) && !looks {
+        let otherwise = "no section and no command says how to find out more";
+        found.push(missing(Check::MissingDiagnosis, Role::Diagnosis, otherwise));
     }
-    if !told(Role::Steps) && outline.num_steps < 2 && title != Some(Role::Steps) {
-        let message = empty(Role::Steps)
-            .unwrap_or_else(|| "no section and no numbered list says what to do".to_owned());
-        missing.push((Check::MissingMitigation, message));
+    if !told(Role::Steps) && outline.num_steps < 2 {
+        let otherwise = "no section and no numbered list says what to do";
+        found.push(missing(Check::MissingMitigation, Role::Steps, otherwise));
     }
-    missing
+    found
 }
 
 /// Whether words stand below a heading or a heading below it.
