@@ -10,6 +10,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Read as _,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -232,15 +233,14 @@ pub struct CorpusDocument {
     pub text: String,
 }
 
-/// Reads `corpus.jsonl` line by line, handing each document over as it comes: a corpus need not fit in memory.
-pub fn read_corpus(
-    path: &Path,
-    mut each: impl FnMut(CorpusDocument) -> Result<(), EvalError>,
-) -> Result<(), EvalError> {
+/// Reads `corpus.jsonl` line by line, handing over each document with its line's place as it comes: a corpus need not fit
+/// in memory.
+pub fn read_corpus(path: &Path, mut each: impl FnMut(CorpusDocument, Range<u64>)) -> Result<(), EvalError> {
     use std::io::BufRead as _;
     let file = kb::files::open(path).map_err(EvalError::io("read", path))?;
     let mut reader = std::io::BufReader::new(file);
     let mut line = Vec::new();
+    let mut start = 0;
     for at in 1.. {
         line.clear();
         let read = reader
@@ -254,13 +254,15 @@ pub fn read_corpus(
         if read as u64 == MAX_CORPUS_LINE_BYTES {
             return Err(EvalError::at_line(path, at, format!("longer than {MAX_CORPUS_LINE_BYTES} bytes")));
         }
+        let place = start..start + read as u64;
+        start = place.end;
         if line.trim_ascii().is_empty() {
             continue;
         }
         let document = serde_json::from_slice(&line).map_err(|error| {
             EvalError::at_line(path, at, format!("not a document ({error}); expected {{\"_id\", \"text\"}}"))
         })?;
-        each(document)?;
+        each(document, place);
     }
     Ok(())
 }

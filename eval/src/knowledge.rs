@@ -5,18 +5,21 @@
 //! embedding model's identity; when this program changes, the corpus is ingested again in place, which embeds nothing
 //! that is known. A new knowledge base takes over the vectors of those with a source in common.
 
-use crate::{datasets, error::EvalError, suite::Corpus};
+use crate::{
+    corpus_source::{self, CorpusSource},
+    error::EvalError,
+    suite::Corpus,
+};
 use ingest::{
-    formats::{Defaults, Document, Syntax},
-    loader::Loader,
+    formats::Defaults,
     pipeline::{self, IngestError, Options},
     progress::Progress,
+    sources::{Source, folder},
 };
 use kb::{
     causes::with_causes,
-    document::{ContentHash, DocumentMeta, Kind},
+    document::ContentHash,
     embed::{Embedder, EmbedderSettings},
-    mapped::MappedText,
     store::{
         self, Address, DocumentKey, Filter, Identity, KnowledgeBase, StoreError, View, Writer, embedding_key,
     },
@@ -83,9 +86,6 @@ struct Record {
 
 /// Longest wait for another process that builds the same knowledge base.
 const MAX_WAIT: Duration = Duration::from_secs(20 * 60);
-
-/// Documents of a `corpus.jsonl` that are stored at once.
-const BATCH_DOCUMENTS: usize = 256;
 
 impl Library {
     /// A library in `directory`. With `rebuild` every knowledge base is cut and indexed anew, once; vectors are kept.
@@ -156,25 +156,18 @@ impl Library {
             self.take_over_vectors(&address, name, sources).await?;
         }
         let progress = Arc::new(Progress::on_stderr());
-        match corpus {
-            Corpus::Directories(paths) => {
-                let options = Options {
-                    kb: address.clone(),
-                    embedder: self.settings.clone(),
-                    paths: paths.clone(),
-                    source: None,
-                    defaults: Defaults::default(),
-                    dry_run: false,
-                    force: true,
-                };
-                self.patiently(async || {
-                    pipeline::ingest(&options, progress.clone(), std::future::pending()).await.map(drop)
-                })
-                .await
-                .map_err(|error| index_error(name, &error))
-            }
-            Corpus::Jsonl(path) => self.ingest_jsonl(&address, path, name).await,
-        }
+        let sources = match corpus {
+            Corpus::Directories(paths) => folder::sources(paths, None, &Defaults::default())
+                .map_err(|error| index_error(name, &error.into()))?,
+            Corpus::Jsonl(path) => vec![Arc::new(CorpusSource::new(path.clone())) as Arc<dyn Source>],
+        };
+        let (kb, embedder) = (address, self.settings.clone());
+        let options = Options { kb, embedder, sources, dry_run: false, force: true };
+        self.patiently(async || {
+            pipeline::ingest(&options, progress.clone(), std::future::pending()).await.map(drop)
+        })
+        .await
+        .map_err(|error| index_error(name, &error))
     }
 
     /// Waits for another process that writes the same knowledge base.
@@ -192,43 +185,6 @@ impl Library {
                 result => return result,
             }
         }
-    }
-
-    /// Indexes a `corpus.jsonl`, its ids verbatim.
-    async fn ingest_jsonl(&self, address: &Address, path: &Path, name: &str) -> Result<(), EvalError> {
-        let failed = |error: IngestError| index_error(name, &error);
-        let mut writer = self
-            .patiently(async || Ok(store::open_writer(address, &self.identity).await?))
-            .await
-            .map_err(failed)?;
-        let mut known = writer.fingerprints(&[SOURCE.to_owned()]).await.map_err(|e| failed(e.into()))?;
-        // The file is read on a thread of its own, a few batches ahead, so that a corpus need not fit in memory.
-        let (send, mut batches) = tokio::sync::mpsc::channel::<Vec<Document>>(2);
-        let owned = path.to_owned();
-        let reader = tokio::task::spawn_blocking(move || {
-            let mut batch = Vec::new();
-            datasets::read_corpus(&owned, |document| {
-                batch.push(of_corpus(document));
-                if batch.len() == BATCH_DOCUMENTS {
-                    // The other side is gone only when it failed, and then it says why.
-                    let _ = send.blocking_send(std::mem::take(&mut batch));
-                }
-                Ok(())
-            })?;
-            let _ = send.blocking_send(batch);
-            Ok::<_, EvalError>(())
-        });
-        let mut loader = Loader::new(writer.as_mut(), self.settings.clone(), self.identity.model.clone());
-        while let Some(mut batch) = batches.recv().await {
-            batch.retain(|document| known.remove(&document.meta.id) != Some(document.content_hash));
-            loader.store(batch).await.map_err(failed)?;
-        }
-        reader.await.map_err(|error| EvalError::Usage(format!("a worker thread failed: {error}")))??;
-        for gone in known.keys() {
-            loader.remove(gone).await.map_err(failed)?;
-        }
-        writer.commit().await.map_err(|error| failed(error.into()))?;
-        Ok(())
     }
 
     /// Fills the embedding cache of a new knowledge base from those that hold one of its sources, so that a union of
@@ -298,14 +254,6 @@ impl Library {
     }
 }
 
-/// The source of documents of a `corpus.jsonl`; it is not part of their ids.
-const SOURCE: &str = "corpus";
-
-fn of_corpus(document: datasets::CorpusDocument) -> Document {
-    let meta = DocumentMeta::new(document.id, SOURCE, document.title.trim(), Kind::Docs);
-    Document::new(meta, MappedText::new(document.text), Syntax::Plain)
-}
-
 fn index_error(name: &str, error: &IngestError) -> EvalError {
     EvalError::Index { corpus: name.to_owned(), detail: with_causes(error) }
 }
@@ -348,8 +296,10 @@ fn hash_of_sources(corpus: &Corpus) -> Result<BTreeMap<String, String>, EvalErro
             hasher.update_reader(bytes).map_err(EvalError::io("read", path))?;
             let folder =
                 path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-            sources
-                .insert(folder.unwrap_or_else(|| SOURCE.to_owned()), hasher.finalize().to_hex().to_string());
+            sources.insert(
+                folder.unwrap_or_else(|| corpus_source::NAME.to_owned()),
+                hasher.finalize().to_hex().to_string(),
+            );
         }
         Corpus::Directories(paths) => {
             for path in paths {

@@ -13,6 +13,7 @@ pub mod cases;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod corpus_source;
 pub mod datasets;
 pub mod error;
 pub mod fidelity;

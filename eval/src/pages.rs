@@ -7,9 +7,8 @@
 
 use crate::error::EvalError;
 use ingest::{
-    formats::{self, Defaults, Document, Format, Place, Syntax, links::Pages},
-    sources::folder,
-    survey::site_of,
+    formats::{Defaults, Document, Syntax},
+    sources::{SyncState, folder},
 };
 use kb::{analyzer::is_cjk, causes::with_causes};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
@@ -19,6 +18,9 @@ use std::{collections::BTreeMap, ops::Range, path::PathBuf};
 /// How pages are written: as answers are, with `{#id}` after headings and footnotes.
 const PAGE_OPTIONS: Options =
     markdown::OPTIONS.union(Options::ENABLE_HEADING_ATTRIBUTES).union(Options::ENABLE_FOOTNOTES);
+
+/// Files that are read at once.
+const ITEMS_AT_ONCE: usize = 64;
 
 /// Longest label before a sentence of an answer, such as `Steps:`, in characters.
 const MAX_LABEL_CHARS: usize = 32;
@@ -147,33 +149,23 @@ impl Page {
 }
 
 /// Reads every document below the given folders and files, as ingestion would, by id.
-pub fn read(paths: &[PathBuf]) -> Result<BTreeMap<String, Page>, EvalError> {
+pub async fn read(paths: &[PathBuf]) -> Result<BTreeMap<String, Page>, EvalError> {
     let failed = |error: &(dyn std::error::Error + 'static)| EvalError::Usage(with_causes(error));
-    let defaults = Defaults::default();
     let mut pages = BTreeMap::new();
-    for folder in folder::resolve(paths, None).map_err(|error| failed(&error))? {
-        let listing = folder.list().map_err(|error| failed(&error))?;
-        let links = Pages::new(&folder.name, listing.files.iter().map(|file| file.relative.as_str()));
-        let site = site_of(&folder, &listing.files);
-        for file in &listing.files {
-            let Ok(format) = Format::of(&file.relative) else { continue };
-            let shown = folder.shown(&file.relative);
-            let bytes = folder
-                .read(file)
-                .map_err(|error| EvalError::Usage(format!("`{shown}`: {}", with_causes(&error))))?;
-            let place = Place {
-                source: &folder.name,
-                relative: &file.relative,
-                shown: &shown,
-                pages: &links,
-                site: &site,
-                defaults: &defaults,
-            };
-            let parsed = formats::parse(format, bytes, &place);
-            pages.extend(parsed.documents.iter().map(|document| {
-                let page = Page::of(document);
-                (page.document.clone(), page)
-            }));
+    for source in folder::sources(paths, None, &Defaults::default()).map_err(|error| failed(&error))? {
+        let listing = source.list(&SyncState::default()).await.map_err(|error| failed(&error))?;
+        for batch in listing.items.chunks(ITEMS_AT_ONCE) {
+            let mut documents = Vec::new();
+            for reading in listing.reader.read(batch).await {
+                if let (true, Some(rejection)) = (reading.is_unknown, reading.parsed.rejected.first()) {
+                    return Err(EvalError::Usage(format!("`{}`: {}", rejection.path, rejection.reason)));
+                }
+                documents.extend(reading.parsed.documents);
+            }
+            let cut = move || documents.iter().map(Page::of).collect::<Vec<_>>();
+            let cut = tokio::task::spawn_blocking(cut).await;
+            let cut = cut.map_err(|error| EvalError::Usage(format!("a worker thread failed: {error}")))?;
+            pages.extend(cut.into_iter().map(|page| (page.document.clone(), page)));
         }
     }
     Ok(pages)
@@ -429,17 +421,17 @@ mod tests {
         assert!(within("A") && !within("B"), "{page:?}");
     }
 
-    #[test]
-    fn files_are_read_as_ingestion_reads_them() {
+    #[tokio::test]
+    async fn files_are_read_as_ingestion_reads_them() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let root = directory.path().join("ops");
         std::fs::create_dir(&root).expect("a folder");
         std::fs::write(root.join("a.md"), "---\ntitle: A\n---\n# A\n\n## B\n\nText.\n").expect("a page");
         std::fs::write(root.join("notes.txt"), "# no heading\n").expect("a text");
         std::fs::write(root.join("b.bin"), "x").expect("another file");
-        let pages = read(&[root]).expect("two pages");
+        let pages = read(&[root]).await.expect("two pages");
         assert_eq!(pages.keys().collect::<Vec<_>>(), ["ops/a.md", "ops/notes.txt"]);
         assert_eq!((pages["ops/a.md"].sections.len(), pages["ops/notes.txt"].sections.len()), (2, 0));
-        assert!(read(&[directory.path().join("absent")]).is_err());
+        assert!(read(&[directory.path().join("absent")]).await.is_err());
     }
 }

@@ -409,11 +409,9 @@ impl Runner {
     }
 }
 
-/// The pages below folders; reading them blocks.
+/// The pages below folders.
 pub(crate) async fn pages_of(paths: &[PathBuf]) -> Result<fidelity::Corpus, EvalError> {
-    let paths = paths.to_vec();
-    let read = tokio::task::spawn_blocking(move || pages::read(&paths)).await;
-    Ok(Arc::new(read.map_err(|error| EvalError::Usage(format!("a worker thread failed: {error}")))??))
+    Ok(Arc::new(pages::read(paths).await?))
 }
 
 /// The calibration that the product would use for this knowledge base.

@@ -6,6 +6,7 @@
 use ingest::{
     pipeline::{Options, ingest},
     progress::Progress,
+    sources::folder,
 };
 use kb::{
     embed::{EmbedderChoice, EmbedderSettings},
@@ -44,9 +45,8 @@ fn main() {
         let options = Options {
             kb: kb.clone(),
             embedder: settings.clone(),
-            paths: vec![PathBuf::from(&folder)],
-            source: None,
-            defaults: Default::default(),
+            sources: folder::sources(&[PathBuf::from(&folder)], None, &Default::default())
+                .expect("the folder is there"),
             dry_run: false,
             force: false,
         };

@@ -222,8 +222,8 @@ impl CliError {
                 IngestError::Embed(EmbedError::Choice { .. } | EmbedError::NotFound { .. }) => USAGE,
                 IngestError::Store(_)
                 | IngestError::Embed(_)
-                | IngestError::List(_)
-                | IngestError::Interrupted
+                | IngestError::Source(_)
+                | IngestError::Interrupted { .. }
                 | IngestError::Worker { .. } => FAILED,
             },
         }

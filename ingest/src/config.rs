@@ -1,7 +1,12 @@
 //! What was typed to what is true: flags and environment become [`Options`]. The only file of this package that reads
 //! the environment (by way of clap for what is also a flag).
 
-use crate::{cli::Flags, formats::Defaults, formats::language, pipeline::Options};
+use crate::{
+    cli::Flags,
+    formats::{Defaults, language},
+    pipeline::Options,
+    sources::folder::{self, PathError},
+};
 use kb::{
     embed::{EmbedError, EmbedderChoice, EmbedderSettings, EndpointSettings, Places},
     store::{Address, AddressError},
@@ -20,6 +25,9 @@ pub enum ConfigError {
     /// No path.
     #[error("nothing to ingest: give the PATH of a folder or a file")]
     NoPaths,
+    /// A path.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// The knowledge base's address.
     #[error("--kb: {0}")]
     Address(#[from] AddressError),
@@ -63,6 +71,7 @@ impl TryFrom<Flags> for Options {
             Some(text) => Some(language::normalised_tag(&text).ok_or(ConfigError::Language(text))?),
             None => None,
         };
+        let defaults = Defaults { kind: flags.kind, access, language };
         let embedder = EmbedderSettings {
             choice: flags.embedder.parse::<EmbedderChoice>()?,
             places: Places::of_this_process(flags.ort_lib, flags.model_dir),
@@ -80,9 +89,7 @@ impl TryFrom<Flags> for Options {
         Ok(Self {
             kb: address(flags.kb.kb.as_deref())?,
             embedder,
-            paths: flags.paths,
-            source: flags.source,
-            defaults: Defaults { kind: flags.kind, access, language },
+            sources: folder::sources(&flags.paths, flags.source.as_deref(), &defaults)?,
             dry_run: flags.dry_run,
             force: flags.force,
         })

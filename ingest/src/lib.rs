@@ -4,6 +4,7 @@
 //! Entry points: [`pipeline::ingest`] for what the `ingest` command does, [`loader::Loader`] for documents that come
 //! from elsewhere. How questions are answered is not known here.
 
+mod batches;
 pub mod chunk;
 pub mod cli;
 pub mod config;
@@ -18,6 +19,8 @@ pub mod plan;
 pub mod progress;
 pub mod rename;
 pub mod report;
+pub mod runs;
 mod sentences;
 pub mod sources;
-pub mod survey;
+mod survey;
+mod sync;

@@ -5,6 +5,7 @@ use crate::{
     formats::Document,
     pipeline::IngestError,
     report::ChunkCounts,
+    sources::SyncState,
 };
 use kb::{
     document::{ContentHash, passage},
@@ -72,6 +73,19 @@ impl<'w> Loader<'w> {
     pub async fn remove(&mut self, id: &str) -> Result<(), IngestError> {
         self.counts.removed += self.writer.num_chunks(id).await?;
         Ok(self.writer.remove(id).await?)
+    }
+
+    /// Keeps the state of a source with the documents of the next commit.
+    pub(crate) async fn keep_state(&mut self, source: &str, state: &SyncState) -> Result<(), IngestError> {
+        let value = serde_json::to_value(state).expect("a state has only string keys");
+        Ok(self.writer.set_source_state(source, Some(&value)).await?)
+    }
+
+    /// Makes what was stored so far visible, with the state of the source that it came from.
+    pub(crate) async fn checkpoint(&mut self, source: &str, state: &SyncState) -> Result<(), IngestError> {
+        self.keep_state(source, state).await?;
+        self.writer.commit().await?;
+        Ok(())
     }
 
     /// What was done so far.

@@ -1,53 +1,54 @@
-//! The document's path: from the files of a source to one commit of the knowledge base.
+//! The documents' path: from their sources to one commit of the knowledge base.
 //!
-//! Two passes keep memory bounded. The first looks at every file and keeps hashes; the second reads again only what has
-//! to be written, a batch at a time. Everything becomes visible at the end, or nothing does.
+//! Each source is listed. Where items are cheap to read, two passes keep memory bounded: the first looks at every item and
+//! keeps hashes ([`crate::survey`]), the second reads again only the items that have to be written, a batch at a time. Where
+//! items have versions, only those that changed are read, once ([`crate::sync`]). Everything becomes visible at the end, or
+//! nothing does; a live source may commit on the way.
 
 use crate::{
-    formats::Defaults,
+    batches::batches,
     loader::{Loader, blocking},
     plan::{Found, Plan},
     progress::Progress,
     rename,
-    report::{DocumentCounts, Rejection, Report},
-    sources::folder::{self, Folder, ListError, PathError},
-    survey::{Missing, Survey, SurveyedSource},
+    report::{DocumentCounts, Rejection, Report, SourceReport},
+    runs::RunLog,
+    sources::{Listing, Source, SourceError, SyncState, folder::PathError},
+    survey::{Missing, Survey},
+    sync::Sync,
 };
+use jiff::Timestamp;
 use kb::{
+    causes::with_causes,
     document::ContentHash,
     embed::{EmbedError, EmbedderSettings},
     store::{self, Address, Filter, Identity, StoreError, Writer},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     future::Future,
-    path::PathBuf,
     sync::Arc,
 };
 
-/// A batch of the second pass: about this many bytes of files.
-const BATCH_BYTES: u64 = 2 << 20;
-
-/// A batch of the second pass: at most this many files.
-const BATCH_FILES: usize = 64;
-
 /// What to ingest, and where to.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// The knowledge base.
     pub kb: Address,
     /// The embedding model.
     pub embedder: EmbedderSettings,
-    /// Folders and files.
-    pub paths: Vec<PathBuf>,
-    /// The source's name, in place of the folder's.
-    pub source: Option<String>,
-    /// What holds for all documents.
-    pub defaults: Defaults,
+    /// The sources, with different names.
+    pub sources: Vec<Arc<dyn Source>>,
     /// Only say what would be done.
     pub dry_run: bool,
     /// Remove however much is gone.
     pub force: bool,
+}
+
+impl Options {
+    fn source_names(&self) -> Vec<String> {
+        self.sources.iter().map(|source| source.name().to_owned()).collect()
+    }
 }
 
 /// Why nothing was committed.
@@ -58,7 +59,7 @@ pub enum IngestError {
     Paths(#[from] PathError),
     /// No source could be listed.
     #[error(transparent)]
-    List(#[from] ListError),
+    Source(#[from] SourceError),
     /// The knowledge base failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -113,8 +114,11 @@ pub enum IngestError {
         path: String,
     },
     /// The user stopped the run.
-    #[error("interrupted; nothing was committed")]
-    Interrupted,
+    #[error("interrupted; {}", match .kept { true => "what was read of live sources until the last commit stays", false => "nothing was committed" })]
+    Interrupted {
+        /// Whether a live source may have committed on the way.
+        kept: bool,
+    },
     /// A worker thread ended early; a bug.
     #[error("a worker thread failed: {detail}")]
     Worker {
@@ -137,49 +141,57 @@ fn list(refused: &[(String, usize, usize)]) -> String {
 }
 
 /// Brings the knowledge base up to date with the sources: adds, changes and removes documents within the sources that
-/// `options.paths` names, in one commit. When `interrupted` completes first, nothing is committed.
+/// `options` names, in one commit. When `interrupted` completes first, nothing is committed, except what a live source has
+/// committed on the way.
 pub async fn ingest(
     options: &Options,
     progress: Arc<Progress>,
     interrupted: impl Future<Output = ()>,
 ) -> Result<Report, IngestError> {
-    let folders = folder::resolve(&options.paths, options.source.as_deref())?;
     if options.dry_run {
         return tokio::select! {
-            report = dry_run(options, folders, progress) => report,
-            () = interrupted => Err(IngestError::Interrupted),
+            report = dry_run(options, &progress) => report,
+            () = interrupted => Err(IngestError::Interrupted { kept: false }),
         };
     }
     let settings = options.embedder.clone();
     let model = blocking(move || settings.identity()).await??;
     // Before anything else is done: a second writer shall not wait to learn that it is one.
     let mut writer = store::open_writer(&options.kb, &Identity::current(model.clone())).await?;
+    let mut log = RunLog::of(writer.run_log().await?);
 
     let prepared = async {
-        let survey = survey(folders, options, progress.clone()).await?;
-        let names: Vec<String> = survey.sources.iter().map(|source| source.found.source.clone()).collect();
-        let stored = writer.fingerprints(&names).await?;
+        let states = writer.source_states().await?;
+        let listed = Listed::of(options, states, &log, &progress).await?;
+        let stored = by_source(writer.as_mut(), &listed.names()).await?;
+        let mut work = Work::planned(listed, stored.clone(), &progress).await;
         let others = async |given: &HashSet<&str>| {
             let sources = writer.sources().await?.into_keys();
-            writer
-                .fingerprints(&sources.filter(|name| !given.contains(name.as_str())).collect::<Vec<_>>())
-                .await
+            let others: Vec<String> = sources.filter(|name| !given.contains(name.as_str())).collect();
+            writer.fingerprints(&others).await
         };
-        let hints = rename::hints(&survey.found(), &stored, others).await?;
-        let mut work = Work::planned(survey, stored);
-        work.report.warnings.extend(hints);
+        let known = stored.into_values().flatten().collect();
+        work.report.warnings.extend(rename::hints(&work.found(), &known, others).await?);
         work.guard(options)?;
         let mut loader = Loader::new(writer.as_mut(), options.embedder.clone(), model);
-        work.carry_out(&mut loader, options, &progress).await
+        work.carry_out(&mut loader, true, &progress).await
     };
-    let report = tokio::select! {
-        report = prepared => report?,
-        () = interrupted => return Err(IngestError::Interrupted),
+    let prepared = tokio::select! {
+        prepared = prepared => prepared,
+        () = interrupted => return Err(IngestError::Interrupted { kept: options.sources.iter().any(|source| !source.settings().is_empty()) }),
     };
-    committed(writer.as_mut(), report, &progress).await
+    match prepared {
+        Ok(report) => committed(writer.as_mut(), report, log, &progress).await,
+        Err(error) => {
+            let names = options.sources.iter().map(|source| source.name());
+            log.note_failure(names, &with_causes(&error), Timestamp::now());
+            keep_log(writer.as_mut(), &log).await;
+            Err(error)
+        }
+    }
 }
 
-/// Builds the knowledge base again from nothing but the folders that `options.paths` names, in one commit that replaces all
+/// Builds the knowledge base again from nothing but the sources that `options` names, in one commit that replaces all
 /// there was: the way out of damaged files. Readers see those until then, and vectors come from the embedding cache.
 ///
 /// What can still be read of the documents before is compared with: sources that are not named, and documents that are
@@ -189,11 +201,8 @@ pub async fn rebuild(
     progress: Arc<Progress>,
     interrupted: impl Future<Output = ()>,
 ) -> Result<Report, IngestError> {
-    let folders = folder::resolve(&options.paths, options.source.as_deref())?;
-    for (folder, path) in folders.iter().zip(&options.paths) {
-        if folder.is_single_file() {
-            return Err(IngestError::RebuildFromFile { path: path.display().to_string() });
-        }
+    if let Some(part) = options.sources.iter().find(|source| source.is_part()) {
+        return Err(IngestError::RebuildFromFile { path: part.shown() });
     }
     let settings = options.embedder.clone();
     let model = blocking(move || settings.identity()).await??;
@@ -203,24 +212,23 @@ pub async fn rebuild(
     let prepared = async {
         let is_known = before.is_some();
         let before = before.unwrap_or_default();
-        let survey = survey(folders, options, progress.clone()).await?;
-        let named: HashSet<&str> = survey.sources.iter().map(|source| source.found.source.as_str()).collect();
-        let mut missing: Vec<String> = before
-            .keys()
-            .map(|id| source_of(id))
-            .filter(|name| !named.contains(name))
-            .map(str::to_owned)
-            .collect();
+        let listed = Listed::of(options, BTreeMap::new(), &RunLog::default(), &progress).await?;
+        let named: HashSet<String> = listed.names().into_iter().collect();
+        let mut stored: HashMap<String, HashMap<String, ContentHash>> = HashMap::new();
+        for (id, hash) in before {
+            stored.entry(source_of(&id).to_owned()).or_default().insert(id, hash);
+        }
+        let mut missing: Vec<String> = stored.keys().filter(|name| !named.contains(*name)).cloned().collect();
         missing.sort_unstable();
-        missing.dedup();
         if !missing.is_empty() && !options.force {
             return Err(IngestError::Incomplete { sources: missing });
         }
-        let work = Work::planned(survey, before);
+        let work = Work::planned(listed, stored, &progress).await;
         work.guard(options)?;
         let work = work.anew();
         let mut loader = Loader::new(writer.as_mut(), options.embedder.clone(), model);
-        let mut report = work.carry_out(&mut loader, options, &progress).await?;
+        // Its first commit replaces everything, so there is only one.
+        let mut report = work.carry_out(&mut loader, false, &progress).await?;
         if !is_known {
             report.note = Some(
                 "the documents of the knowledge base before could not be read; make sure that the folders of all its sources were named"
@@ -231,9 +239,9 @@ pub async fn rebuild(
     };
     let report = tokio::select! {
         report = prepared => report?,
-        () = interrupted => return Err(IngestError::Interrupted),
+        () = interrupted => return Err(IngestError::Interrupted { kept: false }),
     };
-    committed(writer.as_mut(), report, &progress).await
+    committed(writer.as_mut(), report, RunLog::default(), &progress).await
 }
 
 /// The source of a document, by its id.
@@ -241,39 +249,69 @@ fn source_of(id: &str) -> &str {
     id.split('/').next().unwrap_or_default()
 }
 
+/// The stored documents of sources, by the sources' names.
+async fn by_source(
+    writer: &mut dyn Writer,
+    names: &[String],
+) -> Result<HashMap<String, HashMap<String, ContentHash>>, StoreError> {
+    let mut stored = HashMap::with_capacity(names.len());
+    for name in names {
+        stored.insert(name.clone(), writer.fingerprints(std::slice::from_ref(name)).await?);
+    }
+    Ok(stored)
+}
+
 /// Commits, and completes the report.
 async fn committed(
     writer: &mut dyn Writer,
     mut report: Report,
+    mut log: RunLog,
     progress: &Progress,
 ) -> Result<Report, IngestError> {
     // From here on the run is not interrupted: the commit is all or nothing by itself.
     let commit = writer.commit().await?;
     // It stands: nothing that fails from here on makes it a failure.
     progress.finish();
+    log.note(&report, Timestamp::now());
+    keep_log(writer, &log).await;
     report.note_commit(&commit);
     report.note_if_empty();
     Ok(report)
 }
 
+/// Stores the log of runs, which no run fails for.
+async fn keep_log(writer: &mut dyn Writer, log: &RunLog) {
+    let value = serde_json::to_value(log).expect("a log has only string keys");
+    if let Err(error) = writer.set_run_log(&value).await {
+        tracing::warn!("the log of runs cannot be written: {}", with_causes(&error));
+    }
+}
+
 /// Plans without a model and without the writer's lock.
-async fn dry_run(
-    options: &Options,
-    folders: Vec<Folder>,
-    progress: Arc<Progress>,
-) -> Result<Report, IngestError> {
-    let survey = survey(folders, options, progress.clone()).await?;
-    progress.finish();
-    let stored = match store::open(&options.kb, None).await {
+async fn dry_run(options: &Options, progress: &Progress) -> Result<Report, IngestError> {
+    let names: HashSet<String> = options.source_names().into_iter().collect();
+    let mut stored: HashMap<String, HashMap<String, ContentHash>> = HashMap::new();
+    let (mut known, mut states, mut log) = (HashMap::new(), BTreeMap::new(), RunLog::default());
+    match store::open(&options.kb, None).await {
         Ok(kb) => {
-            let documents = kb.view(&Filter::everything()).await?.all_documents().await?;
-            documents.iter().map(|record| (record.meta.id.clone(), record.content_hash)).collect()
+            let view = kb.view(&Filter::everything()).await?;
+            for record in view.all_documents().await? {
+                let (meta, hash) = (&record.meta, record.content_hash);
+                known.insert(meta.id.clone(), hash);
+                if names.contains(&meta.source) {
+                    stored.entry(meta.source.clone()).or_default().insert(meta.id.clone(), hash);
+                }
+            }
+            states = view.source_states().await?;
+            log = RunLog::of(kb.run_log().await?);
         }
-        Err(StoreError::Missing { .. }) => HashMap::new(),
+        Err(StoreError::Missing { .. }) => {}
         Err(error) => return Err(error.into()),
-    };
-    let hints = rename::hints(&survey.found(), &stored, async |_: &HashSet<&str>| Ok(stored.clone())).await?;
-    let mut work = Work::planned(survey, stored);
+    }
+    let listed = Listed::of(options, states, &log, progress).await?;
+    let mut work = Work::planned(listed, stored, progress).await;
+    progress.finish();
+    let hints = rename::hints(&work.found(), &known, async |_: &HashSet<&str>| Ok(known.clone())).await?;
     work.report.warnings.extend(hints);
     work.guard(options)?;
     let mut report = work.report();
@@ -281,70 +319,132 @@ async fn dry_run(
     Ok(report)
 }
 
-async fn survey(
-    folders: Vec<Folder>,
-    options: &Options,
-    progress: Arc<Progress>,
-) -> Result<Survey, IngestError> {
-    let defaults = options.defaults.clone();
-    Ok(blocking(move || Survey::of(folders, &defaults, &progress)).await??)
+/// The sources with their listings.
+struct Listed {
+    sources: Vec<(Arc<dyn Source>, Listing, SyncState)>,
+    /// Those that could not be listed.
+    failed: Vec<(Arc<dyn Source>, String)>,
+}
+
+impl Listed {
+    /// Lists the sources of a run. One that cannot be listed is reported and removes nothing; when none can be listed, that
+    /// is an error.
+    async fn of(
+        options: &Options,
+        mut states: BTreeMap<String, serde_json::Value>,
+        log: &RunLog,
+        progress: &Progress,
+    ) -> Result<Self, IngestError> {
+        let mut listed = Self { sources: Vec::new(), failed: Vec::new() };
+        let mut failure = None;
+        progress.begin("listing", options.sources.len());
+        for source in &options.sources {
+            let state = states.remove(source.name()).and_then(|state| serde_json::from_value(state).ok());
+            let state: SyncState = state.unwrap_or_default();
+            let before = match state.settings == source.settings() {
+                true => SyncState { listed_at: log.listed_at(source.name()), ..state },
+                false => SyncState::default(),
+            };
+            match source.list(&before).await {
+                Ok(listing) => listed.sources.push((source.clone(), listing, before)),
+                Err(error) => {
+                    listed.failed.push((source.clone(), with_causes(&error)));
+                    failure = Some(error);
+                }
+            }
+            progress.advance(1);
+        }
+        match failure {
+            Some(error) if listed.sources.is_empty() => Err(error.into()),
+            _ => Ok(listed),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.sources.iter().map(|(source, ..)| source.name().to_owned()).collect()
+    }
 }
 
 /// The sources with what is to be done about each.
 struct Work {
-    sources: Vec<(Arc<SurveyedSource>, Arc<Plan>)>,
+    /// Those that are read twice.
+    surveys: Vec<(Survey, Plan)>,
+    /// Those that are read once.
+    syncs: Vec<Sync>,
     report: Report,
 }
 
 impl Work {
     /// Compares what was found with what is stored, by id.
-    fn planned(survey: Survey, stored: HashMap<String, ContentHash>) -> Self {
-        let mut by_source: HashMap<String, HashMap<String, ContentHash>> = HashMap::new();
-        for (id, hash) in stored {
-            let source = source_of(&id).to_owned();
-            by_source.entry(source).or_default().insert(id, hash);
+    async fn planned(
+        listed: Listed,
+        mut stored: HashMap<String, HashMap<String, ContentHash>>,
+        progress: &Progress,
+    ) -> Self {
+        let mut work = Self { surveys: Vec::new(), syncs: Vec::new(), report: Report::default() };
+        let report = &mut work.report;
+        for (source, reason) in listed.failed {
+            report.rejected.push(Rejection::new(source.shown(), reason.clone()));
+            report.sources.push(SourceReport {
+                name: source.name().to_owned(),
+                documents: DocumentCounts::default(),
+                is_complete: false,
+                failed: Some(reason),
+                rejected: Vec::new(),
+            });
         }
-        let mut counts = DocumentCounts::default();
-        let mut sources = Vec::with_capacity(survey.sources.len());
-        for source in survey.sources {
-            let found: &Found = &source.found;
-            let plan = Plan::diff(found, by_source.get(&found.source).unwrap_or(&HashMap::new()));
-            counts.seen += found.documents.len() as u64;
-            counts.added += plan.added.len() as u64;
-            counts.changed += plan.changed.len() as u64;
-            counts.unchanged += plan.unchanged as u64;
-            counts.removed += plan.removed.len() as u64;
-            sources.push((Arc::new(source), Arc::new(plan)));
+        for (source, mut listing, before) in listed.sources {
+            let name = source.name();
+            let stored = stored.remove(name).unwrap_or_default();
+            let plan = if listing.reader.is_cheap() {
+                let survey = Survey::of(name, listing, progress).await;
+                let plan = Plan::diff(&survey.found, &stored);
+                report.rejected.extend(survey.rejected.iter().cloned());
+                report.warnings.extend(survey.warnings.iter().cloned());
+                report.note_secrets(survey.secrets.clone());
+                work.surveys.push((survey, plan.clone()));
+                plan
+            } else {
+                report.warnings.append(&mut listing.warnings);
+                report.rejected.extend(listing.rejected.iter().cloned());
+                work.syncs.push(Sync::planned(name, source.settings(), listing, before, stored));
+                work.syncs[work.syncs.len() - 1].plan.clone()
+            };
+            report.documents.add(&plan.counts());
         }
-        let mut report = Report {
-            documents: counts,
-            rejected: survey.rejected,
-            warnings: survey.warnings,
-            redacted: survey.secrets.iter().map(|masked| masked.count).sum(),
-            secrets: survey.secrets,
-            ..Report::default()
-        };
         report.sort();
-        Self { sources, report }
+        work
+    }
+
+    /// What was found of each source that was read.
+    fn found(&self) -> Vec<&Found> {
+        self.surveys.iter().map(|(survey, _)| &survey.found).collect()
     }
 
     /// The same for a knowledge base without documents.
     fn anew(mut self) -> Self {
-        for (source, plan) in &mut self.sources {
-            *plan = Arc::new(Plan::diff(&source.found, &HashMap::new()));
+        for (survey, plan) in &mut self.surveys {
+            *plan = Plan::diff(&survey.found, &HashMap::new());
         }
-        let added = self.sources.iter().map(|(_, plan)| plan.added.len() as u64).sum();
-        self.report.documents = DocumentCounts { seen: added, added, ..DocumentCounts::default() };
+        self.syncs.iter_mut().for_each(Sync::anew);
+        self.report.documents = DocumentCounts::default();
+        let plans = self.plans().map(|(_, plan)| plan.counts()).collect::<Vec<_>>();
+        plans.iter().for_each(|counts| self.report.documents.add(counts));
         self
+    }
+
+    /// The plan of each source, by its name.
+    fn plans(&self) -> impl Iterator<Item = (&str, &Plan)> {
+        let surveys = self.surveys.iter().map(|(survey, plan)| (survey.found.source.as_str(), plan));
+        surveys.chain(self.syncs.iter().map(|sync| (sync.name.as_str(), &sync.plan)))
     }
 
     /// Refuses mass deletion unless it is forced.
     fn guard(&self, options: &Options) -> Result<(), IngestError> {
         let refused: Vec<(String, usize, usize)> = self
-            .sources
-            .iter()
+            .plans()
             .filter(|(_, plan)| plan.removes_too_much())
-            .map(|(source, plan)| (source.found.source.clone(), plan.removed.len(), plan.stored))
+            .map(|(name, plan)| (name.to_owned(), plan.removed.len(), plan.stored))
             .collect();
         if refused.is_empty() || options.force {
             return Ok(());
@@ -358,78 +458,84 @@ impl Work {
     }
 
     /// Writes what was added and changed, removes what is gone. The report counts what was done, which the commit makes
-    /// visible, and not what was planned: files change while they are read.
+    /// visible, and not what was planned: items change while they are read. Live sources come first, for they may commit
+    /// on the way.
     async fn carry_out(
         self,
         loader: &mut Loader<'_>,
-        options: &Options,
+        commits: bool,
         progress: &Progress,
     ) -> Result<Report, IngestError> {
         let mut report = self.report;
-        let planned = report.documents;
-        report.documents = DocumentCounts { unchanged: planned.unchanged, ..DocumentCounts::default() };
-        progress.begin("embedding", (planned.added + planned.changed) as usize);
-        for (source, plan) in &self.sources {
-            let files = source.files_with(|id| plan.writes(id));
-            for batch in batches(&files, |wanted| wanted.file.bytes) {
-                let (source, batch, defaults) = (source.clone(), batch.to_vec(), options.defaults.clone());
-                let look = blocking(move || source.documents(&batch, &defaults)).await?;
-                progress.advance(look.documents.len() + look.missing.len());
-                report.warnings.extend(look.warnings);
-                for Missing { id, path, reason } in look.missing {
-                    let kept = if plan.changed.contains(&id) {
-                        "what was stored of it before stays"
-                    } else {
-                        "not indexed"
-                    };
-                    let reason = format!("{reason} (on the second reading; {kept}; run ingest again)");
-                    report.rejected.push(Rejection::new(path, reason));
-                }
-                let mut stored: HashSet<String> =
-                    look.documents.iter().map(|document| document.meta.id.clone()).collect();
-                for id in loader.store(look.documents).await? {
-                    stored.remove(&id);
-                    report.documents.removed += u64::from(plan.changed.contains(&id));
-                    report.rejected.push(Rejection::new(id, "no text"));
-                }
-                let added = stored.iter().filter(|id| plan.added.contains(*id)).count() as u64;
-                report.documents.added += added;
-                report.documents.changed += stored.len() as u64 - added;
-            }
-            for id in &plan.removed {
-                loader.remove(id).await?;
-                report.documents.removed += 1;
-            }
+        report.documents = DocumentCounts::default();
+        for sync in self.syncs {
+            sync.carry_out(loader, commits, &mut report, progress).await?;
         }
-        let counts = &mut report.documents;
-        counts.seen = counts.added + counts.changed + counts.unchanged;
+        for (survey, plan) in &self.surveys {
+            write(survey, plan, loader, &mut report, progress).await?;
+        }
         report.chunks = loader.counts();
         report.sort();
         Ok(report)
     }
 }
 
-/// Runs of items of about [`BATCH_BYTES`] and at most [`BATCH_FILES`].
-fn batches<T>(items: &[T], bytes: impl Fn(&T) -> u64) -> Vec<&[T]> {
-    let mut batches = Vec::new();
-    let (mut start, mut sum) = (0, 0);
-    for (at, item) in items.iter().enumerate() {
-        let size = bytes(item);
-        if at > start && (sum + size > BATCH_BYTES || at - start >= BATCH_FILES) {
-            batches.push(&items[start..at]);
-            (start, sum) = (at, 0);
+/// Writes what was added to a source that is read twice, or has changed, and removes what is gone.
+async fn write(
+    survey: &Survey,
+    plan: &Plan,
+    loader: &mut Loader<'_>,
+    report: &mut Report,
+    progress: &Progress,
+) -> Result<(), IngestError> {
+    let mut counts = DocumentCounts { unchanged: plan.unchanged as u64, ..DocumentCounts::default() };
+    let mut rejected = survey.rejected.clone();
+    progress.begin("embedding", plan.added.len() + plan.changed.len());
+    let items = survey.items_with(|id| plan.writes(id));
+    for batch in batches(&items, |wanted| wanted.item.bytes) {
+        let look = survey.documents(batch).await;
+        progress.advance(look.documents.len() + look.missing.len());
+        report.warnings.extend(look.warnings);
+        for Missing { id, path, reason } in look.missing {
+            let kept = match plan.changed.contains(&id) {
+                true => "what was stored of it before stays",
+                false => "not indexed",
+            };
+            let reason = format!("{reason} (on the second reading; {kept}; run ingest again)");
+            rejected.push(Rejection::new(path, reason));
         }
-        sum += size;
+        let mut stored: HashSet<String> =
+            look.documents.iter().map(|document| document.meta.id.clone()).collect();
+        for id in loader.store(look.documents).await? {
+            stored.remove(&id);
+            counts.removed += u64::from(plan.changed.contains(&id));
+            rejected.push(Rejection::new(id, "no text"));
+        }
+        let added = stored.iter().filter(|id| plan.added.contains(*id)).count() as u64;
+        counts.added += added;
+        counts.changed += stored.len() as u64 - added;
     }
-    if start < items.len() {
-        batches.push(&items[start..]);
+    for id in &plan.removed {
+        loader.remove(id).await?;
+        counts.removed += 1;
     }
-    batches
+    counts.seen = counts.added + counts.changed + counts.unchanged;
+    report.documents.add(&counts);
+    report.rejected.extend(rejected[survey.rejected.len()..].iter().cloned());
+    report.sources.push(SourceReport {
+        name: survey.found.source.clone(),
+        documents: counts,
+        is_complete: survey.found.is_complete,
+        failed: None,
+        rejected,
+    });
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{formats::Defaults, sources::folder};
     use kb::{
         embed::{EmbedderChoice, Places},
         store::DocumentKey,
@@ -441,9 +547,7 @@ mod tests {
         Options {
             kb: Address::Directory(root.join("kb")),
             embedder: EmbedderSettings { choice, places: Places::default(), threads: None, endpoint: None },
-            paths: vec![root.join("docs")],
-            source: None,
-            defaults: Defaults::default(),
+            sources: folder::sources(&[root.join("docs")], None, &Defaults::default()).expect("it is there"),
             dry_run: false,
             force: false,
         }
@@ -479,8 +583,17 @@ mod tests {
             write(&format!("{name}.md"), "# Relay\n\nnew text\n");
         }
         fs::remove_file(docs.join("gone.md")).expect("it is there");
-        let folders = folder::resolve(&options.paths, None).expect("it is there");
-        let survey = survey(folders, &options, Arc::new(Progress::hidden())).await.expect("it can be read");
+        let progress = Progress::hidden();
+        let listed = Listed::of(&options, BTreeMap::new(), &RunLog::default(), &progress).await;
+        let listed = listed.expect("it can be listed");
+        let stored_before = {
+            let kb = store::open(&options.kb, None).await.expect("it is there");
+            let view = kb.view(&Filter::everything()).await.expect("it opens");
+            let records = view.all_documents().await.expect("they can be read");
+            records.iter().map(|record| (record.meta.id.clone(), record.content_hash)).collect()
+        };
+        let work =
+            Work::planned(listed, HashMap::from([("docs".to_owned(), stored_before)]), &progress).await;
         for name in ["deleted", "folder", "vanished"] {
             fs::remove_file(docs.join(format!("{name}.md"))).expect("it is there");
         }
@@ -493,11 +606,9 @@ mod tests {
         let mut writer = store::open_writer(&options.kb, &Identity::current(model.clone()))
             .await
             .expect("the lock is free");
-        let work =
-            Work::planned(survey, writer.fingerprints(&["docs".to_owned()]).await.expect("it is there"));
         assert_eq!((work.report.documents.added, work.report.documents.changed), (2, 5));
         let mut loader = Loader::new(writer.as_mut(), settings, model);
-        let mut report = work.carry_out(&mut loader, &options, &Progress::hidden()).await.expect("it works");
+        let mut report = work.carry_out(&mut loader, true, &Progress::hidden()).await.expect("it works");
         report.note_commit(&writer.commit().await.expect("there is space"));
         drop(writer);
 
@@ -539,17 +650,5 @@ mod tests {
             (4, 3),
             "the next run sees them gone"
         );
-    }
-
-    #[test]
-    fn batches_are_bounded_by_bytes_and_files() {
-        let check = |sizes: &[u64], lengths: &[usize]| {
-            let found: Vec<usize> = batches(sizes, |&size| size).iter().map(|batch| batch.len()).collect();
-            assert_eq!(found, lengths);
-        };
-        check(&[], &[]);
-        check(&[1; 130], &[64, 64, 2]);
-        check(&[BATCH_BYTES * 4, 1, BATCH_BYTES, 1], &[1, 1, 1, 1]);
-        check(&[1, 1, BATCH_BYTES], &[2, 1]);
     }
 }

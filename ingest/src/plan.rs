@@ -1,5 +1,6 @@
 //! What a run has to do: the documents that were found, compared with those that are stored. Pure.
 
+use crate::report::DocumentCounts;
 use kb::document::ContentHash;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -60,6 +61,19 @@ impl Plan {
             plan.removed = absent.cloned().collect();
         }
         plan
+    }
+
+    /// How many documents there are of each sort.
+    pub fn counts(&self) -> DocumentCounts {
+        let (added, changed) = (self.added.len() as u64, self.changed.len() as u64);
+        let unchanged = self.unchanged as u64;
+        DocumentCounts {
+            seen: added + changed + unchanged,
+            added,
+            changed,
+            unchanged,
+            removed: self.removed.len() as u64,
+        }
     }
 
     /// Whether a document has to be written.

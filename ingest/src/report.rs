@@ -1,10 +1,10 @@
 //! What a run did, and every file it did not index, with the reason. Serialises to what `ingest --json` prints.
 
 use kb::store::Commit;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something that was found and not indexed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
     /// Where it is: the path as given on the command line, joined with the path below it; a row of a CSV file adds
     /// `#<row>`.
@@ -44,7 +44,7 @@ pub struct MaskedSecrets {
 }
 
 /// Documents by what happened to them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentCounts {
     /// Found and readable: the sum of the next three.
     pub seen: u64,
@@ -56,6 +56,34 @@ pub struct DocumentCounts {
     pub unchanged: u64,
     /// Stored, and no longer found.
     pub removed: u64,
+}
+
+impl DocumentCounts {
+    /// Adds another source's.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.seen += other.seen;
+        self.added += other.added;
+        self.changed += other.changed;
+        self.unchanged += other.unchanged;
+        self.removed += other.removed;
+    }
+}
+
+/// The part of a run that is about one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceReport {
+    /// The source's name.
+    pub name: String,
+    /// Counts of its documents.
+    pub documents: DocumentCounts,
+    /// Whether everything that the source has was listed.
+    pub is_complete: bool,
+    /// Why nothing of it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+    /// What of it was not indexed; in the report of the run as well.
+    #[serde(skip)]
+    pub rejected: Vec<Rejection>,
 }
 
 /// Chunks by what happened to them.
@@ -74,6 +102,8 @@ pub struct ChunkCounts {
 pub struct Report {
     /// Counts of documents.
     pub documents: DocumentCounts,
+    /// The same by source.
+    pub sources: Vec<SourceReport>,
     /// Counts of chunks; zero in a dry run.
     pub chunks: ChunkCounts,
     /// What was not indexed, by path.
@@ -107,10 +137,17 @@ impl Report {
         self.warnings.extend(warnings);
     }
 
+    /// Adds secrets that were masked.
+    pub(crate) fn note_secrets(&mut self, secrets: Vec<MaskedSecrets>) {
+        self.redacted += secrets.iter().map(|masked| masked.count).sum::<u64>();
+        self.secrets.extend(secrets);
+    }
+
     /// Brings what was left out and what is odd into the order of their paths.
     pub(crate) fn sort(&mut self) {
         self.rejected.sort_by(|a, b| a.path.cmp(&b.path));
         self.warnings.sort_by(|a, b| a.path.cmp(&b.path));
+        self.sources.sort_by(|a, b| a.name.cmp(&b.name));
         self.secrets.sort_by(|a, b| (&a.path, a.rule).cmp(&(&b.path, b.rule)));
     }
 

@@ -1,178 +1,116 @@
-//! The first look at all sources: every file is listed, read, parsed and hashed, and only its hashes are kept, so that
-//! memory does not grow with the text.
+//! The first look at a source whose items are read twice: every item is read, parsed and hashed, and only its hashes are
+//! kept, so that memory does not grow with the text.
 
 use crate::{
-    formats::{
-        self, Defaults, Document, Format, Mark, Parsed, Place, hash_on_version, links::Pages, site::Site,
-    },
+    batches::batches,
+    formats::{Document, Mark, hash_on_version},
     plan::Found,
     progress::Progress,
     report::{MaskedSecrets, Rejection, Warning},
-    sources::folder::{Folder, ListError, ListedFile},
+    sources::{Item, Listing, Reader, Reading},
 };
-use kb::{document::ContentHash, redact::redact};
-use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use kb::document::ContentHash;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
 /// A source after the first look.
-pub(crate) struct SurveyedSource {
-    folder: Folder,
-    pages: Pages,
-    site: Site,
+pub(crate) struct Survey {
     pub(crate) found: Found,
+    pub(crate) rejected: Vec<Rejection>,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) secrets: Vec<MaskedSecrets>,
+    reader: Arc<dyn Reader>,
     /// The versions of documents that only their siblings show to be editions of one page, by id.
     versions: HashMap<String, String>,
     /// Hashes of all documents that were found.
     hashes: HashSet<ContentHash>,
-    /// Files with the ids of their documents, as a range of `found.documents`.
-    files: Vec<(ListedFile, std::ops::Range<usize>)>,
-}
-
-/// All sources after the first look.
-#[derive(Default)]
-pub(crate) struct Survey {
-    pub(crate) sources: Vec<SurveyedSource>,
-    pub(crate) rejected: Vec<Rejection>,
-    pub(crate) warnings: Vec<Warning>,
-    pub(crate) secrets: Vec<MaskedSecrets>,
+    /// Items with the ids of their documents, as a range of `found.documents`.
+    items: Vec<(Item, Range<usize>)>,
 }
 
 impl Survey {
-    /// Looks at every file of the folders. A folder that cannot be listed is reported and removes nothing; when none can
-    /// be listed, that is an error.
-    pub(crate) fn of(
-        folders: Vec<Folder>,
-        defaults: &Defaults,
-        progress: &Progress,
-    ) -> Result<Self, ListError> {
-        let mut survey = Self::default();
-        let mut failure = None;
-        for folder in folders {
-            match folder.list() {
-                Ok(listing) => {
-                    survey.rejected.extend(listing.rejected);
-                    let is_complete = listing.complete && !folder.is_single_file();
-                    let source = survey.look_at(folder, listing.files, is_complete, defaults, progress);
-                    survey.sources.push(source);
-                }
-                Err(error) => {
-                    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-                    let reason = format!("{error}{}", cause.unwrap_or_default());
-                    survey.rejected.push(Rejection::new(folder.shown(""), reason));
-                    failure = Some(error);
-                }
+    /// Looks at every item of a listing.
+    pub(crate) async fn of(source: &str, listing: Listing, progress: &Progress) -> Self {
+        let Listing { items, is_complete, rejected, warnings, reader, .. } = listing;
+        let found = Found { source: source.to_owned(), is_complete, ..Found::default() };
+        let mut survey = Self {
+            found,
+            rejected,
+            warnings,
+            secrets: Vec::new(),
+            reader,
+            versions: HashMap::new(),
+            hashes: HashSet::new(),
+            items: Vec::with_capacity(items.len()),
+        };
+        let mut marks: Vec<(String, Mark)> = Vec::new();
+        progress.begin("reading", items.len());
+        for batch in batches(&items, |item| item.bytes) {
+            for (item, reading) in batch.iter().zip(survey.reader.read(batch).await) {
+                survey.keep(item, reading, &mut marks);
+            }
+            progress.advance(batch.len());
+        }
+        survey.versions = versions_of_editions(&marks);
+        for (id, hash) in &mut survey.found.documents {
+            if let Some(version) = survey.versions.get(id) {
+                *hash = hash_on_version(*hash, version);
             }
         }
-        match failure {
-            Some(error) if survey.sources.is_empty() => Err(error),
-            _ => Ok(survey),
-        }
+        survey.hashes = survey.found.documents.iter().map(|(_, hash)| *hash).collect();
+        survey
     }
 
-    /// What was found of each source.
-    pub(crate) fn found(&self) -> Vec<&Found> {
-        self.sources.iter().map(|source| &source.found).collect()
+    fn keep(&mut self, item: &Item, reading: Reading, marks: &mut Vec<(String, Mark)>) {
+        let Reading { parsed, shown, is_unknown, is_gone: _ } = reading;
+        let start = self.found.documents.len();
+        for document in parsed.documents {
+            marks.extend(document.marks().into_iter().map(|mark| (document.meta.id.clone(), mark)));
+            self.found.documents.push((document.meta.id, document.content_hash));
+        }
+        if is_unknown {
+            self.found.unknown.push(item.key.clone());
+        }
+        self.items.push((item.clone(), start..self.found.documents.len()));
+        self.rejected.extend(parsed.rejected);
+        self.warnings.extend(parsed.warnings);
+        self.secrets.extend(masked_in(&shown, parsed.redacted));
     }
 
-    fn look_at(
-        &mut self,
-        folder: Folder,
-        files: Vec<ListedFile>,
-        is_complete: bool,
-        defaults: &Defaults,
-        progress: &Progress,
-    ) -> SurveyedSource {
-        let (files, named): (Vec<_>, Vec<_>) =
-            files.into_iter().partition(|file| redact(&file.relative).masked.is_empty());
-        for file in named {
-            // The name would be a part of the document's id, which answers cite.
-            let rules: Vec<&str> = redact(&file.relative).counts.into_keys().collect();
-            let reason = format!("its name holds a secret ({}); rename it", rules.join(", "));
-            self.rejected.push(Rejection::new(folder.shown(&file.relative), reason));
-        }
-        let pages = Pages::new(&folder.name, files.iter().map(|file| file.relative.as_str()));
-        let site = site_of(&folder, &files);
-        progress.begin("reading", files.len());
-        let looks: Vec<Look> = files
-            .par_iter()
-            .map(|file| {
-                let (parsed, is_unknown) = read(&folder, &pages, &site, file, defaults);
-                progress.advance(1);
-                let marks = parsed.documents.iter().flat_map(|document| {
-                    document.marks().into_iter().map(|mark| (document.meta.id.clone(), mark))
-                });
-                let marks = marks.collect();
-                let hashes =
-                    parsed.documents.into_iter().map(|document| (document.meta.id, document.content_hash));
-                Look {
-                    documents: hashes.collect(),
-                    marks,
-                    is_unknown,
-                    rejected: parsed.rejected,
-                    warnings: parsed.warnings,
-                    secrets: masked_in(&folder.shown(&file.relative), parsed.redacted),
-                }
-            })
-            .collect();
-        let mut found = Found { source: folder.name.clone(), is_complete, ..Found::default() };
-        let mut surveyed = Vec::with_capacity(files.len());
-        let versions = versions_of_editions(looks.iter().flat_map(|look| &look.marks));
-        for (file, look) in files.into_iter().zip(looks) {
-            let start = found.documents.len();
-            found.documents.extend(look.documents.into_iter().map(|(id, hash)| match versions.get(&id) {
-                Some(version) => (id, hash_on_version(hash, version)),
-                None => (id, hash),
-            }));
-            if look.is_unknown {
-                found.unknown.push(file.relative.clone());
-            }
-            surveyed.push((file, start..found.documents.len()));
-            self.rejected.extend(look.rejected);
-            self.warnings.extend(look.warnings);
-            self.secrets.extend(look.secrets);
-        }
-        let hashes = found.documents.iter().map(|(_, hash)| *hash).collect();
-        SurveyedSource { folder, pages, site, found, versions, hashes, files: surveyed }
-    }
-}
-
-impl SurveyedSource {
-    /// The files with documents that `wanted` accepts, each with those documents' ids.
-    pub(crate) fn files_with(&self, wanted: impl Fn(&str) -> bool) -> Vec<WantedFile> {
-        let wanted_of = |(file, range): &(ListedFile, std::ops::Range<usize>)| {
+    /// The items with documents that `wanted` accepts, each with those documents' ids.
+    pub(crate) fn items_with(&self, wanted: impl Fn(&str) -> bool) -> Vec<WantedItem> {
+        let wanted_of = |(item, range): &(Item, Range<usize>)| {
             let ids = self.found.documents[range.clone()].iter().map(|(id, _)| id);
             let ids: Vec<String> = ids.filter(|id| wanted(id)).cloned().collect();
-            (!ids.is_empty()).then(|| WantedFile { file: file.clone(), ids })
+            (!ids.is_empty()).then(|| WantedItem { item: item.clone(), ids })
         };
-        self.files.iter().filter_map(wanted_of).collect()
+        self.items.iter().filter_map(wanted_of).collect()
     }
 
-    /// Reads files again, for the documents that are wanted of each.
-    pub(crate) fn documents(&self, files: &[WantedFile], defaults: &Defaults) -> SecondLook {
-        let looks: Vec<SecondLook> =
-            files.par_iter().map(|wanted| self.look_again(wanted, defaults)).collect();
-        let mut all = SecondLook::default();
-        for look in looks {
-            all.documents.extend(look.documents);
-            all.missing.extend(look.missing);
-            all.warnings.extend(look.warnings);
+    /// Reads items again, for the documents that are wanted of each.
+    pub(crate) async fn documents(&self, wanted: &[WantedItem]) -> SecondLook {
+        let items: Vec<Item> = wanted.iter().map(|wanted| wanted.item.clone()).collect();
+        let mut look = SecondLook::default();
+        for (wanted, reading) in wanted.iter().zip(self.reader.read(&items).await) {
+            self.look_again(&wanted.ids, reading, &mut look);
         }
-        all
+        look
     }
 
-    fn look_again(&self, WantedFile { file, ids }: &WantedFile, defaults: &Defaults) -> SecondLook {
-        let (parsed, _) = read(&self.folder, &self.pages, &self.site, file, defaults);
+    fn look_again(&self, ids: &[String], reading: Reading, look: &mut SecondLook) {
+        let Reading { parsed, shown, .. } = reading;
         let mut found: HashMap<String, Document> = HashMap::new();
         for document in parsed.documents {
             found.insert(document.meta.id.clone(), document);
         }
-        let shown = self.folder.shown(&file.relative);
-        let mut look = SecondLook::default();
         let mut is_changed = false;
         for id in ids {
             let Some(document) = found.remove(id) else {
-                let row = id.rsplit_once('#').map(|(_, row)| format!("#{row}")).unwrap_or_default();
-                let path = format!("{shown}{row}");
+                let part = id.rsplit_once('#').map(|(_, part)| format!("#{part}")).unwrap_or_default();
+                let path = format!("{shown}{part}");
                 let why = parsed.rejected.iter().find(|rejection| rejection.path == path);
                 let why = why.or(parsed.rejected.first()).map(|rejection| rejection.reason.clone());
                 let reason = why.unwrap_or_else(|| "it is no longer in the file".to_owned());
@@ -190,14 +128,13 @@ impl SurveyedSource {
             let message = "changed while ingest was running; indexed as it was read last".to_owned();
             look.warnings.push(Warning { path: shown, message });
         }
-        look
     }
 }
 
-/// A file whose documents are to be written.
+/// An item whose documents are to be written.
 #[derive(Debug, Clone)]
-pub(crate) struct WantedFile {
-    pub(crate) file: ListedFile,
+pub(crate) struct WantedItem {
+    pub(crate) item: Item,
     /// The documents that are wanted of it.
     ids: Vec<String>,
 }
@@ -209,7 +146,7 @@ pub(crate) struct SecondLook {
     pub(crate) documents: Vec<Document>,
     /// Those that the first look found and this one does not.
     pub(crate) missing: Vec<Missing>,
-    /// Files that changed in between.
+    /// Items that changed in between.
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -222,23 +159,11 @@ pub(crate) struct Missing {
     pub(crate) reason: String,
 }
 
-/// What the first look keeps of a file.
-struct Look {
-    documents: Vec<(String, ContentHash)>,
-    marks: Vec<(String, Mark)>,
-    is_unknown: bool,
-    rejected: Vec<Rejection>,
-    warnings: Vec<Warning>,
-    secrets: Vec<MaskedSecrets>,
-}
-
 /// The version of each document that has the title or the file name of another one but for the version: a single page that
 /// mentions one may be about anything.
-fn versions_of_editions<'m>(
-    marks: impl Iterator<Item = &'m (String, Mark)> + Clone,
-) -> HashMap<String, String> {
+fn versions_of_editions(marks: &[(String, Mark)]) -> HashMap<String, String> {
     let mut editions: HashMap<&str, BTreeSet<&str>> = HashMap::new();
-    for (_, (rest, version)) in marks.clone() {
+    for (_, (rest, version)) in marks {
         editions.entry(rest).or_default().insert(version);
     }
     let mut versions = HashMap::new();
@@ -251,50 +176,8 @@ fn versions_of_editions<'m>(
     versions
 }
 
-/// What was masked in a file, by rule.
-fn masked_in(path: &str, counts: BTreeMap<&'static str, u64>) -> Vec<MaskedSecrets> {
+/// What was masked in an item, by rule.
+pub(crate) fn masked_in(path: &str, counts: BTreeMap<&'static str, u64>) -> Vec<MaskedSecrets> {
     let of_rule = |(rule, count)| MaskedSecrets { path: path.to_owned(), rule, count };
     counts.into_iter().map(of_rule).collect()
-}
-
-/// The site of a folder's files, which reads those that its pages include.
-pub fn site_of(folder: &Folder, files: &[ListedFile]) -> Site {
-    let sizes: Vec<(String, u64)> = files.iter().map(|file| (file.relative.clone(), file.bytes)).collect();
-    let listed: HashMap<String, ListedFile> =
-        files.iter().map(|file| (file.relative.clone(), file.clone())).collect();
-    let folder = folder.clone();
-    Site::of(sizes.into_iter(), move |path| folder.read(listed.get(path)?).ok())
-}
-
-/// A file's documents, and whether its content stayed unknown.
-fn read(
-    folder: &Folder,
-    pages: &Pages,
-    site: &Site,
-    file: &ListedFile,
-    defaults: &Defaults,
-) -> (Parsed, bool) {
-    let shown = folder.shown(&file.relative);
-    let rejected = |reason: String| Parsed {
-        rejected: vec![Rejection::new(shown.clone(), reason)],
-        ..Parsed::default()
-    };
-    let format = match Format::of(&file.relative) {
-        Ok(format) => format,
-        Err(reason) => return (rejected(reason), false),
-    };
-    match folder.read(file) {
-        Ok(bytes) => {
-            let place = Place {
-                source: &folder.name,
-                relative: &file.relative,
-                shown: &shown,
-                pages,
-                site,
-                defaults,
-            };
-            (formats::parse(format, bytes, &place), false)
-        }
-        Err(error) => (rejected(error.to_string()), error.content_is_unknown()),
-    }
 }

@@ -62,9 +62,8 @@ pub fn ingest_into(kb: &Path, paths: &[PathBuf]) {
     let options = ingest::pipeline::Options {
         kb: Address::Directory(kb.to_owned()),
         embedder: EmbedderSettings::new(EmbedderChoice::Hashed),
-        paths: paths.to_vec(),
-        source: None,
-        defaults: ingest::formats::Defaults::default(),
+        sources: ingest::sources::folder::sources(paths, None, &ingest::formats::Defaults::default())
+            .expect("the folders are there"),
         dry_run: false,
         force: false,
     };

@@ -29,6 +29,7 @@ use crate::{
     decode,
     report::{Rejection, Warning},
 };
+use jiff::Timestamp;
 use kb::{
     document::{ContentHash, DocumentMeta, Kind},
     mapped::MappedText,
@@ -71,6 +72,15 @@ pub(crate) struct Beside {
     pub(crate) ignored_checks: Vec<String>,
 }
 
+/// What a source knows of a file besides its bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Where a person reads it.
+    pub url: Option<String>,
+    /// When it was last changed.
+    pub updated_at: Option<Timestamp>,
+}
+
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
@@ -91,6 +101,17 @@ impl Document {
         let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         let content_hash = ContentHash::of(&[&metadata, text.as_bytes(), &numbers]);
         Self { meta, body, syntax, content_hash, beside: Beside::default() }
+    }
+
+    /// The same document with what its source knows of it, where it does not say so itself.
+    pub fn from(self, origin: &Origin) -> Self {
+        if *origin == Origin::default() {
+            return self;
+        }
+        let Self { mut meta, body, syntax, .. } = self;
+        meta.url = meta.url.or_else(|| origin.url.clone());
+        meta.updated_at = meta.updated_at.or(origin.updated_at);
+        Self::new(meta, body, syntax)
     }
 
     /// The same document on a version that only its siblings show it to be for.

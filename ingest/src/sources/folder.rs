@@ -8,19 +8,22 @@
 //! git-sync (`current -> .worktrees/<commit>`): after everything else, so that a file has the name without a link where it
 //! has one, and once each, so that there are no loops. What they lead to is known by the link's own name.
 
-use crate::report::Rejection;
+use super::{
+    Item, Listing as SourceListing, Source, SourceError, SyncState,
+    files::{self, FileTree, MAX_FILE_BYTES, ReadError},
+};
+use crate::{formats::Defaults, loader::blocking, report::Rejection};
+use async_trait::async_trait;
 use kb::{files::not_regular, redact::redact, text::is_invisible};
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     ffi::OsString,
     fs::{File, Metadata, OpenOptions},
     io::{self, Read},
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 use walkdir::WalkDir;
-
-/// Larger files are refused before they are read.
-pub const MAX_FILE_BYTES: u64 = 8 << 20;
 
 /// Folders deeper than this below the root are refused.
 pub const MAX_DEPTH: usize = 64;
@@ -137,36 +140,6 @@ pub struct ListedFile {
     identity: Option<(u64, u64)>,
 }
 
-/// Why a listed file has no bytes for us.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// It is too large.
-    #[error("{bytes} bytes; at most {MAX_FILE_BYTES} are read")]
-    TooLarge {
-        /// Its size.
-        bytes: u64,
-    },
-    /// It is not what was listed.
-    #[error("no longer the regular file that was listed")]
-    Swapped,
-    /// It was removed after listing.
-    #[error("removed while ingest was running")]
-    Gone,
-    /// The file system failed.
-    #[error("cannot be read: {0}")]
-    Io(#[source] io::Error),
-}
-
-impl ReadError {
-    /// Whether the file's content is unknown, as opposed to known and refused. Then an earlier version stays.
-    pub fn content_is_unknown(&self) -> bool {
-        match self {
-            Self::Io(_) | Self::Swapped => true,
-            Self::TooLarge { .. } | Self::Gone => false,
-        }
-    }
-}
-
 /// Turns the command line's paths into sources; `name` is `--source`.
 pub fn resolve(paths: &[PathBuf], name: Option<&str>) -> Result<Vec<Folder>, PathError> {
     if name.is_some() && paths.len() > 1 {
@@ -183,6 +156,78 @@ pub fn resolve(paths: &[PathBuf], name: Option<&str>) -> Result<Vec<Folder>, Pat
         folders.push(folder);
     }
     Ok(folders)
+}
+
+/// The command line's paths as sources whose documents have these defaults.
+pub fn sources(
+    paths: &[PathBuf],
+    name: Option<&str>,
+    defaults: &Defaults,
+) -> Result<Vec<Arc<dyn Source>>, PathError> {
+    let of = |folder| Arc::new(FolderSource { folder, defaults: defaults.clone() }) as Arc<dyn Source>;
+    Ok(resolve(paths, name)?.into_iter().map(of).collect())
+}
+
+/// A folder with what holds for its documents.
+pub struct FolderSource {
+    folder: Folder,
+    defaults: Defaults,
+}
+
+impl FolderSource {
+    /// The folder, or the one file, at `path`; named `name`, or after its last component.
+    pub fn at(path: &Path, name: Option<&str>, defaults: Defaults) -> Result<Self, PathError> {
+        Ok(Self { folder: Folder::at(path, name)?, defaults })
+    }
+}
+
+#[async_trait]
+impl Source for FolderSource {
+    fn name(&self) -> &str {
+        &self.folder.name
+    }
+
+    fn shown(&self) -> String {
+        self.folder.shown("")
+    }
+
+    fn is_part(&self) -> bool {
+        self.folder.only.is_some()
+    }
+
+    async fn list(&self, _before: &SyncState) -> Result<SourceListing, SourceError> {
+        let (folder, defaults) = (self.folder.clone(), self.defaults.clone());
+        let list = move || {
+            let Listing { files, rejected, complete } = folder.list()?;
+            let is_complete = complete && folder.only.is_none();
+            let items = files.iter().map(|file| Item {
+                key: file.relative.clone(),
+                version: None,
+                bytes: file.bytes,
+            });
+            let (name, items) = (folder.name.clone(), items.collect());
+            let files = files.into_iter().map(|file| (file.relative.clone(), file)).collect();
+            let tree = Arc::new(FolderTree { folder, files });
+            Ok(files::listing(&name, tree, items, is_complete, rejected, &defaults))
+        };
+        blocking(list).await.map_err(|error| SourceError::failed(self.name(), error.to_string()))?
+    }
+}
+
+/// The files of a folder as they were listed.
+struct FolderTree {
+    folder: Folder,
+    files: HashMap<String, ListedFile>,
+}
+
+impl FileTree for FolderTree {
+    fn shown(&self, path: &str) -> String {
+        self.folder.shown(path)
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
+        self.folder.read(self.files.get(path).ok_or(ReadError::Gone)?)
+    }
 }
 
 /// Whether a source may be named so.
@@ -217,11 +262,6 @@ impl Folder {
         };
         check_name(&name)?;
         Ok(Self { name, shown_root: root.clone(), root, only })
-    }
-
-    /// Whether the source is one file, which removes nothing.
-    pub fn is_single_file(&self) -> bool {
-        self.only.is_some()
     }
 
     /// How reports name a file of this source.
@@ -831,4 +871,51 @@ mod tests {
         fs::rename(&secret, &page).expect("it can be renamed");
         assert!(matches!(folder.read(file), Err(ReadError::Swapped)), "another file under the name");
     }
+}
+
+#[cfg(test)]
+mod contract_tests {
+    use super::*;
+    use crate::sources::contract::{SourceUnderTest, contract_tests};
+    use std::fs;
+
+    struct TestFolder(tempfile::TempDir);
+
+    impl TestFolder {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            fs::create_dir(directory.path().join("docs")).expect("it can be made");
+            Self(directory)
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join("docs").join(format!("{name}.md"))
+        }
+    }
+
+    #[async_trait]
+    impl SourceUnderTest for TestFolder {
+        fn open(&self) -> Arc<dyn Source> {
+            let path = self.0.path().join("docs");
+            Arc::new(FolderSource::at(&path, None, Defaults::default()).expect("it is there"))
+        }
+
+        async fn put(&self, name: &str, word: &str) {
+            fs::write(self.path(name), format!("# Page {name}\n\nThe word is {word}.\n")).expect("space");
+        }
+
+        async fn remove(&self, name: &str) {
+            fs::remove_file(self.path(name)).expect("it is there");
+        }
+
+        async fn fail_item(&self, _name: Option<&str>) -> bool {
+            false
+        }
+
+        async fn cut_listing(&self, _is_cut: bool) -> bool {
+            false
+        }
+    }
+
+    contract_tests!(TestFolder::new());
 }

@@ -5,6 +5,9 @@
 //! `name` have the ids `name/key` and `name/key#part`, whatever the item was read from, so that an export and the live
 //! system are one source.
 
+#[cfg(test)]
+pub(crate) mod contract;
+pub mod files;
 pub mod folder;
 
 use crate::{
@@ -22,6 +25,22 @@ use std::{collections::BTreeMap, sync::Arc};
 pub trait Source: Send + Sync {
     /// The source's name: the first part of its documents' ids.
     fn name(&self) -> &str;
+
+    /// How reports name the source.
+    fn shown(&self) -> String {
+        format!("source {}", self.name())
+    }
+
+    /// Whether it is only a part of what its name stands for, such as one file of a folder.
+    fn is_part(&self) -> bool {
+        false
+    }
+
+    /// A text that changes with every setting that its documents depend on. Only sources whose items have versions need
+    /// one.
+    fn settings(&self) -> String {
+        String::new()
+    }
 
     /// Lists what there is. `before` is what the last committed run left, empty before the first one and after the source's
     /// settings changed; a live source asks for what changed since its cursor. A listing that broke off is no error as
@@ -60,6 +79,22 @@ pub struct Listing {
     pub reader: Arc<dyn Reader>,
 }
 
+impl Listing {
+    /// A complete listing of these items.
+    pub fn new(items: Vec<Item>, reader: Arc<dyn Reader>) -> Self {
+        Self {
+            items,
+            unchanged: Vec::new(),
+            is_complete: true,
+            gone: Vec::new(),
+            rejected: Vec::new(),
+            warnings: Vec::new(),
+            cursor: None,
+            reader,
+        }
+    }
+}
+
 /// One thing that a source has, such as a file or a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -76,11 +111,22 @@ pub struct Item {
 pub struct Reading {
     /// Its documents, and what did not become one.
     pub parsed: Parsed,
+    /// How reports name the item.
+    pub shown: String,
     /// Whether its content stayed unknown: what is stored of it stays, and the next run reads it again. The reason is in
     /// [`Parsed::rejected`].
     pub is_unknown: bool,
     /// Whether it is gone since it was listed.
     pub is_gone: bool,
+}
+
+impl Reading {
+    /// The reading of an item whose content stayed unknown.
+    pub fn unknown(shown: &str, reason: impl Into<String>) -> Self {
+        let rejected = vec![Rejection::new(shown, reason)];
+        let parsed = Parsed { rejected, ..Parsed::default() };
+        Self { parsed, shown: shown.to_owned(), is_unknown: true, is_gone: false }
+    }
 }
 
 /// What a run leaves of a source for the next one: stored in the knowledge base, in the same commit as the documents.
@@ -98,11 +144,8 @@ pub struct SyncState {
     /// Items that could not be read, and why; the next run reads them again.
     #[serde(default)]
     pub failed: BTreeMap<String, String>,
-    /// When a run last dealt with all that was listed.
-    #[serde(default)]
-    pub synced_at: Option<Timestamp>,
-    /// When everything there was, was last listed.
-    #[serde(default)]
+    /// When everything there was, was last listed. Kept in the log of runs, since it is no part of the documents.
+    #[serde(skip)]
     pub listed_at: Option<Timestamp>,
 }
 
@@ -130,4 +173,11 @@ pub enum SourceError {
         /// The variable or file that holds the credentials.
         reference: String,
     },
+}
+
+impl SourceError {
+    /// A live system refused or failed.
+    pub fn failed(name: &str, reason: impl Into<String>) -> Self {
+        Self::Failed { name: name.to_owned(), reason: reason.into() }
+    }
 }

@@ -64,6 +64,8 @@ macro_rules! contract_tests {
             an_empty_knowledge_base_answers
             what_does_not_fit_is_refused
             calibration_is_kept
+            states_of_sources_go_with_their_documents
+            the_run_log_is_kept
             embeddings_are_remembered
             readers_never_see_a_mixture
         );
@@ -1285,6 +1287,51 @@ pub(super) async fn calibration_is_kept(engine: &dyn EngineUnderTest) {
         let calibration = serde_json::json!({"threshold": threshold, "fitted_on": "測試"});
         writer.set_calibration(&calibration).await.expect("there is space");
         assert_eq!(kb.calibration().await.expect("readable"), Some(calibration));
+    }
+    assert_eq!(everything(kb.as_ref()).await.version(), version, "it is no part of a generation");
+}
+
+pub(super) async fn states_of_sources_go_with_their_documents(engine: &dyn EngineUnderTest) {
+    let kb = filled(engine, "states", &[document("s/a", "one"), document("t/b", "two")]).await;
+    let states = async |version: &str| {
+        let view = view_at(kb.as_ref(), version).await;
+        let states = view.source_states().await.expect("readable");
+        states.into_iter().map(|(source, state)| format!("{source}={state}")).collect::<Vec<_>>().join(" ")
+    };
+    let mut writer = engine.writer("states", &identity()).await.expect("the lock is free");
+    writer.set_source_state("s", Some(&serde_json::json!(1))).await.expect("there is space");
+    writer.set_source_state("t", Some(&serde_json::json!({"文": [2]}))).await.expect("there is space");
+    let before = everything(kb.as_ref()).await.version().to_owned();
+    assert_eq!(states(&before).await, "", "nothing is seen before the commit");
+    let first = writer.commit().await.expect("there is space").version;
+    assert_eq!(states(&first).await, r#"s=1 t={"文":[2]}"#);
+    assert_eq!(writer.source_states().await.expect("readable").len(), 2);
+    assert_eq!(everything(kb.as_ref()).await.counts().await.expect("readable").documents, 2);
+
+    writer.set_source_state("s", Some(&serde_json::json!(3))).await.expect("there is space");
+    drop(writer);
+    assert_eq!(states(&first).await, r#"s=1 t={"文":[2]}"#, "what is dropped is lost");
+
+    let mut writer = engine.writer("states", &identity()).await.expect("the lock is free");
+    writer.set_source_state("s", Some(&serde_json::json!(4))).await.expect("there is space");
+    writer.set_source_state("t", None).await.expect("there is space");
+    put(writer.as_mut(), &document("s/a", "other")).await;
+    let second = writer.commit().await.expect("there is space").version;
+    assert_eq!(states(&second).await, "s=4");
+    writer.rename_source("s", "u").await.expect("there is space");
+    let third = writer.commit().await.expect("there is space").version;
+    assert_eq!(states(&third).await, "u=4");
+}
+
+pub(super) async fn the_run_log_is_kept(engine: &dyn EngineUnderTest) {
+    let kb = filled(engine, "run log", &[]).await;
+    assert_eq!(kb.run_log().await.expect("readable"), None);
+    let version = everything(kb.as_ref()).await.version().to_owned();
+    let mut writer = engine.writer("run log", &identity()).await.expect("the lock is free");
+    for number in 0..2 {
+        let log = serde_json::json!({"日誌": number});
+        writer.set_run_log(&log).await.expect("there is space");
+        assert_eq!(kb.run_log().await.expect("readable"), Some(log));
     }
     assert_eq!(everything(kb.as_ref()).await.version(), version, "it is no part of a generation");
 }

@@ -256,6 +256,10 @@ pub trait View: Send + Sync {
     /// Every document's record that this view shows, by id; for `doctor`, `ingest chunks` and reports.
     async fn all_documents(&self) -> Result<Vec<Arc<DocumentRecord>>, StoreError>;
 
+    /// The state that was committed with each source's documents, by the source's name; of all sources, whatever the view
+    /// shows.
+    async fn source_states(&self) -> Result<BTreeMap<String, serde_json::Value>, StoreError>;
+
     /// The documents with `applies_to` rules that this view shows, by id.
     async fn ruled_documents(&self) -> Result<Arc<[RuledDocument]>, StoreError>;
 }
@@ -292,6 +296,9 @@ pub trait KnowledgeBase: Send + Sync {
         None
     }
 
+    /// What [`Writer::set_run_log`] stored last; `None` when nothing was.
+    async fn run_log(&self) -> Result<Option<serde_json::Value>, StoreError>;
+
     /// The stored calibration of the decision to answer, as JSON; `None` when there is none.
     async fn calibration(&self) -> Result<Option<serde_json::Value>, StoreError>;
 }
@@ -319,7 +326,8 @@ pub trait Writer: Send {
 
     /// Gives the committed documents of a source another source's name: in their ids, their chunks and the links among
     /// them; nothing is embedded. Of a document that the other source has already, the other source's stays. Returns how
-    /// many documents the source had. Comes before other changes of the same documents.
+    /// many documents the source had. The source's state goes with them unless the other source has one. Comes before
+    /// other changes of the same documents.
     async fn rename_source(&mut self, from: &str, to: &str) -> Result<u64, StoreError>;
 
     /// Number of chunks of a document, this writer's changes included; 0 when there is none. For the report of what a
@@ -350,6 +358,23 @@ pub trait Writer: Send {
     /// Remembers vectors for later runs, within a second: an interrupted run does not embed them again. A cache that
     /// cannot be read or written is logged and costs only time.
     async fn cache_embeddings(&mut self, entries: &[(ContentHash, Vec<f32>)]) -> Result<(), StoreError>;
+
+    /// The state that was committed with each source's documents, by the source's name.
+    async fn source_states(&mut self) -> Result<BTreeMap<String, serde_json::Value>, StoreError>;
+
+    /// Keeps a state with a source's documents, or forgets the one that is kept; visible with the next commit. It is for
+    /// the program that writes: where it goes on.
+    async fn set_source_state(
+        &mut self,
+        source: &str,
+        state: Option<&serde_json::Value>,
+    ) -> Result<(), StoreError>;
+
+    /// What [`Writer::set_run_log`] stored last; `None` when nothing was.
+    async fn run_log(&mut self) -> Result<Option<serde_json::Value>, StoreError>;
+
+    /// Stores what is known of the last runs; visible at once, outside the generations.
+    async fn set_run_log(&mut self, log: &serde_json::Value) -> Result<(), StoreError>;
 
     /// Stores the calibration of the decision to answer; visible at once, outside the generations.
     async fn set_calibration(&mut self, calibration: &serde_json::Value) -> Result<(), StoreError>;

@@ -12,7 +12,7 @@ use super::{
         GenerationPaths, Layout, MANIFEST, ROW_SUMS, create_directory, io_error, sync_directory,
         write_atomically,
     },
-    records::{Payload, PreparedDocument, Records},
+    records::{Payload, PreparedDocument, Records, SourceState},
     sums::{FileSum, Sums},
     vectors::Appender,
 };
@@ -134,6 +134,19 @@ impl Generation {
             }
         }
         Ok(())
+    }
+
+    /// Replaces the state of a source, or removes it.
+    pub fn set_state(&mut self, source: &str, state: Option<serde_json::Value>) -> Result<(), StoreError> {
+        self.remove(SourceState::key(source))?;
+        let Some(state) = state else { return Ok(()) };
+        let record = self.records.state(&SourceState { source: source.to_owned(), state });
+        let paths = self.paths.clone();
+        let writer = self.writer()?;
+        match writer.add_document(record) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(index_error("add to", &paths)(cause(writer, error))),
+        }
     }
 
     /// Removes whatever there is of a document.

@@ -12,11 +12,14 @@ use std::{
     time::SystemTime,
 };
 
-/// Name of the file with the calibration, in the knowledge base's directory.
 /// Longer than what says which generation counts, or how far answers are trusted, ever is.
 const MAX_SMALL_FILE_BYTES: u64 = 16 << 20;
 
+/// Name of the file with the calibration, in the knowledge base's directory.
 const CALIBRATION: &str = "calibration.json";
+
+/// Name of the file with what is known of the last runs.
+const RUN_LOG: &str = "runs.json";
 
 /// Name of the manifest, in a generation's directory and in the commit's list of files.
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -129,7 +132,7 @@ impl Layout {
         for entry in entries {
             let name = entry.map_err(io_error("list", &self.root))?.file_name();
             let name = name.to_string_lossy();
-            if matches!(name.as_ref(), "LOCK" | "CURRENT" | CALIBRATION | "embedding-cache") {
+            if matches!(name.as_ref(), "LOCK" | "CURRENT" | CALIBRATION | RUN_LOG | "embedding-cache") {
                 return Ok(());
             }
             if name != "lost+found" {
@@ -248,6 +251,28 @@ impl Layout {
         let mut bytes = serde_json::to_vec_pretty(calibration).expect("a JSON value can be written");
         bytes.push(b'\n');
         write_atomically(&self.calibration(), &sums::seal(&bytes, CALIBRATION))
+    }
+
+    /// What is known of the last runs; `None` when nothing is, or the file cannot be used: it tells, and decides nothing.
+    pub fn read_run_log(&self) -> Option<serde_json::Value> {
+        let path = self.root.join(RUN_LOG);
+        let unusable = match crate::files::read(&path, MAX_SMALL_FILE_BYTES) {
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(log) => return Some(log),
+                Err(error) => error.to_string(),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!("`{}` cannot be used: {unusable}", path.display());
+        None
+    }
+
+    /// Replaces what is known of the last runs.
+    pub fn write_run_log(&self, log: &serde_json::Value) -> Result<(), StoreError> {
+        let mut bytes = serde_json::to_vec_pretty(log).expect("a JSON value can be written");
+        bytes.push(b'\n');
+        write_atomically(&self.root.join(RUN_LOG), &bytes)
     }
 
     /// Removes the stored calibration, if there is one.

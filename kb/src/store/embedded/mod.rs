@@ -4,6 +4,7 @@
 //! LOCK               held by the one writer
 //! CURRENT            the generation that readers use: `g7`
 //! calibration.json   of the decision to answer
+//! runs.json          what is known of the last runs
 //! embedding-cache/   vectors by text, so that only what changed is embedded again
 //! g7/manifest.json   what the generation was built with
 //! g7/tantivy/        documents, chunks, links; its commits are the only commits, and have the checksums of all files

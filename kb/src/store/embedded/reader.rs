@@ -256,6 +256,11 @@ impl KnowledgeBase for Reader {
         newest.or_else(|| self.shared.files().trouble.clone())
     }
 
+    async fn run_log(&self) -> Result<Option<serde_json::Value>, StoreError> {
+        let layout = self.shared.layout.clone();
+        blocking(move || Ok(layout.read_run_log())).await
+    }
+
     async fn calibration(&self) -> Result<Option<serde_json::Value>, StoreError> {
         let layout = self.shared.layout.clone();
         blocking(move || layout.read_calibration()).await

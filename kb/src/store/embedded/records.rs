@@ -1,4 +1,4 @@
-//! What the index of a generation holds: its schema, its three sorts of records, and what a commit says of itself.
+//! What the index of a generation holds: its schema, its four sorts of records, and what a commit says of itself.
 //!
 //! - A *document record* for each document: its stored [`DocumentRecord`], where its rows are, the terms of its title,
 //!   name and headings, and those that filters look for.
@@ -6,6 +6,8 @@
 //! - A *link record* for each page that a document without access tags links to: the words of the linking sentences. A page's
 //!   inbound texts are thus spread over the records of the documents that link to it and go with them; nothing has to
 //!   be written again when somebody else's links change. `lexical.rs` adds them up.
+//!
+//! - A *state record* for each source whose reader keeps something with its documents: the stored [`SourceState`].
 //!
 //! Every record carries the key of the document it came from, so deleting by that key deletes all there is.
 
@@ -69,6 +71,20 @@ pub(super) struct Lengths {
 pub(super) struct StoredDocument {
     pub record: DocumentRecord,
     pub lengths: Lengths,
+}
+
+/// What is kept with a source's documents for the next run.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SourceState {
+    pub source: String,
+    pub state: serde_json::Value,
+}
+
+impl SourceState {
+    /// The key of the records of a source's state, which no document's id gives.
+    pub fn key(source: &str) -> DocumentKey {
+        DocumentKey::of(&format!("\u{0}state\u{0}{source}"))
+    }
 }
 
 /// What a commit says of itself: the only thing that makes rows and records count.
@@ -370,6 +386,15 @@ impl Records {
             record
         });
         std::iter::once(record).chain(links).chain(chunks)
+    }
+
+    /// The record of a source's state.
+    pub fn state(&self, state: &SourceState) -> TantivyDocument {
+        let mut record = TantivyDocument::new();
+        record.add_u64(self.document, SourceState::key(&state.source).0);
+        let stored = serde_json::to_vec(state).expect("a state can be written as JSON");
+        record.add_bytes(self.stored, &stored);
+        record
     }
 
     /// Matches the document records that `filter` shows: the same documents as [`Filter::shows`]. `None`: all of them.

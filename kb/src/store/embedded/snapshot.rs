@@ -10,7 +10,9 @@ use super::{
     directory::COMMIT_FILE,
     generation::{index_error, open_index},
     layout::{GenerationPaths, Layout, MANIFEST, Stamp, io_error, stamp},
-    records::{DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, SOURCE, StoredDocument, TARGET},
+    records::{
+        DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, SOURCE, SourceState, StoredDocument, TARGET,
+    },
     scope::{Scope, Scopes},
     undamaged,
     vectors::{Purpose, Vectors},
@@ -20,7 +22,7 @@ use crate::{
     store::{DocumentKey, Field, Identity, Inbound, Manifest, StoreError},
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -65,6 +67,8 @@ pub(super) struct Snapshot {
     pub owners: Vec<u32>,
     /// By row: where its record is.
     addresses: Vec<Address>,
+    /// Where the states of sources are.
+    states: Vec<Address>,
     /// By document number: the number of terms in all sentences that link to it.
     pub inbound_lengths: Vec<u32>,
     /// By document number: what links to it.
@@ -233,16 +237,23 @@ impl Snapshot {
             readers.iter().map(Columns::open).collect::<tantivy::Result<Vec<_>>>().map_err(failed)?;
 
         let mut documents = Vec::new();
+        let mut states = Vec::new();
         for (segment, (reader, columns)) in readers.iter().zip(&columns).enumerate() {
             for document in reader.doc_ids_alive() {
-                let Some(num_chunks) = first(&columns.num_chunks, document) else { continue };
+                let address = Address { segment: segment as u32, document };
+                let Some(num_chunks) = first(&columns.num_chunks, document) else {
+                    if first(&columns.row, document).or(first(&columns.target, document)).is_none() {
+                        states.push(address);
+                    }
+                    continue;
+                };
                 let (key, first_row) = (columns.key(document), first(&columns.first_row, document));
                 documents.push(DocumentEntry {
                     key: DocumentKey(key),
                     first_row: first_row.unwrap_or(0) as u32,
                     num_chunks: num_chunks as u32,
                     source: first(&columns.source, document).unwrap_or_default(),
-                    address: Address { segment: segment as u32, document },
+                    address,
                 });
             }
         }
@@ -340,6 +351,7 @@ impl Snapshot {
             documents,
             owners,
             addresses,
+            states,
             inbound_lengths,
             inbound,
             field_averages: averages.map(|average| average.value()),
@@ -409,6 +421,12 @@ impl Snapshot {
     /// Reads the JSON stored with a record as `T`, which may leave out most of it.
     pub fn stored_as<T: serde::de::DeserializeOwned>(&self, number: u32) -> Result<T, StoreError> {
         self.stored(self.documents[number as usize].address)
+    }
+
+    /// The states that were committed, by their sources' names.
+    pub fn source_states(&self) -> Result<BTreeMap<String, serde_json::Value>, StoreError> {
+        let states = self.states.iter().map(|&address| self.stored::<SourceState>(address));
+        states.map(|stored| stored.map(|SourceState { source, state }| (source, state))).collect()
     }
 
     fn stored<T: serde::de::DeserializeOwned>(&self, address: Address) -> Result<T, StoreError> {

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
-use std::{sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 /// See the module's documentation.
 #[derive(Clone)]
@@ -177,6 +177,10 @@ impl View for EmbeddedView {
             Ok(records)
         })
         .await
+    }
+
+    async fn source_states(&self) -> Result<BTreeMap<String, serde_json::Value>, StoreError> {
+        self.run(|snapshot, _| snapshot.source_states()).await
     }
 
     async fn ruled_documents(&self) -> Result<Arc<[RuledDocument]>, StoreError> {

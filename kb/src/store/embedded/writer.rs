@@ -57,6 +57,8 @@ struct State {
     generation: Generation,
     /// The last commit; `None` before the first commit of a new knowledge base.
     committed: Option<Snapshot>,
+    /// Whether this run has changed the state of a source.
+    has_new_states: bool,
     /// What this run has done so far: the lengths of a replaced document, `None` for a removed one.
     touched: HashMap<DocumentKey, Option<Lengths>>,
     /// Lengths of all chunks, this run's changes included.
@@ -168,6 +170,7 @@ impl State {
             live: generation.payload.live,
             generation,
             committed,
+            has_new_states: false,
             touched: HashMap::new(),
             broken: false,
             is_spent: false,
@@ -246,7 +249,23 @@ impl State {
                 self.replace(PreparedDocument::new(record, &chunks), &id, &vectors)?;
             }
         }
+        let mut states = self.source_states()?;
+        if let Some(state) = states.remove(from) {
+            self.set_source_state(from, None)?;
+            if !states.contains_key(to) {
+                self.set_source_state(to, Some(state))?;
+            }
+        }
         Ok(numbers.len() as u64)
+    }
+
+    fn source_states(&self) -> Result<BTreeMap<String, serde_json::Value>, StoreError> {
+        self.committed.as_ref().map_or_else(|| Ok(BTreeMap::new()), Snapshot::source_states)
+    }
+
+    fn set_source_state(&mut self, source: &str, state: Option<serde_json::Value>) -> Result<(), StoreError> {
+        self.has_new_states = true;
+        self.generation.set_state(source, state)
     }
 
     fn count(&mut self, key: DocumentKey, before: Option<Lengths>, after: Option<Lengths>) {
@@ -261,7 +280,7 @@ impl State {
 
     fn commit(&mut self) -> Result<Commit, StoreError> {
         let mut warnings = Vec::new();
-        if !self.touched.is_empty() || self.committed.is_none() {
+        if !self.touched.is_empty() || self.has_new_states || self.committed.is_none() {
             let payload = self.generation.payload.next(self.generation.rows(), self.live);
             let written = self.generation.commit(payload.clone());
             self.settled(written, |state| state.generation.has_committed(&payload), &mut warnings)?;
@@ -278,6 +297,7 @@ impl State {
             }
             // The changes are what readers see. Nothing from here on may say that they are not.
             self.touched.clear();
+            self.has_new_states = false;
             warnings.extend(self.tidy().err().map(|error| told(&error)));
             let reopened = self.check_pointer().and_then(|()| self.snapshot());
             match reopened {
@@ -396,6 +416,9 @@ fn copy_live(
     for document in order {
         let Whole { record, chunks, vectors } = Whole::of(old, document)?;
         new.add(PreparedDocument::new(record, &chunks), &vectors)?;
+    }
+    for (source, state) in old.source_states()? {
+        new.set_state(&source, Some(state))?;
     }
     let payload = new.payload.next(new.rows(), old.payload.live);
     new.commit(payload)?;
@@ -538,6 +561,28 @@ impl Writer for EmbeddedWriter {
             Ok(())
         })
         .await
+    }
+
+    async fn source_states(&mut self) -> Result<BTreeMap<String, serde_json::Value>, StoreError> {
+        self.run(|state| state.source_states()).await
+    }
+
+    async fn set_source_state(
+        &mut self,
+        source: &str,
+        state: Option<&serde_json::Value>,
+    ) -> Result<(), StoreError> {
+        let (source, value) = (source.to_owned(), state.cloned());
+        self.change(move |state| state.set_source_state(&source, value)).await
+    }
+
+    async fn run_log(&mut self) -> Result<Option<serde_json::Value>, StoreError> {
+        self.run(|state| Ok(state.layout.read_run_log())).await
+    }
+
+    async fn set_run_log(&mut self, log: &serde_json::Value) -> Result<(), StoreError> {
+        let log = log.clone();
+        self.run(move |state| state.layout.write_run_log(&log)).await
     }
 
     async fn set_calibration(&mut self, calibration: &serde_json::Value) -> Result<(), StoreError> {

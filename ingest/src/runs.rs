@@ -1,0 +1,87 @@
+//! What is known of the last run of each source: when it was in sync, how many documents it has, what failed and why. It
+//! tells people, and decides nothing but when a live source is listed as a whole again.
+
+use crate::report::{Rejection, Report, SourceReport};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// So many of the things that were not indexed are kept of a source.
+const MAX_REJECTED: usize = 100;
+
+/// The last run of each source, by its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLog {
+    /// By the sources' names.
+    #[serde(default)]
+    pub sources: BTreeMap<String, LastRun>,
+}
+
+/// The last run of one source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastRun {
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// When a run last dealt with everything that was listed, without a failure.
+    #[serde(default)]
+    pub synced_at: Option<Timestamp>,
+    /// When everything that the source has was last listed.
+    #[serde(default)]
+    pub listed_at: Option<Timestamp>,
+    /// How many documents the source had after it.
+    #[serde(default)]
+    pub documents: u64,
+    /// Why it failed; nothing of the source was changed then.
+    #[serde(default)]
+    pub failed: Option<String>,
+    /// What was not indexed for a fault; the first of them.
+    #[serde(default)]
+    pub rejected: Vec<Rejection>,
+    /// How many there were.
+    #[serde(default)]
+    pub num_rejected: u64,
+}
+
+impl RunLog {
+    /// The log that a knowledge base has; an empty one where it has none that can be read.
+    pub fn of(stored: Option<serde_json::Value>) -> Self {
+        stored.and_then(|log| serde_json::from_value(log).ok()).unwrap_or_default()
+    }
+
+    /// When everything that a source has was last listed.
+    pub fn listed_at(&self, source: &str) -> Option<Timestamp> {
+        self.sources.get(source)?.listed_at
+    }
+
+    /// Takes in what a run said about its sources.
+    pub fn note(&mut self, report: &Report, now: Timestamp) {
+        for source in &report.sources {
+            self.note_source(source, now);
+        }
+    }
+
+    /// Takes in that a run failed as a whole.
+    pub fn note_failure<'n>(&mut self, sources: impl Iterator<Item = &'n str>, reason: &str, now: Timestamp) {
+        for name in sources {
+            let run = self.sources.entry(name.to_owned()).or_default();
+            (run.ended_at, run.failed) = (Some(now), Some(reason.to_owned()));
+        }
+    }
+
+    fn note_source(&mut self, source: &SourceReport, now: Timestamp) {
+        let run = self.sources.entry(source.name.clone()).or_default();
+        run.ended_at = Some(now);
+        run.failed.clone_from(&source.failed);
+        if source.failed.is_some() {
+            return;
+        }
+        run.documents = source.documents.seen;
+        let faults = source.rejected.iter().filter(|rejection| !rejection.by_convention);
+        run.num_rejected = faults.clone().count() as u64;
+        run.rejected = faults.take(MAX_REJECTED).cloned().collect();
+        if source.is_complete {
+            run.listed_at = Some(now);
+        }
+        run.synced_at = Some(now);
+    }
+}

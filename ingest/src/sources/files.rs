@@ -1,0 +1,156 @@
+//! Files as items: the part that folders, repositories and archives share. Each says what it holds and reads one file's
+//! bytes ([`FileTree`]); here the bytes become documents, with the links and the site that all files make up together.
+
+use super::{Item, Listing, Reader, Reading};
+use crate::{
+    formats::{self, Defaults, Format, Origin, Parsed, Place, links::Pages, site::Site},
+    loader::blocking,
+    report::Rejection,
+};
+use async_trait::async_trait;
+use kb::redact::redact;
+use rayon::prelude::*;
+use std::{collections::HashSet, io, sync::Arc};
+
+/// Larger files are refused before they are read.
+pub const MAX_FILE_BYTES: u64 = 8 << 20;
+
+/// Files below one root, by their paths with `/`.
+pub trait FileTree: Send + Sync {
+    /// How reports name a file.
+    fn shown(&self, path: &str) -> String;
+
+    /// Reads a file that was listed, at most [`MAX_FILE_BYTES`].
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError>;
+
+    /// What is known of a file besides its bytes.
+    fn origin(&self, _path: &str) -> Origin {
+        Origin::default()
+    }
+}
+
+/// Why a listed file has no bytes for us.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is too large.
+    #[error("{bytes} bytes; at most {MAX_FILE_BYTES} are read")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+    },
+    /// It is not what was listed.
+    #[error("no longer the regular file that was listed")]
+    Swapped,
+    /// It was removed after listing.
+    #[error("removed while ingest was running")]
+    Gone,
+    /// It is there and cannot be used.
+    #[error("{0}")]
+    Refused(String),
+    /// The file system failed.
+    #[error("cannot be read: {0}")]
+    Io(#[source] io::Error),
+}
+
+impl ReadError {
+    /// Whether the file's content is unknown, as opposed to known and refused. Then an earlier version stays.
+    pub fn content_is_unknown(&self) -> bool {
+        match self {
+            Self::Io(_) | Self::Swapped => true,
+            Self::TooLarge { .. } | Self::Gone | Self::Refused(_) => false,
+        }
+    }
+}
+
+/// The files of a source.
+pub struct Files {
+    source: String,
+    tree: Arc<dyn FileTree>,
+    pages: Pages,
+    site: Site,
+    defaults: Defaults,
+}
+
+impl Files {
+    /// The files of `tree` that `items` lists.
+    pub fn new(source: &str, tree: Arc<dyn FileTree>, items: &[Item], defaults: Defaults) -> Self {
+        let pages = Pages::new(source, items.iter().map(|item| item.key.as_str()));
+        let sizes = items.iter().map(|item| (item.key.clone(), item.bytes));
+        let listed: HashSet<String> = items.iter().map(|item| item.key.clone()).collect();
+        let included = tree.clone();
+        let site = Site::of(sizes, move |path| included.read(listed.get(path)?).ok());
+        Self { source: source.to_owned(), tree, pages, site, defaults }
+    }
+
+    /// Reads one file.
+    pub fn parse(&self, path: &str) -> Reading {
+        let shown = self.tree.shown(path);
+        let rejected = |reason: String| Parsed {
+            rejected: vec![Rejection::new(shown.clone(), reason)],
+            ..Parsed::default()
+        };
+        let format = match Format::of(path) {
+            Ok(format) => format,
+            Err(reason) => return Reading { parsed: rejected(reason), shown, ..Reading::default() },
+        };
+        match self.tree.read(path) {
+            Ok(bytes) => {
+                let place = Place {
+                    source: &self.source,
+                    relative: path,
+                    shown: &shown,
+                    pages: &self.pages,
+                    site: &self.site,
+                    defaults: &self.defaults,
+                };
+                let origin = self.tree.origin(path);
+                let mut parsed = formats::parse(format, bytes, &place);
+                parsed.documents =
+                    parsed.documents.into_iter().map(|document| document.from(&origin)).collect();
+                Reading { parsed, shown, ..Reading::default() }
+            }
+            Err(error) => {
+                let is_unknown = error.content_is_unknown();
+                Reading { parsed: rejected(error.to_string()), shown, is_unknown, ..Reading::default() }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Reader for Arc<Files> {
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
+    async fn read(&self, items: &[Item]) -> Vec<Reading> {
+        let (files, owned) = (self.clone(), items.to_vec());
+        let read = move || owned.par_iter().map(|item| files.parse(&item.key)).collect::<Vec<_>>();
+        match blocking(read).await {
+            Ok(readings) => readings,
+            // A bug in a parser loses one batch, and what is stored of it stays.
+            Err(error) => items.iter().map(|item| Reading::unknown(&item.key, error.to_string())).collect(),
+        }
+    }
+}
+
+/// The listing of a source whose items are files. Files whose names hold secrets are left out of it.
+pub fn listing(
+    source: &str,
+    tree: Arc<dyn FileTree>,
+    items: Vec<Item>,
+    is_complete: bool,
+    mut rejected: Vec<Rejection>,
+    defaults: &Defaults,
+) -> Listing {
+    let (items, named): (Vec<_>, Vec<_>) =
+        items.into_iter().partition(|item| redact(&item.key).masked.is_empty());
+    for item in named {
+        // The name would be a part of the document's id, which answers cite.
+        let rules: Vec<&str> = redact(&item.key).counts.into_keys().collect();
+        let reason = format!("its name holds a secret ({}); rename it", rules.join(", "));
+        rejected.push(Rejection::new(tree.shown(&item.key), reason));
+    }
+    let files = Files::new(source, tree, &items, defaults.clone());
+    Listing { rejected, is_complete, ..Listing::new(items, Arc::new(Arc::new(files))) }
+}
