@@ -417,6 +417,11 @@ fn print_report(report: &Report) -> io::Result<()> {
         }
         writeln!(out, "secrets masked: {}", report.redacted)?;
     }
+    if !report.lint.is_empty() {
+        let counts: Vec<String> =
+            report.lint.iter().map(|(check, count)| format!("{count} {check}")).collect();
+        writeln!(out, "lint: {} (`ingest lint` says where)", counts.join(", "))?;
+    }
     if report.dry_run {
         writeln!(out, "dry run: nothing was changed")?;
         return report.note.iter().try_for_each(|note| writeln!(out, "{note}"));

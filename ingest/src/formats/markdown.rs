@@ -12,7 +12,7 @@ use super::{
     steps::Steps,
     title_of_path,
 };
-use crate::dialect;
+use crate::{dialect, lint};
 use kb::mapped::{Edit, MappedText};
 use pulldown_cmark::{Event, HeadingLevel, Tag, TagEnd};
 
@@ -65,7 +65,8 @@ pub(crate) fn finished(
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, found_links);
     let mut document = Document::new(meta, body, Syntax::Markdown);
-    document.beside = Beside { links: found_links.to_vec(), ignored_checks, ..Beside::default() };
+    document.beside =
+        Beside { links: lint::links_of(found_links, place), ignored_checks, ..Beside::default() };
     parsed.documents.push(document);
     parsed
 }

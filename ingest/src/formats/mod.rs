@@ -27,6 +27,7 @@ pub(crate) mod written;
 
 use crate::{
     decode,
+    lint::{self, Finding, Lines, Link},
     report::{Rejection, Warning},
 };
 use jiff::Timestamp;
@@ -38,10 +39,10 @@ use kb::{
     text::visible,
     version::{Version, in_title, of_path},
 };
-use links::{FoundLink, Pages};
+use links::Pages;
 use site::Site;
 use stated::Stated;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Longer titles are cut.
 const MAX_TITLE_CHARS: usize = 240;
@@ -64,12 +65,14 @@ pub struct Document {
 /// What a document has beside what is stored of it, for [`crate::lint`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Beside {
-    /// Its links, those to nowhere included.
-    pub(crate) links: Vec<FoundLink>,
+    /// Its links within the source, those to nowhere included.
+    pub(crate) links: Vec<Link>,
     /// Identifiers of places other than headings.
-    pub(crate) anchors: Vec<String>,
+    pub(crate) anchors: Arc<[String]>,
     /// The checks that it does not want.
     pub(crate) ignored_checks: Vec<String>,
+    /// The lines of the file that it was read from.
+    pub(crate) lines: Arc<Lines>,
 }
 
 /// What a source knows of a file besides its bytes.
@@ -108,10 +111,10 @@ impl Document {
         if *origin == Origin::default() {
             return self;
         }
-        let Self { mut meta, body, syntax, .. } = self;
+        let Self { mut meta, body, syntax, beside, .. } = self;
         meta.url = meta.url.or_else(|| origin.url.clone());
         meta.updated_at = meta.updated_at.or(origin.updated_at);
-        Self::new(meta, body, syntax)
+        Self { beside, ..Self::new(meta, body, syntax) }
     }
 
     /// The same document on a version that only its siblings show it to be for.
@@ -236,6 +239,8 @@ pub struct Parsed {
     pub warnings: Vec<Warning>,
     /// How many secrets each rule masked.
     pub redacted: BTreeMap<&'static str, u64>,
+    /// What is wrong with the file as such.
+    pub(crate) findings: Vec<Finding>,
 }
 
 impl Parsed {
@@ -257,10 +262,7 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
     if !decoded.text.chars().any(char::is_alphanumeric) {
         return Parsed::rejected(place, "no text");
     }
-    let anchors = match format {
-        Format::Markdown | Format::WebPage | Format::AsciiDoc => links::anchors(&decoded.text),
-        _ => Vec::new(),
-    };
+    let text = decoded.text.clone();
     let mut parsed = match format {
         Format::Markdown => markdown::parse(decoded.text, place),
         Format::PlainText => plain_text::parse(decoded.text, place),
@@ -270,9 +272,7 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
         Format::PrometheusRules => prometheus_rules::parse(decoded.text, place),
         Format::QaLines => qa_lines::parse(&decoded.text, place),
     };
-    if let [document] = parsed.documents.as_mut_slice() {
-        document.beside.anchors = anchors;
-    }
+    lint::note(&mut parsed, format, &text, place);
     if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
         parsed.warn(place, format!("read as {encoding}, by its bytes; save the file as UTF-8 to be sure"));
     }

@@ -10,7 +10,7 @@ use super::{
     stated::Stated,
     steps::Steps,
 };
-use crate::report::Rejection;
+use crate::{lint, report::Rejection};
 use csv::{ByteRecord, ReaderBuilder};
 use kb::{document::Kind, mapped::MappedText};
 
@@ -191,7 +191,7 @@ fn row_document(
     meta.links = place.pages.resolve(place.relative, &found_links);
     redaction::add(&mut redacted, joined);
     let mut document = Document::new(meta, body, Syntax::Markdown);
-    document.beside.links = found_links;
+    document.beside.links = lint::links_of(&found_links, place);
     Ok((document, redacted))
 }
 

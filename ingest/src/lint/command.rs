@@ -1,24 +1,19 @@
 //! `ingest lint`: its flags, what it reads, what it prints.
 
-use super::{
-    Check, Finding, Linter, Page, STALE_DAYS, Settings, Severity, counts, page::rejected, read, sarif,
-};
+use super::{Check, Finding, Linter, Page, STALE_DAYS, Settings, Severity, counts, sarif};
 use crate::{
+    batches::batches,
     config::{self, ConfigError},
-    formats::{Defaults, Format, Place, links::Pages},
-    loader::blocking,
+    formats::Defaults,
     pipeline::IngestError,
     progress::Progress,
-    report::Rejection,
-    sources::folder::{self, Folder},
-    survey::site_of,
+    sources::{Source, SyncState, folder},
 };
 use clap::{Args, ValueEnum};
 use kb::{
     document::{Kind, UnknownKind},
     store::{self, DocumentKey, Filter, StoreError},
 };
-use rayon::prelude::*;
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -132,9 +127,8 @@ pub(crate) async fn run(flags: Flags) -> Result<u8, LintError> {
         Some(kb) => of_knowledge_base(kb, settings).await?,
         None => {
             let defaults = Defaults { kind: flags.kind, ..Defaults::default() };
-            let folders = folder::resolve(&flags.paths, None).map_err(IngestError::from)?;
-            let progress = Arc::new(Progress::on_stderr());
-            blocking(move || of_folders(folders, &defaults, settings, &progress)).await??
+            let sources = folder::sources(&flags.paths, None, &defaults).map_err(IngestError::from)?;
+            of_sources(sources, settings, &Progress::on_stderr()).await?
         }
     };
     let num_documents = linter.num_documents();
@@ -161,55 +155,22 @@ pub(crate) async fn run(flags: Flags) -> Result<u8, LintError> {
     Ok(if fails { FOUND } else { 0 })
 }
 
-/// Reads the files of folders.
-fn of_folders(
-    folders: Vec<Folder>,
-    defaults: &Defaults,
+/// Reads what sources have.
+async fn of_sources(
+    sources: Vec<Arc<dyn Source>>,
     settings: Settings,
     progress: &Progress,
 ) -> Result<Linter, IngestError> {
     let mut linter = Linter::new(settings);
-    for folder in folders {
-        let listing = folder.list()?;
-        let pages = Pages::new(&folder.name, listing.files.iter().map(|file| file.relative.as_str()));
-        let site = site_of(&folder, &listing.files);
-        // What no format reads, such as an image, is no document.
-        let files: Vec<_> =
-            listing.files.iter().filter_map(|file| Some((file, Format::of(&file.relative).ok()?))).collect();
-        progress.begin("reading", files.len());
-        let readings: Vec<_> = files
-            .par_iter()
-            .map(|(file, format)| {
-                let shown = folder.shown(&file.relative);
-                let reading = match folder.read(file) {
-                    Ok(bytes) => {
-                        let place = Place {
-                            source: &folder.name,
-                            relative: &file.relative,
-                            shown: &shown,
-                            pages: &pages,
-                            site: &site,
-                            defaults,
-                        };
-                        Ok(read(*format, bytes, &place))
-                    }
-                    Err(error) => Err(rejected(&Rejection::new(shown, error.to_string()))),
-                };
-                progress.advance(1);
-                reading
-            })
-            .collect();
-        for reading in readings {
-            match reading {
-                Ok(reading) => {
-                    linter.add_findings(reading.findings);
-                    for page in reading.pages {
-                        // The pages around a single file are not known.
-                        linter.add(if folder.is_single_file() { page.without_links() } else { page });
-                    }
-                }
-                Err(finding) => linter.add_findings([finding]),
+    for source in sources {
+        let listing = source.list(&SyncState::default()).await?;
+        linter.add_rejected(&listing.rejected);
+        progress.begin("reading", listing.items.len());
+        for batch in batches(&listing.items, |item| item.bytes) {
+            for reading in listing.reader.read(batch).await {
+                linter.add_parsed(&reading.shown, &reading.parsed, source.is_part());
             }
+            progress.advance(batch.len());
         }
         progress.finish();
     }

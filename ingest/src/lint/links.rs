@@ -4,15 +4,16 @@
 use super::{
     Check, Finding,
     outline::{Heading, Outline},
-    page::{Lines, Page, milder, shown},
+    page::{Page, milder, shown},
 };
 use crate::formats::{Place, links::FoundLink, links::joined};
 use std::collections::{HashMap, HashSet};
 
 /// A link within its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Link {
-    line: Option<usize>,
+pub(crate) struct Link {
+    /// Where it begins in the file.
+    start: Option<usize>,
     destination: String,
     target: Target,
     /// The first folders of an address from the site's root.
@@ -29,17 +30,14 @@ enum Target {
 }
 
 /// The links of a document that lead to places of documents, or nowhere.
-pub(super) fn of(found: &[FoundLink], place: &Place<'_>, lines: &Lines) -> Vec<Link> {
-    found
-        .iter()
-        .filter_map(|link| {
-            let destination = link.destination();
-            let target = target(destination, place)?;
-            let line = link.start().and_then(|at| lines.line(at));
-            let root = destination.strip_prefix('/').map(folders);
-            Some(Link { line, destination: destination.to_owned(), target, root })
-        })
-        .collect()
+pub(crate) fn links_of(found: &[FoundLink], place: &Place<'_>) -> Vec<Link> {
+    let of = |link: &FoundLink| {
+        let destination = link.destination();
+        let target = target(destination, place)?;
+        let root = destination.strip_prefix('/').map(folders);
+        Some(Link { start: link.start(), destination: destination.to_owned(), target, root })
+    };
+    found.iter().filter_map(of).collect()
 }
 
 /// The first two folders of a path.
@@ -175,7 +173,10 @@ pub(super) fn dead(pages: &[Page]) -> Vec<(&Page, Finding)> {
             match (&link.target, &link.root) {
                 (Target::Nowhere, None) => {
                     let message = format!("the link `{to}` leads to nothing in the folder");
-                    findings.push((page, Finding::new(Check::DeadLink, &page.path, link.line, message)));
+                    findings.push((
+                        page,
+                        Finding::new(Check::DeadLink, &page.path, page.line(link.start), message),
+                    ));
                 }
                 (Target::Nowhere, Some(root)) => {
                     if roots.contains(&(page.source.as_str(), root.as_str())) {
@@ -184,7 +185,7 @@ pub(super) fn dead(pages: &[Page]) -> Vec<(&Page, Finding)> {
                         );
                         findings.push((
                             page,
-                            milder(Finding::new(Check::DeadLink, &page.path, link.line, message)),
+                            milder(Finding::new(Check::DeadLink, &page.path, page.line(link.start), message)),
                         ));
                     }
                 }
@@ -195,7 +196,10 @@ pub(super) fn dead(pages: &[Page]) -> Vec<(&Page, Finding)> {
                     }
                     let whose = if target.id == page.id { "this page" } else { "that page" };
                     let message = format!("the link `{to}` leads to no heading of {whose}");
-                    findings.push((page, Finding::new(Check::DeadAnchor, &page.path, link.line, message)));
+                    findings.push((
+                        page,
+                        Finding::new(Check::DeadAnchor, &page.path, page.line(link.start), message),
+                    ));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The document lint: what is wrong with documents before anybody asks about them.
 //!
-//! Entry points: [`Linter::add`] for each document, then [`Linter::findings`]; `command` is `ingest lint`. `page.rs` reads one
-//! document: `outline.rs` its structure, `runbook.rs` its sections, `links.rs` its links, `kubernetes.rs` its examples. What two
+//! Entry points: [`Linter::add_parsed`] for what was read of each item, then [`Linter::findings`]; `command` is `ingest lint`, and
+//! every run of `ingest` counts the findings in its report. `page.rs` reads one document: `outline.rs` its structure, `runbook.rs` its sections, `links.rs` its links, `kubernetes.rs` its examples. What two
 //! documents have to do with each other is told by `duplicates.rs` and `rules.rs`. Of a document only what is compared is
 //! kept, so that memory grows with the number of documents and not with their text. Time is linear in the text, and
 //! documents are compared with those only that share something with them.
@@ -20,8 +20,10 @@ mod runbook;
 mod sarif;
 
 pub use check::{Check, Severity};
-pub(crate) use page::{Page, read};
+pub(crate) use links::{Link, links_of};
+pub(crate) use page::{Lines, Page, note};
 
+use crate::{formats::Parsed, report::Rejection, survey::versions_of_editions};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -84,6 +86,12 @@ pub struct Linter {
     findings: Vec<Finding>,
 }
 
+impl Default for Linter {
+    fn default() -> Self {
+        Self::new(Settings::now())
+    }
+}
+
 impl Linter {
     /// Without documents.
     pub fn new(settings: Settings) -> Self {
@@ -98,9 +106,26 @@ impl Linter {
         self.pages.push(page);
     }
 
-    /// Adds what was found of a file that is no document.
-    pub(crate) fn add_findings(&mut self, findings: impl IntoIterator<Item = Finding>) {
+    /// Adds what was read of an item, which reports name `shown`. With `is_part`, the pages that its links may lead to were not
+    /// read.
+    pub(crate) fn add_parsed(&mut self, shown: &str, parsed: &Parsed, is_part: bool) {
+        let (findings, pages) = page::of_parsed(shown, parsed);
         self.findings.extend(findings);
+        for page in pages {
+            self.add(if is_part { page.without_links() } else { page });
+        }
+    }
+
+    /// Adds items that cannot be read at all.
+    pub(crate) fn add_rejected(&mut self, rejected: &[Rejection]) {
+        self.findings
+            .extend(rejected.iter().filter(|rejection| page::is_told(rejection)).map(page::rejected));
+    }
+
+    /// Adds what another one has.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.pages.extend(other.pages);
+        self.findings.extend(other.findings);
     }
 
     /// How many documents there are.
@@ -112,6 +137,12 @@ impl Linter {
     pub fn findings(mut self) -> Vec<Finding> {
         // Documents are read in any order.
         self.pages.sort_by(|a, b| a.id.cmp(&b.id));
+        let marks =
+            self.pages.iter().flat_map(|page| page.marks.iter().map(|mark| (page.id.clone(), mark.clone())));
+        let versions = versions_of_editions(&marks.collect::<Vec<_>>());
+        for page in &mut self.pages {
+            page.version = page.version.take().or_else(|| versions.get(&page.id).cloned());
+        }
         let mut between: Vec<(&Page, Finding)> = Vec::new();
         for page in &self.pages {
             between.extend(page.staleness(&self.settings).map(|finding| (page, finding)));

@@ -10,8 +10,7 @@ use super::{
     runbook,
 };
 use crate::{
-    decode,
-    formats::{self, Document, Format, Parsed, Place, Syntax},
+    formats::{self, Document, Format, Mark, Parsed, Place, Syntax, links::anchors},
     report::Rejection,
 };
 use jiff::Timestamp;
@@ -20,14 +19,14 @@ use kb::{
     prohibition::{self, Prohibition},
     redact::redact,
 };
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 /// Text that is shown of a document is cut here.
 const MAX_SHOWN_CHARS: usize = 100;
 
 /// Where the lines of a text begin; empty where lines are not known.
-#[derive(Debug, Default)]
-pub(super) struct Lines {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Lines {
     starts: Vec<usize>,
 }
 
@@ -44,43 +43,49 @@ impl Lines {
     }
 }
 
-/// What was found of a file.
-#[derive(Default)]
-pub(crate) struct Reading {
-    pub(crate) pages: Vec<Page>,
-    pub(crate) findings: Vec<Finding>,
-}
-
-/// Reads a file for the lint.
-pub(crate) fn read(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Reading {
-    let text = decode::decode(bytes.clone()).map(|decoded| decoded.text).unwrap_or_default();
-    let parsed = formats::parse(format, bytes, place);
-    let lines = if text.is_empty() { Lines::default() } else { Lines::of(&text) };
-    let mut reading = Reading::default();
-    reading.findings.extend(secrets(&text, &lines, &parsed, place));
+/// Notes what only the file's text tells: the lines of its documents, identifiers that cleaning takes out, the places of
+/// its secrets, manifests.
+pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Place<'_>) {
+    let lines = Arc::new(Lines::of(text));
+    let anchors: Arc<[String]> = match (format, parsed.documents.len()) {
+        (Format::Markdown | Format::WebPage | Format::AsciiDoc, 1) => anchors(text).into(),
+        _ => Arc::default(),
+    };
+    for document in &mut parsed.documents {
+        document.beside.lines = lines.clone();
+        document.beside.anchors = anchors.clone();
+    }
+    let mut findings = secrets(text, &lines, parsed, place);
     if format == Format::PrometheusRules && parsed.documents.is_empty() {
         // Most files of YAML are manifests, which are not indexed for themselves.
-        reading.findings.extend(
-            kubernetes::removed_in(&text, None)
+        findings.extend(
+            kubernetes::removed_in(text, None)
                 .into_iter()
                 .map(|(at, removed)| Finding::new(Check::RemovedApi, place.shown, lines.line(at), removed)),
         );
-        return reading;
     }
-    reading.findings.extend(parsed.rejected.iter().filter(|rejection| is_told(rejection)).map(rejected));
-    reading.findings.extend(
+    parsed.findings.extend(findings);
+}
+
+/// What was found of a file, and its documents.
+pub(super) fn of_parsed(shown: &str, parsed: &Parsed) -> (Vec<Finding>, Vec<Page>) {
+    let mut findings = parsed.findings.clone();
+    findings.extend(parsed.rejected.iter().filter(|rejection| is_told(rejection)).map(rejected));
+    findings.extend(
         parsed
             .warnings
             .iter()
             .map(|warning| Finding::new(Check::Reservation, &warning.path, None, warning.message.clone())),
     );
-    reading.pages = parsed.documents.iter().map(|document| Page::of(document, place, &lines)).collect();
-    let ignored: Vec<Check> = match reading.pages.as_slice() {
-        [page] => page.ignored.clone(),
-        _ => Vec::new(),
-    };
-    reading.findings.retain(|finding| !ignored.contains(&finding.check));
-    reading
+    // Not every source has files whose text tells where.
+    if parsed.findings.iter().all(|finding| finding.check != Check::Secret) {
+        findings.extend(parsed.redacted.iter().map(|(rule, count)| secret(rule, shown, None, *count)));
+    }
+    let pages: Vec<Page> = parsed.documents.iter().map(|document| Page::of(document, shown)).collect();
+    if let [page] = pages.as_slice() {
+        findings.retain(|finding| page.wants(finding.check));
+    }
+    (findings, pages)
 }
 
 /// A file, or a row of one, that is not indexed. A page without text says nothing wrong.
@@ -92,9 +97,11 @@ pub(super) fn rejected(rejection: &Rejection) -> Finding {
 /// Why a page without text is not indexed.
 const NO_TEXT: &str = "no text";
 
-/// Whether a rejection is worth telling: pages that stand for their folder often have no text.
-fn is_told(rejection: &Rejection) -> bool {
-    !rejection.by_convention && !(rejection.reason == NO_TEXT && is_index(&rejection.path))
+/// Whether a rejection is worth telling: an image is no document, and pages that stand for their folder often have no text.
+pub(super) fn is_told(rejection: &Rejection) -> bool {
+    !rejection.by_convention
+        && !rejection.reason.starts_with("not supported")
+        && !(rejection.reason == NO_TEXT && is_index(&rejection.path))
 }
 
 /// Rules that mask whatever stands in a place, which need not be secret.
@@ -130,13 +137,14 @@ fn secrets(text: &str, lines: &Lines, parsed: &Parsed, place: &Place<'_>) -> Vec
             runs.push((rule, None, None, count - known));
         }
     }
-    let told = runs.into_iter().map(|(rule, line, _, count)| {
-        let what = if count == 1 { "a secret".to_owned() } else { format!("{count} secrets") };
-        let finding =
-            Finding::new(Check::Secret, place.shown, line, format!("{what}, found by the rule `{rule}`"));
-        if BY_PLACE.contains(&rule) { milder(finding) } else { finding }
-    });
-    told.collect()
+    runs.into_iter().map(|(rule, line, _, count)| secret(rule, place.shown, line, count)).collect()
+}
+
+/// Secrets of a rule in a place.
+fn secret(rule: &str, path: &str, line: Option<usize>, count: u64) -> Finding {
+    let what = if count == 1 { "a secret".to_owned() } else { format!("{count} secrets") };
+    let finding = Finding::new(Check::Secret, path, line, format!("{what}, found by the rule `{rule}`"));
+    if BY_PLACE.contains(&rule) { milder(finding) } else { finding }
 }
 
 /// A document as far as it is compared with others.
@@ -158,6 +166,9 @@ pub(crate) struct Page {
     pub(super) anchors: HashSet<String>,
     pub(super) links: Vec<Link>,
     pub(super) signature: Option<Signature>,
+    /// What marks it as one edition of a page among others.
+    pub(super) marks: Vec<Mark>,
+    lines: Arc<Lines>,
     touched_at: Option<Timestamp>,
     ignored: Vec<Check>,
     pub(super) findings: Vec<Finding>,
@@ -165,10 +176,10 @@ pub(crate) struct Page {
 
 impl Page {
     /// Reads a document of a file.
-    pub(super) fn of(document: &Document, place: &Place<'_>, lines: &Lines) -> Self {
-        let row = document.meta.id.rsplit_once('#').map(|(_, row)| format!("#{row}")).unwrap_or_default();
-        let path = format!("{}{row}", place.shown);
-        let body = &document.body;
+    fn of(document: &Document, shown_file: &str) -> Self {
+        let part = document.meta.id.rsplit_once('#').map(|(_, part)| format!("#{part}")).unwrap_or_default();
+        let path = format!("{shown_file}{part}");
+        let (body, lines) = (&document.body, &document.beside.lines);
         let line = |at: usize| lines.line(body.source_range(at..at).start);
         let outline = match document.syntax {
             Syntax::Markdown => Outline::of(body.as_str()),
@@ -176,7 +187,9 @@ impl Page {
         };
         let mut page = Self::read(&document.meta, path, body.as_str(), &outline, line);
         page.anchors.extend(document.beside.anchors.iter().map(|anchor| links::simplified(anchor)));
-        page.links = links::of(&document.beside.links, place, lines);
+        page.links = document.beside.links.clone();
+        page.marks = document.marks();
+        page.lines = lines.clone();
         page.findings.extend(links::duplicate_anchors(&outline, &page.path, line));
         let fences = outline.open_fences.iter().map(|&at| {
             Finding::new(
@@ -248,12 +261,19 @@ impl Page {
             commands: if has_rules { rules::commands(outline, &line) } else { Vec::new() },
             anchors: outline.headings.iter().flat_map(links::anchors_of).collect(),
             links: Vec::new(),
+            marks: Vec::new(),
+            lines: Arc::default(),
             signature: Signature::of(body),
             touched_at: meta.updated_at.or(meta.created_at),
             ignored: Vec::new(),
             findings,
             path,
         }
+    }
+
+    /// The line of a byte of its file.
+    pub(super) fn line(&self, at: Option<usize>) -> Option<usize> {
+        at.and_then(|at| self.lines.line(at))
     }
 
     /// The same as if it had no links.

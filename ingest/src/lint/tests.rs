@@ -1,7 +1,7 @@
 //! Tests of the lint over small folders: files go in, findings come out.
 
-use super::{Check, Finding, Linter, Settings, counts, read};
-use crate::formats::{Defaults, Format, Place, links::Pages, site::Site};
+use super::{Check, Finding, Linter, Settings, counts};
+use crate::formats::{Defaults, Format, Place, links::Pages, parse, site::Site};
 
 /// What is found in the files of the source `kb`, each with its path and its text, on 2026-11-27.
 fn findings(files: &[(&str, &str)]) -> Vec<Finding> {
@@ -20,9 +20,7 @@ fn findings(files: &[(&str, &str)]) -> Vec<Finding> {
             site: &site,
             defaults: &defaults,
         };
-        let reading = read(format, text.as_bytes().to_vec(), &place);
-        linter.add_findings(reading.findings);
-        reading.pages.into_iter().for_each(|page| linter.add(page));
+        linter.add_parsed(path, &parse(format, text.as_bytes().to_vec(), &place), false);
     }
     linter.findings()
 }
