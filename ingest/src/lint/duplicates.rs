@@ -64,7 +64,7 @@ impl Signature {
                 add(mixed(u64::from(character)));
             } else if character.is_alphanumeric() {
                 for lower in character.to_lowercase() {
-                    word = Some(mixed(word.unwrap_or(0) ^ u64::from(lower)));
+                    word = Some(with_letter(word.unwrap_or(0), lower));
                 }
             }
         }
@@ -119,6 +119,11 @@ impl Words {
         self.seen += 1;
         (self.seen >= RUN).then(|| self.last.iter().fold(0, |run, word| mixed(run ^ word)))
     }
+}
+
+/// The hash of a word that goes on with a letter, by FNV-1a; it is mixed when the word is part of a run.
+fn with_letter(word: u64, letter: char) -> u64 {
+    (word ^ u64::from(letter)).wrapping_mul(0x0100_0000_01b3)
 }
 
 /// A hash of a number, as SplitMix64 mixes it.

@@ -71,10 +71,11 @@ fn was_there(version: Option<&Version>, removed_in: &str) -> bool {
 }
 
 /// What is gone in a document's examples, and where.
-pub(super) fn removed(meta: &DocumentMeta, outline: &Outline) -> Vec<(Check, usize, String)> {
+pub(super) fn removed(meta: &DocumentMeta, body: &str, outline: &Outline) -> Vec<(Check, usize, String)> {
     let version = version_of(meta);
     let mut found = Vec::new();
-    for code in outline.codes.iter().filter(|code| !code.is_forbidden) {
+    for code in &outline.codes {
+        let known = found.len();
         if code.is_block {
             let apis = removed_in(&code.text, version.as_ref());
             // The fence is a line before the code; where the document has none, it is as near.
@@ -84,6 +85,10 @@ pub(super) fn removed(meta: &DocumentMeta, outline: &Outline) -> Vec<(Check, usi
             let gone =
                 removed_command(line).filter(|command| !was_there(version.as_ref(), command.removed_in));
             found.extend(gone.map(|command| (Check::RemovedCommand, code.start, command.message())));
+        }
+        if found.len() > known && code.is_forbidden(body) {
+            // A warning is no example.
+            found.truncate(known);
         }
     }
     found
@@ -291,7 +296,8 @@ mod tests {
             version: version.map(str::to_owned),
             ..DocumentMeta::new("s/a.md", "s", "A", kb::document::Kind::Docs)
         };
-        let outline = Outline::of("```yaml\napiVersion: batch/v1beta1\nkind: CronJob\n```\n");
+        let text = "```yaml\napiVersion: batch/v1beta1\nkind: CronJob\n```\n";
+        let outline = Outline::of(text);
         for (product, version, count) in [
             (None, None, 1),
             (Some("kubernetes"), Some("1.24"), 0),
@@ -299,7 +305,11 @@ mod tests {
             (Some("relay"), Some("1.2"), 1),
             (None, Some("1.21, 1.22"), 0),
         ] {
-            assert_eq!(removed(&meta(product, version), &outline).len(), count, "{product:?} {version:?}");
+            assert_eq!(
+                removed(&meta(product, version), text, &outline).len(),
+                count,
+                "{product:?} {version:?}"
+            );
         }
     }
 }

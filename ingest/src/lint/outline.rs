@@ -27,10 +27,18 @@ pub(super) struct Code {
     pub(super) text: String,
     pub(super) start: usize,
     pub(super) is_block: bool,
-    /// Whether the sentence that it stands in, or stands before it, forbids something.
-    pub(super) is_forbidden: bool,
-    /// Number of headings before it.
-    pub(super) after: usize,
+    /// The paragraph that it stands in; of a block, the one before it.
+    pub(super) said: Range<usize>,
+}
+
+impl Code {
+    /// Whether the paragraph that it belongs to forbids something.
+    pub(super) fn is_forbidden(&self, text: &str) -> bool {
+        let start =
+            text.ceil_char_boundary(self.said.end.saturating_sub(MAX_PARAGRAPH_BYTES).max(self.said.start));
+        let said = &text[start..self.said.end.max(start)];
+        said.chars().any(char::is_alphabetic) && !prohibition::of_passage(&[], said).is_empty()
+    }
 }
 
 /// What was read of a text.
@@ -57,8 +65,11 @@ impl Outline {
     }
 }
 
-/// A longer paragraph's end is not looked at for what it forbids.
+/// Of a longer paragraph only the end is looked at for what it forbids.
 const MAX_PARAGRAPH_BYTES: usize = 4 << 10;
+
+/// A longer paragraph is no heading, however bold.
+const MAX_LABEL_BYTES: usize = 120;
 
 #[derive(Default)]
 struct Reader {
@@ -67,14 +78,15 @@ struct Reader {
     heading: Option<(usize, Option<String>, usize)>,
     /// The words of the heading or of the paragraph.
     words: String,
-    paragraph_start: usize,
+    /// Where they stand.
+    said: Range<usize>,
     /// How many of the paragraph's words are bold.
     num_bold: usize,
     strong: usize,
     /// Codes of the paragraph that is read.
     in_sentence: usize,
-    /// Whether the paragraph before forbids something.
-    forbids: bool,
+    /// Where the paragraph before stands.
+    before: Range<usize>,
     code: Option<(String, Range<usize>, bool)>,
     numbered: Vec<bool>,
 }
@@ -86,7 +98,7 @@ impl Reader {
                 self.end_paragraph();
                 self.heading = Some((level as usize, id.map(|id| id.into_string()), range.start));
             }
-            Event::End(TagEnd::Heading(_)) => self.end_heading(),
+            Event::End(TagEnd::Heading(_)) => self.end_heading(range),
             Event::Start(Tag::CodeBlock(kind)) => {
                 self.end_paragraph();
                 let is_open = matches!(kind, CodeBlockKind::Fenced(_)) && !is_closed(&text[range.clone()]);
@@ -107,37 +119,37 @@ impl Reader {
                 self.end_paragraph();
                 self.outline.num_steps += usize::from(self.numbered.last() == Some(&true));
             }
-            Event::Start(Tag::Paragraph | Tag::TableCell) => {
-                self.end_paragraph();
-                self.paragraph_start = range.start;
-            }
-            Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell) => self.end_paragraph(),
+            Event::Start(Tag::Paragraph | Tag::TableCell)
+            | Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell) => self.end_paragraph(),
             Event::Text(words) => match &mut self.code {
                 Some((code, ..)) => code.push_str(&words),
-                None => self.push(&words),
+                None => self.push(&words, range),
             },
             Event::Code(code) => {
-                self.push(&code);
+                self.push(&code, range.clone());
                 if self.heading.is_none() {
                     self.in_sentence += 1;
-                    self.add_code(code.into_string(), range.start, false, false);
+                    self.add_code(code.into_string(), range.start, false);
                 }
             }
-            Event::SoftBreak | Event::HardBreak => self.push(" "),
+            Event::SoftBreak | Event::HardBreak => self.push(" ", range),
             _ => {}
         }
     }
 
-    fn push(&mut self, words: &str) {
+    fn push(&mut self, words: &str, range: Range<usize>) {
         if self.strong > 0 {
             self.num_bold += letters(words);
         }
+        if self.words.is_empty() {
+            self.said.start = range.start;
+        }
+        self.said.end = range.end;
         self.words.push_str(words);
     }
 
-    fn add_code(&mut self, text: String, start: usize, is_block: bool, is_forbidden: bool) {
-        let after = self.outline.headings.len();
-        self.outline.codes.push(Code { text, start, is_block, is_forbidden, after });
+    fn add_code(&mut self, text: String, start: usize, is_block: bool) {
+        self.outline.codes.push(Code { text, start, is_block, said: self.before.clone() });
     }
 
     fn end_code(&mut self) {
@@ -146,8 +158,7 @@ impl Reader {
             self.outline.open_fences.push(range.start);
         }
         self.mark_words(&code);
-        let is_forbidden = self.forbids;
-        self.add_code(code, range.start, true, is_forbidden);
+        self.add_code(code, range.start, true);
     }
 
     fn mark_words(&mut self, words: &str) {
@@ -157,41 +168,35 @@ impl Reader {
         }
     }
 
-    fn end_heading(&mut self) {
+    fn end_heading(&mut self, range: Range<usize>) {
         let Some((level, given, start)) = self.heading.take() else { return };
         let words = visible(&std::mem::take(&mut self.words));
         let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        (self.num_bold, self.in_sentence, self.forbids) = (0, 0, prohibition::of_title(&words).is_some());
+        (self.num_bold, self.in_sentence, self.before) = (0, 0, range);
         let anchor = self.anchors.anchor(given.as_deref(), &words);
         self.outline.headings.push(Heading { level, words, given, anchor, start, has_words: false });
     }
 
     fn end_paragraph(&mut self) {
+        if self.heading.is_some() {
+            return;
+        }
         let words = std::mem::take(&mut self.words);
-        let (num_bold, in_sentence) =
-            (std::mem::take(&mut self.num_bold), std::mem::take(&mut self.in_sentence));
-        if letters(&words) == 0 || self.heading.is_some() {
+        let num_bold = std::mem::take(&mut self.num_bold);
+        let in_sentence = std::mem::take(&mut self.in_sentence);
+        let num_letters = letters(&words);
+        if num_letters == 0 {
             return;
         }
-        if num_bold == letters(&words) && words.len() <= 120 && self.numbered.is_empty() {
+        self.before = self.said.clone();
+        let first = self.outline.codes.len().saturating_sub(in_sentence);
+        self.outline.codes[first..].iter_mut().for_each(|code| code.said = self.said.clone());
+        if num_bold == num_letters && words.len() <= MAX_LABEL_BYTES && self.numbered.is_empty() {
             let words = words.trim().trim_end_matches([':', '：']).to_owned();
-            let (anchor, start) = (String::new(), self.paragraph_start);
-            self.forbids = prohibition::of_title(&words).is_some();
-            self.outline.headings.push(Heading {
-                level: 7,
-                words,
-                given: None,
-                anchor,
-                start,
-                has_words: false,
-            });
+            let (anchor, start) = (String::new(), self.said.start);
+            let heading = Heading { level: 7, words, given: None, anchor, start, has_words: false };
+            self.outline.headings.push(heading);
             return;
-        }
-        let from = words.floor_char_boundary(words.len().saturating_sub(MAX_PARAGRAPH_BYTES));
-        self.forbids = !prohibition::of_passage(&[], &words[from..]).is_empty();
-        if self.forbids {
-            let first = self.outline.codes.len().saturating_sub(in_sentence);
-            self.outline.codes[first..].iter_mut().for_each(|code| code.is_forbidden = true);
         }
         self.mark_words(&words);
     }
@@ -238,7 +243,11 @@ mod tests {
             format!("{} {}{words}", heading.level, heading.words)
         });
         let codes = outline.codes.iter().map(|code| {
-            format!("{}{}", if code.is_forbidden { "not " } else { "" }, code.text.trim().replace('\n', "|"))
+            format!(
+                "{}{}",
+                if code.is_forbidden(text) { "not " } else { "" },
+                code.text.trim().replace('\n', "|")
+            )
         });
         let told = headings.chain(codes).collect::<Vec<_>>().join("; ");
         assert_eq!(

@@ -6,7 +6,7 @@ use super::{
     kubernetes,
     links::{self, Link},
     outline::Outline,
-    rules::{self, Command},
+    rules::{self, Command, Forbidden},
     runbook,
 };
 use crate::{
@@ -16,7 +16,6 @@ use crate::{
 use jiff::Timestamp;
 use kb::{
     document::{Chunk, DocumentMeta, Kind, Rule, untranslated},
-    prohibition::{self, Prohibition},
     redact::redact,
 };
 use std::{collections::HashSet, sync::Arc};
@@ -159,7 +158,7 @@ pub(crate) struct Page {
     pub(super) kind: Kind,
     pub(super) rules: Vec<Rule>,
     /// What it forbids; only of documents with rules.
-    pub(super) forbids: Vec<Prohibition>,
+    pub(super) forbids: Vec<Forbidden>,
     /// What it commands; only of documents with rules.
     pub(super) commands: Vec<Command>,
     /// The identifiers of its headings and other places, simplified.
@@ -236,19 +235,19 @@ impl Page {
         outline: &Outline,
         line: impl Fn(usize) -> Option<usize>,
     ) -> Self {
+        let rules = rules::limited(&meta.applies_to);
         let mut findings: Vec<Finding> = runbook::missing(meta, outline)
             .into_iter()
             .map(|(check, message)| Finding::new(check, &path, None, message))
             .collect();
         findings.extend(
-            kubernetes::removed(meta, outline)
+            kubernetes::removed(meta, body, outline)
                 .into_iter()
                 .map(|(check, at, message)| Finding::new(check, &path, line(at), message)),
         );
-        findings.extend(
-            rules::dead(&meta.applies_to).map(|message| Finding::new(Check::DeadRule, &path, None, message)),
-        );
-        let has_rules = !meta.applies_to.is_empty();
+        findings
+            .extend(rules::dead(&rules).map(|message| Finding::new(Check::DeadRule, &path, None, message)));
+        let has_rules = !rules.is_empty();
         Self {
             id: meta.id.clone(),
             source: meta.source.clone(),
@@ -256,9 +255,9 @@ impl Page {
             language: meta.language.clone(),
             version: meta.version.clone(),
             kind: meta.kind,
-            rules: meta.applies_to.clone(),
-            forbids: if has_rules { prohibition::of_passage(&[], body) } else { Vec::new() },
-            commands: if has_rules { rules::commands(outline, &line) } else { Vec::new() },
+            rules,
+            forbids: if has_rules { rules::forbidden(body) } else { Vec::new() },
+            commands: if has_rules { rules::commands(body, outline, &line) } else { Vec::new() },
             anchors: outline.headings.iter().flat_map(links::anchors_of).collect(),
             links: Vec::new(),
             marks: Vec::new(),

@@ -17,8 +17,10 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-/// Commands of one document that are kept.
-const MAX_COMMANDS: usize = 200;
+/// Commands of one document that are kept, and prohibitions.
+const MAX_KEPT: usize = 200;
+/// Rules of one document that are looked at, and values of one key.
+const MAX_VALUES: usize = 100;
 /// Documents with a value in common that are compared with each other.
 const MAX_COMPARED: usize = 64;
 
@@ -28,18 +30,54 @@ pub(super) struct Command {
     line: Option<usize>,
     text: String,
     actions: &'static [&'static str],
-    operands: Vec<String>,
+    /// The classes of the objects that it is given, and their names.
+    classes: Vec<&'static str>,
+    names: Vec<String>,
+}
+
+/// A prohibition that holds under no condition: one that does is none against the commands of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Forbidden {
+    prohibition: Prohibition,
+    classes: Vec<&'static str>,
+}
+
+/// What a text forbids in any case.
+pub(super) fn forbidden(body: &str) -> Vec<Forbidden> {
+    let found = prohibition::of_passage(&[], body).into_iter();
+    let found = found.filter(|found| !found.actions.is_empty() && !prohibition::is_conditional(&found.text));
+    let with_classes = |prohibition: Prohibition| {
+        let classes = prohibition::object_classes(&prohibition.text);
+        Forbidden { prohibition, classes }
+    };
+    found.take(MAX_KEPT).map(with_classes).collect()
+}
+
+/// As much of rules as is looked at.
+pub(super) fn limited(rules: &[Rule]) -> Vec<Rule> {
+    let some = |values: &[String]| values.iter().take(MAX_VALUES).cloned().collect();
+    let limited = |rule: &Rule| Rule {
+        alert: some(&rule.alert),
+        kind: some(&rule.kind),
+        reason: some(&rule.reason),
+        namespace: some(&rule.namespace),
+        name: some(&rule.name),
+    };
+    rules.iter().take(MAX_VALUES).map(limited).collect()
 }
 
 /// The commands of a document that change something, but for those that it warns of.
-pub(super) fn commands(outline: &Outline, line: impl Fn(usize) -> Option<usize>) -> Vec<Command> {
-    let codes = outline.codes.iter().filter(|code| !code.is_forbidden);
+pub(super) fn commands(body: &str, outline: &Outline, line: impl Fn(usize) -> Option<usize>) -> Vec<Command> {
+    let codes = outline.codes.iter().filter(|code| !code.is_forbidden(body));
     let lines = codes.flat_map(|code| code.text.lines().map(|text| (code.start, text)));
     let found = lines.filter_map(|(at, text)| {
         let (actions, operands) = change(text)?;
-        Some(Command { line: line(at), text: shown(text), actions, operands })
+        let kinds: Vec<&str> = operands.iter().filter_map(|operand| operand.split('/').next()).collect();
+        let classes = prohibition::object_classes(&kinds.join(" "));
+        let names = operands.iter().filter_map(|operand| name_of(operand)).collect();
+        Some(Command { line: line(at), text: shown(text), actions, classes, names })
     });
-    found.take(MAX_COMMANDS).collect()
+    found.take(MAX_KEPT).collect()
 }
 
 /// What a line of code changes, by the names that prohibitions have for actions, and what it is given.
@@ -199,13 +237,13 @@ fn stem(value: &str) -> String {
 fn contradiction(page: &Page, other: &Page) -> Option<Finding> {
     let rule = page.rules.iter().find(|rule| other.rules.iter().any(|others| overlap(rule, others)))?;
     page.commands.iter().find_map(|command| {
-        let forbids = other.forbids.iter().find(|prohibition| forbids(prohibition, command, rule))?;
+        let forbidden = other.forbids.iter().find(|forbidden| forbids(forbidden, command, rule))?;
         let message = format!(
             "commands `{}`, which `{}` forbids for the same object ({}): \u{201c}{}\u{201d}",
             command.text,
             shown_path(&other.path),
             told(rule),
-            shown(&forbids.text)
+            shown(&forbidden.prohibition.text)
         );
         Some(Finding::new(Check::ContradictingRules, &page.path, command.line, message))
     })
@@ -228,26 +266,20 @@ fn overlap(rule: &Rule, other: &Rule) -> bool {
     is_telling
 }
 
-/// Whether a prohibition is about what a command does. One that holds under a condition is none against the other's
-/// commands.
-fn forbids(prohibition: &Prohibition, command: &Command, rule: &Rule) -> bool {
-    let acts = prohibition
+/// Whether a prohibition is about what a command does.
+fn forbids(forbidden: &Forbidden, command: &Command, rule: &Rule) -> bool {
+    let acts = forbidden
+        .prohibition
         .actions
         .iter()
         .any(|forbidden| command.actions.iter().any(|action| prohibition::forbids(forbidden, action)));
-    if !acts || prohibition::is_conditional(&prohibition.text) {
-        return false;
-    }
-    let kinds: Vec<&str> = command.operands.iter().filter_map(|operand| operand.split('/').next()).collect();
-    let classes = prohibition::object_classes(&kinds.join(" "));
-    let forbidden = prohibition::object_classes(&prohibition.text);
-    let is_of_class =
-        classes.is_empty() || forbidden.is_empty() || classes.iter().any(|class| forbidden.contains(class));
-    let names: Vec<String> = command.operands.iter().filter_map(|operand| name_of(operand)).collect();
-    let is_named = names.is_empty()
+    let is_of_class = command.classes.is_empty()
+        || forbidden.classes.is_empty()
+        || command.classes.iter().any(|class| forbidden.classes.contains(class));
+    let is_named = command.names.is_empty()
         || rule.name.is_empty()
-        || names.iter().any(|name| rule.name.iter().any(|own| name.starts_with(&stem(own))));
-    is_of_class && is_named
+        || command.names.iter().any(|name| rule.name.iter().any(|own| name.starts_with(&stem(own))));
+    acts && is_of_class && is_named
 }
 
 /// The name of an object that an operand says; a placeholder stands for any.
