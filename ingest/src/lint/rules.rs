@@ -17,6 +17,8 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 
+/// A longer text is read for what it forbids up to here.
+const MAX_BODY_BYTES: usize = 128 << 10;
 /// Commands of one document that are kept, and prohibitions.
 const MAX_KEPT: usize = 200;
 /// Rules of one document that are looked at, and values of one key.
@@ -44,7 +46,7 @@ pub(super) struct Forbidden {
 
 /// What a text forbids in any case.
 pub(super) fn forbidden(body: &str) -> Vec<Forbidden> {
-    let found = prohibition::of_passage(&[], body).into_iter();
+    let found = prohibition::of_passage(&[], &body[..body.floor_char_boundary(MAX_BODY_BYTES)]).into_iter();
     let found = found.filter(|found| !found.actions.is_empty() && !prohibition::is_conditional(&found.text));
     let with_classes = |prohibition: Prohibition| {
         let classes = prohibition::object_classes(&prohibition.text);
@@ -68,7 +70,9 @@ pub(super) fn limited(rules: &[Rule]) -> Vec<Rule> {
 
 /// The commands of a document that change something, but for those that it warns of.
 pub(super) fn commands(body: &str, outline: &Outline, line: impl Fn(usize) -> Option<usize>) -> Vec<Command> {
-    let codes = outline.codes.iter().filter(|code| !code.is_forbidden(body));
+    // Whether a command is warned of takes longer to tell than whether it changes something.
+    let codes = outline.codes.iter().filter(|code| code.text.lines().any(|line| change(line).is_some()));
+    let codes = codes.take(MAX_KEPT).filter(|code| !code.is_forbidden(body));
     let lines = codes.flat_map(|code| code.text.lines().map(|text| (code.start, text)));
     let found = lines.filter_map(|(at, text)| {
         let (actions, operands) = change(text)?;

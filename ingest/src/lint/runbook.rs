@@ -11,19 +11,24 @@ use kb::{
     sections::Role,
 };
 
+/// More headings of one page are not read.
+const MAX_HEADINGS: usize = 1_000;
+
 /// A page with fewer words points to another one, or says that there is nothing to do.
 const MIN_WORDS: usize = 40;
 
 /// What a runbook does not say.
 pub(super) fn missing(meta: &DocumentMeta, outline: &Outline) -> Vec<(Check, String)> {
-    let is_runbook = meta.kind == Kind::Runbook && !is_index(&meta.id) && !meta.id.contains('#');
-    let roles: Vec<Option<Role>> =
-        outline.headings.iter().map(|heading| Role::told_by(&heading.words)).collect();
+    if meta.kind != Kind::Runbook || is_index(&meta.id) || meta.id.contains('#') {
+        return Vec::new();
+    }
+    let headings = &outline.headings[..outline.headings.len().min(MAX_HEADINGS)];
+    let roles: Vec<Option<Role>> = headings.iter().map(|heading| Role::told_by(&heading.words)).collect();
     // Where no heading has a part in a runbook, the page is a short answer, a table or a list of commands.
     let names_part = |words: &str| Role::alone_in(words).is_some_and(|role| role != Role::Aside);
-    let has_parts = outline.headings.iter().any(|heading| names_part(&heading.words));
+    let has_parts = headings.iter().any(|heading| names_part(&heading.words));
     let shows = outline.num_steps >= 2 || outline.codes.iter().any(|code| code.is_block);
-    if !is_runbook || (!has_parts && (shows || outline.num_words < MIN_WORDS)) {
+    if !has_parts && (shows || outline.num_words < MIN_WORDS) {
         return Vec::new();
     }
     let title = Role::told_by(&meta.title);
@@ -32,7 +37,7 @@ pub(super) fn missing(meta: &DocumentMeta, outline: &Outline) -> Vec<(Check, Str
             || (0..roles.len()).any(|at| roles[at] == Some(role) && has_words_below(outline, at))
     };
     let missing = |check: Check, role: Role, otherwise: &str| {
-        let named = outline.headings.iter().find(|heading| Role::alone_in(&heading.words) == Some(role));
+        let named = headings.iter().find(|heading| Role::alone_in(&heading.words) == Some(role));
         let empty = named.map(|heading| format!("the section `{}` is empty", shown(&heading.words)));
         (check, empty.unwrap_or_else(|| otherwise.to_owned()))
     };

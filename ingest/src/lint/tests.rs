@@ -203,3 +203,40 @@ fn every_check_can_be_left_out() {
     let ignored = stale.replace("updated", "lint_ignore: [stale, near-duplicate]\nupdated");
     assert_eq!(findings(&[("a.md", &ignored)]), []);
 }
+
+#[test]
+fn hostile_pages_take_no_longer_than_their_size() {
+    let head = "---\nkind: runbook\napplies_to:\n  name: x\n---\n";
+    for unit in [
+        "[a](b.md) ",
+        "[a](#b) ",
+        "[a](%",
+        "# a\n",
+        "# a {#b}\n",
+        "**a**\n\n",
+        "1. a\n",
+        "> - ",
+        "`kubectl delete pod x-1` ",
+        "Never delete `x-1`. ",
+        "```\napiVersion: v1\n",
+        "    apiVersion: apps/v1beta1\n    kind: Deployment\n\n",
+        "{\"apiVersion\": \"v1\", ",
+        "kubectl get --export ",
+        "節",
+        "a ",
+        "[[a]]",
+        "id=\"a\" ",
+        "```\n",
+    ] {
+        let text = format!("{head}word {}", unit.repeat(60_000 / unit.len()));
+        let started = std::time::Instant::now();
+        findings(&[("a.md", &text), ("b.md", &text)]);
+        let seconds = started.elapsed().as_secs_f32();
+        assert!(seconds < 20.0, "{unit:?} took {seconds} s");
+    }
+    let kinds = (0..10_000).map(|kind| format!("k{kind}")).collect::<Vec<_>>().join(", ");
+    let text = format!("---\napplies_to:\n  kind: [{}]\n---\nx\n", &kinds[..60_000]);
+    let started = std::time::Instant::now();
+    findings(&[("a.md", &text), ("b.md", &text)]);
+    assert!(started.elapsed().as_secs_f32() < 20.0, "{:?}", started.elapsed());
+}
