@@ -1,12 +1,14 @@
 //! The `ingest` command: its flags, what it prints, its exit codes.
 
 use crate::{
-    config::{self, ConfigError},
+    config::{self, ConfigError, Configured},
     lint::command::{self as lint, LintError},
-    pipeline::{self, IngestError, Options},
+    pipeline::{self, IngestError},
     progress::Progress,
     rename::{self, Renamed},
-    report::Report,
+    report::{Report, SourceReport},
+    status::Status,
+    watch::{self, WatchError},
 };
 use clap::{Args, Parser, Subcommand};
 use kb::{
@@ -19,6 +21,7 @@ use serde::Serialize;
 use std::{
     future::Future,
     io::{self, Write},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -28,11 +31,14 @@ use std::{
 ///
 /// Each folder is a source named after its last component; documents are added, changed and removed within the sources
 /// that are named, and all changes become visible at once. Files: Markdown, HTML, AsciiDoc, plain
-/// text, CSV and JSON lines with questions and answers or incidents, Prometheus rule files.
+/// text, CSV and JSON lines with questions and answers or incidents, Prometheus rule files, Word documents, PDF, and ZIP
+/// and tar archives of those.
+///
+/// `--config FILE` reads the sources that a file lists, among them live ones, and `--watch` keeps all of them in sync.
 ///
 /// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused, renaming would
-/// join two sources, or a source is missing from a --rebuild; 4 another writer is at work; 5 done, but with --strict some
-/// file was not indexed.
+/// join two sources, or a source is missing from a --rebuild; 4 another writer is at work; 5 done, but a source could not be read or, with --strict, some
+/// file was not indexed, or `status` shows a source that is not in sync.
 #[derive(Debug, Parser)]
 #[command(name = "ingest", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -71,6 +77,18 @@ enum Command {
         /// The name that the folder has now.
         #[arg(value_name = "NEW")]
         new: String,
+    },
+    /// Shows when each source was last in sync, how many documents it has, what failed and why. Exits with 5 when the last
+    /// run of a source failed or left something out. (A folder of this name is `./status`.)
+    Status {
+        #[command(flatten)]
+        kb: KbFlag,
+        /// The file that lists the sources: those that were never read are shown too.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// One JSON object on stdout.
+        #[arg(long)]
+        json: bool,
     },
     /// Copies the knowledge base into a new directory, also while it is read and written. (A folder of this name is
     /// `./backup`.)
@@ -137,6 +155,18 @@ pub struct Flags {
     pub(crate) ort_lib: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) embeddings: EndpointFlags,
+    /// A file that lists the sources, in place of PATHs: see docs/sources.md.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "source", "kind", "access", "language"])]
+    pub(crate) config: Option<PathBuf>,
+    /// Of the file's sources, only the one of this name. May be given several times.
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub(crate) only: Vec<String>,
+    /// Keep running: read folders again when they change, and live sources at their intervals.
+    #[arg(long, conflicts_with_all = ["dry_run", "rebuild", "strict", "json"])]
+    pub(crate) watch: bool,
+    /// With --watch: show /metrics, /healthz and /readyz there.
+    #[arg(long, value_name = "ADDR", requires = "watch")]
+    pub(crate) listen: Option<SocketAddr>,
     /// Say what would be done, and change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -190,6 +220,8 @@ enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     #[error("there is no document `{id}` in the knowledge base")]
     NoDocument { id: String },
     #[error("failed to write the output")]
@@ -203,7 +235,7 @@ impl CliError {
         const USAGE: u8 = 2;
         match self {
             Self::Config(_) => USAGE,
-            Self::NoDocument { .. } | Self::Output(_) => FAILED,
+            Self::NoDocument { .. } | Self::Output(_) | Self::Watch(_) => FAILED,
             Self::Ingest(error) => match error {
                 IngestError::Paths(_)
                 | IngestError::NoSource { .. }
@@ -259,6 +291,11 @@ pub async fn run(cli: Cli) -> ExitCode {
             is_json = flags.json;
             lint::run(flags).await.map_err(CliError::from)
         }
+        Some(Command::Status { kb, config, json }) => {
+            is_json = json;
+            status(&kb, config.as_deref(), json).await
+        }
+        None if cli.flags.watch => watch(cli.flags).await,
         None => ingest(cli.flags).await,
     };
     let code = match done {
@@ -290,7 +327,7 @@ struct Failure<'a> {
 
 async fn ingest(flags: Flags) -> Result<u8, CliError> {
     let (is_json, is_strict, rebuild) = (flags.json, flags.strict, flags.rebuild);
-    let options = Options::try_from(flags)?;
+    let Configured { options, .. } = Configured::try_from(flags)?;
     let interrupted = interruption();
     let progress = Arc::new(Progress::on_stderr());
     let report = match rebuild {
@@ -310,7 +347,29 @@ async fn ingest(flags: Flags) -> Result<u8, CliError> {
         Err(error) if report.generation.is_some() => say(&format!("committed; {}", with_causes(&error))),
         printed => printed?,
     }
-    Ok(if is_strict && report.has_faults() { 5 } else { 0 })
+    let is_partial = report.has_failed_source() || (is_strict && report.has_faults());
+    Ok(if is_partial { 5 } else { 0 })
+}
+
+async fn watch(flags: Flags) -> Result<u8, CliError> {
+    let configured = Configured::try_from(flags)?;
+    // Listened for before anything is done.
+    let interrupted = interruption();
+    watch::watch(configured, interrupted).await?;
+    Ok(0)
+}
+
+async fn status(kb: &KbFlag, file: Option<&Path>, is_json: bool) -> Result<u8, CliError> {
+    let team = file.map(config::file::read).transpose()?;
+    let of_file = team.as_ref().and_then(|team| team.kb.as_deref());
+    let address = config::address(kb.kb.as_deref().or(of_file))?;
+    let names = team.iter().flat_map(|team| &team.sources).map(|source| source.source.name());
+    let status = Status::of(&address, names).await.map_err(IngestError::from)?;
+    match is_json {
+        true => print_json(&status)?,
+        false => write!(io::stdout(), "{status}").map_err(CliError::Output)?,
+    }
+    Ok(if status.is_well() { 0 } else { 5 })
 }
 
 async fn rename(kb: &KbFlag, old: &str, new: &str, force: bool) -> Result<(), CliError> {
@@ -399,6 +458,22 @@ fn print_report(report: &Report) -> io::Result<()> {
     }
     for warning in &report.warnings {
         writeln!(out, "warning: {}: {}", warning.path, warning.message)?;
+    }
+    for source in report.sources.iter().filter(|_| report.sources.len() > 1) {
+        let SourceReport { name, documents, failed, rejected, .. } = source;
+        match failed {
+            Some(reason) => writeln!(out, "source {name}: failed: {reason}")?,
+            None => writeln!(
+                out,
+                "source {name}: {} seen, {} added, {} changed, {} unchanged, {} removed; {} entries not indexed",
+                documents.seen,
+                documents.added,
+                documents.changed,
+                documents.unchanged,
+                documents.removed,
+                rejected.len()
+            )?,
+        }
     }
     let documents = &report.documents;
     writeln!(

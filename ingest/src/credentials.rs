@@ -1,15 +1,17 @@
 //! Where a source's credentials are: never in the configuration itself, but in a variable or a file that it names.
 
 use net::Secret;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
 use std::{fmt, path::PathBuf};
 
 /// Longer credentials are none.
 const MAX_BYTES: u64 = 64 << 10;
 
 /// A reference to a secret: `{ env = "NAME" }` or `{ file = "PATH" }`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
     /// An environment variable.
     Env(String),
@@ -54,11 +56,66 @@ impl Reference {
     }
 }
 
+impl<'de> Deserialize<'de> for Reference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ReferenceVisitor)
+    }
+}
+
+/// Reads a reference. What stands in its place may be the secret itself, so no error shows it.
+struct ReferenceVisitor;
+
+const EXPECTED: &str = "`{ env = \"NAME\" }` or `{ file = \"PATH\" }`, which say where the secret is";
+
+impl<'de> Visitor<'de> for ReferenceVisitor {
+    type Value = Reference;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(EXPECTED)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Reference, E> {
+        Err(E::custom(format!("expected {EXPECTED}")))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Reference, A::Error> {
+        let unexpected = || A::Error::custom(format!("expected {EXPECTED}"));
+        let reference = match map.next_key::<String>()?.as_deref() {
+            Some("env") => Reference::Env(map.next_value()?),
+            Some("file") => Reference::File(map.next_value()?),
+            _ => return Err(unexpected()),
+        };
+        match map.next_key::<String>()? {
+            None => Ok(reference),
+            Some(_) => Err(unexpected()),
+        }
+    }
+}
+
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env(name) => write!(f, "the variable `{name}`"),
             Self::File(path) => write!(f, "the file `{}`", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_in_the_place_of_its_reference_is_not_shown() {
+        let read = |text: &str| {
+            let table: toml::Table = toml::from_str(text).expect("TOML");
+            table["token"].clone().try_into::<Reference>().map_err(|error| error.to_string())
+        };
+        assert_eq!(read("token = { env = \"X\" }"), Ok(Reference::Env("X".to_owned())));
+        assert_eq!(read("token.file = \"x/y\""), Ok(Reference::File(PathBuf::from("x/y"))));
+        for text in ["\"canary\"", "{ value = \"canary\" }", "{ env = \"X\", value = \"canary\" }", "{}"] {
+            let error = read(&format!("token = {text}")).expect_err(text);
+            assert!(error.contains("say where the secret is") && !error.contains("canary"), "{error}");
         }
     }
 }

@@ -5,9 +5,11 @@
 //! from elsewhere. How questions are answered is not known here.
 
 mod batches;
+mod bounds;
 pub mod chunk;
 pub mod cli;
 pub mod config;
+pub mod convert;
 pub mod credentials;
 pub mod decode;
 mod dialect;
@@ -22,5 +24,7 @@ pub mod report;
 pub mod runs;
 mod sentences;
 pub mod sources;
+pub mod status;
 mod survey;
 mod sync;
+mod watch;

@@ -281,7 +281,7 @@ async fn committed(
 }
 
 /// Stores the log of runs, which no run fails for.
-async fn keep_log(writer: &mut dyn Writer, log: &RunLog) {
+pub(crate) async fn keep_log(writer: &mut dyn Writer, log: &RunLog) {
     let value = serde_json::to_value(log).expect("a log has only string keys");
     if let Err(error) = writer.set_run_log(&value).await {
         tracing::warn!("the log of runs cannot be written: {}", with_causes(&error));
@@ -322,9 +322,19 @@ async fn dry_run(options: &Options, progress: &Progress) -> Result<Report, Inges
 
 /// The sources with their listings.
 struct Listed {
-    sources: Vec<(Arc<dyn Source>, Listing, SyncState)>,
+    sources: Vec<ListedSource>,
     /// Those that could not be listed.
     failed: Vec<(Arc<dyn Source>, String)>,
+}
+
+/// A source with its listing.
+struct ListedSource {
+    source: Arc<dyn Source>,
+    listing: Listing,
+    /// What the listing was given of the last run.
+    before: SyncState,
+    /// The state that is stored, whatever settings it is of.
+    stored: SyncState,
 }
 
 impl Listed {
@@ -341,13 +351,15 @@ impl Listed {
         progress.begin("listing", options.sources.len());
         for source in &options.sources {
             let state = states.remove(source.name()).and_then(|state| serde_json::from_value(state).ok());
-            let state: SyncState = state.unwrap_or_default();
-            let before = match state.settings == source.settings() {
-                true => SyncState { listed_at: log.listed_at(source.name()), ..state },
+            let stored: SyncState = state.unwrap_or_default();
+            let before = match stored.settings == source.settings() {
+                true => SyncState { listed_at: log.listed_at(source.name()), ..stored.clone() },
                 false => SyncState::default(),
             };
             match source.list(&before).await {
-                Ok(listing) => listed.sources.push((source.clone(), listing, before)),
+                Ok(listing) => {
+                    listed.sources.push(ListedSource { source: source.clone(), listing, before, stored })
+                }
                 Err(error) => {
                     listed.failed.push((source.clone(), with_causes(&error)));
                     failure = Some(error);
@@ -362,7 +374,7 @@ impl Listed {
     }
 
     fn names(&self) -> Vec<String> {
-        self.sources.iter().map(|(source, ..)| source.name().to_owned()).collect()
+        self.sources.iter().map(|listed| listed.source.name().to_owned()).collect()
     }
 }
 
@@ -395,11 +407,16 @@ impl Work {
                 rejected: Vec::new(),
             });
         }
-        for (source, mut listing, before) in listed.sources {
+        for ListedSource { source, mut listing, before, stored: state } in listed.sources {
             let name = source.name();
             let stored = stored.remove(name).unwrap_or_default();
             let plan = if listing.reader.is_cheap() {
+                let cursor = listing.cursor.take();
                 let mut survey = Survey::of(name, listing, progress).await;
+                // What could not be read is read again.
+                let cursor = cursor.filter(|_| survey.found.unknown.is_empty());
+                survey.after = SyncState { settings: source.settings(), cursor, ..SyncState::default() };
+                survey.before = state;
                 let plan = Plan::diff(&survey.found, &stored);
                 report.rejected.extend(survey.rejected.iter().cloned());
                 report.warnings.extend(survey.warnings.iter().cloned());
@@ -494,10 +511,12 @@ async fn write(
 ) -> Result<(), IngestError> {
     let mut counts = DocumentCounts { unchanged: plan.unchanged as u64, ..DocumentCounts::default() };
     let mut rejected = survey.rejected.clone();
+    let mut is_all_stored = true;
     progress.begin("embedding", plan.added.len() + plan.changed.len());
     let items = survey.items_with(|id| plan.writes(id));
     for batch in batches(&items, |wanted| wanted.item.bytes) {
         let look = survey.documents(batch).await;
+        is_all_stored &= look.missing.is_empty();
         progress.advance(look.documents.len() + look.missing.len());
         report.warnings.extend(look.warnings);
         for Missing { id, path, reason } in look.missing {
@@ -522,6 +541,14 @@ async fn write(
     for id in &plan.removed {
         loader.remove(id).await?;
         counts.removed += 1;
+    }
+    let after =
+        SyncState { cursor: survey.after.cursor.clone().filter(|_| is_all_stored), ..survey.after.clone() };
+    let before = &survey.before;
+    let is_other = after.settings != before.settings || after.cursor.is_some() != before.cursor.is_some();
+    // A cursor that only moves is worth no commit of its own.
+    if is_other || (after != *before && counts.added + counts.changed + counts.removed > 0) {
+        loader.keep_state(&survey.found.source, &after).await?;
     }
     counts.seen = counts.added + counts.changed + counts.unchanged;
     report.documents.add(&counts);

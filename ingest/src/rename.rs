@@ -3,7 +3,13 @@
 //! A folder under another name is another source, whose documents would stand beside those of the old one. Whether it is the
 //! same one, the paths and the contents of its documents tell, for they are hashed without the source's name.
 
-use crate::{pipeline::IngestError, plan::Found, report::Warning, sources::folder::check_name};
+use crate::{
+    pipeline::{IngestError, keep_log},
+    plan::Found,
+    report::Warning,
+    runs::RunLog,
+    sources::folder::check_name,
+};
 use kb::{
     document::ContentHash,
     store::{self, Address, Commit, Identity, StoreError},
@@ -41,7 +47,11 @@ pub async fn rename(kb: &Address, old: &str, new: &str, force: bool) -> Result<R
         return Err(IngestError::SourceExists { old: old.to_owned(), new: new.to_owned() });
     }
     let documents = writer.rename_source(old, new).await?;
-    Ok(Renamed { documents, commit: writer.commit().await? })
+    let commit = writer.commit().await?;
+    let mut log = RunLog::of(writer.run_log().await?);
+    log.rename(old, new);
+    keep_log(writer.as_mut(), &log).await;
+    Ok(Renamed { documents, commit })
 }
 
 /// A warning for each source that is stored under its name for the first time, and has the documents of one that is stored

@@ -174,6 +174,11 @@ impl Report {
         }
     }
 
+    /// Whether a source could not be read at all.
+    pub fn has_failed_source(&self) -> bool {
+        self.sources.iter().any(|source| source.failed.is_some())
+    }
+
     /// Whether some file was not indexed for a fault: what `--strict` fails on.
     pub fn has_faults(&self) -> bool {
         self.rejected.iter().any(|rejection| !rejection.by_convention)

@@ -68,6 +68,13 @@ impl RunLog {
         }
     }
 
+    /// Gives a source another name; what is known of that name stays.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        if let Some(run) = self.sources.remove(from) {
+            self.sources.entry(to.to_owned()).or_insert(run);
+        }
+    }
+
     fn note_source(&mut self, source: &SourceReport, now: Timestamp) {
         let run = self.sources.entry(source.name.clone()).or_default();
         run.ended_at = Some(now);

@@ -8,7 +8,7 @@ use crate::{
     plan::Found,
     progress::Progress,
     report::{MaskedSecrets, Rejection, Warning},
-    sources::{Item, Listing, Reader, Reading},
+    sources::{Item, Listing, Reader, Reading, SyncState},
 };
 use kb::document::ContentHash;
 use std::{
@@ -25,6 +25,10 @@ pub(crate) struct Survey {
     pub(crate) secrets: Vec<MaskedSecrets>,
     /// What the documents look like to the lint.
     pub(crate) linter: Linter,
+    /// The state of the source that is stored.
+    pub(crate) before: SyncState,
+    /// What becomes its state when all is stored.
+    pub(crate) after: SyncState,
     reader: Arc<dyn Reader>,
     /// The versions of documents that only their siblings show to be editions of one page, by id.
     versions: HashMap<String, String>,
@@ -45,6 +49,8 @@ impl Survey {
             warnings,
             secrets: Vec::new(),
             linter: Linter::default(),
+            before: SyncState::default(),
+            after: SyncState::default(),
             reader,
             versions: HashMap::new(),
             hashes: HashSet::new(),

@@ -228,7 +228,7 @@ fn usage_and_configuration_mistakes_exit_with_2() {
     world.write("a.md", "Alpha.\n");
     world.run(&["docs"]).exits(2);
     world.run(&["--kb", "kb", "--kind", "novel", "docs"]).exits(2);
-    world.run(&["--kb", "kb", "--watch", "docs"]).exits(2);
+    world.run(&["--kb", "kb", "--wait", "docs"]).exits(2);
     world.run(&["--kb", "kb", "--embedder", "nonsense", "docs"]).exits(2);
     world.run(&["--kb", "kb", "--embedder", "hashed", "--access", "", "docs"]).exits(2);
     world.run(&["--kb", "kb", "--embedder", "hashed", "--language", "!", "docs"]).exits(2);

@@ -1,5 +1,27 @@
 //! Calls to other systems, and the secrets that they take. Language models, embeddings and live sources share it.
+//!
+//! [`Client::new`] makes a client for one configured system; [`Client::get`] and [`Client::post_json`] are the calls that
+//! most need, [`Client::call`] is every other. Each call has a [`Policy`]: its deadlines, its tries, its largest body.
+//! A reply is one with a successful status; everything else is a [`CallError`], which says neither the address's query nor
+//! anything of a body.
+//!
+//! What replies mean is left to the callers.
 
+mod addresses;
+mod client;
+mod error;
+mod json;
+mod policy;
+mod reply;
 pub mod secret;
 
+pub use client::{Authorization, Call, Client, Settings, SetupError};
+pub use error::CallError;
+pub use json::from_slice;
+pub use policy::Policy;
+pub use reply::{Incoming, Reply};
+pub use reqwest::{
+    Method, Url,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
+};
 pub use secret::Secret;

@@ -1,5 +1,7 @@
 //! Text that must not be seen: keys and tokens.
 
+use crate::CallError;
+use reqwest::header::HeaderValue;
 use std::fmt;
 
 /// A secret that does not print itself.
@@ -16,10 +18,40 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// A header's value that shows in no log.
+    pub fn header(&self) -> Result<HeaderValue, CallError> {
+        sensitive(&self.0)
+    }
+
+    /// The value of `Authorization` with a bearer token.
+    pub fn bearer(&self) -> Result<HeaderValue, CallError> {
+        sensitive(&format!("Bearer {}", self.0))
+    }
+}
+
+/// A header's value that is secret in parts.
+pub fn sensitive(text: &str) -> Result<HeaderValue, CallError> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| CallError::Credentials)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_shows_nowhere_and_must_fit_a_header() {
+        let value = Secret::new("k-very-secret".to_owned()).bearer().expect("a value");
+        assert_eq!(format!("{value:?}"), "Sensitive");
+        let error = Secret::new("k-very\nsecret".to_owned()).bearer().expect_err("two lines");
+        assert!(error == CallError::Credentials && !error.to_string().contains("secret"), "{error}");
     }
 }

@@ -1,14 +1,9 @@
 //! Anthropic's Messages API: `POST {base_url}/v1/messages`.
 
-use super::{
-    Llm, LlmError, Reply, Usage, model_name,
-    settings::Sampling,
-    transport::{self, Transport, TransportError},
-};
+use super::{Llm, LlmError, Reply, Usage, model_name, settings::Sampling, transport};
 use crate::prompt::Prompt;
 use async_trait::async_trait;
-use net::Secret;
-use reqwest::Url;
+use net::{Client, HeaderName, HeaderValue, Method, Secret, SetupError, Url};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -16,7 +11,7 @@ use tokio::time::Instant;
 pub const BASE_URL: &str = "https://api.anthropic.com";
 /// Most tokens of a reply where nothing is configured; the API has no default.
 pub const MAX_OUTPUT_TOKENS: u32 = 1_024;
-const VERSION: &str = "2023-06-01";
+const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// Where the model is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +32,7 @@ pub struct AnthropicSettings {
 pub struct Anthropic {
     settings: AnthropicSettings,
     url: Url,
-    transport: Transport,
+    client: Client,
 }
 
 #[derive(Serialize)]
@@ -85,10 +80,11 @@ struct Block {
 
 impl Anthropic {
     /// A client; nothing is sent yet.
-    pub fn new(settings: AnthropicSettings) -> Result<Self, TransportError> {
+    pub fn new(settings: AnthropicSettings) -> Result<Self, SetupError> {
         let base = settings.base_url.trim_end_matches('/');
-        let url = transport::endpoint(base.strip_suffix("/v1").unwrap_or(base), "v1/messages")?;
-        Ok(Self { settings, url, transport: Transport::new()? })
+        let client = transport::client(base.strip_suffix("/v1").unwrap_or(base))?;
+        let url = client.url("v1/messages").map_err(|_| SetupError::Url)?;
+        Ok(Self { settings, url, client })
     }
 
     fn read(&self, body: &[u8]) -> Result<Reply, LlmError> {
@@ -124,19 +120,20 @@ impl Llm for Anthropic {
 
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
         let (system, user) = (prompt.system(), prompt.user());
-        let body = transport::json(&MessagesRequest {
+        let request = MessagesRequest {
             model: &self.settings.model,
             max_tokens: self.settings.max_output_tokens,
             system: &system,
             messages: [Message { role: "user", content: &user }],
             temperature: self.settings.sampling.temperature(),
             stream: false,
-        })?;
-        let mut request = self.transport.post(self.url.clone(), body).header("anthropic-version", VERSION);
+        };
+        let call = self.client.call(Method::POST, self.url.as_str())?.json(&request)?;
+        let mut call = call.header(HeaderName::from_static("anthropic-version"), VERSION);
         if let Some(key) = &self.settings.api_key {
-            request = request.header("x-api-key", transport::secret(key)?);
+            call = call.header(HeaderName::from_static("x-api-key"), key.header()?);
         }
-        self.read(&transport::exchange(request, deadline).await?)
+        self.read(&transport::exchange(call, deadline).await?)
     }
 }
 

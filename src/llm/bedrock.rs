@@ -4,13 +4,12 @@ use super::{
     Llm, LlmError, Reply, Usage,
     aws::{self, Keys, Role, RoleSource},
     settings::Sampling,
-    transport::{self, Transport, TransportError},
+    transport,
 };
 use crate::prompt::Prompt;
 use async_trait::async_trait;
-use net::Secret;
+use net::{Call, Client, Method, Secret, SetupError, Url, header::AUTHORIZATION};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{RequestBuilder, Url, header::AUTHORIZATION};
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 use tokio::time::Instant;
@@ -52,7 +51,7 @@ pub enum BedrockAccess {
 pub struct Bedrock {
     settings: BedrockSettings,
     url: Url,
-    transport: Transport,
+    client: Client,
     access: Access,
 }
 
@@ -126,36 +125,32 @@ struct Block {
 
 impl Bedrock {
     /// A client; nothing is sent yet.
-    pub fn new(settings: BedrockSettings) -> Result<Self, TransportError> {
+    pub fn new(settings: BedrockSettings) -> Result<Self, SetupError> {
         let regional = || format!("https://bedrock-runtime.{}.amazonaws.com", settings.region);
         let base_url = settings.base_url.clone().unwrap_or_else(regional);
         let model = utf8_percent_encode(&settings.model, &RESERVED);
-        let url = transport::endpoint(&base_url, &format!("model/{model}/converse"))?;
-        let transport = Transport::new()?;
+        let client = transport::client(base_url.trim_end_matches('/'))?;
+        let url = client.url(&format!("model/{model}/converse")).map_err(|_| SetupError::Url)?;
         let access = match &settings.access {
             BedrockAccess::ApiKey(key) => Access::ApiKey(key.clone()),
             BedrockAccess::Keys(keys) => Access::Keys(keys.clone()),
-            BedrockAccess::Role(source) => {
-                Access::Role(Box::new(Role::new(source.clone(), transport.clone())?))
-            }
+            BedrockAccess::Role(source) => Access::Role(Box::new(Role::new(source.clone())?)),
         };
-        Ok(Self { settings, url, transport, access })
+        Ok(Self { settings, url, client, access })
     }
 
-    /// The request with proof of who we are.
-    async fn request(&self, body: Vec<u8>, deadline: Instant) -> Result<RequestBuilder, LlmError> {
+    /// The call with proof of who we are.
+    async fn call(&self, request: &ConverseRequest<'_>, deadline: Instant) -> Result<Call<'_>, LlmError> {
+        let call = self.client.call(Method::POST, self.url.as_str())?.json(request)?;
         let keys = match &self.access {
-            Access::ApiKey(key) => {
-                let request = self.transport.post(self.url.clone(), body);
-                return Ok(request.header(AUTHORIZATION, transport::bearer(key)?));
-            }
+            Access::ApiKey(key) => return Ok(call.header(AUTHORIZATION, key.bearer()?)),
             Access::Keys(keys) => keys.clone(),
             Access::Role(role) => role.keys(deadline).await?,
         };
         let scope = aws::Scope { region: &self.settings.region, service: SERVICE, at: SystemTime::now() };
-        let headers = aws::sign(&self.url, &[("content-type", "application/json")], &body, &keys, &scope)?;
-        let request = self.transport.post(self.url.clone(), body);
-        Ok(headers.into_iter().fold(request, |request, (name, value)| request.header(name, value)))
+        let signed = [("content-type", "application/json")];
+        let headers = aws::sign(&self.url, &signed, call.sent_body(), &keys, &scope)?;
+        Ok(headers.into_iter().fold(call, |call, (name, value)| call.header(name, value)))
     }
 
     fn read(&self, body: &[u8]) -> Result<Reply, LlmError> {
@@ -193,15 +188,15 @@ impl Llm for Bedrock {
 
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
         let (system, user) = (prompt.system(), prompt.user());
-        let body = transport::json(&ConverseRequest {
+        let request = ConverseRequest {
             system: [Text { text: &system }],
             messages: [Message { role: "user", content: [Text { text: &user }] }],
             inference: Inference {
                 max_tokens: self.settings.max_output_tokens,
                 temperature: self.settings.sampling.temperature(),
             },
-        })?;
-        let result = transport::exchange(self.request(body, deadline).await?, deadline).await;
+        };
+        let result = transport::exchange(self.call(&request, deadline).await?, deadline).await;
         if let (Err(LlmError::Status { status: 401 | 403, .. }), Access::Role(role)) = (&result, &self.access)
         {
             // They may have been revoked before their time.

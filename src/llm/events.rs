@@ -4,17 +4,14 @@
 //! Everything is bounded: the whole body and so each line and event in it, the wait for the first byte, the pause
 //! between two, and the time in all. A reply is complete when its finish reason is `stop`, and not before.
 
-use super::{
-    LlmError, ReplyStream, model_name,
-    openai::finished,
-    transport::{IDLE_TIMEOUT, MAX_STREAM_BYTES, classify_body},
-};
+use super::{LlmError, ReplyStream, model_name, openai::finished, transport::IDLE_TIMEOUT};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
+use net::Incoming;
 use serde::{Deserialize, de::IgnoredAny};
 use sse_stream::SseByteStream;
 use std::{pin::Pin, time::Duration};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 /// Longest wait for the end of the body once the reply is complete, so that the connection can be used again.
 const END_TIMEOUT: Duration = Duration::from_millis(500);
@@ -27,12 +24,12 @@ pub fn first_byte_by(now: Instant, deadline: Instant) -> Instant {
 
 /// Reads up to the first text that is not blank; `asked` is the model where the endpoint names none.
 pub async fn begin(
-    response: reqwest::Response,
+    incoming: Incoming,
     first_byte_by: Instant,
     deadline: Instant,
     asked: &str,
 ) -> Result<ReplyStream, LlmError> {
-    let bytes: ByteStream = Box::pin(bytes(response, first_byte_by, deadline));
+    let bytes: ByteStream = Box::pin(bytes(incoming, first_byte_by, deadline));
     let mut chunks =
         Chunks { events: SseByteStream::new(bytes), model: None, has_events: false, is_complete: false };
     let mut first = String::new();
@@ -48,21 +45,15 @@ pub async fn begin(
 
 type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, LlmError>> + Send>>;
 
-/// The body as it comes, within its size and its times.
+/// The body as it comes, within its times.
 fn bytes(
-    response: reqwest::Response,
+    incoming: Incoming,
     first_byte_by: Instant,
     deadline: Instant,
 ) -> impl Stream<Item = Result<Bytes, LlmError>> {
-    stream::try_unfold((response, 0, first_byte_by), move |(mut response, before, wait_until)| async move {
-        let piece =
-            timeout_at(wait_until.min(deadline), response.chunk()).await.map_err(|_| LlmError::Timeout)?;
-        let Some(piece) = piece.map_err(|error| classify_body(&error))? else { return Ok(None) };
-        let read = before + piece.len();
-        match read > MAX_STREAM_BYTES {
-            true => Err(LlmError::TooLarge { max_bytes: MAX_STREAM_BYTES }),
-            false => Ok(Some((piece, (response, read, Instant::now() + IDLE_TIMEOUT)))),
-        }
+    stream::try_unfold((incoming, first_byte_by), move |(mut incoming, wait_until)| async move {
+        let piece = incoming.chunk_by(wait_until.min(deadline)).await?;
+        Ok(piece.map(|piece| (piece, (incoming, Instant::now() + IDLE_TIMEOUT))))
     })
 }
 

@@ -4,14 +4,13 @@
 use super::{
     Llm, LlmError, Reply, ReplyStream, Usage, events, model_name,
     settings::Sampling,
-    transport::{self, Transport, TransportError},
+    transport::{self, MAX_STREAM_BYTES},
 };
 use crate::prompt::Prompt;
 use async_trait::async_trait;
-use net::Secret;
-use reqwest::{
-    RequestBuilder,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+use net::{
+    Call, Client, HeaderName, HeaderValue, Method, Secret, SetupError, Url,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
@@ -36,8 +35,8 @@ pub struct OpenAiSettings {
 /// The client.
 pub struct OpenAi {
     settings: OpenAiSettings,
-    url: reqwest::Url,
-    transport: Transport,
+    url: Url,
+    client: Client,
 }
 
 #[derive(Serialize)]
@@ -89,21 +88,21 @@ struct Message {
 
 impl OpenAi {
     /// A client; nothing is sent yet.
-    pub fn new(settings: OpenAiSettings) -> Result<Self, TransportError> {
-        let mut url = transport::endpoint(&settings.base_url, "chat/completions")?;
+    pub fn new(settings: OpenAiSettings) -> Result<Self, SetupError> {
+        let client = transport::client(settings.base_url.trim_end_matches('/'))?;
+        let mut url = client.url("chat/completions").map_err(|_| SetupError::Url)?;
         if let Some(version) = &settings.api_version {
             url.query_pairs_mut().append_pair("api-version", version);
         }
-        Ok(Self { settings, url, transport: Transport::new()? })
+        Ok(Self { settings, url, client })
     }
 
-    fn post(&self, prompt: &Prompt, stream: bool) -> Result<RequestBuilder, LlmError> {
-        let body = transport::json(&self.request(prompt, stream))?;
-        let request = self.transport.post(self.url.clone(), body);
+    fn post(&self, prompt: &Prompt, stream: bool) -> Result<Call<'_>, LlmError> {
+        let call = self.client.call(Method::POST, self.url.as_str())?.json(&self.request(prompt, stream))?;
         Ok(match (&self.settings.api_key, &self.settings.api_version) {
-            (None, _) => request,
-            (Some(key), Some(_)) => request.header("api-key", transport::secret(key)?),
-            (Some(key), None) => request.header(AUTHORIZATION, transport::bearer(key)?),
+            (None, _) => call,
+            (Some(key), Some(_)) => call.header(HeaderName::from_static("api-key"), key.header()?),
+            (Some(key), None) => call.header(AUTHORIZATION, key.bearer()?),
         })
     }
 
@@ -151,8 +150,8 @@ impl Llm for OpenAi {
     }
 
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
-        let request = self.post(prompt, false)?;
-        self.read(&transport::exchange(request, deadline).await?)
+        let call = self.post(prompt, false)?;
+        self.read(&transport::exchange(call, deadline).await?)
     }
 
     /// A reply that came as plain JSON after all is said at once.
@@ -163,20 +162,21 @@ impl Llm for OpenAi {
         deadline: Instant,
     ) -> Result<ReplyStream, LlmError> {
         let first_byte_by = events::first_byte_by(Instant::now(), deadline).min(begins_by);
-        // `headers` replaces what `post` said.
         let accepted = HeaderValue::from_static("text/event-stream, application/json");
-        let request = self.post(prompt, true)?.headers(HeaderMap::from_iter([(ACCEPT, accepted)]));
-        let sent = transport::send(request);
-        let response = timeout_at(first_byte_by, sent).await.map_err(|_| LlmError::Timeout)??;
-        let content_type = response.headers().get(CONTENT_TYPE);
+        let call = self.post(prompt, true)?.header(ACCEPT, accepted);
+        let incoming = call.policy(transport::until(first_byte_by)).open().await?;
+        let content_type = incoming.headers().get(CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
         match content_type.split([';', '/']).nth(1).unwrap_or_default().trim() {
             "json" => {
-                let body = timeout_at(deadline, transport::body(response)).await;
-                self.read(&body.map_err(|_| LlmError::Timeout)??).map(ReplyStream::from)
+                let reply = timeout_at(deadline, incoming.whole()).await.map_err(|_| LlmError::Timeout)?;
+                self.read(&reply?.body).map(ReplyStream::from)
             }
             "html" => Err(LlmError::Invalid { detail: "it is a page".to_owned() }),
-            _ => events::begin(response, first_byte_by, deadline, &self.settings.model).await,
+            _ => {
+                let incoming = incoming.with_max_body(MAX_STREAM_BYTES);
+                events::begin(incoming, first_byte_by, deadline, &self.settings.model).await
+            }
         }
     }
 }

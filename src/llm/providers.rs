@@ -13,7 +13,6 @@ use super::{
     Health, Llm, LlmError, ProviderHealth, Reply, ReplyStream,
     breaker::{self, Breaker},
     settings::ProviderSettings,
-    transport::TransportError,
     turns::{Turn, Turns},
 };
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use futures::{FutureExt, future::BoxFuture};
+use net::SetupError;
 use std::sync::OnceLock;
 use tokio::time::{Instant, sleep_until};
 
@@ -41,12 +41,12 @@ impl Providers {
     pub fn connect(
         settings: &[ProviderSettings],
         breaker: breaker::Settings,
-    ) -> Result<Option<Self>, TransportError> {
+    ) -> Result<Option<Self>, SetupError> {
         let connected = settings.iter().map(|settings| {
             let llm = Breaker::new(settings.connect()?, breaker);
             Ok(Provider { kind: settings.kind(), llm })
         });
-        let providers = connected.collect::<Result<Vec<_>, TransportError>>()?;
+        let providers = connected.collect::<Result<Vec<_>, SetupError>>()?;
         Ok((!providers.is_empty()).then(|| Self { providers, metrics: OnceLock::new() }))
     }
 

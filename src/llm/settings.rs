@@ -5,8 +5,8 @@ use super::{
     anthropic::{Anthropic, AnthropicSettings},
     bedrock::{Bedrock, BedrockSettings},
     openai::{OpenAi, OpenAiSettings},
-    transport::TransportError,
 };
+use net::SetupError;
 use std::sync::Arc;
 
 /// A provider and how it is reached.
@@ -55,7 +55,7 @@ impl ProviderSettings {
     }
 
     /// A client that makes one request for each call; nothing is sent yet.
-    pub fn connect(&self) -> Result<Arc<dyn Llm>, TransportError> {
+    pub fn connect(&self) -> Result<Arc<dyn Llm>, SetupError> {
         Ok(match self.clone() {
             Self::OpenAi(settings) => Arc::new(OpenAi::new(settings)?),
             Self::Anthropic(settings) => Arc::new(Anthropic::new(settings)?),

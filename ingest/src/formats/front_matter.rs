@@ -17,6 +17,7 @@ use std::ops::Range;
 
 use super::stated::Stated;
 pub(crate) use attempts::distance;
+pub(super) use attempts::refuse_in_office_file;
 pub use attempts::refuse_in_text;
 pub(super) use entries::TWICE;
 
@@ -131,6 +132,16 @@ pub(super) fn of_entry(entry: Map<String, Value>) -> Result<Stated, FrontMatterE
     }
     attempts::refuse_in(&map, "", 1)?;
     interpret(map, "", Vec::new())
+}
+
+/// Whether a key, in lower case, is one that is read.
+pub(super) fn is_key(key: &str) -> bool {
+    is_strict(key) || attempts::is_known(key)
+}
+
+/// Whether a key decides who may read a document or when it must come first.
+pub(super) fn is_strict(key: &str) -> bool {
+    STRICT.contains(&key)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -125,7 +125,7 @@ fn find_ignoring_case(text: &str, needle: &str) -> Option<usize> {
 }
 
 /// Length of the tag at the start of the text, its quoted attributes respected.
-fn tag_length(text: &str) -> Option<usize> {
+pub(super) fn tag_length(text: &str) -> Option<usize> {
     let second = *text.as_bytes().get(1)?;
     if !(second.is_ascii_alphabetic() || matches!(second, b'/' | b'!' | b'?' | b'>')) {
         return None;
@@ -143,7 +143,14 @@ fn tag_length(text: &str) -> Option<usize> {
 }
 
 /// What stands in a tag's place; `None` when it is no tag of HTML or JSX.
-fn words(name: &str, tag: &str, is_closing: bool, is_block: bool) -> Option<String> {
+pub(super) fn words(name: &str, tag: &str, is_closing: bool, is_block: bool) -> Option<String> {
+    // A tab is told apart by its label.
+    if matches!(name, "Tab" | "TabItem") && !is_closing {
+        let label =
+            ["label", "title", "value"].iter().find_map(|name| attribute(tag, name)).unwrap_or_default();
+        let words = if label.is_empty() { String::new() } else { format!("**{label}**") };
+        return Some(if is_block { format!("\n\n{words}\n\n") } else { words });
+    }
     // `<>` and `<Tabs>` are JSX.
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_uppercase()) {
         return Some(String::new());
@@ -220,6 +227,7 @@ mod tests {
         let lines: Vec<&str> =
             source.as_str().lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
         assert_eq!(lines, ["### Title", "One", "- a", "- b"]);
+        check("<TabItem value=\"a\" label=\"Linux\">\n\nx\n\n</TabItem>\n", "\n\n**Linux**\n\n\n\nx\n\n\n");
         check("<script>\nalert(1)\n</script>\n\ntext\n", "\n\ntext\n");
         check("<style>a{}</style>\n", "\n");
         check("<!--\nlong\n\ncomment\n-->\ntext", "\ntext");

@@ -12,6 +12,7 @@ use kb::{
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 use regex::Regex;
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     ops::Range,
     sync::LazyLock,
@@ -292,6 +293,11 @@ impl Pages {
         pages
     }
 
+    /// Whether there is a page with this path.
+    pub(crate) fn holds(&self, path: &str) -> bool {
+        self.exact(&page_of(path)).is_some()
+    }
+
     /// The links of the document at `from` that lead to other documents of the source and say something about them.
     pub(crate) fn resolve(&self, from: &str, links: &[FoundLink]) -> Vec<Link> {
         let mut resolved = Vec::new();
@@ -322,7 +328,8 @@ impl Pages {
 
     /// The relative path of the page that an address on the page at `from` leads to.
     pub(crate) fn path_of(&self, from: &str, destination: &str) -> Option<&str> {
-        let address = destination.split(['#', '?']).next().unwrap_or_default();
+        let address = decoded(destination.split(['#', '?']).next().unwrap_or_default());
+        let address = address.as_ref();
         if address.is_empty() || address.contains(':') || address.starts_with("//") {
             return None;
         }
@@ -402,13 +409,37 @@ impl Pages {
     }
 }
 
+/// An address with the characters that `%20` and its like stand for.
+pub(crate) fn decoded(address: &str) -> Cow<'_, str> {
+    if !address.contains('%') {
+        return Cow::Borrowed(address);
+    }
+    let mut bytes = Vec::with_capacity(address.len());
+    let mut rest = address.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| first == b'%').and_then(|digits| str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(address), Cow::Owned)
+}
+
 /// A path without extension, index name and outer slashes.
 fn page_of(path: &str) -> String {
     let path = path.trim_matches('/');
-    let path = [".md", ".markdown", ".mdx", ".txt", ".text", ".html", ".htm", ".adoc", ".asciidoc"]
-        .iter()
-        .find_map(|extension| path.strip_suffix(extension))
-        .unwrap_or(path);
+    let path =
+        [".md", ".markdown", ".mdx", ".txt", ".text", ".html", ".htm", ".adoc", ".asciidoc", ".rst", ".rest"]
+            .iter()
+            .find_map(|extension| path.strip_suffix(extension))
+            .unwrap_or(path);
     let (folder, last) = path.rsplit_once('/').unwrap_or(("", path));
     match last {
         "index" | "_index" | "README" | "readme" => folder.to_owned(),

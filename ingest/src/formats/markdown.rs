@@ -2,9 +2,9 @@
 //! Markdown.
 
 use super::{
-    Beside, Document, Parsed, Place, Syntax, admonitions, entities, front_matter, html,
+    Beside, Document, Parsed, Place, Syntax, admonitions, entities, front_matter, github_wiki, html,
     links::{self, FoundLink},
-    manifests, metadata,
+    manifests, metadata, notion,
     redaction::{self, Secrets},
     shortcodes,
     site::{self, Site},
@@ -17,6 +17,10 @@ use kb::mapped::{Edit, MappedText};
 use pulldown_cmark::{Event, HeadingLevel, Tag, TagEnd};
 
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
+    let is_of_wiki = github_wiki::is_page(place);
+    if is_of_wiki && github_wiki::is_bar(place) {
+        return Parsed::left_out(place, "a bar that stands around the pages of the wiki");
+    }
     let (source, redacted) = redaction::masked(text);
     let (said, source) = match front_matter::parse(source.as_str()) {
         Ok(None) => (Stated::default(), source),
@@ -32,7 +36,23 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         }
         Err(error) => return Parsed::rejected(place, error.to_string()),
     };
+    let (said, source) = match notion::is_exported(place) {
+        true => {
+            match notion::without_properties(source).and_then(|(own, source)| Ok((said.or(own)?, source))) {
+                Ok(read) => read,
+                Err(error) => return Parsed::rejected(place, error.to_string()),
+            }
+        }
+        false => (said, source),
+    };
     let steps = Steps::for_text(source.as_str());
+    let source = match is_of_wiki {
+        true => {
+            let edits = github_wiki::edits(source.as_str(), place, &steps);
+            source.edited(edits)
+        }
+        false => source,
+    };
     let source = manifests::with_manifests(site::with_includes(source, place, &steps), place);
     let (body, found_links) = match cleaned(source, place.site, &steps) {
         Ok(cleaned) => cleaned,
@@ -78,7 +98,8 @@ pub(crate) fn cleaned(
     steps: &Steps,
 ) -> Result<(MappedText, Vec<FoundLink>), String> {
     let shortcodes: Pass<'_> = &|text| shortcodes::edits(text, site, steps);
-    let passes: [Pass<'_>; 5] = [
+    let passes: [Pass<'_>; 6] = [
+        &shortcodes::mending_edits,
         shortcodes,
         &|text| site::value_edits(text, site),
         &|text| admonitions::edits(text, steps),

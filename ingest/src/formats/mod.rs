@@ -5,24 +5,33 @@
 
 mod admonitions;
 mod asciidoc;
+mod docx;
 pub(crate) mod entities;
 pub mod front_matter;
+mod github_wiki;
 mod html;
 mod invisible;
 pub mod language;
+#[cfg(test)]
+mod leftovers;
 pub mod links;
+mod magic;
 mod manifests;
 pub(crate) mod markdown;
+mod mediawiki;
+mod notion;
+mod pdf;
 mod plain_text;
 mod prometheus_rules;
 mod qa_csv;
 mod qa_lines;
 pub(crate) mod redaction;
+mod rst;
 mod shortcodes;
 pub mod site;
 pub mod stated;
 pub(crate) mod steps;
-mod web_page;
+pub(crate) mod web_page;
 pub(crate) mod written;
 
 use crate::{
@@ -40,6 +49,7 @@ use kb::{
     version::{Version, in_title, of_path},
 };
 use links::Pages;
+use magic::Magic;
 use site::Site;
 use stated::Stated;
 use std::{collections::BTreeMap, sync::Arc};
@@ -56,6 +66,9 @@ pub struct Document {
     pub body: MappedText,
     /// How to read the body.
     pub syntax: Syntax,
+    /// Fragments that lead into the file itself, such as `page=3` of a PDF: each with the byte of the decoded text from
+    /// which on it holds, in order. Where there are any, they lead to passages, and not the headings' own.
+    pub fragments: Vec<(usize, String)>,
     /// Hash of everything that the stored document depends on, but for the embedding model.
     pub content_hash: ContentHash,
     /// What is not stored, and tells whether the document is in order.
@@ -103,7 +116,24 @@ impl Document {
         let numbers = [CHUNKER_VERSION as u64, syntax as u64, place.start as u64, place.end as u64];
         let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         let content_hash = ContentHash::of(&[&metadata, text.as_bytes(), &numbers]);
-        Self { meta, body, syntax, content_hash, beside: Beside::default() }
+        Self { meta, body, syntax, fragments: Vec::new(), content_hash, beside: Beside::default() }
+    }
+
+    /// The same document with fragments that lead into its file.
+    pub fn with_fragments(mut self, fragments: Vec<(usize, String)>) -> Self {
+        if fragments.is_empty() {
+            return self;
+        }
+        let written: String = fragments.iter().map(|(at, fragment)| format!("{at} {fragment}\n")).collect();
+        self.content_hash = ContentHash::of(&[&self.content_hash.0, written.as_bytes()]);
+        self.fragments = fragments;
+        self
+    }
+
+    /// The fragment that leads to a byte of the decoded text.
+    pub fn fragment_at(&self, byte: usize) -> Option<&str> {
+        let after = self.fragments.partition_point(|(start, _)| *start <= byte);
+        self.fragments.get(after.checked_sub(1)?).map(|(_, fragment)| fragment.as_str())
     }
 
     /// The same document with what its source knows of it, where it does not say so itself.
@@ -111,10 +141,10 @@ impl Document {
         if *origin == Origin::default() {
             return self;
         }
-        let Self { mut meta, body, syntax, beside, .. } = self;
+        let Self { mut meta, body, syntax, fragments, beside, .. } = self;
         meta.url = meta.url.or_else(|| origin.url.clone());
         meta.updated_at = meta.updated_at.or(origin.updated_at);
-        Self { beside, ..Self::new(meta, body, syntax) }
+        Self { beside, ..Self::new(meta, body, syntax).with_fragments(fragments) }
     }
 
     /// The same document on a version that only its siblings show it to be for.
@@ -174,10 +204,18 @@ pub enum Format {
     WebPage,
     /// `.adoc`, `.asciidoc`.
     AsciiDoc,
+    /// `.rst`, `.rest`.
+    ReStructuredText,
     /// `.yaml`, `.yml` with alerts of Prometheus.
     PrometheusRules,
+    /// `.xml`, a dump of MediaWiki.
+    MediaWiki,
     /// `.jsonl`, `.ndjson` with questions and answers, or resolved incidents.
     QaLines,
+    /// `.docx`.
+    Docx,
+    /// `.pdf`.
+    Pdf,
 }
 
 impl Format {
@@ -193,8 +231,21 @@ impl Format {
             "csv" => Ok(Self::QaCsv),
             "html" | "htm" => Ok(Self::WebPage),
             "adoc" | "asciidoc" => Ok(Self::AsciiDoc),
+            "rst" | "rest" => Ok(Self::ReStructuredText),
             "yaml" | "yml" => Ok(Self::PrometheusRules),
+            "xml" => Ok(Self::MediaWiki),
             "jsonl" | "ndjson" => Ok(Self::QaLines),
+            "docx" | "docm" => Ok(Self::Docx),
+            "pdf" => Ok(Self::Pdf),
+            other @ ("doc" | "dot" | "rtf" | "odt" | "pages" | "wpd") => {
+                Err(format!("not supported: .{other}; save it as .docx or .pdf"))
+            }
+            other @ ("xls" | "xlsx" | "ods") => {
+                Err(format!("not supported: .{other}; save questions and answers as .csv, and text as .docx"))
+            }
+            other @ ("ppt" | "pptx" | "odp" | "vsd" | "vsdx" | "epub") => {
+                Err(format!("not supported: .{other}; save it as .pdf"))
+            }
             other => Err(format!("not supported yet: .{other}")),
         }
     }
@@ -241,11 +292,19 @@ pub struct Parsed {
     pub redacted: BTreeMap<&'static str, u64>,
     /// What is wrong with the file as such.
     pub(crate) findings: Vec<Finding>,
+    /// Whether the file was not read for a reason that is not its own, so that what is stored of it stays.
+    pub is_unknown: bool,
 }
 
 impl Parsed {
     pub(crate) fn rejected(place: &Place<'_>, reason: impl Into<String>) -> Self {
         Self { rejected: vec![Rejection::new(place.shown, reason)], ..Self::default() }
+    }
+
+    /// Left out, and for no fault.
+    pub(crate) fn left_out(place: &Place<'_>, reason: impl Into<String>) -> Self {
+        let rejection = Rejection { by_convention: true, ..Rejection::new(place.shown, reason) };
+        Self { rejected: vec![rejection], ..Self::default() }
     }
 
     pub(crate) fn warn(&mut self, place: &Place<'_>, message: impl Into<String>) {
@@ -255,6 +314,22 @@ impl Parsed {
 
 /// Parses a file's bytes. Never fails: what cannot be read is in [`Parsed::rejected`].
 pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
+    let text_parser = match format {
+        Format::Docx => return docx::parse(&bytes, place),
+        Format::Pdf => return pdf::parse(&bytes, place),
+        Format::Markdown => markdown::parse,
+        Format::PlainText => plain_text::parse,
+        Format::QaCsv => |text: String, place: &Place<'_>| qa_csv::parse(&text, place),
+        Format::WebPage => web_page::parse,
+        Format::AsciiDoc => asciidoc::parse,
+        Format::ReStructuredText => rst::parse,
+        Format::PrometheusRules => prometheus_rules::parse,
+        Format::MediaWiki => |text: String, place: &Place<'_>| mediawiki::parse(&text, place),
+        Format::QaLines => |text: String, place: &Place<'_>| qa_lines::parse(&text, place),
+    };
+    if let Some(magic) = Magic::of(&bytes) {
+        return Parsed::rejected(place, format!("binary, not text: {} under another name", magic.name()));
+    }
     let decoded = match decode::decode(bytes) {
         Ok(decoded) => decoded,
         Err(error) => return Parsed::rejected(place, error.to_string()),
@@ -263,20 +338,32 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
         return Parsed::rejected(place, "no text");
     }
     let text = decoded.text.clone();
-    let mut parsed = match format {
-        Format::Markdown => markdown::parse(decoded.text, place),
-        Format::PlainText => plain_text::parse(decoded.text, place),
-        Format::QaCsv => qa_csv::parse(&decoded.text, place),
-        Format::WebPage => web_page::parse(decoded.text, place),
-        Format::AsciiDoc => asciidoc::parse(decoded.text, place),
-        Format::PrometheusRules => prometheus_rules::parse(decoded.text, place),
-        Format::QaLines => qa_lines::parse(&decoded.text, place),
-    };
+    let mut parsed = text_parser(decoded.text, place);
     lint::note(&mut parsed, format, &text, place);
     if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
         parsed.warn(place, format!("read as {encoding}, by its bytes; save the file as UTF-8 to be sure"));
     }
     parsed
+}
+
+/// What a document says in the properties that its format keeps beside the text: read as front matter is. A version is the
+/// document's own there, and not that of what it is about.
+fn said_in_properties(keys: impl Iterator<Item = (String, String)>) -> Result<Stated, String> {
+    let is_own = |key: &str| matches!(key.to_lowercase().as_str(), "version" | "versions" | "release");
+    front_matter::of_keys(keys.filter(|(key, _)| !is_own(key))).map_err(|error| error.to_string())
+}
+
+/// Whether a title was put in by a program and not by an author.
+fn is_made_up_title(title: &str) -> bool {
+    const FILES: [&str; 9] = [".doc", ".docx", ".docm", ".pdf", ".odt", ".rtf", ".tex", ".dvi", ".indd"];
+    const NAMES: [&str; 6] =
+        ["untitled", "title", "document", "word document", "powerpoint presentation", "unknown"];
+    let title = title.trim().to_lowercase();
+    let stem = title.trim_end_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    title.starts_with("microsoft word - ")
+        || FILES.iter().any(|extension| title.ends_with(extension))
+        || NAMES.contains(&stem)
+        || !title.chars().any(char::is_alphabetic)
 }
 
 /// Fills in the metadata from what the file says, what the run says, and where the file stands.
@@ -341,6 +428,7 @@ pub(crate) fn title_of_path(place: &Place<'_>) -> String {
     let mut components: Vec<&str> = place.relative.split('/').collect();
     let file = components.pop().unwrap_or_default();
     let stem = language::without_suffix(stem_of(file));
+    let stem = notion::without_number(stem).unwrap_or(stem);
     let name = match stem {
         "index" | "_index" | "README" | "readme" => components.pop().unwrap_or(place.source),
         stem => stem,
@@ -399,10 +487,47 @@ mod tests {
             ("rules.yml", Ok(Format::PrometheusRules)),
             ("qa.ndjson", Ok(Format::QaLines)),
             ("a.adoc", Ok(Format::AsciiDoc)),
-            ("a.docx", Err("not supported yet: .docx")),
+            ("a.rst", Ok(Format::ReStructuredText)),
+            ("a.docx", Ok(Format::Docx)),
+            ("a.PDF", Ok(Format::Pdf)),
+            ("a.doc", Err("not supported: .doc; save it as .docx or .pdf")),
+            ("a.exe", Err("not supported yet: .exe")),
             ("a.b/Makefile", Err("not supported yet: a file without an extension")),
         ] {
             assert_eq!(Format::of(path), format.map_err(str::to_owned), "{path}");
+        }
+    }
+
+    #[test]
+    fn binary_files_are_told_whatever_their_name() {
+        let (pages, site, defaults) = (Pages::default(), Site::default(), Defaults::default());
+        for (relative, bytes, reason) in [
+            ("a.txt", &b"%PDF-1.4 text"[..], "binary, not text: a PDF file under another name"),
+            (
+                "a.md",
+                b"PK\x03\x04text",
+                "binary, not text: a ZIP archive or an office file under another name",
+            ),
+            ("a.docx", b"# text", "no Word document: it is no package of an office program"),
+            ("a.docx", b"%PDF-1.4 text", "a PDF file, no Word document"),
+            (
+                "a.docx",
+                b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+                "protected by a password, or in the format of Word before 2007: save it as .docx without a password",
+            ),
+            ("a.pdf", b"# text", "no PDF file"),
+            ("a.pdf", b"PK\x03\x04", "a ZIP archive or an office file, no PDF file"),
+        ] {
+            let place = Place {
+                source: "kb",
+                relative,
+                shown: relative,
+                pages: &pages,
+                site: &site,
+                defaults: &defaults,
+            };
+            let format = Format::of(relative).expect("it is read");
+            assert_eq!(parse(format, bytes.to_vec(), &place).rejected[0].reason, reason, "{relative}");
         }
     }
 

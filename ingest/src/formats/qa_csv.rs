@@ -5,7 +5,7 @@
 use super::{
     Document, Parsed, Place, Syntax,
     front_matter::is_web_address,
-    markdown, metadata,
+    markdown, metadata, notion,
     redaction::{self, Secrets},
     stated::Stated,
     steps::Steps,
@@ -97,6 +97,7 @@ const USE_DELIMITERS: &str = "use commas, semicolons, tabs or `|`";
 pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
     let (delimiter, skipped) = match delimiter_of(text) {
         Ok(found) => found,
+        Err(_) if notion::is_database(place) => return notion::database(text, place),
         Err(reason) => return Parsed::rejected(place, reason),
     };
     let mut reader =
@@ -107,6 +108,7 @@ pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
     };
     let columns = match columns {
         Ok(columns) => columns,
+        Err(_) if notion::is_database(place) => return notion::database(text, place),
         Err(reason) => return Parsed::rejected(place, reason),
     };
     let mut parsed = Parsed::default();

@@ -7,7 +7,8 @@
 use super::{site::Site, steps::Steps};
 use crate::dialect;
 use kb::mapped::Edit;
-use std::{collections::HashMap, ops::Range};
+use regex::Regex;
+use std::{collections::HashMap, ops::Range, sync::LazyLock};
 
 /// Longer markers are cut.
 const MAX_MARKER_CHARS: usize = 60;
@@ -84,6 +85,18 @@ pub(crate) fn edits(text: &str, site: &Site, steps: &Steps) -> Vec<Edit> {
         }
     }
     edits
+}
+
+/// The edits that give a tag the brace that its author forgot: `{< name a="b" >}}`.
+pub(crate) fn mending_edits(text: &str) -> Vec<Edit> {
+    static HALF: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?:^|[^{])(\{[<%]) ?[a-z][\w-]*\s[^<>{}\n]*[>%]\}\}").expect("a right pattern")
+    });
+    if !text.contains("}}") || !(text.contains("{<") || text.contains("{%")) {
+        return Vec::new();
+    }
+    let half = HALF.captures_iter(text).filter_map(|found| found.get(1));
+    half.map(|brace| Edit::replace(brace.start()..brace.start(), "{")).collect()
 }
 
 /// Where the next tags of both kinds end, looked for once for all tags before them.
@@ -467,6 +480,12 @@ mod tests {
         check(r#"{{< link text="services" url="/docs/service/" >}}"#, "[services](/docs/service/)");
         check(r#"{{< figure src="/a.svg" alt="x" caption="x" >}}"#, "x");
         check("{{< mystery a=1 >}}inner{{< /mystery >}}", "inner");
+    }
+
+    #[test]
+    fn a_forgotten_brace_is_put_in() {
+        let text = "Use {< glossary_tooltip text=\"CSI\" >}} or {{< a b >}}, not {<b>c</b>} and {% x %}.";
+        assert_edited(text, mending_edits(text), &text.replacen("{<", "{{<", 1));
     }
 
     #[test]

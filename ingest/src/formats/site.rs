@@ -4,7 +4,7 @@
 //! like. Only files that the source lists are read, so nothing outside it is, and nothing that is hidden. Where there is
 //! nothing to put in, a marker that names it stays: a sentence has no gap that its reader cannot see.
 
-use super::{Format, Place, asciidoc, front_matter, redaction, steps::Steps, web_page};
+use super::{Format, Place, asciidoc, front_matter, redaction, rst, steps::Steps, web_page};
 use crate::decode;
 use kb::mapped::{Edit, MappedText};
 use regex::{Captures, Regex};
@@ -25,9 +25,9 @@ const MAX_VALUE_CHARS: usize = 200;
 /// Maps in maps that are looked into.
 const MAX_DEPTH: usize = 6;
 /// Bytes that one page includes, at most.
-const MAX_INCLUDED_BYTES: usize = 256 << 10;
+pub(super) const MAX_INCLUDED_BYTES: usize = 256 << 10;
 /// Files that one page includes, at most.
-const MAX_INCLUDED_FILES: usize = 64;
+pub(super) const MAX_INCLUDED_FILES: usize = 64;
 /// Files that include files that include files.
 const MAX_NESTING: usize = 3;
 /// Larger manifests are not shown in a page that names them.
@@ -173,6 +173,17 @@ impl Site {
         self.file(from, name)
     }
 
+    /// Whether there is a file of this path.
+    pub(super) fn has_file(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// Whether there are files below a folder.
+    pub(super) fn has_folder(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        self.files.range(below.clone()..).next().is_some_and(|(first, _)| first.starts_with(&below))
+    }
+
     /// How many files there are: what looking for a name may take.
     pub(super) fn num_files(&self) -> usize {
         self.files.len()
@@ -189,10 +200,23 @@ impl Site {
         let is_restricted = match Format::of(path) {
             Ok(Format::AsciiDoc) => asciidoc::restricts(text),
             Ok(Format::WebPage) => web_page::restricts(text),
+            Ok(Format::ReStructuredText) => rst::restricts(text),
             _ => false,
         };
         if is_restricted {
             return None;
+        }
+        // What is no page has no front matter: a manifest begins with `---` as well.
+        let is_page = matches!(
+            Format::of(path),
+            Ok(Format::Markdown
+                | Format::AsciiDoc
+                | Format::WebPage
+                | Format::ReStructuredText
+                | Format::PlainText)
+        );
+        if !is_page {
+            return front_matter::refuse_in_text(text).is_ok().then(|| text.to_owned());
         }
         match front_matter::parse(text) {
             Ok(None) => Some(text.to_owned()),
@@ -200,6 +224,17 @@ impl Site {
             Ok(Some(_)) | Err(_) => None,
         }
     }
+}
+
+/// Folders whose files are parts of pages.
+const PARTS: [&str; 6] = ["_includes", "_partials", "includes", "partials", "shared", "snippets"];
+
+/// Whether a file that another one includes is a page of its own, and no part of others.
+pub(super) fn is_page(path: &str) -> bool {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    matches!(Format::of(path), Ok(Format::AsciiDoc | Format::ReStructuredText))
+        && !file.starts_with('_')
+        && !folder.split('/').any(|folder| PARTS.contains(&folder))
 }
 
 /// The names under which a file's values are known, when it configures a site: Hugo's, Jekyll's and MkDocs's, and data

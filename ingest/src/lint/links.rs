@@ -6,7 +6,10 @@ use super::{
     outline::{Heading, Outline},
     page::{Page, milder, shown},
 };
-use crate::formats::{Place, links::FoundLink, links::joined};
+use crate::formats::{
+    Place,
+    links::{FoundLink, decoded, joined},
+};
 use std::collections::{HashMap, HashSet};
 
 /// A link within its source.
@@ -55,7 +58,8 @@ fn target(destination: &str, place: &Place<'_>) -> Option<Target> {
         return None;
     }
     let decoded = decoded(destination);
-    let (path, fragment) = decoded.split_once('#').unwrap_or((&decoded, ""));
+    let decoded = decoded.as_ref();
+    let (path, fragment) = decoded.split_once('#').unwrap_or((decoded, ""));
     let fragment = fragment.to_owned();
     let address = path.split('?').next().unwrap_or_default();
     let id = |relative: &str| format!("{}/{relative}", place.source);
@@ -89,30 +93,6 @@ fn has_scheme(address: &str) -> bool {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
     })
-}
-
-/// An address with its `%20` and the like read.
-fn decoded(address: &str) -> String {
-    if !address.contains('%') {
-        return address.to_owned();
-    }
-    let bytes = address.as_bytes();
-    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        match (bytes[at], digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            (byte, ..) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// An identifier without what generators of sites write differently: letters and digits, lower case.

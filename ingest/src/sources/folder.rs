@@ -9,19 +9,22 @@
 //! has one, and once each, so that there are no loops. What they lead to is known by the link's own name.
 
 use super::{
-    Item, Listing as SourceListing, Source, SourceError, SyncState,
-    files::{self, FileTree, MAX_FILE_BYTES, ReadError},
+    Listing as SourceListing, Source, SourceError, SyncState,
+    files::{self, MAX_FILE_BYTES, ReadError},
+    folder_tree::{Expanded, FolderTree},
 };
 use crate::{formats::Defaults, loader::blocking, report::Rejection};
 use async_trait::async_trait;
 use kb::{files::not_regular, redact::redact, text::is_invisible};
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     ffi::OsString,
     fs::{File, Metadata, OpenOptions},
+    hash::{Hash as _, Hasher as _},
     io::{self, Read},
     path::{Component, Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 use walkdir::WalkDir;
 
@@ -35,7 +38,7 @@ pub const MAX_ENTRIES: usize = 1_000_000;
 const FOREIGN_FOLDERS: [&str; 1] = ["node_modules"];
 
 /// Folders into which no link is followed either, for they hold what is nobody's document.
-const CLOSED_FOLDERS: [&str; 5] = [".git", ".hg", ".ssh", ".svn", "node_modules"];
+pub(super) const CLOSED_FOLDERS: [&str; 5] = [".git", ".hg", ".ssh", ".svn", "node_modules"];
 
 /// Why the paths on the command line cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +129,17 @@ pub struct Listing {
     pub complete: bool,
 }
 
+impl Listing {
+    /// A number that differs when files came, went or were written.
+    fn stamp(&self) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        for file in &self.files {
+            (&file.relative, file.bytes, file.modified, file.identity).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
 /// A regular file at the time of listing.
 #[derive(Debug, Clone)]
 pub struct ListedFile {
@@ -133,6 +147,7 @@ pub struct ListedFile {
     pub relative: String,
     /// Size when it was listed.
     pub bytes: u64,
+    modified: Option<SystemTime>,
     /// The path without any link in it.
     real: PathBuf,
     /// Whether a link leads to it, which may lead elsewhere the next moment.
@@ -195,38 +210,28 @@ impl Source for FolderSource {
         self.folder.only.is_some()
     }
 
+    async fn stamp(&self) -> Option<u64> {
+        let folder = self.folder.clone();
+        // A folder that cannot be listed has a stamp of its own: the run says why.
+        let stamp = move || folder.list().map_or(0, |listing| listing.stamp());
+        blocking(stamp).await.ok()
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        Some(self.folder.root.clone())
+    }
+
     async fn list(&self, _before: &SyncState) -> Result<SourceListing, SourceError> {
         let (folder, defaults) = (self.folder.clone(), self.defaults.clone());
         let list = move || {
             let Listing { files, rejected, complete } = folder.list()?;
             let is_complete = complete && folder.only.is_none();
-            let items = files.iter().map(|file| Item {
-                key: file.relative.clone(),
-                version: None,
-                bytes: file.bytes,
-            });
-            let (name, items) = (folder.name.clone(), items.collect());
-            let files = files.into_iter().map(|file| (file.relative.clone(), file)).collect();
-            let tree = Arc::new(FolderTree { folder, files });
-            Ok(files::listing(&name, tree, items, is_complete, rejected, &defaults))
+            let name = folder.name.clone();
+            let (tree, expanded) = FolderTree::of(folder, files, Expanded::new(rejected, is_complete));
+            let Expanded { items, rejected, is_complete } = expanded;
+            Ok(files::listing(&name, Arc::new(tree), items, is_complete, rejected, &defaults))
         };
         blocking(list).await.map_err(|error| SourceError::failed(self.name(), error.to_string()))?
-    }
-}
-
-/// The files of a folder as they were listed.
-struct FolderTree {
-    folder: Folder,
-    files: HashMap<String, ListedFile>,
-}
-
-impl FileTree for FolderTree {
-    fn shown(&self, path: &str) -> String {
-        self.folder.shown(path)
-    }
-
-    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
-        self.folder.read(self.files.get(path).ok_or(ReadError::Gone)?)
     }
 }
 
@@ -240,7 +245,7 @@ pub fn check_name(name: &str) -> Result<(), PathError> {
 }
 
 impl Folder {
-    fn at(path: &Path, name: Option<&str>) -> Result<Self, PathError> {
+    pub(crate) fn at(path: &Path, name: Option<&str>) -> Result<Self, PathError> {
         let shown = path.display().to_string();
         let unreadable = |source| PathError::Unreadable { path: shown.clone(), source };
         let nameless = || PathError::Nameless { path: shown.clone() };
@@ -296,7 +301,7 @@ impl Folder {
         self.root.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
     }
 
-    fn rejection(&self, relative: &Path, reason: impl Into<String>) -> Rejection {
+    pub(super) fn rejection(&self, relative: &Path, reason: impl Into<String>) -> Rejection {
         // Control characters in a name would forge lines of a report, others turn its letters around.
         let path: String = self.shown_root.join(relative).to_string_lossy().chars().map(visible).collect();
         Rejection::new(redact(&path).text, reason)
@@ -304,6 +309,20 @@ impl Folder {
 
     /// Reads a file's bytes, at most [`MAX_FILE_BYTES`].
     pub fn read(&self, file: &ListedFile) -> Result<Vec<u8>, ReadError> {
+        let (opened, length) = self.open(file)?;
+        if length > MAX_FILE_BYTES {
+            return Err(ReadError::TooLarge { bytes: length });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
+        opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
+        match bytes.len() as u64 {
+            len if len > MAX_FILE_BYTES => Err(ReadError::TooLarge { bytes: len }),
+            _ => Ok(bytes),
+        }
+    }
+
+    /// Opens the file that was listed, and no other that has taken its place; gives its length.
+    pub(super) fn open(&self, file: &ListedFile) -> Result<(File, u64), ReadError> {
         let opened = open_regular(&file.real).map_err(|error| match error {
             // Where a link led, there may be a newer version by now; what is stored stays until that is seen.
             ReadError::Gone if file.is_linked => ReadError::Swapped,
@@ -314,15 +333,7 @@ impl Folder {
         if !metadata.is_file() || identity(&metadata) != file.identity || !is_in_place() {
             return Err(ReadError::Swapped);
         }
-        if metadata.len() > MAX_FILE_BYTES {
-            return Err(ReadError::TooLarge { bytes: metadata.len() });
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-        opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
-        match bytes.len() as u64 {
-            len if len > MAX_FILE_BYTES => Err(ReadError::TooLarge { bytes: len }),
-            _ => Ok(bytes),
-        }
+        Ok((opened, metadata.len()))
     }
 }
 
@@ -430,6 +441,7 @@ impl<'f> Walk<'f> {
             Ok(path) => self.listing.files.push(ListedFile {
                 relative: path,
                 bytes: metadata.len(),
+                modified: metadata.modified().ok(),
                 real: place.to_owned(),
                 is_linked,
                 identity: identity(metadata),
@@ -548,7 +560,7 @@ fn last_component(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-fn left_out(name: &str, is_folder: bool) -> Option<&'static str> {
+pub(super) fn left_out(name: &str, is_folder: bool) -> Option<&'static str> {
     if name.starts_with('.') {
         return Some(if is_folder { "hidden folder; not looked into" } else { "hidden file" });
     }
@@ -556,7 +568,7 @@ fn left_out(name: &str, is_folder: bool) -> Option<&'static str> {
 }
 
 /// The path as it stands in ids.
-fn id_path(relative: &Path) -> Result<String, &'static str> {
+pub(super) fn id_path(relative: &Path) -> Result<String, &'static str> {
     let mut path = String::new();
     for component in relative.components() {
         let Some(name) = component.as_os_str().to_str() else {
@@ -576,7 +588,7 @@ fn id_path(relative: &Path) -> Result<String, &'static str> {
     Ok(path)
 }
 
-fn visible(character: char) -> char {
+pub(super) fn visible(character: char) -> char {
     if character.is_control() || is_invisible(character) { char::REPLACEMENT_CHARACTER } else { character }
 }
 

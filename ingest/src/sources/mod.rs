@@ -5,10 +5,17 @@
 //! `name` have the ids `name/key` and `name/key#part`, whatever the item was read from, so that an export and the live
 //! system are one source.
 
+pub mod archive;
+pub mod confluence;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod files;
 pub mod folder;
+mod folder_tree;
+pub mod git;
+pub mod github;
+pub mod jira;
+mod tracker;
 
 use crate::{
     formats::Parsed,
@@ -18,7 +25,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// A place that documents come from.
 #[async_trait]
@@ -34,6 +41,17 @@ pub trait Source: Send + Sync {
     /// Whether it is only a part of what its name stands for, such as one file of a folder.
     fn is_part(&self) -> bool {
         false
+    }
+
+    /// A number that changes when a look at the source shows that it may have changed; `None` where only a listing tells.
+    /// Sources with one are watched: see [`Source::folder`].
+    async fn stamp(&self) -> Option<u64> {
+        None
+    }
+
+    /// The folder whose changes are changes of the source.
+    fn folder(&self) -> Option<PathBuf> {
+        None
     }
 
     /// A text that changes with every setting that its documents depend on. Only sources whose items have versions need

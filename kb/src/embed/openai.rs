@@ -3,21 +3,22 @@
 
 use super::{EmbedError, EmbeddingModel, choice::EndpointSettings, hashed::normalise};
 use crate::store::ModelIdentity;
+use net::{Authorization, CallError, Client, Method, Policy, Secret, Settings, SetupError, Url};
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Most texts of one request; what the common servers accept.
 const MAX_TEXTS: usize = 64;
 /// Largest reply that is read.
 const MAX_REPLY_BYTES: usize = 64 << 20;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_TRIES: u32 = 3;
 
 pub(super) struct OpenAiModel {
     identity: ModelIdentity,
+    client: Client,
+    /// As errors show it.
     url: String,
-    settings: EndpointSettings,
-    client: reqwest::Client,
+    timeout: Duration,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -39,24 +40,12 @@ struct Item {
     embedding: Vec<f32>,
 }
 
-enum Failure {
-    /// Another try may help, not before the given pause.
-    Passing(String, Option<Duration>),
-    Final(String),
-}
-
 impl OpenAiModel {
     /// Asks the endpoint for one vector to learn its dimension.
     pub(super) fn connect(model: &str, settings: &EndpointSettings) -> Result<Self, EmbedError> {
-        let url = format!("{}/embeddings", settings.base_url.trim_end_matches('/'));
-        let refused = |detail: String| EmbedError::Endpoint { url: shown(&url), detail };
-        // A second installation in one process is refused, and the first serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| refused(error.to_string()))?;
+        let url = shown(&format!("{}/embeddings", settings.base_url.trim_end_matches('/')));
+        let refused = |detail: String| EmbedError::Endpoint { url: url.clone(), detail };
+        let client = client(settings).map_err(|error| refused(error.to_string()))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -71,7 +60,7 @@ impl OpenAiModel {
             max_tokens: settings.max_tokens,
             tokenizer: "words-v1".to_owned(),
         };
-        let mut connected = Self { identity, url: url.clone(), settings: settings.clone(), client, runtime };
+        let mut connected = Self { identity, client, url: url.clone(), timeout: settings.timeout, runtime };
         let probe = connected.request(&["dimension".to_owned()])?;
         connected.identity.dimensions = probe.first().map_or(0, Vec::len);
         match connected.identity.dimensions {
@@ -81,69 +70,46 @@ impl OpenAiModel {
     }
 
     fn request(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let failed = |detail: String| EmbedError::Endpoint { url: shown(&self.url), detail };
-        let deadline = Instant::now() + self.settings.timeout;
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let left = deadline.saturating_duration_since(Instant::now());
-            let tried = self.runtime.block_on(async {
-                tokio::time::timeout(left, self.try_once(texts)).await.unwrap_or_else(|_| {
-                    Err(Failure::Final(format!("no reply within {:?}", self.settings.timeout)))
-                })
-            });
-            match tried {
-                Ok(vectors) => return Ok(vectors),
-                Err(Failure::Final(detail)) => return Err(failed(detail)),
-                Err(Failure::Passing(detail, pause)) => {
-                    let pause = pause.unwrap_or(Duration::from_millis(250 * u64::from(tries)));
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if tries == MAX_TRIES || pause >= left {
-                        return Err(failed(detail));
-                    }
-                    std::thread::sleep(pause);
-                }
-            }
-        }
+        let failed = |detail: String| EmbedError::Endpoint { url: self.url.clone(), detail };
+        let model = self.identity.name.strip_prefix("openai:").unwrap_or(&self.identity.name);
+        let request = Request { model, input: texts, encoding_format: "float" };
+        let asked = async {
+            // The same texts have the same vectors.
+            let call = self.client.call(Method::POST, "embeddings")?.json(&request)?.repeatable();
+            call.send_for_json::<Response>().await
+        };
+        let reply = self.runtime.block_on(asked).map_err(|error| failed(self.advised(&error)))?;
+        in_order(reply, texts.len(), self.identity.dimensions).map_err(failed)
     }
 
-    async fn try_once(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, Failure> {
-        let model = self.identity.name.strip_prefix("openai:").unwrap_or(&self.identity.name);
-        let mut request =
-            self.client.post(&self.url).json(&Request { model, input: texts, encoding_format: "float" });
-        if let Some(key) = &self.settings.api_key {
-            request = request.bearer_auth(key);
+    /// An error with what to do about it.
+    fn advised(&self, error: &CallError) -> String {
+        match error {
+            CallError::Timeout => format!("no reply within {:?}", self.timeout),
+            CallError::Status { status: 429 | 500.., .. } => error.to_string(),
+            CallError::Status { .. } => format!("{error}; check the model's name and the key"),
+            CallError::NotJson { .. } => format!("{error}; it is no embeddings object"),
+            _ => error.to_string(),
         }
-        let mut reply =
-            request.send().await.map_err(|error| Failure::Passing(error.without_url().to_string(), None))?;
-        let status = reply.status();
-        if status.as_u16() == 429 || status.is_server_error() {
-            let pause =
-                reply.headers().get(reqwest::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let pause = pause.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
-            return Err(Failure::Passing(format!("status {status}"), pause));
-        }
-        if !status.is_success() {
-            return Err(Failure::Final(format!("status {status}; check the model's name and the key")));
-        }
-        let mut body = Vec::new();
-        while let Some(piece) =
-            reply.chunk().await.map_err(|error| Failure::Passing(error.without_url().to_string(), None))?
-        {
-            if body.len() + piece.len() > MAX_REPLY_BYTES {
-                return Err(Failure::Final(format!("the reply is over {MAX_REPLY_BYTES} bytes")));
-            }
-            body.extend_from_slice(&piece);
-        }
-        let reply: Response = serde_json::from_slice(&body)
-            .map_err(|error| Failure::Final(format!("the reply is no embeddings object: {error}")))?;
-        in_order(reply, texts.len(), self.identity.dimensions).map_err(Failure::Final)
     }
+}
+
+/// Calls the endpoint: a few tries within the time of a request.
+fn client(settings: &EndpointSettings) -> Result<Client, SetupError> {
+    let policy = Policy {
+        attempts: MAX_TRIES,
+        idle: settings.timeout,
+        first_pause: Duration::from_millis(250),
+        ..Policy::once(settings.timeout, MAX_REPLY_BYTES)
+    };
+    let key =
+        settings.api_key.clone().map_or(Authorization::None, |key| Authorization::Bearer(Secret::new(key)));
+    Client::new(Settings::new(&settings.base_url, policy)?.with(key))
 }
 
 /// A URL without what may be a password in it.
 fn shown(url: &str) -> String {
-    let Ok(mut url) = reqwest::Url::parse(url) else { return "no URL".to_owned() };
+    let Ok(mut url) = Url::parse(url) else { return "no URL".to_owned() };
     // Only URLs without a host refuse this, and they have no password either.
     let _ = url.set_password(None);
     let _ = url.set_username("");

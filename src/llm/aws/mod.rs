@@ -6,13 +6,12 @@ mod role;
 pub(super) use role::Role;
 pub use role::{ContainerToken, RoleSource};
 
-use super::{LlmError, transport};
+use super::LlmError;
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign as sigv4},
     sign::v4::SigningParams,
 };
-use net::Secret;
-use reqwest::{Url, header::HeaderValue};
+use net::{HeaderName, HeaderValue, Secret, Url, secret::sensitive};
 use sha2::{Digest, Sha256};
 use std::time::SystemTime;
 
@@ -41,7 +40,7 @@ pub(super) fn sign(
     body: &[u8],
     keys: &Keys,
     scope: &Scope<'_>,
-) -> Result<Vec<(&'static str, HeaderValue)>, LlmError> {
+) -> Result<Vec<(HeaderName, HeaderValue)>, LlmError> {
     let failed = || LlmError::Credentials { detail: "the request cannot be signed with them".to_owned() };
     let identity = aws_credential_types::Credentials::new(
         &keys.access_key_id,
@@ -67,7 +66,8 @@ pub(super) fn sign(
         SignableRequest::new("POST", url.as_str(), headers.iter().copied(), body).map_err(|_| failed())?;
     let (instructions, _) = sigv4(request, &params).map_err(|_| failed())?.into_parts();
     let (signed, _) = instructions.into_parts();
-    signed.iter().map(|header| Ok((header.name(), transport::secret_value(header.value())?))).collect()
+    let header = |(name, value): (&str, &str)| Ok((name.parse().map_err(|_| failed())?, sensitive(value)?));
+    signed.iter().map(|signed| header((signed.name(), signed.value()))).collect()
 }
 
 #[cfg(test)]

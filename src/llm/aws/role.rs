@@ -2,13 +2,9 @@
 //! give a container. They are kept until shortly before they expire.
 
 use super::{super::transport, Keys};
-use crate::llm::{
-    LlmError,
-    transport::{Transport, TransportError},
-};
+use crate::llm::LlmError;
 use jiff::{SignedDuration, Timestamp};
-use net::Secret;
-use reqwest::{Url, header::AUTHORIZATION};
+use net::{Client, Method, Secret, SetupError, header::AUTHORIZATION};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use tokio::{
@@ -56,8 +52,7 @@ pub enum ContainerToken {
 /// A role, and its keys as far as they were fetched.
 pub(in crate::llm) struct Role {
     source: RoleSource,
-    url: Url,
-    transport: Transport,
+    client: Client,
     /// Held while new ones are fetched, so that they are fetched once.
     fetched: Mutex<Option<Fetched>>,
 }
@@ -80,12 +75,14 @@ struct ContainerReply {
 
 impl Role {
     /// A role; nothing is fetched yet.
-    pub fn new(source: RoleSource, transport: Transport) -> Result<Self, TransportError> {
-        let url = match &source {
-            RoleSource::WebIdentity { sts_url, .. } => transport::endpoint(sts_url, "")?,
-            RoleSource::Container { url, .. } => transport::url(url)?,
+    pub fn new(source: RoleSource) -> Result<Self, SetupError> {
+        let client = match &source {
+            RoleSource::WebIdentity { sts_url, .. } => {
+                transport::client(&format!("{}/", sts_url.trim_end_matches('/')))?
+            }
+            RoleSource::Container { url, .. } => transport::client(url)?,
         };
-        Ok(Self { source, url, transport, fetched: Mutex::new(None) })
+        Ok(Self { source, client, fetched: Mutex::new(None) })
     }
 
     /// Keys that are valid now.
@@ -118,8 +115,7 @@ impl Role {
     }
 
     async fn fetch(&self, deadline: Instant) -> Result<Fetched, LlmError> {
-        let url = self.url.clone();
-        let request = match &self.source {
+        let call = match &self.source {
             RoleSource::WebIdentity { role_arn, session_name, token_file, .. } => {
                 let token = read_file(token_file).await?;
                 let form = [
@@ -129,7 +125,7 @@ impl Role {
                     ("RoleSessionName", session_name),
                     ("WebIdentityToken", token.expose()),
                 ];
-                self.transport.post_form(url, &form)
+                self.client.call(Method::POST, "")?.form(&form)
             }
             RoleSource::Container { token, .. } => {
                 let token = match token {
@@ -137,14 +133,14 @@ impl Role {
                     Some(ContainerToken::File(path)) => Some(read_file(path).await?),
                     None => None,
                 };
-                let request = self.transport.get(url);
+                let call = self.client.call(Method::GET, "")?;
                 match token {
-                    Some(token) => request.header(AUTHORIZATION, transport::secret(&token)?),
-                    None => request,
+                    Some(token) => call.header(AUTHORIZATION, token.header()?),
+                    None => call,
                 }
             }
         };
-        let body = transport::exchange(request, deadline).await.map_err(|error| match error {
+        let body = transport::exchange(call, deadline).await.map_err(|error| match error {
             LlmError::Status { status: status @ 400..=499, .. } if status != 429 => {
                 refused(&format!("their endpoint answered with status {status}"))
             }
@@ -234,7 +230,7 @@ mod tests {
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         drop(listener);
         let source = RoleSource::Container { url, token: None };
-        let role = Role::new(source, Transport::new().expect("a client")).expect("a role");
+        let role = Role::new(source).expect("a role");
         let keys = Keys {
             access_key_id: "A".to_owned(),
             secret_access_key: Secret::new("S".to_owned()),

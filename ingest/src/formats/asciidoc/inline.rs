@@ -83,7 +83,11 @@ impl Inline<'_> {
                 let three = self.marked(text, "+++", false);
                 let two = || self.marked(text, "++", false);
                 let (inner, length) = three.or_else(two).or_else(|| self.marked(text, "+", !is_at_word))?;
-                push_words(written, inner, self.is_in_link);
+                // What shows how markup is written is code.
+                match inner.contains("::") {
+                    true => push_code(written, inner),
+                    false => push_words(written, inner, self.is_in_link),
+                }
                 Some(length)
             }
             b'*' => {

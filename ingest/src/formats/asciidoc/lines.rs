@@ -3,7 +3,11 @@
 //! Entry point: [`Lines::of`]. Includes stay within the source; what cannot be included is left out and told. Attributes are
 //! known where they are given, in the order of the lines, and their values are bounded.
 
-use crate::formats::{Format, Place, steps::Steps};
+use crate::formats::{
+    Place,
+    site::{self, MAX_INCLUDED_BYTES, MAX_INCLUDED_FILES},
+    steps::Steps,
+};
 use std::{borrow::Cow, collections::HashMap, ops::Range};
 
 /// Longer values of attributes are cut.
@@ -12,20 +16,11 @@ const MAX_VALUE_BYTES: usize = 1_000;
 /// More attributes are not kept.
 const MAX_ATTRIBUTES: usize = 2_000;
 
-/// Files that one page includes, at most.
-const MAX_INCLUDED_FILES: usize = 64;
-
-/// Bytes that one page includes, at most.
-const MAX_INCLUDED_BYTES: usize = 256 << 10;
-
 /// Files that include files that include files.
 const MAX_NESTING: usize = 3;
 
 /// Conditions in conditions.
 const MAX_CONDITIONS: usize = 64;
-
-/// Folders whose files are parts of pages.
-const PARTS: [&str; 6] = ["_includes", "_partials", "includes", "partials", "shared", "snippets"];
 
 /// A line and its place in the file; a line of an included file stands where it is included.
 #[derive(Debug)]
@@ -181,7 +176,7 @@ impl<'t> Reader<'t, '_> {
         let Some(path) = found.filter(|path| is_allowed && *path != self.place.relative) else {
             return self.lines.missing.push(name.to_owned());
         };
-        if !is_verbatim && is_page(path) {
+        if !is_verbatim && site::is_page(path) {
             // It is a document of its own.
             let words = path.rsplit('/').next().unwrap_or(path);
             let words = words.rsplit_once('.').map_or(words, |(stem, _)| stem).replace(['-', '_'], " ");
@@ -308,12 +303,4 @@ fn include_of(line: &str) -> Option<(&str, &str)> {
 pub(super) fn is_verbatim_fence(line: &str) -> bool {
     line.len() >= 4 && ["-", ".", "+", "/"].iter().any(|sign| line.chars().all(|c| sign.contains(c)))
         || line == "```"
-}
-
-/// Whether a file is a page of its own, and no part of others.
-fn is_page(path: &str) -> bool {
-    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-    Format::of(path) == Ok(Format::AsciiDoc)
-        && !file.starts_with('_')
-        && !folder.split('/').any(|folder| PARTS.contains(&folder))
 }

@@ -7,7 +7,7 @@ mod inline;
 mod lines;
 
 use super::{
-    Parsed, Place, front_matter, markdown, redaction,
+    Parsed, Place, admonitions, front_matter, markdown, redaction,
     stated::Stated,
     steps::Steps,
     written::{Writer, one_line},
@@ -480,6 +480,7 @@ impl Page<'_, '_, '_> {
         if self.pending.is_code() || first.starts_with([' ', '\t']) {
             return self.literal(first, place);
         }
+        let first = admonitions::without_mark(first);
         let named = first.split_once(": ").filter(|(name, _)| BOXES.contains(name));
         if let Some((name, rest)) = named {
             let (text, place) = self.rest_of_paragraph(rest, place);

@@ -1,0 +1,160 @@
+//! What was typed to what is true: flags, environment and `ingest.toml` become [`Configured`]. The only file of this package that reads
+//! the environment (by way of clap for what is also a flag).
+
+pub mod file;
+
+use crate::{
+    cli::Flags,
+    formats::{Defaults, language},
+    pipeline::Options,
+    sources::folder::{self, PathError},
+};
+use file::{Team, TeamSource};
+use kb::{
+    embed::{EmbedError, EmbedderChoice, EmbedderSettings, EndpointSettings, Places},
+    store::{Address, AddressError},
+};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// A longer key is none.
+const MAX_KEY_BYTES: u64 = 64 << 10;
+
+/// What is typed wrongly.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No knowledge base.
+    #[error("no knowledge base: give `--kb DIR`, or set RUNBOOKD_KB")]
+    NoKnowledgeBase,
+    /// No path.
+    #[error("nothing to ingest: give the PATH of a folder or a file, or `--config ingest.toml`")]
+    NoPaths,
+    /// The file of sources.
+    #[error("`{path}`: {detail}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The mistake, and its place.
+        detail: String,
+    },
+    /// A source that the file does not have.
+    #[error("--only: the file has no source `{name}`; it has {}", .sources.join(", "))]
+    NoSuchSource {
+        /// The name.
+        name: String,
+        /// The sources that there are.
+        sources: Vec<String>,
+    },
+    /// A path.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// The knowledge base's address.
+    #[error("--kb: {0}")]
+    Address(#[from] AddressError),
+    /// The embedder.
+    #[error(transparent)]
+    Embedder(#[from] EmbedError),
+    /// An access tag.
+    #[error("--access: a tag is empty")]
+    EmptyTag,
+    /// The language.
+    #[error("--language: `{0}` is no language tag such as `en` or `zh-TW`")]
+    Language(String),
+    /// The key's file.
+    #[error("RUNBOOKD_EMBEDDINGS_API_KEY_FILE: cannot read `{path}`")]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// The knowledge base's address.
+pub fn address(kb: Option<&str>) -> Result<Address, ConfigError> {
+    Ok(kb.ok_or(ConfigError::NoKnowledgeBase)?.parse()?)
+}
+
+/// What was typed and configured, as it is carried out.
+#[derive(Clone)]
+pub struct Configured {
+    /// What to ingest, and where to.
+    pub options: Options,
+    /// How often each source is read while ingest keeps running, in the order of the sources.
+    pub intervals: Vec<Duration>,
+    /// Where metrics and health are shown meanwhile.
+    pub listen: Option<SocketAddr>,
+}
+
+impl TryFrom<Flags> for Configured {
+    type Error = ConfigError;
+
+    fn try_from(flags: Flags) -> Result<Self, ConfigError> {
+        let embedder = EmbedderSettings {
+            choice: flags.embedder.parse::<EmbedderChoice>()?,
+            places: Places::of_this_process(flags.ort_lib.clone(), flags.model_dir.clone()),
+            threads: None,
+            endpoint: match &flags.embeddings.base_url {
+                Some(base_url) => Some(EndpointSettings {
+                    base_url: base_url.trim_end_matches('/').to_owned(),
+                    api_key: endpoint_key()?,
+                    timeout: Duration::from_secs(flags.embeddings.timeout_s),
+                    max_tokens: flags.embeddings.max_tokens,
+                }),
+                None => None,
+            },
+        };
+        let mut team = match &flags.config {
+            Some(path) => file::read(path)?,
+            None => Team::of_flags(&flags)?,
+        };
+        if !flags.only.is_empty() {
+            let names: Vec<String> =
+                team.sources.iter().map(|source| source.source.name().to_owned()).collect();
+            if let Some(name) = flags.only.iter().find(|name| !names.contains(name)) {
+                return Err(ConfigError::NoSuchSource { name: name.clone(), sources: names });
+            }
+            team.sources.retain(|source| flags.only.iter().any(|name| name == source.source.name()));
+        }
+        let kb = address(flags.kb.kb.as_deref().or(team.kb.as_deref()))?;
+        let intervals = team.sources.iter().map(|source| source.interval).collect();
+        let sources = team.sources.into_iter().map(|source| source.source).collect();
+        let options = Options { kb, embedder, sources, dry_run: flags.dry_run, force: flags.force };
+        Ok(Self { options, intervals, listen: flags.listen.or(team.listen) })
+    }
+}
+
+impl Team {
+    /// The folders that were typed.
+    fn of_flags(flags: &Flags) -> Result<Self, ConfigError> {
+        if flags.paths.is_empty() {
+            return Err(ConfigError::NoPaths);
+        }
+        let access: Vec<String> = flags.access.iter().map(|tag| tag.trim().to_owned()).collect();
+        if access.iter().any(String::is_empty) {
+            return Err(ConfigError::EmptyTag);
+        }
+        let language = match flags.language.clone() {
+            Some(text) => Some(language::normalised_tag(&text).ok_or(ConfigError::Language(text))?),
+            None => None,
+        };
+        let defaults = Defaults { kind: flags.kind, access, language };
+        let sources = folder::sources(&flags.paths, flags.source.as_deref(), &defaults)?;
+        let of = |source| TeamSource { source, interval: file::DEFAULT_INTERVAL };
+        Ok(Self { kb: None, listen: None, sources: sources.into_iter().map(of).collect() })
+    }
+}
+
+/// The embeddings endpoint's key: from the environment or a file it names, never a flag that `ps` would show.
+#[expect(clippy::disallowed_methods, reason = "this is the configuration")]
+fn endpoint_key() -> Result<Option<String>, ConfigError> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if let Some(key) = variable("RUNBOOKD_EMBEDDINGS_API_KEY") {
+        return Ok(Some(key));
+    }
+    let Some(path) = variable("RUNBOOKD_EMBEDDINGS_API_KEY_FILE").map(PathBuf::from) else { return Ok(None) };
+    match kb::files::read_text(&path, MAX_KEY_BYTES) {
+        Ok(key) => Ok(Some(key.trim().to_owned())),
+        Err(source) => Err(ConfigError::KeyFile { path, source }),
+    }
+}

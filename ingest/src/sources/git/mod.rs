@@ -1,0 +1,420 @@
+//! Git repositories: the files of a folder at one commit, read without a work tree and without running a program.
+//!
+//! A repository on this machine is read where it is. One behind HTTP is fetched into a bare repository of our own in the
+//! cache directory ([`cache`], over [`transport`]), each time only what is new. [`tree`] lists what the commit has,
+//! [`history`] finds when each file was last changed, [`address`] says where people read it.
+//!
+//! What is listed is complete, so a file that a commit deletes is deleted here. While the commit stays the same nothing is
+//! read.
+
+mod address;
+mod cache;
+mod error;
+mod history;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod tree;
+
+use super::{
+    Item, Listing, Reader, Reading, Source, SourceError, SyncState, files,
+    folder::{check_name, visible},
+};
+use crate::{
+    credentials::Reference,
+    formats::{Defaults, Format},
+    loader::blocking,
+};
+use address::{Address, Web};
+use async_trait::async_trait;
+use cache::Cache;
+use error::GitError;
+use gix::{ObjectId, Repository, ThreadSafeRepository};
+use kb::redact::redact;
+use net::{Authorization, CallError, Client, Secret};
+use serde::Deserialize;
+use serde_json::json;
+use std::{
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::runtime::Handle;
+use tree::{CommitTree, Listed};
+
+/// The user of tokens where none is said: what GitHub asks for, and others take as any other.
+const TOKEN_USER: &str = "x-access-token";
+/// How often a pack that was cut is asked for.
+const MAX_TRIES: usize = 3;
+/// A larger file of certificates is none.
+const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
+/// Changes when the same commit gives other documents.
+const VERSION: u32 = 1;
+
+/// A repository, as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// An `https` address, a `file` address, or the path of a repository on this machine.
+    pub url: String,
+    /// The branch; the repository's own default when neither a tag nor a commit is said.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// A tag, in place of a branch.
+    #[serde(default)]
+    pub tag: Option<String>,
+    /// A commit's full id, in place of a branch.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// The folder whose files are read; all of them when absent.
+    #[serde(default)]
+    pub folder: Option<String>,
+    /// Where people read a file: an address with `{path}`, and `{commit}` or `{branch}`. GitHub, GitLab, Gitea and Bitbucket
+    /// are known by their names.
+    #[serde(default)]
+    pub web_url: Option<String>,
+    /// The user that the token belongs to, where that matters.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Where the token is.
+    #[serde(default)]
+    pub token: Option<Reference>,
+    /// How many commits are fetched; all when absent. Only files that those changed have a date of their own.
+    #[serde(default)]
+    pub depth: Option<NonZeroU32>,
+    /// A file with certificates in PEM that are trusted beside the system's own.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// The same with paths that are relative to `root`.
+    pub fn below(mut self, root: &Path) -> Self {
+        if let Ok((Address::Local(path), _)) = address::parse(&self.url) {
+            self.url = root.join(path).display().to_string();
+        }
+        self.ca_file = self.ca_file.map(|path| root.join(path));
+        self.token = self.token.map(|token| match token {
+            Reference::File(path) => Reference::File(root.join(path)),
+            token => token,
+        });
+        self
+    }
+}
+
+/// The name of a source that was given none: that of its repository.
+pub fn default_name(url: &str) -> Option<String> {
+    let url = url.trim().trim_end_matches('/');
+    let name = url.strip_suffix("/.git").unwrap_or(url).rsplit(['/', ':']).next()?;
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    check_name(name).is_ok().then(|| name.to_owned())
+}
+
+/// What is read of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Target {
+    /// The branch that the repository's HEAD names.
+    Default,
+    Branch(String),
+    Tag(String),
+    Commit(ObjectId),
+}
+
+impl Target {
+    fn of(settings: &Settings) -> Result<Self, String> {
+        let target = match (&settings.branch, &settings.tag, &settings.commit) {
+            (None, None, None) => Self::Default,
+            (Some(branch), None, None) => Self::Branch(branch.clone()),
+            (None, Some(tag), None) => Self::Tag(tag.clone()),
+            (None, None, Some(commit)) => match ObjectId::from_hex(commit.as_bytes()) {
+                Ok(id) => Self::Commit(id),
+                Err(_) => return Err(format!("`{commit}` is no commit's full id")),
+            },
+            _ => return Err("give one of `branch`, `tag` and `commit`".to_owned()),
+        };
+        match target.reference().map(gix::refs::FullName::try_from) {
+            Some(Err(_)) => Err(format!("there can be no {}", target.shown())),
+            _ => Ok(target),
+        }
+    }
+
+    /// The full name of the reference; none of the default branch, whose name is not known yet, and of a commit.
+    fn reference(&self) -> Option<String> {
+        match self {
+            Self::Branch(name) => Some(format!("refs/heads/{name}")),
+            Self::Tag(name) => Some(format!("refs/tags/{name}")),
+            Self::Default | Self::Commit(_) => None,
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Default => "default branch".to_owned(),
+            Self::Branch(name) => format!("branch `{name}`"),
+            Self::Tag(name) => format!("tag `{name}`"),
+            Self::Commit(id) => format!("commit {id}"),
+        }
+    }
+}
+
+/// A repository at the commit that is read.
+struct Found {
+    repository: ThreadSafeRepository,
+    commit: ObjectId,
+    /// The branch or the tag that named it.
+    branch: Option<String>,
+}
+
+/// Makes a source of a repository; `cache` is the directory that fetched repositories are kept in. Nothing is read yet.
+pub fn open(
+    name: String,
+    settings: Settings,
+    defaults: Defaults,
+    cache: &Path,
+) -> Result<Box<dyn Source>, SourceError> {
+    let failed = |reason: String| SourceError::failed(&name, reason);
+    check_name(&name).map_err(|error| failed(error.to_string()))?;
+    let (address, user) = address::parse(&settings.url).map_err(&failed)?;
+    if settings.token.is_some() && address.is_open() {
+        return Err(failed("a token is sent over `https` only".to_owned()));
+    }
+    let target = Target::of(&settings).map_err(&failed)?;
+    let web = Web::of(settings.web_url.as_deref(), &address).map_err(&failed)?;
+    let folder = tree::folder(settings.folder.as_deref().unwrap_or_default()).map_err(&failed)?;
+    let shown = address.shown();
+    let user = settings.user.clone().or(user);
+    let cache = Cache::of(cache, &name, &[&shown, &format!("{target:?} {:?}", settings.depth)]);
+    let inner = Inner { name, settings, address, user, target, folder, web, shown, defaults, cache };
+    Ok(Box::new(GitSource { inner: Arc::new(inner) }))
+}
+
+struct GitSource {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: String,
+    settings: Settings,
+    address: Address,
+    user: Option<String>,
+    target: Target,
+    /// Without `/` at its ends; empty for all files.
+    folder: String,
+    web: Option<Web>,
+    /// The repository, as reports name it.
+    shown: String,
+    defaults: Defaults,
+    cache: Cache,
+}
+
+#[async_trait]
+impl Source for GitSource {
+    fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    fn shown(&self) -> String {
+        self.inner.shown.clone()
+    }
+
+    fn settings(&self) -> String {
+        let Inner { settings, defaults, folder, target, shown, .. } = &*self.inner;
+        let (web, depth) = (&settings.web_url, &settings.depth);
+        let versions = (VERSION, kb::store::CHUNKER_VERSION, env!("CARGO_PKG_VERSION"));
+        format!("{versions:?} {shown:?} {target:?} {folder:?} {web:?} {depth:?} {defaults:?}")
+    }
+
+    async fn list(&self, before: &SyncState) -> Result<Listing, SourceError> {
+        let (inner, before, runtime) = (self.inner.clone(), before.clone(), Handle::current());
+        // Work on a thread goes on when nobody waits for it any more, unless it is told.
+        let given_up = GivenUp(Arc::default());
+        let stop = given_up.0.clone();
+        let listed = blocking(move || inner.list(&before, &runtime, &stop)).await;
+        listed.map_err(|error| SourceError::failed(&self.inner.name, error.to_string()))?
+    }
+}
+
+/// Tells when it is dropped.
+struct GivenUp(Arc<AtomicBool>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Inner {
+    fn list(
+        &self,
+        before: &SyncState,
+        runtime: &Handle,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Listing, SourceError> {
+        let read = |is_second: bool| {
+            let found = self.found(runtime, stop)?;
+            let repository = found.repository.to_thread_local();
+            let listed = tree::list(&repository, found.commit, &self.folder, &self.shown)?;
+            match listed.is_whole || is_second || !self.is_fetched() {
+                true => Ok((listed, found)),
+                false => Err(GitError::Broken("objects are missing".to_owned())),
+            }
+        };
+        let mut first = read(false);
+        for _ in 1..MAX_TRIES {
+            // The calls' own loop ends where a body begins.
+            if !matches!(&first, Err(GitError::Call(CallError::Cut { .. }))) {
+                break;
+            }
+            first = read(false);
+        }
+        let read = match first {
+            // What a run that was killed, or a disk that was full, leaves behind.
+            Err(GitError::Broken(reason)) if self.is_fetched() => {
+                tracing::warn!(source = self.name, reason, "the fetched repository is broken; fetched anew");
+                self.cache.clear().and_then(|()| read(true))
+            }
+            read => read,
+        };
+        let (listed, found) = read.map_err(|error| self.error(error))?;
+        Ok(self.listing(before, listed, found))
+    }
+
+    fn is_fetched(&self) -> bool {
+        matches!(self.address, Address::Remote(_))
+    }
+
+    /// The repository at the commit that is to be read.
+    fn found(&self, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<Found, GitError> {
+        match &self.address {
+            Address::Local(path) => local(path, &self.target),
+            Address::Remote(url) => {
+                let calls = transport::Calls::new(self.client(url.as_str())?, runtime.clone(), stop.clone());
+                self.cache.fetched(url.as_str(), &self.target, self.settings.depth, calls)
+            }
+        }
+    }
+
+    fn client(&self, url: &str) -> Result<Client, GitError> {
+        let authorization = match &self.settings.token {
+            Some(token) => Authorization::Basic {
+                user: self.user.clone().unwrap_or_else(|| TOKEN_USER.to_owned()),
+                password: self.secret(token)?,
+            },
+            None => Authorization::None,
+        };
+        let roots = self.settings.ca_file.as_ref().map(|path| kb::files::read(path, MAX_CERTIFICATE_BYTES));
+        let roots = roots.transpose().map_err(|error| GitError::Refused(format!("ca_file: {error}")))?;
+        let settings =
+            net::Settings::new(url, transport::POLICY).map(|settings| settings.with(authorization));
+        let client = settings.and_then(|settings| Client::new(net::Settings { roots, ..settings }));
+        client.map_err(|error| GitError::Refused(error.to_string()))
+    }
+
+    fn secret(&self, token: &Reference) -> Result<Secret, GitError> {
+        token.read().map_err(|error| GitError::Credentials(error.to_string()))
+    }
+
+    /// What is read of a commit's tree; nothing when it is the one that was read last.
+    fn listing(&self, before: &SyncState, listed: Listed, found: Found) -> Listing {
+        let Listed { items, files, rejected, .. } = listed;
+        let cursor = json!({ "commit": found.commit.to_string() });
+        if before.cursor.as_ref() == Some(&cursor) && before.failed.is_empty() {
+            let unchanged = items.into_iter().map(|item| item.key).collect();
+            let listing = Listing::new(Vec::new(), Arc::new(Nothing));
+            return Listing { unchanged, rejected, cursor: Some(cursor), ..listing };
+        }
+        let pages = files.iter().filter(|(key, _)| Format::of(key).is_ok());
+        let wanted = pages.map(|(_, file)| file.real.clone()).collect();
+        let repository = found.repository.to_thread_local();
+        let depth = self.settings.depth.map_or(usize::MAX, |depth| depth.get() as usize);
+        let changes = history::last_changes(&repository, found.commit, &self.folder, wanted, depth);
+        let tree = CommitTree {
+            repository: found.repository,
+            shown: self.shown.clone(),
+            folder: self.folder.clone(),
+            commit: found.commit,
+            branch: found.branch,
+            files,
+            changes,
+            web: self.web.clone(),
+            broken: self.is_fetched().then(|| self.cache.clone()),
+        };
+        let listing = files::listing(&self.name, Arc::new(tree), items, true, rejected, &self.defaults);
+        Listing { cursor: Some(cursor), ..listing }
+    }
+
+    /// What went wrong, for who runs it.
+    fn error(&self, error: GitError) -> SourceError {
+        let token = || self.settings.token.as_ref().map(ToString::to_string);
+        let refused = match &error {
+            GitError::Call(CallError::Status { status: 401 | 403, .. }) => Some("the repository was refused"),
+            GitError::Call(CallError::Status { status: 404, .. }) => {
+                Some("there is no such repository, or it is not shown to everybody")
+            }
+            GitError::Credentials(reason) => Some(reason.as_str()),
+            _ => None,
+        };
+        match (refused, token()) {
+            (Some(reason), Some(reference)) => {
+                SourceError::Credentials { name: self.name.clone(), reason: reason.to_owned(), reference }
+            }
+            (Some(reason), None) => {
+                SourceError::failed(&self.name, format!("{reason}; check `url`, or say where a `token` is"))
+            }
+            (None, _) => SourceError::failed(&self.name, format!("{}: {error}", self.shown)),
+        }
+    }
+}
+
+/// Opens a repository on this machine, where it is.
+fn local(path: &Path, target: &Target) -> Result<Found, GitError> {
+    let repository = ThreadSafeRepository::open_opts(path, cache::options());
+    let unreadable = |error: gix::Error| GitError::Refused(format!("it cannot be opened: {error}"));
+    let repository = repository.map_err(unreadable)?;
+    let (commit, branch) = resolved(&repository.to_thread_local(), target)?;
+    Ok(Found { repository, commit, branch })
+}
+
+/// The commit that is meant, and the name of the branch or tag.
+fn resolved(repository: &Repository, target: &Target) -> Result<(ObjectId, Option<String>), GitError> {
+    let absent = || GitError::Absent(target.shown());
+    match target {
+        Target::Commit(id) => {
+            let object = repository.try_find_object(*id)?.ok_or_else(absent)?;
+            Ok((object.peel_to_commit().map_err(|_| absent())?.id, None))
+        }
+        Target::Default => {
+            let name = repository.head_name()?.map(|name| name.shorten().to_string());
+            Ok((repository.head_commit().map_err(|_| absent())?.id, name))
+        }
+        Target::Branch(name) | Target::Tag(name) => {
+            let full = target.reference().unwrap_or_default();
+            let mut reference = repository.try_find_reference(full.as_str())?.ok_or_else(absent)?;
+            Ok((reference.peel_to_commit().map_err(|_| absent())?.id, Some(name.clone())))
+        }
+    }
+}
+
+/// How reports name a file of a repository. Control characters in a name would forge lines of a report.
+fn shown_path(repository: &str, path: &str) -> String {
+    let path: String = path.chars().map(visible).collect();
+    redact(&format!("{repository}: {path}")).text.into_owned()
+}
+
+/// Reads nothing, for there is nothing to read.
+struct Nothing;
+
+#[async_trait]
+impl Reader for Nothing {
+    fn is_cheap(&self) -> bool {
+        false
+    }
+
+    async fn read(&self, items: &[Item]) -> Vec<Reading> {
+        let unlisted = |item: &Item| Reading::unknown(&item.key, "it was not listed");
+        items.iter().map(unlisted).collect()
+    }
+}

@@ -1,0 +1,145 @@
+//! Jira: Cloud and Data Center, live and from exports.
+//!
+//! Entry point: [`open`]. The document of the issue `KEY` is `<source>/KEY`, whatever it was read from: [`issue`] reads
+//! both forms that Jira gives texts in, [`adf`] and [`wiki`].
+
+mod adf;
+mod issue;
+mod live;
+mod search;
+#[cfg(test)]
+mod tests;
+mod wiki;
+
+use super::{
+    Source, SourceError,
+    tracker::{Origin, export::Export, fingerprint},
+};
+use crate::{credentials::Reference, formats::Defaults};
+use issue::JiraNormaliser;
+use live::Live;
+use serde::Deserialize;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+/// A source of issues of Jira, as it is configured: an export, or a live system.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The live system's address, such as `https://acme.atlassian.net`.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// A file of JSON in place of the live system: what the search of the REST API gives, a list of issues, or one a line.
+    #[serde(default)]
+    pub export: Option<PathBuf>,
+    /// Which Jira it is.
+    #[serde(default)]
+    pub deployment: Deployment,
+    /// The keys of the projects that are read.
+    #[serde(default)]
+    pub projects: Vec<String>,
+    /// A condition in JQL that issues must meet as well.
+    #[serde(default)]
+    pub jql: Option<String>,
+    /// The account that the token is of, for Cloud; without it the token is sent as a bearer's.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// An API token of Cloud, or a personal access token of Data Center.
+    #[serde(default)]
+    pub token: Option<Reference>,
+    /// Where people read issues, if that is not `url`.
+    #[serde(default)]
+    pub browse_url: Option<String>,
+    /// The access tags of issues with a security level, by its name. An issue with another level is left out.
+    #[serde(default)]
+    pub security_levels: BTreeMap<String, Vec<String>>,
+    /// Access tags for comments that not everybody may read. Without them, such comments are left out.
+    #[serde(default)]
+    pub restricted_comments: Option<Vec<String>>,
+    /// Everything is listed again after so many hours, which shows what was deleted.
+    #[serde(default = "day_hours")]
+    pub full_listing_hours: u64,
+    /// How much of the time before the last run is asked for again: the index of a Jira lags.
+    #[serde(default = "overlap_minutes")]
+    pub overlap_minutes: u32,
+    /// Issues of one page.
+    #[serde(default = "page_size")]
+    pub page_size: u32,
+}
+
+/// Which Jira.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deployment {
+    /// Atlassian's own.
+    #[default]
+    Cloud,
+    /// A Jira that somebody runs: Data Center, or a Server of before.
+    DataCenter,
+}
+
+fn day_hours() -> u64 {
+    24
+}
+
+fn overlap_minutes() -> u32 {
+    10
+}
+
+fn page_size() -> u32 {
+    100
+}
+
+/// The source that settings describe. Nothing is called or read yet.
+pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<dyn Source>, SourceError> {
+    let mut tags = settings.security_levels.values().chain(&settings.restricted_comments);
+    if tags.any(|tags| tags.is_empty() || tags.iter().any(|tag| tag.trim().is_empty())) {
+        let reason =
+            "`security_levels` and `restricted_comments` need access tags: without any, everybody may read";
+        return Err(SourceError::failed(&name, reason));
+    }
+    match settings.export.clone() {
+        None => Ok(Box::new(live(name, settings, defaults)?)),
+        Some(path) => {
+            let normaliser = normaliser(&settings);
+            let settings = fingerprint(&("jira export", &normaliser), &defaults);
+            let origin = Arc::new(Origin { name, shown: path.display().to_string(), defaults });
+            Ok(Box::new(Export { path, origin, normaliser, settings }))
+        }
+    }
+}
+
+/// The same of a live system.
+fn live(name: String, settings: Settings, defaults: Defaults) -> Result<Live, SourceError> {
+    let refused = |reason: &str| Err(SourceError::failed(&name, reason));
+    let Some(url) = settings.url.clone() else {
+        return refused("give the `url` of the Jira, or the `export` to read");
+    };
+    if settings.projects.is_empty() && settings.jql.is_none() {
+        return refused("give `projects`, or a condition in `jql`: an unbounded search is refused");
+    }
+    if let Some(project) = settings.projects.iter().find(|project| project.contains(['"', '\\'])) {
+        return refused(&format!("`{project}` is no key of a project"));
+    }
+    if settings.jql.as_ref().is_some_and(|jql| jql.to_lowercase().contains("order by")) {
+        return refused("`jql` is a condition; the order is that of the changes");
+    }
+    if url.contains('@') {
+        return refused("credentials do not belong in `url`; give a `token`");
+    }
+    if settings.page_size == 0 {
+        return refused("`page_size` is at least 1");
+    }
+    let normaliser = normaliser(&settings);
+    let fingerprint =
+        fingerprint(&("jira", &normaliser, &settings.url, &settings.projects, &settings.jql), &defaults);
+    let origin = Arc::new(Origin { name, shown: url.trim_end_matches('/').to_owned(), defaults });
+    Live::new(settings, origin, normaliser, fingerprint)
+}
+
+fn normaliser(settings: &Settings) -> Arc<JiraNormaliser> {
+    Arc::new(JiraNormaliser {
+        browse_url: settings.browse_url.clone().or_else(|| settings.url.clone()),
+        security_levels: settings.security_levels.clone(),
+        restricted_comments: settings.restricted_comments.clone(),
+    })
+}

@@ -1,0 +1,380 @@
+//! Calls of one configured system.
+
+use crate::{
+    CallError, Incoming, Policy, Reply, Secret, addresses::Guarded, policy::asked_pause, secret::sensitive,
+};
+use bytes::Bytes;
+use jiff::Timestamp;
+use reqwest::{
+    Certificate, Method, RequestBuilder, Response, Url,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
+    redirect,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep, timeout_at};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection without a call is kept.
+const POOL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Most redirects of one call.
+const MAX_REDIRECTS: usize = 5;
+const USER_AGENT: &str = concat!("runbookd/", env!("CARGO_PKG_VERSION"));
+
+/// A system and how it is reached.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where its addresses begin, with a path where it has one. The path of a call is below it.
+    pub base: Url,
+    /// What shows who we are.
+    pub authorization: Authorization,
+    /// Further headers of all calls.
+    pub headers: HeaderMap,
+    /// Certificates in PEM that are trusted beside the system's own.
+    pub roots: Option<Vec<u8>>,
+    /// The bounds of calls that have none of their own.
+    pub policy: Policy,
+}
+
+impl Settings {
+    /// A system at `{base}`, an address of the web, without any credentials but those that the address has.
+    pub fn new(base: &str, policy: Policy) -> Result<Self, SetupError> {
+        let base =
+            Url::parse(base).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        Ok(Self {
+            base: base.ok_or(SetupError::Url)?,
+            authorization: Authorization::None,
+            headers: HeaderMap::new(),
+            roots: None,
+            policy,
+        })
+    }
+
+    /// The same with credentials.
+    pub fn with(self, authorization: Authorization) -> Self {
+        Self { authorization, ..self }
+    }
+}
+
+/// What shows who we are, with every call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorization {
+    /// Nothing.
+    None,
+    /// `Authorization: Bearer TOKEN`.
+    Bearer(Secret),
+    /// `Authorization: Basic`, of a user and a password or token.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password or token.
+        password: Secret,
+    },
+    /// A header of the system's own, such as `PRIVATE-TOKEN`.
+    Header(HeaderName, Secret),
+}
+
+/// The settings make no client.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// An address is none. It is not shown: it may hold a password.
+    #[error("an endpoint's address is no http or https URL")]
+    Url,
+    /// The credentials fit no header.
+    #[error("the credentials hold a character that no header may hold")]
+    Credentials,
+    /// No certificates.
+    #[error("the certificates to trust are not PEM")]
+    Roots(#[source] reqwest::Error),
+    /// No HTTP client.
+    #[error("failed to set up the HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Calls one system. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: reqwest::Client,
+    base: Url,
+    headers: HeaderMap,
+    policy: Policy,
+}
+
+impl Client {
+    /// A client; nothing is sent yet.
+    pub fn new(settings: Settings) -> Result<Self, SetupError> {
+        // A second installation in one process is refused, and the first serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(redirect::Policy::none())
+            .pool_idle_timeout(POOL_TIMEOUT)
+            .dns_resolver(Guarded)
+            .user_agent(USER_AGENT);
+        if let Some(pem) = &settings.roots {
+            let roots = Certificate::from_pem_bundle(pem).map_err(SetupError::Roots)?;
+            builder = builder.tls_certs_merge(roots);
+        }
+        let http = builder.build().map_err(SetupError::Client)?;
+        let mut headers = settings.headers;
+        if let Some((name, value)) = header_of(&settings.authorization, &http, &settings.base)? {
+            headers.insert(name, value);
+        }
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        let inner = Inner { http, base: settings.base, headers, policy: settings.policy };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Where the system's addresses begin.
+    pub fn base(&self) -> &Url {
+        &self.inner.base
+    }
+
+    /// An address of the system: a path below the base, the base itself for an empty one; below the host where it begins
+    /// with `/`; or a whole address, as systems say where the next page is. That of another system is refused.
+    pub fn url(&self, path: &str) -> Result<Url, CallError> {
+        let base = &self.inner.base;
+        if path.is_empty() {
+            return Ok(base.clone());
+        }
+        let mut folder = base.clone();
+        if !folder.path().ends_with('/') {
+            folder.set_path(&format!("{}/", base.path()));
+        }
+        self.of_system(folder.join(path).map_err(|_| CallError::Address)?)
+    }
+
+    /// The same address, if it is one of this system, with the user of the base.
+    fn of_system(&self, mut url: Url) -> Result<Url, CallError> {
+        let base = &self.inner.base;
+        if url.origin() != base.origin() {
+            return Err(CallError::Address);
+        }
+        url.set_username(base.username()).map_err(|()| CallError::Address)?;
+        url.set_password(base.password()).map_err(|()| CallError::Address)?;
+        url.set_fragment(None);
+        Ok(url)
+    }
+
+    /// A call to make up; `path` as for [`Client::url`].
+    pub fn call(&self, method: Method, path: &str) -> Result<Call<'_>, CallError> {
+        let is_repeatable = matches!(method, Method::GET | Method::HEAD);
+        Ok(Call {
+            client: self,
+            url: self.url(path)?,
+            method,
+            headers: self.inner.headers.clone(),
+            body: Bytes::new(),
+            policy: self.inner.policy,
+            is_repeatable,
+        })
+    }
+
+    /// Gets a path with a query.
+    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, CallError> {
+        self.call(Method::GET, path)?.query(query).send().await
+    }
+
+    /// Gets JSON. A body that ends early is asked for again.
+    pub async fn get_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, CallError> {
+        self.call(Method::GET, path)?.query(query).send_for_json().await
+    }
+
+    /// Posts JSON; once, for it may not be sent twice. What only asks says so by [`Call::repeatable`].
+    pub async fn post_json(&self, path: &str, body: &impl Serialize) -> Result<Reply, CallError> {
+        self.call(Method::POST, path)?.json(body)?.send().await
+    }
+}
+
+/// The header of credentials.
+fn header_of(
+    authorization: &Authorization,
+    http: &reqwest::Client,
+    base: &Url,
+) -> Result<Option<(HeaderName, HeaderValue)>, SetupError> {
+    let fits = |value: Result<HeaderValue, CallError>| value.map_err(|_| SetupError::Credentials);
+    Ok(match authorization {
+        Authorization::None => None,
+        Authorization::Bearer(token) => Some((AUTHORIZATION, fits(token.bearer())?)),
+        Authorization::Header(name, secret) => Some((name.clone(), fits(sensitive(secret.expose()))?)),
+        // A user with a colon would be read as another user.
+        Authorization::Basic { user, .. } if user.contains(':') => return Err(SetupError::Credentials),
+        Authorization::Basic { user, password } => {
+            let request = http.get(base.clone()).basic_auth(user, Some(password.expose())).build();
+            let request = request.map_err(|_| SetupError::Credentials)?;
+            request.headers().get(AUTHORIZATION).map(|value| (AUTHORIZATION, value.clone()))
+        }
+    })
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("origin", &self.inner.base.origin().ascii_serialization()).finish()
+    }
+}
+
+/// A call before it is sent.
+pub struct Call<'c> {
+    client: &'c Client,
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Bytes,
+    policy: Policy,
+    is_repeatable: bool,
+}
+
+impl Call<'_> {
+    /// Adds to the query.
+    pub fn query(mut self, query: &[(&str, &str)]) -> Self {
+        if !query.is_empty() {
+            self.url.query_pairs_mut().extend_pairs(query);
+        }
+        self
+    }
+
+    /// Sets a header, in place of the client's own.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// A body.
+    pub fn body(self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        self.content(body).header(CONTENT_TYPE, HeaderValue::from_static(content_type))
+    }
+
+    /// A body whose type is among the headers.
+    pub fn content(self, body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
+    /// The body that will be sent, for who signs it.
+    pub fn sent_body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// A body of JSON.
+    pub fn json(self, body: &impl Serialize) -> Result<Self, CallError> {
+        let unwritable = |_| CallError::Request { detail: "it cannot be written as JSON".to_owned() };
+        Ok(self.body("application/json", serde_json::to_vec(body).map_err(unwritable)?))
+    }
+
+    /// A body of a form.
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let mut form = Url::parse("form:").expect("a constant that is a URL");
+        form.query_pairs_mut().extend_pairs(fields);
+        self.body("application/x-www-form-urlencoded", form.query().unwrap_or_default().to_owned())
+    }
+
+    /// Other bounds than the client's.
+    pub fn policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// Says that the call changes nothing, so that it may be sent again like a GET.
+    pub fn repeatable(self) -> Self {
+        Self { is_repeatable: true, ..self }
+    }
+
+    /// Sends it for the whole reply.
+    pub async fn send(self) -> Result<Reply, CallError> {
+        self.tried(|| async { self.open_once().await?.whole().await }).await
+    }
+
+    /// Sends it for JSON. A body that ends early is asked for again.
+    pub async fn send_for_json<T: DeserializeOwned>(self) -> Result<T, CallError> {
+        self.tried(|| async { self.open_once().await?.whole().await?.json() }).await
+    }
+
+    /// Sends it for a reply whose body is read as it comes. Only the response's head is within the policy's times and
+    /// tries; what reads the body has its own.
+    pub async fn open(self) -> Result<Incoming, CallError> {
+        self.tried(|| self.open_once()).await
+    }
+
+    /// The one loop: tries until there is a reply, a failure that will not pass, or no time.
+    async fn tried<T, F>(&self, once: impl Fn() -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let deadline = Instant::now() + self.policy.budget;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let started = Instant::now();
+            let by = deadline.min(started + self.policy.per_try);
+            let error = match timeout_at(by, once()).await.unwrap_or(Err(CallError::Timeout)) {
+                Ok(reply) => {
+                    self.log(tries, started, "replied");
+                    return Ok(reply);
+                }
+                Err(error) => error,
+            };
+            self.log(tries, started, &error);
+            let may_pass = self.is_repeatable && error.is_passing() && tries < self.policy.attempts;
+            let pause = self.policy.pause(tries, error.retry_after());
+            if !may_pass || pause >= deadline.saturating_duration_since(Instant::now()) {
+                return Err(error);
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// Nothing of a query, a user or a body.
+    fn log(&self, tries: u32, started: Instant, outcome: impl fmt::Display) {
+        tracing::debug!(
+            method = %self.method,
+            host = self.url.host_str().unwrap_or_default(),
+            path = self.url.path(),
+            tries,
+            took_ms = started.elapsed().as_millis() as u64,
+            "call: {outcome}"
+        );
+    }
+
+    /// One try, with the redirects that stay within the system.
+    async fn open_once(&self) -> Result<Incoming, CallError> {
+        let mut url = self.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.request(url.clone()).send().await;
+            let response = response.map_err(|error| CallError::of_request(&error))?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(Incoming::new(response, &self.policy));
+            }
+            let status = status.as_u16();
+            if !matches!(status, 301 | 302 | 307 | 308) {
+                let retry_after = asked_pause(response.headers(), Timestamp::now());
+                return Err(CallError::Status { status, retry_after });
+            }
+            url = self.next(&url, &response).ok_or(CallError::Redirect { status })?;
+        }
+        Err(CallError::Redirect { status: 302 })
+    }
+
+    /// Where a redirect leads, if it may be followed: nothing that we send goes to another system.
+    fn next(&self, from: &Url, response: &Response) -> Option<Url> {
+        if !matches!(self.method, Method::GET | Method::HEAD) {
+            return None;
+        }
+        let location = response.headers().get(LOCATION)?.to_str().ok()?;
+        self.client.of_system(from.join(location).ok()?).ok()
+    }
+
+    fn request(&self, url: Url) -> RequestBuilder {
+        let request = self.client.inner.http.request(self.method.clone(), url).headers(self.headers.clone());
+        match self.body.is_empty() {
+            true => request,
+            false => request.body(self.body.clone()),
+        }
+    }
+}
