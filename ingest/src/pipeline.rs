@@ -7,6 +7,7 @@
 
 use crate::{
     batches::batches,
+    lint::Linter,
     loader::{Loader, blocking},
     plan::{Found, Plan},
     progress::Progress,
@@ -395,6 +396,7 @@ impl Work {
     ) -> Self {
         let mut work = Self { surveys: Vec::new(), syncs: Vec::new(), report: Report::default() };
         let report = &mut work.report;
+        let mut linter = Linter::default();
         for (source, reason) in listed.failed {
             report.rejected.push(Rejection::new(source.shown(), reason.clone()));
             report.sources.push(SourceReport {
@@ -423,6 +425,7 @@ impl Work {
                 report.rejected.extend(survey.rejected.iter().cloned());
                 report.warnings.extend(survey.warnings.iter().cloned());
                 report.note_secrets(survey.secrets.clone());
+                linter.append(std::mem::take(&mut survey.linter));
                 work.surveys.push((survey, plan.clone()));
                 plan
             } else {
@@ -433,6 +436,7 @@ impl Work {
             };
             report.documents.add(&plan.counts());
         }
+        report.lint = linter.counts();
         report.sort();
         work
     }
