@@ -161,7 +161,7 @@ fn encoded(part: &str) -> String {
 /// Whether a heading's anchor is a fragment of letters, digits, `-` and `_`.
 fn is_plain_fragment(anchor: &str) -> bool {
     !anchor.is_empty()
-        && anchor.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+        && anchor.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '='))
         && visible(anchor) == anchor
 }
 
@@ -232,6 +232,7 @@ mod tests {
                 Some("排查"),
                 Some("https://a.example/b?v=2#%E6%8E%92%E6%9F%A5"),
             ),
+            (Some("https://a.example/b.pdf"), Some("page=3"), Some("https://a.example/b.pdf#page=3")),
             (Some("https://a.example/b#c"), Some("d"), Some("https://a.example/b#c")),
             (Some("https://a.example/b"), Some("x) [y](http://evil"), Some("https://a.example/b")),
             (Some("https://a.example/b"), Some(""), Some("https://a.example/b")),

@@ -5,9 +5,11 @@
 //! from elsewhere. How questions are answered is not known here.
 
 mod batches;
+mod bounds;
 pub mod chunk;
 pub mod cli;
 pub mod config;
+pub mod convert;
 pub mod credentials;
 pub mod decode;
 mod dialect;

@@ -1,7 +1,10 @@
 //! The `ingest` command. Parses what was typed and leaves the rest to [`ingest::cli`].
 
 use clap::Parser;
-use ingest::cli::{self, Cli};
+use ingest::{
+    cli::{self, Cli},
+    convert,
+};
 use std::{
     future::Future,
     pin::pin,
@@ -13,6 +16,9 @@ use std::{
 
 fn main() -> anyhow::Result<ExitCode> {
     kb::memory::share_pools();
+    if let Some(code) = convert::serve_if_asked(std::env::args_os()) {
+        return Ok(code);
+    }
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let entered = runtime.enter();

@@ -87,7 +87,7 @@ impl<'a> Chunker<'a> {
                 document: document.meta.id.clone(),
                 ordinal: u32::try_from(chunks.len()).expect("a file of a few megabytes has fewer chunks"),
                 heading_path: draft.heading_path,
-                anchor: draft.anchor,
+                anchor: document.fragment_at(source.start).map(str::to_owned).or(draft.anchor),
                 text: draft.text,
                 start_byte: start as u64,
                 end_byte: source.end.max(start) as u64,

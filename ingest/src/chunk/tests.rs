@@ -71,6 +71,21 @@ fn shown(chunks: &[Chunk]) -> String {
 }
 
 #[test]
+fn fragments_of_the_file_lead_to_passages() {
+    let text = format!("# A\n\n{}\n\n## B\n\nbeta\n", "alpha alpha alpha.\n\n".repeat(30));
+    let later = text.rfind("alpha").expect("it is there");
+    let fragments = vec![(0, "page=1".to_owned()), (later, "page=2".to_owned())];
+    let document = document("T", &text, Syntax::Markdown).with_fragments(fragments);
+    let chunks = Chunker::new(&Words, 60).split(&document).chunks;
+    let anchors: Vec<&str> = chunks.iter().filter_map(|chunk| chunk.anchor.as_deref()).collect();
+    assert_eq!(anchors.len(), chunks.len());
+    assert!(
+        anchors.is_sorted() && anchors[0] == "page=1" && anchors.last() == Some(&"page=2"),
+        "{anchors:?}"
+    );
+}
+
+#[test]
 fn sections_about_something_else_are_passages_of_their_own() {
     let text = "# Title\n\nIntro.\n\n## One {#first}\n\nAlpha.\n\n### Deep\n\nBeta.\n\n#### Cause\n\nGamma.\n\n#### Steps\n\nWait.\n\n## Two\n\n\
                 Delta.\n\n## Two\n\n### Only\n\nEpsilon.\n";

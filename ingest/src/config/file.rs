@@ -4,9 +4,9 @@
 use super::ConfigError;
 use crate::{
     formats::{Defaults, language},
-    sources::{Source, folder::FolderSource, git},
+    sources::{Source, confluence, folder::FolderSource, git, github, jira},
 };
-use kb::document::Kind;
+use kb::{causes::with_causes, document::Kind};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     collections::HashSet,
@@ -82,12 +82,34 @@ impl Keys {
         self.take(key)?.ok_or_else(|| format!("{} has no `{key}`", self.shown))
     }
 
+    /// Makes relative paths relative to `root`.
+    fn below(mut self, root: &Path) -> Self {
+        for (key, value) in &mut self.table {
+            let path = match value {
+                toml::Value::String(path) if PATH_KEYS.contains(&key.as_str()) => path,
+                toml::Value::Table(reference) => match reference.get_mut("file") {
+                    Some(toml::Value::String(path)) => path,
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            *path = root.join(&path).display().to_string();
+        }
+        self
+    }
+
     /// Reads all that is left.
     fn rest<T: DeserializeOwned>(self) -> Result<T, String> {
         let Self { table, shown } = self;
         table.try_into().map_err(|error| format!("{shown}: {}", error.to_string().trim_end()))
     }
 }
+
+/// Keys of sources whose values are paths.
+const PATH_KEYS: [&str; 3] = ["ca_file", "export", "path"];
+
+/// The types of sources.
+const TYPES: [&str; 5] = ["confluence", "folder", "git", "github-issues", "jira"];
 
 /// Reads `ingest.toml` and opens its sources; nothing is asked of them yet.
 pub fn read(path: &Path) -> Result<Team, ConfigError> {
@@ -164,18 +186,30 @@ fn source(
     let shown = keys.shown.clone();
     let source: Arc<dyn Source> = match kind.as_str() {
         "folder" => {
-            let FolderSettings { path } = keys.rest()?;
-            let folder = FolderSource::at(&places.root.join(path), name.as_deref(), defaults);
-            Arc::new(folder.map_err(|error| format!("{shown}: {}", kb::causes::with_causes(&error)))?)
+            let FolderSettings { path } = keys.below(places.root).rest()?;
+            let folder = FolderSource::at(&path, name.as_deref(), defaults);
+            Arc::new(folder.map_err(|error| format!("{shown}: {}", with_causes(&error)))?)
         }
         "git" => {
             let settings: git::Settings = keys.rest()?;
             let name = name.or_else(|| git::default_name(&settings.url));
             let name = name.ok_or_else(|| format!("{shown} has no `name`"))?;
             let source = git::open(name, settings.below(places.root), defaults, places.cache);
-            Arc::from(source.map_err(|error| error.to_string())?)
+            Arc::from(source.map_err(|error| with_causes(&error))?)
         }
-        other => return Err(format!("{shown}: there is no type `{other}`; there are folder and git")),
+        other if !TYPES.contains(&other) => {
+            return Err(format!("{shown}: there is no type `{other}`; there are {}", TYPES.join(", ")));
+        }
+        other => {
+            let name = name.ok_or_else(|| format!("{shown} has no `name`"))?;
+            let keys = keys.below(places.root);
+            let source = match other {
+                "confluence" => confluence::open(name, keys.rest()?, defaults),
+                "jira" => jira::open(name, keys.rest()?, defaults),
+                _ => github::open(name, keys.rest()?, defaults),
+            };
+            Arc::from(source.map_err(|error| with_causes(&error))?)
+        }
     };
     Ok(TeamSource { source, interval })
 }

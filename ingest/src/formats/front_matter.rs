@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use std::ops::Range;
 
 use super::stated::Stated;
+pub(super) use attempts::refuse_in_office_file;
 pub use attempts::refuse_in_text;
 pub(super) use entries::TWICE;
 

@@ -251,6 +251,11 @@ impl Pages {
         pages
     }
 
+    /// Whether there is a page with this path.
+    pub(crate) fn holds(&self, path: &str) -> bool {
+        self.exact(&page_of(path)).is_some()
+    }
+
     /// The links of the document at `from` that lead to other documents of the source and say something about them.
     pub(crate) fn resolve(&self, from: &str, links: &[FoundLink]) -> Vec<Link> {
         let mut resolved = Vec::new();

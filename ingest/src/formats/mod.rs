@@ -5,6 +5,7 @@
 
 mod admonitions;
 mod asciidoc;
+mod docx;
 pub(crate) mod entities;
 pub mod front_matter;
 mod github_wiki;
@@ -14,10 +15,12 @@ pub mod language;
 #[cfg(test)]
 mod leftovers;
 pub mod links;
+mod magic;
 mod manifests;
 pub(crate) mod markdown;
 mod mediawiki;
 mod notion;
+mod pdf;
 mod plain_text;
 mod prometheus_rules;
 mod qa_csv;
@@ -28,7 +31,7 @@ mod shortcodes;
 pub mod site;
 pub mod stated;
 pub(crate) mod steps;
-mod web_page;
+pub(crate) mod web_page;
 pub(crate) mod written;
 
 use crate::{
@@ -45,6 +48,7 @@ use kb::{
     version::{Version, in_title, of_path},
 };
 use links::Pages;
+use magic::Magic;
 use site::Site;
 use stated::Stated;
 use std::collections::BTreeMap;
@@ -61,6 +65,9 @@ pub struct Document {
     pub body: MappedText,
     /// How to read the body.
     pub syntax: Syntax,
+    /// Fragments that lead into the file itself, such as `page=3` of a PDF: each with the byte of the decoded text from
+    /// which on it holds, in order. Where there are any, they lead to passages, and not the headings' own.
+    pub fragments: Vec<(usize, String)>,
     /// Hash of everything that the stored document depends on, but for the embedding model.
     pub content_hash: ContentHash,
 }
@@ -93,7 +100,24 @@ impl Document {
         let numbers = [CHUNKER_VERSION as u64, syntax as u64, place.start as u64, place.end as u64];
         let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         let content_hash = ContentHash::of(&[&metadata, text.as_bytes(), &numbers]);
-        Self { meta, body, syntax, content_hash }
+        Self { meta, body, syntax, fragments: Vec::new(), content_hash }
+    }
+
+    /// The same document with fragments that lead into its file.
+    pub fn with_fragments(mut self, fragments: Vec<(usize, String)>) -> Self {
+        if fragments.is_empty() {
+            return self;
+        }
+        let written: String = fragments.iter().map(|(at, fragment)| format!("{at} {fragment}\n")).collect();
+        self.content_hash = ContentHash::of(&[&self.content_hash.0, written.as_bytes()]);
+        self.fragments = fragments;
+        self
+    }
+
+    /// The fragment that leads to a byte of the decoded text.
+    pub fn fragment_at(&self, byte: usize) -> Option<&str> {
+        let after = self.fragments.partition_point(|(start, _)| *start <= byte);
+        self.fragments.get(after.checked_sub(1)?).map(|(_, fragment)| fragment.as_str())
     }
 
     /// The same document with what its source knows of it, where it does not say so itself.
@@ -101,10 +125,10 @@ impl Document {
         if *origin == Origin::default() {
             return self;
         }
-        let Self { mut meta, body, syntax, .. } = self;
+        let Self { mut meta, body, syntax, fragments, .. } = self;
         meta.url = meta.url.or_else(|| origin.url.clone());
         meta.updated_at = meta.updated_at.or(origin.updated_at);
-        Self::new(meta, body, syntax)
+        Self::new(meta, body, syntax).with_fragments(fragments)
     }
 
     /// The same document on a version that only its siblings show it to be for.
@@ -172,6 +196,10 @@ pub enum Format {
     MediaWiki,
     /// `.jsonl`, `.ndjson` with questions and answers, or resolved incidents.
     QaLines,
+    /// `.docx`.
+    Docx,
+    /// `.pdf`.
+    Pdf,
 }
 
 impl Format {
@@ -191,6 +219,17 @@ impl Format {
             "yaml" | "yml" => Ok(Self::PrometheusRules),
             "xml" => Ok(Self::MediaWiki),
             "jsonl" | "ndjson" => Ok(Self::QaLines),
+            "docx" | "docm" => Ok(Self::Docx),
+            "pdf" => Ok(Self::Pdf),
+            other @ ("doc" | "dot" | "rtf" | "odt" | "pages" | "wpd") => {
+                Err(format!("not supported: .{other}; save it as .docx or .pdf"))
+            }
+            other @ ("xls" | "xlsx" | "ods") => {
+                Err(format!("not supported: .{other}; save questions and answers as .csv, and text as .docx"))
+            }
+            other @ ("ppt" | "pptx" | "odp" | "vsd" | "vsdx" | "epub") => {
+                Err(format!("not supported: .{other}; save it as .pdf"))
+            }
             other => Err(format!("not supported yet: .{other}")),
         }
     }
@@ -235,6 +274,8 @@ pub struct Parsed {
     pub warnings: Vec<Warning>,
     /// How many secrets each rule masked.
     pub redacted: BTreeMap<&'static str, u64>,
+    /// Whether the file was not read for a reason that is not its own, so that what is stored of it stays.
+    pub is_unknown: bool,
 }
 
 impl Parsed {
@@ -255,6 +296,22 @@ impl Parsed {
 
 /// Parses a file's bytes. Never fails: what cannot be read is in [`Parsed::rejected`].
 pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
+    let text_parser = match format {
+        Format::Docx => return docx::parse(&bytes, place),
+        Format::Pdf => return pdf::parse(&bytes, place),
+        Format::Markdown => markdown::parse,
+        Format::PlainText => plain_text::parse,
+        Format::QaCsv => |text: String, place: &Place<'_>| qa_csv::parse(&text, place),
+        Format::WebPage => web_page::parse,
+        Format::AsciiDoc => asciidoc::parse,
+        Format::ReStructuredText => rst::parse,
+        Format::PrometheusRules => prometheus_rules::parse,
+        Format::MediaWiki => |text: String, place: &Place<'_>| mediawiki::parse(&text, place),
+        Format::QaLines => |text: String, place: &Place<'_>| qa_lines::parse(&text, place),
+    };
+    if let Some(magic) = Magic::of(&bytes) {
+        return Parsed::rejected(place, format!("binary, not text: {} under another name", magic.name()));
+    }
     let decoded = match decode::decode(bytes) {
         Ok(decoded) => decoded,
         Err(error) => return Parsed::rejected(place, error.to_string()),
@@ -262,21 +319,31 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
     if !decoded.text.chars().any(char::is_alphanumeric) {
         return Parsed::rejected(place, "no text");
     }
-    let mut parsed = match format {
-        Format::Markdown => markdown::parse(decoded.text, place),
-        Format::PlainText => plain_text::parse(decoded.text, place),
-        Format::QaCsv => qa_csv::parse(&decoded.text, place),
-        Format::WebPage => web_page::parse(decoded.text, place),
-        Format::AsciiDoc => asciidoc::parse(decoded.text, place),
-        Format::ReStructuredText => rst::parse(decoded.text, place),
-        Format::PrometheusRules => prometheus_rules::parse(decoded.text, place),
-        Format::MediaWiki => mediawiki::parse(&decoded.text, place),
-        Format::QaLines => qa_lines::parse(&decoded.text, place),
-    };
+    let mut parsed = text_parser(decoded.text, place);
     if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
         parsed.warn(place, format!("read as {encoding}, by its bytes; save the file as UTF-8 to be sure"));
     }
     parsed
+}
+
+/// What a document says in the properties that its format keeps beside the text: read as front matter is. A version is the
+/// document's own there, and not that of what it is about.
+fn said_in_properties(keys: impl Iterator<Item = (String, String)>) -> Result<Stated, String> {
+    let is_own = |key: &str| matches!(key.to_lowercase().as_str(), "version" | "versions" | "release");
+    front_matter::of_keys(keys.filter(|(key, _)| !is_own(key))).map_err(|error| error.to_string())
+}
+
+/// Whether a title was put in by a program and not by an author.
+fn is_made_up_title(title: &str) -> bool {
+    const FILES: [&str; 9] = [".doc", ".docx", ".docm", ".pdf", ".odt", ".rtf", ".tex", ".dvi", ".indd"];
+    const NAMES: [&str; 6] =
+        ["untitled", "title", "document", "word document", "powerpoint presentation", "unknown"];
+    let title = title.trim().to_lowercase();
+    let stem = title.trim_end_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    title.starts_with("microsoft word - ")
+        || FILES.iter().any(|extension| title.ends_with(extension))
+        || NAMES.contains(&stem)
+        || !title.chars().any(char::is_alphabetic)
 }
 
 /// Fills in the metadata from what the file says, what the run says, and where the file stands.
@@ -401,10 +468,46 @@ mod tests {
             ("qa.ndjson", Ok(Format::QaLines)),
             ("a.adoc", Ok(Format::AsciiDoc)),
             ("a.rst", Ok(Format::ReStructuredText)),
-            ("a.docx", Err("not supported yet: .docx")),
+            ("a.docx", Ok(Format::Docx)),
+            ("a.PDF", Ok(Format::Pdf)),
+            ("a.doc", Err("not supported: .doc; save it as .docx or .pdf")),
+            ("a.exe", Err("not supported yet: .exe")),
             ("a.b/Makefile", Err("not supported yet: a file without an extension")),
         ] {
             assert_eq!(Format::of(path), format.map_err(str::to_owned), "{path}");
+        }
+    }
+
+    #[test]
+    fn binary_files_are_told_whatever_their_name() {
+        let (pages, site, defaults) = (Pages::default(), Site::default(), Defaults::default());
+        for (relative, bytes, reason) in [
+            ("a.txt", &b"%PDF-1.4 text"[..], "binary, not text: a PDF file under another name"),
+            (
+                "a.md",
+                b"PK\x03\x04text",
+                "binary, not text: a ZIP archive or an office file under another name",
+            ),
+            ("a.docx", b"# text", "no Word document: it is no package of an office program"),
+            ("a.docx", b"%PDF-1.4 text", "a PDF file, no Word document"),
+            (
+                "a.docx",
+                b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+                "protected by a password, or in the format of Word before 2007: save it as .docx without a password",
+            ),
+            ("a.pdf", b"# text", "no PDF file"),
+            ("a.pdf", b"PK\x03\x04", "a ZIP archive or an office file, no PDF file"),
+        ] {
+            let place = Place {
+                source: "kb",
+                relative,
+                shown: relative,
+                pages: &pages,
+                site: &site,
+                defaults: &defaults,
+            };
+            let format = Format::of(relative).expect("it is read");
+            assert_eq!(parse(format, bytes.to_vec(), &place).rejected[0].reason, reason, "{relative}");
         }
     }
 

@@ -6,7 +6,7 @@ use kb::{
     mapped::{Edit, MappedText},
     redact::redact,
 };
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 /// How many secrets each rule masked.
 pub(crate) type Secrets = BTreeMap<&'static str, u64>;
@@ -37,9 +37,55 @@ pub(crate) fn again(text: MappedText) -> (MappedText, Secrets) {
     (text.edited(edits), secrets)
 }
 
+/// The secrets of a text of which pieces are shown one by one.
+pub(crate) struct Masks<'t> {
+    text: &'t str,
+    masked: Vec<(Range<usize>, &'static str)>,
+}
+
+impl<'t> Masks<'t> {
+    /// Looks for the secrets of a text, and counts them.
+    pub(crate) fn of(text: &'t str) -> (Self, Secrets) {
+        let redacted = redact(text);
+        let secrets = redacted.counts.iter().map(|(rule, count)| (*rule, *count as u64)).collect();
+        (Self { text, masked: redacted.masked }, secrets)
+    }
+
+    /// A piece of the text without secrets. One that reaches over several pieces is named in the first.
+    pub(crate) fn shown(&self, piece: Range<usize>) -> Cow<'t, str> {
+        let first = self.masked.partition_point(|(range, _)| range.end <= piece.start);
+        let within = self.masked[first..].iter().take_while(|(range, _)| range.start < piece.end);
+        let mut within = within.peekable();
+        if within.peek().is_none() {
+            return Cow::Borrowed(&self.text[piece]);
+        }
+        let (mut shown, mut at) = (String::new(), piece.start);
+        for (range, rule) in within {
+            if range.start >= piece.start {
+                shown.push_str(&self.text[at..range.start]);
+                shown.push_str(&format!("[redacted:{rule}]"));
+            }
+            at = range.end.min(piece.end);
+        }
+        shown.push_str(&self.text[at..piece.end]);
+        Cow::Owned(shown)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_masked_piece_by_piece() {
+        let text = "the key AKIAQ7RLMXVTN2ZPWK4D and more";
+        let (masks, secrets) = Masks::of(text);
+        assert_eq!(secrets, Secrets::from([("aws-access-key", 1)]));
+        let pieces: Vec<Cow<'_, str>> =
+            [0..8, 8..12, 12..20, 20..text.len()].into_iter().map(|piece| masks.shown(piece)).collect();
+        assert_eq!(pieces, ["the key ", "[redacted:aws-access-key]", "", " and more"]);
+        assert_eq!(masks.shown(0..text.len()), "the key [redacted:aws-access-key] and more");
+    }
 
     #[test]
     fn secrets_are_masked_and_the_rest_keeps_its_place() {

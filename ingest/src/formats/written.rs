@@ -83,8 +83,8 @@ impl<'s> Writer<'s> {
         if !self.containers.is_empty() {
             return self.label(&words, place);
         }
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
-        let id = id.filter(|id| !id.is_empty() && id.len() <= MAX_ID_BYTES && id.bytes().all(is_name));
+        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+        let id = id.filter(|id| !id.is_empty() && id.len() <= MAX_ID_BYTES && id.chars().all(is_name));
         if let Some(id) = id {
             words.push_str(&format!(" {{#{id}}}"));
         } else if words.ends_with(['}', '#']) {
@@ -275,6 +275,7 @@ pub(crate) fn push_words(written: &mut String, words: &str, is_in_link: bool) {
             '_' => !(is_letter(before) && is_letter(after)),
             '~' => !is_space(before) || after == Some('~'),
             '[' => is_in_link,
+            ']' if ends_mark(written) => false,
             ']' => is_in_link || after.is_none_or(|c| matches!(c, '(' | '[' | ':')),
             '<' => after.is_none_or(|c| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?')),
             '&' => entities::begins_reference(rest.as_str()) || after.is_none(),
@@ -286,6 +287,15 @@ pub(crate) fn push_words(written: &mut String, words: &str, is_in_link: bool) {
         written.push(character);
         before = Some(character);
     }
+}
+
+/// Whether a text ends in the mark of a masked secret, but for its bracket.
+fn ends_mark(written: &str) -> bool {
+    /// No mark is longer.
+    const LONGEST: usize = 80;
+    let tail = &written[written.floor_char_boundary(written.len().saturating_sub(LONGEST))..];
+    tail.rsplit_once("[redacted:")
+        .is_some_and(|(_, rule)| !rule.is_empty() && !rule.contains([' ', '[', ']']))
 }
 
 /// Appends code that stands in a sentence.
@@ -469,6 +479,7 @@ mod tests {
             "+ a\nb\n---",
             "a | b\n--- | ---",
             "{{< note >}} {% x %} $a$",
+            "the key [redacted:aws-access-key]",
         ] {
             let mut written = String::new();
             push_words(&mut written, words, false);

@@ -107,7 +107,8 @@ impl Files {
                 let mut parsed = formats::parse(format, bytes, &place);
                 parsed.documents =
                     parsed.documents.into_iter().map(|document| document.from(&origin)).collect();
-                Reading { parsed, shown, ..Reading::default() }
+                let is_unknown = parsed.is_unknown;
+                Reading { parsed, shown, is_unknown, ..Reading::default() }
             }
             Err(error) => {
                 let is_unknown = error.content_is_unknown();

@@ -9,14 +9,15 @@
 //! has one, and once each, so that there are no loops. What they lead to is known by the link's own name.
 
 use super::{
-    Item, Listing as SourceListing, Source, SourceError, SyncState,
-    files::{self, FileTree, MAX_FILE_BYTES, ReadError},
+    Listing as SourceListing, Source, SourceError, SyncState,
+    files::{self, MAX_FILE_BYTES, ReadError},
+    folder_tree::{Expanded, FolderTree},
 };
 use crate::{formats::Defaults, loader::blocking, report::Rejection};
 use async_trait::async_trait;
 use kb::{files::not_regular, redact::redact, text::is_invisible};
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     ffi::OsString,
     fs::{File, Metadata, OpenOptions},
     hash::{Hash as _, Hasher as _},
@@ -225,33 +226,12 @@ impl Source for FolderSource {
         let list = move || {
             let Listing { files, rejected, complete } = folder.list()?;
             let is_complete = complete && folder.only.is_none();
-            let items = files.iter().map(|file| Item {
-                key: file.relative.clone(),
-                version: None,
-                bytes: file.bytes,
-            });
-            let (name, items) = (folder.name.clone(), items.collect());
-            let files = files.into_iter().map(|file| (file.relative.clone(), file)).collect();
-            let tree = Arc::new(FolderTree { folder, files });
-            Ok(files::listing(&name, tree, items, is_complete, rejected, &defaults))
+            let name = folder.name.clone();
+            let (tree, expanded) = FolderTree::of(folder, files, Expanded::new(rejected, is_complete));
+            let Expanded { items, rejected, is_complete } = expanded;
+            Ok(files::listing(&name, Arc::new(tree), items, is_complete, rejected, &defaults))
         };
         blocking(list).await.map_err(|error| SourceError::failed(self.name(), error.to_string()))?
-    }
-}
-
-/// The files of a folder as they were listed.
-struct FolderTree {
-    folder: Folder,
-    files: HashMap<String, ListedFile>,
-}
-
-impl FileTree for FolderTree {
-    fn shown(&self, path: &str) -> String {
-        self.folder.shown(path)
-    }
-
-    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
-        self.folder.read(self.files.get(path).ok_or(ReadError::Gone)?)
     }
 }
 
@@ -265,7 +245,7 @@ pub fn check_name(name: &str) -> Result<(), PathError> {
 }
 
 impl Folder {
-    fn at(path: &Path, name: Option<&str>) -> Result<Self, PathError> {
+    pub(crate) fn at(path: &Path, name: Option<&str>) -> Result<Self, PathError> {
         let shown = path.display().to_string();
         let unreadable = |source| PathError::Unreadable { path: shown.clone(), source };
         let nameless = || PathError::Nameless { path: shown.clone() };
@@ -321,7 +301,7 @@ impl Folder {
         self.root.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
     }
 
-    fn rejection(&self, relative: &Path, reason: impl Into<String>) -> Rejection {
+    pub(super) fn rejection(&self, relative: &Path, reason: impl Into<String>) -> Rejection {
         // Control characters in a name would forge lines of a report, others turn its letters around.
         let path: String = self.shown_root.join(relative).to_string_lossy().chars().map(visible).collect();
         Rejection::new(redact(&path).text, reason)
@@ -329,6 +309,20 @@ impl Folder {
 
     /// Reads a file's bytes, at most [`MAX_FILE_BYTES`].
     pub fn read(&self, file: &ListedFile) -> Result<Vec<u8>, ReadError> {
+        let (opened, length) = self.open(file)?;
+        if length > MAX_FILE_BYTES {
+            return Err(ReadError::TooLarge { bytes: length });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
+        opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
+        match bytes.len() as u64 {
+            len if len > MAX_FILE_BYTES => Err(ReadError::TooLarge { bytes: len }),
+            _ => Ok(bytes),
+        }
+    }
+
+    /// Opens the file that was listed, and no other that has taken its place; gives its length.
+    pub(super) fn open(&self, file: &ListedFile) -> Result<(File, u64), ReadError> {
         let opened = open_regular(&file.real).map_err(|error| match error {
             // Where a link led, there may be a newer version by now; what is stored stays until that is seen.
             ReadError::Gone if file.is_linked => ReadError::Swapped,
@@ -339,15 +333,7 @@ impl Folder {
         if !metadata.is_file() || identity(&metadata) != file.identity || !is_in_place() {
             return Err(ReadError::Swapped);
         }
-        if metadata.len() > MAX_FILE_BYTES {
-            return Err(ReadError::TooLarge { bytes: metadata.len() });
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-        opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
-        match bytes.len() as u64 {
-            len if len > MAX_FILE_BYTES => Err(ReadError::TooLarge { bytes: len }),
-            _ => Ok(bytes),
-        }
+        Ok((opened, metadata.len()))
     }
 }
 

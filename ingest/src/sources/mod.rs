@@ -5,10 +5,13 @@
 //! `name` have the ids `name/key` and `name/key#part`, whatever the item was read from, so that an export and the live
 //! system are one source.
 
+pub mod archive;
+pub mod confluence;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod files;
 pub mod folder;
+mod folder_tree;
 pub mod git;
 pub mod github;
 pub mod jira;

@@ -309,12 +309,19 @@ pub(super) fn refuse_in_head(text: &str, first_line: usize) -> Result<(), FrontM
 
 /// The same of a text without front matter, in which no key is read at all.
 pub fn refuse_in_text(text: &str) -> Result<(), FrontMatterError> {
+    refuse_unread(text, "it is read in Markdown only; rename the file to `.md`, or give `--access`")
+}
+
+/// The same of the words of an office file.
+pub fn refuse_in_office_file(text: &str) -> Result<(), FrontMatterError> {
+    refuse_unread(text, "it is not read there; give the file a property `access`, or give `--access`")
+}
+
+fn refuse_unread(text: &str, advice: &str) -> Result<(), FrontMatterError> {
     refuse_in_head(text, 1).map_err(|error| match error {
         FrontMatterError::Key { key, detail } => {
             let line = detail.rsplit_once(" (").map_or("", |(_, line)| line.trim_end_matches(')'));
-            let detail =
-                format!("{line}: it is read in Markdown only; rename the file to `.md`, or give `--access`");
-            FrontMatterError::Key { key, detail }
+            FrontMatterError::Key { key, detail: format!("{line}: {advice}") }
         }
         error => error,
     })

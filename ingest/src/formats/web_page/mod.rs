@@ -7,7 +7,7 @@
 mod content;
 mod tree;
 
-pub(crate) use tree::character_named;
+pub(crate) use tree::{Element, Event, Tree, character_named};
 
 use super::{
     Parsed, Place,
@@ -18,7 +18,6 @@ use super::{
     written::{Writer, one_line, push_words},
 };
 use content::Page;
-use tree::Tree;
 
 /// The names of `<meta>` that are read, and the keys of front matter that they stand for.
 const KEYS: [(&str, &str); 10] = [
@@ -73,6 +72,12 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         parsed.warn(place, "a tag or a comment has no end: what follows it is not read");
     }
     parsed
+}
+
+/// Writes the page that is in a tree which others read or made.
+pub(crate) fn write(tree: &Tree<'_>, writer: &mut Writer<'_>, steps: &Steps) {
+    let page = Page::of(tree);
+    content::write(&page, page.root(), writer, steps);
 }
 
 /// Whether a text restricts who may read it, so that no other page may show it.

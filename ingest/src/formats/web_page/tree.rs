@@ -1,6 +1,7 @@
 //! HTML to a flat list of what opens, stands and closes in it, with places in the text.
 //!
-//! Entry point: [`Tree::of`]. It reads tags as browsers do where pages depend on it: attributes without quotes, tags that
+//! Entry points: [`Tree::of`], [`Tree::of_xml`] for markup of wikis that is written as XML, and [`Tree::open`] with what follows
+//! it for trees that others make. It reads tags as browsers do where pages depend on it: attributes without quotes, tags that
 //! end others (`<li>` after `<li>`), elements that are text only. It builds no tree of the standard's kind: that one takes
 //! quadratic time on deep or many-attributed tags. Here every byte is looked at once, nothing is deeper than [`MAX_DEPTH`],
 //! and nothing recurses.
@@ -19,7 +20,12 @@ const MAX_NAME_BYTES: usize = 40;
 const MAX_VALUE_BYTES: usize = 8 << 10;
 
 /// The attributes that are read, sorted.
-const ATTRIBUTES: [&str; 24] = [
+const ATTRIBUTES: [&str; 40] = [
+    "ac:alt",
+    "ac:anchor",
+    "ac:emoji-fallback",
+    "ac:name",
+    "ac:title",
     "alt",
     "aria-hidden",
     "class",
@@ -28,14 +34,25 @@ const ATTRIBUTES: [&str; 24] = [
     "data-lang",
     "data-language",
     "data-syntaxhighlighter-params",
+    "datetime",
     "hidden",
     "href",
     "id",
     "itemprop",
+    "key",
     "lang",
     "name",
     "property",
     "rel",
+    "ri:account-id",
+    "ri:content-id",
+    "ri:content-title",
+    "ri:filename",
+    "ri:key",
+    "ri:parameter",
+    "ri:space-key",
+    "ri:username",
+    "ri:value",
     "role",
     "rowspan",
     "start",
@@ -93,12 +110,15 @@ const END_PARAGRAPHS: [&str; 34] = [
     "xmp",
 ];
 
+/// Begins what is characters only.
+const CHARACTERS: &str = "<![CDATA[";
+
 /// How far up an open paragraph is looked for.
 const MAX_INLINE_DEPTH: usize = 8;
 
 /// What a text holds, in its order.
 #[derive(Debug)]
-pub(super) enum Event<'t> {
+pub(crate) enum Event<'t> {
     /// An element begins.
     Open(usize),
     /// Text, its references decoded, and its place.
@@ -109,18 +129,18 @@ pub(super) enum Event<'t> {
 
 /// An element.
 #[derive(Debug, Default)]
-pub(super) struct Element {
+pub(crate) struct Element {
     /// Its name, lower-cased.
-    pub(super) name: String,
+    pub(crate) name: String,
     attributes: Vec<(&'static str, String)>,
     /// The element that it stands in.
-    pub(super) parent: Option<usize>,
+    pub(crate) parent: Option<usize>,
     /// Where its tag stands in the text.
-    pub(super) place: Range<usize>,
+    pub(crate) place: Range<usize>,
     /// The number of the event that opens it.
-    pub(super) opens: usize,
+    pub(crate) opens: usize,
     /// The number of the event that closes it.
-    pub(super) closes: usize,
+    pub(crate) closes: usize,
     /// Of a table: its cells, those of inner tables left out.
     pub(super) cells: usize,
     /// What stands in it, of what a page is told by.
@@ -129,12 +149,20 @@ pub(super) struct Element {
 
 impl Element {
     /// The value of an attribute.
-    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
+    /// Gives an attribute another value.
+    pub(crate) fn set(&mut self, name: &'static str, value: String) {
+        match self.attributes.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.attributes.push((name, value)),
+        }
+    }
+
     /// The names of its classes.
-    pub(super) fn classes(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn classes(&self) -> impl Iterator<Item = &str> {
         self.attribute("class").unwrap_or_default().split_whitespace()
     }
 }
@@ -154,21 +182,76 @@ pub(super) struct Holds {
 
 /// A text of HTML, read.
 #[derive(Debug, Default)]
-pub(super) struct Tree<'t> {
+pub(crate) struct Tree<'t> {
     /// What it holds; every element that opens closes.
-    pub(super) events: Vec<Event<'t>>,
+    pub(crate) events: Vec<Event<'t>>,
     /// Its elements, in the order of their tags.
-    pub(super) elements: Vec<Element>,
+    pub(crate) elements: Vec<Element>,
     /// Whether a tag or a comment had no end, and took the rest of the text with it.
-    pub(super) is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 impl<'t> Tree<'t> {
-    /// Reads a text.
-    pub(super) fn of(text: &'t str, steps: &Steps) -> Self {
-        let reader =
-            Reader { text, tree: Tree::default(), open: Vec::new(), hidden: 0, names: HashMap::new(), steps };
-        reader.read()
+    /// Reads a text of HTML.
+    pub(crate) fn of(text: &'t str, steps: &Steps) -> Self {
+        Reader::new(text, steps, false).read()
+    }
+
+    /// Reads a text of XML, with the references to characters that HTML has: no tag ends another one, and what is marked as
+    /// characters only is text. What is no XML is read as well as it can be.
+    pub(crate) fn of_xml(text: &'t str, steps: &Steps) -> Self {
+        Reader::new(text, steps, true).read()
+    }
+
+    /// Adds the beginning of an element; returns its number.
+    pub(crate) fn open(
+        &mut self,
+        parent: Option<usize>,
+        name: String,
+        attributes: Vec<(&'static str, String)>,
+        place: Range<usize>,
+    ) -> usize {
+        let (number, opens) = (self.elements.len(), self.events.len());
+        self.elements.push(Element { name, attributes, parent, place, opens, ..Element::default() });
+        self.events.push(Event::Open(number));
+        number
+    }
+
+    /// Adds the end of an element.
+    pub(crate) fn close(&mut self, element: usize) {
+        let closed = &mut self.elements[element];
+        closed.closes = self.events.len();
+        self.events.push(Event::Close(element));
+        let (inner, name) = (closed.holds, closed.name.as_str());
+        let holds = Holds {
+            title: inner.title || name == "h1",
+            page: inner.page || matches!(name, "h1" | "h2" | "main" | "article"),
+            navigation: inner.navigation || name == "nav",
+            table: inner.table || name == "table",
+        };
+        if let Some(parent) = closed.parent.map(|parent| &mut self.elements[parent].holds) {
+            parent.title |= holds.title;
+            parent.page |= holds.page;
+            parent.navigation |= holds.navigation;
+            parent.table |= holds.table;
+        }
+    }
+
+    /// Counts a cell for the table that it stands in.
+    pub(crate) fn count_cell(&mut self, table: usize) {
+        self.elements[table].cells += 1;
+    }
+
+    /// Moves all places: the text that was read stands in another one from `by` on.
+    pub(crate) fn moved(mut self, by: usize) -> Self {
+        let moved = |place: &mut Range<usize>| *place = place.start + by..place.end + by;
+        self.elements.iter_mut().for_each(|element| moved(&mut element.place));
+        for event in &mut self.events {
+            if let Event::Text(_, place) = event {
+                moved(place);
+            }
+        }
+        self
     }
 
     /// The elements with a name.
@@ -178,7 +261,7 @@ impl<'t> Tree<'t> {
     }
 
     /// The text within an element, spaces as they are.
-    pub(super) fn text_of(&self, element: usize) -> String {
+    pub(crate) fn text_of(&self, element: usize) -> String {
         let element = &self.elements[element];
         let mut words = String::new();
         for event in &self.events[element.opens..element.closes] {
@@ -200,9 +283,15 @@ struct Reader<'t, 's> {
     /// Named character references that were looked up.
     names: HashMap<&'t str, Option<String>>,
     steps: &'s Steps,
+    is_xml: bool,
 }
 
-impl<'t> Reader<'t, '_> {
+impl<'t, 's> Reader<'t, 's> {
+    fn new(text: &'t str, steps: &'s Steps, is_xml: bool) -> Self {
+        let tree = Tree::default();
+        Self { text, tree, open: Vec::new(), hidden: 0, names: HashMap::new(), steps, is_xml }
+    }
+
     fn read(mut self) -> Tree<'t> {
         let mut at = 0;
         while at < self.text.len() && !self.steps.are_spent() {
@@ -216,7 +305,7 @@ impl<'t> Reader<'t, '_> {
             });
         }
         while let Some(element) = self.open.pop() {
-            self.close(element);
+            self.tree.close(element);
         }
         self.tree
     }
@@ -239,6 +328,16 @@ impl<'t> Reader<'t, '_> {
         };
         match rest.as_bytes().get(1)? {
             b'!' if rest.starts_with("<!--") => Some(self.skipped(at, end_of("-->", 2))),
+            b'!' if self.is_xml && rest.starts_with(CHARACTERS) => {
+                let from = at + CHARACTERS.len();
+                let end = self.skipped(at, end_of("]]>", CHARACTERS.len()));
+                let words = &self.text[from..end];
+                let words = words.strip_suffix("]]>").unwrap_or(words);
+                if !words.is_empty() {
+                    self.tree.events.push(Event::Text(Cow::Borrowed(words), from..from + words.len()));
+                }
+                Some(end)
+            }
             b'!' | b'?' => Some(self.skipped(at, end_of(">", 1))),
             b'/' if rest.as_bytes().get(2).is_some_and(u8::is_ascii_alphabetic) => {
                 let name = name_at(&rest[2..]).to_ascii_lowercase();
@@ -305,9 +404,11 @@ impl<'t> Reader<'t, '_> {
             }
         };
         let name = name.to_ascii_lowercase();
-        self.end_others(&name);
+        if !self.is_xml {
+            self.end_others(&name);
+        }
         let is_void = VOID.binary_search(&name.as_str()).is_ok();
-        let is_text_only = TEXT_ONLY.binary_search(&name.as_str()).is_ok();
+        let is_text_only = !self.is_xml && TEXT_ONLY.binary_search(&name.as_str()).is_ok();
         let number = self.open_element(name, attributes, start..at);
         match number {
             None => {
@@ -316,7 +417,7 @@ impl<'t> Reader<'t, '_> {
                 at
             }
             Some(number) if is_void || is_closed => {
-                self.close(number);
+                self.tree.close(number);
                 at
             }
             Some(number) if is_text_only => {
@@ -324,7 +425,7 @@ impl<'t> Reader<'t, '_> {
                 if self.tree.elements[number].name == "title" {
                     self.words(at..end);
                 }
-                self.close(number);
+                self.tree.close(number);
                 end
             }
             Some(number) => {
@@ -360,32 +461,9 @@ impl<'t> Reader<'t, '_> {
         if matches!(name.as_str(), "td" | "th")
             && let Some(table) = self.innermost("table")
         {
-            self.tree.elements[table].cells += 1;
+            self.tree.count_cell(table);
         }
-        let (number, opens) = (self.tree.elements.len(), self.tree.events.len());
-        let parent = self.open.last().copied();
-        self.tree.elements.push(Element { name, attributes, parent, place, opens, ..Element::default() });
-        self.tree.events.push(Event::Open(number));
-        Some(number)
-    }
-
-    fn close(&mut self, element: usize) {
-        let closed = &mut self.tree.elements[element];
-        closed.closes = self.tree.events.len();
-        self.tree.events.push(Event::Close(element));
-        let (inner, name) = (closed.holds, closed.name.as_str());
-        let holds = Holds {
-            title: inner.title || name == "h1",
-            page: inner.page || matches!(name, "h1" | "h2" | "main" | "article"),
-            navigation: inner.navigation || name == "nav",
-            table: inner.table || name == "table",
-        };
-        if let Some(parent) = closed.parent.map(|parent| &mut self.tree.elements[parent].holds) {
-            parent.title |= holds.title;
-            parent.page |= holds.page;
-            parent.navigation |= holds.navigation;
-            parent.table |= holds.table;
-        }
+        Some(self.tree.open(self.open.last().copied(), name, attributes, place))
     }
 
     /// The innermost open element with a name.
@@ -406,7 +484,7 @@ impl<'t> Reader<'t, '_> {
 
     fn close_to(&mut self, element: usize) {
         while let Some(open) = self.open.pop() {
-            self.close(open);
+            self.tree.close(open);
             if open == element {
                 return;
             }

@@ -1,5 +1,6 @@
 //! What goes wrong with a repository.
 
+use kb::causes::with_causes;
 use net::CallError;
 
 /// Longer reasons are cut.
@@ -30,7 +31,7 @@ pub(super) enum GitError {
 
 impl From<gix::Error> for GitError {
     fn from(error: gix::Error) -> Self {
-        let reason = error.to_string();
+        let reason = with_causes(&error);
         Self::Broken(reason.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect())
     }
 }

@@ -47,6 +47,8 @@ use tree::{CommitTree, Listed};
 
 /// The user of tokens where none is said: what GitHub asks for, and others take as any other.
 const TOKEN_USER: &str = "x-access-token";
+/// How often a pack that was cut is asked for.
+const MAX_TRIES: usize = 3;
 /// A larger file of certificates is none.
 const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
 /// Changes when the same commit gives other documents.
@@ -105,7 +107,8 @@ impl Settings {
 
 /// The name of a source that was given none: that of its repository.
 pub fn default_name(url: &str) -> Option<String> {
-    let name = url.trim().trim_end_matches('/').rsplit(['/', ':']).next()?;
+    let url = url.trim().trim_end_matches('/');
+    let name = url.strip_suffix("/.git").unwrap_or(url).rsplit(['/', ':']).next()?;
     let name = name.strip_suffix(".git").unwrap_or(name);
     check_name(name).is_ok().then(|| name.to_owned())
 }
@@ -259,7 +262,15 @@ impl Inner {
                 false => Err(GitError::Broken("objects are missing".to_owned())),
             }
         };
-        let read = match read(false) {
+        let mut first = read(false);
+        for _ in 1..MAX_TRIES {
+            // The calls' own loop ends where a body begins.
+            if !matches!(&first, Err(GitError::Call(CallError::Cut { .. }))) {
+                break;
+            }
+            first = read(false);
+        }
+        let read = match first {
             // What a run that was killed, or a disk that was full, leaves behind.
             Err(GitError::Broken(reason)) if self.is_fetched() => {
                 tracing::warn!(source = self.name, reason, "the fetched repository is broken; fetched anew");

@@ -183,17 +183,16 @@ fn outcome_of(record: &Value) -> Outcome {
 
 /// The address that people open.
 fn url_of(record: &Value) -> Option<String> {
-    let addresses = ["html_url", "web_url", "url"].iter().filter_map(|field| record[field].as_str());
+    let mut addresses = ["html_url", "web_url", "url"].iter().filter_map(|field| record[field].as_str());
     addresses
-        .into_iter()
         .find(|address| is_web_address(address) && !address.contains("api.github.com"))
         .map(str::to_owned)
 }
 
 /// The fragment of a comment's address.
 fn anchor_of(comment: &Value) -> String {
-    let addresses = ["html_url", "url"].iter().filter_map(|field| comment[field].as_str());
-    match addresses.into_iter().find_map(|address| address.split_once('#')) {
+    let mut addresses = ["html_url", "url"].iter().filter_map(|field| comment[field].as_str());
+    match addresses.find_map(|address| address.split_once('#')) {
         Some((_, fragment)) => fragment.to_owned(),
         None => comment["id"].as_u64().map(|id| format!("issuecomment-{id}")).unwrap_or_default(),
     }

@@ -10,9 +10,9 @@ use crate::{
     sources::{
         Item, Listing, Reader, Reading, Source, SourceError, SyncState,
         tracker::{
-            Normaliser, Origin, instant,
+            Asked, Origin, instant,
             live::{self, MAX_PAGES, Scope, broken_off, cursor_at, failure, told},
-            reading,
+            readings,
             records::Records,
         },
     },
@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use net::{Authorization, CallError, Client, HeaderName, HeaderValue, Policy, Reply, header};
 use serde_json::Value;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     io,
     ops::Range,
     sync::{
@@ -322,6 +322,8 @@ impl Feeds<'_> {
         let mut changed: BTreeMap<u64, Timestamp> = BTreeMap::new();
         let path = format!("repos/{}/issues/comments", api.repository);
         let mut pages = Pages::of(api, &path, query);
+        // A comment that goes meanwhile draws others forward over the edges of pages, one that comes pushes them back.
+        let mut seen = HashSet::new();
         while let Some(comments) = pages.next().await? {
             for comment in comments {
                 let number =
@@ -333,7 +335,9 @@ impl Feeds<'_> {
                 if !with_texts {
                     self.newest = self.newest.max(Some(at));
                     changed.entry(number).and_modify(|known| *known = at.max(*known)).or_insert(at);
-                } else if let Some(row) = self.rows.get_mut(&number).filter(|row| row.content.is_some()) {
+                } else if let Some(row) = self.rows.get_mut(&number).filter(|row| row.content.is_some())
+                    && seen.insert(comment["id"].as_u64())
+                {
                     row.comments.push(self.put_aside.push(&comment).map_err(cannot_put_aside)?);
                 }
             }
@@ -451,20 +455,20 @@ impl Reader for LiveReader {
     }
 
     async fn read(&self, items: &[Item]) -> Vec<Reading> {
-        let readings: Vec<_> = items.iter().map(|item| self.reading(&item.key).boxed()).collect();
-        futures::stream::iter(readings).buffered(CALLS).collect().await
+        let asked: Vec<_> = items.iter().map(|item| self.asked(&item.key).boxed()).collect();
+        let asked: Vec<Asked> = futures::stream::iter(asked).buffered(CALLS).collect().await;
+        let asked = items.iter().map(|item| item.key.clone()).zip(asked).collect();
+        readings(self.normaliser.clone(), self.origin.clone(), asked).await
     }
 }
 
 impl LiveReader {
-    async fn reading(&self, key: &str) -> Reading {
+    async fn asked(&self, key: &str) -> Asked {
         match self.record(key).await {
-            Ok(Some(record)) if is_pull_request(&record) && !self.normaliser.pull_requests => {
-                Reading { is_gone: true, ..Reading::default() }
-            }
-            Ok(Some(record)) => reading(&self.origin, key, self.normaliser.parsed(&record, &self.origin)),
-            Ok(None) => Reading { is_gone: true, ..Reading::default() },
-            Err(reason) => Reading::unknown(&self.origin.shown(key), reason),
+            Ok(Some(record)) if is_pull_request(&record) && !self.normaliser.pull_requests => Asked::Gone,
+            Ok(Some(record)) => Asked::Record(record),
+            Ok(None) => Asked::Gone,
+            Err(reason) => Asked::Failed(reason),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
         redaction::Secrets,
         written::{Writer, one_line, push_code, push_link, push_words},
     },
-    sources::tracker::masked,
+    sources::tracker::{masked, masked_words},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
@@ -193,7 +193,7 @@ impl<'v> Walk<'_, '_, 'v> {
     fn said(&mut self, node: &Value) -> Option<String> {
         let attribute = |name: &str| node["attrs"][name].as_str();
         let words = match kind(node) {
-            "text" => masked(node["text"].as_str().unwrap_or_default(), self.secrets),
+            "text" => masked_words(node["text"].as_str().unwrap_or_default(), self.secrets),
             "hardBreak" => "\n".to_owned(),
             "emoji" => attribute("text").or(attribute("shortName")).unwrap_or_default().to_owned(),
             "date" => date_of(&node["attrs"]["timestamp"]).unwrap_or_default(),
@@ -329,6 +329,7 @@ fn push_apart(line: &mut String, words: &str) {
 mod tests {
     use super::*;
     use kb::mapped::MappedText;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn markdown(document: &Value) -> String {
@@ -452,8 +453,52 @@ mod tests {
         ] {
             assert_eq!(marked(words, marks), expected, "{words}");
         }
-        let key = "AKIAQ7RLMXVTN2ZPWK4D";
-        assert!(marked(key, json!([{"type": "strong"}])).contains("redacted:aws-access-key"));
+        let key = "ghp_aB3dE5gH7jK9mN2pQ4rS6tU8vWxYz0aB3dE5";
+        assert!(marked(key, json!([{"type": "strong"}])).contains("redacted:"));
+    }
+
+    /// A node of any kind, with a text or a link somewhere, in others.
+    fn any_node() -> impl Strategy<Value = Value> {
+        let kinds = [
+            "paragraph",
+            "heading",
+            "bulletList",
+            "orderedList",
+            "listItem",
+            "taskList",
+            "taskItem",
+            "codeBlock",
+            "blockquote",
+            "panel",
+            "expand",
+            "table",
+            "tableRow",
+            "tableCell",
+            "text",
+            "mention",
+            "inlineCard",
+            "media",
+            "date",
+            "hardBreak",
+            "odd",
+        ];
+        let kind = proptest::sample::select(kinds.to_vec());
+        let leaf = (kind.clone(), "[a-z節 `*_<\\[\\]|\\n]{0,12}").prop_map(|(kind, words)| {
+            json!({"type": kind, "text": words, "attrs": {"text": words, "url": words, "level": words.len(), "timestamp": words},
+                "marks": [{"type": "link", "attrs": {"href": words}}]})
+        });
+        leaf.prop_recursive(6, 60, 5, move |inner| {
+            (kind.clone(), proptest::collection::vec(inner, 0..5))
+                .prop_map(|(kind, content)| json!({"type": kind, "content": content, "attrs": {"colspan": 3, "order": 0}}))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_document_is_read(document in any_node()) {
+            let size = document.to_string().len();
+            prop_assert!(markdown(&document).len() <= 40 * size, "{document}");
+        }
     }
 
     #[test]

@@ -481,6 +481,29 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        let key = "AKIAQ7RLMXVTN2ZPWK4D";
+        let text = |words: &str, marks: Value| json!({"type": "text", "text": words, "marks": marks});
+        let strong = json!([{"type": "strong"}]);
+        let mut record = record();
+        let fields = &mut record["fields"];
+        fields["summary"] = json!(format!("Key {key} leaked"));
+        fields["labels"] = json!([key]);
+        fields["description"] = json!({"type": "doc", "content": [
+            {"type": "paragraph", "content": [text(key, json!([]))]},
+            {"type": "paragraph", "content": [text(&key[..9], json!([])), text(&key[9..], strong)]},
+            {"type": "codeBlock", "content": [text(&format!("export AWS={key}"), json!([]))]}]});
+        let document = document(&record);
+        let all = format!("{} {:?}", document.body.as_str(), document.meta);
+        assert!(!all.contains(&key[9..]), "{all}");
+        assert!(
+            document.body.as_str().contains("`")
+                && document.body.as_str().matches("[redacted:aws-access-key]").count() >= 3,
+            "{all}"
+        );
+    }
+
+    #[test]
     fn resolutions_say_whether_the_problem_is_solved() {
         let fields = |resolution: Value, status: &str, category: &str| {
             outcome_of(

@@ -11,9 +11,9 @@ use crate::{
     sources::{
         Item, Listing, Reader, Reading, Source, SourceError, SyncState,
         tracker::{
-            Normaliser, Origin, instant,
+            Asked, Origin, instant,
             live::{self, Scope, broken_off, cursor_at, failure, told},
-            reading,
+            readings,
             records::Records,
         },
     },
@@ -157,7 +157,7 @@ impl Source for Live {
         let fields: &[&str] = if brings_content && !only_new { &FIELDS } else { &["updated"] };
         let search = Search { client: &client, settings: &self.settings, fields, policy: self.policy };
         let ended = search.each(scope, &mut take).await;
-        let ended = ended.map_err(|error| failure(&self.origin, self.settings.token.as_ref(), &error))?;
+        let ended = ended.map_err(|error| self.refusal(&error))?;
         if only_new {
             rows.values_mut().for_each(|row| row.content = None);
         }
@@ -166,6 +166,21 @@ impl Source for Live {
 }
 
 impl Live {
+    /// Why nothing could be listed.
+    fn refusal(&self, error: &CallError) -> SourceError {
+        match error.status() {
+            Some(404 | 405 | 410) => self.failed(format!(
+                "{}: it has no such search; is it a Jira, and is its `deployment` the right one?",
+                self.origin.shown
+            )),
+            Some(400) => self.failed(format!(
+                "{}: it refuses the search (status 400); check `projects` and `jql`",
+                self.origin.shown
+            )),
+            _ => failure(&self.origin, self.settings.token.as_ref(), error),
+        }
+    }
+
     fn listing(&self, before: &SyncState, client: Client, found: Found) -> Listing {
         let Found { scope, rows, put_aside, ended, num_odd } = found;
         let is_complete = scope == Scope::All && ended.error.is_none() && !ended.is_unsure;
@@ -233,13 +248,6 @@ struct LiveReader {
     normaliser: Arc<JiraNormaliser>,
 }
 
-/// What asking for an issue gave.
-enum Asked {
-    Issue(Value),
-    Gone,
-    Failed(String),
-}
-
 #[async_trait]
 impl Reader for LiveReader {
     fn is_cheap(&self) -> bool {
@@ -251,7 +259,7 @@ impl Reader for LiveReader {
         let mut left: Vec<&str> = Vec::new();
         for item in items {
             match self.content.get(&item.key).map(|range| self.put_aside.read(range)) {
-                Some(Ok(issue)) => drop(asked.insert(&item.key, Asked::Issue(issue))),
+                Some(Ok(issue)) => drop(asked.insert(&item.key, Asked::Record(issue))),
                 Some(Err(reason)) => drop(asked.insert(&item.key, Asked::Failed(reason))),
                 None => left.push(&item.key),
             }
@@ -266,37 +274,30 @@ impl Reader for LiveReader {
         let single: Vec<_> = left.iter().map(|key| self.single(key).boxed()).collect();
         let single: Vec<Asked> = futures::stream::iter(single).buffered(CALLS).collect().await;
         asked.extend(left.into_iter().zip(single));
-        let mut readings = Vec::with_capacity(items.len());
+        let mut whole = Vec::with_capacity(items.len());
         for item in items {
             let asked =
                 asked.remove(item.key.as_str()).unwrap_or(Asked::Failed("it was not given".to_owned()));
-            readings.push(self.reading(&item.key, asked).boxed());
+            whole.push(self.with_comments(&item.key, asked).boxed());
         }
-        futures::stream::iter(readings).buffered(CALLS).collect().await
+        let whole: Vec<Asked> = futures::stream::iter(whole).buffered(CALLS).collect().await;
+        let whole = items.iter().map(|item| item.key.clone()).zip(whole).collect();
+        readings(self.normaliser.clone(), self.origin.clone(), whole).await
     }
 }
 
 impl LiveReader {
-    async fn reading(&self, key: &str, asked: Asked) -> Reading {
-        let mut issue = match asked {
-            Asked::Issue(issue) => issue,
-            Asked::Gone => return Reading { is_gone: true, ..Reading::default() },
-            Asked::Failed(reason) => return Reading::unknown(&self.origin.shown(key), reason),
-        };
+    async fn with_comments(&self, key: &str, asked: Asked) -> Asked {
+        let Asked::Record(mut issue) = asked else { return asked };
         if lacks_comments(&issue) {
             match self.comments(key).await {
                 Ok(comments) => {
                     issue["fields"]["comment"] = json!({"total": comments.len(), "comments": comments})
                 }
-                Err(error) => {
-                    return Reading::unknown(
-                        &self.origin.shown(key),
-                        format!("its comments cannot be read: {}", told(&error)),
-                    );
-                }
+                Err(error) => return Asked::Failed(format!("its comments cannot be read: {}", told(&error))),
             }
         }
-        reading(&self.origin, key, self.normaliser.parsed(&issue, &self.origin))
+        Asked::Record(issue)
     }
 
     /// Asks for issues at once, in halves where the reply is cut off or too large.
@@ -309,7 +310,7 @@ impl LiveReader {
                     let mut issues: HashMap<String, Value> = issues;
                     for key in keys {
                         if let Some(issue) = issues.remove(*key) {
-                            asked.insert(*key, Asked::Issue(issue));
+                            asked.insert(*key, Asked::Record(issue));
                         }
                     }
                     continue;
@@ -355,7 +356,7 @@ impl LiveReader {
         match self.client.get_json::<Value>(&path, &[("fields", &fields)]).await {
             // A moved issue answers to the key that it had.
             Ok(issue) if issue["key"].as_str() != Some(key) => Asked::Gone,
-            Ok(issue) => Asked::Issue(issue),
+            Ok(issue) => Asked::Record(issue),
             Err(CallError::Status { status: 404 | 410, .. }) => Asked::Gone,
             Err(error) => Asked::Failed(told(&error)),
         }

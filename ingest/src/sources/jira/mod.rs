@@ -91,8 +91,8 @@ fn page_size() -> u32 {
 
 /// The source that settings describe. Nothing is called or read yet.
 pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<dyn Source>, SourceError> {
-    let tags = settings.security_levels.values().chain(&settings.restricted_comments);
-    if tags.into_iter().any(|tags| tags.is_empty() || tags.iter().any(|tag| tag.trim().is_empty())) {
+    let mut tags = settings.security_levels.values().chain(&settings.restricted_comments);
+    if tags.any(|tags| tags.is_empty() || tags.iter().any(|tag| tag.trim().is_empty())) {
         let reason =
             "`security_levels` and `restricted_comments` need access tags: without any, everybody may read";
         return Err(SourceError::failed(&name, reason));

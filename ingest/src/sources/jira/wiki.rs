@@ -404,12 +404,12 @@ fn closer(text: &str) -> Option<usize> {
     if window.starts_with(|c: char| c.is_whitespace() || c == mark) {
         return None;
     }
-    let ends = window.match_indices(mark).map(|(found, _)| found);
+    let mut ends = window.match_indices(mark).map(|(found, _)| found);
     let is_end = |found: &usize| {
         let (before, after) = (window[..*found].chars().next_back(), window[found + 1..].chars().next());
         before.is_some_and(|c| !c.is_whitespace()) && !after.is_some_and(|c| c.is_alphanumeric() || c == mark)
     };
-    ends.into_iter().find(is_end).map(|found| found + 1)
+    ends.find(is_end).map(|found| found + 1)
 }
 
 /// Writes what stands between brackets, if it is a link.
@@ -447,6 +447,7 @@ fn link(inner: &str, plain: &mut String, written: &mut String) -> bool {
 mod tests {
     use super::*;
     use kb::mapped::MappedText;
+    use proptest::prelude::*;
 
     fn markdown(text: &str) -> String {
         let source = MappedText::new(String::new());
@@ -535,6 +536,64 @@ mod tests {
             assert_eq!(markdown(text), expected, "{text}");
         }
     }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(units in proptest::collection::vec(proptest::sample::select(UNITS), 0..60)) {
+            let text = units.concat();
+            prop_assert!(markdown(&text).len() <= 40 * text.len() + 40, "{text:?}");
+        }
+    }
+
+    /// What means something, and what does not.
+    const UNITS: &[&str] = &[
+        "{code}",
+        "{code:sh|title=x}",
+        "{noformat}",
+        "{panel:title=a}",
+        "{panel}",
+        "{quote}",
+        "{info}",
+        "{color:red}",
+        "{color}",
+        "{{",
+        "}}",
+        "{",
+        "}",
+        "[",
+        "]",
+        "|",
+        "||",
+        "~",
+        "^",
+        "!",
+        "!a.png!",
+        "*",
+        "_",
+        "-",
+        "#",
+        "* ",
+        "** ",
+        "# ",
+        "-- ",
+        "h1. ",
+        "bq. ",
+        "----",
+        "\n",
+        "\n\n",
+        "\\",
+        " ",
+        "a",
+        "ế",
+        "節點",
+        "https://e.example/",
+        "\u{200b}",
+        "\u{1b}[31m",
+        "\r",
+        "`",
+        "<",
+        "&",
+    ];
 
     #[test]
     fn hostile_texts_take_no_longer_than_their_size() {

@@ -1,10 +1,8 @@
 //! An export of issues as a source: a file of JSON, read a record at a time.
 
-use super::{
-    Normaliser, Origin, reading,
-    records::{MAX_RECORD_BYTES, Records},
-};
+use super::{Asked, Normaliser, Origin, readings, records::Records};
 use crate::{
+    loader::blocking,
     report::{Rejection, Warning},
     sources::{Item, Listing, Reader, Reading, Source, SourceError, SyncState},
 };
@@ -13,6 +11,7 @@ use jiff::Timestamp;
 use kb::document::ContentHash;
 use std::{
     collections::{BTreeMap, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
     ops::Range,
     path::PathBuf,
     sync::Arc,
@@ -40,11 +39,23 @@ impl Source for Export {
         self.settings.clone()
     }
 
+    async fn stamp(&self) -> Option<u64> {
+        let path = self.path.clone();
+        let stamp = move || {
+            let metadata = std::fs::metadata(path).ok()?;
+            let mut hasher = DefaultHasher::new();
+            (metadata.len(), metadata.modified().ok()?).hash(&mut hasher);
+            Some(hasher.finish())
+        };
+        // A file that is not there has a stamp of its own: the run says why.
+        blocking(stamp).await.ok().map(Option::unwrap_or_default)
+    }
+
     async fn list(&self, _before: &SyncState) -> Result<Listing, SourceError> {
         let (path, origin, normaliser) = (self.path.clone(), self.origin.clone(), self.normaliser.clone());
-        let listed = tokio::task::spawn_blocking(move || listing(path, origin, normaliser)).await;
+        let listed = blocking(move || listing(path, origin, normaliser)).await;
         let failed = |reason: String| SourceError::Failed { name: self.origin.name.clone(), reason };
-        listed.map_err(|error| failed(format!("a worker thread failed: {error}")))?.map_err(failed)
+        listed.map_err(|error| failed(error.to_string()))?.map_err(failed)
     }
 }
 
@@ -133,19 +144,17 @@ impl Reader for ExportReader {
     }
 
     async fn read(&self, items: &[Item]) -> Vec<Reading> {
-        items.iter().map(|item| self.reading(&item.key)).collect()
+        let asked = items.iter().map(|item| (item.key.clone(), self.asked(&item.key))).collect();
+        readings(self.normaliser.clone(), self.origin.clone(), asked).await
     }
 }
 
 impl ExportReader {
-    fn reading(&self, key: &str) -> Reading {
+    fn asked(&self, key: &str) -> Asked {
         let record = match self.places.get(key) {
-            Some(range) if range.end - range.start <= MAX_RECORD_BYTES => self.records.read(range),
-            _ => Err("it is not in the export".to_owned()),
+            Some(range) => self.records.read(range),
+            None => Err("it is not in the export".to_owned()),
         };
-        match record {
-            Ok(record) => reading(&self.origin, key, self.normaliser.parsed(&record, &self.origin)),
-            Err(reason) => Reading::unknown(&self.origin.shown(key), reason),
-        }
+        record.map_or_else(Asked::Failed, Asked::Record)
     }
 }

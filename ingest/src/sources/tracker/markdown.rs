@@ -23,7 +23,7 @@ pub(in crate::sources) fn fragment(
     let steps = Steps::for_text(&text);
     let (text, _) = cleaned(MappedText::new(text), &Site::default(), &steps)?;
     let edits = edits(text.as_str(), shift);
-    Ok((text.edited(edits).as_str().trim_end().to_owned(), is_cut))
+    Ok((text.edited(edits).as_str().trim_end().trim_start_matches('\n').to_owned(), is_cut))
 }
 
 fn edits(text: &str, shift: usize) -> Vec<Edit> {
@@ -99,6 +99,6 @@ mod tests {
         check("```\n# code\n```\n", "```\n# code\n```");
         check("<!-- please\nfill in\n-->\nwords <pod-name>\n", "words <pod-name>");
         check("<?php\necho", "\\<?php\necho");
-        check("<details><summary>Logs</summary>\n\n```\nx\n```\n</details>", "Logs\n\n```\nx\n```");
+        check("<details><summary>Logs</summary>\n\n```\nx\n```\n</details>", "Logs\n\n\n\n```\nx\n```");
     }
 }

@@ -22,6 +22,7 @@ use crate::{
         stated::Stated,
         written::push_words,
     },
+    loader::blocking,
     report::Rejection,
     sources::Reading,
 };
@@ -30,9 +31,13 @@ use kb::{
     document::{ContentHash, Kind, Link},
     mapped::MappedText,
 };
+use rayon::prelude::*;
 use regex::Regex;
 use serde_json::Value;
-use std::{fmt, sync::LazyLock};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 /// Raised when the same issue becomes another document, so that all are read again.
 const NORMALISER_VERSION: u32 = 1;
@@ -142,9 +147,43 @@ impl Origin {
     }
 }
 
-/// What reading an issue gave.
-pub(super) fn reading(origin: &Origin, key: &str, parsed: Parsed) -> Reading {
-    Reading { parsed, shown: origin.shown(key), ..Reading::default() }
+/// What asking for an issue gave.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// What the system says of it, comments included.
+    Record(Value),
+    /// There is no such issue any more.
+    Gone,
+    /// Its content stayed unknown, for this reason.
+    Failed(String),
+}
+
+/// Makes the documents of issues, which takes the processor and no waiting.
+pub(super) async fn readings(
+    normaliser: Arc<dyn Normaliser>,
+    origin: Arc<Origin>,
+    asked: Vec<(String, Asked)>,
+) -> Vec<Reading> {
+    let shown: Vec<String> = asked.iter().map(|(key, _)| origin.shown(key)).collect();
+    let read = move || {
+        asked.into_par_iter().map(|(key, asked)| reading(&*normaliser, &origin, &key, asked)).collect()
+    };
+    match blocking(read).await {
+        Ok(readings) => readings,
+        // A bug in a normaliser loses one batch, and what is stored of it stays.
+        Err(error) => shown.iter().map(|shown| Reading::unknown(shown, error.to_string())).collect(),
+    }
+}
+
+fn reading(normaliser: &dyn Normaliser, origin: &Origin, key: &str, asked: Asked) -> Reading {
+    let shown = origin.shown(key);
+    match asked {
+        Asked::Record(record) => {
+            Reading { parsed: normaliser.parsed(&record, origin), shown, ..Reading::default() }
+        }
+        Asked::Gone => Reading { is_gone: true, shown, ..Reading::default() },
+        Asked::Failed(reason) => Reading::unknown(&shown, reason),
+    }
 }
 
 /// The settings that documents depend on, as one text. It changes with what a normaliser makes of the same issue as well.
@@ -163,6 +202,36 @@ pub(super) fn masked(text: &str, secrets: &mut Secrets) -> String {
     let (text, found) = redaction::masked(text.to_owned());
     redaction::add(secrets, found);
     text.as_str().to_owned()
+}
+
+/// The same of words of a document: only where they hold a character that looks otherwise as Markdown, which could hide a
+/// secret. All others are masked with the whole document, where what stands around them tells more.
+pub(super) fn masked_words(words: &str, secrets: &mut Secrets) -> String {
+    let is_plain = |c: char| {
+        c.is_alphanumeric()
+            || matches!(
+                c,
+                ' ' | '\n'
+                    | '.'
+                    | ','
+                    | ';'
+                    | ':'
+                    | '/'
+                    | '-'
+                    | '='
+                    | '('
+                    | ')'
+                    | '"'
+                    | '\''
+                    | '%'
+                    | '+'
+                    | '@'
+            )
+    };
+    match words.chars().all(is_plain) {
+        true => words.to_owned(),
+        false => masked(words, secrets),
+    }
 }
 
 /// A text of at most [`MAX_TEXT_BYTES`], cut at the end of a line, and whether it was cut.

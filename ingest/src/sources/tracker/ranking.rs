@@ -84,8 +84,8 @@ pub(super) fn scores(comments: &[Comment], asker: Option<&str>, closed_at: Optio
             points + (comment.agreeing.min(6) as f32) / 2.0
         })
         .collect();
-    for at in 0..comments.len() {
-        let confirms = is_askers(&comments[at]) && says(at, &CONFIRMING) && !says(at, &DENYING);
+    for (at, comment) in comments.iter().enumerate() {
+        let confirms = is_askers(comment) && says(at, &CONFIRMING) && !says(at, &DENYING);
         if !confirms {
             continue;
         }

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Longer records are refused.
-pub(in crate::sources) const MAX_RECORD_BYTES: u64 = 16 << 20;
+const MAX_RECORD_BYTES: u64 = 16 << 20;
 
 /// More records of one file are not read.
 const MAX_RECORDS: usize = 2_000_000;
@@ -235,6 +235,7 @@ impl Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn scan(text: &str) -> (Vec<&str>, Vec<(u64, &'static str)>) {
         let records = Records::temporary().expect("a temporary file");
@@ -265,6 +266,40 @@ mod tests {
             assert_eq!(scan(text), (expected, Vec::new()), "{text}");
         }
     }
+
+    proptest! {
+        #[test]
+        fn any_file_is_scanned(units in proptest::collection::vec(proptest::sample::select(UNITS), 0..40)) {
+            let text = units.concat();
+            let (records, broken) = scan(&text);
+            prop_assert!(records.iter().all(|record| record.starts_with('{') && record.ends_with(['}', ']'])), "{text:?}");
+            if let Ok(serde_json::Value::Array(list)) = serde_json::from_str(&text) {
+                let objects = list.iter().filter(|value| value.is_object()).count();
+                prop_assert_eq!((records.len(), broken.len()), (objects, 0), "{:?}", text);
+            }
+        }
+    }
+
+    /// What JSON is made of, and what it is not.
+    const UNITS: &[&str] = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        "\\",
+        ":",
+        ",",
+        "\n",
+        " ",
+        "issues",
+        "\"issues\":",
+        "\"a\":1",
+        "{}",
+        "[{\"a\":1}]",
+        "1",
+        "ế",
+    ];
 
     #[test]
     fn what_is_broken_loses_nothing_else() {

@@ -1,0 +1,125 @@
+//! Bounds of what is packed: a declared size is never believed, what comes out is counted.
+
+use regex::bytes::Regex;
+use std::{
+    io::{self, Read},
+    sync::LazyLock,
+};
+
+/// What comes out of a packed file may always be this long.
+const FREE_BYTES: u64 = 8 << 20;
+
+/// Beyond that, it may be this many times as long as what went in. Text is packed to a tenth, a thirtieth at best.
+const MAX_RATIO: u64 = 100;
+
+/// Bytes that may come out of a packed file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowance {
+    most: u64,
+    taken: u64,
+    by_ratio: bool,
+}
+
+impl Allowance {
+    /// For a file of `packed` bytes, never more than `most`.
+    pub(crate) fn of(packed: u64, most: u64) -> Self {
+        let by_ratio = packed.saturating_mul(MAX_RATIO).max(FREE_BYTES);
+        Self { most: most.min(by_ratio), taken: 0, by_ratio: by_ratio < most }
+    }
+
+    /// Takes bytes, or says why there are too many.
+    pub(crate) fn take(&mut self, bytes: u64) -> Result<(), String> {
+        self.taken = self.taken.saturating_add(bytes);
+        match self.taken > self.most {
+            true => Err(self.refusal()),
+            false => Ok(()),
+        }
+    }
+
+    fn refusal(&self) -> String {
+        match self.by_ratio {
+            true => format!(
+                "it unpacks to more than {MAX_RATIO} times its size, as archives do that are made to harm"
+            ),
+            false => format!("it unpacks to more than {} MiB", self.most >> 20),
+        }
+    }
+}
+
+/// Reads what is unpacked and takes it from an allowance; fails when that is spent.
+pub(crate) struct Bounded<'a, R> {
+    inner: R,
+    allowance: &'a mut Allowance,
+}
+
+impl<'a, R: Read> Bounded<'a, R> {
+    /// Reads `inner` within an allowance.
+    pub(crate) fn new(inner: R, allowance: &'a mut Allowance) -> Self {
+        Self { inner, allowance }
+    }
+}
+
+impl<R: Read> Read for Bounded<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.allowance.take(read as u64).map_err(io::Error::other)?;
+        Ok(read)
+    }
+}
+
+/// Counts what may be entries of a ZIP archive, up to one more than `most`: their headers take memory as soon as an archive
+/// is opened. Never fewer than there are.
+pub(crate) fn count_zip_entries(mut archive: impl Read, most: usize) -> io::Result<usize> {
+    static HEADER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?-u)PK\x01\x02").expect("the pattern is valid"));
+    /// A header may lie across two parts.
+    const OVERLAP: usize = 3;
+    let mut part = vec![0; 256 << 10];
+    let (mut count, mut kept) = (0, 0);
+    loop {
+        let read = archive.read(&mut part[kept..])?;
+        let end = kept + read;
+        count += HEADER.find_iter(&part[..end]).count();
+        if read == 0 || count > most {
+            return Ok(count.min(most + 1));
+        }
+        kept = end.min(OVERLAP);
+        part.copy_within(end - kept..end, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_out_is_counted() {
+        for (packed, most, bytes, part) in [
+            (10, 64 << 20, 8 << 20, None),
+            (10, 64 << 20, (8 << 20) + 1, Some("100 times")),
+            (1 << 20, 64 << 20, 64 << 20, None),
+            (1 << 20, 64 << 20, (64 << 20) + 1, Some("64 MiB")),
+        ] {
+            let mut allowance = Allowance::of(packed, most);
+            let read =
+                io::copy(&mut Bounded::new(io::repeat(0).take(bytes), &mut allowance), &mut io::sink());
+            match part {
+                None => assert_eq!(read.ok(), Some(bytes)),
+                Some(part) => {
+                    let reason = read.expect_err("it is refused").to_string();
+                    assert!(reason.contains(part), "{reason}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn entries_are_counted_across_parts() {
+        let mut bytes = vec![0; (256 << 10) - 2];
+        bytes.extend(b"PK\x01\x02");
+        bytes.extend(vec![0; 256 << 10]);
+        bytes.extend(b"PK\x01\x02PK\x01\x02");
+        assert_eq!(count_zip_entries(bytes.as_slice(), 10).ok(), Some(3));
+        assert_eq!(count_zip_entries(bytes.as_slice(), 1).ok(), Some(2));
+    }
+}

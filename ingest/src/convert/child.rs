@@ -1,0 +1,71 @@
+//! The child's end of the pipe: the file comes in on standard input, lines of JSON go out.
+
+use super::{ARGUMENT, Told, extract, limits};
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{self, BufWriter, Read, Write},
+    process::ExitCode,
+};
+
+/// A longer file is not read.
+const MAX_INPUT_BYTES: u64 = 64 << 20;
+
+/// What the child cannot do.
+const FAILED: u8 = 1;
+
+/// Reads a file for another process when the program was started for that; `None` when it was not.
+pub fn serve_if_asked(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
+    let mut arguments = arguments.into_iter().skip(1);
+    if arguments.next()? != ARGUMENT {
+        return None;
+    }
+    let is_pdf = arguments.next().is_some_and(|format| format == "pdf");
+    Some(match is_pdf.then(serve) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(_)) | None => ExitCode::from(FAILED),
+    })
+}
+
+fn serve() -> io::Result<()> {
+    limits::set()?;
+    // A panic is a reason like any other, and its words help nobody.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut output = Output(BufWriter::new(own_output()?));
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(MAX_INPUT_BYTES).read_to_end(&mut bytes)?;
+    match extract::extract(&bytes, &mut output)? {
+        Ok(()) => output.tell(&Told::Done),
+        Err(reason) => output.tell(&Told::Refused(reason)),
+    }
+}
+
+/// Says lines.
+pub(super) struct Output(BufWriter<File>);
+
+impl Output {
+    /// Says a line at once: the process may break any moment.
+    pub(super) fn tell(&mut self, told: &Told) -> io::Result<()> {
+        serde_json::to_writer(&mut self.0, told)?;
+        self.0.write_all(b"\n")?;
+        self.0.flush()
+    }
+}
+
+/// Standard output for ourselves alone: what parsers print on it goes where errors go.
+#[cfg(unix)]
+fn own_output() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    let own = io::stdout().as_fd().try_clone_to_owned()?;
+    // SAFETY: both are open, and it closes only what `own` was made from.
+    match unsafe { libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(File::from(own)),
+    }
+}
+
+#[cfg(not(unix))]
+fn own_output() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+}

@@ -1,0 +1,282 @@
+//! Exports of spaces, packed or unpacked: XML, which has everything that the live site has, and HTML, which is what a
+//! browser shows of the pages.
+
+mod entities;
+mod pages;
+mod website;
+
+use super::{
+    addresses::Addresses,
+    listing::Titles,
+    page::{self, Context, Page},
+    settings::Settings,
+};
+use crate::{
+    formats::Defaults,
+    loader::blocking,
+    report::{Rejection, Warning},
+    sources::{
+        Item, Listing, Reader, Reading, Source, SourceError, SyncState,
+        folder::{Folder, ListedFile},
+    },
+};
+use async_trait::async_trait;
+use rayon::prelude::*;
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+use zip::ZipArchive;
+
+/// The file of an XML export.
+const ENTITIES: &str = "entities.xml";
+
+/// Larger pages of an HTML export are refused.
+const MAX_PAGE_BYTES: u64 = 8 << 20;
+
+/// An archive of more files is refused.
+const MAX_FILES: usize = 500_000;
+
+/// Why an export cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExportError {
+    /// The file system failed.
+    #[error("cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// The archive is damaged.
+    #[error("cannot be read as an archive: {0}")]
+    Archive(#[from] zip::result::ZipError),
+    /// The XML is damaged.
+    #[error("entities.xml is damaged at byte {at}: {detail}")]
+    Xml {
+        /// Where.
+        at: u64,
+        /// How.
+        detail: String,
+    },
+    /// It is too large, or unfolds to too much.
+    #[error("{0}")]
+    TooLarge(String),
+    /// It is something else.
+    #[error(
+        "is no export of a space: neither entities.xml nor index.html with pages named `Title_<id>.html` is in it"
+    )]
+    Unknown,
+}
+
+/// An export as a source.
+pub(super) struct Export {
+    name: String,
+    path: PathBuf,
+    settings: Settings,
+    defaults: Defaults,
+}
+
+impl Export {
+    pub(super) fn new(name: String, path: PathBuf, settings: Settings, defaults: Defaults) -> Self {
+        Self { name, path, settings, defaults }
+    }
+}
+
+/// What an export holds.
+#[derive(Default)]
+struct Contents {
+    /// Space and title of each page, by id.
+    titles: Titles,
+    /// The bytes of each page, about.
+    sizes: BTreeMap<String, u64>,
+    rejected: Vec<(String, String, String)>,
+    warnings: Vec<String>,
+    is_complete: bool,
+}
+
+/// Reads pages of an export by their ids.
+trait PageStore: Send + Sync {
+    fn page(&self, id: &str) -> Result<Page, String>;
+}
+
+#[async_trait]
+impl Source for Export {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn shown(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    async fn list(&self, _before: &SyncState) -> Result<Listing, SourceError> {
+        let failed = |reason: String| {
+            SourceError::failed(&self.name, format!("the export `{}` {reason}", self.path.display()))
+        };
+        let (path, settings) = (self.path.clone(), self.settings.clone());
+        let opened = blocking(move || opened(&path, &settings)).await;
+        let opened = opened.map_err(|error| failed(error.to_string()))?;
+        let (contents, store) = opened.map_err(|error| failed(error.to_string()))?;
+        let url = self.settings.url.clone().unwrap_or_default();
+        let flavor = self.settings.flavor.of(&url);
+        let context = Context {
+            name: self.name.clone(),
+            settings: self.settings.clone(),
+            defaults: self.defaults.clone(),
+            addresses: Addresses::new(&self.name, &url, flavor, &contents.titles),
+        };
+        let item = |(id, bytes): (&String, &u64)| Item { key: id.clone(), version: None, bytes: *bytes };
+        let items: Vec<Item> = contents.sizes.iter().map(item).collect();
+        let rejected = contents.rejected.into_iter();
+        let rejected = rejected
+            .map(|(id, title, reason)| Rejection {
+                by_convention: true,
+                ..Rejection::new(context.shown(&id, &title), reason)
+            })
+            .collect();
+        let warning = |message| Warning { path: self.path.display().to_string(), message };
+        let warnings = contents.warnings.into_iter().map(warning).collect();
+        let reader = Arc::new(ExportReader { context, store });
+        let is_complete = contents.is_complete;
+        Ok(Listing { is_complete, rejected, warnings, ..Listing::new(items, Arc::new(reader)) })
+    }
+}
+
+struct ExportReader {
+    context: Context,
+    store: Box<dyn PageStore>,
+}
+
+impl ExportReader {
+    fn read_one(&self, id: &str) -> Reading {
+        match self.store.page(id) {
+            Ok(page) => {
+                let shown = self.context.shown(id, &page.title);
+                let parsed = page::parse(&page, &self.context).parsed;
+                Reading { parsed, shown, ..Reading::default() }
+            }
+            Err(reason) => Reading::unknown(&self.context.shown(id, ""), reason),
+        }
+    }
+}
+
+#[async_trait]
+impl Reader for Arc<ExportReader> {
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
+    async fn read(&self, items: &[Item]) -> Vec<Reading> {
+        let (reader, owned) = (self.clone(), items.to_vec());
+        let read = move || owned.par_iter().map(|item| reader.read_one(&item.key)).collect::<Vec<_>>();
+        match blocking(read).await {
+            Ok(readings) => readings,
+            // A bug in a parser loses one batch, and what is stored of it stays.
+            Err(error) => items.iter().map(|item| Reading::unknown(&item.key, error.to_string())).collect(),
+        }
+    }
+}
+
+fn opened(path: &Path, settings: &Settings) -> Result<(Contents, Box<dyn PageStore>), ExportError> {
+    let is_folder = std::fs::metadata(path)?.is_dir();
+    if !is_folder && path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("xml")) {
+        let (contents, store) = pages::of_entities(kb::files::open(path)?, settings)?;
+        return Ok((contents, Box::new(store)));
+    }
+    let files = Files::of(path)?;
+    if let Some(entities) = files.outermost(ENTITIES) {
+        let (contents, store) = match &files {
+            Files::Folder(..) => pages::of_entities(kb::files::open(&path.join(&entities))?, settings)?,
+            Files::Archive(archive, _) => {
+                let mut archive = archive.lock().unwrap_or_else(PoisonError::into_inner);
+                let entry = archive.by_name(&entities)?;
+                let most = unfolded_at_most(entry.compressed_size());
+                pages::of_entities(Unfolding { inner: entry, left: most }, settings)?
+            }
+        };
+        return Ok((contents, Box::new(store)));
+    }
+    let (contents, store) = website::opened(files)?;
+    Ok((contents, Box::new(store)))
+}
+
+/// How much a packed file may unfold to. Ordinary text unfolds to 20 times its packed size; what unfolds to much more is made
+/// to fill a disk.
+fn unfolded_at_most(packed: u64) -> u64 {
+    const FREE: u64 = 64 << 20;
+    const RATIO: u64 = 100;
+    packed.saturating_mul(RATIO).max(FREE)
+}
+
+/// A packed file that may unfold to no more.
+struct Unfolding<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Unfolding<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(length as u64).ok_or_else(|| {
+            io::Error::other("it unfolds to a hundred times its packed size, as no text of an export does")
+        })?;
+        Ok(length)
+    }
+}
+
+/// The files of an export.
+enum Files {
+    Folder(Folder, BTreeMap<String, ListedFile>),
+    Archive(Mutex<ZipArchive<File>>, Vec<String>),
+}
+
+impl Files {
+    fn of(path: &Path) -> Result<Self, ExportError> {
+        if std::fs::metadata(path)?.is_dir() {
+            let folder =
+                Folder::at(path, Some("export")).map_err(|error| io::Error::other(error.to_string()))?;
+            let listing = folder.list().map_err(|error| io::Error::other(error.to_string()))?;
+            let files = listing.files.into_iter().map(|file| (file.relative.clone(), file)).collect();
+            return Ok(Self::Folder(folder, files));
+        }
+        let archive = ZipArchive::new(kb::files::open(path)?)?;
+        if archive.len() > MAX_FILES {
+            return Err(ExportError::TooLarge(format!("holds more than {MAX_FILES} files")));
+        }
+        let names = archive.file_names().filter_map(Result::ok).map(|name| name.into_owned()).collect();
+        Ok(Self::Archive(Mutex::new(archive), names))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Folder(_, files) => files.keys().map(String::as_str).collect(),
+            Self::Archive(_, names) => names.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// The path of the file with a name, the one in the fewest folders.
+    fn outermost(&self, name: &str) -> Option<String> {
+        let named = self.names().into_iter().filter(|path| path.rsplit('/').next() == Some(name));
+        named.min_by_key(|path| (path.matches('/').count(), path.len())).map(str::to_owned)
+    }
+
+    /// Reads a page.
+    fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Folder(folder, files) => {
+                let file = files.get(name).ok_or("it is not there")?;
+                folder.read(file).map_err(|error| error.to_string())
+            }
+            Self::Archive(archive, _) => {
+                let mut archive = archive.lock().unwrap_or_else(PoisonError::into_inner);
+                let entry = archive.by_name(name).map_err(|error| error.to_string())?;
+                let mut bytes = Vec::new();
+                // What an archive says of sizes need not be true.
+                entry.take(MAX_PAGE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+                match bytes.len() as u64 > MAX_PAGE_BYTES {
+                    true => Err(format!("more than {MAX_PAGE_BYTES} bytes")),
+                    false => Ok(bytes),
+                }
+            }
+        }
+    }
+}

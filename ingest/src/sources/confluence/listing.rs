@@ -1,0 +1,374 @@
+//! What a live site has: all of it, or what changed since the last run.
+//!
+//! A page's version ([`Version`]) tells of its text, of its comments and files, and of who may view it, for each of them
+//! changes alone. A full listing knows all versions. A listing of changes knows those of what changed, and takes the rest
+//! from the last run.
+
+use super::{
+    api::Api,
+    page::Context,
+    settings::Settings,
+    wire::{self, Content},
+};
+use crate::{
+    report::{Rejection, Warning},
+    sources::{Item, SyncState},
+};
+use jiff::{SignedDuration, Timestamp};
+use net::CallError;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+
+/// How many contents a listing asks for at once.
+const LIMIT: usize = 200;
+
+/// How many pages that a full listing lacks are asked for one by one before it is believed.
+const MAX_CHECKED: usize = 20;
+
+/// A page has about so many bytes; for batches.
+const PAGE_BYTES: u64 = 16 << 10;
+
+/// Where the next listing of changes begins.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Cursor {
+    /// When the latest change that was listed was made.
+    #[serde(default)]
+    pub(super) since: Option<Timestamp>,
+    /// Space and title of each page, by id, where full listings are rare: links name titles.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) titles: Titles,
+}
+
+/// Space and title of pages, by id.
+pub(super) type Titles = BTreeMap<String, (String, String)>;
+
+impl Cursor {
+    pub(super) fn of(state: &SyncState) -> Self {
+        let cursor = state.cursor.clone().and_then(|cursor| serde_json::from_value(cursor).ok());
+        cursor.unwrap_or_default()
+    }
+}
+
+/// What tells one state of a page from another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Version {
+    number: u64,
+    /// How many comments and files it has; `None` where that is not known.
+    num_children: Option<usize>,
+    /// When the latest of them changed.
+    latest_child: Option<Timestamp>,
+    is_restricted: bool,
+}
+
+impl Version {
+    /// Reads what [`Version`]'s `to_string` wrote.
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let number = parts.next()?.parse().ok()?;
+        let mut version = Self { number, num_children: Some(0), ..Self::default() };
+        for part in parts {
+            match part.split_once('@') {
+                Some((count, latest)) => {
+                    version.num_children = count.parse().ok();
+                    version.latest_child = latest.parse().ok();
+                }
+                None => version.is_restricted = part == "restricted",
+            }
+        }
+        Some(version)
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.number)?;
+        if let Some(latest) = self.latest_child {
+            match self.num_children {
+                Some(count) => write!(f, " {count}@{latest}")?,
+                None => write!(f, " ?@{latest}")?,
+            }
+        }
+        match self.is_restricted {
+            true => f.write_str(" restricted"),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A page as a listing shows it.
+struct ListedPage {
+    space: String,
+    title: String,
+    number: u64,
+    ancestors: Vec<String>,
+}
+
+/// Comments and files of one page.
+#[derive(Default)]
+struct Children {
+    count: usize,
+    latest: Option<Timestamp>,
+}
+
+/// What a listing found.
+#[derive(Default)]
+struct Found {
+    pages: BTreeMap<String, ListedPage>,
+    children: HashMap<String, Children>,
+    /// By page: whether it has restrictions of its own.
+    restricted: HashMap<String, bool>,
+    latest: Option<Timestamp>,
+}
+
+impl Found {
+    fn add(&mut self, contents: Vec<Content>) {
+        for content in contents.into_iter().filter(Content::is_current) {
+            let Some(id) = content.id() else { continue };
+            let changed_at = content.changed_at();
+            self.latest = self.latest.max(changed_at);
+            if content.is_page() {
+                self.restricted.insert(id.clone(), content.is_restricted());
+                let page = ListedPage {
+                    space: content.space(),
+                    title: content.title(),
+                    number: content.version(),
+                    ancestors: content.ancestors(),
+                };
+                // What changes while it is listed may come twice.
+                let is_older = self.pages.get(&id).is_some_and(|known| known.number > page.number);
+                if !is_older {
+                    self.pages.insert(id, page);
+                }
+            } else if let Some(container) = content.container().filter(|_| content.is_shown_child()) {
+                let children = self.children.entry(container).or_default();
+                children.count += 1;
+                children.latest = children.latest.max(changed_at);
+            }
+        }
+    }
+
+    /// Whether a page or one above it has restrictions.
+    fn is_restricted(&self, id: &str) -> bool {
+        let is = |id: &str| self.restricted.get(id).copied().unwrap_or(false);
+        is(id) || self.pages.get(id).is_some_and(|page| page.ancestors.iter().any(|id| is(id)))
+    }
+}
+
+/// A listing before there is someone to read it.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) items: Vec<Item>,
+    pub(super) is_complete: bool,
+    pub(super) gone: Vec<String>,
+    pub(super) rejected: Vec<Rejection>,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) titles: Titles,
+    /// Whether pages have restrictions of their own, of those that were listed.
+    pub(super) restricted: HashMap<String, bool>,
+    /// How many comments and files pages have at least; `None` where none was counted.
+    pub(super) num_children: Option<HashMap<String, usize>>,
+}
+
+/// Whether all pages have to be listed.
+fn is_due(settings: &Settings, before: &SyncState, cursor: &Cursor, now: Timestamp) -> bool {
+    let hours = SignedDuration::from_hours(i64::from(settings.full_listing_hours));
+    let is_fresh = before.listed_at.is_some_and(|listed| now.duration_since(listed) < hours);
+    cursor.since.is_none() || !is_fresh
+}
+
+/// The search for what a source has; since a time, for what changed.
+fn cql(settings: &Settings, since: Option<Timestamp>) -> String {
+    let spaces = settings.spaces.iter().map(|key| format!("\"{key}\"")).collect::<Vec<_>>().join(",");
+    let sorts = [
+        ("page", true),
+        ("blogpost", settings.blog_posts),
+        ("comment", settings.comments),
+        ("attachment", settings.attachments),
+    ];
+    let sorts: Vec<&str> = sorts.into_iter().filter(|(_, is_read)| *is_read).map(|(sort, _)| sort).collect();
+    let what = format!("space in ({spaces}) and type in ({})", sorts.join(","));
+    match since {
+        // An order that changes of pages do not change.
+        None => format!("{what} order by created asc"),
+        Some(since) => {
+            let overlap = SignedDuration::from_mins(i64::from(settings.overlap_minutes));
+            let since = since.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH);
+            let since = since.strftime("%Y-%m-%d %H:%M");
+            format!("{what} and lastmodified >= \"{since}\" order by lastmodified asc")
+        }
+    }
+}
+
+/// Lists a site. An error only where nothing at all was listed.
+pub(super) async fn list(
+    api: &Api,
+    context: &Context,
+    before: &SyncState,
+    now: Timestamp,
+) -> Result<Outcome, CallError> {
+    let settings = &context.settings;
+    let cursor = Cursor::of(before);
+    let is_full = is_due(settings, before, &cursor, now);
+    let since = cursor.since.filter(|_| !is_full);
+    let mut found = Found::default();
+    let mut visit = |contents| found.add(contents);
+    let failure = api.search(&cql(settings, since), wire::LISTED, LIMIT, &mut visit).await.err();
+    let is_whole = is_full && failure.is_none();
+    let mut outcome = Outcome { is_complete: is_whole, ..Outcome::default() };
+    if let Some(error) = failure {
+        if found.pages.is_empty() && found.children.is_empty() {
+            return Err(error);
+        }
+        let message = format!("the listing broke off: {error}; what it had is read, and nothing is removed");
+        outcome.warn(context, message);
+    }
+    if is_full {
+        for id in before.versions.keys().filter(|id| !found.pages.contains_key(*id)).take(MAX_CHECKED) {
+            if !outcome.is_complete {
+                break;
+            }
+            outcome.is_complete = is_gone(api, settings, id).await;
+            if !outcome.is_complete {
+                let message = format!(
+                    "the search does not list the page {id}, which is there; nothing is removed in this run"
+                );
+                outcome.warn(context, message);
+            }
+        }
+    }
+    outcome.items_of(&found, is_full, before, context);
+    let known = if is_full { Titles::new() } else { cursor.titles };
+    outcome.titles = known;
+    let listed = found.pages.iter().map(|(id, page)| (id.clone(), (page.space.clone(), page.title.clone())));
+    outcome.titles.extend(listed);
+    // A listing of changes comes in their order: what it had before it broke off needs not be listed again.
+    if is_whole || !is_full {
+        let titles = if settings.full_listing_hours > 0 { outcome.titles.clone() } else { Titles::new() };
+        outcome.cursor = Some(Cursor { since: found.latest.max(cursor.since), titles });
+    }
+    outcome.num_children =
+        is_whole.then(|| found.children.iter().map(|(id, children)| (id.clone(), children.count)).collect());
+    // In a listing of changes, pages above may be missing.
+    outcome.restricted = found.restricted;
+    Ok(outcome)
+}
+
+/// Whether a page that a full listing lacks is gone from the source. What is not known is not gone.
+async fn is_gone(api: &Api, settings: &Settings, id: &str) -> bool {
+    match api.content(id, "version,space").await {
+        Ok(page) => !page.is_current() || !settings.has_space(&page.space()),
+        Err(error) => matches!(error.status(), Some(404 | 410)),
+    }
+}
+
+impl Outcome {
+    fn warn(&mut self, context: &Context, message: String) {
+        self.warnings.push(Warning { path: context.name.clone(), message });
+    }
+
+    /// The items of what was found; what only some may view is gone where no tags stand for that.
+    fn items_of(&mut self, found: &Found, is_full: bool, before: &SyncState, context: &Context) {
+        let known = |id: &str| before.versions.get(id).and_then(|version| Version::parse(version));
+        for (id, page) in &found.pages {
+            let is_restricted = found.is_restricted(id);
+            if is_restricted && !context.has_tags() {
+                self.rejected.push(context.restricted(id, &page.title));
+                self.gone.push(id.clone());
+                continue;
+            }
+            let mut version = Version { number: page.number, is_restricted, ..Version::default() };
+            let listed = found.children.get(id);
+            match known(id).filter(|_| !is_full) {
+                Some(old) => {
+                    // Restrictions of pages above may not have been listed.
+                    version.is_restricted |= old.is_restricted;
+                    version.inherit(&old, listed);
+                }
+                None => {
+                    version.num_children = Some(listed.map_or(0, |children| children.count));
+                    version.latest_child = listed.and_then(|children| children.latest);
+                }
+            }
+            self.push(id, Some(version));
+        }
+        if is_full {
+            return;
+        }
+        // A comment or a file changed, and the page did not.
+        let mut containers: Vec<_> =
+            found.children.iter().filter(|(id, _)| !found.pages.contains_key(*id)).collect();
+        containers.sort_by_key(|(id, _)| id.as_str());
+        for (id, children) in containers {
+            let version = known(id).map(|old| {
+                let mut version =
+                    Version { number: old.number, is_restricted: old.is_restricted, ..Version::default() };
+                version.inherit(&old, Some(children));
+                version
+            });
+            self.push(id, version);
+        }
+    }
+
+    fn push(&mut self, id: &str, version: Option<Version>) {
+        let version = version.map(|version| version.to_string());
+        self.items.push(Item { key: id.to_owned(), version, bytes: PAGE_BYTES });
+    }
+}
+
+impl Version {
+    /// Takes over what is known of the comments and files, but for what a listing of changes has of them.
+    fn inherit(&mut self, old: &Self, listed: Option<&Children>) {
+        (self.num_children, self.latest_child) = (old.num_children, old.latest_child);
+        let latest = listed.and_then(|children| children.latest);
+        if latest > old.latest_child {
+            (self.num_children, self.latest_child) = (None, latest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_they_are_written() {
+        for text in
+            ["7", "7 3@2026-01-02T03:04:05Z", "7 ?@2026-01-02T03:04:05.25Z restricted", "1 restricted"]
+        {
+            assert_eq!(Version::parse(text).map(|version| version.to_string()).as_deref(), Some(text));
+        }
+        assert_eq!(Version::parse("x"), None);
+    }
+
+    #[test]
+    fn searches_are_for_the_spaces_and_reach_back() {
+        let settings = Settings::sample("spaces = [\"OPS\", \"SRE\"]\nattachments = false");
+        assert_eq!(
+            cql(&settings, None),
+            "space in (\"OPS\",\"SRE\") and type in (page,blogpost,comment) order by created asc"
+        );
+        let since = "2026-01-02T03:04:59Z".parse().ok();
+        assert_eq!(
+            cql(&settings, since),
+            "space in (\"OPS\",\"SRE\") and type in (page,blogpost,comment) and lastmodified >= \"2026-01-01 03:04\" \
+             order by lastmodified asc"
+        );
+    }
+
+    #[test]
+    fn full_listings_are_due_after_their_hours() {
+        let now: Timestamp = "2026-01-02T12:00:00Z".parse().expect("a time");
+        let cursor = Cursor { since: Some(now), ..Cursor::default() };
+        let state = |hours: i64| SyncState {
+            listed_at: now.checked_sub(SignedDuration::from_hours(hours)).ok(),
+            ..SyncState::default()
+        };
+        let (always, daily) = (Settings::sample(""), Settings::sample("full_listing_hours = 24"));
+        assert!(is_due(&always, &state(0), &cursor, now));
+        assert!(!is_due(&daily, &state(23), &cursor, now));
+        assert!(is_due(&daily, &state(24), &cursor, now));
+        assert!(is_due(&daily, &state(1), &Cursor::default(), now), "nothing was listed yet");
+        assert!(is_due(&daily, &SyncState::default(), &cursor, now));
+    }
+}

@@ -1,0 +1,6 @@
+//! Pages in, documents out; and a site on this machine, which replies as Confluence does.
+
+mod documents;
+mod exports;
+mod live;
+mod site;

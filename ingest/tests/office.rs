@@ -1,0 +1,467 @@
+//! Office files, PDF and archives, as the programs in `fixtures/make.py` made them: through the library for their texts, through
+//! the `ingest` program, which starts itself again for every PDF, for everything else.
+
+use ingest::formats::{self, Defaults, Document, Format, Parsed, Place, links::Pages, site::Site};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+const WORD_FILES: [&str; 2] = ["python-docx.docx", "pandoc.docx"];
+const PDF_FILES: [&str; 4] = ["reportlab.pdf", "fpdf.pdf", "typst.pdf", "owner-locked.pdf"];
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn parsed(name: &str, bytes: Vec<u8>) -> Parsed {
+    let (pages, site, defaults) =
+        (Pages::new("kb", ["sops/b.md"].into_iter()), Site::default(), Defaults::default());
+    let place =
+        Place { source: "kb", relative: name, shown: name, pages: &pages, site: &site, defaults: &defaults };
+    formats::parse(Format::of(name).expect("it is read"), bytes, &place)
+}
+
+#[track_caller]
+fn document(name: &str) -> Document {
+    let mut parsed = parsed(name, fixture(name));
+    assert!(parsed.rejected.is_empty(), "{:?}", parsed.rejected);
+    assert_eq!(parsed.documents.len(), 1);
+    parsed.documents.remove(0)
+}
+
+#[test]
+fn a_word_document_of_python_docx() {
+    let document = document("python-docx.docx");
+    insta::assert_snapshot!(document.body.as_str(), @r"
+    # Relay queue is stuck
+
+    The relay has **no workers**. See [the dashboard](https://example.com/relay%281%29) (inserted)
+
+    ## Diagnosis
+
+    Run `kubectl get pods -n relay` and look:
+
+    ```
+    NAME      READY
+    relay-0   0/1
+    ```
+
+    1. Scale it up:
+
+       ```
+       kubectl scale sts/relay --replicas=3
+         -n relay
+       ```
+    2. Wait for the queue.
+       - It is empty within minutes.
+    3. Tell the team.
+
+    ### Limits
+
+    | Queue | Alert | Owner |
+    | --- | --- | --- |
+    | orders | 10 \| 20 | sre |
+    | orders | 30 | ops |
+    | all of them | | |
+
+    Never delete the volume.
+
+    Before the box.
+
+    Words in a box.
+
+    The key is [redacted:aws-access-key]
+    ");
+    let meta = &document.meta;
+    assert_eq!((meta.title.as_str(), meta.author.as_deref()), ("Relay queue is stuck", Some("A. Author")));
+    assert_eq!(meta.labels, ["oncall", "relay"]);
+    assert_eq!(meta.updated_at.map(|time| time.to_string()).as_deref(), Some("2026-02-16T09:30:00Z"));
+    for absent in ["HIDDEN", "DELETED", "COMMENT", "TWICE", "header", "footer", "AKIA"] {
+        assert!(!document.body.as_str().contains(absent), "{absent}");
+    }
+}
+
+#[test]
+fn a_word_document_of_pandoc() {
+    let document = document("pandoc.docx");
+    insta::assert_snapshot!(document.body.as_str(), @r"
+    # Cấu hình bộ điều phối
+
+    A. Author
+
+    B. Author
+
+    ## Steps
+
+    1. First (A note with words.)
+       - inner
+       - other
+
+       ```
+       kubectl get pods \
+         -n relay
+       ```
+    2. Second, `inline`
+
+    ## Table
+
+    | Queue | Limit |
+    | --- | --- |
+    | a | 1 |
+
+    See the SOP and [https://example.com](https://example.com).
+    ");
+    let meta = &document.meta;
+    assert_eq!((meta.title.as_str(), meta.labels.join(" ")), ("Cấu hình bộ điều phối", "relay".to_owned()));
+    assert_eq!(meta.links.len(), 1, "{:?}", meta.links);
+    assert_eq!(meta.links[0].target, "kb/sops/b.md");
+}
+
+/// The text of a PDF with the page on which each block begins.
+fn with_pages(document: &Document) -> String {
+    let body = document.body.as_str();
+    let mut shown = String::new();
+    let mut page = None;
+    let mut at = 0;
+    for block in body.split_inclusive("\n\n") {
+        let of_block = document.fragment_at(document.body.source_range(at..at + block.len()).start);
+        if of_block != page {
+            page = of_block;
+            shown.push_str(&format!("<{}>\n", page.unwrap_or_default()));
+        }
+        shown.push_str(block);
+        at += block.len();
+    }
+    shown
+}
+
+#[test]
+fn a_pdf_of_reportlab() {
+    let document = document("reportlab.pdf");
+    insta::assert_snapshot!(with_pages(&document), @r"
+    <page=1>
+    # Relay queue is stuck
+
+    The relay takes messages from the queue and hands them to its workers one by one, so that a slow worker holds up all that follow; the queue grows until the alert fires, and then the on-call engineer is paged.
+
+    # Diagnosis
+
+    Look at the pods first:
+
+    ```
+    kubectl get pods -n relay \
+      -l app=relay
+
+    kubectl logs relay-0
+    ```
+
+    ## Steps
+
+    1. Scale the workers up.
+    2. Wait until the queue is empty.
+    3. Tell the team.
+
+    <page=2>
+    # Limits
+
+    | Queue | Alert | Owner |
+    | --- | --- | --- |
+    | orders | 10 | sre |
+
+    The relay takes messages from the queue and hands them to its workers one by one, so that a slow worker holds up all that follow; the queue grows until the alert fires, and then the on-call engineer is paged.
+
+    <page=3>
+    # Contacts
+
+    Ask in the channel of the team.
+    ");
+    let meta = &document.meta;
+    assert_eq!((meta.title.as_str(), meta.author.as_deref()), ("Relay", Some("A. Author")));
+    assert_eq!(meta.labels, ["oncall", "relay"]);
+}
+
+#[test]
+fn a_pdf_of_fpdf() {
+    let document = document("fpdf.pdf");
+    insta::assert_snapshot!(with_pages(&document), @r"
+    <page=1>
+    # Before
+
+    Tell the team that the node will be drained, and that its pods move.
+
+    <page=2>
+    # Drain
+
+    ```
+    kubectl drain node-1 --ignore-daemonsets
+    ```
+    ");
+    assert_eq!(document.meta.title, "Drain a node");
+}
+
+#[test]
+fn a_pdf_of_typst() {
+    let document = document("typst.pdf");
+    insta::assert_snapshot!(with_pages(&document), @r#"
+    <page=1>
+    # Node not ready
+
+    When the kubelet of a node stops reporting, the controller marks the node as unreachable and evicts its workloads after a configurable toleration; afterwards the scheduler distributes replacements over the remaining infrastructure.
+
+    ## Investigation
+
+    - Look at the conditions of the node.
+    - Look at the log of the kubelet:
+
+    ```
+    journalctl -u kubelet --since "1 hour ago"
+    for pod in $(crictl pods -q); do
+      crictl inspectp "$pod"
+    done
+    ```
+
+    <page=2>
+    ## Mitigation
+
+    1. Restart the kubelet.
+    2. Uncordon the node.
+
+    # Escalation
+
+    Ask the infrastructure team.
+    "#);
+    assert_eq!(
+        document.meta.updated_at.map(|time| time.to_string()).as_deref(),
+        Some("2026-02-16T00:00:00Z")
+    );
+}
+
+#[test]
+fn what_cannot_be_read_says_why() {
+    for (name, reason) in [
+        ("locked.pdf", "protected by a password: save it without one"),
+        ("scan.pdf", "no text: its pages are pictures, as those of a scan; run OCR on it first"),
+    ] {
+        assert_eq!(parsed(name, fixture(name)).rejected[0].reason, reason, "{name}");
+    }
+    let document = document("owner-locked.pdf");
+    assert_eq!(document.body.as_str().trim(), "Restart the relay when it is stuck.");
+}
+
+/// A PDF whose only page draws itself, or has a stream that unpacks to much.
+fn pdf_with(stream: &[u8], is_packed: bool, resources: &str) -> Vec<u8> {
+    let mut pdf = b"%PDF-1.4\n".to_vec();
+    let mut places = Vec::new();
+    let filter = if is_packed { "/Filter /FlateDecode " } else { "" };
+    let subtype = "/Type /XObject /Subtype /Form /BBox [0 0 9 9] ";
+    let head = format!("4 0 obj\n<< {subtype}{filter}/Length {} {resources} >>\nstream\n", stream.len());
+    let page = format!(
+        "3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 4 0 R {resources} >>\nendobj\n"
+    );
+    let objects: [&[u8]; 4] = [
+        b"1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n",
+        b"2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n",
+        page.as_bytes(),
+        &[head.as_bytes(), stream, b"\nendstream\nendobj\n"].concat(),
+    ];
+    for object in objects {
+        places.push(pdf.len());
+        pdf.extend(object);
+    }
+    let xref = pdf.len();
+    pdf.extend(b"xref\n0 5\n0000000000 65535 f \n");
+    places.iter().for_each(|place| pdf.extend(format!("{place:010} 00000 n \n").as_bytes()));
+    pdf.extend(format!("trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n{xref}\n%%EOF\n").as_bytes());
+    pdf
+}
+
+#[test]
+fn harmful_pdfs_are_refused() {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    let part = vec![b' '; 1 << 20];
+    (0..300).for_each(|_| packed.write_all(&part).expect("it is written"));
+    let bomb = packed.finish().expect("it ends");
+    let itself = "/Resources << /XObject << /X 4 0 R >> >>";
+    for (bytes, part) in [
+        (pdf_with(&bomb, true, ""), "more than 100 times its size"),
+        (pdf_with(b"/X Do", false, itself), "breaks the parser"),
+        (b"%PDF-1.7\n%%EOF".to_vec(), "damaged"),
+        (b"%PDF-1.7".to_vec(), "damaged"),
+    ] {
+        let started = Instant::now();
+        let parsed = parsed("a.pdf", bytes);
+        let reason = &parsed.rejected[0].reason;
+        assert!(reason.contains(part), "{part}: {reason}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{reason}");
+    }
+}
+
+/// An office file whose main part is this, in an otherwise usual package.
+fn docx_with(part: &[u8]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("word/document.xml", zip::write::SimpleFileOptions::default()).expect("it begins");
+    zip.write_all(part).expect("it is written");
+    zip.finish().expect("it ends").into_inner()
+}
+
+fn words(inner: &str) -> Vec<u8> {
+    format!(r#"<w:document xmlns:w="w"><w:body>{inner}</w:body></w:document>"#).into_bytes()
+}
+
+#[test]
+fn harmful_word_documents_are_refused() {
+    let deep = format!("{}{}", "<w:sdt>".repeat(5_000), "</w:sdt>".repeat(5_000));
+    let zeros = words(&format!("<w:p><w:r><w:t>{}</w:t></w:r></w:p>", " ".repeat(100 << 20)));
+    let many = words(&"<w:tbl><w:tr><w:tc/></w:tr></w:tbl>".repeat(100_000));
+    let entities = br#"<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY c SYSTEM "file:///etc/passwd">]>
+        <w:document xmlns:w="w"><w:body><w:p><w:r><w:t>&b;&c;</w:t></w:r></w:p></w:body></w:document>"#;
+    for (bytes, part) in [
+        (docx_with(&words(&deep)), "in each other more than"),
+        (docx_with(&zeros), "more than 100 times its size"),
+        (docx_with(&many), "split the file"),
+        (docx_with(entities), "no text"),
+        (docx_with(b"<w:document xmlns:w=\"w\"><w:body><w:p>"), "damaged"),
+        (docx_with(b"<a></b>"), "damaged"),
+        (docx_with(b""), "no text"),
+        (b"PK\x03\x04".to_vec(), "damaged"),
+    ] {
+        let started = Instant::now();
+        let parsed = parsed("a.docx", bytes);
+        assert!(parsed.documents.is_empty(), "{part}");
+        let reason = &parsed.rejected[0].reason;
+        assert!(reason.contains(part), "{part}: {reason}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{reason}: {:?}", started.elapsed());
+    }
+}
+
+/// Whatever is changed in a file, it is indexed or listed with a reason.
+#[test]
+fn damaged_files_end_well() {
+    let mut random = 1u64;
+    let mut pick = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % below
+    };
+    for name in WORD_FILES.into_iter().chain(PDF_FILES) {
+        let original = fixture(name);
+        for _ in 0..60 {
+            let mut bytes = original.clone();
+            for _ in 0..=pick(12) {
+                let (at, length) = (pick(bytes.len()), pick(40) + 1);
+                let end = (at + length).min(bytes.len());
+                match pick(4) {
+                    0 => bytes[at] = pick(256) as u8,
+                    1 => drop(bytes.drain(at..end)),
+                    2 => bytes[at..end].fill(b'0' + pick(10) as u8),
+                    _ => {
+                        let copied = bytes[at..end].to_vec();
+                        bytes.splice(at..at, copied);
+                    }
+                }
+            }
+            let started = Instant::now();
+            let parsed = parsed(name, bytes);
+            assert_eq!(parsed.documents.len() + parsed.rejected.len(), 1, "{name}: {parsed:?}");
+            assert!(started.elapsed() < Duration::from_secs(40), "{name}");
+        }
+    }
+}
+
+struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        fs::create_dir(world.docs()).expect("it can be made");
+        world
+    }
+
+    fn docs(&self) -> PathBuf {
+        self.dir.path().join("docs")
+    }
+
+    /// What the program says, as JSON.
+    fn ingest(&self) -> serde_json::Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_ingest"))
+            .current_dir(self.dir.path())
+            .args(["--kb", "kb", "--embedder", "hashed", "--json", "docs"])
+            .output()
+            .expect("it starts");
+        serde_json::from_slice(&output.stdout).expect("it prints JSON")
+    }
+
+    fn chunks(&self) -> Vec<String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_ingest"))
+            .current_dir(self.dir.path())
+            .args(["chunks", "--kb", "kb"])
+            .output()
+            .expect("it starts");
+        let lines = String::from_utf8(output.stdout).expect("it prints UTF-8");
+        lines.lines().map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn archives_are_folders() {
+    let world = World::new();
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, content) in [
+        ("sops/b.md", b"# SOP\n\nSee [the PDF](../a.pdf).\n".to_vec()),
+        ("a.pdf", fixture("fpdf.pdf")),
+        ("c.docx", fixture("pandoc.docx")),
+        ("../out.md", b"# Out\n".to_vec()),
+        ("picture.png", b"\x89PNG\r\n".to_vec()),
+    ] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("it begins");
+        zip.write_all(&content).expect("it is written");
+    }
+    let zip = zip.finish().expect("it ends").into_inner();
+    fs::write(world.docs().join("export.zip"), &zip).expect("it is written");
+    fs::write(world.docs().join("a.md"), "# A\n\nText.\n").expect("it is written");
+    let report = world.ingest();
+    assert_eq!(report["documents"]["added"], 4, "{report}");
+    let rejected: Vec<&str> = report["rejected"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|entry| entry["path"].as_str())
+        .collect();
+    assert_eq!(rejected, ["docs/export.zip/../out.md", "docs/export.zip/picture.png"]);
+    let chunks = world.chunks().join("\n");
+    for id in ["docs/export.zip/sops/b.md", "docs/export.zip/a.pdf", "docs/export.zip/c.docx", "docs/a.md"] {
+        assert!(chunks.contains(&format!("\"document\":\"{id}\"")), "{id}: {chunks}");
+    }
+    let again = world.ingest();
+    assert_eq!(again["documents"]["unchanged"], 4, "{again}");
+    // Gone with the archive; the guard lets three go.
+    fs::remove_file(world.docs().join("export.zip")).expect("it can be removed");
+    assert_eq!(world.ingest()["documents"]["removed"], 3);
+}
+
+#[test]
+fn the_child_answers_nobody_else() {
+    let run = |argument: &str, input: &[u8]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ingest"))
+            .args(["__convert", argument])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        child.stdin.take().expect("it has one").write_all(input).expect("it reads");
+        child.wait_with_output().expect("it ends")
+    };
+    assert!(!run("exe", b"").status.success());
+    let output = run("pdf", b"nothing");
+    assert!(output.status.success() && output.stderr.is_empty());
+    assert_eq!(output.stdout, b"{\"Refused\":\"damaged, or written as no program should: it cannot be opened as a PDF file; print it to PDF again\"}\n");
+    let help = Command::new(env!("CARGO_BIN_EXE_ingest")).arg("--help").output().expect("it starts");
+    assert!(!String::from_utf8_lossy(&help.stdout).contains("__convert"));
+}
