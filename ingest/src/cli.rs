@@ -30,9 +30,9 @@ use std::{
 /// Reads documents into a knowledge base.
 ///
 /// Each folder is a source named after its last component; documents are added, changed and removed within the sources
-/// that are named, and all changes become visible at once. Files: Markdown, HTML, AsciiDoc, plain
-/// text, CSV and JSON lines with questions and answers or incidents, Prometheus rule files, Word documents, PDF, and ZIP
-/// and tar archives of those.
+/// that are named, and all changes become visible at once. Files: Markdown, HTML, AsciiDoc, reStructuredText, plain text, Word
+/// documents, PDF, XML dumps of MediaWiki, exports of Notion, CSV and JSON lines with questions and answers or incidents,
+/// Prometheus rule files, and ZIP and tar archives of those.
 ///
 /// `--config FILE` reads the sources that a file lists, among them live ones, and `--watch` keeps all of them in sync.
 ///

@@ -198,7 +198,7 @@ pub enum Format {
     Markdown,
     /// `.txt`, `.text`.
     PlainText,
-    /// `.csv` with questions and answers.
+    /// `.csv` with questions and answers, or a database of Notion.
     QaCsv,
     /// `.html`, `.htm`.
     WebPage,
