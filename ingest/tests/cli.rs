@@ -315,8 +315,8 @@ fn every_file_is_accounted_for() {
     empty.md: no text
     node_modules: folder of dependencies; not looked into
     only-title.md: no text
-    page.docx: not supported yet: .docx
-    photo.md: binary, not text
+    page.docx: no Word document: it is no package of an office program
+    photo.md: binary, not text: a picture under another name
     qa/good.csv#2: the row has 1 fields, the header 2
     qa/other.csv: not a question/answer CSV: unknown column `name`; use question, answer, title, source
     rules.md: front matter key `applies_to.nam`: unknown; use alert, kind, reason, namespace or name
@@ -410,7 +410,7 @@ fn a_run_that_indexes_nothing_says_so_last() {
     world.write("page.docx", "x");
     let last = plain(&["docs"]);
     assert!(last.starts_with("nothing was indexed: 1 entries were left out, the first for this: "), "{last}");
-    assert!(last.ends_with("docs/page.docx: not supported yet: .docx"), "{last}");
+    assert!(last.ends_with("docs/page.docx: no Word document: it is no package of an office program"), "{last}");
     assert_eq!(plain(&["--dry-run", "docs"]), last);
     let json = world.ingest(&["docs"]).exits(0);
     assert_eq!(json.json()["note"], last.as_str());
