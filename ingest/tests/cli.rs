@@ -410,7 +410,10 @@ fn a_run_that_indexes_nothing_says_so_last() {
     world.write("page.docx", "x");
     let last = plain(&["docs"]);
     assert!(last.starts_with("nothing was indexed: 1 entries were left out, the first for this: "), "{last}");
-    assert!(last.ends_with("docs/page.docx: no Word document: it is no package of an office program"), "{last}");
+    assert!(
+        last.ends_with("docs/page.docx: no Word document: it is no package of an office program"),
+        "{last}"
+    );
     assert_eq!(plain(&["--dry-run", "docs"]), last);
     let json = world.ingest(&["docs"]).exits(0);
     assert_eq!(json.json()["note"], last.as_str());
