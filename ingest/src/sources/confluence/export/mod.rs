@@ -195,7 +195,8 @@ fn opened(path: &Path, settings: &Settings) -> Result<(Contents, Box<dyn PageSto
 
 /// The files of an export.
 enum Files {
-    Folder(Folder, BTreeMap<String, ListedFile>),
+    /// With whether all files were seen.
+    Folder(Folder, BTreeMap<String, ListedFile>, bool),
     Archive(Mutex<ZipArchive<File>>, Vec<String>),
 }
 
@@ -206,7 +207,7 @@ impl Files {
                 Folder::at(path, Some("export")).map_err(|error| io::Error::other(error.to_string()))?;
             let listing = folder.list().map_err(|error| io::Error::other(error.to_string()))?;
             let files = listing.files.into_iter().map(|file| (file.relative.clone(), file)).collect();
-            return Ok(Self::Folder(folder, files));
+            return Ok(Self::Folder(folder, files, listing.complete));
         }
         if count_zip_entries(kb::files::open(path)?, MAX_FILES)? > MAX_FILES {
             return Err(ExportError::TooLarge(format!("holds more than {MAX_FILES} files")));
@@ -218,8 +219,16 @@ impl Files {
 
     fn names(&self) -> Vec<&str> {
         match self {
-            Self::Folder(_, files) => files.keys().map(String::as_str).collect(),
+            Self::Folder(_, files, _) => files.keys().map(String::as_str).collect(),
             Self::Archive(_, names) => names.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// Whether every file was seen.
+    fn are_all(&self) -> bool {
+        match self {
+            Self::Folder(_, _, are_all) => *are_all,
+            Self::Archive(..) => true,
         }
     }
 
@@ -232,7 +241,7 @@ impl Files {
     /// Reads a page.
     fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         match self {
-            Self::Folder(folder, files) => {
+            Self::Folder(folder, files, _) => {
                 let file = files.get(name).ok_or("it is not there")?;
                 folder.read(file).map_err(|error| error.to_string())
             }

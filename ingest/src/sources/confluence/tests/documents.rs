@@ -298,6 +298,12 @@ fn broken_storage_is_read_as_well_as_it_can_be() {
         ("<p>a < b & c > d</p><p>x", "a < b & c > d\n\nx\n"),
         ("<p>a</div></p></ac:x><p>b</p>", "a\n\nb\n"),
         ("<p>one<br>two</p>", "one\ntwo\n"),
+        (
+            "<p>a <ac:structured-macro ac:name=\"excerpt\"><ac:parameter ac:name=\"atlassian-macro-output-type\">INLINE\
+             </ac:parameter><ac:parameter ac:name=\"name\">x</ac:parameter><ac:rich-text-body>b</ac:rich-text-body>\
+             </ac:structured-macro> c</p>",
+            "a b c\n",
+        ),
         ("a &nosuch; &#x27; b", "a \\&nosuch; ' b\n"),
         ("<table><tr><td>a</td><td>b", "| a | b |\n| --- | --- |\n"),
     ] {
