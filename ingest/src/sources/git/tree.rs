@@ -1,8 +1,8 @@
-//! What a commit has: its files below one folder, with the rules that folders on a disk have.
+//! The files of a commit below one folder, with the rules that folders on a disk have.
 //!
 //! Names that are hidden and other people's code are left out. Links are followed as text, within the folder and once
-//! each: what they lead to is known by the link's own name, where it has none without a link. The content of a submodule
-//! and of a file in Git's large file storage is elsewhere, so it is reported.
+//! each: their targets are known by the link's own name, where they have none without a link. The content of a
+//! submodule and of a file in Git's large file storage is elsewhere, so it is reported.
 
 use super::{GitError, address::Web, cache::Cache, history::Change, shown_path};
 use crate::{
@@ -38,7 +38,7 @@ const LARGE_FILE: &[u8] = b"version https://git-lfs.github.com/spec/";
 /// Larger files are no pointers to the large file storage.
 const MAX_POINTER_BYTES: usize = 1_024;
 
-/// What a commit's folder holds.
+/// The content of a commit's folder.
 pub(super) struct Listed {
     pub(super) items: Vec<Item>,
     pub(super) files: HashMap<String, File>,
@@ -138,7 +138,7 @@ struct Walk<'r> {
     shown: &'r str,
     files: BTreeMap<String, File>,
     rejected: Vec<Rejection>,
-    /// What was met, without links.
+    /// Folders and files that were met, by their paths without links.
     seen: HashSet<String>,
     links: VecDeque<Place>,
     num_folders: usize,
@@ -157,7 +157,7 @@ impl Walk<'_> {
         self.rejected.push(Rejection { by_convention: true, ..rejection });
     }
 
-    /// Lists what is below a folder. Links are put aside.
+    /// Lists the files below a folder. Links are put aside.
     fn descend(&mut self, from: Place) -> Result<(), GitError> {
         let mut folders = vec![from];
         while let Some(folder) = folders.pop() {
