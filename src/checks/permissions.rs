@@ -32,7 +32,7 @@ struct Line {
     actions: BTreeSet<String>,
     /// The names in it.
     names: Vec<String>,
-    /// The passage that it stands in, in lower case.
+    /// The passage that it stands in, by its place.
     passage: usize,
 }
 
@@ -49,8 +49,10 @@ impl Approvals {
                 Line { actions, names: prohibition::names(text), passage: at }
             };
             for text in passage.text.lines().filter(|line| line.len() <= MAX_LINE_BYTES) {
-                // A row may do both: `needs no approval`.
-                match (FREES.is_match(text), BINDS.is_match(text)) {
+                // A row may do both, `needs no approval`, and `never without approval` frees nothing.
+                let frees = FREES.is_match(text);
+                let forbids = frees && forbids_rest(text);
+                match (frees && !forbids, forbids || BINDS.is_match(text)) {
                     (true, _) => approvals.freed.push(line(text)),
                     (false, true) => approvals.bound.push(line(text)),
                     (false, false) => {}
@@ -65,10 +67,7 @@ impl Approvals {
         if self.bound.is_empty() || !FREES.is_match(sentence) {
             return false;
         }
-        // `Do not restart it without asking`.
-        let rest = FREES.replace_all(sentence, " ");
-        let forbids = prohibition::of_title(&rest).is_some() || support::denies(&rest);
-        if forbids || sentence.trim_end().ends_with(['?', '？']) {
+        if forbids_rest(sentence) || sentence.trim_end().ends_with(['?', '？']) {
             return false;
         }
         let actions = prohibition::spoken_of(sentence);
@@ -84,6 +83,12 @@ impl Approvals {
         });
         is_bound && !is_freed
     }
+}
+
+/// Whether a text that speaks of no approval forbids what it speaks of: `do not restart it without asking`.
+fn forbids_rest(text: &str) -> bool {
+    let rest = FREES.replace_all(text, " ");
+    prohibition::of_title(&rest).is_some() || support::denies(&rest)
 }
 
 /// The names in a sentence: those that look like one, and words with a hyphen that a passage has in code.
