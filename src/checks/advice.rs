@@ -479,7 +479,7 @@ mod tests {
     #[test]
     fn what_a_passage_forbids_by_name_is_taken_out() {
         let policy = "Do not delete `default-deny` to get a service going, not even for a minute.";
-        let drain = "Never add `--force` or `--disable-eviction`: both go around the protection.\n\n                     ```bash\nkubectl drain worker-5 --ignore-daemonsets\n```";
+        let drain = "Never add `--force` or `--disable-eviction`: both go around the protection.\n\n```bash\nkubectl drain worker-5 --ignore-daemonsets\n```";
         for (passage, reply) in [
             (policy, "可以暂时删除 `default-deny` 策略，恢复后再加回来[1]。"),
             (policy, "可以先刪除 `default-deny`，讓服務恢復 [1]。"),
