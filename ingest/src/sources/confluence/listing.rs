@@ -1,8 +1,8 @@
 //! What a live site has: all of it, or what changed since the last run.
 //!
-//! A page's version ([`Version`]) tells of its text, of its comments and files, and of who may view it, for each of them
-//! changes alone. A full listing knows all versions. A listing of changes knows those of what changed, and takes the rest
-//! from the last run.
+//! A page's version ([`Version`]) tells of its text, of its comments and files, and of who may view it, for each of
+//! them changes alone. A full listing knows all versions. A listing of changes knows those of what changed, and takes
+//! the rest from the last run.
 
 use super::{
     api::Api,

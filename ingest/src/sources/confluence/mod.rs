@@ -1,9 +1,9 @@
 //! Confluence: live sites, Cloud and Data Center, and exports of spaces.
 //!
-//! Entry point: [`open`]. [`listing`] says what a live site has and what changed, [`reader`] reads pages of it; [`api`] makes
-//! the calls and [`wire`] reads the replies. [`export`] is the same for XML and HTML exports. Whatever a page was read from,
-//! it is a [`page::Page`] then, and [`page::parse`] makes its document, whose text [`storage`] reads. An item's key is the id
-//! of its page, which neither a new title nor another place changes, and the same in an export.
+//! Entry point: [`open`]. [`listing`] says what a live site has and what changed, [`reader`] reads pages of it; [`api`]
+//! makes the calls and [`wire`] reads the replies. [`export`] is the same for XML and HTML exports. Whatever a page was
+//! read from, it is a [`page::Page`] then, and [`page::parse`] makes its document, whose text [`storage`] reads. An
+//! item's key is the id of its page, which neither a new title nor another place changes, and the same in an export.
 
 mod addresses;
 mod api;

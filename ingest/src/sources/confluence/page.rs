@@ -298,8 +298,8 @@ impl Part {
     }
 }
 
-/// Prepares a page's headings: the one that only says the title goes, the others come below that of the pages above, and
-/// each gets the fragment by which Confluence shows it. Returns the level of further sections.
+/// Prepares a page's headings: the one that only says the title goes, the others come below that of the pages above,
+/// and each gets the fragment by which Confluence shows it. Returns the level of further sections.
 fn set_headings(
     tree: &mut Tree<'_>,
     page: &Page,

@@ -6,8 +6,8 @@ use kb::document::Kind;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// Where the pages are, and what is read of them. One of `url` and `export` says where; with both, `url` only says where
-/// people read the pages of the export, so that the two differ in one line.
+/// Where the pages are, and what is read of them. One of `url` and `export` says where; with both, `url` only says
+/// where people read the pages of the export, so that the two differ in one line.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -50,11 +50,12 @@ pub struct Settings {
     /// How many pages are asked for at once.
     #[serde(default = "page_size")]
     pub page_size: usize,
-    /// By how much a listing of changes overlaps the one before. Confluence reads the time that it is given in the time zone
-    /// of the token's owner, so this is at least how far that zone may be from UTC.
+    /// By how much a listing of changes overlaps the one before. Confluence reads the time that it is given in the time
+    /// zone of the token's owner, so this is at least how far that zone may be from UTC.
     #[serde(default = "overlap_minutes")]
     pub overlap_minutes: u32,
-    /// All pages are listed again, so that deleted ones are found, once this many hours have passed; by default in every run.
+    /// All pages are listed again, so that deleted ones are found, once this many hours have passed; by default in
+    /// every run.
     #[serde(default)]
     pub full_listing_hours: u32,
     /// The kinds of pages by their labels.

@@ -1,5 +1,5 @@
-//! The pages of an XML export. Their texts are written to a file without a name as they come by, and read from there page
-//! by page: an export is larger than the memory may be.
+//! The pages of an XML export. Their texts are written to a file without a name as they come by, and read from there
+//! page by page: an export is larger than the memory may be.
 
 use super::{Contents, ExportError, PageStore, entities};
 use crate::sources::confluence::{

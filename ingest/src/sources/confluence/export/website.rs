@@ -1,5 +1,5 @@
-//! The pages of an HTML export: files named by the ids of their pages, with what a browser shows of them. An export of this
-//! sort says neither labels nor who may view a page.
+//! The pages of an HTML export: files named by the ids of their pages, with what a browser shows of them. An export of
+//! this sort says neither labels nor who may view a page.
 
 use super::{Contents, ExportError, Files, PageStore};
 use crate::{

@@ -4,7 +4,8 @@ use super::Reading;
 use crate::formats::web_page::{Element, Event};
 use std::borrow::Cow;
 
-/// Macros that show nothing of the page itself: lists of other pages, search boxes, and foreign HTML; one a line, sorted.
+/// Macros that show nothing of the page itself: lists of other pages, search boxes, and foreign HTML; one a line,
+/// sorted.
 const DROPPED_MACROS: &str = include_str!("dropped_macros.txt");
 
 /// Parameters that hold what a macro is called, in the order in which they are asked for.
