@@ -274,7 +274,8 @@ pub struct Parsed {
     pub warnings: Vec<Warning>,
     /// How many secrets each rule masked.
     pub redacted: BTreeMap<&'static str, u64>,
-    /// Whether the file was not read for a reason that is not its own, so that what is stored of it stays.
+    /// Whether the file was not read, or not to its end, for a reason that is not its content, so that what is stored of it
+    /// stays.
     pub is_unknown: bool,
 }
 
