@@ -292,7 +292,8 @@ pub struct Parsed {
     pub redacted: BTreeMap<&'static str, u64>,
     /// What is wrong with the file as such.
     pub(crate) findings: Vec<Finding>,
-    /// Whether the file was not read for a reason that is not its own, so that what is stored of it stays.
+    /// Whether the file was not read, or not to its end, for a reason that is not its content, so that what is stored of it
+    /// stays.
     pub is_unknown: bool,
 }
 

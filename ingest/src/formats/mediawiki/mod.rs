@@ -66,6 +66,8 @@ pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
         let page = match page {
             Ok(page) => page,
             Err(reason) => {
+                // The pages behind it are unknown, and not gone.
+                parsed.is_unknown = true;
                 parsed.rejected.push(Rejection::new(place.shown, reason));
                 break;
             }
