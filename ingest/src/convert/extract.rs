@@ -40,7 +40,7 @@ const OF_PROGRAMS: [&[u8]; 5] = [b"Creator", b"Producer", b"Subject", b"Trapped"
 const SPACE: f64 = 0.17;
 
 /// A gap of this share may part the cells of a row.
-const CELL: f64 = 0.7;
+const CELL: f64 = 0.6;
 
 /// Widths of letters that differ by less are equal, as shares of the size.
 const EQUALLY_WIDE: f64 = 0.004;
