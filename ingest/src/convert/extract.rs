@@ -9,7 +9,7 @@ use pdf_extract::{
     output_doc, output_doc_page,
 };
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
 };
@@ -390,9 +390,9 @@ impl Draft {
 
 /// The width that all letters of a line have, and whether that is sure to be its font's doing: digits are equally wide in most.
 fn equal_width(letters: &[Letter]) -> Option<(f64, bool)> {
-    /// Other letters than these in a line tell.
+    /// So many different letters tell.
     const TELLING: usize = 3;
-    let mut seen: HashMap<&str, ()> = HashMap::new();
+    let mut seen: HashSet<&str> = HashSet::new();
     let mut found: Option<f64> = None;
     for letter in letters.iter().filter(|letter| !letter.text.trim().is_empty()) {
         let width = letter.width / letter.size;
@@ -405,7 +405,7 @@ fn equal_width(letters: &[Letter]) -> Option<(f64, bool)> {
             return None;
         }
         if letter.text.chars().all(|c| c.is_ascii_alphabetic()) {
-            seen.insert(&letter.text, ());
+            seen.insert(&letter.text);
         }
     }
     let width = found.filter(|width| (0.4..0.75).contains(width))?;
