@@ -9,7 +9,7 @@ use pdf_extract::{
     output_doc, output_doc_page,
 };
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
 };
@@ -40,7 +40,7 @@ const OF_PROGRAMS: [&[u8]; 5] = [b"Creator", b"Producer", b"Subject", b"Trapped"
 const SPACE: f64 = 0.17;
 
 /// A gap of this share may part the cells of a row.
-const CELL: f64 = 0.7;
+const CELL: f64 = 0.6;
 
 /// Widths of letters that differ by less are equal, as shares of the size.
 const EQUALLY_WIDE: f64 = 0.004;
@@ -390,9 +390,9 @@ impl Draft {
 
 /// The width that all letters of a line have, and whether that is sure to be its font's doing: digits are equally wide in most.
 fn equal_width(letters: &[Letter]) -> Option<(f64, bool)> {
-    /// Other letters than these in a line tell.
+    /// So many different letters tell.
     const TELLING: usize = 3;
-    let mut seen: HashMap<&str, ()> = HashMap::new();
+    let mut seen: HashSet<&str> = HashSet::new();
     let mut found: Option<f64> = None;
     for letter in letters.iter().filter(|letter| !letter.text.trim().is_empty()) {
         let width = letter.width / letter.size;
@@ -405,7 +405,7 @@ fn equal_width(letters: &[Letter]) -> Option<(f64, bool)> {
             return None;
         }
         if letter.text.chars().all(|c| c.is_ascii_alphabetic()) {
-            seen.insert(&letter.text, ());
+            seen.insert(&letter.text);
         }
     }
     let width = found.filter(|width| (0.4..0.75).contains(width))?;

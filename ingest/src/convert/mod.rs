@@ -167,9 +167,8 @@ fn told_by(output: impl Read) -> Result<Pdf, ConvertError> {
     let mut line = String::new();
     loop {
         line.clear();
-        let read = output.read_line(&mut line).map_err(|_| ConvertError::Broke)?;
-        let told = serde_json::from_str(&line);
-        match told {
+        output.read_line(&mut line).map_err(|_| ConvertError::Broke)?;
+        match serde_json::from_str(&line) {
             Ok(Told::Properties(properties)) => pdf.properties = properties,
             Ok(Told::Page(page)) => pdf.pages.push(page),
             Ok(Told::Unread(number)) => pdf.unread.push(number),
@@ -177,7 +176,6 @@ fn told_by(output: impl Read) -> Result<Pdf, ConvertError> {
             Ok(Told::Refused(reason)) => return Err(ConvertError::Refused(reason)),
             Ok(Told::Done) => return Ok(pdf),
             Err(_) if output.get_ref().limit() == 0 => return Err(ConvertError::TooMuchText),
-            Err(_) if read == 0 => return Err(ConvertError::Broke),
             Err(_) => return Err(ConvertError::Broke),
         }
     }

@@ -19,6 +19,9 @@ const MAX_HEADING_CHARS: usize = 200;
 /// A gap between lines of a paragraph is no more than this, as multiples of the usual one.
 const MAX_GAP: f32 = 1.3;
 
+/// Cells of a row have this many characters, or fewer, on average.
+const MAX_CELL_CHARS: usize = 30;
+
 /// Lines at the top and the bottom of a page that may be on every page.
 const MARGIN_LINES: usize = 3;
 
@@ -58,7 +61,7 @@ pub(super) enum Shape {
     /// An item of a list, with its number where it has one.
     Item(Option<u64>),
     Code,
-    /// Rows of cells, with a tab between cells.
+    /// Rows of cells, with a tab between cells or, where there is none, a space.
     Rows,
 }
 
@@ -81,8 +84,8 @@ struct Found<'p> {
     range: Range<usize>,
     heading: Option<usize>,
     is_code: bool,
-    /// Whether it is one of several rows with as many cells.
-    is_row: bool,
+    /// How many cells it has, where it is one of several rows with as many; or none.
+    cells: usize,
 }
 
 impl Layout {
@@ -109,7 +112,7 @@ impl Layout {
                     range,
                     heading: None,
                     is_code: line.is_code,
-                    is_row: false,
+                    cells: 0,
                 });
             }
             if layout.text.len() > start {
@@ -210,7 +213,7 @@ fn place_of(line: &Line) -> i32 {
 
 /// Whether a line leads to another page, as those of a table of contents do.
 fn is_of_contents(text: &str) -> bool {
-    let is_leader = |c: char| matches!(c, '.' | ' ' | '…' | '·' | '_');
+    let is_leader = |c: char| matches!(c, '.' | ' ' | '\t' | '…' | '·' | '_');
     let rest = text.trim_end_matches(|c: char| c.is_ascii_digit());
     let leader = rest.len() - rest.trim_end_matches(is_leader).len();
     rest.len() < text.len() && rest[rest.len() - leader..].matches(['.', '…', '·', '_']).count() >= 4
@@ -297,18 +300,33 @@ fn spread_code(found: &mut [Found<'_>]) {
     }
 }
 
-/// Marks rows: lines below each other that have as many cells.
+/// Marks rows: lines below each other that have as many cells, and a line of as many words above them.
 fn mark_rows(found: &mut [Found<'_>], usual_gap: f32) {
-    let cells = |line: &Found<'_>| line.line.text.matches('\t').count();
-    let is_one = |line: &Found<'_>| {
-        cells(line) > 0 && !line.is_code && line.heading.is_none() && item_of(&line.line.text).is_none()
+    let cells = |line: &Found<'_>| line.line.text.matches('\t').count() + 1;
+    // In a line of words a gap may be wide as well; words between gaps are more than a cell has.
+    let are_short = |line: &Found<'_>| line.line.text.chars().count() <= MAX_CELL_CHARS * cells(line);
+    let is_words =
+        |line: &Found<'_>| !line.is_code && line.heading.is_none() && item_of(&line.line.text).is_none();
+    let is_one = |line: &Found<'_>| cells(line) > 1 && are_short(line) && is_words(line);
+    let are_beside = |above: &Found<'_>, below: &Found<'_>| {
+        let gap = (below.line.y - above.line.y) / below.line.size.max(1.0);
+        above.page == below.page && gap > 0.5 && gap < 3.0 * usual_gap
     };
     for at in 1..found.len() {
         let (above, below) = (&found[at - 1], &found[at]);
-        let gap = (below.line.y - above.line.y) / below.line.size.max(1.0);
-        let are_beside = above.page == below.page && gap > 0.5 && gap < 3.0 * usual_gap;
-        if are_beside && is_one(above) && is_one(below) && cells(above) == cells(below) {
-            (found[at - 1].is_row, found[at].is_row) = (true, true);
+        if are_beside(above, below) && is_one(above) && is_one(below) && cells(above) == cells(below) {
+            let cells = cells(below);
+            (found[at - 1].cells, found[at].cells) = (cells, cells);
+        }
+    }
+    for at in (1..found.len()).rev() {
+        let (above, below) = (&found[at - 1], &found[at]);
+        let is_header = below.cells > 0
+            && above.cells == 0
+            && above.line.text.split_whitespace().count() == below.cells
+            && found.get(at + 1).is_some_and(|next| next.cells == below.cells);
+        if is_header && is_words(above) && are_beside(above, below) {
+            found[at - 1].cells = below.cells;
         }
     }
 }
@@ -426,7 +444,7 @@ fn blocks_of(found: &[Found<'_>], usual_gap: f32) -> Vec<Block> {
             (Some(level), _, _) => (Shape::Heading(level), 0),
             (None, true, _) => (Shape::Code, 0),
             (None, false, Some((number, skipped))) => (Shape::Item(number), skipped),
-            (None, false, None) if next.is_row => (Shape::Rows, 0),
+            (None, false, None) if next.cells > 0 => (Shape::Rows, 0),
             (None, false, None) => (Shape::Paragraph, 0),
         };
         let range = row.range.start + skipped..row.range.end;
@@ -458,10 +476,8 @@ fn goes_on(
     if next.heading.is_some() {
         return is_on_page && gap > 0.5 && gap < usual_gap * MAX_GAP + 0.2;
     }
-    if before.is_row || next.is_row {
-        let cells = |line: &Line| line.text.matches('\t').count();
-        let are_rows = before.is_row && next.is_row && cells(above) == cells(below);
-        return are_rows && is_on_page && gap > 0.5 && gap < 3.0 * usual_gap;
+    if before.cells > 0 || next.cells > 0 {
+        return before.cells == next.cells && is_on_page && gap > 0.5 && gap < 3.0 * usual_gap;
     }
     if is_item {
         return false;

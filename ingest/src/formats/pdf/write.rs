@@ -40,7 +40,8 @@ pub(super) fn write(layout: &Layout, masks: &Masks<'_>, writer: &mut Writer<'_>)
                 close(writer, &mut open, block.x);
                 let cells = |row: &Row| {
                     let line = masks.shown(row.range.clone());
-                    line.split('\t').map(|cell| escaped(cell.trim())).collect::<Vec<_>>()
+                    let parting = if line.contains('\t') { '\t' } else { ' ' };
+                    line.split(parting).map(|cell| escaped(cell.trim())).collect::<Vec<_>>()
                 };
                 writer.table(&block.lines.iter().map(cells).collect::<Vec<_>>(), place);
             }
