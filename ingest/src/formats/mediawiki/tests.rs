@@ -152,6 +152,11 @@ kubectl drain node-1
 fn markup_becomes_words() {
     check("a '''b''' ''c'' '''''d''''' ''''e'''' l'eau '''open", "a **b** c **d** '**e'** l'eau open");
     check("{{note|text=a=b}} {{mystery|x}} {{code|a {{!}} b}} {{key|Ctrl}}", "**Note:** a=b\n`a | b` Ctrl");
+    check("{{warning|\n* a\n* b}}", "**Warning:**\n\n- a\n- b");
+    check(
+        "{{note|Title|A text of more than thirty letters.}}",
+        "**Note:** Title: A text of more than thirty letters.",
+    );
     check("{{main|Cordon|Node drain}}\nx", "See also: Cordon, Node drain\n\nx");
     check("{{bc|line 1\nline 2}}", "```\nline 1\nline 2\n```");
     check("{{a|{{b|[[c|d]]}}}} {{{1|default}}} {{PAGENAME}} {{open", "default Node drain {{open");

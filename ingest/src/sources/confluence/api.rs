@@ -61,7 +61,7 @@ impl Api {
         }
         let client = Client::new(of_site).map_err(|error| failed(error.to_string()))?;
         let quick = Policy { attempts: policy.attempts.min(QUICK_ATTEMPTS), ..policy };
-        Ok(Self { client, flavor: settings.flavor.of(url), quick })
+        Ok(Self { client, flavor: settings.flavor(), quick })
     }
 
     /// Searches for contents; `visit` gets each page of the results. `limit` is how many are asked for at once, fewer where the

@@ -7,13 +7,16 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// Where the pages are, and what is read of them. One of `url` and `export` says where; with both, `url` only says where
-/// people read the pages of the export.
+/// people read the pages of the export, so that the two differ in one line.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The address of the site: `https://SITE.atlassian.net/wiki`, or a Data Center's base URL.
     #[serde(default)]
     pub url: Option<String>,
+    /// The address at which people read the pages, where the API has another one.
+    #[serde(default)]
+    pub web_url: Option<String>,
     /// An export of a space, in the place of a live site: the archive, or the folder that it was unpacked to.
     #[serde(default)]
     pub export: Option<PathBuf>,
@@ -105,7 +108,7 @@ pub enum Flavor {
 
 impl Flavor {
     /// What it is for the site at `url`.
-    pub(super) fn of(self, url: &str) -> Self {
+    fn of(self, url: &str) -> Self {
         const CLOUD: [&str; 2] = [".atlassian.net", ".atlassian.com"];
         let host = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', ':']).next();
         match self {
@@ -157,6 +160,21 @@ impl Settings {
         labels.sort();
         let of_space = || self.space_kinds.get(space).copied();
         labels.into_iter().find_map(of_label).or_else(of_space).unwrap_or(Kind::Wiki)
+    }
+
+    /// The address at which people read the pages.
+    pub(super) fn web_address(&self) -> Option<&str> {
+        self.web_url.as_deref().or(self.url.as_deref())
+    }
+
+    /// The addresses at which the site's pages are.
+    pub(super) fn addresses(&self) -> Vec<&str> {
+        [&self.url, &self.web_url].into_iter().filter_map(Option::as_deref).collect()
+    }
+
+    /// The sort of the site.
+    pub(super) fn flavor(&self) -> Flavor {
+        self.flavor.of(self.url.as_deref().or(self.web_url.as_deref()).unwrap_or_default())
     }
 
     /// Whether a space is read.
