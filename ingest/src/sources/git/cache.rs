@@ -14,7 +14,7 @@ use std::{
     fs::{self, File, TryLockError},
     num::NonZeroU32,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 /// The reference to the last commit that was fetched.
@@ -31,12 +31,18 @@ pub(super) fn options() -> gix::open::Options {
     gix::open::Options::isolated().config_overrides(CONFIG)
 }
 
+/// Keeps other processes from a place, and is given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
 /// Where a source's repository is kept.
 #[derive(Clone)]
 pub(super) struct Cache {
     directory: PathBuf,
-    /// Held from the first use until the source is dropped.
-    lock: Arc<Mutex<Option<File>>>,
+    /// The lock while something uses the place.
+    lock: Arc<Mutex<Weak<Lock>>>,
 }
 
 impl Cache {
@@ -50,10 +56,10 @@ impl Cache {
     }
 
     /// Takes the place for this process.
-    fn locked(&self) -> Result<(), GitError> {
+    fn locked(&self) -> Result<Arc<Lock>, GitError> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if lock.is_some() {
-            return Ok(());
+        if let Some(held) = lock.upgrade() {
+            return Ok(held);
         }
         let path = self.directory.with_extension("lock");
         if let Some(root) = self.directory.parent() {
@@ -61,21 +67,22 @@ impl Cache {
         }
         let file = File::options().create(true).truncate(false).write(true).open(&path)?;
         match file.try_lock() {
-            Ok(()) => drop(lock.insert(file)),
+            Ok(()) => {
+                let held = Arc::new(Lock { _file: file });
+                *lock = Arc::downgrade(&held);
+                Ok(held)
+            }
             Err(TryLockError::WouldBlock) => {
                 let path = path.display();
-                return Err(GitError::Refused(format!(
-                    "another run is using its cache (`{path}` is locked)"
-                )));
+                Err(GitError::Refused(format!("another run is using its cache (`{path}` is locked)")))
             }
-            Err(TryLockError::Error(error)) => return Err(error.into()),
+            Err(TryLockError::Error(error)) => Err(error.into()),
         }
-        Ok(())
     }
 
     /// Removes the repository.
     pub(super) fn clear(&self) -> Result<(), GitError> {
-        self.locked()?;
+        let _lock = self.locked()?;
         match fs::remove_dir_all(&self.directory) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
@@ -90,7 +97,6 @@ impl Cache {
 
     /// Opens the repository; an empty one where there is none that can be used.
     fn opened(&self) -> Result<ThreadSafeRepository, GitError> {
-        self.locked()?;
         if self.is_usable() {
             let options = options().open_path_as_is(true);
             if let Ok(repository) = ThreadSafeRepository::open_opts(&self.directory, options) {
@@ -129,6 +135,7 @@ impl Cache {
         depth: Option<NonZeroU32>,
         calls: Calls,
     ) -> Result<Found, GitError> {
+        let lock = self.locked()?;
         let repository = self.opened()?;
         let opened = repository.to_thread_local();
         if let Target::Commit(id) = target
@@ -136,12 +143,12 @@ impl Cache {
         {
             // It never changes.
             let (commit, branch) = resolved(&opened, target)?;
-            return Ok(Found { repository, commit, branch });
+            return Ok(Found { repository, commit, branch, lock: Some(lock) });
         }
         let branch = fetch(&opened, url, target, depth, calls)?;
         let mut fetched = opened.find_reference(FETCHED)?;
         let commit = fetched.peel_to_commit()?.id;
-        Ok(Found { repository, commit, branch })
+        Ok(Found { repository, commit, branch, lock: Some(lock) })
     }
 }
 

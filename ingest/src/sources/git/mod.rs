@@ -27,7 +27,7 @@ use crate::{
 };
 use address::{Address, Web};
 use async_trait::async_trait;
-use cache::Cache;
+use cache::{Cache, Lock};
 use error::GitError;
 use gix::{ObjectId, Repository, ThreadSafeRepository};
 use kb::redact::redact;
@@ -166,6 +166,8 @@ struct Found {
     commit: ObjectId,
     /// The branch or the tag that named it.
     branch: Option<String>,
+    /// Of a repository in the cache.
+    lock: Option<Arc<Lock>>,
 }
 
 /// Makes a source of a repository; `cache` is the directory that fetched repositories are kept in. Nothing is read yet.
@@ -337,6 +339,7 @@ impl Inner {
             folder: self.folder.clone(),
             commit: found.commit,
             branch: found.branch,
+            _lock: found.lock,
             files,
             changes,
             web: self.web.clone(),
@@ -375,7 +378,7 @@ fn local(path: &Path, target: &Target) -> Result<Found, GitError> {
     let unreadable = |error: gix::Error| GitError::Refused(format!("it cannot be opened: {error}"));
     let repository = repository.map_err(unreadable)?;
     let (commit, branch) = resolved(&repository.to_thread_local(), target)?;
-    Ok(Found { repository, commit, branch })
+    Ok(Found { repository, commit, branch, lock: None })
 }
 
 /// The commit that is meant, and the name of the branch or tag.

@@ -4,7 +4,13 @@
 //! each: their targets are known by the link's own name, where they have none without a link. The content of a
 //! submodule and of a file in Git's large file storage is elsewhere, so it is reported.
 
-use super::{GitError, address::Web, cache::Cache, history::Change, shown_path};
+use super::{
+    GitError,
+    address::Web,
+    cache::{Cache, Lock},
+    history::Change,
+    shown_path,
+};
 use crate::{
     formats::Origin,
     report::Rejection,
@@ -23,6 +29,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     io,
     path::Path,
+    sync::Arc,
 };
 
 /// A small repository can have more folders than anybody could walk: a tree may be in many others.
@@ -368,6 +375,8 @@ pub(super) struct CommitTree {
     pub(super) web: Option<Web>,
     /// Is told of objects that cannot be read.
     pub(super) broken: Option<Cache>,
+    /// Held until the files were read.
+    pub(super) _lock: Option<Arc<Lock>>,
 }
 
 impl FileTree for CommitTree {

@@ -496,9 +496,12 @@ async fn whatever_is_wrong_with_the_cache_is_mended() {
     }
     // One process at a time.
     let first = repo.open(settings());
-    look(&*first, &SyncState::default()).await.expect("it can be read");
+    let listing = first.list(&SyncState::default()).await.expect("it can be read");
+    look(&*first, &SyncState::default()).await.expect("it is the same process");
     let error = look(&*repo.open(settings()), &SyncState::default()).await.err().expect("it is locked");
     assert!(error.to_string().contains("locked"), "{error}");
+    drop(listing);
+    look(&*repo.open(settings()), &SyncState::default()).await.expect("nobody uses it any more");
 }
 
 #[tokio::test]
