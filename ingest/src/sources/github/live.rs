@@ -483,7 +483,8 @@ impl LiveReader {
                 // One that was moved to another repository has another number there.
                 Ok(issue) if number_of(&issue) != Some(number) => return Ok(None),
                 Ok(issue) => issue,
-                Err(CallError::Status { status: 404 | 410, .. }) => return Ok(None),
+                // What was listed a moment ago is gone for sure once it is listed no more.
+                Err(CallError::Status { status: 404 | 410, .. }) if row.is_none() => return Ok(None),
                 Err(error) => return Err(told(&error)),
             },
         };

@@ -211,6 +211,7 @@ impl Live {
         let newest = rows.values().filter_map(|row| row.updated_at).chain(live::cursor(before)).max();
         let is_broken = ended.error.is_some() || ended.is_unsure;
         let is_partial = is_broken && (scope == Scope::All || live::is_partial(before));
+        let listed = rows.keys().cloned().collect();
         let content = rows.into_iter().filter_map(|(key, row)| Some((key, row.content?))).collect();
         Listing {
             items,
@@ -225,6 +226,7 @@ impl Live {
                 policy: self.policy,
                 deployment: self.settings.deployment,
                 put_aside,
+                listed,
                 content,
                 origin: self.origin.clone(),
                 normaliser: self.normaliser.clone(),
@@ -243,6 +245,8 @@ struct LiveReader {
     policy: Policy,
     deployment: Deployment,
     put_aside: Records,
+    /// The keys of what was listed.
+    listed: HashSet<String>,
     content: HashMap<String, Range<u64>>,
     origin: Arc<Origin>,
     normaliser: Arc<JiraNormaliser>,
@@ -328,10 +332,10 @@ impl LiveReader {
             if is_of_size && keys.len() > 1 {
                 let (first, second) = keys.split_at(keys.len() / 2);
                 waiting.extend([second, first]);
-            } else if keys.len() > 1 {
+            } else if !is_of_size && !matches!(error.status(), Some(403..=405)) {
                 asked.extend(keys.iter().map(|key| (*key, Asked::Failed(told(&error)))));
             }
-            // One issue by itself is asked for in another way.
+            // One issue by itself, and any where bulk calls are refused, is asked for in another way.
         }
         asked
     }
@@ -357,7 +361,8 @@ impl LiveReader {
             // A moved issue answers to the key that it had.
             Ok(issue) if issue["key"].as_str() != Some(key) => Asked::Gone,
             Ok(issue) => Asked::Record(issue),
-            Err(CallError::Status { status: 404 | 410, .. }) => Asked::Gone,
+            // What was listed a moment ago is gone for sure once it is listed no more.
+            Err(CallError::Status { status: 404 | 410, .. }) if !self.listed.contains(key) => Asked::Gone,
             Err(error) => Asked::Failed(told(&error)),
         }
     }

@@ -63,6 +63,7 @@ impl Jira {
         let at = shop.now();
         let mut issue = issue::tests::record();
         issue["key"] = json!(key);
+        issue["at"] = json!((BEGINNING + shop.clock) * 1_000);
         issue["self"] = json!(format!("{}/rest/api/3/issue/{key}", self.server.url));
         let fields = &mut issue["fields"];
         fields["summary"] = json!(format!("Problem {word}"));
@@ -192,9 +193,7 @@ impl Shop {
         let since = jql.split_once("updated >= ").map_or(0, |(_, rest)| {
             rest.split_once(' ').expect("an order").0.parse::<i64>().expect("milliseconds")
         });
-        let at = |issue: &Value| {
-            crate::sources::tracker::instant(&issue["fields"]["updated"]).expect("a time").as_millisecond()
-        };
+        let at = |issue: &Value| issue["at"].as_i64().expect("a time");
         let mut found: Vec<&Value> = self.issues.values().filter(|issue| at(issue) >= since).collect();
         found.sort_by_key(|issue| at(issue));
         found
@@ -332,8 +331,12 @@ async fn only_what_changed_is_read() {
 async fn many_issues_of_one_moment_are_all_found() {
     for deployment in [Deployment::Cloud, Deployment::DataCenter] {
         let jira = filled(deployment, 120);
-        let at = jira.shop().now();
-        jira.shop().issues.values_mut().take(100).for_each(|issue| issue["fields"]["updated"] = json!(at));
+        let mut shop = jira.shop();
+        let (at, milliseconds) = (shop.now(), (BEGINNING + shop.clock) * 1_000);
+        for issue in shop.issues.values_mut().take(100) {
+            (issue["fields"]["updated"], issue["at"]) = (json!(at), json!(milliseconds));
+        }
+        drop(shop);
         let stored = Stored::of(&jira.live(Settings { page_size: 30, ..jira.settings() })).await;
         assert_eq!((stored.documents.len(), stored.is_complete), (120, true));
     }
