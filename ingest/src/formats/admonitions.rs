@@ -33,6 +33,7 @@ struct Patterns {
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     let pattern = |text: &str| Regex::new(text).expect("the pattern is valid");
+    let attribute = r#"(?:[.#][A-Za-z][\w-]*|[\w-]+=(?:"[^"{}]*"|'[^'{}]*'|[\w-]+)|:?toc)"#;
     Patterns {
         docusaurus: pattern(r"^\s*:{3,}[ \t]*([A-Za-z]+)(?:\[(.*)\]|[ \t]+(.*?))?\s*$"),
         docusaurus_end: pattern(r"^\s*:{3,}\s*$"),
@@ -52,9 +53,9 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
             r"\{%-?\s*/?(?:(?:link|post_url)\s+([^\s%]+)|(?:end)?(?:raw|comment|capture|assign|if|unless|for|case|hint|tabs?|code|highlight|ifversion|note|tip|warning)|elsif|else|when|embed|content-ref|octicon|file|include)\b[^%\n]*-?%\}",
         ),
         statement: pattern(r"^(?:import\s+\{|export\s+(?:const|default|function|let)\s.*[\[{(`]\s*$)"),
-        attributes: pattern(r#"^\s*\{:?\s*(?:[.#][\w-][^{}]*|[\w-]+=["'][^{}]*|toc|:toc)\s*\}\s*$"#),
+        attributes: pattern(&format!(r"^\s*\{{:?\s*{attribute}(?:\s+{attribute})*\s*\}}\s*$")),
         attributes_behind: pattern(
-            r#"\{:\s*(?:[.#][\w-]|[\w-]+=)[^{}\n]{0,200}\}|\)(\{\s?(?:[.#:][\w-]|[\w-]+=)[^{}\n]{0,200}\})"#,
+            r#"\{:\s*(?:[.#][A-Za-z]|[\w-]+=)[^{}\n]{0,200}\}|\)(\{\s?(?:[.#:][A-Za-z]|[\w-]+=)[^{}\n]{0,200}\})"#,
         ),
         snippet: pattern(r"^\s*;?-{1,2}8<-{1,2}(?:\s.*)?$"),
     }

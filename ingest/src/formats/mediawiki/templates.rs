@@ -252,11 +252,14 @@ fn words_of(parts: &[String], title: &str, kept: &mut Kept) -> String {
         name if SHOWN.contains(&name) => first.to_owned(),
         name => {
             if let Some((_, label)) = BOXES.iter().find(|(known, _)| *known == name) {
-                let texts = TEXTS.iter().find_map(|key| named(key));
-                let text = texts
-                    .or_else(|| unnamed.iter().copied().find(|text| !text.is_empty()))
-                    .unwrap_or_default();
-                return if text.is_empty() { String::new() } else { format!("\n'''{label}:''' {text}\n") };
+                let texts = TEXTS.iter().find_map(|key| named(key)).map(str::to_owned);
+                let text = texts.unwrap_or_else(|| boxed(&unnamed));
+                // A list begins on a line of its own.
+                let space = if text.starts_with(['*', '#', ':', '{', '=']) { '\n' } else { ' ' };
+                return match text.is_empty() {
+                    true => String::new(),
+                    false => format!("\n'''{label}:'''{space}{text}\n"),
+                };
             }
             if let Some((_, label)) = PAGES.iter().find(|(known, _)| *known == name) {
                 let pages = unnamed.iter().filter(|page| !page.is_empty() && !page.contains('['));
@@ -269,6 +272,18 @@ fn words_of(parts: &[String], title: &str, kept: &mut Kept) -> String {
             }
             String::new()
         }
+    }
+}
+
+/// The text of a box: the first that is given, and what follows it where that was its title.
+fn boxed(unnamed: &[&str]) -> String {
+    /// What is shorter says how the box looks.
+    const MIN_TEXT_BYTES: usize = 30;
+    let mut texts = unnamed.iter().filter(|text| !text.is_empty());
+    let first = texts.next().copied().unwrap_or_default();
+    match texts.next().filter(|text| text.len() >= MIN_TEXT_BYTES) {
+        Some(text) => format!("{first}: {text}"),
+        None => first.to_owned(),
     }
 }
 

@@ -152,13 +152,18 @@ kubectl drain node-1
 fn markup_becomes_words() {
     check("a '''b''' ''c'' '''''d''''' ''''e'''' l'eau '''open", "a **b** c **d** '**e'** l'eau open");
     check("{{note|text=a=b}} {{mystery|x}} {{code|a {{!}} b}} {{key|Ctrl}}", "**Note:** a=b\n`a | b` Ctrl");
+    check("{{warning|\n* a\n* b}}", "**Warning:**\n\n- a\n- b");
+    check(
+        "{{note|Title|A text of more than thirty letters.}}",
+        "**Note:** Title: A text of more than thirty letters.",
+    );
     check("{{main|Cordon|Node drain}}\nx", "See also: Cordon, Node drain\n\nx");
     check("{{bc|line 1\nline 2}}", "```\nline 1\nline 2\n```");
     check("{{a|{{b|[[c|d]]}}}} {{{1|default}}} {{PAGENAME}} {{open", "default Node drain {{open");
     check("<div style=\"a\">x</div> <pod-name> <br/> <span>y</span> <references />", "x\n\\<pod-name>\ny");
     check("<pre>\na <b>\n</pre>", "```\na <b>\n```");
     check("[[Help:Me (x)|]] [[w:en:X|x]] [[#Part]] [[a b_c]]", "Me x Part a b c");
-    check("[http://a.b] [mailto:x@y z] [not] [[open", "<http://a.b> [z](mailto:x@y) [not] [[open");
+    check("[http://a.b] [mailto:x@y z] [not] [[open", "<http://a.b> z [not] [[open");
     check(
         "<nowiki>'''x'''</nowiki> &lt;b> <source lang=\"yaml\" inline>a: 1</source>",
         "'''x''' \\<b> `a: 1`",

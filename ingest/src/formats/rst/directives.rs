@@ -3,7 +3,7 @@
 
 use super::{
     MAX_DEPTH, Page, Row,
-    names::target_of,
+    names::{Names, target_of},
     place_of,
     rows::{dedented, directive_of, end_of_inside, field_of, lines_of, rows_of, trimmed},
     tables,
@@ -396,7 +396,9 @@ impl Page<'_, '_> {
             return self.writer.code(directive.option("code").unwrap_or(""), &part, directive.place.clone());
         }
         let lines = lines_of(&part, 0, Some(&directive.place), self.steps);
-        self.blocks(&rows_of(&lines), depth + 4);
+        let rows = rows_of(&lines);
+        self.inline.include(Names::of(&rows));
+        self.blocks(&rows, depth + 4);
     }
 
     /// Writes what a picture shows in words, and what stands below it.

@@ -23,6 +23,9 @@ const MAX_NAME_BYTES: usize = 100;
 /// More names that links give to their addresses are not kept.
 const MAX_EMBEDDED: usize = 2_000;
 
+/// Names that stand for names that stand for names.
+const MAX_DEPTH: usize = 3;
+
 /// A byte that a substitution puts in takes as many steps.
 const STEPS_PER_SUBSTITUTED_BYTE: usize = 16;
 
@@ -50,6 +53,8 @@ pub(super) struct Inline<'p> {
     num_footnotes: Cell<usize>,
     /// The addresses that links in the text give to their words.
     embedded: RefCell<HashMap<String, String>>,
+    /// The markup that names of included files stand for.
+    included: RefCell<HashMap<String, String>>,
 }
 
 impl<'p> Inline<'p> {
@@ -60,28 +65,31 @@ impl<'p> Inline<'p> {
             num_anonymous: Cell::new(0),
             num_footnotes: Cell::new(0),
             embedded: RefCell::new(HashMap::new()),
+            included: RefCell::new(HashMap::new()),
         }
+    }
+
+    /// Learns the names that an included file gives.
+    pub(super) fn include(&self, names: Names) {
+        let mut included = self.included.borrow_mut();
+        let mut embedded = self.embedded.borrow_mut();
+        let known = (included.len(), embedded.len());
+        included.extend(names.substitutions.into_iter().take(MAX_EMBEDDED.saturating_sub(known.0)));
+        embedded.extend(names.targets.into_iter().take(MAX_EMBEDDED.saturating_sub(known.1)));
     }
 
     /// A paragraph's text as Markdown.
     pub(super) fn markdown(&self, text: &str) -> String {
-        self.reading(text, false, false).read()
+        self.reading(text, false, 0).read()
     }
 
     /// The words of a text without any markup.
     pub(super) fn plain(&self, text: &str) -> String {
-        self.reading(text, true, false).read()
+        self.reading(text, true, 0).read()
     }
 
-    fn reading<'i, 't>(&'i self, text: &'t str, is_plain: bool, is_substituted: bool) -> Reading<'i, 'p, 't> {
-        Reading {
-            inline: self,
-            text,
-            is_plain,
-            is_substituted,
-            searched: [0; MARKS.len()],
-            written: String::new(),
-        }
+    fn reading<'i, 't>(&'i self, text: &'t str, is_plain: bool, depth: usize) -> Reading<'i, 'p, 't> {
+        Reading { inline: self, text, is_plain, depth, searched: [0; MARKS.len()], written: String::new() }
     }
 }
 
@@ -91,8 +99,8 @@ struct Reading<'i, 'p, 't> {
     text: &'t str,
     /// Whether words are wanted, and no Markdown.
     is_plain: bool,
-    /// Whether the text stands for a name; names in it stay.
-    is_substituted: bool,
+    /// Names that stand for names that stand for this text.
+    depth: usize,
     /// Up to where no end of a mark is left to find, by mark.
     searched: [usize; MARKS.len()],
     written: String,
@@ -366,14 +374,16 @@ impl Reading<'_, '_, '_> {
     fn substituted(&mut self, name: &str) -> Option<String> {
         let key = normalised(name);
         let names = self.inline.names;
-        let Some(value) = names.substitutions.get(&key).filter(|_| !self.is_substituted) else {
+        let included = self.inline.included.borrow().get(&key).cloned();
+        let value = included.as_deref().or_else(|| names.substitutions.get(&key).map(String::as_str));
+        let Some(value) = value.filter(|_| self.depth < MAX_DEPTH) else {
             let is_of_project = matches!(key.as_str(), "release" | "today" | "version");
             return is_of_project.then(|| self.words(&format!("[{key}]")));
         };
         if !self.inline.steps.take(STEPS_PER_SUBSTITUTED_BYTE * value.len()) {
             return None;
         }
-        Some(self.inline.reading(value, self.is_plain, true).read())
+        Some(self.inline.reading(value, self.is_plain, self.depth + 1).read())
     }
 
     /// What a role shows of its text.
@@ -393,7 +403,7 @@ impl Reading<'_, '_, '_> {
                 None => {
                     let heading = self.inline.names.labels.get(&normalised(words)).cloned();
                     match heading {
-                        Some(heading) => self.words(&self.inline.reading(&heading, true, true).read()),
+                        Some(heading) => self.words(&self.inline.reading(&heading, true, MAX_DEPTH).read()),
                         None => self.words(&readable(words)),
                     }
                 }

@@ -43,7 +43,7 @@ pub(super) const CODE: [&str; 18] = [
 #[derive(Debug, Default)]
 pub(super) struct Names {
     /// Addresses, or other names with `_` behind them, by name.
-    targets: HashMap<String, String>,
+    pub(super) targets: HashMap<String, String>,
     /// Addresses of links without a name, in order.
     pub(super) anonymous: Vec<String>,
     /// Markup by the name that stands for it.

@@ -312,7 +312,10 @@ fn files_are_included_from_the_source_only() {
     let parsed = parse_page(
         text,
         &[
-            ("snippets/note.rst", ".. note:: Mind\n"),
+            (
+                "snippets/note.rst",
+                ".. |one| replace:: |two|\n.. |two| replace:: *it*\n\n.. note:: Mind |one|\n",
+            ),
             ("sops/drain.rst", "Drain\n=====\n\nText.\n"),
             ("a.yaml", "---\na: 1\nb: 2\n"),
             ("secret.txt", "---\naccess: [ops]\n---\nhidden\n"),
@@ -322,7 +325,7 @@ fn files_are_included_from_the_source_only() {
     insta::assert_snapshot!(parsed.documents[0].body.as_str(), @r"
     # T
 
-    **Note:** Mind
+    **Note:** Mind it
 
     drain
 

@@ -1,5 +1,6 @@
-//! What goes wrong with a repository.
+//! Failures of repositories.
 
+use kb::causes::with_causes;
 use net::CallError;
 
 /// Longer reasons are cut.
@@ -23,14 +24,14 @@ pub(super) enum GitError {
     /// The run was given up.
     #[error("interrupted")]
     Interrupted,
-    /// What is on the disk is no whole repository.
+    /// The repository on the disk is not whole.
     #[error("the repository cannot be read: {0}")]
     Broken(String),
 }
 
 impl From<gix::Error> for GitError {
     fn from(error: gix::Error) -> Self {
-        let reason = error.to_string();
+        let reason = with_causes(&error);
         Self::Broken(reason.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect())
     }
 }

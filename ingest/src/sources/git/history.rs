@@ -1,29 +1,35 @@
-//! When files were last changed: along the first parents of a commit, the branch's own line, as far back as it takes and
-//! no further than is bounded. A merge is the change of what it brought.
+//! When files were last changed: along the first parents of a commit, the branch's own line, as far back as it takes
+//! within bounds. A file that a merge brought was changed by the merge.
 
 use super::{GitError, tree};
-use gix::{ObjectId, Repository, bstr::BString};
+use gix::{ObjectId, Repository, object::tree::EntryRef};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
 /// Commits that are looked at.
 const MAX_COMMITS: usize = 20_000;
 /// Entries of trees that are compared.
-const MAX_COMPARED: usize = 20_000_000;
+const MAX_COMPARED: usize = 5_000_000;
 /// For trees that are compared again and again, in bytes.
 const TREE_CACHE: usize = 32 << 20;
+
+/// The key that entries of a tree are sorted by: the name, that of a folder with a `/`.
+fn key<'e>(entry: &'e EntryRef<'_, '_>) -> impl Iterator<Item = u8> + 'e {
+    let end = entry.mode().is_tree().then_some(b'/');
+    entry.filename().iter().copied().chain(end)
+}
 
 /// The last change of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Change {
-    /// The commit; `None` where the file is older than what was looked at.
+    /// The commit; `None` where the file is older than every commit that was looked at.
     pub(super) commit: Option<ObjectId>,
     /// When it came to the branch, or the latest time at which that may have been.
     pub(super) at: Option<Timestamp>,
 }
 
-/// The last change of each of the `wanted` files of a folder, looking at `depth` commits at most. What cannot be read ends
-/// the search, and is no failure: a date is worth less than a document.
+/// The last change of each of the `wanted` files of a folder, looking at `depth` commits at most. An object that cannot
+/// be read ends the search, and is no failure: a date is worth less than a document.
 pub(super) fn last_changes(
     repository: &Repository,
     tip: ObjectId,
@@ -91,29 +97,26 @@ impl Search<'_> {
             if old == Some(new) {
                 continue;
             }
-            let mut before: HashMap<BString, ObjectId> = HashMap::new();
+            let old = old.map(|old| self.repository.find_tree(old)).transpose()?;
+            let new = self.repository.find_tree(new)?;
+            let mut before = old.iter().flat_map(|old| old.iter().filter_map(Result::ok)).peekable();
             let mut num_entries = 0;
-            if let Some(old) = old {
-                for entry in self.repository.find_tree(old)?.iter() {
-                    let entry = entry?;
-                    num_entries += 1;
-                    before.insert(entry.filename().to_owned(), entry.object_id());
-                }
-            }
-            for entry in self.repository.find_tree(new)?.iter() {
+            for entry in new.iter() {
                 let entry = entry?;
                 num_entries += 1;
-                let (id, old) = (entry.object_id(), before.get(entry.filename()).copied());
+                // Both have their entries in one order, so what is passed over is gone.
+                while before.next_if(|old| key(old).lt(key(&entry))).is_some() {
+                    num_entries += 1;
+                }
+                let old = before.next_if(|old| key(old).eq(key(&entry))).map(|old| old.object_id());
+                let id = entry.object_id();
                 let Ok(name) = std::str::from_utf8(entry.filename()) else { continue };
-                let path = format!("{prefix}{name}");
                 if old == Some(id) {
                     continue;
                 }
+                let path = format!("{prefix}{name}");
                 if entry.mode().is_tree() {
-                    let is_tree = |id: &ObjectId| {
-                        self.repository.find_header(*id).is_ok_and(|header| header.kind().is_tree())
-                    };
-                    folders.push((format!("{path}/"), old.filter(is_tree), id));
+                    folders.push((format!("{path}/"), old, id));
                 } else if self.wanted.remove(&path) {
                     self.changes.insert(path, change);
                 }
