@@ -136,6 +136,7 @@ impl Live {
     fn api(&self) -> Result<Api, SourceError> {
         let mut settings = net::Settings::new(&self.settings.url, self.policy)
             .map_err(|error| self.failed(error.to_string()))?;
+        settings.roots = live::certificates(&self.origin, self.settings.ca_file.as_deref())?;
         settings.headers.insert(header::ACCEPT, HeaderValue::from_static("application/vnd.github+json"));
         let version = HeaderName::from_static("x-github-api-version");
         settings.headers.insert(version, HeaderValue::from_static("2022-11-28"));
