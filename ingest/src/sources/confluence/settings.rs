@@ -94,22 +94,22 @@ fn timeout_s() -> u64 {
     60
 }
 
-/// The sort of Confluence.
+/// The sort of Confluence or Jira.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flavor {
     /// Cloud below `atlassian.net` and `atlassian.com`, otherwise Data Center.
     #[default]
     Auto,
-    /// Confluence Cloud.
+    /// Atlassian's own.
     Cloud,
-    /// Confluence Data Center or Server.
+    /// Data Center or Server.
     DataCenter,
 }
 
 impl Flavor {
     /// What it is for the site at `url`.
-    fn of(self, url: &str) -> Self {
+    pub(in crate::sources) fn of(self, url: &str) -> Self {
         const CLOUD: [&str; 2] = [".atlassian.net", ".atlassian.com"];
         let host = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', ':']).next();
         match self {

@@ -136,6 +136,7 @@ impl Live {
     fn api(&self) -> Result<Api, SourceError> {
         let mut settings = net::Settings::new(&self.settings.url, self.policy)
             .map_err(|error| self.failed(error.to_string()))?;
+        settings.roots = live::certificates(&self.origin, self.settings.ca_file.as_deref())?;
         settings.headers.insert(header::ACCEPT, HeaderValue::from_static("application/vnd.github+json"));
         let version = HeaderName::from_static("x-github-api-version");
         settings.headers.insert(version, HeaderValue::from_static("2022-11-28"));
@@ -483,7 +484,8 @@ impl LiveReader {
                 // One that was moved to another repository has another number there.
                 Ok(issue) if number_of(&issue) != Some(number) => return Ok(None),
                 Ok(issue) => issue,
-                Err(CallError::Status { status: 404 | 410, .. }) => return Ok(None),
+                // What was listed a moment ago is gone for sure once it is listed no more.
+                Err(CallError::Status { status: 404 | 410, .. }) if row.is_none() => return Ok(None),
                 Err(error) => return Err(told(&error)),
             },
         };

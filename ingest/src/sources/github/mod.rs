@@ -33,6 +33,9 @@ pub struct Settings {
     /// A token that may read the repository's issues.
     #[serde(default)]
     pub token: Option<Reference>,
+    /// Certificates in PEM that are trusted beside the system's own.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// Whether pull requests are read like issues.
     #[serde(default)]
     pub pull_requests: bool,

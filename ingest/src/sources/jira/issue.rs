@@ -4,6 +4,7 @@ use super::{adf, wiki};
 use crate::{
     formats::{
         Parsed,
+        front_matter::is_web_address,
         redaction::{self, Secrets},
         written::{Writer, one_line},
     },
@@ -210,7 +211,7 @@ impl JiraNormaliser {
         let base = self.browse_url.as_deref().or_else(|| {
             let (base, _) = record["self"].as_str()?.split_once("/rest/")?;
             // The gateway for apps shows no pages.
-            (!base.contains("api.atlassian.com")).then_some(base)
+            (is_web_address(base) && !base.contains("api.atlassian.com")).then_some(base)
         })?;
         Some(format!("{}/browse/{key}", base.trim_end_matches('/')))
     }

@@ -2,7 +2,7 @@
 //! come with the listing and are put aside in a file. Comments are paged where an issue came without all of them.
 
 use super::{
-    Deployment, Settings,
+    Settings,
     issue::{FIELDS, JiraNormaliser, is_key, lacks_comments},
     search::{Ended, Search},
 };
@@ -10,6 +10,7 @@ use crate::{
     report::{Rejection, Warning},
     sources::{
         Item, Listing, Reader, Reading, Source, SourceError, SyncState,
+        confluence::Flavor,
         tracker::{
             Asked, Origin, instant,
             live::{self, Scope, broken_off, cursor_at, failure, told},
@@ -79,6 +80,7 @@ impl Live {
     fn client(&self) -> Result<Client, SourceError> {
         let mut settings = net::Settings::new(&self.origin.shown, self.policy)
             .map_err(|error| self.failed(error.to_string()))?;
+        settings.roots = live::certificates(&self.origin, self.settings.ca_file.as_deref())?;
         if let Some(reference) = &self.settings.token {
             let token = reference.read().map_err(|error| SourceError::Credentials {
                 name: self.origin.name.clone(),
@@ -129,7 +131,7 @@ impl Source for Live {
             Records::temporary().map_err(|error| self.failed(format!("no temporary file: {error}")))?;
         let mut rows: BTreeMap<String, Row> = BTreeMap::new();
         let mut num_odd = 0;
-        let brings_content = self.settings.deployment == Deployment::DataCenter;
+        let brings_content = self.settings.flavor() == Flavor::DataCenter;
         let mut take = |issue: Value| {
             let Some(key) = issue["key"].as_str().filter(|key| is_key(key)) else {
                 num_odd += 1;
@@ -170,7 +172,7 @@ impl Live {
     fn refusal(&self, error: &CallError) -> SourceError {
         match error.status() {
             Some(404 | 405 | 410) => self.failed(format!(
-                "{}: it has no such search; is it a Jira, and is its `deployment` the right one?",
+                "{}: it has no such search; is it a Jira, and is its `flavor` the right one?",
                 self.origin.shown
             )),
             Some(400) => self.failed(format!(
@@ -211,6 +213,7 @@ impl Live {
         let newest = rows.values().filter_map(|row| row.updated_at).chain(live::cursor(before)).max();
         let is_broken = ended.error.is_some() || ended.is_unsure;
         let is_partial = is_broken && (scope == Scope::All || live::is_partial(before));
+        let listed = rows.keys().cloned().collect();
         let content = rows.into_iter().filter_map(|(key, row)| Some((key, row.content?))).collect();
         Listing {
             items,
@@ -223,8 +226,9 @@ impl Live {
             reader: Arc::new(LiveReader {
                 client,
                 policy: self.policy,
-                deployment: self.settings.deployment,
+                flavor: self.settings.flavor(),
                 put_aside,
+                listed,
                 content,
                 origin: self.origin.clone(),
                 normaliser: self.normaliser.clone(),
@@ -241,8 +245,10 @@ fn version(updated_at: Option<Timestamp>) -> Option<String> {
 struct LiveReader {
     client: Client,
     policy: Policy,
-    deployment: Deployment,
+    flavor: Flavor,
     put_aside: Records,
+    /// The keys of what was listed.
+    listed: HashSet<String>,
     content: HashMap<String, Range<u64>>,
     origin: Arc<Origin>,
     normaliser: Arc<JiraNormaliser>,
@@ -264,7 +270,7 @@ impl Reader for LiveReader {
                 None => left.push(&item.key),
             }
         }
-        if self.deployment == Deployment::Cloud {
+        if self.flavor == Flavor::Cloud {
             for keys in left.chunks(MAX_BULK) {
                 asked.extend(self.bulk(keys).await);
             }
@@ -328,10 +334,10 @@ impl LiveReader {
             if is_of_size && keys.len() > 1 {
                 let (first, second) = keys.split_at(keys.len() / 2);
                 waiting.extend([second, first]);
-            } else if keys.len() > 1 {
+            } else if !is_of_size && !matches!(error.status(), Some(403..=405)) {
                 asked.extend(keys.iter().map(|key| (*key, Asked::Failed(told(&error)))));
             }
-            // One issue by itself is asked for in another way.
+            // One issue by itself, and any where bulk calls are refused, is asked for in another way.
         }
         asked
     }
@@ -357,7 +363,8 @@ impl LiveReader {
             // A moved issue answers to the key that it had.
             Ok(issue) if issue["key"].as_str() != Some(key) => Asked::Gone,
             Ok(issue) => Asked::Record(issue),
-            Err(CallError::Status { status: 404 | 410, .. }) => Asked::Gone,
+            // What was listed a moment ago is gone for sure once it is listed no more.
+            Err(CallError::Status { status: 404 | 410, .. }) if !self.listed.contains(key) => Asked::Gone,
             Err(error) => Asked::Failed(told(&error)),
         }
     }
@@ -387,9 +394,9 @@ impl LiveReader {
     }
 
     fn api(&self) -> &'static str {
-        match self.deployment {
-            Deployment::Cloud => "rest/api/3",
-            Deployment::DataCenter => "rest/api/2",
+        match self.flavor {
+            Flavor::Cloud => "rest/api/3",
+            _ => "rest/api/2",
         }
     }
 }

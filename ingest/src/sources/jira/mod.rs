@@ -13,6 +13,7 @@ mod wiki;
 
 use super::{
     Source, SourceError,
+    confluence::Flavor,
     tracker::{Origin, export::Export, fingerprint},
 };
 use crate::{credentials::Reference, formats::Defaults};
@@ -33,7 +34,7 @@ pub struct Settings {
     pub export: Option<PathBuf>,
     /// Which Jira it is.
     #[serde(default)]
-    pub deployment: Deployment,
+    pub flavor: Flavor,
     /// The keys of the projects that are read.
     #[serde(default)]
     pub projects: Vec<String>,
@@ -48,7 +49,10 @@ pub struct Settings {
     pub token: Option<Reference>,
     /// Where people read issues, if that is not `url`.
     #[serde(default)]
-    pub browse_url: Option<String>,
+    pub web_url: Option<String>,
+    /// Certificates in PEM that are trusted beside the system's own.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// The access tags of issues with a security level, by its name. An issue with another level is left out.
     #[serde(default)]
     pub security_levels: BTreeMap<String, Vec<String>>,
@@ -66,15 +70,11 @@ pub struct Settings {
     pub page_size: u32,
 }
 
-/// Which Jira.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Deployment {
-    /// Atlassian's own.
-    #[default]
-    Cloud,
-    /// A Jira that somebody runs: Data Center, or a Server of before.
-    DataCenter,
+impl Settings {
+    /// Which Jira it is, by its address where nothing is said.
+    fn flavor(&self) -> Flavor {
+        self.flavor.of(self.url.as_deref().unwrap_or_default())
+    }
 }
 
 fn day_hours() -> u64 {
@@ -138,7 +138,7 @@ fn live(name: String, settings: Settings, defaults: Defaults) -> Result<Live, So
 
 fn normaliser(settings: &Settings) -> Arc<JiraNormaliser> {
     Arc::new(JiraNormaliser {
-        browse_url: settings.browse_url.clone().or_else(|| settings.url.clone()),
+        browse_url: settings.web_url.clone().or_else(|| settings.url.clone()),
         security_levels: settings.security_levels.clone(),
         restricted_comments: settings.restricted_comments.clone(),
     })

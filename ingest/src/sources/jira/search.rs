@@ -1,10 +1,13 @@
 //! A search of issues in the order of their last change: Cloud's goes on by a token; Data Center's by windows of time, for
 //! offsets over an order that moves skip rows.
 
-use super::{Deployment, Settings};
-use crate::sources::tracker::{
-    instant,
-    live::{MAX_PAGES, Scope},
+use super::Settings;
+use crate::sources::{
+    confluence::Flavor,
+    tracker::{
+        instant,
+        live::{MAX_PAGES, Scope},
+    },
 };
 use jiff::Timestamp;
 use net::{Call, CallError, Client, Method, Policy};
@@ -45,9 +48,9 @@ impl Search<'_> {
             Scope::All => None,
             Scope::Since(at) => Some(at.as_millisecond()),
         };
-        match self.settings.deployment {
-            Deployment::Cloud => self.by_token(since, take).await,
-            Deployment::DataCenter => self.by_windows(since, take).await,
+        match self.settings.flavor() {
+            Flavor::Cloud => self.by_token(since, take).await,
+            _ => self.by_windows(since, take).await,
         }
     }
 

@@ -1,8 +1,9 @@
-use super::{Deployment, Settings, issue, live, open};
+use super::{Settings, issue, live, open};
 use crate::{
     formats::Defaults,
     sources::{
         Source, SourceError,
+        confluence::Flavor,
         contract::{SourceUnderTest, contract_tests},
         tracker::{
             server::{Reply, Request, Server},
@@ -23,7 +24,7 @@ use std::{
 struct Jira {
     shop: Arc<Mutex<Shop>>,
     server: Server,
-    deployment: Deployment,
+    flavor: Flavor,
 }
 
 #[derive(Default)]
@@ -43,12 +44,12 @@ struct Shop {
 const BEGINNING: i64 = 1_767_225_600;
 
 impl Jira {
-    fn new(deployment: Deployment) -> Self {
+    fn new(flavor: Flavor) -> Self {
         let shop = Arc::new(Mutex::new(Shop { max_bulk: 1_000, ..Shop::default() }));
         let theirs = shop.clone();
         let server =
             Server::start(move |request| theirs.lock().expect("no test panics with it").reply(request));
-        Self { shop, server, deployment }
+        Self { shop, server, flavor }
     }
 
     fn shop(&self) -> MutexGuard<'_, Shop> {
@@ -57,17 +58,18 @@ impl Jira {
 
     /// An issue that changes now.
     fn put(&self, key: &str, word: &str) {
-        let deployment = self.deployment;
+        let flavor = self.flavor;
         let mut shop = self.shop();
         shop.clock += 61;
         let at = shop.now();
         let mut issue = issue::tests::record();
         issue["key"] = json!(key);
+        issue["at"] = json!((BEGINNING + shop.clock) * 1_000);
         issue["self"] = json!(format!("{}/rest/api/3/issue/{key}", self.server.url));
         let fields = &mut issue["fields"];
         fields["summary"] = json!(format!("Problem {word}"));
         fields["updated"] = json!(at);
-        if deployment == Deployment::DataCenter {
+        if flavor == Flavor::DataCenter {
             fields["description"] = json!(format!("The *word* is {word}."));
             fields["comment"]["comments"]
                 .as_array_mut()
@@ -80,7 +82,7 @@ impl Jira {
 
     fn settings(&self) -> Settings {
         let settings = json!({"url": self.server.url, "projects": ["OPS"], "full_listing_hours": 0, "page_size": 3,
-            "deployment": if self.deployment == Deployment::Cloud { "cloud" } else { "data-center" }});
+            "flavor": if self.flavor == Flavor::Cloud { "cloud" } else { "data-center" }});
         serde_json::from_value(settings).expect("they are settings")
     }
 
@@ -192,9 +194,7 @@ impl Shop {
         let since = jql.split_once("updated >= ").map_or(0, |(_, rest)| {
             rest.split_once(' ').expect("an order").0.parse::<i64>().expect("milliseconds")
         });
-        let at = |issue: &Value| {
-            crate::sources::tracker::instant(&issue["fields"]["updated"]).expect("a time").as_millisecond()
-        };
+        let at = |issue: &Value| issue["at"].as_i64().expect("a time");
         let mut found: Vec<&Value> = self.issues.values().filter(|issue| at(issue) >= since).collect();
         found.sort_by_key(|issue| at(issue));
         found
@@ -227,7 +227,7 @@ impl SourceUnderTest for Jira {
 
     async fn fail_item(&self, name: Option<&str>) -> bool {
         self.shop().failing = name.map(|name| format!("OPS-{name}"));
-        self.deployment == Deployment::Cloud
+        self.flavor == Flavor::Cloud
     }
 
     async fn cut_listing(&self, is_cut: bool) -> bool {
@@ -238,24 +238,24 @@ impl SourceUnderTest for Jira {
 
 mod cloud_contract {
     use super::*;
-    contract_tests!(Jira::new(Deployment::Cloud));
+    contract_tests!(Jira::new(Flavor::Cloud));
 }
 
 mod data_center_contract {
     use super::*;
-    contract_tests!(Jira::new(Deployment::DataCenter));
+    contract_tests!(Jira::new(Flavor::DataCenter));
 }
 
-fn filled(deployment: Deployment, num_issues: usize) -> Jira {
-    let jira = Jira::new(deployment);
+fn filled(flavor: Flavor, num_issues: usize) -> Jira {
+    let jira = Jira::new(flavor);
     (1..=num_issues).for_each(|number| jira.put(&format!("OPS-{number}"), &format!("word{number}")));
     jira
 }
 
 #[tokio::test]
 async fn exports_and_the_live_system_give_the_same() {
-    for deployment in [Deployment::Cloud, Deployment::DataCenter] {
-        let jira = filled(deployment, 20);
+    for flavor in [Flavor::Cloud, Flavor::DataCenter] {
+        let jira = filled(flavor, 20);
         let live = Stored::of(&jira.live(jira.settings())).await;
         assert_eq!(live.documents.len(), 20);
         assert!(live.rejected.is_empty() && live.is_complete, "{:?}", live.rejected);
@@ -276,7 +276,7 @@ async fn exports_and_the_live_system_give_the_same() {
 
 #[tokio::test]
 async fn broken_exports_lose_nothing_else() {
-    let jira = filled(Deployment::Cloud, 5);
+    let jira = filled(Flavor::Cloud, 5);
     let shape: fn(Vec<&Value>) -> String = |issues| {
         let lines: String = issues.iter().map(|issue| format!("{issue}\n")).collect();
         format!("{{\"key\": \"OPS-9\", \"fields\n{lines}{{\"key\": \"x\"}}\n").replacen("đĩa", "\\ud83d", 1)
@@ -290,8 +290,8 @@ async fn broken_exports_lose_nothing_else() {
 
 #[tokio::test]
 async fn faults_change_nothing() {
-    for deployment in [Deployment::Cloud, Deployment::DataCenter] {
-        let jira = filled(deployment, 40);
+    for flavor in [Flavor::Cloud, Flavor::DataCenter] {
+        let jira = filled(flavor, 40);
         let clean = Stored::of(&jira.live(jira.settings())).await;
         jira.server.fail(30);
         let mut stored = Stored::default();
@@ -304,8 +304,8 @@ async fn faults_change_nothing() {
 
 #[tokio::test]
 async fn only_what_changed_is_read() {
-    for deployment in [Deployment::Cloud, Deployment::DataCenter] {
-        let jira = filled(deployment, 200);
+    for flavor in [Flavor::Cloud, Flavor::DataCenter] {
+        let jira = filled(flavor, 200);
         let settings = Settings { full_listing_hours: 24, page_size: 50, ..jira.settings() };
         let mut stored = Stored::of(&jira.live(settings.clone())).await;
         jira.server.seen();
@@ -330,10 +330,14 @@ async fn only_what_changed_is_read() {
 
 #[tokio::test]
 async fn many_issues_of_one_moment_are_all_found() {
-    for deployment in [Deployment::Cloud, Deployment::DataCenter] {
-        let jira = filled(deployment, 120);
-        let at = jira.shop().now();
-        jira.shop().issues.values_mut().take(100).for_each(|issue| issue["fields"]["updated"] = json!(at));
+    for flavor in [Flavor::Cloud, Flavor::DataCenter] {
+        let jira = filled(flavor, 120);
+        let mut shop = jira.shop();
+        let (at, milliseconds) = (shop.now(), (BEGINNING + shop.clock) * 1_000);
+        for issue in shop.issues.values_mut().take(100) {
+            (issue["fields"]["updated"], issue["at"]) = (json!(at), json!(milliseconds));
+        }
+        drop(shop);
         let stored = Stored::of(&jira.live(Settings { page_size: 30, ..jira.settings() })).await;
         assert_eq!((stored.documents.len(), stored.is_complete), (120, true));
     }
@@ -341,8 +345,8 @@ async fn many_issues_of_one_moment_are_all_found() {
 
 #[tokio::test]
 async fn a_listing_that_broke_off_goes_on_where_it_was() {
-    for deployment in [Deployment::Cloud, Deployment::DataCenter] {
-        let jira = filled(deployment, 30);
+    for flavor in [Flavor::Cloud, Flavor::DataCenter] {
+        let jira = filled(flavor, 30);
         let settings =
             Settings { full_listing_hours: 24, page_size: 10, overlap_minutes: 2, ..jira.settings() };
         jira.shop().is_cut = true;
@@ -360,7 +364,7 @@ async fn a_listing_that_broke_off_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn large_bulk_replies_are_asked_for_in_halves() {
-    let jira = filled(Deployment::Cloud, 30);
+    let jira = filled(Flavor::Cloud, 30);
     let clean = Stored::of(&jira.live(jira.settings())).await;
     jira.shop().max_bulk = 4;
     assert_eq!(Stored::of(&jira.live(jira.settings())).await.texts(), clean.texts());
@@ -370,8 +374,8 @@ async fn large_bulk_replies_are_asked_for_in_halves() {
 
 #[tokio::test]
 async fn all_comments_of_an_issue_are_read() {
-    for deployment in [Deployment::Cloud, Deployment::DataCenter] {
-        let jira = filled(deployment, 3);
+    for flavor in [Flavor::Cloud, Flavor::DataCenter] {
+        let jira = filled(flavor, 3);
         let comment = |number: usize| {
             let mut comment = json!({"id": number.to_string(), "author": {"displayName": "Mia"}, "created": "2026-01-02T04:00:00.000+0700",
                 "body": format!("Comment number{number} of many, said in wiki markup.")});
@@ -452,8 +456,8 @@ async fn refusals_say_what_to_check() {
 #[tokio::test]
 #[ignore = "takes long, for figures"]
 async fn ten_thousand_issues() {
-    for deployment in [Deployment::Cloud, Deployment::DataCenter] {
-        let jira = filled(deployment, 10_000);
+    for flavor in [Flavor::Cloud, Flavor::DataCenter] {
+        let jira = filled(flavor, 10_000);
         let settings = Settings { full_listing_hours: 24, page_size: 100, ..jira.settings() };
         let mut stored = Stored::default();
         for run in ["first", "second", "with a complete listing"] {
@@ -464,7 +468,7 @@ async fn ten_thousand_issues() {
             let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
             let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
             println!(
-                "{deployment:?}, {run}: {} read in {:?}, {} requests, {peak}",
+                "{flavor:?}, {run}: {} read in {:?}, {} requests, {peak}",
                 stored.read.len(),
                 started.elapsed(),
                 jira.server.seen().len()

@@ -9,6 +9,10 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use net::CallError;
 use serde_json::{Value, json};
+use std::path::Path;
+
+/// A larger file holds no certificates.
+const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
 
 /// Pages of one listing that are read: more are a listing that does not end.
 pub(in crate::sources) const MAX_PAGES: usize = 50_000;
@@ -53,6 +57,21 @@ pub(in crate::sources) fn cursor_at(newest: Timestamp, is_partial: bool) -> Valu
 /// Whether the last run's listing of everything broke off, or one that went on from there.
 pub(in crate::sources) fn is_partial(before: &SyncState) -> bool {
     before.cursor.as_ref().is_some_and(|cursor| cursor["partial"].as_bool() == Some(true))
+}
+
+/// The certificates of a file, to trust beside the system's own.
+pub(in crate::sources) fn certificates(
+    origin: &Origin,
+    file: Option<&Path>,
+) -> Result<Option<Vec<u8>>, SourceError> {
+    let Some(file) = file else { return Ok(None) };
+    match kb::files::read(file, MAX_CERTIFICATE_BYTES) {
+        Ok(pem) => Ok(Some(pem)),
+        Err(error) => Err(SourceError::failed(
+            &origin.name,
+            format!("`ca_file` {} cannot be read: {error}", file.display()),
+        )),
+    }
 }
 
 /// Why a source could not be listed at all.

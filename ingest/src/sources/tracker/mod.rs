@@ -51,6 +51,9 @@ const MAX_TEXT_BYTES: usize = 256 << 10;
 /// Comments that would make a document longer are left out.
 const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 
+/// Longer fragments are none.
+const MAX_ANCHOR_BYTES: usize = 100;
+
 /// Comments that a resolution is made of.
 const MAX_RESOLVING: usize = 3;
 
@@ -394,9 +397,12 @@ impl Issue {
 impl Comment {
     /// The fragment as headings have it.
     fn fragment(&self) -> String {
-        match self.anchor.is_empty() {
-            true => String::new(),
-            false => format!(" {{#{}}}", self.anchor),
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let is_plain =
+            (1..=MAX_ANCHOR_BYTES).contains(&self.anchor.len()) && self.anchor.bytes().all(is_name);
+        match is_plain {
+            true => format!(" {{#{}}}", self.anchor),
+            false => String::new(),
         }
     }
 
