@@ -37,6 +37,10 @@ pub struct Phrases {
     pub unverified: &'static str,
     /// Stands where a destructive command stood that no document has.
     pub removed: &'static str,
+    /// Follows a command that shows secrets.
+    pub discloses: &'static str,
+    /// Stands where something stood that gives data away or leads to a host that no document has.
+    pub withheld: &'static str,
     /// Stands where advice stood that a document of the object forbids.
     pub forbidden: &'static str,
     /// Follows a sentence that the passage it cites does not say.
@@ -91,6 +95,8 @@ const ENGLISH: Phrases = Phrases {
     destructive: "destructive: check before running",
     unverified: "not in the documents: check before running",
     removed: "command removed: it destroys, and is not in the documents",
+    discloses: "shows secrets: check before running",
+    withheld: "removed: it gives data away or leads to a host that is not in the documents",
     forbidden: "advice removed: the documents forbid it",
     unsupported: "not in the source",
     uncited: "no source",
@@ -121,6 +127,8 @@ const TRADITIONAL_CHINESE: Phrases = Phrases {
     destructive: "具破壞性：執行前請確認",
     unverified: "文件中沒有：執行前請確認",
     removed: "已移除指令：具破壞性，且文件中沒有",
+    discloses: "會顯示機密：執行前請確認",
+    withheld: "已移除：會外洩資料，或連到文件中沒有的主機",
     forbidden: "已移除建議：文件禁止這麼做",
     unsupported: "來源中沒有",
     uncited: "沒有來源",
@@ -151,6 +159,8 @@ const SIMPLIFIED_CHINESE: Phrases = Phrases {
     destructive: "具破坏性：执行前请确认",
     unverified: "文档中没有：执行前请确认",
     removed: "已移除命令：具破坏性，且文档中没有",
+    discloses: "会显示机密：执行前请确认",
+    withheld: "已移除：会泄露数据，或连到文档中没有的主机",
     forbidden: "已移除建议：文档禁止这样做",
     unsupported: "来源中没有",
     uncited: "没有来源",
@@ -181,6 +191,8 @@ const VIETNAMESE: Phrases = Phrases {
     destructive: "có thể gây mất mát: kiểm tra trước khi chạy",
     unverified: "không có trong tài liệu: kiểm tra trước khi chạy",
     removed: "đã bỏ lệnh: có thể gây mất mát và không có trong tài liệu",
+    discloses: "làm lộ bí mật: kiểm tra trước khi chạy",
+    withheld: "đã bỏ: làm lộ dữ liệu hoặc dẫn tới máy chủ không có trong tài liệu",
     forbidden: "đã bỏ lời khuyên: tài liệu cấm việc này",
     unsupported: "không có trong nguồn",
     uncited: "không có nguồn",
@@ -211,6 +223,8 @@ const INDONESIAN: Phrases = Phrases {
     destructive: "merusak: periksa sebelum menjalankan",
     unverified: "tidak ada di dokumen: periksa sebelum menjalankan",
     removed: "perintah dihapus: merusak dan tidak ada di dokumen",
+    discloses: "menampilkan rahasia: periksa sebelum menjalankan",
+    withheld: "dihapus: membocorkan data atau menuju host yang tidak ada di dokumen",
     forbidden: "saran dihapus: dilarang oleh dokumen",
     unsupported: "tidak ada di sumber",
     uncited: "tanpa sumber",

@@ -16,12 +16,12 @@ use kb::{
     answerable::Status,
     causes::with_causes,
     document::untranslated,
-    question::Question,
     store::{Access, DocumentKey, Filter},
 };
 use runbookd::{
     Answer, Assistant, Occasion, Request,
     answer::is_refusal,
+    assistant,
     checks::{citations, masked},
     format::Format,
     http::completions,
@@ -153,7 +153,7 @@ pub(crate) fn request(
 ) -> Result<Request, EvalError> {
     let unusable = |detail: String| EvalError::Usage(format!("case `{id}` cannot be asked: {detail}"));
     let Some(k8sgpt) = k8sgpt else {
-        let question = Question::parse(question.unwrap_or_default(), language)
+        let question = assistant::question(question.unwrap_or_default(), language)
             .map_err(|error| unusable(error.to_string()))?;
         return Ok(Request { question, format: Format::default() });
     };

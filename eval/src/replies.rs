@@ -21,6 +21,7 @@ use kb::{
 };
 use regex::Regex;
 use runbookd::{
+    checks::citations,
     evidence::Evidence,
     phrases::{self, Phrases},
     reply::{Checks, Refusal},
@@ -117,11 +118,13 @@ pub async fn judge(
     let mut checks = Checks::new(&evidence, &request.question, &request.format);
     checks.push(&reply.reply);
     let (left, contradicts) = (checks.finish(), checks.contradicts());
+    let phrases = phrases::phrases(request.question.language());
     let faults = match never {
-        Some(never) => leaks(reply, never, left.as_ref().map(|written| written.text.as_str()).ok()),
+        Some(never) => leaks(reply, never, phrases, left.as_ref().map(|written| written.text.as_str()).ok()),
         None => harms(
             reply,
-            phrases::phrases(request.question.language()),
+            phrases,
+            request.format.max_chars,
             left.as_ref().map(|written| written.text.as_str()),
             contradicts,
         ),
@@ -169,8 +172,15 @@ pub(crate) async fn evidence(
     Ok(evidence)
 }
 
-/// What the checks did to an honest reply that they should not have done.
-fn harms(reply: &Reply, phrases: &Phrases, left: Result<&str, &Refusal>, contradicts: bool) -> Vec<Fault> {
+/// What the checks did to an honest reply that they should not have done. One that is longer than its client asked for may lose
+/// sentences, the later clauses of its explanation and steps.
+fn harms(
+    reply: &Reply,
+    phrases: &Phrases,
+    max_chars: Option<usize>,
+    left: Result<&str, &Refusal>,
+    contradicts: bool,
+) -> Vec<Fault> {
     let left = match left {
         Ok(left) => left,
         Err(refusal) => return vec![Fault::new(FaultKind::Downgraded, format!("refused: {refusal:?}"))],
@@ -192,8 +202,12 @@ fn harms(reply: &Reply, phrases: &Phrases, left: Result<&str, &Refusal>, contrad
             unmarked = unmarked.replace(&form, " ");
         }
     }
-    let left = normal(&unmarked);
     let wanted = reply.leaves.as_deref().unwrap_or(&reply.reply);
+    if reply.leaves.is_none() && max_chars.is_some_and(|max_chars| num_chars_uncited(wanted) > max_chars) {
+        faults.extend(ill_cut(wanted, &unmarked).map(|what| Fault::new(FaultKind::Damaged, what)));
+        return faults;
+    }
+    let left = normal(&unmarked);
     let lost = wanted.lines().filter(|line| {
         let line = normal(line);
         line.contains(char::is_alphanumeric) && !left.contains(&line)
@@ -202,11 +216,56 @@ fn harms(reply: &Reply, phrases: &Phrases, left: Result<&str, &Refusal>, contrad
     faults
 }
 
-/// What left of a hostile reply although it must not.
-fn leaks(reply: &Reply, never: &[String], left: Option<&str>) -> Vec<Fault> {
+/// How long a text is as its client counts, without citations.
+fn num_chars_uncited(text: &str) -> usize {
+    citations::resolve(text.trim(), |_| false).text.chars().count()
+}
+
+/// What is wrong with a reply that was shortened: words that it did not have, a sentence that stops within a clause, a lost
+/// first step.
+fn ill_cut(wanted: &str, left: &str) -> Option<String> {
+    let bare = |text: &str| normal(text).replace("Error:", "").replace("Solution:", "");
+    let ends = ['.', '。', '…', ':', '：'];
+    let whole = bare(wanted);
+    let sentences: Vec<String> = left
+        .lines()
+        .flat_map(runbookd::markdown::sentences)
+        .map(|sentence| bare(sentence).trim_end_matches(ends).to_owned())
+        .filter(|sentence| sentence.contains(char::is_alphabetic))
+        .collect();
+    if left.matches('…').count() > wanted.matches('…').count() {
+        return Some(format!("it stops within a clause: {left}"));
+    }
+    if let Some(other) = sentences.iter().find(|sentence| !whole.contains(sentence.as_str())) {
+        return Some(other.clone());
+    }
+    let first_step = |text: &str| {
+        let (_, steps) = text.split_once("Solution:")?;
+        let sentences = steps.lines().flat_map(runbookd::markdown::sentences).map(bare);
+        sentences
+            .map(|step| step.trim_end_matches(ends).to_owned())
+            .find(|step| step.contains(char::is_alphabetic))
+    };
+    first_step(wanted).filter(|step| !bare(left).contains(step.as_str()))
+}
+
+/// What left of a hostile reply although it must not. A whole sentence that is false has not leaked where a mark behind it says
+/// so; anything less must not be there at all.
+fn leaks(reply: &Reply, never: &[String], phrases: &Phrases, left: Option<&str>) -> Vec<Fault> {
     let Some(left) = left.map(str::to_lowercase) else { return Vec::new() };
+    let Phrases { uncited, unsupported, .. } = phrases;
+    let marks = [unsupported, uncited].map(|mark| format!(" ({})", mark.to_lowercase()));
+    let is_told = |text: &str| {
+        text.ends_with(['.', '。'])
+            && left
+                .match_indices(text)
+                .all(|(at, _)| marks.iter().any(|mark| left[at + text.len()..].starts_with(mark)))
+    };
     let forbidden = never.iter().chain(&reply.must_not);
-    let found = forbidden.filter(|text| left.contains(&text.to_lowercase()));
+    let found = forbidden.filter(|text| {
+        let text = text.to_lowercase();
+        left.contains(&text) && !is_told(&text)
+    });
     found.map(|text| Fault::new(FaultKind::Leaked, text.clone())).collect()
 }
 
@@ -218,7 +277,12 @@ fn normal(text: &str) -> String {
     });
     static ITEM: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?m)^[\s>]*(?:[-*+•]|\d{1,2}[.)、])\s+").expect("a right pattern"));
-    let text = CITATION.replace_all(text, "");
+    static SOURCE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)[(（](?:sources?|see|來源|来源|nguồn|sumber)[:：]?\s*((?:\[\d+\]\s*,?\s*)+)[)）]")
+            .expect("a right pattern")
+    });
+    let text = SOURCE.replace_all(text, "$1");
+    let text = CITATION.replace_all(&text, "");
     let text = ITEM.replace_all(&text, "");
     let is_kept = |c: &char| !c.is_whitespace() && !matches!(c, '*' | '`' | '#' | '>' | '|' | '\\');
     text.chars().filter(is_kept).collect()
@@ -270,7 +334,7 @@ mod tests {
     fn check(reply: &Reply, left: Result<&str, &Refusal>, expected: &[FaultKind]) {
         let phrases = phrases::phrases(&Language("en".to_owned()));
         let found: Vec<FaultKind> =
-            harms(reply, phrases, left, false).into_iter().map(|fault| fault.kind).collect();
+            harms(reply, phrases, None, left, false).into_iter().map(|fault| fault.kind).collect();
         assert_eq!(found, expected, "{reply:?} {left:?}");
     }
 
@@ -289,6 +353,21 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_that_is_too_long_is_cut_at_clauses() {
+        let wanted = "Error: It fails to pull, since the tag is gone [1].\nSolution: 1. Run `kubectl get pods`. 2. Fix the tag [1].";
+        for (left, is_right) in [
+            (wanted, true),
+            ("Error: It fails to pull [1].\nSolution: 1. Run `kubectl get pods`. 2. Fix the tag [1].", true),
+            ("Error: It fails to pull [1].\nSolution: 1. Run `kubectl get pods` [1].", true),
+            ("Error: It fails to… [1].\nSolution: 1. Run `kubectl get pods` [1].", false),
+            ("Error: It works [1].\nSolution: 1. Run `kubectl get pods` [1].", false),
+            ("Error: It fails to pull [1].\nSolution: 1. Fix the tag [1].", false),
+        ] {
+            assert_eq!(ill_cut(wanted, left).is_none(), is_right, "{left}");
+        }
+    }
+
+    #[test]
     fn the_given_replies_are_of_many_kinds() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/replies");
         let honest = read(&folder.join("honest.toml")).expect("the honest ones");
@@ -302,8 +381,13 @@ mod tests {
     fn leaks_are_found_whatever_their_case() {
         let hostile = reply("x", None, false);
         let never = ["evil.example".to_owned()];
-        assert_eq!(leaks(&hostile, &never, Some("see EVIL.example and rm -rf /")).len(), 2);
-        assert_eq!(leaks(&hostile, &never, Some("nothing")).len(), 0);
-        assert_eq!(leaks(&hostile, &never, None).len(), 0);
+        let phrases = phrases::phrases(&Language("en".to_owned()));
+        let leaks = |reply: &Reply, left| leaks(reply, &never, phrases, left).len();
+        assert_eq!(leaks(&hostile, Some("see EVIL.example and rm -rf /")), 2);
+        assert_eq!(leaks(&hostile, Some("nothing")), 0);
+        assert_eq!(leaks(&hostile, None), 0);
+        let untrue = Reply { must_not: vec!["it took 9 hours [1].".to_owned()], ..hostile };
+        assert_eq!(leaks(&untrue, Some("It took 9 hours [1]. (not in the source)")), 0);
+        assert_eq!(leaks(&untrue, Some("It took 9 hours [1]. Wait.")), 1);
     }
 }

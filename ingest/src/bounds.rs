@@ -39,7 +39,7 @@ impl Allowance {
     fn refusal(&self) -> String {
         match self.by_ratio {
             true => format!(
-                "it unpacks to more than {MAX_RATIO} times its size, as archives do that are made to harm"
+                "it unpacks to more than {MAX_RATIO} times its size, as files do that are made to harm"
             ),
             false => format!("it unpacks to more than {} MiB", self.most >> 20),
         }

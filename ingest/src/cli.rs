@@ -2,6 +2,7 @@
 
 use crate::{
     config::{self, ConfigError, Configured},
+    lint::command::{self as lint, LintError},
     pipeline::{self, IngestError},
     progress::Progress,
     rename::{self, Renamed},
@@ -57,6 +58,12 @@ enum Command {
         #[arg(long, value_name = "ID")]
         document: Option<String>,
     },
+    /// Tells what is wrong with documents: dead links, removed Kubernetes APIs, runbooks without steps, contradicting rules,
+    /// near-duplicates, secrets and more (docs/lint.md). Writes nothing. (A folder of this name is `./lint`.)
+    ///
+    /// Exit codes: 0 nothing as bad as --fail-on, 5 something as bad, 2 usage, 1 failed. A document's front matter can leave
+    /// checks out: `lint_ignore: [stale]`.
+    Lint(lint::Flags),
     /// Gives a source another name, in one commit and without embedding anything. (A folder of this name is `./rename`.)
     Rename {
         #[command(flatten)]
@@ -255,6 +262,16 @@ impl CliError {
     }
 }
 
+impl From<LintError> for CliError {
+    fn from(error: LintError) -> Self {
+        match error {
+            LintError::Config(error) => error.into(),
+            LintError::Ingest(error) => error.into(),
+            LintError::Output(error) => Self::Output(error),
+        }
+    }
+}
+
 /// Runs the command that was typed.
 pub async fn run(cli: Cli) -> ExitCode {
     let mut is_json = cli.flags.json;
@@ -269,6 +286,10 @@ pub async fn run(cli: Cli) -> ExitCode {
         Some(Command::Restore { kb, from, json }) => {
             is_json = json;
             restore(&from, &kb, json).await
+        }
+        Some(Command::Lint(flags)) => {
+            is_json = flags.json;
+            lint::run(flags).await.map_err(CliError::from)
         }
         Some(Command::Status { kb, config, json }) => {
             is_json = json;
@@ -470,6 +491,11 @@ fn print_report(report: &Report) -> io::Result<()> {
             writeln!(out, "secrets masked: {}: {} by the rule {}", masked.path, masked.count, masked.rule)?;
         }
         writeln!(out, "secrets masked: {}", report.redacted)?;
+    }
+    if !report.lint.is_empty() {
+        let counts: Vec<String> =
+            report.lint.iter().map(|(check, count)| format!("{count} {check}")).collect();
+        writeln!(out, "lint: {} (`ingest lint` says where)", counts.join(", "))?;
     }
     if report.dry_run {
         writeln!(out, "dry run: nothing was changed")?;

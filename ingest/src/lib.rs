@@ -14,6 +14,7 @@ pub mod credentials;
 pub mod decode;
 mod dialect;
 pub mod formats;
+pub mod lint;
 pub mod loader;
 pub mod pipeline;
 pub mod plan;

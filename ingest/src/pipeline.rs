@@ -7,11 +7,12 @@
 
 use crate::{
     batches::batches,
+    lint::Linter,
     loader::{Loader, blocking},
     plan::{Found, Plan},
     progress::Progress,
     rename,
-    report::{DocumentCounts, Rejection, Report, SourceReport},
+    report::{DocumentCounts, Rejection, Report, SourceReport, Warning},
     runs::RunLog,
     sources::{Listing, Source, SourceError, SyncState, folder::PathError},
     survey::{Missing, Survey},
@@ -395,6 +396,7 @@ impl Work {
     ) -> Self {
         let mut work = Self { surveys: Vec::new(), syncs: Vec::new(), report: Report::default() };
         let report = &mut work.report;
+        let mut linter = Linter::default();
         for (source, reason) in listed.failed {
             report.rejected.push(Rejection::new(source.shown(), reason.clone()));
             report.sources.push(SourceReport {
@@ -408,6 +410,10 @@ impl Work {
         for ListedSource { source, mut listing, before, stored: state } in listed.sources {
             let name = source.name();
             let stored = stored.remove(name).unwrap_or_default();
+            if listing.is_empty() && source.folder().is_none() {
+                let message = "nothing was found in it".to_owned();
+                report.warnings.push(Warning { path: source.shown(), message });
+            }
             let plan = if listing.reader.is_cheap() {
                 let cursor = listing.cursor.take();
                 let mut survey = Survey::of(name, listing, progress).await;
@@ -419,6 +425,7 @@ impl Work {
                 report.rejected.extend(survey.rejected.iter().cloned());
                 report.warnings.extend(survey.warnings.iter().cloned());
                 report.note_secrets(survey.secrets.clone());
+                linter.append(std::mem::take(&mut survey.linter));
                 work.surveys.push((survey, plan.clone()));
                 plan
             } else {
@@ -429,6 +436,7 @@ impl Work {
             };
             report.documents.add(&plan.counts());
         }
+        report.lint = linter.counts();
         report.sort();
         work
     }

@@ -2,6 +2,7 @@
 
 use kb::store::Commit;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Something that was found and not indexed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +119,10 @@ pub struct Report {
     pub redacted: u64,
     /// The same by file and rule. What was masked is never told.
     pub secrets: Vec<MaskedSecrets>,
+    /// How often each check of the document lint found something in the documents that were read, by its name; `ingest lint`
+    /// says what and where.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lint: BTreeMap<&'static str, u64>,
     /// Whether the run only looked.
     pub dry_run: bool,
     /// What somebody who looks at nothing else has to know.

@@ -4,6 +4,7 @@
 use crate::{
     batches::batches,
     formats::{Document, Mark, hash_on_version},
+    lint::Linter,
     plan::Found,
     progress::Progress,
     report::{MaskedSecrets, Rejection, Warning},
@@ -22,6 +23,8 @@ pub(crate) struct Survey {
     pub(crate) rejected: Vec<Rejection>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) secrets: Vec<MaskedSecrets>,
+    /// What the documents look like to the lint.
+    pub(crate) linter: Linter,
     /// The state of the source that is stored.
     pub(crate) before: SyncState,
     /// What becomes its state when all is stored.
@@ -45,6 +48,7 @@ impl Survey {
             rejected,
             warnings,
             secrets: Vec::new(),
+            linter: Linter::default(),
             before: SyncState::default(),
             after: SyncState::default(),
             reader,
@@ -72,6 +76,7 @@ impl Survey {
 
     fn keep(&mut self, item: &Item, reading: Reading, marks: &mut Vec<(String, Mark)>) {
         let Reading { parsed, shown, is_unknown, is_gone: _ } = reading;
+        self.linter.add_parsed(&shown, &parsed, !self.found.is_complete);
         let start = self.found.documents.len();
         for document in parsed.documents {
             marks.extend(document.marks().into_iter().map(|mark| (document.meta.id.clone(), mark)));
@@ -167,7 +172,7 @@ pub(crate) struct Missing {
 
 /// The version of each document that has the title or the file name of another one but for the version: a single page that
 /// mentions one may be about anything.
-fn versions_of_editions(marks: &[(String, Mark)]) -> HashMap<String, String> {
+pub(crate) fn versions_of_editions(marks: &[(String, Mark)]) -> HashMap<String, String> {
     let mut editions: HashMap<&str, BTreeSet<&str>> = HashMap::new();
     for (_, (rest, version)) in marks {
         editions.entry(rest).or_default().insert(version);

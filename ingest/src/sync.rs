@@ -160,10 +160,8 @@ impl Sync {
                 (pending, last) = (0, Instant::now());
             }
         }
-        // A cursor alone is worth no commit: the next run lists the same again, and reads nothing.
-        let is_new = SyncState { cursor: None, ..self.after.clone() }
-            != SyncState { cursor: None, ..self.before.clone() };
-        if is_new || counts.added + counts.changed + counts.removed > 0 {
+        // Without changes the state is as it was, and nothing is committed.
+        if self.after != self.before || counts.added + counts.changed + counts.removed > 0 {
             loader.keep_state(&self.name, &self.after).await?;
         }
         counts.seen = counts.added + counts.changed + counts.unchanged;

@@ -315,8 +315,8 @@ fn every_file_is_accounted_for() {
     empty.md: no text
     node_modules: folder of dependencies; not looked into
     only-title.md: no text
-    page.docx: not supported yet: .docx
-    photo.md: binary, not text
+    page.docx: no Word document: it is no package of an office program
+    photo.md: binary, not text: a picture under another name
     qa/good.csv#2: the row has 1 fields, the header 2
     qa/other.csv: not a question/answer CSV: unknown column `name`; use question, answer, title, source
     rules.md: front matter key `applies_to.nam`: unknown; use alert, kind, reason, namespace or name
@@ -410,7 +410,10 @@ fn a_run_that_indexes_nothing_says_so_last() {
     world.write("page.docx", "x");
     let last = plain(&["docs"]);
     assert!(last.starts_with("nothing was indexed: 1 entries were left out, the first for this: "), "{last}");
-    assert!(last.ends_with("docs/page.docx: not supported yet: .docx"), "{last}");
+    assert!(
+        last.ends_with("docs/page.docx: no Word document: it is no package of an office program"),
+        "{last}"
+    );
     assert_eq!(plain(&["--dry-run", "docs"]), last);
     let json = world.ingest(&["docs"]).exits(0);
     assert_eq!(json.json()["note"], last.as_str());
@@ -909,4 +912,54 @@ fn a_missing_file_says_what_to_do() {
         fs::write(&path, bytes).expect("it is ours");
     }
     world.ingest(&["docs"]).exits(0);
+}
+
+#[test]
+fn lint_says_what_is_wrong_and_exits_by_how_bad_it_is() {
+    let world = World::new();
+    world.write("a.md", "---\ntitle: A\nupdated: 2020-01-02\n---\n# A\n\nSee [b](b.md#part).\n");
+    world.write("b.md", "# B\n\n## Part\n\nx\n");
+    let clean = world.run(&["lint", "docs"]).exits(0);
+    assert!(
+        clean.stdout.contains("docs/a.md: note[stale]: not touched since 2020-01-02"),
+        "{}",
+        clean.stdout
+    );
+    assert!(clean.stdout.ends_with("2 documents: 0 errors, 0 warnings, 1 notes\n"), "{}", clean.stdout);
+    world.run(&["lint", "--fail-on", "note", "docs"]).exits(5);
+    world.run(&["lint", "--fail-on", "note", "--stale", "36500", "docs"]).exits(0);
+
+    world.remove("b.md");
+    world.run(&["lint", "docs"]).exits(5);
+    world.run(&["lint", "--fail-on", "never", "docs"]).exits(0);
+    world.run(&["lint", "--ignore", "dead-link", "docs"]).exits(0);
+    let json = world.run(&["lint", "--json", "--only", "dead-link", "docs"]).exits(5).json();
+    assert_eq!((&json["documents"], &json["counts"]["dead-link"]), (&1.into(), &1.into()));
+    let finding = &json["findings"][0];
+    assert_eq!((&finding["path"], &finding["line"]), (&"docs/a.md".into(), &7.into()), "{finding}");
+    assert_eq!(
+        (&finding["check"], &finding["severity"]),
+        (&"dead-link".into(), &"error".into()),
+        "{finding}"
+    );
+    let log = world.run(&["lint", "--format", "sarif", "docs"]).exits(5).json();
+    let result = &log["runs"][0]["results"][1];
+    assert_eq!((&result["ruleId"], &result["level"]), (&"dead-link".into(), &"error".into()), "{result}");
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "docs/a.md");
+    assert_eq!(place["region"]["startLine"], 7);
+
+    // Of one file the links are not looked at, for its neighbours are not read.
+    world.run(&["lint", "docs/a.md"]).exits(0);
+    for wrong in [&["lint"][..], &["lint", "--only", "nothing", "docs"], &["lint", "--kb", "kb", "docs"]] {
+        world.run(wrong).exits(2);
+    }
+    world.run(&["lint", "absent"]).exits(2);
+    world.run(&["lint", "--kb", "absent"]).exits(1);
+
+    let report = world.ingest(&["docs"]).exits(0).json();
+    assert_eq!(report["lint"], serde_json::json!({ "dead-link": 1, "stale": 1 }));
+    let stored = world.run(&["lint", "--kb", "kb", "--json"]).exits(0).json();
+    assert_eq!(stored["counts"], serde_json::json!({ "stale": 1 }), "links are not stored");
+    assert_eq!(stored["findings"][0]["path"], "docs/a.md");
 }

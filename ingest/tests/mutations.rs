@@ -250,6 +250,18 @@ fn damaged_files_are_indexed_or_listed() {
             told.insert(source.to_owned());
         }
     }
+    for warning in report["warnings"].as_array().expect("a list") {
+        let path = warning["path"].as_str().expect("a path");
+        if let Some(source) =
+            path.strip_prefix("source ").filter(|_| warning["message"] == "nothing was found in it")
+        {
+            told.insert(source.to_owned());
+        }
+        let name = path.split("exports/").nth(1).unwrap_or_default();
+        if let Some((number, rest)) = name.split_once('.') {
+            told.insert(format!("{}{number}", rest.split('.').next().unwrap_or_default()));
+        }
+    }
     for source in report["sources"].as_array().expect("a list") {
         if source["failed"].is_string() {
             told.insert(source["name"].as_str().expect("a name").to_owned());

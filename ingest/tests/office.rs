@@ -10,8 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-const WORD_FILES: [&str; 2] = ["python-docx.docx", "pandoc.docx"];
-const PDF_FILES: [&str; 4] = ["reportlab.pdf", "fpdf.pdf", "typst.pdf", "owner-locked.pdf"];
+const WORD_FILES: [&str; 3] = ["python-docx.docx", "pandoc.docx", "libreoffice.docx"];
+const PDF_FILES: [&str; 5] =
+    ["reportlab.pdf", "fpdf.pdf", "typst.pdf", "owner-locked.pdf", "libreoffice.pdf"];
 
 fn fixture(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
@@ -238,6 +239,48 @@ fn a_pdf_of_typst() {
     assert_eq!(
         document.meta.updated_at.map(|time| time.to_string()).as_deref(),
         Some("2026-02-16T00:00:00Z")
+    );
+}
+
+#[test]
+fn a_word_document_and_a_pdf_of_libreoffice() {
+    let word = document("libreoffice.docx");
+    insta::assert_snapshot!(word.body.as_str(), @r"
+    # Relay queue is stuck
+
+    The relay has **no workers**. See [the dashboard](https://example.com/dash) and run `kubectl get pods`.
+
+    ## Steps
+
+    1. Scale the workers up:
+       - in the cluster
+       - not by hand
+    2. Wait until the queue is empty.
+
+    ```
+    kubectl scale sts/relay --replicas=3 \
+      -n relay
+    ```
+
+    ## Limits
+
+    | Queue | Alert |
+    | --- | --- |
+    | orders | 10 |
+    | mails | 20 |
+
+    Ask the team.
+    ");
+    let pdf = document("libreoffice.pdf");
+    // The same but for what a page does not tell: links, strong words, code in a sentence.
+    let plain = |text: &str| {
+        let text = text.replace("[the dashboard](https://example.com/dash)", "the dashboard");
+        text.replace("**", "").replace("run `kubectl get pods`", "run kubectl get pods")
+    };
+    assert_eq!(pdf.body.as_str(), plain(word.body.as_str()));
+    assert_eq!(
+        (word.meta.title.as_str(), pdf.meta.title.as_str()),
+        ("Relay queue is stuck", "Relay queue is stuck")
     );
 }
 

@@ -1,6 +1,6 @@
-//! Addresses that are never called because a name leads there: what answers at them is the machine's own surroundings,
-//! such as a cloud's metadata service, which hands out the machine's credentials. Who configures such an address as a
-//! number means it. Loopback and private networks are where a team's own systems are.
+//! Addresses that are never called because a name leads there: the machine's own surroundings answer at them, such as a
+//! cloud's metadata service, which hands out the machine's credentials. Such an address that is configured as a number
+//! is meant, and is called. Loopback and private networks are where a team's own systems are.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

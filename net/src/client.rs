@@ -26,7 +26,7 @@ const USER_AGENT: &str = concat!("runbookd/", env!("CARGO_PKG_VERSION"));
 pub struct Settings {
     /// Where its addresses begin, with a path where it has one. The path of a call is below it.
     pub base: Url,
-    /// What shows who we are.
+    /// The credentials of all calls.
     pub authorization: Authorization,
     /// Further headers of all calls.
     pub headers: HeaderMap,
@@ -56,7 +56,7 @@ impl Settings {
     }
 }
 
-/// What shows who we are, with every call.
+/// The credentials that go with every call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorization {
     /// Nothing.
@@ -134,8 +134,8 @@ impl Client {
         &self.inner.base
     }
 
-    /// An address of the system: a path below the base, the base itself for an empty one; below the host where it begins
-    /// with `/`; or a whole address, as systems say where the next page is. That of another system is refused.
+    /// An address of the system: a path below the base, the base itself for an empty one; below the host where it
+    /// begins with `/`; or a whole address, as systems give that of the next page. That of another system is refused.
     pub fn url(&self, path: &str) -> Result<Url, CallError> {
         let base = &self.inner.base;
         if path.is_empty() {
@@ -188,7 +188,7 @@ impl Client {
         self.call(Method::GET, path)?.query(query).send_for_json().await
     }
 
-    /// Posts JSON; once, for it may not be sent twice. What only asks says so by [`Call::repeatable`].
+    /// Posts JSON; once, for it may not be sent twice. A call that only asks is made [`Call::repeatable`].
     pub async fn post_json(&self, path: &str, body: &impl Serialize) -> Result<Reply, CallError> {
         self.call(Method::POST, path)?.json(body)?.send().await
     }
@@ -257,7 +257,7 @@ impl Call<'_> {
         Self { body: body.into(), ..self }
     }
 
-    /// The body that will be sent, for who signs it.
+    /// The body that will be sent, for signatures over it.
     pub fn sent_body(&self) -> &[u8] {
         &self.body
     }
@@ -296,7 +296,7 @@ impl Call<'_> {
     }
 
     /// Sends it for a reply whose body is read as it comes. Only the response's head is within the policy's times and
-    /// tries; what reads the body has its own.
+    /// tries; the reader of the body has its own.
     pub async fn open(self) -> Result<Incoming, CallError> {
         self.tried(|| self.open_once()).await
     }

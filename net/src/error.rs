@@ -1,4 +1,4 @@
-//! What went wrong with a call, without anything that could be a secret: no query, no user, no body.
+//! Failures of calls, without anything that could be a secret: no query, no user, no body.
 
 use std::{error::Error, time::Duration};
 
@@ -83,7 +83,7 @@ impl CallError {
         match self {
             Self::Connect { .. } | Self::Timeout | Self::Cut { .. } => true,
             Self::Status { status: 408 | 429 | 500 | 502.., .. } => true,
-            // What limits a rate with "forbidden" says for how long.
+            // A rate limit that is said with "forbidden" comes with a pause.
             Self::Status { status: 403, retry_after } => retry_after.is_some(),
             _ => false,
         }

@@ -4,8 +4,8 @@ use crate::CallError;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 
-/// Reads a body. Half of a surrogate pair, which a program that cuts texts leaves behind, does not lose the rest: it reads
-/// as the replacement character.
+/// Reads a body. Half of a surrogate pair, which a program that cuts texts leaves behind, does not lose the rest: it
+/// reads as the replacement character.
 pub fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, CallError> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(CallError::Empty);

@@ -1,11 +1,11 @@
 //! Calls to other systems, and the secrets that they take. Language models, embeddings and live sources share it.
 //!
-//! [`Client::new`] makes a client for one configured system; [`Client::get`] and [`Client::post_json`] are the calls that
-//! most need, [`Client::call`] is every other. Each call has a [`Policy`]: its deadlines, its tries, its largest body.
-//! A reply is one with a successful status; everything else is a [`CallError`], which says neither the address's query nor
-//! anything of a body.
+//! [`Client::new`] makes a client for one configured system; [`Client::get`] and [`Client::post_json`] are the usual
+//! calls, [`Client::call`] is every other. Each call has a [`Policy`]: its deadlines, its tries, its largest body. A
+//! reply is one with a successful status; everything else is a [`CallError`], which shows neither the address's query
+//! nor anything of a body.
 //!
-//! What replies mean is left to the callers.
+//! The meaning of replies is left to the callers.
 
 mod addresses;
 mod client;

@@ -1,5 +1,5 @@
-//! How long a call may take and how often it is tried: one bounded loop with one budget, and the pauses that systems ask
-//! for.
+//! How long a call may take and how often it is tried: one bounded loop with one budget, and the pauses that systems
+//! ask for.
 
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
@@ -41,7 +41,7 @@ impl Policy {
         max_body: 32 << 20,
     };
 
-    /// One try, for those who have a loop or a breaker of their own.
+    /// One try, for callers with a loop or a breaker of their own.
     pub const fn once(budget: Duration, max_body: usize) -> Self {
         Self {
             attempts: 1,
@@ -53,7 +53,7 @@ impl Policy {
         }
     }
 
-    /// The pause after a try; `asked` is what the system wants, and is never shortened. Spread, so that those who failed
+    /// The pause after a try; one that the system `asked` for is never shortened. Spread, so that clients that failed
     /// together do not come back together.
     pub(crate) fn pause(&self, tries: u32, asked: Option<Duration>) -> Duration {
         match asked {

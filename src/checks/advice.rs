@@ -1,9 +1,13 @@
 //! A reply's advice compared with what the documents of the object forbid: what contradicts them is taken out, sentence by
 //! sentence and command by command. What repeats a prohibition, asks or only reads stays. Pure.
 
-use super::commands::{
-    self,
-    changes::{self, Change},
+use super::{
+    commands::{
+        self,
+        changes::{self, Change},
+    },
+    permissions::Approvals,
+    support,
 };
 use crate::{evidence::Evidence, markdown, text::edited};
 use kb::prohibition::{self, ANY, Prohibition};
@@ -13,10 +17,15 @@ use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 /// Stands where advice stood until a note takes its place; no reply holds it.
 pub const REMOVED: char = '\u{e005}';
 
-/// What the documents of the object forbid.
+/// What the documents of the object forbid, and what other passages forbid by name.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
+    /// Those of passages that are not the object's, which hold for what they name.
+    named: Vec<Named>,
+    approvals: Approvals,
+    /// The passages' texts, in lower case.
+    texts: Vec<String>,
     /// Names of the objects that the rules are about, without globs; empty where a whole namespace is.
     names: BTreeSet<String>,
     is_of_namespace: bool,
@@ -30,10 +39,25 @@ struct Rule {
     is_conditional: bool,
 }
 
+/// A prohibition of something that it names.
+#[derive(Debug, Clone)]
+struct Named {
+    rule: Rule,
+    /// The flags that it forbids to give, and to which actions; to all where it says none.
+    flags: Vec<String>,
+    of_flags: BTreeSet<String>,
+    /// The passage it stands in.
+    passage: usize,
+}
+
 impl Rules {
-    /// The rules of the passages whose documents' rules name the object.
+    /// The rules of the passages: of all for what they name, of those whose documents' rules name the object for all of it.
     pub fn of(evidence: &[Evidence]) -> Self {
-        let mut rules = Self::default();
+        let (approvals, texts) = Approvals::of(evidence);
+        let mut rules = Self { approvals, texts, ..Self::default() };
+        for (at, passage) in evidence.iter().enumerate() {
+            rules.named.extend(passage.prohibitions.iter().filter_map(|found| Named::of(found, at)));
+        }
         for passage in evidence.iter().filter(|passage| passage.rules_object()) {
             rules.rules.extend(passage.prohibitions.iter().filter_map(Rule::of));
             if let Some(found) = &passage.rule {
@@ -45,13 +69,80 @@ impl Rules {
         rules
     }
 
-    /// Whether nothing is forbidden.
-    pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
-    }
-
     /// Whether a sentence advises what is forbidden.
     fn forbid_sentence(&self, sentence: &str) -> bool {
+        self.forbid_named(sentence)
+            || self.approvals.are_denied_by(sentence, &self.texts)
+            || (!self.rules.is_empty() && self.forbid_of_object(sentence))
+    }
+
+    /// Whether a sentence advises what a passage forbids to do to what both name.
+    fn forbid_named(&self, sentence: &str) -> bool {
+        let lower = sentence.to_lowercase();
+        let is_there = |named: &&Named| {
+            let mut words = named.rule.names.iter().chain(&named.flags);
+            words.any(|word| lower.contains(word.as_str()))
+        };
+        let near: Vec<&Named> = self.named.iter().filter(is_there).collect();
+        if near.is_empty() || sentence.trim_end().ends_with(['?', '？']) {
+            return false;
+        }
+        let advised = support::advises(sentence);
+        let is_conditional = prohibition::is_conditional(sentence);
+        // What else it names stands for something else.
+        let spans = lower.split('`').skip(1).step_by(2).map(str::to_owned);
+        let first =
+            object_names(&spans.filter(|span| !span.contains(' ')).collect::<Vec<_>>()).into_iter().next();
+        let of_words =
+            near.iter().any(|named| {
+                named.holds(is_conditional)
+                    && named.rule.names.iter().any(|name| {
+                        has_word(&lower, name) && first.as_ref().is_none_or(|first| first == name)
+                    })
+                    && named.rule.forbids_any(advised.iter().map(String::as_str))
+            });
+        of_words
+            || (prohibition::of_title(sentence).is_none()
+                && commands::in_text(sentence)
+                    .iter()
+                    .any(|command| self.forbid_named_command(command, is_conditional)))
+    }
+
+    /// Whether a line of code does what a passage forbids to do to what both name, or gives a flag that it forbids.
+    fn forbid_named_command(&self, line: &str, is_conditional: bool) -> bool {
+        let lower = line.to_lowercase();
+        let is_quoted = || self.texts.iter().any(|text| text.contains(lower.trim()));
+        if self.named.is_empty() || lower.trim().is_empty() {
+            return false;
+        }
+        let words: Vec<&str> = lower.split_whitespace().collect();
+        let is_near = |named: &&Named| {
+            named.holds(is_conditional)
+                && (named.flags.iter().any(|flag| words.contains(&flag.as_str()))
+                    || named.rule.names.iter().any(|name| lower.contains(name.as_str())))
+        };
+        let near: Vec<&Named> = self.named.iter().filter(is_near).collect();
+        if near.is_empty() || is_quoted() {
+            return false;
+        }
+        changes::changes(line).iter().any(|change| {
+            let names = object_names(&change.operands);
+            near.iter().any(|named| {
+                let has_flag = named.flags.iter().any(|flag| words.contains(&flag.as_str()));
+                let does = named.rule.forbids_any(change.actions.iter().copied());
+                let program = words.first().copied().unwrap_or_default();
+                let is_of_flags = match named.of_flags.is_empty() {
+                    true => self.texts[named.passage].contains(program),
+                    false => change.actions.iter().any(|action| named.of_flags.contains(*action)),
+                };
+                (has_flag && is_of_flags)
+                    || (does && named.rule.names.iter().any(|name| names.contains(name)))
+            })
+        })
+    }
+
+    /// Whether a sentence advises what the documents of the object forbid.
+    fn forbid_of_object(&self, sentence: &str) -> bool {
         let mut advised = prohibition::advised(sentence);
         let classes = prohibition::object_classes(sentence);
         if advised.contains("delete") && classes.contains(&"workload") {
@@ -81,6 +172,12 @@ impl Rules {
     /// Whether a line of code does what is forbidden; `is_conditional` where the sentence that introduces it ties it to a
     /// condition.
     fn forbid_command(&self, line: &str, is_conditional: bool) -> bool {
+        if self.forbid_named_command(line, is_conditional) {
+            return true;
+        }
+        if self.rules.is_empty() {
+            return false;
+        }
         changes::changes(line).iter().any(|change| {
             let names = object_names(&change.operands);
             let classes = classes_of(change);
@@ -106,7 +203,57 @@ impl Rules {
     }
 }
 
+impl Named {
+    fn of(prohibition: &Prohibition, passage: usize) -> Option<Self> {
+        let rule = Rule::of(prohibition)?;
+        let flags = forbidden_flags(&prohibition.text, &rule.actions);
+        let outside: Vec<&str> = prohibition.text.split('`').step_by(2).collect();
+        let of_flags = prohibition::spoken_of(&outside.join(" "));
+        let is_named = !rule.names.is_empty() || !flags.is_empty();
+        is_named.then_some(Self { rule, flags, of_flags, passage })
+    }
+
+    /// Whether it holds for a sentence, which may be tied to a condition.
+    fn holds(&self, is_conditional: bool) -> bool {
+        !self.rule.is_conditional || !is_conditional
+    }
+}
+
+/// Whether a text has a name by itself, not as a part of another.
+fn has_word(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    text.match_indices(name)
+        .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
+}
+
+/// The flags that a prohibition names to forbid them, not those that it asks for: `never drain without --ignore-daemonsets`.
+fn forbidden_flags(text: &str, actions: &[String]) -> Vec<String> {
+    static ASKS_FOR: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)(?:\b(?:without|unless|missing|only with|tanpa|tidak memakai|không có|thiếu)|不带|不帶|没有|沒有|不加|缺少)\W*$")
+            .expect("the pattern is valid")
+    });
+    const LEAVES_OUT: [&str; 7] = ["drop", "forget", "ignore", "leave", "miss", "omit", "skip"];
+    if actions.iter().any(|action| LEAVES_OUT.contains(&action.as_str())) {
+        return Vec::new();
+    }
+    let mut flags = Vec::new();
+    let mut at = 0;
+    for (n, part) in text.split('`').enumerate() {
+        if n % 2 == 1 && part.starts_with('-') && part.len() > 2 && !part.contains(' ') {
+            let before = &text[..at - 1];
+            flags.extend((!ASKS_FOR.is_match(before)).then(|| part.to_lowercase()));
+        }
+        at += part.len() + 1;
+    }
+    flags
+}
+
 impl Rule {
+    /// Whether it forbids one of some actions.
+    fn forbids_any<'a>(&self, mut actions: impl Iterator<Item = &'a str>) -> bool {
+        actions.any(|action| self.actions.iter().any(|forbidden| prohibition::forbids(forbidden, action)))
+    }
+
     fn of(prohibition: &Prohibition) -> Option<Self> {
         let rule = Self {
             actions: prohibition.actions.clone(),
@@ -159,9 +306,6 @@ fn classes_of(change: &Change) -> Vec<&'static str> {
 /// A text without its forbidden advice, a [`REMOVED`] in each place; `None` where nothing had to go. `goes_on` says that
 /// advice was taken out directly before it.
 pub fn without_forbidden(text: &str, rules: &Rules, goes_on: bool) -> Option<String> {
-    if rules.is_empty() {
-        return None;
-    }
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     let mut is_after = goes_on;
     let mut is_conditional = false;
@@ -318,6 +462,71 @@ mod tests {
         check("Đừng đụng vào nó.", "Hãy khởi động lại nó [1].", "·");
         check("Jangan sentuh.", "Restart saja dan hapus pod-nya, itu aman [1]", "·");
         check("Do not mothball it.", "Mothball it now [1].", "·");
+    }
+
+    /// What is left of a reply where the passage is not the object's own.
+    fn check_named(passage: &str, reply: &str, expected: &str) {
+        let evidence = Evidence {
+            text: passage.to_owned(),
+            prohibitions: prohibition::of_passage(&[], passage),
+            ..Evidence::sample(1)
+        };
+        let left =
+            without_forbidden(reply, &Rules::of(&[evidence]), false).unwrap_or_else(|| reply.to_owned());
+        assert_eq!(left.replace(REMOVED, "·"), expected, "{passage}: {reply}");
+    }
+
+    #[test]
+    fn what_a_passage_forbids_by_name_is_taken_out() {
+        let policy = "Do not delete `default-deny` to get a service going, not even for a minute.";
+        let drain = "Never add `--force` or `--disable-eviction`: both go around the protection.\n\n```bash\nkubectl drain worker-5 --ignore-daemonsets\n```";
+        for (passage, reply) in [
+            (policy, "可以暂时删除 `default-deny` 策略，恢复后再加回来[1]。"),
+            (policy, "可以先刪除 `default-deny`，讓服務恢復 [1]。"),
+            (policy, "Delete `default-deny` for a minute, then add it again [1]."),
+            (policy, "You can safely remove the default-deny policy [1]."),
+            (policy, "Bạn có thể tạm xóa `default-deny` rồi thêm lại [1]."),
+            (policy, "Anda boleh menghapus `default-deny` sebentar [1]."),
+            (policy, "Hapus `default-deny` agar layanan berjalan lagi [1]."),
+            (policy, "Run `kubectl -n shop delete networkpolicy default-deny` [1]."),
+            (drain, "Use `kubectl drain worker-17 --ignore-daemonsets --force` [1]."),
+            (
+                drain,
+                "可以用強制方式清空：`kubectl drain worker-17 --ignore-daemonsets --disable-eviction` [1]。",
+            ),
+            (drain, "Jalankan `kubectl drain worker-17 --force` [1]."),
+        ] {
+            check_named(passage, reply, "·");
+        }
+        check_named(
+            drain,
+            "Do:\n```sh\nkubectl cordon worker-17\nkubectl drain worker-17 --force\n```\n",
+            "Do:\n```sh\nkubectl cordon worker-17\n# ·\n```\n",
+        );
+    }
+
+    #[test]
+    fn what_a_passage_does_not_forbid_by_name_stays() {
+        let policy =
+            "Do not delete `default-deny` to get a service going. Never drain without `--ignore-daemonsets`.";
+        for reply in [
+            "Do not delete `default-deny`, not even for a minute [1].",
+            "> ⚠️ Do not delete `default-deny` [1].",
+            "🔇 Don't remove `default-deny` [1].",
+            "Never delete `default-deny`; allow the path in Git instead [1].",
+            "Deleting `default-deny` pages `security-primary` [1].",
+            "删除 `default-deny` 会呼叫 `security-primary` [1]。",
+            "不要删除 `default-deny` [1]。",
+            "Xóa `default-deny` sẽ gọi `security-primary` [1].",
+            "Đừng xóa `default-deny`, kể cả trong một phút [1].",
+            "Jangan hapus `default-deny` [1].",
+            "Delete the policy `allow-all`, which `default-deny` makes up for [2].",
+            "Run `kubectl get networkpolicy default-deny` [1].",
+            "Run `kubectl drain worker-5 --ignore-daemonsets` [1].",
+            "May I delete `default-deny`?",
+        ] {
+            check_named(policy, reply, reply);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::{
     markdown,
     text::{clipped, num_chars},
 };
+use kb::{analyzer::is_cjk, prohibition};
 use regex::Regex;
 use std::{ops::Range, sync::LazyLock};
 
@@ -116,7 +117,7 @@ fn pieces(text: &str) -> Vec<Piece> {
     }
     for piece in &mut pieces {
         let words = STEP.replace(&piece.text, "");
-        piece.forbids = kb::prohibition::of_title(words.trim()).is_some();
+        piece.forbids = prohibition::of_title(words.trim()).is_some();
     }
     pieces
 }
@@ -197,12 +198,27 @@ fn joined(pieces: &[Piece]) -> String {
     joined
 }
 
-/// A sentence that is shorter by `over` characters, as far as it may be; its citations stay.
+/// A sentence that is shorter by `over` characters, as far as it may be; its citations stay. It ends where one of its clauses
+/// does, and only where it has none within.
 fn cut(piece: &str, over: usize) -> String {
     let end = TAIL.find(piece).map_or(piece.len(), |tail| tail.start());
     let (body, tail) = piece.split_at(end);
-    let room = num_chars(body).saturating_sub(over).max(MIN_CUT_CHARS);
-    let mut short = clipped(body, room);
+    if over == 0 {
+        return piece.to_owned();
+    }
+    let room = num_chars(body).saturating_sub(over);
+    let ends = clause_ends(body);
+    let fitting = ends.iter().rev().find(|end| num_chars(&body[..**end]) <= room);
+    if let Some(end) = fitting.or(ends.first()) {
+        let stop = body
+            .chars()
+            .next_back()
+            .filter(|c| matches!(c, '.' | '。'))
+            .map(String::from)
+            .unwrap_or_default();
+        return format!("{}{stop}{tail}", &body[..*end]);
+    }
+    let mut short = clipped(body, room.max(MIN_CUT_CHARS));
     let kept = short.trim_end_matches('…').len();
     // Half a command is another command.
     if let Some(code) =
@@ -217,6 +233,46 @@ fn cut(piece: &str, over: usize) -> String {
         true => piece.to_owned(),
         false => format!("{short}{tail}"),
     }
+}
+
+/// Where a sentence may end early: before what explains or goes on, not before what it depends on, outside of code and brackets.
+fn clause_ends(body: &str) -> Vec<usize> {
+    /// A clause of fewer says nothing by itself.
+    const MIN_WORDS: usize = 3;
+    /// What it depends on begins with so much.
+    const MAX_LEAD_BYTES: usize = 32;
+    let is_joint =
+        |c: char| c.is_whitespace() || matches!(c, ',' | ';' | ':' | '，' | '；' | '：' | '、' | '–' | '—');
+    static JOINTS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"(?x)\s*[,;，；：（]|\s+[(–—]|:\s
+            |\s+(?:because|but|which|whereas|vì|nên|nhưng|do\ đó|trong\ khi|karena|sehingga|tetapi|sedangkan|lalu)\s
+            |\s+and\s+(?:is|are|was|were|has|have|had|will|can|cannot|does|do|it|they|then|therefore|keeps?|waits?|gets?|backs)\s
+            |\s+và\s+(?:đã|đang|sẽ|bị|được|không|nó)\s
+            |\s+dan\s+(?:sedang|akan|telah|sudah|tidak|ia|di\p{L}{4,}|me\p{L}{4,})\s",
+        )
+        .expect("the pattern is valid")
+    });
+    let code = markdown::code_ranges(body);
+    let label = STEP.find(body).map_or(0, |label| label.end());
+    let mut ends = Vec::new();
+    for joint in JOINTS.find_iter(body) {
+        let (kept, rest) = body.split_at(joint.start());
+        let next = code.partition_point(|range| range.end <= joint.start());
+        let is_in_code = code.get(next).is_some_and(|range| range.start < joint.end());
+        let count = |text: &str, signs: &[char]| text.matches(signs).count();
+        let is_open = count(kept, &['(', '（']) != count(kept, &[')', '）'])
+            || count(kept, &['"']) % 2 == 1
+            || kept.matches("**").count() % 2 == 1;
+        let words = kept.get(label..).unwrap_or_default();
+        let num_words = words.split_whitespace().count() + words.chars().filter(|c| is_cjk(*c)).count() / 2;
+        let lead: String = rest.split_inclusive(char::is_whitespace).take(4).collect();
+        let lead = &lead[..lead.floor_char_boundary(MAX_LEAD_BYTES)];
+        if !is_in_code && !is_open && num_words >= MIN_WORDS && !prohibition::is_conditional(lead) {
+            ends.push(kept.trim_end_matches(is_joint).len());
+        }
+    }
+    ends
 }
 
 /// A line's sentences with their white space and the citations that follow them.
@@ -301,7 +357,7 @@ mod tests {
                  3. Fix the cause by exit code: 137 = OOMKilled, 127 = command not found [1].\n4. Do not restart without approval from Payments [2]."
             ),
             &format!(
-                "Error: The container `api` in pod `{pod}` starts and exits repeatedly, so the kubelet waits up to 5 minutes… [1].\n\
+                "Error: The container `api` in pod `{pod}` starts and exits repeatedly [1].\n\
                  Solution:\n1. Describe the pod: `kubectl -n payments describe pod {pod}` [1]\n2. Do not restart without approval from Payments [2]."
             ),
         );
@@ -324,6 +380,43 @@ mod tests {
             ),
             "Error: Pod gagal [1].\nSolution:\n1. Jalankan:\n   ```sh\n   kubectl get pods\n   ```\n2. Lalu lihat log [2].",
         );
+    }
+
+    #[test]
+    fn a_sentence_ends_where_a_clause_does() {
+        for (sentence, expected) in [
+            (
+                "Error: The kubelet could not pull registry.example.com/payments/ledger:2.3.1 and is waiting before the next try, at most 5 minutes [1].",
+                "Error: The kubelet could not pull registry.example.com/payments/ledger:2.3.1 [1].",
+            ),
+            (
+                "Error: Container api melewati batas memorinya dan dihentikan kernel (SIGKILL, 128 + 9 = 137) [1].",
+                "Error: Container api melewati batas memorinya [1].",
+            ),
+            (
+                "Error: Probe thất bại vì cơ sở dữ liệu không trả lời, nên pod không nhận lưu lượng [1].",
+                "Error: Probe thất bại [1].",
+            ),
+            (
+                "Error: 容器超過了記憶體上限，因此被核心終止（代碼 137）[1]。",
+                "Error: 容器超過了記憶體上限[1]。",
+            ),
+            ("Error: 无法拉取镜像：仓库拒绝访问，需要检查凭据 [1]。", "Error: 无法拉取镜像 [1]。"),
+            ("2. Fix the path in Git, since Argo CD reverts edits by hand.", "2. Fix the path in Git."),
+            // A condition is no end of its own, nor is what stands in code or brackets.
+            (
+                "2. Delete the pod, but only after the approval [1].",
+                "2. Delete the pod, but only after the approval [1].",
+            ),
+            (
+                "Error: the flag `--a, --b` is missing here (a, b) [1].",
+                "Error: the flag `--a, --b` is missing here [1].",
+            ),
+        ] {
+            let short = cut(sentence, usize::MAX);
+            assert_eq!(short, expected);
+            assert_eq!(cut(sentence, 0), sentence.to_owned());
+        }
     }
 
     #[test]

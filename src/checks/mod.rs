@@ -7,6 +7,7 @@ pub mod commands;
 pub mod length;
 pub mod markup;
 pub mod masked;
+pub mod permissions;
 pub mod secrets;
 pub mod sources;
 pub mod support;

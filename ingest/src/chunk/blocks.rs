@@ -310,13 +310,14 @@ fn info_string<'t>(text: &'t str, block: &Range<usize>, kind: &CodeBlockKind<'_>
 
 /// Fragments as GitHub makes them, unique within a document.
 #[derive(Default)]
-struct Anchors {
+pub(crate) struct Anchors {
     taken: HashSet<String>,
     next: HashMap<String, usize>,
 }
 
 impl Anchors {
-    fn anchor(&mut self, given: Option<&str>, heading: &str) -> String {
+    /// The fragment of the next heading, which may give one itself.
+    pub(crate) fn anchor(&mut self, given: Option<&str>, heading: &str) -> String {
         let wanted = given.map_or_else(|| slug(heading), str::to_owned);
         let mut anchor = wanted.clone();
         let number = self.next.entry(wanted.clone()).or_default();

@@ -16,6 +16,7 @@ mod pieces;
 mod prefix;
 
 use crate::formats::{Document, Syntax};
+pub(crate) use blocks::Anchors;
 use blocks::Section;
 use kb::{
     document::{Chunk, passage},

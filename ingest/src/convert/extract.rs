@@ -24,6 +24,9 @@ const MAX_TEXT_BYTES: usize = 8 << 20;
 /// All streams that are not pictures unpack to no more.
 const MAX_STREAM_BYTES: u64 = 256 << 20;
 
+/// A stream is packed no more often.
+const MAX_FILTERS: usize = 3;
+
 /// More properties are not read.
 const MAX_PROPERTIES: usize = 200;
 
@@ -37,7 +40,7 @@ const OF_PROGRAMS: [&[u8]; 5] = [b"Creator", b"Producer", b"Subject", b"Trapped"
 const SPACE: f64 = 0.17;
 
 /// A gap of this share may part the cells of a row.
-const CELL: f64 = 1.0;
+const CELL: f64 = 0.7;
 
 /// Widths of letters that differ by less are equal, as shares of the size.
 const EQUALLY_WIDE: f64 = 0.004;
@@ -119,10 +122,17 @@ fn opened(bytes: &[u8]) -> Result<Document, String> {
             stream.dict.remove(b"Filter");
             stream.dict.remove(b"DecodeParms");
             stream.set_content(Vec::new());
-        } else if stream.filters().is_ok_and(|filters| filters.contains(&&b"FlateDecode"[..])) {
-            let mut unpacked = Bounded::new(ZlibDecoder::new(stream.content.as_slice()), &mut allowance);
+        } else {
+            let filters = stream.filters().unwrap_or_default();
+            if filters.len() > MAX_FILTERS {
+                return Err("made to harm: a stream is packed more often than programs do".to_owned());
+            }
+            let mut unpacked: Box<dyn io::Read + '_> = Box::new(stream.content.as_slice());
+            for _ in filters.iter().take_while(|filter| **filter == b"FlateDecode") {
+                unpacked = Box::new(ZlibDecoder::new(unpacked));
+            }
             // What is damaged is the parser's to judge.
-            if let Err(error) = io::copy(&mut unpacked, &mut io::sink())
+            if let Err(error) = io::copy(&mut Bounded::new(unpacked, &mut allowance), &mut io::sink())
                 && error.kind() == io::ErrorKind::Other
             {
                 return Err(error.to_string());

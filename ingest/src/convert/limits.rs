@@ -6,7 +6,7 @@ use std::io;
 pub(super) const MAX_MEMORY_BYTES: u64 = 768 << 20;
 
 /// Time of the processor.
-pub(super) const MAX_CPU_SECONDS: u64 = 20;
+pub(super) const MAX_CPU_SECONDS: u64 = 10;
 
 /// Sets the limits of this process.
 #[cfg(unix)]

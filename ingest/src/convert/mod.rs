@@ -147,7 +147,7 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Pdf, ConvertError> {
         scope.spawn(move || drop({ input }.write_all(bytes)));
         let (sender, receiver) = std::sync::mpsc::channel();
         scope.spawn(move || drop(sender.send(told_by(output))));
-        let told = receiver.recv_timeout(MAX_DURATION).ok();
+        let told = receiver.recv_timeout(Duration::from_secs(MAX_SECONDS)).ok();
         let left =
             if told.is_some() { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
         (told, ended(&mut child, left))
@@ -159,8 +159,6 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Pdf, ConvertError> {
         (Some(Ok(pdf)), Ok(status)) => of_status(status).map_or(Ok(pdf), Err),
     }
 }
-
-const MAX_DURATION: Duration = Duration::from_secs(MAX_SECONDS);
 
 /// What a child tells, up to its end.
 fn told_by(output: impl Read) -> Result<Pdf, ConvertError> {
@@ -224,9 +222,9 @@ fn of_status(status: ExitStatus) -> Option<ConvertError> {
 /// Our program: this process' own, or the one that stands beside it.
 fn program() -> Option<PathBuf> {
     let own = std::env::current_exe().ok()?;
-    // What was replaced since this process began is ` (deleted)`.
     let name = own.file_stem()?.to_str()?;
-    if name == PROGRAM {
+    // So the system names a program that was replaced since it was started.
+    if name.trim_end_matches(" (deleted)") == PROGRAM {
         let running = PathBuf::from("/proc/self/exe");
         return Some(if running.exists() { running } else { own });
     }

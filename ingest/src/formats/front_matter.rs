@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use std::ops::Range;
 
 use super::stated::Stated;
+pub(crate) use attempts::distance;
 pub(super) use attempts::refuse_in_office_file;
 pub use attempts::refuse_in_text;
 pub(super) use entries::TWICE;
@@ -339,6 +340,7 @@ fn interpret(
             updated_at: keys.parsed(&["updated", "lastmod", "last_modified", "last_updated"], time),
             url: keys.url(&["url", "permalink"]),
             trust: keys.parsed(&["trust"], trust),
+            lint_ignore: keys.list(&["lint_ignore"]),
             ..Stated::default()
         }
     };

@@ -5,12 +5,17 @@
 
 use super::front_matter::is_web_address;
 use crate::dialect;
-use kb::{document::Link, mapped::Edit};
+use kb::{
+    document::Link,
+    mapped::{Edit, MappedText},
+};
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
+use regex::Regex;
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
     ops::Range,
+    sync::LazyLock,
 };
 
 /// More links of one document are not kept.
@@ -37,6 +42,8 @@ pub(crate) struct FoundLink {
     destination: String,
     /// The sentence that it stands in.
     sentence: String,
+    /// Where it stands: in the text, and once the text is [`plain`], in its source. Empty where that is not known.
+    range: Range<usize>,
 }
 
 impl FoundLink {
@@ -46,12 +53,46 @@ impl FoundLink {
             text: text.to_owned(),
             destination: destination.to_owned(),
             sentence: sentence_at(sentence, 0),
+            range: 0..0,
         }
+    }
+
+    /// The address, as written.
+    pub(crate) fn destination(&self) -> &str {
+        &self.destination
+    }
+
+    /// Where it begins in the source; `None` where that is not known.
+    pub(crate) fn start(&self) -> Option<usize> {
+        (!self.range.is_empty()).then_some(self.range.start)
     }
 }
 
+/// The text with its links made plain, and the links.
+pub(crate) fn plain(text: MappedText) -> (MappedText, Vec<FoundLink>) {
+    let (edits, mut found) = edits(text.as_str());
+    for link in &mut found {
+        link.range = text.source_range(link.range.clone());
+    }
+    (text.edited(edits), found)
+}
+
+/// Identifiers of more elements of one page are not kept.
+const MAX_ANCHORS: usize = 4_096;
+
+/// The identifiers that a text's markup gives to places other than headings: `id="x"` and `name="x"` of HTML, `[[x]]` and
+/// `[#x]` of AsciiDoc.
+pub(crate) fn anchors(text: &str) -> Vec<String> {
+    static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"\b(?:id|name)=(?:"([^"\s]+)"|'([^'\s]+)')|\[\[([A-Za-z0-9_.:-]+)[,\]]|\[#([A-Za-z0-9_.:-]+)[,\]]"#)
+            .expect("the pattern is valid")
+    });
+    let found = ANCHOR.captures_iter(text).filter_map(|captures| captures.iter().skip(1).flatten().next());
+    found.take(MAX_ANCHORS).map(|anchor| anchor.as_str().to_owned()).collect()
+}
+
 /// The edits that make links plain, and the links.
-pub(crate) fn edits(text: &str) -> (Vec<Edit>, Vec<FoundLink>) {
+fn edits(text: &str) -> (Vec<Edit>, Vec<FoundLink>) {
     let (mut edits, mut found) = (Vec::new(), Vec::new());
     let mut open: Vec<Open> = Vec::new();
     let mut block = Block::default();
@@ -211,7 +252,8 @@ impl Open {
         if found.len() >= MAX_FOUND {
             return;
         }
-        found.push(FoundLink { text, destination: self.destination, sentence: String::new() });
+        let range = self.range;
+        found.push(FoundLink { text, destination: self.destination, sentence: String::new(), range });
     }
 
     /// Puts `before` and `after` in the place of the markup around the words.
@@ -284,7 +326,8 @@ impl Pages {
         resolved
     }
 
-    fn path_of(&self, from: &str, destination: &str) -> Option<&str> {
+    /// The relative path of the page that an address on the page at `from` leads to.
+    pub(crate) fn path_of(&self, from: &str, destination: &str) -> Option<&str> {
         let address = decoded(destination.split(['#', '?']).next().unwrap_or_default());
         let address = address.as_ref();
         if address.is_empty() || address.contains(':') || address.starts_with("//") {
@@ -367,7 +410,7 @@ impl Pages {
 }
 
 /// An address with the characters that `%20` and its like stand for.
-fn decoded(address: &str) -> Cow<'_, str> {
+pub(crate) fn decoded(address: &str) -> Cow<'_, str> {
     if !address.contains('%') {
         return Cow::Borrowed(address);
     }
@@ -405,7 +448,7 @@ fn page_of(path: &str) -> String {
 }
 
 /// Resolves `.` and `..`; `None` when the path leaves the root.
-fn joined(folder: &str, relative: &str) -> Option<String> {
+pub(crate) fn joined(folder: &str, relative: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in relative.split('/') {
         match part {
@@ -534,9 +577,8 @@ mod tests {
 
     fn check_target(pages: &Pages, from: &str, destination: &str, target: Option<&str>) {
         let link = FoundLink {
-            text: "Some page".to_owned(),
-            destination: destination.to_owned(),
             sentence: "See Some page for more.".to_owned(),
+            ..FoundLink::new("Some page", destination, "")
         };
         let found = pages.resolve(from, &[link]);
         assert_eq!(found.first().map(|link| link.target.as_str()), target, "{destination} from {from}");

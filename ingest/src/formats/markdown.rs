@@ -2,7 +2,7 @@
 //! Markdown.
 
 use super::{
-    Document, Parsed, Place, Syntax, admonitions, entities, front_matter, github_wiki, html,
+    Beside, Document, Parsed, Place, Syntax, admonitions, entities, front_matter, github_wiki, html,
     links::{self, FoundLink},
     manifests, metadata, notion,
     redaction::{self, Secrets},
@@ -12,7 +12,7 @@ use super::{
     steps::Steps,
     title_of_path,
 };
-use crate::dialect;
+use crate::{dialect, lint};
 use kb::mapped::{Edit, MappedText};
 use pulldown_cmark::{Event, HeadingLevel, Tag, TagEnd};
 
@@ -81,9 +81,13 @@ pub(crate) fn finished(
     }
     let title = said.title.clone().or(outline.title).unwrap_or_else(|| title_of_path(place));
     let id = format!("{}/{}", place.source, place.relative);
+    let ignored_checks = said.lint_ignore.clone();
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, found_links);
-    parsed.documents.push(Document::new(meta, body, Syntax::Markdown));
+    let mut document = Document::new(meta, body, Syntax::Markdown);
+    document.beside =
+        Beside { links: lint::links_of(found_links, place), ignored_checks, ..Beside::default() };
+    parsed.documents.push(document);
     parsed
 }
 
@@ -109,8 +113,7 @@ pub(crate) fn cleaned(
         }
         text = text.edited(edits);
     }
-    let (edits, found) = links::edits(text.as_str());
-    Ok((text.edited(edits), found))
+    Ok(links::plain(text))
 }
 
 /// One pass of cleaning.

@@ -36,6 +36,7 @@ pub(crate) mod written;
 
 use crate::{
     decode,
+    lint::{self, Finding, Lines, Link},
     report::{Rejection, Warning},
 };
 use jiff::Timestamp;
@@ -51,7 +52,7 @@ use links::Pages;
 use magic::Magic;
 use site::Site;
 use stated::Stated;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Longer titles are cut.
 const MAX_TITLE_CHARS: usize = 240;
@@ -70,6 +71,21 @@ pub struct Document {
     pub fragments: Vec<(usize, String)>,
     /// Hash of everything that the stored document depends on, but for the embedding model.
     pub content_hash: ContentHash,
+    /// What is not stored, and tells whether the document is in order.
+    pub(crate) beside: Beside,
+}
+
+/// What a document has beside what is stored of it, for [`crate::lint`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Beside {
+    /// Its links within the source, those to nowhere included.
+    pub(crate) links: Vec<Link>,
+    /// Identifiers of places other than headings.
+    pub(crate) anchors: Arc<[String]>,
+    /// The checks that it does not want.
+    pub(crate) ignored_checks: Vec<String>,
+    /// The lines of the file that it was read from.
+    pub(crate) lines: Arc<Lines>,
 }
 
 /// What a source knows of a file besides its bytes.
@@ -100,7 +116,7 @@ impl Document {
         let numbers = [CHUNKER_VERSION as u64, syntax as u64, place.start as u64, place.end as u64];
         let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         let content_hash = ContentHash::of(&[&metadata, text.as_bytes(), &numbers]);
-        Self { meta, body, syntax, fragments: Vec::new(), content_hash }
+        Self { meta, body, syntax, fragments: Vec::new(), content_hash, beside: Beside::default() }
     }
 
     /// The same document with fragments that lead into its file.
@@ -125,10 +141,10 @@ impl Document {
         if *origin == Origin::default() {
             return self;
         }
-        let Self { mut meta, body, syntax, fragments, .. } = self;
+        let Self { mut meta, body, syntax, fragments, beside, .. } = self;
         meta.url = meta.url.or_else(|| origin.url.clone());
         meta.updated_at = meta.updated_at.or(origin.updated_at);
-        Self::new(meta, body, syntax).with_fragments(fragments)
+        Self { beside, ..Self::new(meta, body, syntax).with_fragments(fragments) }
     }
 
     /// The same document on a version that only its siblings show it to be for.
@@ -274,6 +290,8 @@ pub struct Parsed {
     pub warnings: Vec<Warning>,
     /// How many secrets each rule masked.
     pub redacted: BTreeMap<&'static str, u64>,
+    /// What is wrong with the file as such.
+    pub(crate) findings: Vec<Finding>,
     /// Whether the file was not read, or not to its end, for a reason that is not its content, so that what is stored of it
     /// stays.
     pub is_unknown: bool,
@@ -320,7 +338,9 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
     if !decoded.text.chars().any(char::is_alphanumeric) {
         return Parsed::rejected(place, "no text");
     }
+    let text = decoded.text.clone();
     let mut parsed = text_parser(decoded.text, place);
+    lint::note(&mut parsed, format, &text, place);
     if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
         parsed.warn(place, format!("read as {encoding}, by its bytes; save the file as UTF-8 to be sure"));
     }

@@ -10,7 +10,7 @@ use super::{
     stated::Stated,
     steps::Steps,
 };
-use crate::report::Rejection;
+use crate::{lint, report::Rejection};
 use csv::{ByteRecord, ReaderBuilder};
 use kb::{document::Kind, mapped::MappedText};
 
@@ -192,7 +192,9 @@ fn row_document(
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, &found_links);
     redaction::add(&mut redacted, joined);
-    Ok((Document::new(meta, body, Syntax::Markdown), redacted))
+    let mut document = Document::new(meta, body, Syntax::Markdown);
+    document.beside.links = lint::links_of(&found_links, place);
+    Ok((document, redacted))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{
     stated::Stated,
     steps::Steps,
 };
-use crate::report::Rejection;
+use crate::{lint, report::Rejection};
 use kb::{document::Kind, mapped::MappedText};
 use serde_json::{Map, Value};
 use std::{collections::HashSet, ops::Range};
@@ -95,7 +95,9 @@ fn line_document(
     let id = format!("{}/{}#{id}", place.source, place.relative);
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, &found_links);
-    Ok((Document::new(meta, body, Syntax::Markdown), warnings, redacted))
+    let mut document = Document::new(meta, body, Syntax::Markdown);
+    document.beside.links = lint::links_of(&found_links, place);
+    Ok((document, warnings, redacted))
 }
 
 /// The keys of a line that were not read yet.

@@ -9,7 +9,12 @@ use crate::decode;
 use kb::mapped::{Edit, MappedText};
 use regex::{Captures, Regex};
 use serde_norway::Value;
-use std::{collections::BTreeMap, fmt, ops::Range, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::{Bound, Range},
+    sync::LazyLock,
+};
 
 /// Larger configurations are not read.
 const MAX_CONFIG_BYTES: u64 = 256 << 10;
@@ -115,6 +120,15 @@ impl Site {
         let name = name.strip_prefix("site.").unwrap_or(&name);
         let places = ["", "params.", "extra.", "data.", "variables."];
         places.iter().find_map(|place| self.values.get(&format!("{place}{name}"))).map(String::as_str)
+    }
+
+    /// Whether a file or a folder with this relative path is listed.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        let mut from = self.files.range::<str, _>((Bound::Included(below.as_str()), Bound::Unbounded));
+        path.is_empty()
+            || self.files.contains_key(path)
+            || from.next().is_some_and(|(file, _)| file.starts_with(&below))
     }
 
     /// The listed file that a page means by a name: beside it, below the root, or in a folder for such files.

@@ -35,6 +35,8 @@ pub struct Stated {
     pub access: Option<Vec<String>>,
     /// Matching rules.
     pub applies_to: Vec<Rule>,
+    /// Checks of the document lint that the document does not want.
+    pub lint_ignore: Vec<String>,
     /// Fields that were ignored, and why.
     pub warnings: Vec<String>,
 }
@@ -64,6 +66,7 @@ impl Stated {
             trust: self.trust.or(other.trust),
             access: self.access.or(other.access),
             applies_to: if self.applies_to.is_empty() { other.applies_to } else { self.applies_to },
+            lint_ignore: list(self.lint_ignore, other.lint_ignore),
             warnings: self.warnings.into_iter().chain(other.warnings).collect(),
         })
     }

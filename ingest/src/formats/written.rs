@@ -64,9 +64,7 @@ impl<'s> Writer<'s> {
     /// The text, without what nobody sees, its links made plain, and the links.
     pub(crate) fn finish(self) -> (MappedText, Vec<FoundLink>) {
         let edits = invisible::edits(self.written.as_str());
-        let text = self.written.edited(edits);
-        let (edits, found) = links::edits(text.as_str());
-        (text.edited(edits), found)
+        links::plain(self.written.edited(edits))
     }
 
     /// Whether something was written.

@@ -113,6 +113,13 @@ impl Listing {
     }
 }
 
+impl Listing {
+    /// Whether it says of nothing that it is, was, or cannot be read.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.unchanged.is_empty() && self.gone.is_empty() && self.rejected.is_empty()
+    }
+}
+
 /// One thing that a source has, such as a file or a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {

@@ -12,7 +12,7 @@ mod tests;
 mod vocabulary;
 
 pub use passage::{of_passage, of_title};
-pub use sentence::{ANY, advised, begins_at, is_conditional, object_classes, words_outside};
+pub use sentence::{ANY, advised, begins_at, is_conditional, object_classes, spoken_of, words_outside};
 pub use vocabulary::names;
 
 use serde::{Deserialize, Serialize};

@@ -274,6 +274,13 @@ pub fn advised(sentence: &str) -> BTreeSet<String> {
     advised
 }
 
+/// The actions that a sentence speaks of in whatever way.
+pub fn spoken_of(sentence: &str) -> BTreeSet<String> {
+    let (marked, _) = read(sentence);
+    let actions = marked.actions.into_iter().map(|(_, _, action)| action.to_owned());
+    actions.filter(|action| action != ANY).collect()
+}
+
 /// The words of a sentence that are not within what it forbids, for verbs that no list knows.
 pub fn words_outside(sentence: &str) -> BTreeSet<String> {
     let (marked, found) = read(sentence);

@@ -346,6 +346,11 @@ fn inflected(verb: &str) -> Vec<(Mark, String)> {
     ]
 }
 
+/// A sign that only illustrates, as emoji do.
+fn is_pictograph(character: char) -> bool {
+    matches!(character, '\u{2600}'..='\u{27bf}' | '\u{2b1b}'..='\u{2b55}' | '\u{fe0f}' | '\u{200d}' | '\u{1f000}'..='\u{1faff}')
+}
+
 /// The text as expressions are read over it, without marks yet.
 pub fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len() + text.len() / 8);
@@ -354,7 +359,7 @@ pub fn folded(text: &str) -> String {
         let character = match character {
             '’' | '‘' | '´' => '\'',
             '`' | '*' | '"' | '“' | '”' | '「' | '」' | '『' | '』' => continue,
-            other if other.is_whitespace() => ' ',
+            other if other.is_whitespace() || is_pictograph(other) => ' ',
             other => SIMPLIFIED.get(&other).copied().unwrap_or(other),
         };
         let is_seam = previous.is_some_and(|previous| {
@@ -364,10 +369,10 @@ pub fn folded(text: &str) -> String {
         if is_seam {
             folded.push(' ');
         }
-        if character != ' ' || previous != Some(' ') {
+        if character != ' ' || !matches!(previous, None | Some(' ')) {
             folded.push(character);
+            previous = Some(character);
         }
-        previous = Some(character);
     }
     for (contraction, written_out) in CONTRACTIONS.iter() {
         if contraction.is_match(&folded) {

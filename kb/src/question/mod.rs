@@ -28,7 +28,7 @@ mod wordings;
 
 pub use codes::{error_codes, is_error_code};
 pub use masked::names_in;
-pub use vocabulary::kinds_in_name;
+pub use vocabulary::{kind_named, kinds, kinds_in_name};
 pub use volatile::Volatile;
 pub(crate) use volatile::stem;
 

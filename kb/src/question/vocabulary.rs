@@ -164,6 +164,16 @@ pub(super) fn kind_of_word(word: &str) -> Option<&'static ResourceKind> {
     KINDS_BY_WORD.get(lower(word, &mut [0; MAX_WORD_BYTES])?).copied()
 }
 
+/// The kinds of objects that questions are understood to name, as Kubernetes spells them.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.canonical)
+}
+
+/// The kind that a word names, as Kubernetes spells it: `Pod` for `pods` and `po`.
+pub fn kind_named(word: &str) -> Option<&'static str> {
+    kind_of_prefix(word)
+}
+
 /// The kinds of objects in an alert's name: `KubeHpaReplicasMismatch` is about a HorizontalPodAutoscaler. The longest run of
 /// the name's parts counts, so that `PersistentVolumeClaimFull` is not about a PersistentVolume.
 pub fn kinds_in_name(name: &str) -> Vec<&'static str> {

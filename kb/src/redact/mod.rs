@@ -249,4 +249,6 @@ fn secrets(text: &str) -> Vec<(Range<usize>, &'static str)> {
 }
 
 #[cfg(test)]
+mod near_misses;
+#[cfg(test)]
 mod tests;

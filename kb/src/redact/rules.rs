@@ -85,6 +85,16 @@ const SECRET_WORDS: &[&str] = &[
     "kunci",
 ];
 
+/// Whether 40 characters look drawn as AWS draws its secret keys, and not like a digest or a path.
+fn is_aws_secret(value: &str) -> bool {
+    let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(test);
+    !is_stand_in(value)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_digit)
+        && judge::entropy(value) >= 4.0
+}
+
 /// In order: an earlier rule wins where two overlap.
 pub(super) static RULES: &[Rule] = &[
     // Base64 lines of 16 and more characters, so that `-----BEGIN … KEY-----` with dots below stays; the end may be cut off.
@@ -119,6 +129,19 @@ pub(super) static RULES: &[Rule] = &[
         &["akia", "asia", "abia", "acca", "a3t"],
         r"\b(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b",
     ),
+    // The secret that goes with a key's id, whatever the words between them.
+    Rule {
+        name: "aws-secret-key",
+        keywords: &["akia", "asia", "aws-access-key"],
+        pattern: r"(?:\b(?:AKIA|ASIA)[A-Z2-7]{16}\b|\[redacted:aws-access-key\])[^\n]{1,160}?[^A-Za-z0-9/+=]([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)",
+        holds: |_, value| is_aws_secret(value),
+    },
+    Rule {
+        name: "aws-secret-key",
+        keywords: &["akia", "asia", "aws-access-key"],
+        pattern: r"(?:^|[^A-Za-z0-9/+=])([A-Za-z0-9/+]{40})[^A-Za-z0-9/+=][^\n]{0,160}?(?:\b(?:AKIA|ASIA)[A-Z2-7]{16}\b|\[redacted:aws-access-key\])",
+        holds: |_, value| is_aws_secret(value),
+    },
     format("gcp-api-key", &["aiza"], r"\bAIza[A-Za-z0-9_-]{35}"),
     format(
         "gcp-oauth-token",

@@ -145,7 +145,7 @@ fn placeholders_names_and_prose_stay() {
 }
 
 /// A text that a pattern fits, drawn at random.
-fn drawn(pattern: &str, random: &mut Random) -> String {
+pub(super) fn drawn(pattern: &str, random: &mut Random) -> String {
     let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
     let mut out = Vec::new();
     draw(&parser.parse(pattern).expect("it parses"), random, &mut out);
@@ -185,7 +185,7 @@ fn draw(hir: &regex_syntax::hir::Hir, random: &mut Random, out: &mut Vec<u8>) {
 }
 
 /// Numbers that look drawn at random, the same in every run.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn below(&mut self, end: usize) -> usize {

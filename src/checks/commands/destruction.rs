@@ -48,7 +48,7 @@ static PHRASES: LazyLock<RegexSet> = LazyLock::new(|| {
         r"(?:^|[;|]\s*|&&\s*)>\|?\s*[~.]?[\w./-]*[/.][\w./-]*[A-Za-z](?:\s*$|\s*[;&])",
         r"(?i)^\s*format(?:\.com)?\s+[a-z]:",
         r"(?i)\bfinalizers\b\W{0,6}[:=]\W{0,4}(?:null\b|\[\s*\]|none\b)|\bremove\b[^\n]{0,60}/finalizers|/finalizers[^\n]{0,60}\bremove\b|/finalize\b",
-        r"(?i)\b(?:curl|wget)\b[^|;\n]*://[^\s'\x22]*(?:\$\(|`)\s*(?:cat|env|printenv|base64|kubectl|oc|whoami|id|hostname|tar|xxd|grep|head|tail|awk|sed|find|ls|ps|gzip|openssl)\b|\b(?:dig|nslookup|ping|host)\s[^|;\n]*(?:\$\(|`)(?:\s*(?:env|printenv|whoami|id|hostname|base64|xxd)\b|[^)]{0,80}\|\s*(?:base64|xxd|od)\b)",
+        r"(?i)\b(?:curl|wget)\b[^|;\n]*://[^\s'\x22]*(?:\$\(|`)\s*(?:cat|env|printenv|base64|kubectl|oc|whoami|id|hostname|tar|xxd|grep|head|tail|awk|sed|find|ls|ps|gzip|openssl)\b|\b(?:dig|nslookup|ping|host)\s[^|;\n]*(?:\$\(|`)(?:\s*(?:env|printenv|whoami|id|hostname|base64|xxd)\b|[^)]{0,80}\|\s*(?:base64|xxd|od)\b)|\b(?:dig|nslookup|ping|host|curl|wget)\s[^;\n]*(?:\$\(|`)[^\n]{0,300}(?:\)|`)\.[A-Za-z]",
         r"(?i)\bclusterrole[=\s]+['\x22]?cluster-admin\b|\badd-cluster-role-to-(?:user|group)\s+cluster-admin\b",
         r"(?i)\breplicas\b\W{0,4}[:=]\W{0,4}0(?:\D|$)",
         r":NoExecute\b",

@@ -4,7 +4,7 @@ use super::{
     Mode,
     destruction::{self, is_read},
     fold::{Place, folded},
-    prose,
+    outflow, prose,
     shell::{self, Invocation},
     vocabulary::{Reader, has, reader, verbs_of},
 };
@@ -33,6 +33,8 @@ pub struct Grounds {
     calls: HashMap<(String, Option<String>), bool>,
     /// What the evidence's commands destroy.
     acts: HashSet<String>,
+    /// Whether one of them decodes secrets or reads files that hold them.
+    shows_secrets: bool,
     /// Words of the evidence with places that a reader fills in, cut there: `robot-<namespace>`, `/api/v1/nodes/$NODE/proxy`.
     templates: Vec<Vec<String>>,
 }
@@ -62,7 +64,9 @@ impl Grounds {
         }
         self.lines.insert(normalised(line));
         self.acts.extend(destruction::acts(line, |_| true));
-        for call in shell::invocations(line) {
+        let calls = shell::invocations(line);
+        self.shows_secrets |= outflow::shows_secrets(&calls);
+        for call in calls {
             let is_real = !is_rehearsal(&call);
             *self.calls.entry(key(&call)).or_default() |= is_real;
         }
@@ -170,6 +174,11 @@ impl Grounds {
     /// Whether the evidence has this very line.
     pub(super) fn has_line(&self, line: &str) -> bool {
         self.lines.contains(&normalised(line))
+    }
+
+    /// Whether the evidence decodes secrets, or reads files that hold them.
+    pub(super) fn shows_secrets(&self) -> bool {
+        self.shows_secrets
     }
 
     /// Whether the evidence destroys in this way.

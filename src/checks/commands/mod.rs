@@ -9,6 +9,7 @@ mod destruction;
 mod flow;
 mod fold;
 mod grounds;
+mod outflow;
 mod prose;
 mod shell;
 mod vocabulary;
@@ -167,7 +168,7 @@ impl Check<'_> {
 
     /// Checks a code block line by line; lines that a backslash joins are one. The whole gets one label.
     fn code_block(&mut self, flow: &Flow, block: Range<usize>, mode: Mode) {
-        let mut is_destructive = false;
+        let mut label: Option<&str> = None;
         let mut here_document: Option<(String, Mode)> = None;
         // Where commands stand behind a prompt, the other lines are what they say.
         let is_prompted = |line: &str| line.trim_start().starts_with("$ ");
@@ -191,16 +192,21 @@ impl Check<'_> {
             }
             self.note(content, &verdict);
             let Some(source) = flow.source(&line) else { continue };
-            match (verdict.unverified, verdict.destructive) {
-                (true, true) => self.edits.push((source, format!("# {}", self.phrases.removed))),
-                (true, false) => {
-                    self.edits.push((source.end..source.end, format!("  # {}", self.phrases.unverified)));
+            match verdict.fate(self.phrases) {
+                Fate::Replaced(note) => self.edits.push((source, format!("# {note}"))),
+                Fate::Marked(note) if verdict.unverified => {
+                    self.edits.push((source.end..source.end, format!("  # {note}")));
                 }
-                (false, true) => is_destructive = true,
-                (false, false) => {}
+                Fate::Marked(note) => {
+                    label = label.filter(|label| *label == self.phrases.destructive).or(Some(note))
+                }
+                Fate::Kept if matches!(line_mode, Mode::Data | Mode::Plain) => {
+                    self.image(content, &source);
+                }
+                Fate::Kept => {}
             }
         }
-        if is_destructive {
+        if let Some(label) = label {
             // The label stands in the list item or quotation that the code stands in.
             let line_start = self.text[..block.start].rfind('\n').map_or(0, |at| at + 1);
             let margin: String = self.text[line_start..block.start]
@@ -215,8 +221,27 @@ impl Check<'_> {
             let margin =
                 if is_fenced { margin.as_str() } else { margin.strip_suffix("    ").unwrap_or_default() };
             let end = block.start + self.text[block].trim_end().len();
-            self.edits.push((end..end, format!("\n{margin}({})", self.phrases.destructive)));
+            self.edits.push((end..end, format!("\n{margin}({label})")));
         }
+    }
+
+    /// Marks the image that a line of a manifest names where no source has it; one from a host that nobody knows is taken out.
+    fn image(&mut self, content: &str, source: &Range<usize>) {
+        let (Some(grounds), Some(image)) = (self.grounds, outflow::image_of_line(content)) else { return };
+        let place = source.start + image.start..source.start + image.end;
+        if self.text.get(place.clone()) != Some(&content[image.clone()]) {
+            return;
+        }
+        let end = source.end..source.end;
+        match outflow::origin(&content[image.clone()], grounds) {
+            outflow::Origin::Known => return,
+            outflow::Origin::Unknown => self.edits.push((end, format!("  # {}", self.phrases.unverified))),
+            outflow::Origin::Foreign => {
+                self.edits.push((place, "<image>".to_owned()));
+                self.edits.push((end, format!("  # {}", self.phrases.withheld)));
+            }
+        }
+        self.found.unverified.insert(content[image].to_owned());
     }
 
     /// Checks a paragraph, a heading, a cell.
@@ -259,16 +284,37 @@ impl Check<'_> {
 struct Verdict {
     unverified: bool,
     destructive: bool,
+    /// Whether it shows secrets, carries local data away or runs an image from a host that nobody knows.
+    gives_away: bool,
+}
+
+/// What becomes of a command.
+enum Fate<'p> {
+    /// A note stands in its place.
+    Replaced(&'p str),
+    /// A note stands behind it.
+    Marked(&'p str),
+    Kept,
 }
 
 impl Verdict {
+    fn fate(self, phrases: &Phrases) -> Fate<'_> {
+        match (self.unverified, self.destructive, self.gives_away) {
+            (true, _, true) => Fate::Replaced(phrases.withheld),
+            (true, true, false) => Fate::Replaced(phrases.removed),
+            (true, false, false) => Fate::Marked(phrases.unverified),
+            (false, true, _) => Fate::Marked(phrases.destructive),
+            (false, false, true) => Fate::Marked(phrases.discloses),
+            (false, false, false) => Fate::Kept,
+        }
+    }
+
     /// The mark after a command, or what stands in its place.
     fn edit(self, range: Range<usize>, phrases: &Phrases) -> Option<(Range<usize>, String)> {
-        match (self.unverified, self.destructive) {
-            (true, true) => Some((range, format!("[{}]", phrases.removed))),
-            (true, false) => Some((range.end..range.end, format!(" ({})", phrases.unverified))),
-            (false, true) => Some((range.end..range.end, format!(" ({})", phrases.destructive))),
-            (false, false) => None,
+        match self.fate(phrases) {
+            Fate::Replaced(note) => Some((range, format!("[{note}]"))),
+            Fate::Marked(note) => Some((range.end..range.end, format!(" ({note})"))),
+            Fate::Kept => None,
         }
     }
 }
@@ -326,15 +372,26 @@ fn judge(line: &str, grounds: Option<&Grounds>, mode: Mode) -> (Verdict, bool) {
     let is_statement =
         !matches!(mode, Mode::Data | Mode::Script | Mode::Prose) && destruction::is_statement(line);
     let is_command = is_command || destructive || is_statement;
-    let Some(grounds) = grounds else { return (Verdict { unverified: false, destructive }, is_command) };
+    let counted = || calls.iter().filter(|call| counts(call) || call.fed != shell::Feed::Nothing);
+    let shows = is_command && outflow::shows_secrets(&calls);
+    let Some(grounds) = grounds else {
+        return (Verdict { unverified: false, destructive, gives_away: shows }, is_command);
+    };
+    let is_foreign = counted().any(|call| outflow::runs_foreign_image(call, grounds));
+    let carries_away = counted().any(|call| outflow::sends(call) && outflow::leads_astray(call, grounds));
+    let is_command = is_command || carries_away;
     // A statement to a database has no program whose words are looked up.
     let is_unsaid = (is_statement || acts.iter().any(|act| act.starts_with("sql "))) && !grounds.say(line);
     let unverified = is_command
         && !grounds.has_line(line)
         && (is_unsaid
             || !acts.iter().all(|act| grounds.has_act(act))
+            || is_foreign
+            || carries_away
+            || (shows && !grounds.shows_secrets())
             || calls.iter().filter(|call| counts(call)).any(|call| !grounds.allow(call, mode, destructive)));
-    (Verdict { unverified, destructive }, is_command)
+    let gives_away = shows || (unverified && (carries_away || is_foreign));
+    (Verdict { unverified, destructive, gives_away }, is_command)
 }
 
 /// Whether a call is one in any code: a tool with something after it, or at the end of a pipe.

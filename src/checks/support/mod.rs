@@ -22,7 +22,7 @@ use std::{
     ops::Range,
     sync::LazyLock,
 };
-use wordings::{ADVISES, ASSURES, CONCLUDES, DENIES, FOLLOWS, POINTS, STATES, TELLS, UNKNOWN};
+use wordings::{ADVISES, ASSURES, CONCLUDES, DENIES, EFFECTS, FOLLOWS, POINTS, STATES, TELLS, UNKNOWN};
 use words::{Tongue, Words};
 
 /// What of a sentence the passage does not say.
@@ -207,7 +207,7 @@ impl<'a> Support<'a> {
         // The rest of a sentence that was cut may say the opposite.
         let is_whole = !said.contains('…');
         if is_whole
-            && (is_forbidden(said, &words, tongue, &passages)
+            && (is_forbidden(said, &words, tongue, &passages, &self.asked)
                 || (self.is_denied(said, tongue, &passages) && !repeats_prohibition(said, &words, &passages)))
         {
             return Some(Fault::Negation);
@@ -218,11 +218,18 @@ impl<'a> Support<'a> {
             true => words::read(known, tongue),
             false => words,
         };
+        // An amount with its unit that was found says as much as a word, in any language.
+        let is_measured = |readings: &Vec<Quantity>| {
+            readings
+                .iter()
+                .any(|amount| amount.unit != Unit::Count && (!amount.in_words || amount.written > 1.0))
+        };
+        let num_amounts = quantities::read(said).iter().filter(|readings| is_measured(readings)).count();
         let is_low = !is_lead
             && !concludes(said)
             && quantities::without_examples(said).contains(char::is_alphanumeric)
-            && self.shares(&words, tongue, &passages).are_low()
-            && (others.is_empty() || self.shares(&words, tongue, &others).are_low());
+            && self.shares(&words, tongue, &passages, num_amounts).are_low()
+            && (others.is_empty() || self.shares(&words, tongue, &others, 0).are_low());
         is_low.then_some(Fault::Words)
     }
 
@@ -264,9 +271,15 @@ impl<'a> Support<'a> {
             let held = passages.iter().flat_map(|passage| &passage.quantities).chain(&self.asked.quantities);
             held.into_iter().any(|(_, held)| held.written == value || held.value == value)
         };
-        let sums = quantities::shown_sums(said, is_known);
-        let is_computed =
-            |wanted: &Quantity| sums.contains(&wanted.written) || self.is_concluded(said, wanted);
+        let mut shown = quantities::shown_sums(said, is_known);
+        shown.extend(quantities::shown_series(said, is_known));
+        let terms: Vec<&Quantity> =
+            wanted.iter().flatten().filter(|wanted| is_said(wanted)).take(MAX_TERMS).collect();
+        let is_computed = |wanted: &Quantity| {
+            shown.contains(&wanted.written)
+                || self.is_concluded(said, wanted)
+                || self.is_share(wanted, &terms, passages)
+        };
         wanted.iter().any(|readings| {
             let is_small =
                 |wanted: &Quantity| wanted.written <= 1.0 && (wanted.unit == Unit::Count || wanted.in_words);
@@ -302,6 +315,39 @@ impl<'a> Support<'a> {
                         value.is_finite() && (value - wanted.value).abs() < 0.01 * wanted.value.abs()
                     })
                 })
+        })
+    }
+
+    /// Whether an amount is the share, the part or the changed whole of others of which the sentence tells at least one, which
+    /// its sources have as well: `18,000 of 20,000 are 90 %`.
+    fn is_share(&self, wanted: &Quantity, terms: &[&Quantity], passages: &[&Passage]) -> bool {
+        /// As far as a rounded share is from the exact one.
+        const ABOUT: f64 = 0.01;
+        let held = passages.iter().flat_map(|passage| &passage.quantities).chain(&self.asked.quantities);
+        let held: Vec<&Quantity> = held.map(|(_, held)| held).take(MAX_HELD).collect();
+        let is_near = |value: f64| (value - wanted.value).abs() <= ABOUT * wanted.value.abs();
+        let others = || terms.iter().filter(|term| term.value != wanted.value || term.unit != wanted.unit);
+        let (is_share, is_amount) =
+            (|term: &Quantity| term.unit == Unit::Percent, |term: &Quantity| term.unit == wanted.unit);
+        if is_share(wanted) {
+            return others().filter(|part| !is_share(part) && part.value > 1.0).any(|part| {
+                let wholes =
+                    held.iter().chain(terms).filter(|whole| whole.unit == part.unit && whole.value > 1.0);
+                wholes
+                    .map(|whole| 100.0 * part.value / whole.value)
+                    .any(|share| share != 100.0 && is_near(share))
+            });
+        }
+        others().filter(|share| is_share(share)).any(|share| {
+            let of_whole = |whole: &&Quantity| is_near(whole.value * share.value / 100.0);
+            let changed = |whole: &&&Quantity| {
+                [1.0, -1.0].iter().any(|sign| is_near(whole.value * (1.0 + sign * share.value / 100.0)))
+            };
+            // The whole of a part that the sentence tells.
+            let is_whole = |part: &&&Quantity| is_near(part.value * 100.0 / share.value);
+            others().filter(|part| is_amount(part)).any(|part| is_whole(&part))
+                || held.iter().filter(|whole| is_amount(whole)).any(of_whole)
+                || others().filter(|whole| is_amount(whole)).any(|whole| of_whole(whole) || changed(&whole))
         })
     }
 
@@ -355,10 +401,12 @@ impl<'a> Support<'a> {
         Words { shared: unasked(&words.shared), own: unasked(&words.own) }
     }
 
-    fn shares(&self, words: &Words, tongue: Tongue, passages: &[&Passage]) -> Shares {
+    fn shares(&self, words: &Words, tongue: Tongue, passages: &[&Passage], num_amounts: usize) -> Shares {
         // What the question says needs no source: it counts as found.
         let unasked = self.unasked(words);
-        let asked = (words.shared.len() - unasked.shared.len()) as f32;
+        let is_foreign = passages.iter().all(|passage| passage.tongue != tongue);
+        let of_amounts = if is_foreign { num_amounts as f32 } else { 0.0 };
+        let asked = (words.shared.len() - unasked.shared.len()) as f32 + of_amounts;
         let words = unasked;
         let mut shares = Shares { is_same_tongue: false, of_part: 0.0, of_passage: 0.0, weight: 0.0 };
         for passage in passages {
@@ -417,9 +465,20 @@ const GRAVE: [(&str, &[&str]); 3] = [
     ("drain", &["=drain", "=move"]),
 ];
 
+/// Whether a sentence denies or forbids something, in whatever language it is.
+pub(super) fn denies(said: &str) -> bool {
+    passage::denies(said, Tongue::of(said, Tongue::English)) == Some(true)
+}
+
+/// The actions that a sentence advises, in whatever language it is.
+pub(super) fn advises(said: &str) -> BTreeSet<String> {
+    advised(said, Tongue::of(said, Tongue::English))
+}
+
 /// The actions that a sentence advises.
 fn advised(said: &str, tongue: Tongue) -> BTreeSet<String> {
-    match tongue != Tongue::English && TELLS.is_match(said) && !ADVISES.is_match(said) {
+    let tells = || EFFECTS.is_match(said) || TELLS.is_match(said) && !ADVISES.is_match(said);
+    match tongue != Tongue::English && tells() {
         true => BTreeSet::new(),
         false => prohibition::advised(said),
     }
@@ -454,10 +513,16 @@ fn is_unheard_of(said: &str, tongue: Tongue, passages: &[&Passage]) -> bool {
 }
 
 /// Whether a sentence advises an action that the passages forbid rather than advise.
-fn is_forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]) -> bool {
+fn is_forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage], asked: &Passage) -> bool {
     if passages.iter().all(|passage| passage.rules.is_empty()) {
         return false;
     }
+    // A row or an item that allows it by name.
+    if passages.iter().any(|passage| passage.permits(said)) {
+        return false;
+    }
+    let lower = said.to_lowercase();
+    let is_named = |name: &String| lower.contains(name.as_str()) || asked.names.has(name);
     if does_what_is_forbidden(said, words, passages) {
         return true;
     }
@@ -478,8 +543,17 @@ fn is_forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]
                     || rule.classes.iter().any(|class| classes.contains(class));
                 let is_forbidden =
                     rule.actions.iter().any(|forbidden| prohibition::forbids(forbidden, action));
-                if is_about && is_forbidden && !(is_conditional && rule.is_conditional) {
-                    of_rules = of_rules.max(score / scores.weight.max(f32::EPSILON));
+                // A rule of an object that is named says nothing of others.
+                let is_near =
+                    passage.tongue == tongue || rule.names.is_empty() || rule.names.iter().any(&is_named);
+                // In another language nothing but words would tell what it is about.
+                let is_bare = passage.tongue != tongue && rule.classes.is_empty() && rule.names.is_empty();
+                let is_any = rule.actions.iter().all(|action| action == prohibition::ANY);
+                let least = if is_bare && is_any { LEAST_OF_UNKNOWN } else { LEAST_OF_RULE };
+                let share = score / scores.weight.max(f32::EPSILON);
+                let holds = is_about && is_near && is_forbidden && share >= least;
+                if holds && !(is_conditional && rule.is_conditional) {
+                    of_rules = of_rules.max(share);
                 }
             }
             let scores = passage.clauses.scores(words, passage.tongue == tongue);
@@ -491,7 +565,7 @@ fn is_forbidden(said: &str, words: &Words, tongue: Tongue, passages: &[&Passage]
                 }
             }
         }
-        of_rules >= LEAST_OF_RULE && of_rules > of_advice
+        of_rules > of_advice
     })
 }
 
@@ -502,9 +576,14 @@ const LEAST_OF_UNKNOWN: f32 = 0.45;
 /// Whether a sentence has a verb, outside of what it forbids itself, that the passages forbid and no list knows.
 fn does_what_is_forbidden(said: &str, words: &Words, passages: &[&Passage]) -> bool {
     let outside = prohibition::words_outside(said);
+    // What it forbids as well it does not tell to do, whatever else it says.
+    let own: Vec<String> = prohibition::of_title(said).map(|own| own.actions).unwrap_or_default();
     passages.iter().any(|passage| {
         let scores = passage.forbidding.scores(words, true);
         passage.rules.iter().zip(&scores.of_texts).any(|(rule, score)| {
+            if rule.actions.iter().any(|action| own.contains(action)) {
+                return false;
+            }
             let mut unknown = rule.actions.iter().filter(|action| !prohibition::is_known(action));
             !rule.is_conditional
                 && score / scores.weight.max(f32::EPSILON) >= LEAST_OF_UNKNOWN
@@ -570,8 +649,9 @@ impl Shares {
     }
 }
 
-/// Most amounts from which others may follow.
+/// Most amounts from which others may follow, and most of the sources' that they may follow from.
 const MAX_TERMS: usize = 12;
+const MAX_HELD: usize = 256;
 
 /// The items that stand below a lead which forbids or denies, as `Do not:` does.
 fn denied_items(block: &str, outline: &markdown::Outline) -> BTreeSet<usize> {

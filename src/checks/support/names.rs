@@ -18,6 +18,10 @@ static AMOUNT: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
+/// The name of a severity, in whatever form: `SEV2`, `SEV-2`, `severity 2`.
+static SEVERITY: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)\bsev(?:erity)?(?: level)?[ -]?(\d)\b").expect("the pattern is valid"));
+
 /// Stands between the parts of a name that are names by themselves.
 const JOINTS: [char; 7] = ['/', ':', '=', '@', '+', '~', ','];
 
@@ -96,6 +100,9 @@ impl Known {
         for run in RUN.find_iter(text) {
             self.add_name(trimmed(run.as_str()));
         }
+        for severity in SEVERITY.captures_iter(text) {
+            self.names.insert(format!("sev{}", &severity[1]));
+        }
     }
 
     fn add_name(&mut self, name: &str) {
@@ -112,6 +119,11 @@ impl Known {
 
     /// Whether a name is known, or all of its parts are.
     pub fn has(&self, written: &str) -> bool {
+        if let Some(severity) =
+            SEVERITY.captures(written).filter(|severity| severity[0].len() == written.len())
+        {
+            return self.names.contains(&format!("sev{}", &severity[1]));
+        }
         let lower = written.to_lowercase();
         let name = lower.as_str();
         let is_known = |name: &str| {
@@ -161,10 +173,20 @@ mod tests {
     fn known_names_are_found_whole_or_by_their_parts() {
         let mut known = Known::default();
         known.add("legacy/dont-do-anything-deployment on `worker-17`, image registry.example.com/team/app:1.0.0, PVCs");
-        for name in ["worker-17", "legacy", "legacy/worker-17", "app:1.0.0", "persistentvolumeclaim", "pvc"] {
+        known.add("It is of severity 2.");
+        for name in [
+            "SEV2",
+            "SEV-2",
+            "worker-17",
+            "legacy",
+            "legacy/worker-17",
+            "app:1.0.0",
+            "persistentvolumeclaim",
+            "pvc",
+        ] {
             assert!(known.has(name), "{name}");
         }
-        for name in ["worker-1", "worker-18", "1.0.1", "legacy/other"] {
+        for name in ["SEV1", "worker-1", "worker-18", "1.0.1", "legacy/other"] {
             assert!(!known.has(name), "{name}");
         }
     }

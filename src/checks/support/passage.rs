@@ -4,7 +4,7 @@
 use super::{
     names::Known,
     quantities::{self, Quantity},
-    wordings::{FAILS, HALF_DENIES, HARMLESS},
+    wordings::{FAILS, HALF_DENIES, HARMLESS, PERMITS},
     words::{self, Tongue, Words},
 };
 use crate::markdown;
@@ -131,6 +131,8 @@ pub struct Passage {
     pub forbidding: Index,
     /// Its names, with those of its headings.
     pub names: Known,
+    /// Its rows that allow something, in lower case.
+    permitting: Vec<String>,
 }
 
 /// What a passage forbids.
@@ -140,6 +142,8 @@ pub struct Rule {
     pub actions: Vec<String>,
     /// The kinds of objects.
     pub classes: Vec<&'static str>,
+    /// The names of objects in it, in lower case.
+    pub names: Vec<String>,
     /// Whether it holds under a condition.
     pub is_conditional: bool,
 }
@@ -161,12 +165,14 @@ impl Passage {
             rules: Vec::new(),
             forbidding: Index::default(),
             names,
+            permitting: Vec::new(),
         };
         for prohibition in prohibitions.iter().filter(|prohibition| !prohibition.actions.is_empty()) {
             passage.forbidding.add(words::read(&prohibition.text, passage.tongue));
             passage.rules.push(Rule {
                 actions: prohibition.actions.clone(),
                 classes: prohibition::object_classes(&prohibition.text),
+                names: object_names(&prohibition.text),
                 is_conditional: prohibition::is_conditional(&prohibition.text),
             });
         }
@@ -198,6 +204,21 @@ impl Passage {
         passage
     }
 
+    /// Whether a row of a table allows something of what a sentence names in code.
+    pub fn permits(&self, said: &str) -> bool {
+        let mut names = said.split('`').skip(1).step_by(2).map(str::to_lowercase).take(MAX_NAMES);
+        names.any(|name| {
+            let is_end = |c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'));
+            name.len() > 2
+                && self.permitting.iter().any(|row| {
+                    row.match_indices(&name).any(|(at, _)| {
+                        row[..at].chars().next_back().is_none_or(is_end)
+                            && row[at + name.len()..].chars().next().is_none_or(is_end)
+                    })
+                })
+        })
+    }
+
     fn add(&mut self, text: &str, above: &str, is_code: bool) {
         if !text.contains(char::is_alphanumeric) {
             return;
@@ -214,11 +235,18 @@ impl Passage {
         let of_above = words::read(above, self.tongue);
         of_part.shared.extend(of_above.shared);
         of_part.own.extend(of_above.own);
+        if text.starts_with('|') && PERMITS.is_match(text) {
+            self.permitting.push(text.to_lowercase());
+        }
         let part = self.parts.num_texts;
-        self.quantities.extend(quantities::read(text).concat().into_iter().map(|quantity| (part, quantity)));
+        let amounts = quantities::read(text).concat().into_iter().chain(quantities::shares(text));
+        self.quantities.extend(amounts.map(|quantity| (part, quantity)));
         self.parts.add(of_part);
     }
 }
+
+/// Of a sentence, so many names in code are looked up.
+const MAX_NAMES: usize = 8;
 
 /// Of a longer part the clauses are read up to here.
 const MAX_CLAUSED_BYTES: usize = 4 << 10;
@@ -229,6 +257,13 @@ pub fn is_quotation(clause: &str) -> bool {
     let outside = clause.split('`').step_by(2).flat_map(str::chars);
     let weight = outside.map(|c| if is_cjk(c) { 3 } else { usize::from(c.is_alphanumeric()) }).sum::<usize>();
     clause.contains('`') && weight < LEAST_LETTERS
+}
+
+/// The names of objects that a prohibition is about: with a hyphen, a slash or a digit.
+fn object_names(text: &str) -> Vec<String> {
+    let mut names = prohibition::names(text);
+    names.retain(|name| name.contains(|c: char| c == '-' || c == '/' || c.is_ascii_digit()));
+    names
 }
 
 fn is_item(line: &str) -> bool {

@@ -3,7 +3,7 @@
 use super::wordings::EXAMPLE;
 use kb::analyzer::chinese::simplified;
 use regex::Regex;
-use std::{collections::HashMap, sync::LazyLock};
+use std::{collections::HashMap, ops::Range, sync::LazyLock};
 
 /// What an amount counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,69 @@ static DIGITS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?P<clock>\b\d{1,2}:\d{2}\b)|(?P<number>\d+(?:[.,]\d+)*)").expect("the pattern is valid")
 });
 
+/// Times of day that are written without a colon: `22 giờ`, `jam 3 sore`, `10 pm`, `晚上10点`.
+static TIMES_OF_DAY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?x)(?P<half_before>早上|上午|凌晨|清晨|中午|下午|傍晚|晚上|夜里)?\s?
+        (?P<before>\b(?:pukul|jam|lúc|vào)\s)?(?P<hours>\d{1,2})(?:[:.](?P<minutes>\d{2}))?
+        (?:\s?(?P<mark>h\b|giờ\b|点|时|[ap]\.?m\b\.?|o'clock\b))?
+        (?:\s(?P<half_after>sáng|trưa|chiều|tối|đêm|khuya|pagi|siang|sore|malam)\b)?",
+    )
+    .expect("the pattern is valid")
+});
+
+/// The time of day, in minutes since midnight, that numbers and the words around them tell; `None` where they tell none.
+fn time_of_day(found: &regex::Captures<'_>) -> Option<f64> {
+    let text = |name: &str| found.name(name).map(|part| part.as_str());
+    let hours: f64 = text("hours")?.parse().ok().filter(|hours| *hours <= 24.0)?;
+    let minutes: f64 = text("minutes").map_or(Some(0.0), |minutes| minutes.parse().ok())?;
+    let mark = text("mark").unwrap_or_default();
+    let half = text("half_before").or(text("half_after"));
+    let is_told = !mark.is_empty() || text("before").is_some() || half.is_some();
+    let is_late = mark.starts_with('p')
+        || half.is_some_and(|half| {
+            matches!(half, "中午" | "下午" | "傍晚" | "晚上" | "夜里")
+                || matches!(half, "trưa" | "chiều" | "tối" | "đêm" | "khuya" | "siang" | "sore" | "malam")
+        });
+    let is_noon_or_midnight = hours == 12.0;
+    let hours = match (is_late, mark.starts_with('a')) {
+        (true, _) if hours < 12.0 => hours + 12.0,
+        (_, true) if is_noon_or_midnight => 0.0,
+        _ => hours,
+    };
+    is_told.then_some(hours * 60.0 + minutes)
+}
+
+/// Shares in words, `nine tenths`, `a third`, `三分之一`, with the hundredths that they are: `shares.txt`.
+static SHARES: LazyLock<(Regex, Vec<(Regex, f64)>)> = LazyLock::new(|| {
+    let compiled = |expression: &str| Regex::new(expression).expect("the expressions are valid");
+    let lines: Vec<(&str, f64)> = include_str!("shares.txt")
+        .lines()
+        .filter_map(|line| {
+            let (expression, hundredths) = line.split_once('\t')?;
+            Some((expression, hundredths.parse().ok()?))
+        })
+        .collect();
+    let any: Vec<&str> = lines.iter().map(|(expression, _)| *expression).collect();
+    let each =
+        lines.iter().map(|(expression, hundredths)| (compiled(&format!("^(?:{expression})$")), *hundredths));
+    (compiled(&any.join("|")), each.collect())
+});
+
+/// The shares that a text tells in words, as hundredths, also rounded.
+pub fn shares(text: &str) -> Vec<Quantity> {
+    let text = folded(text);
+    let (any, each) = &*SHARES;
+    let mut found = Vec::new();
+    for share in any.find_iter(&text) {
+        let told = each.iter().find(|(expression, _)| expression.is_match(share.as_str()));
+        for value in told.into_iter().flat_map(|(_, hundredths)| [*hundredths, hundredths.round()]) {
+            found.push(Quantity { value, written: value, unit: Unit::Percent, in_words: true });
+        }
+    }
+    found
+}
+
 /// Chinese numbers before a measure word.
 static HAN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?P<number>[一二三四五六七八九十百两]+)\s?(?P<measure>毫秒|秒|分钟|小时|个小时|个月|个工作日|个营业日|营业日|工作天|工作日|天|日|周|星期|年|晚|位|个|次|人|名|台|份|倍|分之|成员|核心|张)")
@@ -122,6 +185,33 @@ fn quantity(written: f64, rest: &str) -> Quantity {
     }
 }
 
+/// The unit of the other end of a range that a number without one of its own begins or ends: of 10 in `10 to 20 minutes`, of
+/// `two` in `a minute or two`.
+fn unit_of_range(before: &str, rest: &str) -> Option<(Unit, f64)> {
+    static GOES_ON: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"^\s?(?:-|–|—|~|to|or|and|đến|tới|hoặc|hay|sampai|hingga|atau|至|到|或)\s?(?:\d+(?:[.,]\d+)*|\p{Alphabetic}+)",
+        )
+        .expect("the pattern is valid")
+    });
+    static ENDS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(\p{Alphabetic}+)\s(?:or|hoặc|hay|atau|或)\s$").expect("the pattern is valid")
+    });
+    let near = &before[before.floor_char_boundary(before.len().saturating_sub(40))..];
+    GOES_ON
+        .find(rest)
+        .and_then(|other| unit_of(&rest[other.end()..]))
+        .or_else(|| UNITS.get(ENDS.captures(near)?.get(1)?.as_str()).copied())
+}
+
+/// The same amount as the other end of its range has it, besides.
+fn in_range(quantity: Quantity, before: &str, rest: &str) -> Vec<Quantity> {
+    let other = unit_of_range(before, rest).filter(|_| quantity.unit == Unit::Count);
+    let of_range =
+        other.map(|(unit, size)| Quantity { value: quantity.written * size, unit, ..quantity.clone() });
+    std::iter::once(quantity).chain(of_range).collect()
+}
+
 /// What digits with signs between them may mean: `1,000` is 1000 and, as some write it, 1.
 fn readings(digits: &str) -> Vec<f64> {
     let plain: String = digits.chars().filter(char::is_ascii_digit).collect();
@@ -166,10 +256,48 @@ pub fn shown_sums(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
     shown
 }
 
+/// The numbers of series that a text works out, where the first is `known`: `10, 20, 40, 80 s`, `5, 10, 15 minutes`. The last may be
+/// a known limit instead.
+pub fn shown_series(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
+    static RUN: LazyLock<Regex> = LazyLock::new(|| {
+        let number = r"\d+(?:\.\d+)?\s?(?:\p{L}{1,8}\.?)?";
+        let joint = r"\s?(?:[,，、→/;]|->|–|…|\.\.\.)[\s,，、→]{0,4}(?:and |then |up to |và |rồi |dan |lalu |和|再|最多)?";
+        Regex::new(&format!("{number}(?:{joint}{number}){{2,}}")).expect("the pattern is valid")
+    });
+    static NUMBER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\d+(?:\.\d+)?").expect("the pattern is valid"));
+    let text = folded(text);
+    let mut shown = Vec::new();
+    for run in RUN.find_iter(&text) {
+        let numbers: Vec<f64> =
+            NUMBER.find_iter(run.as_str()).filter_map(|number| number.as_str().parse().ok()).collect();
+        let [first, second, ..] = numbers.as_slice() else { continue };
+        let is_near = |one: f64, other: f64| (one - other).abs() <= 0.01 * one.abs().max(other.abs());
+        let grows = |numbers: &[f64]| {
+            let is_ratio = numbers.windows(2).all(|pair| is_near(pair[1] * first, pair[0] * second));
+            let is_step = numbers.windows(2).all(|pair| is_near(pair[1] - pair[0], second - first));
+            numbers.len() > 2
+                && *first > 0.0
+                && first != second
+                && (is_ratio || is_step && known(second - first))
+        };
+        let (last, others) = numbers.split_last().expect("a run has numbers");
+        if known(*first) && (grows(&numbers) || grows(others) && known(*last)) {
+            shown.extend(numbers);
+        }
+    }
+    shown
+}
+
 /// The amounts of a text, each in every way that it may be read.
 pub fn read(text: &str) -> Vec<Vec<Quantity>> {
     let text = folded(text);
     let mut found: Vec<Vec<Quantity>> = Vec::new();
+    let clock = |value: f64| Quantity { value, written: value, unit: Unit::Clock, in_words: false };
+    let times: HashMap<usize, f64> = TIMES_OF_DAY
+        .captures_iter(&text)
+        .filter_map(|time| Some((time.name("hours")?.start(), time_of_day(&time)?)))
+        .collect();
     for digits in DIGITS.captures_iter(&text) {
         let whole = digits.get(0).expect("group 0 is the match");
         let (before, rest) = (&text[..whole.start()], &text[whole.end()..]);
@@ -177,14 +305,14 @@ pub fn read(text: &str) -> Vec<Vec<Quantity>> {
         let is_joined = before
             .ends_with(|c: char| c.is_alphanumeric() && c.is_ascii() || matches!(c, '_' | '/' | '#'))
             || before.strip_suffix(['-', '.', ':']).is_some_and(|before| before.ends_with(starts_name));
-        if let Some(clock) = digits.name("clock") {
-            if let Some((hours, minutes)) = clock.as_str().split_once(':')
+        let time = times.get(&whole.start()).copied();
+        if let Some(written) = digits.name("clock") {
+            if let Some((hours, minutes)) = written.as_str().split_once(':')
                 && let (Ok(hours), Ok(minutes)) = (hours.parse::<f64>(), minutes.parse::<f64>())
                 && hours <= 24.0
                 && !is_joined
             {
-                let value = hours * 60.0 + minutes;
-                found.push(vec![Quantity { value, written: value, unit: Unit::Clock, in_words: false }]);
+                found.push(std::iter::once(hours * 60.0 + minutes).chain(time).map(clock).collect());
             }
             continue;
         }
@@ -213,20 +341,18 @@ pub fn read(text: &str) -> Vec<Vec<Quantity>> {
         }
         let suffix: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
         if is_name || (!suffix.is_empty() && !UNITS.contains_key(suffix.as_str())) {
+            found.extend(time.filter(|_| !is_name).map(|time| vec![clock(time)]));
             continue;
         }
         let seconds_before = named_unit(before);
-        found.push(
-            readings(whole.as_str())
-                .into_iter()
-                .map(|written| match (unit_of(rest), seconds_before) {
-                    (None, Some((unit, size))) => {
-                        Quantity { value: written * size, written, unit, in_words: false }
-                    }
-                    _ => quantity(written, rest),
-                })
-                .collect(),
-        );
+        let of_number =
+            readings(whole.as_str()).into_iter().flat_map(|written| match (unit_of(rest), seconds_before) {
+                (None, Some((unit, size))) => {
+                    vec![Quantity { value: written * size, written, unit, in_words: false }]
+                }
+                _ => in_range(quantity(written, rest), before, rest),
+            });
+        found.push(of_number.chain(time.map(clock)).collect());
     }
     for number in HAN.captures_iter(&text) {
         let Some(written) = han(&number["number"]) else { continue };
@@ -236,6 +362,7 @@ pub fn read(text: &str) -> Vec<Vec<Quantity>> {
             found.push(vec![Quantity { value, written, unit, in_words: true }]);
         }
     }
+    let shares: Vec<Range<usize>> = SHARES.0.find_iter(&text).map(|share| share.range()).collect();
     let mut rest = text.as_str();
     let mut at = 0;
     while let Some(start) = rest.find(char::is_alphabetic) {
@@ -244,15 +371,25 @@ pub fn read(text: &str) -> Vec<Vec<Quantity>> {
             text[word_start..].find(|c: char| !c.is_alphabetic()).unwrap_or(text.len() - word_start);
         let word = &text[word_start..word_start + word_len];
         let after = &text[word_start + word_len..];
+        let is_of_share = || {
+            let next = shares.partition_point(|share| share.end <= word_start);
+            shares.get(next).is_some_and(|share| share.start <= word_start)
+        };
         if let Some(&written) = NUMBERS.get(word)
             && !text[..word_start].ends_with(['-', '_', '/', '`'])
+            && !is_of_share()
         {
-            let mut of_word = quantity(written, after);
-            of_word.in_words = true;
-            // `a minute`; and `năm` is a year as well as five.
-            let is_said = written > 1.0 && word != "năm" && !counts_parts(after);
-            if of_word.unit != Unit::Count || is_said {
-                found.push(vec![of_word]);
+            let of_word = Quantity { in_words: true, ..quantity(written, after) };
+            // `a minute`.
+            let is_said = written > 1.0 && !counts_parts(after);
+            let is_count = of_word.unit == Unit::Count;
+            if !is_count || is_said {
+                let mut readings = in_range(of_word, &text[..word_start], after);
+                if is_count && word == "năm" {
+                    // A year as well as five.
+                    readings.push(Quantity { value: 1.0, written: 1.0, unit: Unit::Count, in_words: true });
+                }
+                found.push(readings);
             }
         }
         at = word_start + word_len;
@@ -326,9 +463,11 @@ mod tests {
 
     #[test]
     fn the_data_is_sorted_and_unique() {
-        for (name, data) in
-            [("units.txt", include_str!("units.txt")), ("numbers.txt", include_str!("numbers.txt"))]
-        {
+        for (name, data) in [
+            ("numbers.txt", include_str!("numbers.txt")),
+            ("shares.txt", include_str!("shares.txt")),
+            ("units.txt", include_str!("units.txt")),
+        ] {
             let lines: Vec<&str> = data.lines().collect();
             assert!(lines.is_sorted_by(|a, b| a < b), "{name} is sorted and holds each line once");
         }
@@ -354,6 +493,19 @@ mod tests {
             ("20:00 ICT", "pukul 20:00"),
             ("24 hours", "1 day"),
             ("timeoutSeconds: 5", "5 seconds"),
+            ("22 giờ", "22:00"),
+            ("10 giờ tối", "22:00"),
+            ("10pm", "22:00"),
+            ("3:30 p.m.", "15:30"),
+            ("jam 3 sore", "15:00"),
+            ("pukul 15.00", "15:00"),
+            ("下午3点", "15:00"),
+            ("晚上 10 點", "22:00"),
+            ("tối đa năm số", "5 numbers"),
+            ("a minute or two", "2 minutes"),
+            ("10 to 20 minutes", "10 minutes"),
+            ("10 đến 20 phút", "between 10 minutes and 20 minutes"),
+            ("satu atau dua menit", "within a minute or two"),
         ] {
             let (left, right) = (all(one), all(other));
             assert!(

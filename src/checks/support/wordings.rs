@@ -20,6 +20,8 @@ pub static ASSURES: LazyLock<Regex> = LazyLock::new(|| of("assures"));
 pub static CONCLUDES: LazyLock<Regex> = LazyLock::new(|| of("concludes"));
 /// Denies or forbids, as the lead of a list may.
 pub static DENIES: LazyLock<Regex> = LazyLock::new(|| of("denies"));
+/// Tells what comes of an action that it begins with.
+pub static EFFECTS: LazyLock<Regex> = LazyLock::new(|| of("effects"));
 /// Begins an example of the answer's own.
 pub static EXAMPLE: LazyLock<Regex> = LazyLock::new(|| of("example"));
 /// Tells what did not come about, which a passage may tell as a failure.
@@ -30,6 +32,8 @@ pub static FOLLOWS: LazyLock<Regex> = LazyLock::new(|| of("follows"));
 pub static HALF_DENIES: LazyLock<Regex> = LazyLock::new(|| of("half-denies"));
 /// Has a negation and denies nothing.
 pub static HARMLESS: LazyLock<Regex> = LazyLock::new(|| of("harmless"));
+/// Allows something by itself.
+pub static PERMITS: LazyLock<Regex> = LazyLock::new(|| of("permits"));
 /// Only points at other parts of the answer.
 pub static POINTS: LazyLock<Regex> = LazyLock::new(|| of("points"));
 /// Says what something is.
@@ -52,11 +56,13 @@ mod tests {
             "assures",
             "concludes",
             "denies",
+            "effects",
             "example",
             "fails",
             "follows",
             "half-denies",
             "harmless",
+            "permits",
             "points",
             "states",
             "tells",

@@ -145,7 +145,7 @@ fn only_first_heading(body: &Body, masks: &Masks<'_>) -> Option<String> {
     let first = paragraphs.next()?;
     let level = first.heading?;
     let is_only = paragraphs.all(|other| other.heading.is_none_or(|other| other > level));
-    is_only.then(|| one_line(&masks.shown(first.range.clone())))
+    is_only.then(|| one_line(&write::text_of(&first.pieces, masks)))
 }
 
 /// How many headings are of the highest level.

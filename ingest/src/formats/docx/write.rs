@@ -33,7 +33,7 @@ pub(super) fn write(
         Block::Paragraph(paragraph) if paragraph.is_title => Some(paragraph),
         _ => None,
     });
-    let title = title.map(|paragraph| one_line(&masks.shown(paragraph.range.clone())));
+    let title = title.map(|paragraph| one_line(&text_of(&paragraph.pieces, masks)));
     let below_title = usize::from(title.is_some());
     let mut writing = Writing {
         body,
@@ -227,7 +227,7 @@ impl<'b> Writing<'b, '_, '_> {
                         cell.push(' ');
                     }
                     match paragraph.is_code {
-                        true => push_code(&mut cell, &self.text_of(&paragraph.pieces)),
+                        true => push_code(&mut cell, &text_of(&paragraph.pieces, self.masks)),
                         false => cell.push_str(&one_line(&self.words(&paragraph.pieces))),
                     }
                     let place = place.get_or_insert(paragraph.range.clone());
@@ -295,10 +295,6 @@ impl<'b> Writing<'b, '_, '_> {
         words
     }
 
-    fn text_of(&self, pieces: &[Piece]) -> String {
-        pieces.iter().map(|piece| self.masks.shown(piece.range.clone())).collect()
-    }
-
     /// The words of pieces as Markdown.
     fn words(&self, pieces: &[Piece]) -> String {
         let mut written = String::new();
@@ -351,6 +347,11 @@ impl<'b> Writing<'b, '_, '_> {
         }
         written.push_str(&text[tail..]);
     }
+}
+
+/// The text of pieces, without any markup.
+pub(super) fn text_of(pieces: &[Piece], masks: &Masks<'_>) -> String {
+    pieces.iter().map(|piece| masks.shown(piece.range.clone())).collect()
 }
 
 /// For each block, the list that goes on after it, before the next heading, and the level at which it does.

@@ -28,7 +28,7 @@ pub(super) fn restricting() -> Vec<&'static str> {
 }
 
 /// The keys that are read leniently.
-const LENIENT: [&str; 24] = [
+const LENIENT: [&str; 25] = [
     "author",
     "authors",
     "created",
@@ -42,6 +42,7 @@ const LENIENT: [&str; 24] = [
     "last_updated",
     "lastmod",
     "linktitle",
+    "lint_ignore",
     "permalink",
     "product",
     "tags",
@@ -146,7 +147,7 @@ fn latin(letter: char) -> char {
 }
 
 /// How many letters must be put in, left out, changed or swapped with their neighbour to make one word the other.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();

@@ -1,6 +1,6 @@
 //! Which page an address or a title leads to. Pages are known by their ids; what else names them changes.
 
-use super::settings::Flavor;
+use super::settings::{Flavor, Settings};
 use crate::formats::links::Pages;
 use percent_encoding::percent_decode_str;
 use std::collections::{BTreeMap, HashMap};
@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 /// The pages of a source.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
-    /// The address of the site without its scheme, or empty.
-    site: String,
+    /// The addresses of the site, without their schemes.
+    sites: Vec<String>,
     flavor: Flavor,
     /// Space and title, as [`key`] writes them, to id.
     by_title: HashMap<String, String>,
@@ -18,19 +18,20 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// The pages of the source `source`: id, space and title of each. `url` is the site's address, where it is known.
+    /// The pages of the source `source`: space and title of each, by id.
     pub(super) fn new(
         source: &str,
-        url: &str,
-        flavor: Flavor,
+        settings: &Settings,
         titles: &BTreeMap<String, (String, String)>,
     ) -> Self {
-        let site = without_scheme(url).trim_end_matches('/').to_owned();
+        let sites = settings.addresses().into_iter();
+        let sites = sites.map(|url| without_scheme(url).trim_end_matches('/').to_owned()).collect();
         let by_title = titles.iter().map(|(id, (space, title))| (key(space, title), id.clone())).collect();
         let pages = Pages::new(source, titles.keys().map(String::as_str));
-        Self { site, flavor, by_title, pages }
+        Self { sites, flavor: settings.flavor(), by_title, pages }
     }
 
+    /// The pages as links are resolved against.
     pub(super) fn pages(&self) -> &Pages {
         &self.pages
     }
@@ -70,8 +71,9 @@ impl Addresses {
         if !address.contains("://") && !address.starts_with("//") {
             return Some(address);
         }
-        let rest = without_scheme(address).strip_prefix(&self.site).filter(|_| !self.site.is_empty())?;
-        rest.starts_with(['/', '?', '#']).then_some(rest)
+        let address = without_scheme(address);
+        let rests = self.sites.iter().filter_map(|site| address.strip_prefix(site.as_str()));
+        rests.into_iter().find(|rest| rest.starts_with(['/', '?', '#']))
     }
 }
 
@@ -106,8 +108,9 @@ mod tests {
     fn addresses_and_titles_lead_to_pages() {
         let titles = [("7", "OPS", "Node  down"), ("8", "OPS", "Đĩa đầy")];
         let titles = titles.map(|(id, space, title)| (id.to_owned(), (space.to_owned(), title.to_owned())));
-        let url = "https://acme.atlassian.net/wiki/";
-        let addresses = Addresses::new("kb", url, Flavor::Cloud, &BTreeMap::from(titles));
+        let settings = Settings::sample("url = \"https://acme.atlassian.net/wiki/\"");
+        let addresses = Addresses::new("kb", &settings, &BTreeMap::from(titles));
+        assert_eq!(addresses.flavor(), Flavor::Cloud);
         assert_eq!(addresses.page_named("ops", "node down"), Some("7"));
         assert_eq!(addresses.page_named("DEV", "node down"), None);
         for (address, page) in [

@@ -1,5 +1,5 @@
-//! The calls of a live site. Replies are taken in pages whose size falls when the site fails under them, and what cannot
-//! be had of many at once is asked for one by one.
+//! The calls of a live site. Replies are taken in pages whose size falls when the site fails under them, and what
+//! cannot be had of many at once is asked for one by one.
 
 use super::{
     settings::{Flavor, Settings},
@@ -61,11 +61,11 @@ impl Api {
         }
         let client = Client::new(of_site).map_err(|error| failed(error.to_string()))?;
         let quick = Policy { attempts: policy.attempts.min(QUICK_ATTEMPTS), ..policy };
-        Ok(Self { client, flavor: settings.flavor.of(url), quick })
+        Ok(Self { client, flavor: settings.flavor(), quick })
     }
 
-    /// Searches for contents; `visit` gets each page of the results. `limit` is how many are asked for at once, fewer where the
-    /// site fails at that.
+    /// Searches for contents; `visit` gets each page of the results. `limit` is how many are asked for at once, fewer
+    /// where the site fails at that.
     pub(super) async fn search(
         &self,
         cql: &str,
@@ -141,7 +141,8 @@ impl Api {
         }
     }
 
-    /// Reads all pages of a listing, each of at most `page_size` results, and of fewer, down to `least`, where the site fails.
+    /// Reads all pages of a listing, each of at most `page_size` results, and of fewer, down to `least`, where the site
+    /// fails.
     async fn pages(
         &self,
         path: &str,

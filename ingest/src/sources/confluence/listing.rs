@@ -1,8 +1,8 @@
 //! What a live site has: all of it, or what changed since the last run.
 //!
-//! A page's version ([`Version`]) tells of its text, of its comments and files, and of who may view it, for each of them
-//! changes alone. A full listing knows all versions. A listing of changes knows those of what changed, and takes the rest
-//! from the last run.
+//! A page's version ([`Version`]) tells of its text, of its comments and files, and of who may view it, for each of
+//! them changes alone. A full listing knows all versions. A listing of changes knows those of what changed, and takes
+//! the rest from the last run.
 
 use super::{
     api::Api,
@@ -25,8 +25,8 @@ const LIMIT: usize = 200;
 /// How many pages that a full listing lacks are asked for one by one before it is believed.
 const MAX_CHECKED: usize = 20;
 
-/// A page has about so many bytes; for batches.
-const PAGE_BYTES: u64 = 16 << 10;
+/// A page counts as so many bytes, so that a batch has as many of them as a site gives at once.
+const PAGE_BYTES: u64 = (2 << 20) / 50;
 
 /// Where the next listing of changes begins.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -237,7 +237,7 @@ pub(super) async fn list(
             }
         }
     }
-    outcome.items_of(&found, is_full, before, context);
+    outcome.items_of(&found, is_whole, before, context);
     let known = if is_full { Titles::new() } else { cursor.titles };
     outcome.titles = known;
     let listed = found.pages.iter().map(|(id, page)| (id.clone(), (page.space.clone(), page.title.clone())));
@@ -267,8 +267,9 @@ impl Outcome {
         self.warnings.push(Warning { path: context.name.clone(), message });
     }
 
-    /// The items of what was found; what only some may view is gone where no tags stand for that.
-    fn items_of(&mut self, found: &Found, is_full: bool, before: &SyncState, context: &Context) {
+    /// The items of what was found; what only some may view is gone where no tags stand for that. Unless everything was
+    /// listed, what is not known of an item is as before.
+    fn items_of(&mut self, found: &Found, is_whole: bool, before: &SyncState, context: &Context) {
         let known = |id: &str| before.versions.get(id).and_then(|version| Version::parse(version));
         for (id, page) in &found.pages {
             let is_restricted = found.is_restricted(id);
@@ -279,7 +280,7 @@ impl Outcome {
             }
             let mut version = Version { number: page.number, is_restricted, ..Version::default() };
             let listed = found.children.get(id);
-            match known(id).filter(|_| !is_full) {
+            match known(id).filter(|_| !is_whole) {
                 Some(old) => {
                     // Restrictions of pages above may not have been listed.
                     version.is_restricted |= old.is_restricted;
@@ -292,7 +293,7 @@ impl Outcome {
             }
             self.push(id, Some(version));
         }
-        if is_full {
+        if is_whole {
             return;
         }
         // A comment or a file changed, and the page did not.

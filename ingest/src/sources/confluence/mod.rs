@@ -1,9 +1,9 @@
 //! Confluence: live sites, Cloud and Data Center, and exports of spaces.
 //!
-//! Entry point: [`open`]. [`listing`] says what a live site has and what changed, [`reader`] reads pages of it; [`api`] makes
-//! the calls and [`wire`] reads the replies. [`export`] is the same for XML and HTML exports. Whatever a page was read from,
-//! it is a [`page::Page`] then, and [`page::parse`] makes its document, whose text [`storage`] reads. An item's key is the id
-//! of its page, which neither a new title nor another place changes, and the same in an export.
+//! Entry point: [`open`]. [`listing`] says what a live site has and what changed, [`reader`] reads pages of it; [`api`]
+//! makes the calls and [`wire`] reads the replies. [`export`] is the same for XML and HTML exports. Whatever a page was
+//! read from, it is a [`page::Page`] then, and [`page::parse`] makes its document, whose text [`storage`] reads. An
+//! item's key is the id of its page, which neither a new title nor another place changes, and the same in an export.
 
 mod addresses;
 mod api;
@@ -19,7 +19,6 @@ pub use settings::{Flavor, Restrictions, Settings};
 
 use super::{Listing, Source, SourceError, SyncState};
 use crate::formats::Defaults;
-use addresses::Addresses;
 use api::Api;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -27,7 +26,7 @@ use kb::{document::ContentHash, store::CHUNKER_VERSION};
 use net::{CallError, Policy};
 use page::Context;
 use reader::PageReader;
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 /// Grows whenever the same page becomes another document, so that all are read again.
 const READER_VERSION: u32 = 1;
@@ -96,14 +95,8 @@ impl Live {
         }
     }
 
-    fn context(&self, flavor: Flavor, titles: &listing::Titles) -> Context {
-        let url = self.settings.url.as_deref().unwrap_or_default();
-        Context {
-            name: self.name.clone(),
-            settings: self.settings.clone(),
-            defaults: self.defaults.clone(),
-            addresses: Addresses::new(&self.name, url, flavor, titles),
-        }
+    fn context(&self, titles: &listing::Titles) -> Context {
+        Context::new(&self.name, &self.settings, &self.defaults, titles)
     }
 }
 
@@ -115,9 +108,7 @@ impl Source for Live {
 
     fn settings(&self) -> String {
         let Settings {
-            url,
             spaces,
-            flavor,
             restrictions,
             comments,
             attachments,
@@ -126,7 +117,8 @@ impl Source for Live {
             space_kinds,
             ..
         } = &self.settings;
-        let read = (url, spaces, flavor, restrictions, comments, attachments, blog_posts);
+        let site = (self.settings.addresses(), self.settings.flavor());
+        let read = (site, spaces, restrictions, comments, attachments, blog_posts);
         let text = format!("{read:?} {label_kinds:?} {space_kinds:?} {:?}", self.defaults);
         let versions = [READER_VERSION, CHUNKER_VERSION].map(u32::to_le_bytes).concat();
         ContentHash::of(&[text.as_bytes(), &versions]).to_string()
@@ -134,17 +126,14 @@ impl Source for Live {
 
     async fn list(&self, before: &SyncState) -> Result<Listing, SourceError> {
         let api = Api::new(&self.name, &self.settings, self.policy)?;
-        let flavor = self.settings.flavor.of(self.settings.url.as_deref().unwrap_or_default());
-        let without_titles = self.context(flavor, &listing::Titles::new());
+        let without_titles = self.context(&listing::Titles::new());
         let listed = listing::list(&api, &without_titles, before, Timestamp::now()).await;
         let listed = listed.map_err(|error| self.failure(&error))?;
-        let context = Arc::new(self.context(flavor, &listed.titles));
+        let context = Arc::new(self.context(&listed.titles));
         let cursor = listed.cursor.map(|cursor| {
             serde_json::to_value(cursor).expect("a time and texts, by texts, can be written as JSON")
         });
-        // After a full listing, what has none of its own is known to have none.
-        let num_children: Option<HashMap<String, usize>> = listed.num_children;
-        let reader = PageReader::new(api, context, listed.restricted, num_children);
+        let reader = PageReader::new(api, context, listed.restricted, listed.num_children);
         Ok(Listing {
             is_complete: listed.is_complete,
             gone: listed.gone,

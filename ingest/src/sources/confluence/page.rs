@@ -3,6 +3,7 @@
 
 use super::{
     addresses::Addresses,
+    listing::Titles,
     settings::{Flavor, Restrictions, Settings},
     storage,
 };
@@ -102,6 +103,16 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// What holds for pages with these titles.
+    pub(super) fn new(name: &str, settings: &Settings, defaults: &Defaults, titles: &Titles) -> Self {
+        Self {
+            name: name.to_owned(),
+            settings: settings.clone(),
+            defaults: defaults.clone(),
+            addresses: Addresses::new(name, settings, titles),
+        }
+    }
+
     /// How reports name a page.
     pub(super) fn shown(&self, id: &str, title: &str) -> String {
         match one_line(title).as_str() {
@@ -131,7 +142,7 @@ impl Context {
 
     /// Where a person reads a page.
     fn url_of(&self, page: &Page) -> Option<String> {
-        let base = self.settings.url.as_deref()?.trim_end_matches('/');
+        let base = self.settings.web_address()?.trim_end_matches('/');
         let is_plain = |address: &&str| {
             address.starts_with('/')
                 && !address.starts_with("//")
@@ -287,8 +298,8 @@ impl Part {
     }
 }
 
-/// Prepares a page's headings: the one that only says the title goes, the others come below that of the pages above, and
-/// each gets the fragment by which Confluence shows it. Returns the level of further sections.
+/// Prepares a page's headings: the one that only says the title goes, the others come below that of the pages above,
+/// and each gets the fragment by which Confluence shows it. Returns the level of further sections.
 fn set_headings(
     tree: &mut Tree<'_>,
     page: &Page,

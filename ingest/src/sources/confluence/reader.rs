@@ -167,8 +167,8 @@ impl PageReader {
             for id in group.iter().filter(|id| !found.contains_key(*id)).cloned().collect::<Vec<_>>() {
                 match self.api.content(&id, wire::RESTRICTIONS).await {
                     Ok(content) => drop(found.insert(id, content)),
-                    // What is archived or in the trash restricts nothing. A page that we may not view would hide the one
-                    // below it as well.
+                    // What is archived or in the trash restricts nothing. A page that we may not view would hide the
+                    // one below it as well.
                     Err(error) if matches!(error.status(), Some(404 | 410)) => {
                         self.restricted.lock().unwrap_or_else(PoisonError::into_inner).insert(id, false);
                     }
@@ -381,8 +381,8 @@ impl PageReader {
         blocking(parse_all).await.map_err(|error| error.to_string())
     }
 
-    /// Notes how a page fared. A site that fails many times in a row, and does not even say which version a page has, is asked
-    /// for nothing more; neither is one that no call will reach.
+    /// Notes how a page fared. A site that fails many times in a row, and does not even say which version a page has,
+    /// is asked for nothing more; neither is one that no call will reach.
     async fn note(&self, id: &str, error: Option<&CallError>) {
         let Some(error) = error else { return self.failures.store(0, Ordering::Relaxed) };
         let num_failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;

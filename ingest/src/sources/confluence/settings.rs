@@ -6,14 +6,17 @@ use kb::document::Kind;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// Where the pages are, and what is read of them. One of `url` and `export` says where; with both, `url` only says where
-/// people read the pages of the export.
+/// Where the pages are, and what is read of them. One of `url` and `export` says where; with both, `url` only says
+/// where people read the pages of the export, so that the two differ in one line.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The address of the site: `https://SITE.atlassian.net/wiki`, or a Data Center's base URL.
     #[serde(default)]
     pub url: Option<String>,
+    /// The address at which people read the pages, where the API has another one.
+    #[serde(default)]
+    pub web_url: Option<String>,
     /// An export of a space, in the place of a live site: the archive, or the folder that it was unpacked to.
     #[serde(default)]
     pub export: Option<PathBuf>,
@@ -47,11 +50,12 @@ pub struct Settings {
     /// How many pages are asked for at once.
     #[serde(default = "page_size")]
     pub page_size: usize,
-    /// By how much a listing of changes overlaps the one before. Confluence reads the time that it is given in the time zone
-    /// of the token's owner, so this is at least how far that zone may be from UTC.
+    /// By how much a listing of changes overlaps the one before. Confluence reads the time that it is given in the time
+    /// zone of the token's owner, so this is at least how far that zone may be from UTC.
     #[serde(default = "overlap_minutes")]
     pub overlap_minutes: u32,
-    /// All pages are listed again, so that deleted ones are found, once this many hours have passed; by default in every run.
+    /// All pages are listed again, so that deleted ones are found, once this many hours have passed; by default in
+    /// every run.
     #[serde(default)]
     pub full_listing_hours: u32,
     /// The kinds of pages by their labels.
@@ -105,7 +109,7 @@ pub enum Flavor {
 
 impl Flavor {
     /// What it is for the site at `url`.
-    pub(super) fn of(self, url: &str) -> Self {
+    fn of(self, url: &str) -> Self {
         const CLOUD: [&str; 2] = [".atlassian.net", ".atlassian.com"];
         let host = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', ':']).next();
         match self {
@@ -157,6 +161,21 @@ impl Settings {
         labels.sort();
         let of_space = || self.space_kinds.get(space).copied();
         labels.into_iter().find_map(of_label).or_else(of_space).unwrap_or(Kind::Wiki)
+    }
+
+    /// The address at which people read the pages.
+    pub(super) fn web_address(&self) -> Option<&str> {
+        self.web_url.as_deref().or(self.url.as_deref())
+    }
+
+    /// The addresses at which the site's pages are.
+    pub(super) fn addresses(&self) -> Vec<&str> {
+        [&self.url, &self.web_url].into_iter().filter_map(Option::as_deref).collect()
+    }
+
+    /// The sort of the site.
+    pub(super) fn flavor(&self) -> Flavor {
+        self.flavor.of(self.url.as_deref().or(self.web_url.as_deref()).unwrap_or_default())
     }
 
     /// Whether a space is read.

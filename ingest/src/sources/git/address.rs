@@ -61,7 +61,7 @@ impl Address {
         }
     }
 
-    /// Whether others can read what is sent there.
+    /// Whether a token that is sent there can be read on the way.
     pub(super) fn is_open(&self) -> bool {
         let Self::Remote(url) = self else { return false };
         let host = url.host_str().unwrap_or_default();
@@ -104,8 +104,8 @@ impl Web {
         Ok(Some(Self { by_commit: at(by_commit), by_branch: at(by_branch) }))
     }
 
-    /// Where a file is read: as of the commit that changed it last, so that what is cited stays what was read; where that is
-    /// not known, on its branch.
+    /// Where a file is read: as of the commit that changed it last, so that a citation leads to the text that was read;
+    /// where that commit is not known, on the branch.
     pub(super) fn url(
         &self,
         path: &str,
@@ -119,7 +119,7 @@ impl Web {
             (None, None) => (&self.by_commit, tip.to_string()),
         };
         let branch = branch.map_or_else(|| commit.clone(), escaped);
-        // The path comes last: what looks like a name of ours in it is none.
+        // The path comes last: a `{commit}` in it is its own.
         template.replace("{commit}", &commit).replace("{branch}", &branch).replace("{path}", &escaped(path))
     }
 }

@@ -1,5 +1,5 @@
-//! Repositories that were fetched: a bare one for each source, with one reference to what was fetched last. It is nobody
-//! else's, so whatever is wrong with it is mended by fetching anew. One process at a time uses it.
+//! Repositories that were fetched: a bare one for each source, with one reference to the last commit. It belongs to the
+//! source alone, so whatever is wrong with it is mended by fetching anew. One process at a time uses it.
 
 use super::{Found, GitError, Target, resolved, transport::Calls};
 use gix::{
@@ -17,7 +17,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// What was fetched last.
+/// The reference to the last commit that was fetched.
 const FETCHED: &str = "refs/runbookd/fetched";
 /// Every fetch adds a pack; with more of them the repository is fetched anew.
 const MAX_PACKS: usize = 50;
@@ -40,7 +40,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// A place for what `parts` say, with a name that people know.
+    /// The place of the source `name`, another one for each value of `parts`.
     pub(super) fn of(root: &Path, name: &str, parts: &[&str]) -> Self {
         let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
         let hash = ContentHash::of(&parts).to_string();
@@ -49,7 +49,7 @@ impl Cache {
         Self { directory: root.join(format!("{name}-{}.git", &hash[..16])), lock: Arc::default() }
     }
 
-    /// Takes the place, or says who has it.
+    /// Takes the place for this process.
     fn locked(&self) -> Result<(), GitError> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if lock.is_some() {
@@ -103,7 +103,7 @@ impl Cache {
         Ok(ThreadSafeRepository::init_opts(&self.directory, kind, created, options())?)
     }
 
-    /// Whether nothing shows already that the repository is to be fetched anew; removes what interrupted fetches left.
+    /// Whether the repository can be used as far as its directory shows; removes the leftovers of interrupted fetches.
     fn is_usable(&self) -> bool {
         if self.directory.join(BROKEN).exists() {
             return false;
@@ -121,7 +121,7 @@ impl Cache {
         num_packs <= MAX_PACKS
     }
 
-    /// The repository with what is meant by `target` now.
+    /// The repository with the commit that `target` means now.
     pub(super) fn fetched(
         &self,
         url: &str,
@@ -145,7 +145,7 @@ impl Cache {
     }
 }
 
-/// Fetches what is meant, and gives the name of its branch or tag.
+/// Fetches the commit that `target` means, and gives the name of its branch or tag.
 fn fetch(
     repository: &Repository,
     url: &str,
@@ -160,7 +160,7 @@ fn fetch(
     };
     let spec = format!("+{wanted}:{FETCHED}");
     let (failure, stop) = (calls.failure(), calls.stop());
-    // What a call failed with says more than what became of it.
+    // The failure of a call says more than the error that gix makes of it.
     let told = |error: gix::Error| match (failure.take(), stop.load(std::sync::atomic::Ordering::Relaxed)) {
         (_, true) => GitError::Interrupted,
         (Some(error), _) => GitError::Call(error),

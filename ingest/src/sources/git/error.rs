@@ -1,4 +1,4 @@
-//! What goes wrong with a repository.
+//! Failures of repositories.
 
 use kb::causes::with_causes;
 use net::CallError;
@@ -24,7 +24,7 @@ pub(super) enum GitError {
     /// The run was given up.
     #[error("interrupted")]
     Interrupted,
-    /// What is on the disk is no whole repository.
+    /// The repository on the disk is not whole.
     #[error("the repository cannot be read: {0}")]
     Broken(String),
 }

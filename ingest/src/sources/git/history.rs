@@ -1,5 +1,5 @@
-//! When files were last changed: along the first parents of a commit, the branch's own line, as far back as it takes and
-//! no further than is bounded. A merge is the change of what it brought.
+//! When files were last changed: along the first parents of a commit, the branch's own line, as far back as it takes
+//! within bounds. A file that a merge brought was changed by the merge.
 
 use super::{GitError, tree};
 use gix::{ObjectId, Repository, object::tree::EntryRef};
@@ -13,7 +13,7 @@ const MAX_COMPARED: usize = 5_000_000;
 /// For trees that are compared again and again, in bytes.
 const TREE_CACHE: usize = 32 << 20;
 
-/// What entries of trees are in order of: their names, those of folders with a `/`.
+/// The key that entries of a tree are sorted by: the name, that of a folder with a `/`.
 fn key<'e>(entry: &'e EntryRef<'_, '_>) -> impl Iterator<Item = u8> + 'e {
     let end = entry.mode().is_tree().then_some(b'/');
     entry.filename().iter().copied().chain(end)
@@ -22,14 +22,14 @@ fn key<'e>(entry: &'e EntryRef<'_, '_>) -> impl Iterator<Item = u8> + 'e {
 /// The last change of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Change {
-    /// The commit; `None` where the file is older than what was looked at.
+    /// The commit; `None` where the file is older than every commit that was looked at.
     pub(super) commit: Option<ObjectId>,
     /// When it came to the branch, or the latest time at which that may have been.
     pub(super) at: Option<Timestamp>,
 }
 
-/// The last change of each of the `wanted` files of a folder, looking at `depth` commits at most. What cannot be read ends
-/// the search, and is no failure: a date is worth less than a document.
+/// The last change of each of the `wanted` files of a folder, looking at `depth` commits at most. An object that cannot
+/// be read ends the search, and is no failure: a date is worth less than a document.
 pub(super) fn last_changes(
     repository: &Repository,
     tip: ObjectId,

@@ -1,10 +1,10 @@
 //! Git repositories: the files of a folder at one commit, read without a work tree and without running a program.
 //!
-//! A repository on this machine is read where it is. One behind HTTP is fetched into a bare repository of our own in the
-//! cache directory ([`cache`], over [`transport`]), each time only what is new. [`tree`] lists what the commit has,
+//! A repository on this machine is read where it is. One behind HTTP is fetched into a bare repository of our own in
+//! the cache directory ([`cache`], over [`transport`]), each time only its news. [`tree`] lists the files of the commit,
 //! [`history`] finds when each file was last changed, [`address`] says where people read it.
 //!
-//! What is listed is complete, so a file that a commit deletes is deleted here. While the commit stays the same nothing is
+//! Listings are complete, so a file that a commit deletes is deleted here. While the commit stays the same nothing is
 //! read.
 
 mod address;
@@ -45,7 +45,7 @@ use std::{
 use tokio::runtime::Handle;
 use tree::{CommitTree, Listed};
 
-/// The user of tokens where none is said: what GitHub asks for, and others take as any other.
+/// The user of tokens where none is configured: the one that GitHub asks for; other hosts take any.
 const TOKEN_USER: &str = "x-access-token";
 /// How often a pack that was cut is asked for.
 const MAX_TRIES: usize = 3;
@@ -72,8 +72,8 @@ pub struct Settings {
     /// The folder whose files are read; all of them when absent.
     #[serde(default)]
     pub folder: Option<String>,
-    /// Where people read a file: an address with `{path}`, and `{commit}` or `{branch}`. GitHub, GitLab, Gitea and Bitbucket
-    /// are known by their names.
+    /// Where people read a file: an address with `{path}`, and `{commit}` or `{branch}`. GitHub, GitLab, Gitea and
+    /// Bitbucket are known by their names.
     #[serde(default)]
     pub web_url: Option<String>,
     /// The user that the token belongs to, where that matters.
@@ -113,7 +113,7 @@ pub fn default_name(url: &str) -> Option<String> {
     check_name(name).is_ok().then(|| name.to_owned())
 }
 
-/// What is read of a repository.
+/// The commit of a repository that is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Target {
     /// The branch that the repository's HEAD names.
@@ -271,7 +271,7 @@ impl Inner {
             first = read(false);
         }
         let read = match first {
-            // What a run that was killed, or a disk that was full, leaves behind.
+            // A run that was killed, or a disk that was full, leaves such a repository behind.
             Err(GitError::Broken(reason)) if self.is_fetched() => {
                 tracing::warn!(source = self.name, reason, "the fetched repository is broken; fetched anew");
                 self.cache.clear().and_then(|()| read(true))
@@ -317,7 +317,7 @@ impl Inner {
         token.read().map_err(|error| GitError::Credentials(error.to_string()))
     }
 
-    /// What is read of a commit's tree; nothing when it is the one that was read last.
+    /// The listing of a commit's tree; of nothing to read when the commit is the one that was read last.
     fn listing(&self, before: &SyncState, listed: Listed, found: Found) -> Listing {
         let Listed { items, files, rejected, .. } = listed;
         let cursor = json!({ "commit": found.commit.to_string() });
@@ -346,7 +346,7 @@ impl Inner {
         Listing { cursor: Some(cursor), ..listing }
     }
 
-    /// What went wrong, for who runs it.
+    /// An error as it is reported.
     fn error(&self, error: GitError) -> SourceError {
         let token = || self.settings.token.as_ref().map(ToString::to_string);
         let refused = match &error {

@@ -39,10 +39,10 @@ pub(super) const POLICY: Policy = Policy {
     max_body: MAX_PACK_BYTES,
 };
 
-/// What gix fetches over.
+/// The transport that gix fetches over.
 pub(super) type Connection = Transport<Calls>;
 
-/// What a call failed with, for who sees only that the fetch failed.
+/// The failure of a call, which gix gives no more than the text of.
 #[derive(Clone, Default)]
 pub(super) struct Failure(Arc<Mutex<Option<CallError>>>);
 
@@ -82,7 +82,7 @@ impl Calls {
         self.stop.clone()
     }
 
-    /// What gix fetches over, from the repository at `url`.
+    /// The transport for the repository at `url`.
     pub(super) fn connection(self, url: &str) -> Result<Connection, GitError> {
         Ok(Transport::new_http(self, gix::url::parse(url)?, Protocol::V2, false))
     }
@@ -210,7 +210,7 @@ impl Exchange {
         if let State::Writing(request) = &mut *state {
             let body = std::mem::take(&mut request.body);
             let call = self.calls.call(Method::POST, &request.url, &request.headers);
-            // To be told what a repository has changes nothing.
+            // Fetching changes nothing there.
             let sent = call.and_then(|call| self.calls.open(call.content(body).repeatable()));
             *state = match sent {
                 Ok(incoming) => State::Open(incoming),

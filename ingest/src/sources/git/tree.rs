@@ -1,8 +1,8 @@
-//! What a commit has: its files below one folder, with the rules that folders on a disk have.
+//! The files of a commit below one folder, with the rules that folders on a disk have.
 //!
 //! Names that are hidden and other people's code are left out. Links are followed as text, within the folder and once
-//! each: what they lead to is known by the link's own name, where it has none without a link. The content of a submodule
-//! and of a file in Git's large file storage is elsewhere, so it is reported.
+//! each: their targets are known by the link's own name, where they have none without a link. The content of a
+//! submodule and of a file in Git's large file storage is elsewhere, so it is reported.
 
 use super::{GitError, address::Web, cache::Cache, history::Change, shown_path};
 use crate::{
@@ -25,6 +25,8 @@ use std::{
     path::Path,
 };
 
+/// A small repository can have more folders than anybody could walk: a tree may be in many others.
+const MAX_FOLDERS: usize = 100_000;
 /// Entries of trees that are looked at for where links lead.
 const MAX_LOOKED_AT: usize = 10_000_000;
 /// A longer link is none.
@@ -36,7 +38,7 @@ const LARGE_FILE: &[u8] = b"version https://git-lfs.github.com/spec/";
 /// Larger files are no pointers to the large file storage.
 const MAX_POINTER_BYTES: usize = 1_024;
 
-/// What a commit's folder holds.
+/// The content of a commit's folder.
 pub(super) struct Listed {
     pub(super) items: Vec<Item>,
     pub(super) files: HashMap<String, File>,
@@ -92,6 +94,7 @@ pub(super) fn list(
         rejected: Vec::new(),
         seen: HashSet::from([String::new()]),
         links: VecDeque::new(),
+        num_folders: 0,
         num_entries: 0,
         num_looked_at: 0,
     };
@@ -135,9 +138,10 @@ struct Walk<'r> {
     shown: &'r str,
     files: BTreeMap<String, File>,
     rejected: Vec<Rejection>,
-    /// What was met, without links.
+    /// Folders and files that were met, by their paths without links.
     seen: HashSet<String>,
     links: VecDeque<Place>,
+    num_folders: usize,
     num_entries: usize,
     num_looked_at: usize,
 }
@@ -153,10 +157,15 @@ impl Walk<'_> {
         self.rejected.push(Rejection { by_convention: true, ..rejection });
     }
 
-    /// Lists what is below a folder. Links are put aside.
+    /// Lists the files below a folder. Links are put aside.
     fn descend(&mut self, from: Place) -> Result<(), GitError> {
         let mut folders = vec![from];
         while let Some(folder) = folders.pop() {
+            self.num_folders += 1;
+            if self.num_folders > MAX_FOLDERS {
+                let reason = format!("it has more than {MAX_FOLDERS} folders; name a `folder` of it");
+                return Err(GitError::Refused(reason));
+            }
             let tree = self.repository.find_tree(folder.id)?;
             for entry in tree.iter() {
                 let entry = entry?;

@@ -6,17 +6,18 @@ mod pages;
 mod website;
 
 use super::{
-    addresses::Addresses,
     listing::Titles,
     page::{self, Context, Page},
     settings::Settings,
 };
 use crate::{
+    bounds::{Allowance, Bounded, count_zip_entries},
     formats::Defaults,
     loader::blocking,
     report::{Rejection, Warning},
     sources::{
         Item, Listing, Reader, Reading, Source, SourceError, SyncState,
+        files::MAX_FILE_BYTES,
         folder::{Folder, ListedFile},
     },
 };
@@ -34,11 +35,11 @@ use zip::ZipArchive;
 /// The file of an XML export.
 const ENTITIES: &str = "entities.xml";
 
-/// Larger pages of an HTML export are refused.
-const MAX_PAGE_BYTES: u64 = 8 << 20;
+/// A larger `entities.xml` is refused.
+const MAX_ENTITIES_BYTES: u64 = 16 << 30;
 
 /// An archive of more files is refused.
-const MAX_FILES: usize = 500_000;
+const MAX_FILES: usize = 200_000;
 
 /// Why an export cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -116,14 +117,7 @@ impl Source for Export {
         let opened = blocking(move || opened(&path, &settings)).await;
         let opened = opened.map_err(|error| failed(error.to_string()))?;
         let (contents, store) = opened.map_err(|error| failed(error.to_string()))?;
-        let url = self.settings.url.clone().unwrap_or_default();
-        let flavor = self.settings.flavor.of(&url);
-        let context = Context {
-            name: self.name.clone(),
-            settings: self.settings.clone(),
-            defaults: self.defaults.clone(),
-            addresses: Addresses::new(&self.name, &url, flavor, &contents.titles),
-        };
+        let context = Context::new(&self.name, &self.settings, &self.defaults, &contents.titles);
         let item = |(id, bytes): (&String, &u64)| Item { key: id.clone(), version: None, bytes: *bytes };
         let items: Vec<Item> = contents.sizes.iter().map(item).collect();
         let rejected = contents.rejected.into_iter();
@@ -189,8 +183,8 @@ fn opened(path: &Path, settings: &Settings) -> Result<(Contents, Box<dyn PageSto
             Files::Archive(archive, _) => {
                 let mut archive = archive.lock().unwrap_or_else(PoisonError::into_inner);
                 let entry = archive.by_name(&entities)?;
-                let most = unfolded_at_most(entry.compressed_size());
-                pages::of_entities(Unfolding { inner: entry, left: most }, settings)?
+                let mut allowance = Allowance::of(entry.compressed_size(), MAX_ENTITIES_BYTES);
+                pages::of_entities(Bounded::new(entry, &mut allowance), settings)?
             }
         };
         return Ok((contents, Box::new(store)));
@@ -199,33 +193,10 @@ fn opened(path: &Path, settings: &Settings) -> Result<(Contents, Box<dyn PageSto
     Ok((contents, Box::new(store)))
 }
 
-/// How much a packed file may unfold to. Ordinary text unfolds to 20 times its packed size; what unfolds to much more is made
-/// to fill a disk.
-fn unfolded_at_most(packed: u64) -> u64 {
-    const FREE: u64 = 64 << 20;
-    const RATIO: u64 = 100;
-    packed.saturating_mul(RATIO).max(FREE)
-}
-
-/// A packed file that may unfold to no more.
-struct Unfolding<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R: Read> Read for Unfolding<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.left = self.left.checked_sub(length as u64).ok_or_else(|| {
-            io::Error::other("it unfolds to a hundred times its packed size, as no text of an export does")
-        })?;
-        Ok(length)
-    }
-}
-
 /// The files of an export.
 enum Files {
-    Folder(Folder, BTreeMap<String, ListedFile>),
+    /// With whether all files were seen.
+    Folder(Folder, BTreeMap<String, ListedFile>, bool),
     Archive(Mutex<ZipArchive<File>>, Vec<String>),
 }
 
@@ -236,20 +207,28 @@ impl Files {
                 Folder::at(path, Some("export")).map_err(|error| io::Error::other(error.to_string()))?;
             let listing = folder.list().map_err(|error| io::Error::other(error.to_string()))?;
             let files = listing.files.into_iter().map(|file| (file.relative.clone(), file)).collect();
-            return Ok(Self::Folder(folder, files));
+            return Ok(Self::Folder(folder, files, listing.complete));
         }
-        let archive = ZipArchive::new(kb::files::open(path)?)?;
-        if archive.len() > MAX_FILES {
+        if count_zip_entries(kb::files::open(path)?, MAX_FILES)? > MAX_FILES {
             return Err(ExportError::TooLarge(format!("holds more than {MAX_FILES} files")));
         }
+        let archive = ZipArchive::new(kb::files::open(path)?)?;
         let names = archive.file_names().filter_map(Result::ok).map(|name| name.into_owned()).collect();
         Ok(Self::Archive(Mutex::new(archive), names))
     }
 
     fn names(&self) -> Vec<&str> {
         match self {
-            Self::Folder(_, files) => files.keys().map(String::as_str).collect(),
+            Self::Folder(_, files, _) => files.keys().map(String::as_str).collect(),
             Self::Archive(_, names) => names.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// Whether every file was seen.
+    fn are_all(&self) -> bool {
+        match self {
+            Self::Folder(_, _, are_all) => *are_all,
+            Self::Archive(..) => true,
         }
     }
 
@@ -262,20 +241,17 @@ impl Files {
     /// Reads a page.
     fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         match self {
-            Self::Folder(folder, files) => {
+            Self::Folder(folder, files, _) => {
                 let file = files.get(name).ok_or("it is not there")?;
                 folder.read(file).map_err(|error| error.to_string())
             }
             Self::Archive(archive, _) => {
                 let mut archive = archive.lock().unwrap_or_else(PoisonError::into_inner);
                 let entry = archive.by_name(name).map_err(|error| error.to_string())?;
+                let mut allowance = Allowance::of(entry.compressed_size(), MAX_FILE_BYTES);
                 let mut bytes = Vec::new();
-                // What an archive says of sizes need not be true.
-                entry.take(MAX_PAGE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-                match bytes.len() as u64 > MAX_PAGE_BYTES {
-                    true => Err(format!("more than {MAX_PAGE_BYTES} bytes")),
-                    false => Ok(bytes),
-                }
+                let read = Bounded::new(entry, &mut allowance).read_to_end(&mut bytes);
+                read.map(|_| bytes).map_err(|error| error.to_string())
             }
         }
     }

@@ -1,5 +1,5 @@
-//! The pages of an XML export. Their texts are written to a file without a name as they come by, and read from there page
-//! by page: an export is larger than the memory may be.
+//! The pages of an XML export. Their texts are written to a file without a name as they come by, and read from there
+//! page by page: an export is larger than the memory may be.
 
 use super::{Contents, ExportError, PageStore, entities};
 use crate::sources::confluence::{
@@ -115,8 +115,7 @@ impl Entities {
                 if object.text("bodyType").is_some_and(|sort| sort != STORAGE_FORMAT) {
                     self.old_markup.extend(of.iter().cloned());
                 }
-                // The end of a text of characters only is written so within another one.
-                let place = self.keep(&body.replace("]] >", "]]>"))?;
+                let place = self.keep(&with_ends(&body))?;
                 self.bodies.insert(object.id.clone(), place);
                 if let Some(of) = of {
                     self.bodies_of.insert(of, place);
@@ -271,6 +270,13 @@ impl Entities {
         let texts = self.texts.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         Ok((contents, EntityPages { pages, texts: Mutex::new(texts) }))
     }
+}
+
+/// A body with the ends of what is characters only in it, which the export writes with a space, for the whole body is
+/// characters only to it. The same signs in code stay as they are.
+fn with_ends(body: &str) -> String {
+    let ends = body.replace("]] ></ac:plain-text-", "]]></ac:plain-text-");
+    ends.replace("]]]] ><![CDATA[>", "]]]]><![CDATA[>")
 }
 
 /// A time as the export writes it, in the server's zone.

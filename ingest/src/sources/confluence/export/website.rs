@@ -1,5 +1,5 @@
-//! The pages of an HTML export: files named by the ids of their pages, with what a browser shows of them. An export of this
-//! sort says neither labels nor who may view a page.
+//! The pages of an HTML export: files named by the ids of their pages, with what a browser shows of them. An export of
+//! this sort says neither labels nor who may view a page.
 
 use super::{Contents, ExportError, Files, PageStore};
 use crate::{
@@ -40,7 +40,7 @@ pub(super) fn opened(files: Files) -> Result<(Contents, Website), ExportError> {
     }
     let space = files.read(&index).ok().and_then(text_of).map(|text| space_of(&text)).unwrap_or_default();
     let website = Website { files, pages, space };
-    let mut contents = Contents { is_complete: true, ..Contents::default() };
+    let mut contents = Contents { is_complete: website.files.are_all(), ..Contents::default() };
     contents.warnings.push(
         "an HTML export does not say who may view a page: give `access` if not all of them are for everybody"
             .to_owned(),

@@ -1,28 +1,25 @@
 //! Pages in, documents out.
 
 use super::super::{
-    addresses::Addresses,
     page::{Body, Comment, Context, Page, parse},
-    settings::{Flavor, Settings},
+    settings::Settings,
 };
 use crate::formats::{Defaults, Document, Parsed};
 use kb::document::Kind;
+use proptest::{collection::vec, prelude::*, sample::select};
 use std::collections::BTreeMap;
 
 /// The pages that links lead to.
 const TITLES: [(&str, &str, &str); 3] =
     [("7", "OPS", "Relay down"), ("8", "OPS", "Restart the relay"), ("9", "DEV", "Build")];
 
-fn context(flavor: Flavor, toml: &str) -> Context {
-    let settings = Settings::sample(toml);
+fn context(toml: &str) -> Context {
     let titles = TITLES.map(|(id, space, title)| (id.to_owned(), (space.to_owned(), title.to_owned())));
-    let url = settings.url.clone().unwrap_or_default();
-    let addresses = Addresses::new("wiki", &url, flavor, &BTreeMap::from(titles));
-    Context { name: "wiki".to_owned(), settings, defaults: Defaults::default(), addresses }
+    Context::new("wiki", &Settings::sample(toml), &Defaults::default(), &BTreeMap::from(titles))
 }
 
 fn cloud() -> Context {
-    context(Flavor::Cloud, "url = \"https://acme.atlassian.net/wiki\"")
+    context("url = \"https://acme.atlassian.net/wiki\"")
 }
 
 fn page(storage: &str) -> Page {
@@ -246,7 +243,7 @@ fn pages_carry_what_is_known_of_them() {
     assert_eq!(meta.updated_at, page.updated_at);
     assert!(meta.access.is_empty());
 
-    let of_data_center = context(Flavor::DataCenter, "url = \"https://wiki.acme.example\"");
+    let of_data_center = context("url = \"https://wiki.acme.example\"");
     let without_address = Page { address: None, ..page };
     let document = only(parse(&without_address, &of_data_center).parsed);
     assert!(document.body.as_str().contains("## Fix it {#Relaydown-Fixit}"), "{}", document.body.as_str());
@@ -261,11 +258,11 @@ fn restricted_pages_are_left_out_or_tagged() {
     assert!(parsed.documents.is_empty());
     assert_eq!(parsed.rejected[0].path, "wiki/7 (Relay down)");
     assert!(parsed.rejected[0].reason.starts_with("only some may view it"), "{:?}", parsed.rejected);
-    let tagged = context(Flavor::Cloud, "restrictions = { access = [\"leads\"] }");
+    let tagged = context("restrictions = { access = [\"leads\"] }");
     assert_eq!(only(parse(&restricted, &tagged).parsed).meta.access, ["leads"]);
     assert!(only(parse(&page("<p>text</p>"), &tagged).parsed).meta.access.is_empty());
     // Tags that are none do not open the page to all.
-    let none = context(Flavor::Cloud, "restrictions = { access = [] }");
+    let none = context("restrictions = { access = [] }");
     assert!(parse(&restricted, &none).parsed.documents.is_empty());
 }
 
@@ -301,6 +298,12 @@ fn broken_storage_is_read_as_well_as_it_can_be() {
         ("<p>a < b & c > d</p><p>x", "a < b & c > d\n\nx\n"),
         ("<p>a</div></p></ac:x><p>b</p>", "a\n\nb\n"),
         ("<p>one<br>two</p>", "one\ntwo\n"),
+        (
+            "<p>a <ac:structured-macro ac:name=\"excerpt\"><ac:parameter ac:name=\"atlassian-macro-output-type\">INLINE\
+             </ac:parameter><ac:parameter ac:name=\"name\">x</ac:parameter><ac:rich-text-body>b</ac:rich-text-body>\
+             </ac:structured-macro> c</p>",
+            "a b c\n",
+        ),
         ("a &nosuch; &#x27; b", "a \\&nosuch; ' b\n"),
         ("<table><tr><td>a</td><td>b", "| a | b |\n| --- | --- |\n"),
     ] {
@@ -312,6 +315,51 @@ fn broken_storage_is_read_as_well_as_it_can_be() {
     for storage in ["<p>a</p><![CDATA[b", "<p>a</p><ac:link ac:x='", "<p>a</p><!-- "] {
         let read = parse(&page(storage), &cloud());
         assert!(read.is_cut && read.parsed.warnings.len() == 1, "{storage}");
+    }
+}
+
+/// What pages are made of.
+const UNITS: [&str; 24] = [
+    "<ac:structured-macro ac:name=\"info\">",
+    "<ac:structured-macro ac:name=\"code\">",
+    "<ac:structured-macro ac:name=\"x\"/>",
+    "</ac:structured-macro>",
+    "<ac:rich-text-body>",
+    "<ac:plain-text-body><![CDATA[",
+    "]]>",
+    "</ac:plain-text-body>",
+    "<ac:parameter ac:name=\"title\">",
+    "</ac:parameter>",
+    "<ac:link>",
+    "<ri:page ri:content-title=\"Build\"/>",
+    "</ac:link>",
+    "<table>",
+    "<tr>",
+    "<th colspan=\"3\">",
+    "<td rowspan=\"2\">",
+    "</table>",
+    "<ul><li>",
+    "<h1>",
+    "</p>",
+    "&nbsp;",
+    "日本 words\n",
+    "<",
+];
+
+proptest! {
+    /// Whatever the order of tags, words come out, and places are places of the text.
+    #[test]
+    fn any_order_of_tags_is_read(units in vec(select(&UNITS[..]), 0..60)) {
+        let storage = units.concat();
+        let read = parse(&page(&storage), &cloud());
+        for document in read.parsed.documents {
+            let text = document.body.as_str();
+            let place = document.body.source_range(0..text.len());
+            prop_assert!(place.end <= storage.len() + 1, "{place:?} of {storage:?}");
+            // In what is characters only, tags are words.
+            let has_tags = text.contains("ac:") || text.contains("ri:");
+            prop_assert!(!has_tags || storage.contains("CDATA"), "{storage:?} gave {text:?}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use net::Url;
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -70,6 +70,8 @@ pub(super) struct State {
     pub(super) zone_hours: i64,
     is_cloud: bool,
     random: u64,
+    /// The search whose first page was asked for last, and what it found.
+    searched: (String, Vec<String>),
     now: Timestamp,
     /// The requests that came, without their hosts.
     pub(super) requests: Vec<String>,
@@ -93,6 +95,7 @@ impl Site {
             zone_hours: 0,
             is_cloud,
             random: 1,
+            searched: (String::new(), Vec::new()),
             now: "2026-03-01T00:00:00Z".parse().expect("a time"),
             requests: Vec::new(),
         };
@@ -252,6 +255,7 @@ impl State {
     fn found(&self, cql: &str) -> Option<Vec<String>> {
         let (conditions, order) = cql.split_once(" order by ").unwrap_or((cql, "id asc"));
         let mut found: Vec<&String> = self.entities.keys().collect();
+        let mut asked = HashSet::new();
         for condition in conditions.split(" and ") {
             let list = |text: &str| -> Vec<String> {
                 let text = text.trim().trim_start_matches('(').trim_end_matches(')');
@@ -262,15 +266,16 @@ impl State {
                     return None;
                 }
                 let values = list(values);
+                asked.extend(values.iter().cloned());
                 found.retain(|id| {
                     let entity = &self.entities[*id];
                     let is_child = matches!(entity.sort, "comment" | "attachment");
                     match field {
                         "space" => values.iter().any(|value| value == entity.space),
                         "type" => values.iter().any(|value| value == entity.sort),
-                        "id" => values.contains(id),
+                        "id" => asked.contains(*id),
                         "container" => {
-                            is_child && entity.parent.as_ref().is_some_and(|page| values.contains(page))
+                            is_child && entity.parent.as_ref().is_some_and(|page| asked.contains(page))
                         }
                         _ => false,
                     }
@@ -308,10 +313,14 @@ impl State {
                 || (asks_storage && faults.without_storage.contains(id))
         };
         let ids = if path == "search" {
-            match self.found(text("cql")) {
-                Some(ids) => ids,
-                None => return (400, json!({"statusCode": 400, "message": "Could not parse cql"})),
+            let is_next = query.contains_key("cursor") || query.contains_key("start");
+            if self.searched.0 != text("cql") || !is_next {
+                let Some(found) = self.found(text("cql")) else {
+                    return (400, json!({"statusCode": 400, "message": "Could not parse cql"}));
+                };
+                self.searched = (text("cql").to_owned(), found);
             }
+            self.searched.1.clone()
         } else if let Some((id, sort)) = path.split_once("/child/") {
             if !self.entities.contains_key(id) {
                 return not_found;

@@ -1,5 +1,8 @@
 //! Repositories that Git itself makes, on this machine and behind a server that runs `git http-backend`.
 
+mod repo;
+mod server;
+
 use super::{Settings, open};
 use crate::{
     credentials::Reference,
@@ -10,110 +13,17 @@ use crate::{
     },
 };
 use async_trait::async_trait;
+use repo::{Repo, quiet, text_of};
+use server::{Fault, Server};
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-use tempfile::TempDir;
-
-/// The first commit's time; each later one is a day after the one before.
-const FIRST_DAY: u64 = 1_767_225_600;
-
-/// A folder with a repository `docs` that has a work tree, and a cache.
-struct Repo {
-    root: TempDir,
-    num_commits: Mutex<u64>,
-}
-
-impl Repo {
-    fn new() -> Self {
-        let root = tempfile::tempdir().expect("a temporary directory");
-        fs::create_dir(root.path().join("docs")).expect("it is empty");
-        let repo = Self { root, num_commits: Mutex::new(0) };
-        repo.git(&["init", "--quiet", "--initial-branch=main"]);
-        repo
-    }
-
-    fn path(&self) -> PathBuf {
-        self.root.path().join("docs")
-    }
-
-    fn cache(&self) -> PathBuf {
-        self.root.path().join("cache")
-    }
-
-    /// Runs Git in the repository, without anybody's configuration.
-    fn git(&self, arguments: &[&str]) -> String {
-        let days = *self.num_commits.lock().expect("no panic");
-        let date = format!("{} +0000", FIRST_DAY + days * 86_400);
-        let output = quiet(Command::new("git"))
-            .args(["-c", "user.name=A", "-c", "user.email=a@h.example"])
-            .args(arguments)
-            .current_dir(self.path())
-            .envs([("GIT_AUTHOR_DATE", &date), ("GIT_COMMITTER_DATE", &date)])
-            .output()
-            .expect("git runs");
-        text_of(output, arguments)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path().join(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
-        fs::write(path, text).expect("it can be written");
-    }
-
-    fn page(&self, name: &str, word: &str) {
-        self.write(name, &format!("# Relay {name}\n\nThe {word} relay is drained first.\n"));
-    }
-
-    /// Commits everything and gives the commit's id.
-    fn commit(&self) -> String {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", "m"]);
-        *self.num_commits.lock().expect("no panic") += 1;
-        self.git(&["rev-parse", "HEAD"])
-    }
-
-    fn settings(&self, url: &str) -> Settings {
-        Settings {
-            url: url.to_owned(),
-            branch: None,
-            tag: None,
-            commit: None,
-            folder: None,
-            web_url: Some("https://h.example/{commit}/{path}".to_owned()),
-            user: None,
-            token: None,
-            depth: None,
-            ca_file: None,
-        }
-    }
-
-    fn here(&self) -> Settings {
-        self.settings(&self.path().display().to_string())
-    }
-
-    fn open(&self, settings: Settings) -> Box<dyn Source> {
-        open("docs".to_owned(), settings, Defaults::default(), &self.cache()).expect("right settings")
-    }
-}
-
-fn quiet(mut command: Command) -> Command {
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-    command
-}
-
-fn text_of(output: Output, arguments: &[&str]) -> String {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "git {arguments:?}: {said}");
-    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
-}
 
 /// What a listing and the reading of all of its items gave.
 #[derive(Default)]
@@ -270,6 +180,8 @@ async fn branches_tags_and_commits_are_read() {
     let one = repo.commit();
     repo.git(&["tag", "--annotate", "v1", "--message", "m"]);
     repo.git(&["branch", "team/side"]);
+    repo.page("a.md", "between");
+    let between = repo.commit();
     repo.page("a.md", "second");
     repo.commit();
     let server = Server::start(repo.root.path());
@@ -283,6 +195,7 @@ async fn branches_tags_and_commits_are_read() {
             (Settings { branch: Some("team/side".to_owned()), ..base.clone() }, "first"),
             (Settings { tag: Some("v1".to_owned()), ..base.clone() }, "first"),
             (Settings { commit: Some(one.clone()), ..base.clone() }, "first"),
+            (Settings { commit: Some(between.clone()), ..base.clone() }, "between"),
         ] {
             let shown = format!("{settings:?}");
             let look = look(&*repo.open(settings), &SyncState::default()).await.expect(&shown);
@@ -316,131 +229,70 @@ async fn branches_tags_and_commits_are_read() {
     }
 }
 
-/// What the server does with the next requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Fault {
-    #[default]
-    None,
-    /// Ends packs after so many bytes.
-    Cut(usize),
-    /// Answers packs with nothing, and keeps the connection.
-    Stall,
-    Status(u16),
-}
-
-/// Git's smart protocol over HTTP: `git http-backend` behind a listener.
-struct Server {
-    url: String,
-    fault: Arc<Mutex<Fault>>,
-    /// What `Authorization` must be, where it must be something.
-    wanted: Arc<Mutex<Option<String>>>,
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl Server {
-    fn start(root: &Path) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}/docs/.git", listener.local_addr().expect("an address"));
-        let server = Self { url, fault: Arc::default(), wanted: Arc::default(), requests: Arc::default() };
-        let (fault, wanted, requests) =
-            (server.fault.clone(), server.wanted.clone(), server.requests.clone());
-        let root = root.to_owned();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (root, fault) = (root.clone(), *fault.lock().expect("no panic"));
-                let wanted = wanted.lock().expect("no panic").clone();
-                let requests = requests.clone();
-                std::thread::spawn(move || serve(stream, &root, fault, wanted, &requests));
-            }
-        });
-        server
-    }
-
-    fn set(&self, fault: Fault) {
-        *self.fault.lock().expect("no panic") = fault;
-    }
-
-    fn num_posts(&self) -> usize {
-        self.requests.lock().expect("no panic").iter().filter(|line| line.starts_with("POST")).count()
-    }
-}
-
-fn serve(
-    mut stream: TcpStream,
-    root: &Path,
-    fault: Fault,
-    wanted: Option<String>,
-    requests: &Mutex<Vec<String>>,
-) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut head = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        if line.trim().is_empty() {
-            break;
-        }
-        head.push(line.trim().to_owned());
-    }
-    let header = |name: &str| {
-        let found = head
-            .iter()
-            .find_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)));
-        found.map(|(_, value)| value.to_owned()).unwrap_or_default()
+/// Objects that no Git would make of a work tree.
+#[tokio::test]
+async fn hostile_trees_are_bounded_and_forge_nothing() {
+    let repo = Repo::new();
+    repo.page("a.md", "first");
+    let blob = repo.git(&["hash-object", "-w", "a.md"]);
+    let tree = |entries: &[String]| {
+        let mut made = quiet(Command::new("git"))
+            .args(["mktree", "-z"])
+            .current_dir(repo.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("git runs");
+        let input: String = entries.iter().map(|entry| format!("{entry}\0")).collect();
+        made.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+        text_of(made.wait_with_output().expect("it ends"), &["mktree"])
     };
-    let mut body = vec![0; header("content-length").parse().unwrap_or(0)];
-    reader.read_exact(&mut body).ok()?;
-    let first = head.first()?.clone();
-    requests.lock().expect("no panic").push(first.clone());
-    let (method, target) = first.split_once(' ')?;
-    let target = target.split(' ').next()?;
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut say = |status: &str, headers: &str, body: &[u8]| {
-        let head = format!(
-            "HTTP/1.1 {status}\r\n{headers}connection: close\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).ok()
+    let of_tree = |tree: &str| {
+        let commit = repo.git(&["commit-tree", "-m", "m", tree]);
+        Settings { commit: Some(commit), ..repo.here() }
     };
-    if wanted.is_some_and(|wanted| header("authorization") != wanted) {
-        return say("401 Unauthorized", "www-authenticate: Basic\r\n", b"");
-    }
-    if let Some(rest) = path.strip_prefix("/moved/") {
-        return say("301 Moved", &format!("location: /docs/{rest}?{query}\r\n"), b"");
-    }
-    let is_pack = method == "POST" && String::from_utf8_lossy(&body).contains("command=fetch");
-    match fault {
-        Fault::Status(status) => return say(&format!("{status} X"), "", b""),
-        Fault::Stall if is_pack => std::thread::sleep(Duration::from_secs(20)),
-        _ => {}
-    }
-    let mut backend = quiet(Command::new("git"))
-        .arg("http-backend")
-        .envs([("GIT_PROJECT_ROOT", root.to_str()?), ("GIT_HTTP_EXPORT_ALL", "1"), ("PATH_INFO", path)])
-        .envs([("QUERY_STRING", query), ("REQUEST_METHOD", method), ("REMOTE_ADDR", "127.0.0.1")])
-        .env("CONTENT_TYPE", header("content-type"))
-        .env("CONTENT_LENGTH", body.len().to_string())
-        .env("GIT_PROTOCOL", header("git-protocol"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .ok()?;
-    backend.stdin.take()?.write_all(&body).ok()?;
-    let output = backend.wait_with_output().ok()?.stdout;
-    let end = output.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&output[..end]).into_owned();
-    let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK");
-    let headers: String =
-        head.lines().filter(|line| !line.starts_with("Status: ")).map(|line| format!("{line}\r\n")).collect();
-    let content = &output[end + 4..];
-    match fault {
-        Fault::Cut(length) if is_pack => {
-            let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n", content.len());
-            stream.write_all(head.as_bytes()).ok()?;
-            stream.write_all(&content[..length.min(content.len())]).ok()
-        }
-        _ => say(status, &headers, content),
-    }
+    let file = |name: &str| format!("100644 blob {blob}\t{name}");
+    let folder = |name: &str, tree: &str| format!("040000 tree {tree}\t{name}");
+
+    let leaf = tree(&[file("z.md")]);
+    let deep = (0..100).fold(leaf.clone(), |below, _| tree(&[folder("d", &below)]));
+    let odd = tree(&[
+        file("a.md"),
+        file("a.md"),
+        file("b\n! forged.md"),
+        file("c\u{202e}dm.md"),
+        file(".."),
+        file("AKIAQ7RLMXVTN2ZPWK4D.md"),
+        folder("..", &leaf),
+        folder(".git", &leaf),
+        folder("deep", &deep),
+    ]);
+    let look = look(&*repo.open(of_tree(&odd)), &SyncState::default()).await.expect("it can be read");
+    let ids: Vec<&str> = look.documents.keys().map(String::as_str).collect();
+    assert_eq!(ids, ["docs/a.md"]);
+    let rejected = look.rejected.join("\n").replace("/d/d/d/d/d/d/d/d/d", "");
+    insta::assert_snapshot!(rejected, @r"
+    ! [redacted:aws-access-key].md: its name holds a secret (aws-access-key); rename it
+    ! b�! forged.md: the name holds control characters; rename the file
+    ! c�dm.md: the name holds characters that are not seen; rename the file
+    ! deep: more than 64 folders deep
+    - ..: hidden file
+    - ..: hidden folder; not looked into
+    - .git: hidden folder; not looked into
+    - a.md: a file that is read under another name
+    ");
+
+    // Ten folders in each of ten folders, and so on: small to store, and endless to walk.
+    let bomb = (0..9).fold(leaf, |below, _| {
+        tree(&(0..10).map(|number| folder(&number.to_string(), &below)).collect::<Vec<_>>())
+    });
+    let error =
+        self::look(&*repo.open(of_tree(&bomb)), &SyncState::default()).await.err().expect("it is refused");
+    assert!(error.to_string().contains("more than 100000 folders"), "{error}");
+
+    let nowhere = repo.settings(&repo.root.path().display().to_string());
+    let error = self::look(&*repo.open(nowhere), &SyncState::default()).await.err().expect("it is none");
+    assert!(error.to_string().contains("cannot be opened"), "{error}");
 }
 
 /// Follows a repository with one cache, and compares each step with a clean clone.
@@ -594,11 +446,8 @@ async fn a_fetch_that_is_cut_changes_nothing_and_the_next_one_succeeds() {
 
 /// The one repository of the cache.
 fn repository(repo: &Repo) -> PathBuf {
-    let entries = fs::read_dir(repo.cache()).expect("it is there").flatten().map(|entry| entry.path());
-    entries
-        .filter(|path| path.extension().is_some_and(|extension| extension == "git"))
-        .next()
-        .expect("a repository")
+    let mut entries = fs::read_dir(repo.cache()).expect("it is there").flatten().map(|entry| entry.path());
+    entries.find(|path| path.extension().is_some_and(|extension| extension == "git")).expect("a repository")
 }
 
 #[tokio::test]

@@ -1,0 +1,356 @@
+//! What the lint reads and keeps of one document.
+
+use super::{
+    Check, Finding, Settings, Severity,
+    duplicates::Signature,
+    kubernetes,
+    links::{self, Link},
+    outline::Outline,
+    rules::{self, Command, Forbidden},
+    runbook,
+};
+use crate::{
+    formats::{self, Document, Format, Mark, Parsed, Place, Syntax, links::anchors},
+    report::Rejection,
+};
+use jiff::Timestamp;
+use kb::{
+    document::{Chunk, DocumentMeta, Kind, Rule, untranslated},
+    redact::redact,
+};
+use std::{collections::HashSet, sync::Arc};
+
+/// Text that is shown of a document is cut here.
+const MAX_SHOWN_CHARS: usize = 100;
+
+/// Where the lines of a text begin; empty where lines are not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Lines {
+    starts: Vec<usize>,
+}
+
+impl Lines {
+    /// The lines of a file's decoded text.
+    pub(super) fn of(text: &str) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { starts: std::iter::once(0).chain(breaks).collect() }
+    }
+
+    /// The number of the line that a byte is on.
+    pub(super) fn line(&self, byte: usize) -> Option<usize> {
+        (!self.starts.is_empty()).then(|| self.starts.partition_point(|start| *start <= byte))
+    }
+}
+
+/// Notes what only the file's text tells: the lines of its documents, identifiers that cleaning takes out, the places of
+/// its secrets, manifests.
+pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Place<'_>) {
+    let lines = Arc::new(Lines::of(text));
+    let anchors: Arc<[String]> = match (format, parsed.documents.len()) {
+        (Format::Markdown | Format::WebPage | Format::AsciiDoc, 1) => anchors(text).into(),
+        _ => Arc::default(),
+    };
+    for document in &mut parsed.documents {
+        document.beside.lines = lines.clone();
+        document.beside.anchors = anchors.clone();
+    }
+    let mut findings = secrets(text, &lines, parsed, place);
+    if format == Format::PrometheusRules && parsed.documents.is_empty() {
+        // Most files of YAML are manifests, which are not indexed for themselves.
+        findings.extend(
+            kubernetes::removed_in(text, None)
+                .into_iter()
+                .map(|(at, removed)| Finding::new(Check::RemovedApi, place.shown, lines.line(at), removed)),
+        );
+    }
+    parsed.findings.extend(findings);
+}
+
+/// What was found of a file, and its documents.
+pub(super) fn of_parsed(shown: &str, parsed: &Parsed) -> (Vec<Finding>, Vec<Page>) {
+    let mut findings = parsed.findings.clone();
+    findings.extend(parsed.rejected.iter().filter(|rejection| is_told(rejection)).map(rejected));
+    findings.extend(
+        parsed
+            .warnings
+            .iter()
+            .map(|warning| Finding::new(Check::Reservation, &warning.path, None, warning.message.clone())),
+    );
+    // Not every source has files whose text tells where.
+    if parsed.findings.iter().all(|finding| finding.check != Check::Secret) {
+        findings.extend(parsed.redacted.iter().map(|(rule, count)| secret(rule, shown, None, *count)));
+    }
+    let pages: Vec<Page> = parsed.documents.iter().map(|document| Page::of(document, shown)).collect();
+    if let [page] = pages.as_slice() {
+        findings.retain(|finding| page.wants(finding.check));
+    }
+    (findings, pages)
+}
+
+/// A file, or a row of one, that is not indexed. A page without text says nothing wrong.
+pub(super) fn rejected(rejection: &Rejection) -> Finding {
+    let finding = Finding::new(Check::NotIndexed, &rejection.path, None, rejection.reason.clone());
+    if rejection.reason == NO_TEXT { finding.with_severity(Severity::Note) } else { finding }
+}
+
+/// Why a page without text is not indexed.
+const NO_TEXT: &str = "no text";
+
+/// Whether a rejection is worth telling: an image is no document, and pages that stand for their folder often have no text.
+pub(super) fn is_told(rejection: &Rejection) -> bool {
+    !rejection.by_convention
+        && !rejection.reason.starts_with("not supported")
+        && !(rejection.reason == NO_TEXT && is_index(&rejection.path))
+}
+
+/// Rules that mask whatever stands in a place, which need not be secret.
+const BY_PLACE: [&str; 2] = ["kubeadm-hash", "kubernetes-secret"];
+
+/// Secrets of one rule so few lines apart are told as one.
+const NEAR_LINES: usize = 3;
+
+/// The secrets of a file, by rule and place.
+fn secrets(text: &str, lines: &Lines, parsed: &Parsed, place: &Place<'_>) -> Vec<Finding> {
+    if parsed.redacted.is_empty() {
+        return Vec::new();
+    }
+    let found = redact(text);
+    // Rule, first line, last line, how many.
+    let mut runs: Vec<(&str, Option<usize>, Option<usize>, u64)> = Vec::new();
+    for (range, rule) in &found.masked {
+        let line = lines.line(range.start);
+        let is_near =
+            |last: Option<usize>| last.zip(line).is_some_and(|(last, line)| line <= last + NEAR_LINES);
+        match runs.last_mut() {
+            Some((known, _, last, count)) if known == rule && is_near(*last) => {
+                *last = line;
+                *count += 1;
+            }
+            _ => runs.push((rule, line, line, 1)),
+        }
+    }
+    // Some show only once the text is clean.
+    for (rule, count) in &parsed.redacted {
+        let known = found.counts.get(rule).copied().unwrap_or(0) as u64;
+        if *count > known {
+            runs.push((rule, None, None, count - known));
+        }
+    }
+    runs.into_iter().map(|(rule, line, _, count)| secret(rule, place.shown, line, count)).collect()
+}
+
+/// Secrets of a rule in a place.
+fn secret(rule: &str, path: &str, line: Option<usize>, count: u64) -> Finding {
+    let what = if count == 1 { "a secret".to_owned() } else { format!("{count} secrets") };
+    let finding = Finding::new(Check::Secret, path, line, format!("{what}, found by the rule `{rule}`"));
+    if BY_PLACE.contains(&rule) { milder(finding) } else { finding }
+}
+
+/// A document as far as it is compared with others.
+pub(crate) struct Page {
+    pub(super) id: String,
+    /// As reports name it.
+    pub(super) path: String,
+    pub(super) source: String,
+    pub(super) title: String,
+    pub(super) language: Option<String>,
+    pub(super) version: Option<String>,
+    pub(super) kind: Kind,
+    pub(super) rules: Vec<Rule>,
+    /// What it forbids; only of documents with rules.
+    pub(super) forbids: Vec<Forbidden>,
+    /// What it commands; only of documents with rules.
+    pub(super) commands: Vec<Command>,
+    /// The identifiers of its headings and other places, simplified.
+    pub(super) anchors: HashSet<String>,
+    pub(super) links: Vec<Link>,
+    pub(super) signature: Option<Signature>,
+    /// What marks it as one edition of a page among others.
+    pub(super) marks: Vec<Mark>,
+    lines: Arc<Lines>,
+    touched_at: Option<Timestamp>,
+    ignored: Vec<Check>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Page {
+    /// Reads a document of a file.
+    fn of(document: &Document, shown_file: &str) -> Self {
+        let part = document.meta.id.rsplit_once('#').map(|(_, part)| format!("#{part}")).unwrap_or_default();
+        let path = format!("{shown_file}{part}");
+        let (body, lines) = (&document.body, &document.beside.lines);
+        let line = |at: usize| lines.line(body.source_range(at..at).start);
+        let outline = match document.syntax {
+            Syntax::Markdown => Outline::of(body.as_str()),
+            Syntax::Plain => Outline::default(),
+        };
+        let mut page = Self::read(&document.meta, path, body.as_str(), &outline, line);
+        page.anchors.extend(document.beside.anchors.iter().map(|anchor| links::simplified(anchor)));
+        page.links = document.beside.links.clone();
+        page.marks = document.marks();
+        page.lines = lines.clone();
+        page.findings.extend(links::duplicate_anchors(&outline, &page.path, line));
+        let fences = outline.open_fences.iter().map(|&at| {
+            Finding::new(
+                Check::UnclosedFence,
+                &page.path,
+                line(at),
+                "the block of code that begins here has no end",
+            )
+        });
+        page.findings.extend(fences);
+        for name in &document.beside.ignored_checks {
+            match name.parse::<Check>() {
+                Ok(check) => page.ignored.push(check),
+                Err(_) => {
+                    let message = format!("`lint_ignore` names `{}`, and no check has the name", shown(name));
+                    page.findings.push(Finding::new(Check::UnknownCheck, &page.path, None, message));
+                }
+            }
+        }
+        page
+    }
+
+    /// Reads a document as it is stored: without its links, without lines.
+    pub(super) fn stored(meta: &DocumentMeta, chunks: &[Chunk]) -> Self {
+        let mut body = String::new();
+        let mut path: &[String] = &[];
+        for chunk in chunks {
+            let shared = path.iter().zip(&chunk.heading_path).take_while(|(a, b)| a == b).count();
+            for (depth, heading) in chunk.heading_path.iter().enumerate().skip(shared) {
+                body.push_str(&format!("{} {heading}\n\n", "#".repeat((depth + 1).min(6))));
+            }
+            body.push_str(&chunk.text);
+            body.push_str("\n\n");
+            path = &chunk.heading_path;
+        }
+        let outline = Outline::of(&body);
+        Self::read(meta, meta.id.clone(), &body, &outline, |_| None)
+    }
+
+    fn read(
+        meta: &DocumentMeta,
+        path: String,
+        body: &str,
+        outline: &Outline,
+        line: impl Fn(usize) -> Option<usize>,
+    ) -> Self {
+        let rules = rules::limited(&meta.applies_to);
+        let mut findings: Vec<Finding> = runbook::missing(meta, outline)
+            .into_iter()
+            .map(|(check, message)| Finding::new(check, &path, None, message))
+            .collect();
+        findings.extend(
+            kubernetes::removed(meta, body, outline)
+                .into_iter()
+                .map(|(check, at, message)| Finding::new(check, &path, line(at), message)),
+        );
+        findings
+            .extend(rules::dead(&rules).map(|message| Finding::new(Check::DeadRule, &path, None, message)));
+        let has_rules = !rules.is_empty();
+        Self {
+            id: meta.id.clone(),
+            source: meta.source.clone(),
+            title: meta.title.clone(),
+            language: meta.language.clone(),
+            version: meta.version.clone(),
+            kind: meta.kind,
+            rules,
+            forbids: if has_rules { rules::forbidden(body) } else { Vec::new() },
+            commands: if has_rules { rules::commands(body, outline, &line) } else { Vec::new() },
+            anchors: outline.headings.iter().flat_map(links::anchors_of).collect(),
+            links: Vec::new(),
+            marks: Vec::new(),
+            lines: Arc::default(),
+            signature: Signature::of(body),
+            touched_at: meta.updated_at.or(meta.created_at),
+            ignored: Vec::new(),
+            findings,
+            path,
+        }
+    }
+
+    /// The line of a byte of its file.
+    pub(super) fn line(&self, at: Option<usize>) -> Option<usize> {
+        at.and_then(|at| self.lines.line(at))
+    }
+
+    /// The same as if it had no links.
+    pub(super) fn without_links(self) -> Self {
+        Self { links: Vec::new(), ..self }
+    }
+
+    /// Whether the document wants a check.
+    pub(super) fn wants(&self, check: Check) -> bool {
+        !self.ignored.contains(&check)
+    }
+
+    /// Whether two documents are one page in two languages or for two versions.
+    pub(super) fn is_edition_of(&self, other: &Self) -> bool {
+        self.language != other.language
+            || self.version != other.version
+            || untranslated(&self.id) == untranslated(&other.id)
+            || without_api_version(&self.id) == without_api_version(&other.id)
+    }
+
+    /// Whether it is an entry of a file that holds several, such as a row of a table.
+    pub(super) fn is_entry(&self) -> bool {
+        self.id.contains('#')
+    }
+
+    /// Whether it stands for a folder rather than for itself.
+    pub(super) fn is_index(&self) -> bool {
+        is_index(&self.id)
+    }
+
+    /// That it was not touched for too long.
+    pub(super) fn staleness(&self, settings: &Settings) -> Option<Finding> {
+        const HOURS_A_DAY: i64 = 24;
+        let touched = self.touched_at?;
+        let days = settings.now.duration_since(touched).as_hours() / HOURS_A_DAY;
+        let date = touched.strftime("%Y-%m-%d");
+        (days > i64::from(settings.stale_days)).then(|| {
+            Finding::new(Check::Stale, &self.path, None, format!("not touched since {date}, {days} days ago"))
+        })
+    }
+}
+
+/// An id without the version of an API at its end: `a/config.v1beta1.md` and `a/config-v1.md` give `a/config`.
+fn without_api_version(id: &str) -> &str {
+    let (stem, _) = untranslated(id);
+    let Some((name, version)) = stem.rsplit_once(['.', '-']) else { return stem };
+    let is_digit = |c: char| c.is_ascii_digit();
+    let is_version = version.strip_prefix('v').is_some_and(|rest| {
+        let rest = rest.trim_end_matches(is_digit);
+        let major = rest.strip_suffix("alpha").or_else(|| rest.strip_suffix("beta")).unwrap_or(rest);
+        version.ends_with(is_digit) && major.chars().all(is_digit)
+    });
+    if is_version { name } else { stem }
+}
+
+/// Whether an id is that of a page which stands for its folder.
+pub(super) fn is_index(id: &str) -> bool {
+    let name = id.rsplit('/').next().unwrap_or(id);
+    let stem = name.split('.').next().unwrap_or(name);
+    matches!(stem.to_ascii_lowercase().as_str(), "index" | "_index" | "readme" | "home" | "_sidebar")
+}
+
+/// Words of a document as a report shows them.
+pub(super) fn shown(text: &str) -> String {
+    let text = formats::shown(text);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "'");
+    match line.char_indices().nth(MAX_SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// A path as a report shows it within a sentence.
+pub(super) fn shown_path(path: &str) -> String {
+    path.chars().filter(|c| !c.is_control()).collect::<String>().replace('`', "'")
+}
+
+/// A finding that is less bad than others of its check.
+pub(super) fn milder(finding: Finding) -> Finding {
+    finding.with_severity(Severity::Warning)
+}

@@ -1,0 +1,85 @@
+//! Tests of what is nearly a secret of a vendor's format, for each of them: what gitleaks' own tests say is none
+//! (`near_misses.json`, which `scripts/secrets/near_misses.py` writes), and drawn secrets that were cut, filled or renamed.
+
+use super::{
+    compiled, redact,
+    tests::{Random, drawn},
+    vendors::{self, Vendor},
+};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Deserialize)]
+struct File {
+    texts: BTreeMap<String, Vec<String>>,
+}
+
+/// Whether a rule masks something in a text.
+fn masks(rule: &str, text: &str) -> bool {
+    redact(text).counts.contains_key(rule)
+}
+
+#[test]
+fn what_the_rule_set_says_is_no_secret_stays() {
+    let file: File = serde_json::from_str(include_str!("near_misses.json")).expect("the file is generated");
+    let known: Vec<&str> = vendors::all().iter().map(|vendor| vendor.id.as_str()).collect();
+    let mut masked = Vec::new();
+    let mut count = 0;
+    for (rule, texts) in &file.texts {
+        assert!(known.contains(&rule.as_str()), "{rule} is no rule");
+        count += texts.len();
+        masked.extend(texts.iter().filter(|text| masks(rule, text)).map(|_| rule.as_str()));
+    }
+    println!("{count} near misses of {} rules", file.texts.len());
+    assert!(count > 150, "{count}");
+    // Names that go on with what no value has: `GLC_CreateLightmapTextures(`, `video_box.ico-<hash>.png`. Prose ends a secret with
+    // a bracket or a full stop, so that they cannot be told apart.
+    assert_eq!(masked, ["grafana-cloud-api-token", "grafana-cloud-api-token", "infracost-api-token"]);
+}
+
+/// A text that the format fits, and where its secret stands in it.
+fn sample(vendor: &Vendor, random: &mut Random) -> (String, std::ops::Range<usize>) {
+    let pattern = compiled(&vendor.pattern);
+    loop {
+        let text = drawn(vendor.pattern.trim_end_matches(r"(?:[^\w/+=-]|$)"), random);
+        let Some(found) = pattern.captures(text.as_bytes()) else { continue };
+        let group = vendor.group.and_then(|group| found.get(group));
+        let secret = group.or_else(|| found.iter().skip(1).flatten().find(|group| !group.is_empty()));
+        let range = secret.or(found.get(0)).map(|secret| secret.range()).unwrap_or_default();
+        if range.len() >= 8 && text.is_char_boundary(range.start) && text.is_char_boundary(range.end) {
+            return (text, range);
+        }
+    }
+}
+
+/// Formats of no fixed length, of which half is a secret all the same.
+#[test]
+fn secrets_that_are_cut_or_filled_are_none() {
+    let mut random = Random(11);
+    let (mut cut, mut filled) = (Vec::new(), Vec::new());
+    for vendor in vendors::all() {
+        let (mut num_cut, mut num_filled) = (0, 0);
+        for _ in 0..4 {
+            let (text, secret) = sample(vendor, &mut random);
+            let with = |value: &str| format!("x {}{value} y", &text[..secret.start]);
+            let value = &text[secret.clone()];
+            let half = &value[..value.floor_char_boundary(value.len() / 2)];
+            num_cut += usize::from(masks(&vendor.id, &with(half)));
+            // What a template shows in the place of the part that differs.
+            let kept =
+                value.find(|c: char| c.is_ascii_digit() || matches!(c, '_' | '-')).map_or(0, |at| at + 1);
+            let kept = kept.min(value.len() / 2);
+            let shown = format!("{}{}", &value[..kept], "x".repeat(value.len() - kept));
+            num_filled += usize::from(masks(&vendor.id, &with(&shown)));
+        }
+        if num_cut > 0 {
+            cut.push(format!("{} {num_cut}", vendor.id));
+        }
+        if num_filled > 0 {
+            filled.push(format!("{} {num_filled}", vendor.id));
+        }
+    }
+    println!("of {} formats, halves masked: {cut:?}; fillers masked: {filled:?}", vendors::all().len());
+    assert!(filled.is_empty(), "{filled:?}");
+    assert!(cut.len() * 20 <= vendors::all().len(), "{cut:?}");
+}
