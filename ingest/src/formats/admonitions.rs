@@ -61,11 +61,12 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     }
 });
 
-/// A line without the mark of a box that MkDocs would make of it, as pages have that came from there: `???+ warning`.
-pub(crate) fn without_mark(line: &str) -> &str {
-    let rest = ["!!! ", "???+ ", "??? "].iter().find_map(|mark| line.strip_prefix(mark));
-    let rest = rest.map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_lowercase()));
-    rest.filter(|rest| rest.starts_with(' ')).map_or(line, str::trim_start)
+/// The sort of the box that MkDocs would make of a line, and its words, as pages have that came from there: `???+ warning Mind`.
+pub(crate) fn marked(line: &str) -> Option<(&str, &str)> {
+    let rest = ["!!! ", "???+ ", "??? "].iter().find_map(|mark| line.strip_prefix(mark))?;
+    let (kind, words) = rest.split_once(' ')?;
+    let is_kind = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_kind.then(|| (kind, words.trim_start()))
 }
 
 /// The edits that turn boxes into labelled text and drop what is no text.

@@ -480,14 +480,16 @@ impl Page<'_, '_, '_> {
         if self.pending.is_code() || first.starts_with([' ', '\t']) {
             return self.literal(first, place);
         }
-        let first = admonitions::without_mark(first);
         let named = first.split_once(": ").filter(|(name, _)| BOXES.contains(name));
+        let named = named.or_else(|| admonitions::marked(first));
         if let Some((name, rest)) = named {
             let (text, place) = self.rest_of_paragraph(rest, place);
             self.write_title(&place);
             self.pending = Pending::default();
             let words = markdown_of(&text, self.steps);
-            return self.writer.paragraph(&format!("**{}** {}", label_of(name), words.trim_start()), place);
+            return self
+                .writer
+                .paragraph(&format!("**{}** {}", label_of(&name.to_uppercase()), words.trim_start()), place);
         }
         self.write_label(&place);
         let is_quote = matches!(self.pending.style.as_str(), "quote" | "verse");

@@ -129,6 +129,21 @@ image::a.png[A diagram]
 }
 
 #[test]
+fn marks_of_other_tools_are_no_words() {
+    let document = document(
+        "= A\n\n???+ warning If the image\nis gone, build it.\n\nWrite `x` and +include::a.adoc[]+.\n",
+    );
+    insta::assert_snapshot!(document.body.as_str(), @r"
+    # A
+
+    **Warning:** If the image
+    is gone, build it.
+
+    Write `x` and `include::a.adoc[]`.
+    ");
+}
+
+#[test]
 fn includes_stay_within_the_source() {
     let files: &[(&str, &str)] = &[
         ("parts.txt", ":name: web\nfrom a part\n"),
