@@ -4,8 +4,8 @@
 //! the cache directory ([`cache`], over [`transport`]), each time only its news. [`tree`] lists the files of the commit,
 //! [`history`] finds when each file was last changed, [`address`] says where people read it.
 //!
-//! Listings are complete, so a file that a commit deletes is deleted here. While the commit stays the same nothing is
-//! read.
+//! Listings are complete, so a file that a commit deletes is deleted here. While commits change other folders only,
+//! nothing is read.
 
 mod address;
 mod cache;
@@ -17,23 +17,25 @@ mod transport;
 mod tree;
 
 use super::{
-    Item, Listing, Reader, Reading, Source, SourceError, SyncState, files,
+    Item, Listing, Reader, Reading, Source, SourceError, SyncState,
+    files::{self, FileTree},
     folder::{check_name, visible},
 };
 use crate::{
     credentials::Reference,
     formats::{Defaults, Format},
     loader::blocking,
+    report::Rejection,
 };
 use address::{Address, Web};
 use async_trait::async_trait;
 use cache::{Cache, Lock};
 use error::GitError;
 use gix::{ObjectId, Repository, ThreadSafeRepository};
-use kb::redact::redact;
+use kb::{document::ContentHash, redact::redact};
 use net::{Authorization, CallError, Client, Secret};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     num::NonZeroU32,
     path::{Path, PathBuf},
@@ -321,12 +323,16 @@ impl Inner {
 
     /// The listing of a commit's tree; of nothing to read when the commit is the one that was read last.
     fn listing(&self, before: &SyncState, listed: Listed, found: Found) -> Listing {
-        let Listed { items, files, rejected, .. } = listed;
-        let cursor = json!({ "commit": found.commit.to_string() });
-        if before.cursor.as_ref() == Some(&cursor) && before.failed.is_empty() {
+        let Listed { items, files, rejected, root, .. } = listed;
+        let tip = json!({ "commit": found.commit.to_string(), "branch": found.branch });
+        let was =
+            |part: &str, is: &Value| before.cursor.as_ref().and_then(|cursor| cursor.get(part)) == Some(is);
+        let nothing = |items: Vec<Item>, rejected: Vec<Rejection>, cursor: Option<Value>| {
             let unchanged = items.into_iter().map(|item| item.key).collect();
-            let listing = Listing::new(Vec::new(), Arc::new(Nothing));
-            return Listing { unchanged, rejected, cursor: Some(cursor), ..listing };
+            Listing { unchanged, rejected, cursor, ..Listing::new(Vec::new(), Arc::new(Nothing)) }
+        };
+        if was("tip", &tip) {
+            return nothing(items, rejected, before.cursor.clone());
         }
         let pages = files.iter().filter(|(key, _)| Format::of(key).is_ok());
         let wanted = pages.map(|(_, file)| file.real.clone()).collect();
@@ -345,8 +351,15 @@ impl Inner {
             web: self.web.clone(),
             broken: self.is_fetched().then(|| self.cache.clone()),
         };
+        // Commits that change other folders change nothing of these documents, unless it is their dates.
+        let folder = json!([root.to_string(), origins(&tree, &items).to_string()]);
+        let is_same = was("folder", &folder);
+        let cursor = Some(json!({ "tip": tip, "folder": folder }));
+        if is_same {
+            return nothing(items, rejected, cursor);
+        }
         let listing = files::listing(&self.name, Arc::new(tree), items, true, rejected, &self.defaults);
-        Listing { cursor: Some(cursor), ..listing }
+        Listing { cursor, ..listing }
     }
 
     /// An error as it is reported.
@@ -370,6 +383,13 @@ impl Inner {
             (None, _) => SourceError::failed(&self.name, format!("{}: {error}", self.shown)),
         }
     }
+}
+
+/// A hash of the dates and addresses that documents have of their commits.
+fn origins(tree: &CommitTree, items: &[Item]) -> ContentHash {
+    let of = |item: &Item| format!("{} {:?}\n", item.key, tree.origin(&item.key));
+    let all: String = items.iter().filter(|item| Format::of(&item.key).is_ok()).map(of).collect();
+    ContentHash::of(&[all.as_bytes()])
 }
 
 /// Opens a repository on this machine, where it is.

@@ -52,6 +52,8 @@ pub(super) struct Listed {
     pub(super) rejected: Vec<Rejection>,
     /// Whether all objects are there. Without one, its file cannot be read.
     pub(super) is_whole: bool,
+    /// The folder's tree.
+    pub(super) root: ObjectId,
 }
 
 /// A file of the tree.
@@ -116,7 +118,7 @@ pub(super) fn list(
         let bytes = header.map_or(0, |header| header.size());
         items.push(Item { key: key.clone(), version: Some(file.id.to_string()), bytes });
     }
-    Ok(Listed { items, files: files.into_iter().collect(), rejected, is_whole })
+    Ok(Listed { items, files: files.into_iter().collect(), rejected, is_whole, root })
 }
 
 /// A folder or a file that is met.

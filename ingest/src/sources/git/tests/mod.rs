@@ -113,6 +113,28 @@ async fn what_a_commit_has_is_listed_with_dates_and_addresses() {
 }
 
 #[tokio::test]
+async fn commits_that_change_other_folders_give_nothing_to_read() {
+    let repo = Repo::new();
+    repo.page("guide/a.md", "first");
+    repo.page("other/b.md", "first");
+    repo.commit();
+    let settings = || Settings { folder: Some("guide".to_owned()), ..repo.here() };
+    let first = look(&*repo.open(settings()), &SyncState::default()).await.expect("it can be read");
+    repo.page("other/b.md", "second");
+    repo.commit();
+    let second = look(&*repo.open(settings()), &first.after).await.expect("it can be read");
+    assert_eq!((second.documents.len(), second.unchanged.as_slice()), (0, &["a.md".to_owned()][..]));
+    // A change that is taken back leaves the text, and another date.
+    repo.page("guide/a.md", "third");
+    repo.commit();
+    repo.page("guide/a.md", "first");
+    repo.commit();
+    let third = look(&*repo.open(settings()), &second.after).await.expect("it can be read");
+    assert_ne!(third.documents["docs/a.md"].meta.updated_at, first.documents["docs/a.md"].meta.updated_at);
+    assert_eq!(third.documents["docs/a.md"].body, first.documents["docs/a.md"].body);
+}
+
+#[tokio::test]
 async fn the_rules_of_folders_hold() {
     let repo = Repo::new();
     repo.page("docs/a.md", "first");
