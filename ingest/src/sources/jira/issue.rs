@@ -406,6 +406,10 @@ pub(super) mod tests {
 
         Type: Bug. Status: Done. Resolution: Fixed. Priority: High. Components: storage. Affected versions: 1.4.1. Fix versions: 1.4.2. Reported by Nguyễn Lan on 2026-01-01. This issue is resolved (Fixed): see Resolution below.
 
+        Related issues:
+
+        - is caused by OPS-3: Log rotation off (Done)
+
         #### 現象
 
         節點 worker-3 變成 NotReady，磁碟已滿。
@@ -414,10 +418,6 @@ pub(super) mod tests {
         kubectl describe node worker-3
         # DiskPressure True
         ```
-
-        Related issues:
-
-        - is caused by OPS-3: Log rotation off (Done)
 
         ## Resolution {#comment-2}
 

@@ -356,11 +356,12 @@ impl Issue {
             Outcome::Open => "This issue is unresolved: it is still open.".to_owned(),
         };
         push_block(&mut text, &[self.facts.trim(), &state].join(" "));
-        push_block(&mut text, &self.description);
+        // Before the description, whose last heading would take them in.
         if !self.related.is_empty() {
             push_block(&mut text, "Related issues:");
             push_block(&mut text, &self.related.join("\n"));
         }
+        push_block(&mut text, &self.description);
         for (rank, at) in resolving.iter().enumerate() {
             let comment = &self.comments[*at];
             if rank == 0 {
