@@ -1,8 +1,8 @@
 //! Git repositories: the files of a folder at one commit, read without a work tree and without running a program.
 //!
 //! A repository on this machine is read where it is. One behind HTTP is fetched into a bare repository of our own in
-//! the cache directory ([`cache`], over [`transport`]), each time only its news. [`tree`] lists the files of the commit,
-//! [`history`] finds when each file was last changed, [`address`] says where people read it.
+//! the cache directory ([`cache`], over [`transport`]), each time only its news. [`tree`] lists the files of the
+//! commit, [`history`] finds when each file was last changed, [`address`] says where people read it.
 //!
 //! Listings are complete, so a file that a commit deletes is deleted here. While commits change other folders only,
 //! nothing is read.
