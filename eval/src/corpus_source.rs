@@ -83,8 +83,7 @@ fn reading(path: &Path, item: &Item) -> Reading {
         Ok(Ok(CorpusDocument { id, title, text })) => {
             let meta = DocumentMeta::new(id, NAME, title.trim(), Kind::Docs);
             let document = Document::new(meta, MappedText::new(text), Syntax::Plain);
-            let parsed = Parsed { documents: vec![document], ..Parsed::default() };
-            Reading { parsed, shown, ..Reading::default() }
+            Reading { parsed: Parsed::of(document), shown, ..Reading::default() }
         }
         Ok(Err(error)) => Reading::unknown(&shown, error.to_string()),
         Err(error) => Reading::unknown(&shown, error.to_string()),

@@ -180,7 +180,7 @@ async fn credentials_are_sent_and_never_shown() {
         assert!(!format!("{client:?}{authorization:?}").contains("canary"));
     }
     let two_lines = Authorization::Bearer(Secret::new("canary\nx".to_owned()));
-    let error = Client::new(settings(&server.origin).with(two_lines)).err().expect("no header").to_string();
+    let error = Client::new(settings(&server.origin).with(two_lines)).expect_err("no header").to_string();
     assert!(!error.contains("canary"), "{error}");
     // Those of the address itself are kept on addresses that the system gave.
     let base = server.origin.replace("http://", "http://user:canary@");

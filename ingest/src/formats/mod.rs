@@ -298,6 +298,11 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// One document, and nothing to say about it.
+    pub fn of(document: Document) -> Self {
+        Self { documents: vec![document], ..Self::default() }
+    }
+
     pub(crate) fn rejected(place: &Place<'_>, reason: impl Into<String>) -> Self {
         Self { rejected: vec![Rejection::new(place.shown, reason)], ..Self::default() }
     }

@@ -209,15 +209,16 @@ pub(super) fn texts(pages: &[Page]) -> Vec<(&Page, Finding)> {
 
 /// Pages with the title of another one of their source.
 pub(super) fn titles(pages: &[Page]) -> Vec<(&Page, Finding)> {
-    let mut first: HashMap<(&str, Option<&str>, Option<&str>, String), &Page> = HashMap::new();
+    let mut first = HashMap::new();
     let mut findings = Vec::new();
     for page in pages.iter().filter(|page| !page.is_entry() && !page.is_index() && !page.title.is_empty()) {
         let (language, version) = (page.language.as_deref(), page.version.as_deref());
         let key = (page.source.as_str(), language, version, page.title.to_lowercase());
         match first.get(&key) {
             None => drop(first.insert(key, page)),
-            Some(other) if page.is_edition_of(other) => {}
-            Some(other) => {
+            Some(&other) if page.is_edition_of(other) => {}
+            Some(&other) => {
+                let other: &Page = other;
                 let message =
                     format!("has the title of `{}`: `{}`", shown_path(&other.path), shown(&page.title));
                 findings.push((page, Finding::new(Check::DuplicateTitle, &page.path, None, message)));

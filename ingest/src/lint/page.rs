@@ -98,9 +98,8 @@ const NO_TEXT: &str = "no text";
 
 /// Whether a rejection is worth telling: an image is no document, and pages that stand for their folder often have no text.
 pub(super) fn is_told(rejection: &Rejection) -> bool {
-    !rejection.by_convention
-        && !rejection.reason.starts_with("not supported")
-        && !(rejection.reason == NO_TEXT && is_index(&rejection.path))
+    let is_empty_index = rejection.reason == NO_TEXT && is_index(&rejection.path);
+    !(rejection.by_convention || rejection.reason.starts_with("not supported") || is_empty_index)
 }
 
 /// Rules that mask whatever stands in a place, which need not be secret.

@@ -93,13 +93,13 @@ pub fn sends(call: &Invocation) -> bool {
         }
         "openssl" => is_given && args().any(|word| word == "s_client"),
         "scp" | "rsync" | "sftp" | "ftp" | "lftp" | "tftp" => {
-            args().filter(|word| !word.starts_with('-')).last().is_some_and(is_remote)
+            args().rfind(|word| !word.starts_with('-')).is_some_and(is_remote)
                 && (args().filter(|word| !word.starts_with('-')).count() > 1 || is_given)
         }
         "aws" | "gsutil" | "gcloud" | "az" | "rclone" | "mc" | "s3cmd" | "azcopy" | "b2" => {
             args().any(|word| {
                 matches!(word, "cp" | "copy" | "put" | "sync" | "mv" | "move" | "rsync" | "upload" | "pipe")
-            }) && args().last().is_some_and(is_remote)
+            }) && args().next_back().is_some_and(is_remote)
         }
         "ssh" => is_given && !call.carries,
         "dig" | "nslookup" | "host" | "ping" => args().any(|word| {

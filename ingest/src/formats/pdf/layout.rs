@@ -190,9 +190,11 @@ impl Repeated {
 
     fn leaves_out(&self, line: &Line, page: u32) -> bool {
         let is_small = line.size < self.body * LARGER;
-        (is_small && self.lines.contains(&key_of(line)))
-            || (is_small && numbers_of(line, page).any(|key| self.numbered.contains(&key)))
-            || (self.num_pages > 1 && is_page_number(&line.text, page))
+        let is_repeated = || {
+            self.lines.contains(&key_of(line))
+                || numbers_of(line, page).any(|key| self.numbered.contains(&key))
+        };
+        (is_small && is_repeated()) || (self.num_pages > 1 && is_page_number(&line.text, page))
     }
 }
 

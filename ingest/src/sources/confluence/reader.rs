@@ -288,7 +288,7 @@ impl PageReader {
     }
 
     /// Reads pages: the page that each item is, or why there is none.
-    async fn pages(&self, items: &[Item]) -> Vec<Result<Page, Reading>> {
+    async fn pages(&self, items: &[Item]) -> Vec<Result<Page, Box<Reading>>> {
         let ids: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
         let mut fetched = self.fetch(&ids).await;
         let of_restrictions = self.learn_restrictions(&fetched).await;
@@ -305,29 +305,31 @@ impl PageReader {
             let shown = self.context.shown(&id, "");
             let content = match fetched.remove(&id) {
                 Some(Fetched::Page(content)) => content,
-                Some(Fetched::Gone) => return Err(Reading { shown, is_gone: true, ..Reading::default() }),
-                Some(Fetched::Failed(reason)) => return Err(Reading::unknown(&shown, reason)),
-                None => return Err(Reading::unknown(&shown, "it was not read")),
+                Some(Fetched::Gone) => {
+                    return Err(Box::new(Reading { shown, is_gone: true, ..Reading::default() }));
+                }
+                Some(Fetched::Failed(reason)) => return Err(Box::new(Reading::unknown(&shown, reason))),
+                None => return Err(Box::new(Reading::unknown(&shown, "it was not read"))),
             };
             let shown = self.context.shown(&id, &content.title());
             if !content.is_current() || !self.context.settings.has_space(&content.space()) {
-                return Err(Reading { shown, is_gone: true, ..Reading::default() });
+                return Err(Box::new(Reading { shown, is_gone: true, ..Reading::default() }));
             }
             let Some(mut page) = content.page() else {
-                return Err(Reading::unknown(&shown, "the reply has no text of the page"));
+                return Err(Box::new(Reading::unknown(&shown, "the reply has no text of the page")));
             };
             let Some(is_restricted) = self.is_restricted(&content) else {
                 let why = of_restrictions.as_ref().err().map(|error| format!(": {error}"));
                 let reason =
                     format!("who may view the pages above it is not known{}", why.unwrap_or_default());
-                return Err(Reading::unknown(&shown, reason));
+                return Err(Box::new(Reading::unknown(&shown, reason)));
             };
             page.is_restricted = is_restricted;
             match children.remove(&id).unwrap_or(Ok(Vec::new())) {
                 Ok(children) => add_children(&mut page, &children),
                 Err(error) => {
                     let reason = format!("its comments and files cannot be read: {error}");
-                    return Err(Reading::unknown(&shown, reason));
+                    return Err(Box::new(Reading::unknown(&shown, reason)));
                 }
             }
             Ok(page)
@@ -425,7 +427,7 @@ impl Reader for PageReader {
         for (item, page) in items.iter().zip(self.pages(items).await) {
             match page {
                 Ok(page) => pages.push(page),
-                Err(reading) => drop(failed.insert(item.key.clone(), reading)),
+                Err(reading) => drop(failed.insert(item.key.clone(), *reading)),
             }
         }
         let mut readings = self.readings(pages).await;

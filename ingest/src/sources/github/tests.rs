@@ -101,7 +101,7 @@ impl Shop {
     fn reply(&mut self, request: &Request) -> Reply {
         if self.limited > 0 {
             self.limited -= 1;
-            return Reply::status(if self.limited % 2 == 0 { 403 } else { 429 });
+            return Reply::status(if self.limited.is_multiple_of(2) { 403 } else { 429 });
         }
         if self.old_name && request.path.starts_with("/repos/acme/ops/") {
             let rest = request.path.trim_start_matches("/repos/acme/ops/");

@@ -332,12 +332,13 @@ async fn only_what_changed_is_read() {
 async fn many_issues_of_one_moment_are_all_found() {
     for flavor in [Flavor::Cloud, Flavor::DataCenter] {
         let jira = filled(flavor, 120);
-        let mut shop = jira.shop();
-        let (at, milliseconds) = (shop.now(), (BEGINNING + shop.clock) * 1_000);
-        for issue in shop.issues.values_mut().take(100) {
-            (issue["fields"]["updated"], issue["at"]) = (json!(at), json!(milliseconds));
+        {
+            let mut shop = jira.shop();
+            let (at, milliseconds) = (shop.now(), (BEGINNING + shop.clock) * 1_000);
+            for issue in shop.issues.values_mut().take(100) {
+                (issue["fields"]["updated"], issue["at"]) = (json!(at), json!(milliseconds));
+            }
         }
-        drop(shop);
         let stored = Stored::of(&jira.live(Settings { page_size: 30, ..jira.settings() })).await;
         assert_eq!((stored.documents.len(), stored.is_complete), (120, true));
     }

@@ -95,9 +95,8 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
                 lines.push_str(&text[done..brace]);
                 done = end;
                 let begins_line = lines.is_empty() || lines.ends_with('\n');
-                if !code.contains('\n')
-                    && !(begins_line && text[end..].trim_start_matches(' ').starts_with('\n'))
-                {
+                let is_whole_line = begins_line && text[end..].trim_start_matches(' ').starts_with('\n');
+                if !(code.contains('\n') || is_whole_line) {
                     lines.push_str(&format!("{{{{{code}}}}}"));
                     at = end;
                     continue;

@@ -485,7 +485,8 @@ async fn whatever_is_wrong_with_the_cache_is_mended() {
         let entries = fs::read_dir(cache.join("objects/pack")).expect("it is there");
         entries.flatten().map(|entry| entry.path()).collect()
     };
-    let damages: [(&str, &dyn Fn(&Path)); 8] = [
+    type Damage<'d> = &'d dyn Fn(&Path);
+    let damages: [(&str, Damage<'_>); 8] = [
         ("gone", &|cache| fs::remove_dir_all(cache).expect("it is there")),
         ("empty", &|cache| {
             fs::remove_dir_all(cache).expect("it is there");
