@@ -123,6 +123,7 @@ fn what_only_a_reader_sees_is_masked() {
 #[test]
 fn placeholders_names_and_prose_stay() {
     for text in [
+        "Deployment YWFhYWFhYWE+Pw==/YWFhYWFhYWFh has 2 replicas",
         "password: <password>, password=changeme, password=$DB_PASSWORD, PASSWORD={{ .Values.password }}",
         "token=xxxxxxxxxxxxxxxxxxxx and secret: ****************",
         "AKIAIOSFODNN7EXAMPLE and wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
