@@ -6,7 +6,7 @@
 //! nothing does; a live source may commit on the way.
 
 use crate::{
-    batches::batches,
+    batches::{STORED, batches},
     lint::Linter,
     loader::{Loader, blocking},
     plan::{Found, Plan},
@@ -518,7 +518,7 @@ async fn write(
     let mut is_all_stored = true;
     progress.begin("embedding", plan.added.len() + plan.changed.len());
     let items = survey.items_with(|id| plan.writes(id));
-    for batch in batches(&items, |wanted| wanted.item.bytes) {
+    for batch in batches(&items, STORED, |wanted| wanted.item.bytes) {
         let look = survey.documents(batch).await;
         is_all_stored &= look.missing.is_empty();
         progress.advance(look.documents.len() + look.missing.len());

@@ -2,7 +2,7 @@
 //! kept, so that memory does not grow with the text.
 
 use crate::{
-    batches::batches,
+    batches::{LOOKED_AT, batches},
     formats::{Document, Mark, hash_on_version},
     lint::Linter,
     plan::Found,
@@ -58,7 +58,7 @@ impl Survey {
         };
         let mut marks: Vec<(String, Mark)> = Vec::new();
         progress.begin("reading", items.len());
-        for batch in batches(&items, |item| item.bytes) {
+        for batch in batches(&items, LOOKED_AT, |item| item.bytes) {
             for (item, reading) in batch.iter().zip(survey.reader.read(batch).await) {
                 survey.keep(item, reading, &mut marks);
             }

@@ -2,7 +2,7 @@
 //! read is committed from time to time, so that an interrupted run goes on where it was.
 
 use crate::{
-    batches::batches,
+    batches::{STORED, batches},
     formats::Document,
     loader::Loader,
     pipeline::IngestError,
@@ -130,7 +130,7 @@ impl Sync {
         let mut last = Instant::now();
         let items = std::mem::take(&mut self.items);
         progress.begin("reading and embedding", items.len());
-        for batch in batches(&items, |item| item.bytes) {
+        for batch in batches(&items, STORED, |item| item.bytes) {
             let mut documents = Vec::new();
             let readings = self.reader.read(batch).await;
             for (item, reading) in batch.iter().zip(readings) {

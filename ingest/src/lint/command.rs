@@ -2,7 +2,7 @@
 
 use super::{Check, Finding, Linter, Page, STALE_DAYS, Settings, Severity, counts, sarif};
 use crate::{
-    batches::batches,
+    batches::{LOOKED_AT, batches},
     config::{self, ConfigError},
     formats::Defaults,
     pipeline::IngestError,
@@ -166,7 +166,7 @@ async fn of_sources(
         let listing = source.list(&SyncState::default()).await?;
         linter.add_rejected(&listing.rejected);
         progress.begin("reading", listing.items.len());
-        for batch in batches(&listing.items, |item| item.bytes) {
+        for batch in batches(&listing.items, LOOKED_AT, |item| item.bytes) {
             for reading in listing.reader.read(batch).await {
                 linter.add_parsed(&reading.shown, &reading.parsed, source.is_part());
             }
