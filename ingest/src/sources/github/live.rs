@@ -256,7 +256,7 @@ impl Feeds<'_> {
         let query = [("state", "all"), ("sort", "created"), ("direction", "asc")];
         self.issues(&path, &query).await?;
         let unknown = self.rows.values().filter(|row| row.content.is_some() && row.num_comments > 0).count();
-        if unknown >= MIN_FOR_FEED {
+        if unknown >= MIN_FOR_FEED || (unknown > 0 && self.before.versions.is_empty()) {
             let query = [("sort", "created"), ("direction", "asc")];
             // What is missing of them is asked for with its issue.
             if let Err(error) = self.comments(&query, true).await {
