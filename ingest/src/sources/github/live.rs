@@ -340,6 +340,9 @@ impl Feeds<'_> {
                     && seen.insert(comment["id"].as_u64())
                 {
                     row.comments.push(self.put_aside.push(&comment).map_err(cannot_put_aside)?);
+                    // An edited comment is newer than its issue.
+                    row.updated_at = row.updated_at.max(Some(at));
+                    self.newest = self.newest.max(Some(at));
                 }
             }
         }
