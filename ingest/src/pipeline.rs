@@ -179,7 +179,7 @@ pub async fn ingest(
     };
     let prepared = tokio::select! {
         prepared = prepared => prepared,
-        () = interrupted => return Err(IngestError::Interrupted { kept: options.sources.iter().any(|source| !source.settings().is_empty()) }),
+        () = interrupted => return Err(IngestError::Interrupted { kept: options.sources.iter().any(|source| source.folder().is_none()) }),
     };
     match prepared {
         Ok(report) => committed(writer.as_mut(), report, log, &progress).await,
@@ -419,7 +419,11 @@ impl Work {
                 let mut survey = Survey::of(name, listing, progress).await;
                 // What could not be read is read again.
                 let cursor = cursor.filter(|_| survey.found.unknown.is_empty());
-                survey.after = SyncState { settings: source.settings(), cursor, ..SyncState::default() };
+                let looks = std::mem::take(&mut survey.looks);
+                if cursor.is_some() || !looks.is_empty() {
+                    let settings = source.settings();
+                    survey.after = SyncState { settings, cursor, looks, ..SyncState::default() };
+                }
                 survey.before = state;
                 let plan = Plan::diff(&survey.found, &stored);
                 report.rejected.extend(survey.rejected.iter().cloned());
@@ -549,7 +553,9 @@ async fn write(
     let after =
         SyncState { cursor: survey.after.cursor.clone().filter(|_| is_all_stored), ..survey.after.clone() };
     let before = &survey.before;
-    let is_other = after.settings != before.settings || after.cursor.is_some() != before.cursor.is_some();
+    let is_other = after.settings != before.settings
+        || after.looks != before.looks
+        || after.cursor.is_some() != before.cursor.is_some();
     // A cursor that only moves is worth no commit of its own.
     if is_other || (after != *before && counts.added + counts.changed + counts.removed > 0) {
         loader.keep_state(&survey.found.source, &after).await?;

@@ -25,7 +25,7 @@ impl Rejection {
 }
 
 /// Something that was indexed, though not as its author may have meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// Where it is, as in [`Rejection::path`].
     pub path: String,

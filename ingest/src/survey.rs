@@ -3,12 +3,12 @@
 
 use crate::{
     batches::{LOOKED_AT, batches},
-    formats::{Document, Mark, hash_on_version},
+    formats::{Document, Mark, Parsed, hash_on_version},
     lint::Linter,
     plan::Found,
     progress::Progress,
     report::{MaskedSecrets, Rejection, Warning},
-    sources::{Item, Listing, Reader, Reading, SyncState},
+    sources::{Item, Listing, Look, LookedAt, Reader, Reading, SyncState},
 };
 use kb::document::ContentHash;
 use std::{
@@ -30,6 +30,8 @@ pub(crate) struct Survey {
     /// What becomes its state when all is stored.
     pub(crate) after: SyncState,
     reader: Arc<dyn Reader>,
+    /// What was found in items that are dear to read.
+    pub(crate) looks: BTreeMap<String, Look>,
     /// The versions of documents that only their siblings show to be editions of one page, by id.
     versions: HashMap<String, String>,
     /// Hashes of all documents that were found.
@@ -52,6 +54,7 @@ impl Survey {
             before: SyncState::default(),
             after: SyncState::default(),
             reader,
+            looks: BTreeMap::new(),
             versions: HashMap::new(),
             hashes: HashSet::new(),
             items: Vec::with_capacity(items.len()),
@@ -75,9 +78,28 @@ impl Survey {
     }
 
     fn keep(&mut self, item: &Item, reading: Reading, marks: &mut Vec<(String, Mark)>) {
-        let Reading { parsed, shown, is_unknown, is_gone: _ } = reading;
-        self.linter.add_parsed(&shown, &parsed, !self.found.is_complete);
+        let Reading { parsed, shown, is_unknown, is_gone: _, content, look } = reading;
         let start = self.found.documents.len();
+        let source = self.found.source.clone();
+        let look = match (look, content) {
+            (Some(look), _) => {
+                self.rejected.extend(look.rejected.iter().cloned());
+                self.warnings.extend(look.warnings.iter().cloned());
+                for LookedAt { path, hash, marks: of_document } in &look.documents {
+                    let id = format!("{source}/{path}");
+                    let with_source = |(rest, version): &Mark| (format!("{source}{rest}"), version.clone());
+                    marks.extend(of_document.iter().map(|mark| (id.clone(), with_source(mark))));
+                    self.found.documents.push((id, *hash));
+                }
+                Some(look)
+            }
+            (None, Some(content)) if !is_unknown => Some(Look::of(&source, content, &parsed)),
+            (None, _) => None,
+        };
+        if let Some(look) = look {
+            self.looks.insert(item.key.clone(), look);
+        }
+        self.linter.add_parsed(&shown, &parsed, !self.found.is_complete);
         for document in parsed.documents {
             marks.extend(document.marks().into_iter().map(|mark| (document.meta.id.clone(), mark)));
             self.found.documents.push((document.meta.id, document.content_hash));
@@ -138,6 +160,24 @@ impl Survey {
         if is_changed {
             let message = "changed while ingest was running; indexed as it was read last".to_owned();
             look.warnings.push(Warning { path: shown, message });
+        }
+    }
+}
+
+impl Look {
+    /// The look at an item of `source` whose bytes have the hash `content`.
+    fn of(source: &str, content: ContentHash, parsed: &Parsed) -> Self {
+        let within = |text: &str| text.strip_prefix(source).unwrap_or(text).to_owned();
+        let looked_at = |document: &Document| LookedAt {
+            path: within(&document.meta.id).trim_start_matches('/').to_owned(),
+            hash: document.content_hash,
+            marks: document.marks().iter().map(|(rest, version)| (within(rest), version.clone())).collect(),
+        };
+        Self {
+            content,
+            documents: parsed.documents.iter().map(looked_at).collect(),
+            rejected: parsed.rejected.clone(),
+            warnings: parsed.warnings.clone(),
         }
     }
 }

@@ -185,7 +185,7 @@ impl Sync {
         counts: &mut DocumentCounts,
         report: &mut Report,
     ) -> Vec<String> {
-        let Reading { parsed, shown, is_unknown, is_gone } = reading;
+        let Reading { parsed, shown, is_unknown, is_gone, .. } = reading;
         let mut stored = self.stored.remove(&item.key).unwrap_or_default();
         if is_unknown {
             let reason = parsed.rejected.first().map_or("it could not be read", |first| &first.reason);

@@ -508,3 +508,40 @@ fn the_child_answers_nobody_else() {
     let help = Command::new(env!("CARGO_BIN_EXE_ingest")).arg("--help").output().expect("it starts");
     assert!(!String::from_utf8_lossy(&help.stdout).contains("__convert"));
 }
+
+/// A run over a PDF that did not change says of it what the run before said, and writes nothing.
+#[test]
+fn an_unchanged_pdf_is_told_as_it_was() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let docs = dir.path().join("docs");
+    fs::create_dir(&docs).expect("the name is free");
+    for name in ["reportlab.pdf", "scan.pdf"] {
+        fs::write(docs.join(name), fixture(name)).expect("there is space");
+    }
+    let run = |flags: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
+        command.args(["--kb", "kb", "--embedder", "hashed", "--json", "docs"]).args(flags);
+        let output = command.current_dir(dir.path()).output().expect("the program runs");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("one JSON object")
+    };
+    let (first, second) = (run(&[]), run(&[]));
+    assert_eq!((&first["documents"]["added"], &second["documents"]["unchanged"]), (&1.into(), &1.into()));
+    assert_eq!(first["kb_version"], second["kb_version"]);
+    assert_eq!(first["rejected"], second["rejected"]);
+    assert_eq!(run(&["--access", "ops"])["documents"]["changed"], 1, "what documents depend on is compared");
+    assert_eq!(run(&["--access", "ops"])["documents"]["unchanged"], 1);
+
+    // Under another name it is the same source.
+    fs::rename(&docs, dir.path().join("papers")).expect("the name is free");
+    let renamed = Command::new(env!("CARGO_BIN_EXE_ingest"))
+        .args(["rename", "--kb", "kb", "docs", "papers"])
+        .current_dir(dir.path())
+        .status()
+        .expect("the program runs");
+    assert!(renamed.success());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
+    command.args(["--kb", "kb", "--embedder", "hashed", "--json", "papers", "--access", "ops"]);
+    let output = command.current_dir(dir.path()).output().expect("the program runs");
+    let report = serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("one JSON object");
+    assert_eq!((&report["documents"]["unchanged"], &report["documents"]["removed"]), (&1.into(), &0.into()));
+}

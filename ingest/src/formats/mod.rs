@@ -219,6 +219,11 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether reading it costs so much that a file is not read again before its bytes change.
+    pub fn is_dear(self) -> bool {
+        self == Self::Pdf
+    }
+
     /// The format of a file by its name, or why it has none.
     pub fn of(path: &str) -> Result<Self, String> {
         let name = path.rsplit('/').next().unwrap_or(path);

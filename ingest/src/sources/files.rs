@@ -1,16 +1,20 @@
 //! Files as items: the part that folders, repositories and archives share. Each says what it holds and reads one file's
 //! bytes ([`FileTree`]); here the bytes become documents, with the links and the site that all files make up together.
 
-use super::{Item, Listing, Reader, Reading};
+use super::{Item, Listing, Look, Reader, Reading, SyncState};
 use crate::{
     formats::{self, Defaults, Format, Origin, Parsed, Place, links::Pages, site::Site},
     loader::blocking,
     report::Rejection,
 };
 use async_trait::async_trait;
-use kb::redact::redact;
+use kb::{document::ContentHash, redact::redact};
 use rayon::prelude::*;
-use std::{collections::HashSet, io, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Larger files are refused before they are read.
 pub const MAX_FILE_BYTES: u64 = 8 << 20;
@@ -69,17 +73,26 @@ pub struct Files {
     pages: Pages,
     site: Site,
     defaults: Defaults,
+    /// What earlier runs found in files that are dear to read; taken out when it was told.
+    looks: Mutex<BTreeMap<String, Look>>,
 }
 
 impl Files {
-    /// The files of `tree` that `items` lists.
-    pub fn new(source: &str, tree: Arc<dyn FileTree>, items: &[Item], defaults: Defaults) -> Self {
+    /// The files of `tree` that `items` lists. What is in `looks` of a file whose bytes are the same is told once in place of
+    /// reading it.
+    pub fn new(
+        source: &str,
+        tree: Arc<dyn FileTree>,
+        items: &[Item],
+        defaults: Defaults,
+        looks: BTreeMap<String, Look>,
+    ) -> Self {
         let pages = Pages::new(source, items.iter().map(|item| item.key.as_str()));
         let sizes = items.iter().map(|item| (item.key.clone(), item.bytes));
         let listed: HashSet<String> = items.iter().map(|item| item.key.clone()).collect();
         let included = tree.clone();
         let site = Site::of(sizes, move |path| included.read(listed.get(path)?).ok());
-        Self { source: source.to_owned(), tree, pages, site, defaults }
+        Self { source: source.to_owned(), tree, pages, site, defaults, looks: Mutex::new(looks) }
     }
 
     /// Reads one file.
@@ -104,11 +117,20 @@ impl Files {
                     defaults: &self.defaults,
                 };
                 let origin = self.tree.origin(path);
+                let mut content = None;
+                if format.is_dear() {
+                    let hash = ContentHash::of(&[&bytes, format!("{origin:?}").as_bytes()]);
+                    content = Some(hash);
+                    let look = self.looks.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+                    if let Some(look) = look.filter(|look| look.content == hash) {
+                        return Reading { shown, content, look: Some(look), ..Reading::default() };
+                    }
+                }
                 let mut parsed = formats::parse(format, bytes, &place);
                 parsed.documents =
                     parsed.documents.into_iter().map(|document| document.from(&origin)).collect();
                 let is_unknown = parsed.is_unknown;
-                Reading { parsed, shown, is_unknown, ..Reading::default() }
+                Reading { parsed, shown, is_unknown, content, ..Reading::default() }
             }
             Err(error) => {
                 let is_unknown = error.content_is_unknown();
@@ -143,6 +165,7 @@ pub fn listing(
     is_complete: bool,
     mut rejected: Vec<Rejection>,
     defaults: &Defaults,
+    before: &SyncState,
 ) -> Listing {
     let (items, named): (Vec<_>, Vec<_>) =
         items.into_iter().partition(|item| redact(&item.key).masked.is_empty());
@@ -152,6 +175,44 @@ pub fn listing(
         let reason = format!("its name holds a secret ({}); rename it", rules.join(", "));
         rejected.push(Rejection::new(tree.shown(&item.key), reason));
     }
-    let files = Files::new(source, tree, &items, defaults.clone());
+    let files = Files::new(source, tree, &items, defaults.clone(), before.looks.clone());
     Listing { rejected, is_complete, ..Listing::new(items, Arc::new(Arc::new(files))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct OneFile(&'static [u8]);
+
+    impl FileTree for OneFile {
+        fn shown(&self, path: &str) -> String {
+            path.to_owned()
+        }
+
+        fn read(&self, _path: &str) -> Result<Vec<u8>, ReadError> {
+            Ok(self.0.to_vec())
+        }
+    }
+
+    /// Whether an earlier look at `a.pdf` with the bytes `before` is told, for each of two readings.
+    #[track_caller]
+    fn check(before: &[u8], now: &'static [u8], told: [bool; 2]) {
+        let content = ContentHash::of(&[before, format!("{:?}", Origin::default()).as_bytes()]);
+        let look = Look { content, documents: Vec::new(), rejected: Vec::new(), warnings: Vec::new() };
+        let items = [Item { key: "a.pdf".to_owned(), version: None, bytes: 1 }];
+        let looks = BTreeMap::from([("a.pdf".to_owned(), look.clone())]);
+        let files = Files::new("kb", Arc::new(OneFile(now)), &items, Defaults::default(), looks);
+        let readings = [files.parse("a.pdf"), files.parse("a.pdf")];
+        assert_eq!(readings.each_ref().map(|reading| reading.look.as_ref() == Some(&look)), told);
+        for reading in readings.iter().filter(|reading| reading.look.is_none()) {
+            assert!(!reading.parsed.rejected.is_empty(), "it was read, and is no PDF");
+        }
+    }
+
+    #[test]
+    fn a_dear_file_is_read_when_its_bytes_changed_or_its_documents_are_wanted() {
+        check(b"one", b"one", [true, false]);
+        check(b"one", b"two", [false, false]);
+    }
 }

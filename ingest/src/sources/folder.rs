@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{formats::Defaults, loader::blocking, report::Rejection};
 use async_trait::async_trait;
-use kb::{files::not_regular, redact::redact, text::is_invisible};
+use kb::{files::not_regular, redact::redact, store::CHUNKER_VERSION, text::is_invisible};
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     ffi::OsString,
@@ -221,15 +221,19 @@ impl Source for FolderSource {
         Some(self.folder.root.clone())
     }
 
-    async fn list(&self, _before: &SyncState) -> Result<SourceListing, SourceError> {
-        let (folder, defaults) = (self.folder.clone(), self.defaults.clone());
+    fn settings(&self) -> String {
+        format!("{:?} {CHUNKER_VERSION} {}", self.defaults, env!("CARGO_PKG_VERSION"))
+    }
+
+    async fn list(&self, before: &SyncState) -> Result<SourceListing, SourceError> {
+        let (folder, defaults, before) = (self.folder.clone(), self.defaults.clone(), before.clone());
         let list = move || {
             let Listing { files, rejected, complete } = folder.list()?;
             let is_complete = complete && folder.only.is_none();
             let name = folder.name.clone();
             let (tree, expanded) = FolderTree::of(folder, files, Expanded::new(rejected, is_complete));
             let Expanded { items, rejected, is_complete } = expanded;
-            Ok(files::listing(&name, Arc::new(tree), items, is_complete, rejected, &defaults))
+            Ok(files::listing(&name, Arc::new(tree), items, is_complete, rejected, &defaults, &before))
         };
         blocking(list).await.map_err(|error| SourceError::failed(self.name(), error.to_string()))?
     }

@@ -18,11 +18,12 @@ pub mod jira;
 mod tracker;
 
 use crate::{
-    formats::Parsed,
+    formats::{Mark, Parsed},
     report::{Rejection, Warning},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
+use kb::document::ContentHash;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
@@ -143,6 +144,10 @@ pub struct Reading {
     pub is_unknown: bool,
     /// Whether it is gone since it was listed.
     pub is_gone: bool,
+    /// Of an item that is dear to read: the hash of its bytes.
+    pub content: Option<ContentHash>,
+    /// What an earlier run found in the very same bytes, in place of [`Reading::parsed`].
+    pub look: Option<Look>,
 }
 
 impl Reading {
@@ -150,7 +155,7 @@ impl Reading {
     pub fn unknown(shown: &str, reason: impl Into<String>) -> Self {
         let rejected = vec![Rejection::new(shown, reason)];
         let parsed = Parsed { rejected, ..Parsed::default() };
-        Self { parsed, shown: shown.to_owned(), is_unknown: true, is_gone: false }
+        Self { parsed, shown: shown.to_owned(), is_unknown: true, ..Self::default() }
     }
 }
 
@@ -169,9 +174,36 @@ pub struct SyncState {
     /// Items that could not be read, and why; the next run reads them again.
     #[serde(default)]
     pub failed: BTreeMap<String, String>,
+    /// What was found in items that are dear to read, by their keys.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub looks: BTreeMap<String, Look>,
     /// When everything there was, was last listed. Kept in the log of runs, since it is no part of the documents.
     #[serde(skip)]
     pub listed_at: Option<Timestamp>,
+}
+
+/// What was found in an item that is dear to read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// The hash of its bytes.
+    pub content: ContentHash,
+    /// Its documents.
+    pub documents: Vec<LookedAt>,
+    /// What of it did not become a document.
+    pub rejected: Vec<Rejection>,
+    /// What is odd about its documents.
+    pub warnings: Vec<Warning>,
+}
+
+/// A document as the first look at its item keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LookedAt {
+    /// Its id without the source's name.
+    pub path: String,
+    /// Its hash.
+    pub hash: ContentHash,
+    /// What marks it as one edition among others, without the source's name.
+    pub marks: Vec<Mark>,
 }
 
 /// Why a source could not be listed. Nothing of it is changed then.

@@ -15,6 +15,7 @@ use std::{
     num::NonZeroU32,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
 };
 
 /// The reference to the last commit that was fetched.
@@ -36,6 +37,12 @@ pub(super) fn options() -> gix::open::Options {
 pub(super) struct Lock {
     _file: File,
 }
+
+/// Another run's lock is waited for so long.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+
+/// Between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where a source's repository is kept.
 #[derive(Clone)]
@@ -66,7 +73,15 @@ impl Cache {
             fs::create_dir_all(root)?;
         }
         let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-        match file.try_lock() {
+        let until = Instant::now() + LOCK_WAIT;
+        // A process that was started a moment ago holds what was open here until it runs its own program.
+        let locked = loop {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(LOCK_PAUSE),
+                locked => break locked,
+            }
+        };
+        match locked {
             Ok(()) => {
                 let held = Arc::new(Lock { _file: file });
                 *lock = Arc::downgrade(&held);

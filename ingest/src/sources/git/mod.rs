@@ -358,7 +358,8 @@ impl Inner {
         if is_same {
             return nothing(items, rejected, cursor);
         }
-        let listing = files::listing(&self.name, Arc::new(tree), items, true, rejected, &self.defaults);
+        let listing =
+            files::listing(&self.name, Arc::new(tree), items, true, rejected, &self.defaults, before);
         Listing { cursor, ..listing }
     }
 
