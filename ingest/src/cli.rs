@@ -4,7 +4,7 @@ use crate::{
     config::{self, ConfigError, Configured},
     lint::command::{self as lint, LintError},
     pipeline::{self, IngestError},
-    progress::Progress,
+    progress::{Progress, say},
     rename::{self, Renamed},
     report::{Report, SourceReport},
     status::Status,
@@ -413,11 +413,6 @@ fn print_copied(what: &str, copied: &Copied, is_json: bool) -> Result<u8, CliErr
         say(&format!("{what}; {}", with_causes(&error)));
     }
     Ok(0)
-}
-
-/// Says something on standard error; where that fails there is nobody to tell.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "ingest: {text}");
 }
 
 /// Completes at Ctrl-C or a request to terminate. Listens from when it is called, not from when it is awaited.

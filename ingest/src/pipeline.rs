@@ -165,14 +165,17 @@ pub async fn ingest(
         let states = writer.source_states().await?;
         let listed = Listed::of(options, states, &log, &progress).await?;
         let stored = by_source(writer.as_mut(), &listed.names()).await?;
-        let mut work = Work::planned(listed, stored.clone(), &progress).await;
+        let with_documents = stored.iter().filter(|(_, documents)| !documents.is_empty());
+        let known: HashSet<String> = with_documents.map(|(name, _)| name.clone()).collect();
+        let mut work = Work::planned(listed, stored, &progress).await;
         let others = async |given: &HashSet<&str>| {
             let sources = writer.sources().await?.into_keys();
             let others: Vec<String> = sources.filter(|name| !given.contains(name.as_str())).collect();
             writer.fingerprints(&others).await
         };
-        let known = stored.into_values().flatten().collect();
-        work.report.warnings.extend(rename::hints(&work.found(), &known, others).await?);
+        work.report
+            .warnings
+            .extend(rename::hints(&work.found(), &known.iter().map(String::as_str).collect(), others).await?);
         work.guard(options)?;
         let mut loader = Loader::new(writer.as_mut(), options.embedder.clone(), model);
         work.carry_out(&mut loader, true, &progress).await
@@ -246,7 +249,7 @@ pub async fn rebuild(
 }
 
 /// The source of a document, by its id.
-fn source_of(id: &str) -> &str {
+pub(crate) fn source_of(id: &str) -> &str {
     id.split('/').next().unwrap_or_default()
 }
 
@@ -312,7 +315,8 @@ async fn dry_run(options: &Options, progress: &Progress) -> Result<Report, Inges
     let listed = Listed::of(options, states, &log, progress).await?;
     let mut work = Work::planned(listed, stored, progress).await;
     progress.finish();
-    let hints = rename::hints(&work.found(), &known, async |_: &HashSet<&str>| Ok(known.clone())).await?;
+    let names: HashSet<&str> = known.keys().map(|id| source_of(id)).collect();
+    let hints = rename::hints(&work.found(), &names, async |_: &HashSet<&str>| Ok(known.clone())).await?;
     work.report.warnings.extend(hints);
     work.guard(options)?;
     let mut report = work.report();
@@ -414,7 +418,7 @@ impl Work {
                 let message = "nothing was found in it".to_owned();
                 report.warnings.push(Warning { path: source.shown(), message });
             }
-            let plan = if listing.reader.is_cheap() {
+            let counts = if listing.reader.is_cheap() {
                 let cursor = listing.cursor.take();
                 let mut survey = Survey::of(name, listing, progress).await;
                 // What could not be read is read again.
@@ -430,15 +434,18 @@ impl Work {
                 report.warnings.extend(survey.warnings.iter().cloned());
                 report.note_secrets(survey.secrets.clone());
                 linter.append(std::mem::take(&mut survey.linter));
-                work.surveys.push((survey, plan.clone()));
-                plan
+                let counts = plan.counts();
+                work.surveys.push((survey, plan));
+                counts
             } else {
                 report.warnings.append(&mut listing.warnings);
                 report.rejected.extend(listing.rejected.iter().cloned());
-                work.syncs.push(Sync::planned(name, source.settings(), listing, before, stored));
-                work.syncs[work.syncs.len() - 1].plan.clone()
+                let sync = Sync::planned(name, source.settings(), listing, before, stored);
+                let counts = sync.plan.counts();
+                work.syncs.push(sync);
+                counts
             };
-            report.documents.add(&plan.counts());
+            report.documents.add(&counts);
         }
         report.lint = linter.counts();
         report.sort();

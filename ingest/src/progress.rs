@@ -74,3 +74,8 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 }
+
+/// Says something on standard error; where that fails there is nobody to tell.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "ingest: {text}");
+}

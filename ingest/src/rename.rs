@@ -4,7 +4,7 @@
 //! same one, the paths and the contents of its documents tell, for they are hashed without the source's name.
 
 use crate::{
-    pipeline::{IngestError, keep_log},
+    pipeline::{IngestError, keep_log, source_of},
     plan::Found,
     report::Warning,
     runs::RunLog,
@@ -55,14 +55,13 @@ pub async fn rename(kb: &Address, old: &str, new: &str, force: bool) -> Result<R
 }
 
 /// A warning for each source that is stored under its name for the first time, and has the documents of one that is stored
-/// under another name which this run does not give. `known` are stored documents, those of the given sources among them;
+/// under another name which this run does not give. `known` are sources with stored documents, those of the given ones among them;
 /// `others` fetches those of the sources whose names it is asked for.
 pub(crate) async fn hints(
     found: &[&Found],
-    known: &HashMap<String, ContentHash>,
+    known: &HashSet<&str>,
     others: impl AsyncFnOnce(&HashSet<&str>) -> Result<HashMap<String, ContentHash>, StoreError>,
 ) -> Result<Vec<Warning>, StoreError> {
-    let known: HashSet<&str> = known.keys().map(|id| source_of(id)).collect();
     let is_new = |found: &&&Found| !found.documents.is_empty() && !known.contains(found.source.as_str());
     let new: Vec<_> = found
         .iter()
@@ -88,10 +87,6 @@ pub(crate) async fn hints(
         }
     }
     Ok(hints)
-}
-
-fn source_of(id: &str) -> &str {
-    id.split('/').next().unwrap_or_default()
 }
 
 fn hint(old: &str, new: &str, shared: usize, stored: usize) -> Warning {

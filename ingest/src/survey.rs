@@ -80,7 +80,7 @@ impl Survey {
     fn keep(&mut self, item: &Item, reading: Reading, marks: &mut Vec<(String, Mark)>) {
         let Reading { parsed, shown, is_unknown, is_gone: _, content, look } = reading;
         let start = self.found.documents.len();
-        let source = self.found.source.clone();
+        let source = self.found.source.as_str();
         let look = match (look, content) {
             (Some(look), _) => {
                 self.rejected.extend(look.rejected.iter().cloned());
@@ -93,7 +93,7 @@ impl Survey {
                 }
                 Some(look)
             }
-            (None, Some(content)) if !is_unknown => Some(Look::of(&source, content, &parsed)),
+            (None, Some(content)) if !is_unknown => Some(Look::of(source, content, &parsed)),
             (None, _) => None,
         };
         if let Some(look) = look {

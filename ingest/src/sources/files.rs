@@ -1,7 +1,7 @@
 //! Files as items: the part that folders, repositories and archives share. Each says what it holds and reads one file's
 //! bytes ([`FileTree`]); here the bytes become documents, with the links and the site that all files make up together.
 
-use super::{Item, Listing, Look, Reader, Reading, SyncState};
+use super::{Item, Listing, Look, Reader, Reading};
 use crate::{
     formats::{self, Defaults, Format, Origin, Parsed, Place, links::Pages, site::Site},
     loader::blocking,
@@ -157,7 +157,8 @@ impl Reader for Arc<Files> {
     }
 }
 
-/// The listing of a source whose items are files. Files whose names hold secrets are left out of it.
+/// The listing of a source whose items are files. Files whose names hold secrets are left out of it. `looks` are those of the
+/// run before, made with the same settings.
 pub fn listing(
     source: &str,
     tree: Arc<dyn FileTree>,
@@ -165,7 +166,7 @@ pub fn listing(
     is_complete: bool,
     mut rejected: Vec<Rejection>,
     defaults: &Defaults,
-    before: &SyncState,
+    looks: BTreeMap<String, Look>,
 ) -> Listing {
     let (items, named): (Vec<_>, Vec<_>) =
         items.into_iter().partition(|item| redact(&item.key).masked.is_empty());
@@ -175,7 +176,7 @@ pub fn listing(
         let reason = format!("its name holds a secret ({}); rename it", rules.join(", "));
         rejected.push(Rejection::new(tree.shown(&item.key), reason));
     }
-    let files = Files::new(source, tree, &items, defaults.clone(), before.looks.clone());
+    let files = Files::new(source, tree, &items, defaults.clone(), looks);
     Listing { rejected, is_complete, ..Listing::new(items, Arc::new(Arc::new(files))) }
 }
 

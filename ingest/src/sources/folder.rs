@@ -226,14 +226,14 @@ impl Source for FolderSource {
     }
 
     async fn list(&self, before: &SyncState) -> Result<SourceListing, SourceError> {
-        let (folder, defaults, before) = (self.folder.clone(), self.defaults.clone(), before.clone());
+        let (folder, defaults, looks) = (self.folder.clone(), self.defaults.clone(), before.looks.clone());
         let list = move || {
             let Listing { files, rejected, complete } = folder.list()?;
             let is_complete = complete && folder.only.is_none();
             let name = folder.name.clone();
             let (tree, expanded) = FolderTree::of(folder, files, Expanded::new(rejected, is_complete));
             let Expanded { items, rejected, is_complete } = expanded;
-            Ok(files::listing(&name, Arc::new(tree), items, is_complete, rejected, &defaults, &before))
+            Ok(files::listing(&name, Arc::new(tree), items, is_complete, rejected, &defaults, looks))
         };
         blocking(list).await.map_err(|error| SourceError::failed(self.name(), error.to_string()))?
     }

@@ -1,7 +1,7 @@
 //! What a running ingest shows of itself: `/metrics` for Prometheus, `/healthz` and `/readyz` for an orchestrator.
 
 use super::WatchError;
-use crate::report::Report;
+use crate::{progress::say, report::Report};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, service::service_fn};
@@ -143,7 +143,7 @@ pub(super) async fn serve(address: SocketAddr, health: Arc<Health>) -> Result<Se
     let failed = |source| WatchError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    super::say(&format!("metrics on http://{bound}/metrics"));
+    say(&format!("metrics on http://{bound}/metrics"));
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let accept = async move {
         loop {

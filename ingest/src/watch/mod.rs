@@ -9,14 +9,14 @@ mod health;
 use crate::{
     config::Configured,
     pipeline::{self, IngestError, Options},
-    progress::Progress,
+    progress::{Progress, say},
     report::Report,
     sources::Source,
 };
 use health::Health;
 use kb::{causes::with_causes, store::StoreError};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
-use std::{future::Future, io::Write as _, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -194,9 +194,4 @@ fn tell(report: &Report, names: &[&str]) {
         names.join(", "),
         report.kb_version.as_deref().unwrap_or("none")
     ));
-}
-
-/// Says something on standard error; where that fails there is nobody to tell.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "ingest: {text}");
 }

@@ -358,8 +358,15 @@ impl Inner {
         if is_same {
             return nothing(items, rejected, cursor);
         }
-        let listing =
-            files::listing(&self.name, Arc::new(tree), items, true, rejected, &self.defaults, before);
+        let listing = files::listing(
+            &self.name,
+            Arc::new(tree),
+            items,
+            true,
+            rejected,
+            &self.defaults,
+            before.looks.clone(),
+        );
         Listing { cursor, ..listing }
     }
 
