@@ -141,11 +141,7 @@ impl Live {
         let version = HeaderName::from_static("x-github-api-version");
         settings.headers.insert(version, HeaderValue::from_static("2022-11-28"));
         if let Some(reference) = &self.settings.token {
-            let token = reference.read().map_err(|error| SourceError::Credentials {
-                name: self.origin.name.clone(),
-                reason: error.to_string(),
-                reference: reference.to_string(),
-            })?;
+            let token = live::secret(&self.origin, reference)?;
             settings = settings.with(Authorization::Bearer(token));
         }
         Ok(Api {

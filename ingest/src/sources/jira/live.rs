@@ -82,11 +82,7 @@ impl Live {
             .map_err(|error| self.failed(error.to_string()))?;
         settings.roots = live::certificates(&self.origin, self.settings.ca_file.as_deref())?;
         if let Some(reference) = &self.settings.token {
-            let token = reference.read().map_err(|error| SourceError::Credentials {
-                name: self.origin.name.clone(),
-                reason: error.to_string(),
-                reference: reference.to_string(),
-            })?;
+            let token = live::secret(&self.origin, reference)?;
             settings = settings.with(match &self.settings.email {
                 Some(user) => Authorization::Basic { user: user.clone(), password: token },
                 None => Authorization::Bearer(token),

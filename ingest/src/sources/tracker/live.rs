@@ -7,7 +7,7 @@ use crate::{
     sources::{SourceError, SyncState},
 };
 use jiff::{SignedDuration, Timestamp};
-use net::CallError;
+use net::{CallError, Secret};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -91,6 +91,15 @@ pub(in crate::sources) fn failure(
         }
         _ => SourceError::Failed { name, reason },
     }
+}
+
+/// The secret that a reference leads to, as it is now: it may have been rotated.
+pub(in crate::sources) fn secret(origin: &Origin, reference: &Reference) -> Result<Secret, SourceError> {
+    reference.read().map_err(|error| SourceError::Credentials {
+        name: origin.name.clone(),
+        reason: error.to_string(),
+        reference: reference.to_string(),
+    })
 }
 
 /// What a failure means, for a report.
