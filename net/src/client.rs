@@ -1,7 +1,10 @@
 //! Calls of one configured system.
 
 use crate::{
-    CallError, Incoming, Policy, Reply, Secret, addresses::Guarded, policy::asked_pause, secret::sensitive,
+    CallError, Incoming, Policy, Reply, Secret,
+    addresses::{Guarded, is_public, may_be_called},
+    policy::asked_pause,
+    secret::sensitive,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -11,7 +14,12 @@ use reqwest::{
     redirect,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::time::{Instant, sleep, timeout_at};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -99,8 +107,11 @@ pub struct Client {
 
 struct Inner {
     http: reqwest::Client,
+    /// Calls public addresses only; made when a call is handed on.
+    public_http: OnceLock<reqwest::Client>,
     base: Url,
     headers: HeaderMap,
+    roots: Option<Vec<u8>>,
     policy: Policy,
 }
 
@@ -109,23 +120,20 @@ impl Client {
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
         // A second installation in one process is refused, and the first serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .pool_idle_timeout(POOL_TIMEOUT)
-            .dns_resolver(Guarded)
-            .user_agent(USER_AGENT);
-        if let Some(pem) = &settings.roots {
-            let roots = Certificate::from_pem_bundle(pem).map_err(SetupError::Roots)?;
-            builder = builder.tls_certs_merge(roots);
-        }
-        let http = builder.build().map_err(SetupError::Client)?;
+        let http = http_client(settings.roots.as_deref(), false)?;
         let mut headers = settings.headers;
         if let Some((name, value)) = header_of(&settings.authorization, &http, &settings.base)? {
             headers.insert(name, value);
         }
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-        let inner = Inner { http, base: settings.base, headers, policy: settings.policy };
+        let inner = Inner {
+            http,
+            public_http: OnceLock::new(),
+            base: settings.base,
+            headers,
+            roots: settings.roots,
+            policy: settings.policy,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -171,6 +179,7 @@ impl Client {
             body: Bytes::new(),
             policy: self.inner.policy,
             is_repeatable,
+            may_be_handed_on: false,
         })
     }
 
@@ -192,6 +201,35 @@ impl Client {
     pub async fn post_json(&self, path: &str, body: &impl Serialize) -> Result<Reply, CallError> {
         self.call(Method::POST, path)?.json(body)?.send().await
     }
+}
+
+impl Inner {
+    /// What calls an address that nobody configured.
+    fn http_of_others(&self, only_public: bool) -> Result<&reqwest::Client, CallError> {
+        if !only_public {
+            return Ok(&self.http);
+        }
+        if let Some(http) = self.public_http.get() {
+            return Ok(http);
+        }
+        let made = http_client(self.roots.as_deref(), true);
+        let http = made.map_err(|error| CallError::Request { detail: error.to_string() })?;
+        Ok(self.public_http.get_or_init(|| http))
+    }
+}
+
+/// What sends requests; it follows no redirect, and keeps nothing that it is told.
+fn http_client(roots: Option<&[u8]>, only_public: bool) -> Result<reqwest::Client, SetupError> {
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .pool_idle_timeout(POOL_TIMEOUT)
+        .dns_resolver(Guarded { only_public })
+        .user_agent(USER_AGENT);
+    if let Some(pem) = roots {
+        builder = builder.tls_certs_merge(Certificate::from_pem_bundle(pem).map_err(SetupError::Roots)?);
+    }
+    builder.build().map_err(SetupError::Client)
 }
 
 /// The header of credentials.
@@ -230,6 +268,7 @@ pub struct Call<'c> {
     body: Bytes,
     policy: Policy,
     is_repeatable: bool,
+    may_be_handed_on: bool,
 }
 
 impl Call<'_> {
@@ -283,6 +322,15 @@ impl Call<'_> {
     /// Says that the call changes nothing, so that it may be sent again like a GET.
     pub fn repeatable(self) -> Self {
         Self { is_repeatable: true, ..self }
+    }
+
+    /// Says that the system may send this GET on to another one, once: to a store of files, whose address it signed.
+    ///
+    /// Nothing of ours goes there: no credentials, no header, no cookie, no body. The store is called over HTTPS, unless the
+    /// system itself is called without; at a public address, unless the system's own is not public; and it may not send
+    /// the call on. Policy and bounds are those of the call, and each further try begins at the system.
+    pub fn handed_on(self) -> Self {
+        Self { may_be_handed_on: true, ..self }
     }
 
     /// Sends it for the whole reply.
@@ -341,33 +389,74 @@ impl Call<'_> {
         );
     }
 
-    /// One try, with the redirects that stay within the system.
+    /// One try, with the redirects that stay within the system and the one that a call may be handed on by.
     async fn open_once(&self) -> Result<Incoming, CallError> {
         let mut url = self.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.request(url.clone()).send().await;
             let response = response.map_err(|error| CallError::of_request(&error))?;
-            let status = response.status();
-            if status.is_success() {
-                return Ok(Incoming::new(response, &self.policy));
+            let status = response.status().as_u16();
+            // The last says that what was asked for is a GET of another address, which a GET was already.
+            let is_followed =
+                matches!(status, 301 | 302 | 307 | 308) || (status == 303 && self.may_be_handed_on);
+            if !is_followed {
+                return self.opened(response);
             }
-            let status = status.as_u16();
-            if !matches!(status, 301 | 302 | 307 | 308) {
-                let retry_after = asked_pause(response.headers(), Timestamp::now());
-                return Err(CallError::Status { status, retry_after });
+            let target = self.target(&url, &response).ok_or(CallError::Redirect { status })?;
+            match self.client.of_system(target.clone()) {
+                Ok(within) => url = within,
+                Err(_) => return self.open_elsewhere(target, &response).await,
             }
-            url = self.next(&url, &response).ok_or(CallError::Redirect { status })?;
         }
         Err(CallError::Redirect { status: 302 })
     }
 
-    /// Where a redirect leads, if it may be followed: nothing that we send goes to another system.
-    fn next(&self, from: &Url, response: &Response) -> Option<Url> {
+    /// The reply that a response is the head of, if its status is one of success.
+    fn opened(&self, response: Response) -> Result<Incoming, CallError> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Incoming::new(response, &self.policy));
+        }
+        let retry_after = asked_pause(response.headers(), Timestamp::now());
+        Err(CallError::Status { status: status.as_u16(), retry_after })
+    }
+
+    /// Where a redirect leads; only of a call that sends nothing.
+    fn target(&self, from: &Url, response: &Response) -> Option<Url> {
         if !matches!(self.method, Method::GET | Method::HEAD) {
             return None;
         }
         let location = response.headers().get(LOCATION)?.to_str().ok()?;
-        self.client.of_system(from.join(location).ok()?).ok()
+        from.join(location).ok()
+    }
+
+    /// Gets what the system keeps elsewhere, if this call may be handed on to there.
+    async fn open_elsewhere(&self, mut target: Url, response: &Response) -> Result<Incoming, CallError> {
+        let refused = CallError::Redirect { status: response.status().as_u16() };
+        let is_as_safe = match target.scheme() {
+            "https" => true,
+            "http" => self.client.inner.base.scheme() == "http",
+            _ => false,
+        };
+        let has_user = !target.username().is_empty() || target.password().is_some();
+        if !self.may_be_handed_on || self.method != Method::GET || !is_as_safe || has_user {
+            return Err(refused);
+        }
+        target.set_fragment(None);
+        let only_public = response.remote_addr().is_none_or(|address| is_public(address.ip()));
+        // No name is looked up for an address that is a number.
+        let number = target
+            .host_str()
+            .and_then(|host| host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok());
+        if number.is_some_and(|address| !may_be_called(address, only_public)) {
+            return Err(CallError::Forbidden);
+        }
+        let elsewhere = self.client.inner.http_of_others(only_public)?.get(target).send().await;
+        let elsewhere = elsewhere.map_err(|error| CallError::of_request(&error))?;
+        match elsewhere.status().as_u16() {
+            status @ (301 | 302 | 303 | 307 | 308) => Err(CallError::Redirect { status }),
+            _ => self.opened(elsewhere),
+        }
     }
 
     fn request(&self, url: Url) -> RequestBuilder {

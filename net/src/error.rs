@@ -11,8 +11,9 @@ pub enum CallError {
     /// The address is none, or that of another system than the configured one.
     #[error("the address is not one of the configured system")]
     Address,
-    /// The name leads to an address that only the machine's own environment answers at, such as a cloud's metadata.
-    #[error("its name leads to a link-local or metadata address, which is not called")]
+    /// The name leads to an address that only the machine's own environment answers at, such as a cloud's metadata; or
+    /// another system sent us to one that is not public.
+    #[error("it leads to a link-local, metadata or private address, which is not called")]
     Forbidden,
     /// The credentials fit no header.
     #[error("the credentials hold a character that no header may hold")]

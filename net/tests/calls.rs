@@ -1,6 +1,8 @@
 //! Every rule of a call, against a server on this machine that says what it is told to.
 
-use net::{Authorization, CallError, Client, HeaderName, Method, Policy, Secret, Settings, header};
+use net::{
+    Authorization, CallError, Client, HeaderMap, HeaderName, Method, Policy, Secret, Settings, header,
+};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
@@ -337,8 +339,8 @@ async fn a_refused_connection_is_tried_again_and_names_no_address() {
     assert!(!format!("{error} {error:?} {client:?}").contains("canary"), "{error}");
 }
 
-#[tokio::test]
-async fn a_certificate_is_trusted_when_its_root_is_given() {
+/// A server that speaks TLS and says one thing: its address, its certificate and the requests that came.
+async fn start_tls(step: Step) -> (String, String, Arc<Mutex<Vec<String>>>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
     let key = tokio_rustls::rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der())
         .expect("a key");
@@ -350,17 +352,146 @@ async fn a_certificate_is_trusted_when_its_root_is_given() {
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
+    let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = requests.clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             if let Ok(stream) = acceptor.accept(stream).await {
-                serve(stream, ok("[]"), Arc::default()).await;
+                serve(stream, step.clone(), seen.clone()).await;
             }
         }
     });
+    (base, made.cert.pem(), requests)
+}
+
+fn redirect(status: u16, location: &str) -> Step {
+    Step::Say(format!(
+        "HTTP/1.1 {status} X\r\nlocation: {location}\r\nset-cookie: canary=1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    ))
+}
+
+/// Gets a file of `system`, which may hand the call on.
+async fn downloaded(system: &Server) -> Result<String, CallError> {
+    let custom = (HeaderName::from_static("x-custom"), "canary".parse().expect("a value"));
+    let settings = Settings {
+        headers: HeaderMap::from_iter([custom]),
+        ..settings(&system.origin.replace("http://", "http://user:canary@"))
+            .with(Authorization::Bearer(Secret::new("canary".to_owned())))
+    };
+    let client = Client::new(settings).expect("a client");
+    let call = client.call(Method::GET, "file?a=1").expect("an address").handed_on();
+    let reply = call.header(header::COOKIE, "canary=1".parse().expect("a value")).send().await?;
+    Ok(String::from_utf8_lossy(&reply.body).into_owned())
+}
+
+#[tokio::test]
+async fn a_download_is_handed_on_once_and_without_anything_of_ours() {
+    for code in [301, 302, 303, 307, 308] {
+        let store = Server::start([ok("file")]).await;
+        let system = Server::start([redirect(code, &format!("{}/b?sig=a%2Fb#c", store.origin))]).await;
+        assert_eq!(downloaded(&system).await.as_deref(), Ok("file"));
+        assert_eq!(store.lines(), ["GET /b?sig=a%2Fb HTTP/1.1"]);
+        let sent = store.requests.lock().expect("no panic")[0].to_lowercase();
+        for ours in ["canary", "authorization", "cookie", "x-custom", "referer", "application/json"] {
+            assert!(!sent.contains(ours), "{ours}: {sent}");
+        }
+        let first = system.requests.lock().expect("no panic")[0].to_lowercase();
+        assert!(first.contains("authorization: bearer canary"), "{first}");
+        // A call that nobody said that of stays, and so does one that is no GET.
+        let plain = system.client("/").get("file", &[]).await.map(|reply| reply.status);
+        assert!(plain.is_err() && store.num_requests() == 1, "{plain:?}");
+        for method in [Method::HEAD, Method::POST] {
+            let client = system.client("/");
+            let call = client.call(method, "file").expect("an address").handed_on();
+            assert!(call.send().await.is_err() && store.num_requests() == 1);
+        }
+    }
+    // Within the system it is as ever, before the store is named.
+    let store = Server::start([ok("file")]).await;
+    let system = Server::start([redirect(302, "/b"), redirect(302, &store.origin)]).await;
+    assert_eq!(downloaded(&system).await.as_deref(), Ok("file"));
+    assert_eq!((system.num_requests(), store.num_requests()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_store_hands_nothing_on() {
+    let last = Server::start([ok("file")]).await;
+    for location in [last.origin.as_str(), "/c", "http://169.254.169.254/x"] {
+        let store = Server::start([redirect(302, location), ok("file")]).await;
+        let system = Server::start([redirect(307, &store.origin)]).await;
+        assert_eq!(downloaded(&system).await, Err(CallError::Redirect { status: 302 }), "{location}");
+        assert_eq!((system.num_requests(), store.num_requests()), (1, 1));
+    }
+    assert_eq!(last.num_requests(), 0);
+    for location in
+        ["ftp://h/x", "file:///etc/passwd", "http://user:p@127.0.0.1:1/x", "http://u@127.0.0.1:1/x"]
+    {
+        let system = Server::start([redirect(302, location)]).await;
+        assert_eq!(downloaded(&system).await, Err(CallError::Redirect { status: 302 }), "{location}");
+    }
+}
+
+#[tokio::test]
+async fn a_download_is_not_handed_on_to_the_machines_surroundings() {
+    for location in [
+        "http://169.254.169.254/latest/meta-data",
+        "http://2852039166/x",
+        "http://0xA9FEA9FE/x",
+        "http://[::ffff:169.254.169.254]/x",
+        "http://[fe80::1]/x",
+        "http://[fd00:ec2::254]/x",
+        "https://100.100.100.200/x",
+    ] {
+        let system = Server::start([redirect(302, location)]).await;
+        assert_eq!(downloaded(&system).await, Err(CallError::Forbidden), "{location}");
+        assert_eq!(system.num_requests(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_download_stays_encrypted() {
+    let store = Server::start([ok("file")]).await;
+    let (base, pem, requests) = start_tls(redirect(302, &store.origin)).await;
+    let settings = Settings { roots: Some(pem.into_bytes()), ..settings(&base) };
+    let client = Client::new(settings).expect("a client");
+    let found = client.call(Method::GET, "x").expect("an address").handed_on().send().await;
+    assert_eq!(found.map(|reply| reply.status), Err(CallError::Redirect { status: 302 }));
+    assert_eq!((requests.lock().expect("no panic").len(), store.num_requests()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_store_is_held_to_the_bounds_of_the_call() {
+    let check = async |steps: Vec<Step>, expected: Result<&str, CallError>, num_requests: usize| {
+        let store = Server::start(steps).await;
+        let system = Server::start([redirect(302, &store.origin)]).await;
+        let started = Instant::now();
+        let found = downloaded(&system).await;
+        assert_eq!((found.as_deref().map_err(Clone::clone), store.num_requests()), (expected, num_requests));
+        // Each try begins at the system, which signs a new address.
+        assert_eq!(system.num_requests(), num_requests);
+        started.elapsed()
+    };
+    check(vec![ok(&"x".repeat(1_001))], Err(CallError::TooLarge { max_bytes: 1_000 }), 1).await;
+    let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(100_000));
+    check(vec![Step::Stall(endless)], Err(CallError::TooLarge { max_bytes: 1_000 }), 1).await;
+    let took = check(vec![status(429, "retry-after: 1\r\n"), ok("file")], Ok("file"), 2).await;
+    assert!(took >= Duration::from_secs(1), "{took:?}");
+    check(vec![status(500, ""), cut(), ok("file")], Ok("file"), 3).await;
+    let busy = Err(CallError::Status { status: 429, retry_after: Some(Duration::from_secs(60)) });
+    check(vec![status(429, "retry-after: 60\r\n")], busy, 1).await;
+    check(vec![status(403, "")], Err(CallError::Status { status: 403, retry_after: None }), 1).await;
+    // Only one try has the time.
+    let took = check(vec![Step::Stall(String::new())], Err(CallError::Timeout), 2).await;
+    assert!(took >= Duration::from_secs(3) && took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_is_trusted_when_its_root_is_given() {
+    let (base, pem, _) = start_tls(ok("[]")).await;
     let trusting = |roots: Option<String>| {
         Client::new(Settings { roots: roots.map(String::into_bytes), ..settings(&base) }).expect("a client")
     };
-    let found = trusting(Some(made.cert.pem())).get_json::<Vec<u8>>("x", &[]).await;
+    let found = trusting(Some(pem)).get_json::<Vec<u8>>("x", &[]).await;
     assert_eq!(found, Ok(vec![]));
     let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
     for roots in [None, Some(other.cert.pem())] {
