@@ -78,7 +78,7 @@ impl Survey {
     }
 
     fn keep(&mut self, item: &Item, reading: Reading, marks: &mut Vec<(String, Mark)>) {
-        let Reading { parsed, shown, is_unknown, is_gone: _, content, look } = reading;
+        let Reading { parsed, shown, is_unknown, keeps_stored, is_gone: _, content, look } = reading;
         let start = self.found.documents.len();
         let source = self.found.source.as_str();
         let look = match (look, content) {
@@ -104,7 +104,7 @@ impl Survey {
             marks.extend(document.marks().into_iter().map(|mark| (document.meta.id.clone(), mark)));
             self.found.documents.push((document.meta.id, document.content_hash));
         }
-        if is_unknown {
+        if is_unknown || keeps_stored {
             self.found.unknown.push(item.key.clone());
         }
         self.items.push((item.clone(), start..self.found.documents.len()));

@@ -185,7 +185,7 @@ impl Sync {
         counts: &mut DocumentCounts,
         report: &mut Report,
     ) -> Vec<String> {
-        let Reading { parsed, shown, is_unknown, is_gone, .. } = reading;
+        let Reading { parsed, shown, is_unknown, keeps_stored, is_gone, .. } = reading;
         let mut stored = self.stored.remove(&item.key).unwrap_or_default();
         if is_unknown {
             let reason = parsed.rejected.first().map_or("it could not be read", |first| &first.reason);
@@ -214,6 +214,10 @@ impl Sync {
                     documents.push((true, document));
                 }
             }
+        }
+        if keeps_stored {
+            counts.unchanged += stored.len() as u64;
+            return Vec::new();
         }
         stored.into_keys().collect()
     }
@@ -253,6 +257,8 @@ mod tests {
         pages: BTreeMap<String, (u64, String)>,
         clock: u64,
         failing: Option<String>,
+        /// Cannot be read as it is, and what was read of it before stays.
+        damaged: Option<String>,
         is_cut: bool,
         /// Keys of the items that were read, in order.
         read: Vec<String>,
@@ -329,6 +335,11 @@ mod tests {
             let Some((_, text)) = shelf.pages.get(key) else {
                 return Reading { is_gone: true, ..Reading::default() };
             };
+            if shelf.damaged.as_deref() == Some(key) {
+                let rejected = vec![Rejection::new(key, "damaged")];
+                let parsed = Parsed { rejected, ..Parsed::default() };
+                return Reading { parsed, shown: key.to_owned(), keeps_stored: true, ..Reading::default() };
+            }
             let (pages, site, defaults) = (Pages::default(), Site::default(), Defaults::default());
             let place = Place {
                 source: "shelf",
@@ -407,6 +418,15 @@ mod tests {
         let (read, report) = run().await;
         assert_eq!((read.as_str(), report.documents.changed), ("b", 1));
         assert_eq!(run().await.0, "");
+        // One that is damaged stays as it was, and is read again when it changes.
+        shelf.put("b", "third").await;
+        shelf.pages().damaged = Some("b".to_owned());
+        let (read, report) = run().await;
+        assert_eq!((read.as_str(), report.documents.unchanged, report.rejected.len()), ("b", 3, 1));
+        assert_eq!(run().await.0, "");
+        shelf.put("b", "fourth").await;
+        shelf.pages().damaged = None;
+        assert_eq!(run().await.1.documents.changed, 1);
     }
 
     #[tokio::test]

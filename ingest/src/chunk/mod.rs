@@ -59,13 +59,18 @@ impl<'a> Chunker<'a> {
     /// below it is in a heading path or a text.
     pub fn split(&self, document: &Document) -> SplitDocument {
         let body = &document.body;
-        let sections = match document.syntax {
+        let mut sections = match document.syntax {
             Syntax::Markdown => {
                 let sections = blocks::markdown_sections(body.as_str(), &document.meta.title);
                 entries::told_apart(sections, body.as_str())
             }
             Syntax::Plain => blocks::plain_sections(body.as_str()),
         };
+        if !document.above.is_empty() {
+            for section in &mut sections {
+                section.path.splice(0..0, document.above.iter().cloned());
+            }
+        }
         let title = prefix::fitting_title(&document.meta.title, self.counter, self.max_tokens);
         let mut drafts = Vec::new();
         let mut rest = sections.as_slice();

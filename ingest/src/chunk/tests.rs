@@ -291,3 +291,21 @@ proptest! {
         split("T", &text, Syntax::Plain, &Words, max_tokens);
     }
 }
+
+#[test]
+fn headings_above_a_document_begin_every_path() {
+    let text = "Words before.\n\n# Steps\n\nRestart it.\n\n# Why\n\nIt was full.\n";
+    for (syntax, expected) in [
+        (
+            Syntax::Markdown,
+            "[\"Ops › Relay\"] Words before.\n[\"Ops › Relay\", \"Steps\"] Restart it.\n[\"Ops › Relay\", \"Why\"] It was full.",
+        ),
+        (Syntax::Plain, "[\"Ops › Relay\"] Words before.\n\n# Steps\n\nRestart it.\n\n# Why\n\nIt was full."),
+    ] {
+        let document = document("plan", text, syntax).below(vec!["Ops › Relay".to_owned()]);
+        let chunks = Chunker::new(&Words, 200).split(&document).chunks;
+        let found: Vec<String> =
+            chunks.iter().map(|chunk| format!("{:?} {}", chunk.heading_path, chunk.text)).collect();
+        assert_eq!(found.join("\n"), expected, "{syntax:?}");
+    }
+}

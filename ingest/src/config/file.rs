@@ -234,7 +234,7 @@ fn defaults(keys: &mut Keys) -> Result<Defaults, String> {
         ),
         None => None,
     };
-    Ok(Defaults { kind, access, language })
+    Ok(Defaults { kind, access, language, ..Defaults::default() })
 }
 
 /// A length of time such as `15m` or `2h`.

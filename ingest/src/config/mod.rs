@@ -138,7 +138,7 @@ impl Team {
             Some(text) => Some(language::normalised_tag(&text).ok_or(ConfigError::Language(text))?),
             None => None,
         };
-        let defaults = Defaults { kind: flags.kind, access, language };
+        let defaults = Defaults { kind: flags.kind, access, language, ..Defaults::default() };
         let sources = folder::sources(&flags.paths, flags.source.as_deref(), &defaults)?;
         let of = |source| TeamSource { source, interval: file::DEFAULT_INTERVAL };
         Ok(Self { kb: None, listen: None, sources: sources.into_iter().map(of).collect() })

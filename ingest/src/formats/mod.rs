@@ -69,6 +69,8 @@ pub struct Document {
     /// Fragments that lead into the file itself, such as `page=3` of a PDF: each with the byte of the decoded text from
     /// which on it holds, in order. Where there are any, they lead to passages, and not the headings' own.
     pub fragments: Vec<(usize, String)>,
+    /// Headings that all of it stands below, outermost first, such as that of the page that a file is attached to.
+    pub above: Vec<String>,
     /// Hash of everything that the stored document depends on, but for the embedding model.
     pub content_hash: ContentHash,
     /// What is not stored, and tells whether the document is in order.
@@ -116,7 +118,8 @@ impl Document {
         let numbers = [CHUNKER_VERSION as u64, syntax as u64, place.start as u64, place.end as u64];
         let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         let content_hash = ContentHash::of(&[&metadata, text.as_bytes(), &numbers]);
-        Self { meta, body, syntax, fragments: Vec::new(), content_hash, beside: Beside::default() }
+        let (fragments, above, beside) = (Vec::new(), Vec::new(), Beside::default());
+        Self { meta, body, syntax, fragments, above, content_hash, beside }
     }
 
     /// The same document with fragments that lead into its file.
@@ -130,6 +133,24 @@ impl Document {
         self
     }
 
+    /// The same document below headings.
+    pub fn below(mut self, above: Vec<String>) -> Self {
+        if above.is_empty() {
+            return self;
+        }
+        let written = above.iter().fold(String::from("below"), |written, heading| written + "\n" + heading);
+        self.content_hash = ContentHash::of(&[&self.content_hash.0, written.as_bytes()]);
+        self.above = above;
+        self
+    }
+
+    /// The same document with other metadata.
+    pub fn with_meta(self, change: impl FnOnce(&mut DocumentMeta)) -> Self {
+        let Self { mut meta, body, syntax, fragments, above, beside, .. } = self;
+        change(&mut meta);
+        Self { beside, ..Self::new(meta, body, syntax).with_fragments(fragments).below(above) }
+    }
+
     /// The fragment that leads to a byte of the decoded text.
     pub fn fragment_at(&self, byte: usize) -> Option<&str> {
         let after = self.fragments.partition_point(|(start, _)| *start <= byte);
@@ -141,10 +162,10 @@ impl Document {
         if *origin == Origin::default() {
             return self;
         }
-        let Self { mut meta, body, syntax, fragments, beside, .. } = self;
-        meta.url = meta.url.or_else(|| origin.url.clone());
-        meta.updated_at = meta.updated_at.or(origin.updated_at);
-        Self { beside, ..Self::new(meta, body, syntax).with_fragments(fragments) }
+        self.with_meta(|meta| {
+            meta.url = meta.url.take().or_else(|| origin.url.clone());
+            meta.updated_at = meta.updated_at.or(origin.updated_at);
+        })
     }
 
     /// The same document on a version that only its siblings show it to be for.
@@ -254,6 +275,19 @@ impl Format {
             other => Err(format!("not supported yet: .{other}")),
         }
     }
+
+    /// The format of a file whose name tells none, by its media type.
+    pub fn of_media_type(media_type: &str) -> Option<Self> {
+        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/pdf" => Some(Self::Pdf),
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => Some(Self::Docx),
+            "text/markdown" | "text/x-markdown" => Some(Self::Markdown),
+            "text/html" => Some(Self::WebPage),
+            "text/plain" => Some(Self::PlainText),
+            _ => None,
+        }
+    }
 }
 
 /// What a run says about all documents of a source.
@@ -265,6 +299,10 @@ pub struct Defaults {
     pub access: Vec<String>,
     /// The language of documents that do not say theirs.
     pub language: Option<String>,
+    /// The title of a file that has none, in place of its name.
+    pub fallback_title: Option<String>,
+    /// The kind of a file that says none, in place of its folder's.
+    pub fallback_kind: Option<Kind>,
 }
 
 /// Where a file stands.
@@ -386,7 +424,8 @@ pub(crate) fn metadata(
     text: &str,
 ) -> DocumentMeta {
     let defaults = place.defaults;
-    let kind = defaults.kind.or(said.kind).unwrap_or_else(|| kind_of_path(place.source, place.relative));
+    let kind = defaults.kind.or(said.kind).or(defaults.fallback_kind);
+    let kind = kind.unwrap_or_else(|| kind_of_path(place.source, place.relative));
     let language = said
         .language
         .or_else(|| language::of_path(place.relative))
@@ -434,8 +473,12 @@ fn kind_of_path(source: &str, relative: &str) -> Kind {
     said.into_iter().next().unwrap_or(Kind::Docs)
 }
 
-/// A title from a path: the file's name, or its folder's for an index page, as words.
+/// A title from a path: the file's name, or its folder's for an index page, as words. Where the run has one for files
+/// without a title, it is that.
 pub(crate) fn title_of_path(place: &Place<'_>) -> String {
+    if let Some(title) = &place.defaults.fallback_title {
+        return title.clone();
+    }
     let mut components: Vec<&str> = place.relative.split('/').collect();
     let file = components.pop().unwrap_or_default();
     let stem = language::without_suffix(stem_of(file));
@@ -540,6 +583,33 @@ mod tests {
             let format = Format::of(relative).expect("it is read");
             assert_eq!(parse(format, bytes.to_vec(), &place).rejected[0].reason, reason, "{relative}");
         }
+    }
+
+    #[test]
+    fn media_types_tell_formats() {
+        for (media_type, format) in [
+            ("application/pdf", Some(Format::Pdf)),
+            ("Text/Plain; charset=utf-8", Some(Format::PlainText)),
+            ("text/markdown", Some(Format::Markdown)),
+            ("image/png", None),
+            ("application/octet-stream", None),
+            ("", None),
+        ] {
+            assert_eq!(Format::of_media_type(media_type), format, "{media_type}");
+        }
+    }
+
+    #[test]
+    fn headings_above_are_part_of_a_document() {
+        let parsed = parsed_in(Format::Markdown, "a.md", "# A\n\ntext\n", &[], &Site::default());
+        let document = parsed.documents.into_iter().next().expect("there is one");
+        let below = document.clone().below(vec!["Wiki".to_owned()]);
+        assert_ne!(below.content_hash, document.content_hash);
+        assert_eq!(document.clone().below(Vec::new()), document);
+        let again = below.clone().with_meta(|meta| meta.labels.push("x".to_owned()));
+        assert_eq!(again.above, ["Wiki"]);
+        assert_ne!(again.content_hash, below.content_hash);
+        assert_eq!(below.clone().with_meta(|_| {}), below);
     }
 
     #[test]

@@ -142,6 +142,9 @@ pub struct Reading {
     /// Whether its content stayed unknown: what is stored of it stays, and the next run reads it again. The reason is in
     /// [`Parsed::rejected`].
     pub is_unknown: bool,
+    /// Whether its content is known, makes no document for a fault, and what is stored of it stays all the same. The next
+    /// run reads it again only when it changed.
+    pub keeps_stored: bool,
     /// Whether it is gone since it was listed.
     pub is_gone: bool,
     /// Of an item that is dear to read: the hash of its bytes.

@@ -2,11 +2,13 @@
 //! cannot be had of many at once is asked for one by one.
 
 use super::{
+    attachments::{Attachment, id_in},
     settings::{Flavor, Settings},
     wire::{Content, Results},
 };
-use crate::sources::SourceError;
-use net::{Authorization, CallError, Client, Method, Policy};
+use crate::sources::{SourceError, files::MAX_FILE_BYTES};
+use net::{Authorization, CallError, Client, HeaderValue, Method, Policy, header::ACCEPT};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
@@ -30,6 +32,8 @@ pub(super) struct Api {
     flavor: Flavor,
     /// The bounds of calls that have another way out.
     quick: Policy,
+    /// The bounds of a file.
+    of_files: Policy,
 }
 
 impl Api {
@@ -61,7 +65,8 @@ impl Api {
         }
         let client = Client::new(of_site).map_err(|error| failed(error.to_string()))?;
         let quick = Policy { attempts: policy.attempts.min(QUICK_ATTEMPTS), ..policy };
-        Ok(Self { client, flavor: settings.flavor(), quick })
+        let of_files = Policy { max_body: usize::try_from(MAX_FILE_BYTES).unwrap_or(usize::MAX), ..policy };
+        Ok(Self { client, flavor: settings.flavor(), quick, of_files })
     }
 
     /// Searches for contents; `visit` gets each page of the results. `limit` is how many are asked for at once, fewer
@@ -135,10 +140,26 @@ impl Api {
             None => call,
         };
         let content = Content(call.send_for_json().await?);
-        match content.id().as_deref() == Some(id) {
+        match content.id().is_some_and(|found| id_in(&found) == id_in(id)) {
             true => Ok(content),
             false => Err(unexpected("another content than was asked for")),
         }
+    }
+
+    /// The bytes of an attached file. A site may keep them elsewhere.
+    pub(super) async fn download(&self, file: &Attachment) -> Result<Vec<u8>, CallError> {
+        let Attachment { page, id, name, version, download, .. } = file;
+        let path = match (self.flavor, download) {
+            // The address that people download from wants a session there.
+            (Flavor::Cloud, _) => format!("rest/api/content/{page}/child/attachment/att{id}/download"),
+            (_, Some(address)) => self.within_site(address),
+            (_, None) => {
+                let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
+                format!("download/attachments/{page}/{name}?version={version}")
+            }
+        };
+        let call = self.client.call(Method::GET, &path)?.policy(self.of_files).handed_on();
+        Ok(call.header(ACCEPT, HeaderValue::from_static("*/*")).send().await?.body.into())
     }
 
     /// Reads all pages of a listing, each of at most `page_size` results, and of fewer, down to `least`, where the site

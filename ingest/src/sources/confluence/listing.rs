@@ -6,6 +6,7 @@
 
 use super::{
     api::Api,
+    attachments::{self, Attachment, ids_of},
     page::Context,
     settings::Settings,
     wire::{self, Content},
@@ -15,6 +16,7 @@ use crate::{
     sources::{Item, SyncState},
 };
 use jiff::{SignedDuration, Timestamp};
+use kb::document::ContentHash;
 use net::CallError;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -95,6 +97,41 @@ impl std::fmt::Display for Version {
     }
 }
 
+/// What tells one state of an attached file from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FileVersion {
+    number: u64,
+    /// A mark of its name.
+    name: String,
+    /// A mark of its page's title, which its passages stand below.
+    title: String,
+    is_restricted: bool,
+}
+
+impl FileVersion {
+    /// Reads what [`FileVersion`]'s `to_string` wrote.
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let (number, name, title) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
+        let is_restricted = parts.next() == Some("restricted");
+        Some(Self { number, name: name.to_owned(), title: title.to_owned(), is_restricted })
+    }
+}
+
+impl std::fmt::Display for FileVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { number, name, title, is_restricted } = self;
+        write!(f, "{number} {name} {title}{}", if *is_restricted { " restricted" } else { "" })
+    }
+}
+
+/// A few letters that differ where texts do.
+fn mark(text: &str) -> String {
+    const LENGTH: usize = 12;
+    let hash = ContentHash::of(&[text.as_bytes()]).to_string();
+    hash[..hash.len().min(LENGTH)].to_owned()
+}
+
 /// A page as a listing shows it.
 struct ListedPage {
     space: String,
@@ -117,6 +154,10 @@ struct Found {
     children: HashMap<String, Children>,
     /// By page: whether it has restrictions of its own.
     restricted: HashMap<String, bool>,
+    /// The attached files that may be read, by key.
+    files: BTreeMap<String, Attachment>,
+    /// The names of the others, by key.
+    other_files: BTreeMap<String, String>,
     latest: Option<Timestamp>,
 }
 
@@ -143,7 +184,20 @@ impl Found {
                 let children = self.children.entry(container).or_default();
                 children.count += 1;
                 children.latest = children.latest.max(changed_at);
+                if let Some(file) = content.attachment() {
+                    self.add_file(file);
+                }
             }
+        }
+    }
+
+    fn add_file(&mut self, file: Attachment) {
+        let key = file.key();
+        let is_older = self.files.get(&key).is_some_and(|known| known.version > file.version);
+        match file.format() {
+            Ok(_) if is_older => {}
+            Ok(_) => drop(self.files.insert(key, file)),
+            Err(_) => drop(self.other_files.insert(key, file.name)),
         }
     }
 
@@ -168,6 +222,8 @@ pub(super) struct Outcome {
     pub(super) restricted: HashMap<String, bool>,
     /// How many comments and files pages have at least; `None` where none was counted.
     pub(super) num_children: Option<HashMap<String, usize>>,
+    /// The attached files that were listed, by key.
+    pub(super) files: BTreeMap<String, Attachment>,
 }
 
 /// Whether all pages have to be listed.
@@ -224,24 +280,34 @@ pub(super) async fn list(
         outcome.warn(context, message);
     }
     if is_full {
-        for id in before.versions.keys().filter(|id| !found.pages.contains_key(*id)).take(MAX_CHECKED) {
+        let is_absent = |key: &&String| match ids_of(key) {
+            None => !found.pages.contains_key(*key),
+            // Files of a page that is gone go with it.
+            Some((page, _)) => {
+                let is_listed = found.files.contains_key(*key) || found.other_files.contains_key(*key);
+                found.pages.contains_key(page) && !is_listed
+            }
+        };
+        for key in before.versions.keys().filter(is_absent).take(MAX_CHECKED) {
             if !outcome.is_complete {
                 break;
             }
-            outcome.is_complete = is_gone(api, settings, id).await;
+            outcome.is_complete = is_gone(api, settings, key).await;
             if !outcome.is_complete {
+                let what = if ids_of(key).is_some() { "attached file" } else { "page" };
                 let message = format!(
-                    "the search does not list the page {id}, which is there; nothing is removed in this run"
+                    "the search does not list the {what} {key}, which is there; nothing is removed in this run"
                 );
                 outcome.warn(context, message);
             }
         }
     }
-    outcome.items_of(&found, is_whole, before, context);
     let known = if is_full { Titles::new() } else { cursor.titles };
     outcome.titles = known;
     let listed = found.pages.iter().map(|(id, page)| (id.clone(), (page.space.clone(), page.title.clone())));
     outcome.titles.extend(listed);
+    outcome.items_of(&found, is_whole, before, context);
+    outcome.files_of(&found, is_whole, before, context);
     // A listing of changes comes in their order: what it had before it broke off needs not be listed again.
     if is_whole || !is_full {
         let titles = if settings.full_listing_hours > 0 { outcome.titles.clone() } else { Titles::new() };
@@ -251,11 +317,19 @@ pub(super) async fn list(
         is_whole.then(|| found.children.iter().map(|(id, children)| (id.clone(), children.count)).collect());
     // In a listing of changes, pages above may be missing.
     outcome.restricted = found.restricted;
+    outcome.files = found.files;
     Ok(outcome)
 }
 
-/// Whether a page that a full listing lacks is gone from the source. What is not known is not gone.
-async fn is_gone(api: &Api, settings: &Settings, id: &str) -> bool {
+/// Whether a page or a file that a full listing lacks is gone from the source. What is not known is not gone.
+async fn is_gone(api: &Api, settings: &Settings, key: &str) -> bool {
+    if let Some((page, id)) = ids_of(key) {
+        return match api.content(&format!("att{id}"), wire::FILE).await {
+            Ok(file) => file.attachment().is_none_or(|file| file.page != page),
+            Err(error) => matches!(error.status(), Some(404 | 410)),
+        };
+    }
+    let id = key;
     match api.content(id, "version,space").await {
         Ok(page) => !page.is_current() || !settings.has_space(&page.space()),
         Err(error) => matches!(error.status(), Some(404 | 410)),
@@ -311,10 +385,65 @@ impl Outcome {
         }
     }
 
+    /// The items of attached files. Those of a page that is left out are gone. Of a page that changed, those that did not
+    /// are read again where they show its title, or may be viewed by others.
+    fn files_of(&mut self, found: &Found, is_whole: bool, before: &SyncState, context: &Context) {
+        let is_refused = |page: &str| found.is_restricted(page) && !context.has_tags();
+        let known = |key: &str| before.versions.get(key).and_then(|version| FileVersion::parse(version));
+        let others = found.other_files.iter().filter_map(|(key, name)| {
+            let (page, _) = ids_of(key)?;
+            (self.titles.contains_key(page) && !is_refused(page)).then_some(name.as_str())
+        });
+        self.rejected.extend(attachments::not_read(&context.name, others));
+        // One that was renamed may have been read before.
+        self.gone.extend(found.other_files.keys().filter(|key| before.versions.contains_key(*key)).cloned());
+        // A file without a page that is read is in the trash, in an archive or in another space.
+        for (key, file) in &found.files {
+            let Some((_, title)) = self.titles.get(&file.page) else { continue };
+            if is_refused(&file.page) {
+                continue;
+            }
+            let old = known(key).filter(|_| !is_whole);
+            let version = FileVersion {
+                number: file.version,
+                name: mark(&file.name),
+                title: mark(title),
+                is_restricted: found.is_restricted(&file.page) || old.is_some_and(|old| old.is_restricted),
+            };
+            self.items.push(file.item(Some(version.to_string())));
+        }
+        for (page, listed) in &found.pages {
+            for (key, version) in files_before(before, page) {
+                if is_refused(page) {
+                    self.gone.push(key.clone());
+                    continue;
+                }
+                if is_whole || found.files.contains_key(key) || found.other_files.contains_key(key) {
+                    continue;
+                }
+                let Some(old) = FileVersion::parse(version) else { continue };
+                let is_restricted = old.is_restricted || found.is_restricted(page);
+                let now = FileVersion { title: mark(&listed.title), is_restricted, ..old.clone() };
+                if let Some((page, id)) = ids_of(key).filter(|_| now != old) {
+                    let (page, id) = (page.to_owned(), id.to_owned());
+                    let file = Attachment { page, id, ..Attachment::default() };
+                    self.items.push(file.item(Some(now.to_string())));
+                }
+            }
+        }
+    }
+
     fn push(&mut self, id: &str, version: Option<Version>) {
         let version = version.map(|version| version.to_string());
         self.items.push(Item { key: id.to_owned(), version, bytes: PAGE_BYTES });
     }
+}
+
+/// The files of a page that the last run left, with their versions.
+fn files_before<'b>(before: &'b SyncState, page: &str) -> impl Iterator<Item = (&'b String, &'b String)> {
+    let start = format!("{page}/");
+    let of_page = before.versions.range(start.clone()..).take_while(move |(key, _)| key.starts_with(&start));
+    of_page.filter(|(key, _)| ids_of(key).is_some())
 }
 
 impl Version {
@@ -340,6 +469,11 @@ mod tests {
             assert_eq!(Version::parse(text).map(|version| version.to_string()).as_deref(), Some(text));
         }
         assert_eq!(Version::parse("x"), None);
+        for text in ["3 0123456789ab ab0123456789", "1 a b restricted"] {
+            assert_eq!(FileVersion::parse(text).map(|version| version.to_string()).as_deref(), Some(text));
+        }
+        assert_eq!((FileVersion::parse("7"), FileVersion::parse("7 3@2026-01-02T03:04:05Z")), (None, None));
+        assert!(mark("a").len() == 12 && mark("a") != mark("b"));
     }
 
     #[test]

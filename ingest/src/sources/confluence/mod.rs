@@ -4,9 +4,12 @@
 //! makes the calls and [`wire`] reads the replies. [`export`] is the same for XML and HTML exports. Whatever a page was
 //! read from, it is a [`page::Page`] then, and [`page::parse`] makes its document, whose text [`storage`] reads. An
 //! item's key is the id of its page, which neither a new title nor another place changes, and the same in an export.
+//! Attached files are items below those of their pages ([`attachments`]); [`downloads`] reads them of a live site.
 
 mod addresses;
 mod api;
+mod attachments;
+mod downloads;
 mod export;
 mod listing;
 mod page;
@@ -29,7 +32,7 @@ use reader::PageReader;
 use std::sync::Arc;
 
 /// Grows whenever the same page becomes another document, so that all are read again.
-const READER_VERSION: u32 = 1;
+const READER_VERSION: u32 = 2;
 
 /// The source of these settings.
 pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<dyn Source>, SourceError> {
@@ -107,21 +110,7 @@ impl Source for Live {
     }
 
     fn settings(&self) -> String {
-        let Settings {
-            spaces,
-            restrictions,
-            comments,
-            attachments,
-            blog_posts,
-            label_kinds,
-            space_kinds,
-            ..
-        } = &self.settings;
-        let site = (self.settings.addresses(), self.settings.flavor());
-        let read = (site, spaces, restrictions, comments, attachments, blog_posts);
-        let text = format!("{read:?} {label_kinds:?} {space_kinds:?} {:?}", self.defaults);
-        let versions = [READER_VERSION, CHUNKER_VERSION].map(u32::to_le_bytes).concat();
-        ContentHash::of(&[text.as_bytes(), &versions]).to_string()
+        read_with(&self.settings, &self.defaults)
     }
 
     async fn list(&self, before: &SyncState) -> Result<Listing, SourceError> {
@@ -133,7 +122,7 @@ impl Source for Live {
         let cursor = listed.cursor.map(|cursor| {
             serde_json::to_value(cursor).expect("a time and texts, by texts, can be written as JSON")
         });
-        let reader = PageReader::new(api, context, listed.restricted, listed.num_children);
+        let reader = PageReader::new(api, context, listed.restricted, listed.num_children, listed.files);
         Ok(Listing {
             is_complete: listed.is_complete,
             gone: listed.gone,
@@ -143,6 +132,18 @@ impl Source for Live {
             ..Listing::new(listed.items, Arc::new(reader))
         })
     }
+}
+
+/// A text that changes with everything that the documents of a source depend on.
+fn read_with(settings: &Settings, defaults: &Defaults) -> String {
+    let Settings {
+        spaces, restrictions, comments, attachments, blog_posts, label_kinds, space_kinds, ..
+    } = settings;
+    let site = (settings.addresses(), settings.flavor());
+    let read = (site, spaces, restrictions, comments, attachments, blog_posts);
+    let text = format!("{read:?} {label_kinds:?} {space_kinds:?} {defaults:?}");
+    let versions = [READER_VERSION, CHUNKER_VERSION].map(u32::to_le_bytes).concat();
+    ContentHash::of(&[text.as_bytes(), &versions]).to_string()
 }
 
 #[cfg(test)]

@@ -350,8 +350,11 @@ fn set_headings(
 
 /// The pages above, as one heading.
 fn path_of(ancestors: &[String]) -> String {
-    let titles: Vec<String> =
-        ancestors.iter().map(|title| words_of(title)).filter(|title| !title.is_empty()).collect();
+    joined_path(ancestors.iter().map(|title| words_of(title)).filter(|title| !title.is_empty()).collect())
+}
+
+/// Titles, the outermost first, as one line.
+fn joined_path(titles: Vec<String>) -> String {
     match titles.len() > MAX_ANCESTORS {
         true => {
             let (head, tail) = titles.split_at(MAX_ANCESTORS / 2);
@@ -360,6 +363,14 @@ fn path_of(ancestors: &[String]) -> String {
         }
         false => titles.join(" › "),
     }
+}
+
+/// The pages above a page and the page itself, as the heading that its files stand below.
+pub(super) fn path_in_words(page: &Page) -> Vec<String> {
+    let titles = page.ancestors.iter().chain([&page.title]);
+    let titles = titles.map(|title| one_line(&shown(title))).filter(|title| !title.is_empty());
+    let path = joined_path(titles.collect());
+    if path.is_empty() { Vec::new() } else { vec![path] }
 }
 
 /// A text of one line that stands beside the body.

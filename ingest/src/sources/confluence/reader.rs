@@ -3,6 +3,7 @@
 
 use super::{
     api::{Api, may_be_its_size},
+    attachments::{Attachment, ids_of},
     page::{self, Body, Context, Page},
     wire::{self, Content},
 };
@@ -13,7 +14,7 @@ use crate::{
 use async_trait::async_trait;
 use net::CallError;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -26,10 +27,10 @@ const CHILDREN_AT_ONCE: usize = 100;
 /// After so many pages in a row that failed, the site must show that it is there to be asked for more.
 const MAX_FAILURES: usize = 5;
 
-/// Reads the pages that a listing has.
+/// Reads the pages that a listing has, and the files that are attached to them.
 pub(super) struct PageReader {
-    api: Api,
-    context: Arc<Context>,
+    pub(super) api: Api,
+    pub(super) context: Arc<Context>,
     /// Whether pages have restrictions of their own.
     restricted: Mutex<HashMap<String, bool>>,
     /// How many comments and files pages have at least; `None` where none was counted.
@@ -41,11 +42,17 @@ pub(super) struct PageReader {
     /// How many pages in a row failed.
     failures: AtomicUsize,
     /// Why the site is not asked for more in this run.
-    given_up: OnceLock<CallError>,
+    pub(super) given_up: OnceLock<CallError>,
+    /// The attached files that were listed, by key.
+    pub(super) files: BTreeMap<String, Attachment>,
+    /// How many files in a row were not given.
+    pub(super) failed_files: AtomicUsize,
+    /// Why no more files are asked for in this run.
+    pub(super) gives_no_files: OnceLock<CallError>,
 }
 
 /// What became of a page that was asked for.
-enum Fetched {
+pub(super) enum Fetched {
     Page(Box<Content>),
     /// It is not there any more.
     Gone,
@@ -54,7 +61,7 @@ enum Fetched {
 }
 
 /// What was fetched, by id.
-type Pages = HashMap<String, Fetched>;
+pub(super) type Pages = HashMap<String, Fetched>;
 
 impl PageReader {
     pub(super) fn new(
@@ -62,6 +69,7 @@ impl PageReader {
         context: Arc<Context>,
         restricted: HashMap<String, bool>,
         num_children: Option<HashMap<String, usize>>,
+        files: BTreeMap<String, Attachment>,
     ) -> Self {
         Self {
             api,
@@ -72,6 +80,9 @@ impl PageReader {
             has_no_search_of_children: AtomicBool::new(false),
             failures: AtomicUsize::new(0),
             given_up: OnceLock::new(),
+            files,
+            failed_files: AtomicUsize::new(0),
+            gives_no_files: OnceLock::new(),
         }
     }
 
@@ -142,8 +153,39 @@ impl PageReader {
         }
     }
 
+    /// Fetches pages without their texts, their comments and their files.
+    pub(super) async fn fetch_heads(&self, ids: &[String]) -> Pages {
+        let mut pages = Pages::new();
+        for group in ids.chunks(self.page_size()) {
+            let is_searched = group.len() > 1 && !self.has_no_search.load(Ordering::Relaxed);
+            let found = match is_searched {
+                // What it does not give, or cannot, is asked for one by one.
+                true => self.api.search_ids(group, wire::HEAD).await.unwrap_or_default(),
+                false => HashMap::new(),
+            };
+            pages.extend(found.into_iter().map(|(id, content)| (id, Fetched::Page(Box::new(content)))));
+            for id in group {
+                if pages.contains_key(id) {
+                    continue;
+                }
+                if let Some(error) = self.given_up.get() {
+                    pages.insert(id.clone(), Fetched::Failed(error.to_string()));
+                    continue;
+                }
+                let fetched = match self.api.content(id, wire::HEAD).await {
+                    Ok(content) => Ok(Fetched::Page(Box::new(content))),
+                    Err(error) if matches!(error.status(), Some(404 | 410)) => Ok(Fetched::Gone),
+                    Err(error) => Err(error),
+                };
+                self.note(id, fetched.as_ref().err()).await;
+                pages.insert(id.clone(), fetched.unwrap_or_else(|error| Fetched::Failed(error.to_string())));
+            }
+        }
+        pages
+    }
+
     /// Learns which of the pages above these have restrictions of their own.
-    async fn learn_restrictions(&self, pages: &Pages) -> Result<(), CallError> {
+    pub(super) async fn learn_restrictions(&self, pages: &Pages) -> Result<(), CallError> {
         let mut unknown = BTreeSet::new();
         {
             let mut known = self.restricted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -182,7 +224,7 @@ impl PageReader {
     }
 
     /// Whether a page, or one above it, has restrictions; `None` where that is not known.
-    fn is_restricted(&self, content: &Content) -> Option<bool> {
+    pub(super) fn is_restricted(&self, content: &Content) -> Option<bool> {
         let known = self.restricted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut is_restricted = content.is_restricted();
         for id in content.ancestors() {
@@ -423,8 +465,13 @@ impl Reader for PageReader {
     }
 
     async fn read(&self, items: &[Item]) -> Vec<Reading> {
+        let is_file = |item: &&Item| ids_of(&item.key).is_some();
+        let (of_files, of_pages): (Vec<Item>, Vec<Item>) = {
+            let (files, pages): (Vec<&Item>, Vec<&Item>) = items.iter().partition(is_file);
+            (files.into_iter().cloned().collect(), pages.into_iter().cloned().collect())
+        };
         let (mut pages, mut failed) = (Vec::new(), HashMap::new());
-        for (item, page) in items.iter().zip(self.pages(items).await) {
+        for (item, page) in of_pages.iter().zip(self.pages(&of_pages).await) {
             match page {
                 Ok(page) => pages.push(page),
                 Err(reading) => drop(failed.insert(item.key.clone(), *reading)),
@@ -432,6 +479,7 @@ impl Reader for PageReader {
         }
         let mut readings = self.readings(pages).await;
         readings.extend(failed);
+        readings.extend(self.read_files(&of_files).await);
         let reading_of = |item: &Item| {
             let reading = readings.remove(&item.key);
             reading.unwrap_or_else(|| Reading::unknown(&self.context.shown(&item.key, ""), "it was not read"))

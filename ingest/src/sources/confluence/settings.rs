@@ -41,7 +41,7 @@ pub struct Settings {
     /// Whether comments are read; those that were resolved never are.
     #[serde(default = "yes")]
     pub comments: bool,
-    /// Whether the names of attached files are read.
+    /// Whether attached files are read, and named in their pages.
     #[serde(default = "yes")]
     pub attachments: bool,
     /// Whether blog posts are read.

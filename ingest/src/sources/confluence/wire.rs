@@ -3,18 +3,26 @@
 
 use super::{
     addresses::is_id,
+    attachments::{self, Attachment},
     page::{Body, Comment, Page},
 };
 use jiff::Timestamp;
 use serde_json::Value;
 
 /// What a listing has to say of each content.
-pub(super) const LISTED: &str = "version,space,container,ancestors,extensions.resolution,\
+pub(super) const LISTED: &str = "version,space,container,ancestors,extensions.resolution,metadata,\
                                  restrictions.read.restrictions.user,restrictions.read.restrictions.group";
 
 /// What is asked for to learn who may view a page.
 pub(super) const RESTRICTIONS: &str =
     "restrictions.read.restrictions.user,restrictions.read.restrictions.group";
+
+/// What is asked for to read files: all of a page but its text.
+pub(super) const HEAD: &str = "version,space,metadata.labels,ancestors,\
+                               restrictions.read.restrictions.user,restrictions.read.restrictions.group";
+
+/// What is asked for to learn of one attached file.
+pub(super) const FILE: &str = "version,space,container,extensions,metadata";
 
 /// What is asked for to read pages.
 pub(super) const READ: &str = "body.storage,version,space,metadata.labels,history,ancestors,\
@@ -136,6 +144,28 @@ impl Content {
 
     /// The page without its comments and files; `None` without a text.
     pub(super) fn page(&self) -> Option<Page> {
+        Some(Page { body: self.body()?, ..self.head()? })
+    }
+
+    /// The attached file, if it is one that is shown and a page has it.
+    pub(super) fn attachment(&self) -> Option<Attachment> {
+        let is_shown = self.sort() == "attachment" && self.is_shown_child();
+        let either = |names: [&str; 2]| names.into_iter().find_map(|name| self.text(name).map(str::to_owned));
+        Some(Attachment {
+            page: self.container().filter(|_| is_shown)?,
+            id: attachments::id_in(&self.id()?)?.to_owned(),
+            name: self.title(),
+            media_type: either(["/extensions/mediaType", "/metadata/mediaType"]),
+            bytes: self.number("/extensions/fileSize").filter(|bytes| *bytes > 0),
+            version: self.version(),
+            author: self.text("/version/by/displayName").map(str::to_owned),
+            updated_at: self.changed_at(),
+            download: self.text("/_links/download").map(str::to_owned),
+        })
+    }
+
+    /// The page without its text, its comments and its files.
+    pub(super) fn head(&self) -> Option<Page> {
         let named = |pointer: &str| self.text(pointer).map(str::to_owned);
         let author = named("/version/by/displayName").or_else(|| named("/history/createdBy/displayName"));
         Some(Page {
@@ -151,10 +181,8 @@ impl Content {
             created_at: self.time("/history/createdDate"),
             updated_at: self.changed_at(),
             address: named("/_links/webui"),
-            body: self.body()?,
-            comments: Vec::new(),
-            attachments: Vec::new(),
             is_restricted: self.is_restricted(),
+            ..Page::default()
         })
     }
 
@@ -228,6 +256,35 @@ mod tests {
         assert!(Content(restricted).is_restricted());
         for (id, read) in [(json!("att42"), Some("att42")), (json!("../x"), None), (json!(null), None)] {
             assert_eq!(Content(json!({"id": id})).id().as_deref(), read);
+        }
+    }
+
+    #[test]
+    fn attached_files_are_read_as_either_edition_writes_them() {
+        let cloud = json!({"id": "att30", "type": "attachment", "status": "current", "title": "plan.pdf",
+            "version": {"number": 3, "when": "2026-01-02T03:04:05.000Z", "by": {"displayName": "A"}},
+            "container": {"id": 7, "type": "page"},
+            "extensions": {"mediaType": "application/pdf", "fileSize": 1234},
+            "_links": {"download": "/rest/api/content/7/child/attachment/att30/download"}});
+        let file = Content(cloud.clone()).attachment().expect("it is one");
+        assert_eq!((file.key().as_str(), file.version, file.bytes), ("7/attachment/30", 3, Some(1234)));
+        assert_eq!(
+            (file.media_type.as_deref(), file.author.as_deref()),
+            (Some("application/pdf"), Some("A"))
+        );
+        let older = json!({"id": 30, "type": "attachment", "title": "plan.pdf", "container": {"id": "7"},
+            "metadata": {"mediaType": "application/pdf"}});
+        let file = Content(older).attachment().expect("it is one");
+        assert_eq!(
+            (file.key().as_str(), file.media_type.as_deref()),
+            ("7/attachment/30", Some("application/pdf"))
+        );
+        for (key, value) in
+            [("status", json!("trashed")), ("type", json!("comment")), ("container", json!({}))]
+        {
+            let mut other = cloud.clone();
+            other[key] = value;
+            assert_eq!(Content(other).attachment(), None, "{key}");
         }
     }
 

@@ -6,25 +6,28 @@ mod pages;
 mod website;
 
 use super::{
+    attachments::{self, Attachment, ids_of},
     listing::Titles,
     page::{self, Context, Page},
+    read_with,
     settings::Settings,
 };
 use crate::{
     bounds::{Allowance, Bounded, count_zip_entries},
-    formats::Defaults,
+    formats::{Defaults, Parsed},
     loader::blocking,
     report::{Rejection, Warning},
     sources::{
-        Item, Listing, Reader, Reading, Source, SourceError, SyncState,
+        Item, Listing, Look, Reader, Reading, Source, SourceError, SyncState,
         files::MAX_FILE_BYTES,
         folder::{Folder, ListedFile},
     },
 };
 use async_trait::async_trait;
+use kb::document::ContentHash;
 use rayon::prelude::*;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -34,6 +37,9 @@ use zip::ZipArchive;
 
 /// The file of an XML export.
 const ENTITIES: &str = "entities.xml";
+
+/// The folder of attached files.
+const ATTACHMENTS: &str = "attachments";
 
 /// A larger `entities.xml` is refused.
 const MAX_ENTITIES_BYTES: u64 = 16 << 30;
@@ -89,6 +95,8 @@ struct Contents {
     titles: Titles,
     /// The bytes of each page, about.
     sizes: BTreeMap<String, u64>,
+    /// The files that are attached to its pages, each with where it is in the export, if it is there.
+    attachments: Vec<(Attachment, Option<String>)>,
     rejected: Vec<(String, String, String)>,
     warnings: Vec<String>,
     is_complete: bool,
@@ -97,7 +105,15 @@ struct Contents {
 /// Reads pages of an export by their ids.
 trait PageStore: Send + Sync {
     fn page(&self, id: &str) -> Result<Page, String>;
+
+    /// The page without its text and its comments.
+    fn head(&self, id: &str) -> Result<Page, String> {
+        self.page(id)
+    }
 }
+
+/// What was opened: what there is, what reads the pages, and the files beside them.
+type Opened = (Contents, Box<dyn PageStore>, Option<Arc<Files>>);
 
 #[async_trait]
 impl Source for Export {
@@ -109,27 +125,38 @@ impl Source for Export {
         self.path.display().to_string()
     }
 
-    async fn list(&self, _before: &SyncState) -> Result<Listing, SourceError> {
+    fn settings(&self) -> String {
+        format!("export {:?} {}", self.settings.export_zone(), read_with(&self.settings, &self.defaults))
+    }
+
+    async fn list(&self, before: &SyncState) -> Result<Listing, SourceError> {
         let failed = |reason: String| {
             SourceError::failed(&self.name, format!("the export `{}` {reason}", self.path.display()))
         };
         let (path, settings) = (self.path.clone(), self.settings.clone());
         let opened = blocking(move || opened(&path, &settings)).await;
         let opened = opened.map_err(|error| failed(error.to_string()))?;
-        let (contents, store) = opened.map_err(|error| failed(error.to_string()))?;
+        let (contents, store, files) = opened.map_err(|error| failed(error.to_string()))?;
         let context = Context::new(&self.name, &self.settings, &self.defaults, &contents.titles);
         let item = |(id, bytes): (&String, &u64)| Item { key: id.clone(), version: None, bytes: *bytes };
-        let items: Vec<Item> = contents.sizes.iter().map(item).collect();
+        let mut items: Vec<Item> = contents.sizes.iter().map(item).collect();
         let rejected = contents.rejected.into_iter();
-        let rejected = rejected
+        let mut rejected: Vec<Rejection> = rejected
             .map(|(id, title, reason)| Rejection {
                 by_convention: true,
                 ..Rejection::new(context.shown(&id, &title), reason)
             })
             .collect();
+        let (read, others): (Vec<_>, Vec<_>) =
+            contents.attachments.into_iter().partition(|(file, _)| file.format().is_ok());
+        rejected.extend(attachments::not_read(&self.name, others.iter().map(|(file, _)| file.name.as_str())));
+        let attached: BTreeMap<String, (Attachment, Option<String>)> =
+            read.into_iter().map(|(file, path)| (file.key(), (file, path))).collect();
+        items.extend(attached.values().map(|(file, _)| file.item(None)));
         let warning = |message| Warning { path: self.path.display().to_string(), message };
         let warnings = contents.warnings.into_iter().map(warning).collect();
-        let reader = Arc::new(ExportReader { context, store });
+        let looks = Mutex::new(before.looks.clone());
+        let reader = Arc::new(ExportReader { context, store, attached, files, looks });
         let is_complete = contents.is_complete;
         Ok(Listing { is_complete, rejected, warnings, ..Listing::new(items, Arc::new(reader)) })
     }
@@ -138,10 +165,18 @@ impl Source for Export {
 struct ExportReader {
     context: Context,
     store: Box<dyn PageStore>,
+    /// Attached files by key, each with where it is in the export.
+    attached: BTreeMap<String, (Attachment, Option<String>)>,
+    files: Option<Arc<Files>>,
+    /// What earlier runs found in files that are dear to read; taken out when it was told.
+    looks: Mutex<BTreeMap<String, Look>>,
 }
 
 impl ExportReader {
     fn read_one(&self, id: &str) -> Reading {
+        if ids_of(id).is_some() {
+            return self.read_file(id);
+        }
         match self.store.page(id) {
             Ok(page) => {
                 let shown = self.context.shown(id, &page.title);
@@ -150,6 +185,48 @@ impl ExportReader {
             }
             Err(reason) => Reading::unknown(&self.context.shown(id, ""), reason),
         }
+    }
+
+    /// Reads an attached file. One that has no bytes here keeps what was stored of it.
+    fn read_file(&self, key: &str) -> Reading {
+        let Some((file, path)) = self.attached.get(key) else {
+            return Reading::unknown(&self.context.shown(key, ""), "it is not in the export");
+        };
+        let page = match self.store.head(&file.page) {
+            Ok(page) => page,
+            Err(reason) => return Reading::unknown(&file.shown("", &self.context), reason),
+        };
+        let shown = file.shown(&page.title, &self.context);
+        // What only some may view leaves nothing behind; the page is reported itself.
+        if self.context.refusal(&page).is_some() {
+            return Reading { shown, is_gone: true, ..Reading::default() };
+        }
+        let (Some(path), Some(files)) = (path, &self.files) else {
+            let reason = "the export does not hold the file; make one with attachments";
+            let rejection = Rejection { by_convention: true, ..Rejection::new(shown.clone(), reason) };
+            let parsed = Parsed { rejected: vec![rejection], ..Parsed::default() };
+            return Reading { parsed, shown, is_unknown: true, ..Reading::default() };
+        };
+        let bytes = match file.refusal() {
+            Some(_) => Vec::new(),
+            None => match files.read(path) {
+                Ok(bytes) => bytes,
+                Err(reason) => return Reading::unknown(&shown, reason),
+            },
+        };
+        let content = file.format().is_ok_and(|format| format.is_dear()).then(|| {
+            let beside = format!("{file:?} {page:?}");
+            ContentHash::of(&[&bytes, beside.as_bytes()])
+        });
+        if let Some(hash) = content {
+            let look = self.looks.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            if let Some(look) = look.filter(|look| look.content == hash) {
+                let keeps_stored = look.documents.is_empty();
+                return Reading { shown, content, look: Some(look), keeps_stored, ..Reading::default() };
+            }
+        }
+        let parsed = attachments::parse(file, bytes, &page, &self.context);
+        Reading { content, ..attachments::reading(shown, parsed) }
     }
 }
 
@@ -170,15 +247,24 @@ impl Reader for Arc<ExportReader> {
     }
 }
 
-fn opened(path: &Path, settings: &Settings) -> Result<(Contents, Box<dyn PageStore>), ExportError> {
+fn opened(path: &Path, settings: &Settings) -> Result<Opened, ExportError> {
     let is_folder = std::fs::metadata(path)?.is_dir();
     if !is_folder && path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("xml")) {
-        let (contents, store) = pages::of_entities(kb::files::open(path)?, settings)?;
-        return Ok((contents, Box::new(store)));
+        let (mut contents, store) = pages::of_entities(kb::files::open(path)?, settings)?;
+        // Of what stands beside it, nothing but the attached files is looked at.
+        let beside = path.parent().map(|folder| folder.join(ATTACHMENTS)).filter(|folder| folder.is_dir());
+        let files = match beside.filter(|_| !contents.attachments.is_empty()) {
+            Some(folder) => Some(Arc::new(Files::of(&folder)?)),
+            None => None,
+        };
+        if let Some(files) = &files {
+            place_attachments(&mut contents, files, "");
+        }
+        return Ok((contents, Box::new(store), files));
     }
-    let files = Files::of(path)?;
+    let files = Arc::new(Files::of(path)?);
     if let Some(entities) = files.outermost(ENTITIES) {
-        let (contents, store) = match &files {
+        let (mut contents, store) = match &*files {
             Files::Folder(..) => pages::of_entities(kb::files::open(&path.join(&entities))?, settings)?,
             Files::Archive(archive, _) => {
                 let mut archive = archive.lock().unwrap_or_else(PoisonError::into_inner);
@@ -187,10 +273,32 @@ fn opened(path: &Path, settings: &Settings) -> Result<(Contents, Box<dyn PageSto
                 pages::of_entities(Bounded::new(entry, &mut allowance), settings)?
             }
         };
-        return Ok((contents, Box::new(store)));
+        let root = entities.strip_suffix(ENTITIES).unwrap_or_default();
+        place_attachments(&mut contents, &files, &format!("{root}{ATTACHMENTS}/"));
+        return Ok((contents, Box::new(store), Some(files)));
     }
-    let (contents, store) = website::opened(files)?;
-    Ok((contents, Box::new(store)))
+    let (contents, store) = website::opened(files.clone(), settings)?;
+    Ok((contents, Box::new(store), Some(files)))
+}
+
+/// Finds the attached files of an XML export below `root`: `PAGE/FILE/VERSION`. Where the version that the entities name is
+/// not there, it is the newest that is.
+fn place_attachments(contents: &mut Contents, files: &Files, root: &str) {
+    if contents.attachments.is_empty() {
+        return;
+    }
+    let names: BTreeSet<&str> = files.names().into_iter().filter(|name| name.starts_with(root)).collect();
+    for (file, path) in &mut contents.attachments {
+        let folder = format!("{root}{}/{}/", file.page, file.id);
+        let wanted = format!("{folder}{}", file.version);
+        if names.contains(wanted.as_str()) {
+            *path = Some(wanted);
+            continue;
+        }
+        let versions = names.range(folder.as_str()..).take_while(|name| name.starts_with(&folder));
+        let newest = versions.filter_map(|name| name[folder.len()..].parse::<u64>().ok()).max();
+        *path = newest.map(|version| format!("{folder}{version}"));
+    }
 }
 
 /// The files of an export.
@@ -238,7 +346,7 @@ impl Files {
         named.min_by_key(|path| (path.matches('/').count(), path.len())).map(str::to_owned)
     }
 
-    /// Reads a page.
+    /// Reads a file.
     fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         match self {
             Self::Folder(folder, files, _) => {

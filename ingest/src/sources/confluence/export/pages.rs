@@ -4,6 +4,7 @@
 use super::{Contents, ExportError, PageStore, entities};
 use crate::sources::confluence::{
     addresses::is_id,
+    attachments::{Attachment, id_in},
     page::{Body, Comment, Page},
     settings::Settings,
 };
@@ -60,6 +61,9 @@ struct Entities {
     spaces: HashMap<String, String>,
     users: HashMap<String, String>,
     labels: HashMap<String, String>,
+    /// The media types and sizes of files, where they are objects of their own.
+    media_types: HashMap<String, String>,
+    file_sizes: HashMap<String, u64>,
     /// Content and label.
     labellings: Vec<(String, String)>,
     resolved: HashSet<String>,
@@ -95,6 +99,8 @@ impl Entities {
             spaces: HashMap::new(),
             users: HashMap::new(),
             labels: HashMap::new(),
+            media_types: HashMap::new(),
+            file_sizes: HashMap::new(),
             labellings: Vec::new(),
             resolved: HashSet::new(),
             restricted: HashSet::new(),
@@ -137,6 +143,19 @@ impl Entities {
                     && object.text("stringValue") == Some("resolved") =>
             {
                 self.resolved.extend(object.reference("content").map(str::to_owned));
+            }
+            "ContentProperty" if object.text("name") == Some("MEDIA_TYPE") => {
+                if let (Some(file), Some(media_type)) =
+                    (object.reference("content"), object.text("stringValue"))
+                {
+                    self.media_types.insert(file.to_owned(), media_type.to_owned());
+                }
+            }
+            "ContentProperty" if object.text("name") == Some("FILESIZE") => {
+                let size = object.text("longValue").and_then(|size| size.parse().ok());
+                if let (Some(file), Some(size)) = (object.reference("content"), size) {
+                    self.file_sizes.insert(file.to_owned(), size);
+                }
             }
             "ContentPermissionSet"
                 if object.text("type").is_some_and(|sort| sort.eq_ignore_ascii_case("view")) =>
@@ -204,14 +223,36 @@ impl Entities {
                 comments_of.entry(page).or_default().push(comment);
             }
         }
-        let mut files_of: HashMap<String, Vec<String>> = HashMap::new();
+        let time = |object: &Object, name: &str| object.text(name).and_then(|text| instant(text, zone));
+        let author = |object: &Object| {
+            let names = ["lastModifier", "creator"];
+            let mut names = names.iter().filter_map(|name| self.users.get(object.reference(name)?));
+            names.find(|name| !name.is_empty()).cloned()
+        };
+        let number = |object: &Object, names: [&str; 2]| {
+            names.iter().find_map(|name| object.text(name)?.parse::<u64>().ok())
+        };
+        let mut files_of: HashMap<String, Vec<Attachment>> = HashMap::new();
         for file in &self.attachments {
             let name = file.text("title").or_else(|| file.text("fileName"));
             if let (Some(page), Some(name)) = (container(file).filter(|_| settings.attachments), name) {
-                files_of.entry(page).or_default().push(name.to_owned());
+                let media_type = file.text("contentType").map(str::to_owned);
+                let attachment = Attachment {
+                    page: page.clone(),
+                    id: id_in(&file.id).unwrap_or_default().to_owned(),
+                    name: name.to_owned(),
+                    media_type: media_type.or_else(|| self.media_types.get(&file.id).cloned()),
+                    bytes: number(file, ["fileSize", "filesize"])
+                        .or_else(|| self.file_sizes.get(&file.id).copied())
+                        .filter(|bytes| *bytes > 0),
+                    version: number(file, ["version", "attachmentVersion"]).unwrap_or(1),
+                    author: author(file),
+                    updated_at: time(file, "lastModificationDate"),
+                    download: None,
+                };
+                files_of.entry(page).or_default().push(attachment);
             }
         }
-        let time = |object: &Object, name: &str| object.text(name).and_then(|text| instant(text, zone));
         let mut pages = BTreeMap::new();
         for (id, object) in &self.pages {
             let (title, space) = (object.text("title").unwrap_or_default(), self.space_of(object));
@@ -230,6 +271,7 @@ impl Entities {
                 continue;
             }
             let above = self.above(object);
+            let files = files_of.remove(id).unwrap_or_default();
             let page = Page {
                 id: id.clone(),
                 title: title.to_owned(),
@@ -240,14 +282,10 @@ impl Entities {
                     .map(|page| page.text("title").unwrap_or_default().to_owned())
                     .collect(),
                 labels: labels_of.remove(id.as_str()).unwrap_or_default(),
-                author: ["lastModifier", "creator"]
-                    .iter()
-                    .find_map(|name| self.users.get(object.reference(name)?))
-                    .filter(|name| !name.is_empty())
-                    .cloned(),
+                author: author(object),
                 created_at: time(object, "creationDate"),
                 updated_at: time(object, "lastModificationDate"),
-                attachments: files_of.remove(id).unwrap_or_default(),
+                attachments: files.iter().map(|file| file.name.clone()).collect(),
                 is_restricted: [object]
                     .into_iter()
                     .chain(above)
@@ -264,6 +302,8 @@ impl Entities {
             let texts = body.iter().chain(comments.iter().map(|(_, place)| place));
             contents.sizes.insert(id.clone(), texts.map(|place| place.length).sum());
             contents.titles.insert(id.clone(), (space, title.to_owned()));
+            let files = files.into_iter().filter(|file| !file.id.is_empty());
+            contents.attachments.extend(files.map(|file| (file, None)));
             pages.insert(id.clone(), Entry { page, body, comments });
         }
         self.texts.flush()?;
@@ -309,6 +349,10 @@ impl PageStore for EntityPages {
         }
         page.sort_comments();
         Ok(page)
+    }
+
+    fn head(&self, id: &str) -> Result<Page, String> {
+        self.pages.get(id).map(|entry| entry.page.clone()).ok_or_else(|| "it is not in the export".to_owned())
     }
 }
 

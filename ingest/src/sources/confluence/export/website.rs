@@ -10,22 +10,29 @@ use crate::{
         written::one_line,
     },
     sources::confluence::{
-        addresses::id_in_name,
+        addresses::{id_in_name, is_id},
+        attachments::Attachment,
         page::{Body, Page},
+        settings::Settings,
     },
 };
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The pages of an HTML export.
 pub(super) struct Website {
-    files: Files,
+    files: Arc<Files>,
     /// By id, the file.
     pages: BTreeMap<String, String>,
     space: String,
+    /// Whether pages name their attached files.
+    names_files: bool,
 }
 
-pub(super) fn opened(files: Files) -> Result<(Contents, Website), ExportError> {
+pub(super) fn opened(files: Arc<Files>, settings: &Settings) -> Result<(Contents, Website), ExportError> {
     let index = files.outermost("index.html").ok_or(ExportError::Unknown)?;
     let root = index.strip_suffix("index.html").unwrap_or_default().to_owned();
     let mut pages: BTreeMap<String, String> = BTreeMap::new();
@@ -39,14 +46,20 @@ pub(super) fn opened(files: Files) -> Result<(Contents, Website), ExportError> {
         return Err(ExportError::Unknown);
     }
     let space = files.read(&index).ok().and_then(text_of).map(|text| space_of(&text)).unwrap_or_default();
-    let website = Website { files, pages, space };
+    let website = Website { files, pages, space, names_files: settings.attachments };
     let mut contents = Contents { is_complete: website.files.are_all(), ..Contents::default() };
     contents.warnings.push(
         "an HTML export does not say who may view a page: give `access` if not all of them are for everybody"
             .to_owned(),
     );
+    let names: BTreeSet<&str> = website.files.names().into_iter().collect();
     for id in website.pages.keys() {
-        let title = website.page(id).map(|page| page.title).unwrap_or_default();
+        let (page, attached) = website.read(id).unwrap_or_default();
+        let title = page.title;
+        for (file, path) in attached {
+            let path = Some(format!("{root}{path}")).filter(|path| names.contains(path.as_str()));
+            contents.attachments.push((file, path));
+        }
         contents.titles.insert(id.clone(), (website.space.clone(), title));
         contents.sizes.insert(id.clone(), 16 << 10);
     }
@@ -67,16 +80,28 @@ fn space_of(index: &str) -> String {
     after.map(|cell| one_line(&tree.text_of(cell))).unwrap_or_default()
 }
 
-impl PageStore for Website {
-    fn page(&self, id: &str) -> Result<Page, String> {
+impl Website {
+    /// A page, and the files that are attached to it, each with its path below the pages.
+    fn read(&self, id: &str) -> Result<(Page, Vec<(Attachment, String)>), String> {
         let name = self.pages.get(id).ok_or("it is not in the export")?;
         let bytes = self.files.read(name)?;
         let text = decode::decode(bytes).map_err(|error| error.to_string())?.text;
-        Ok(page_of(id, &self.space, &text))
+        let (mut page, mut attached) = page_of(id, &self.space, &text);
+        if !self.names_files {
+            page.attachments.clear();
+            attached.clear();
+        }
+        Ok((page, attached))
     }
 }
 
-fn page_of(id: &str, space: &str, text: &str) -> Page {
+impl PageStore for Website {
+    fn page(&self, id: &str) -> Result<Page, String> {
+        self.read(id).map(|(page, _)| page)
+    }
+}
+
+fn page_of(id: &str, space: &str, text: &str) -> (Page, Vec<(Attachment, String)>) {
     let tree = Tree::of(text, &Steps::for_text(text));
     let with = |is_it: &dyn Fn(&Element) -> bool| tree.elements.iter().position(is_it);
     let words = |number: usize| one_line(&tree.text_of(number));
@@ -95,7 +120,9 @@ fn page_of(id: &str, space: &str, text: &str) -> Page {
         });
         found.map(words).filter(|name| !name.is_empty())
     };
-    Page {
+    let files = files(&tree, main);
+    let attached = files.iter().filter_map(|(address, name)| attached_at(id, address, name)).collect();
+    let page = Page {
         id: id.to_owned(),
         title,
         space: space.to_owned(),
@@ -103,9 +130,21 @@ fn page_of(id: &str, space: &str, text: &str) -> Page {
         author: of_metadata("editor").or_else(|| of_metadata("author")),
         updated_at: metadata.and_then(|metadata| date_in(&words(metadata))),
         body: Body::View(main.map_or(text, |main| inside(&tree, main, text)).to_owned()),
-        attachments: files(&tree, main),
+        attachments: files.into_iter().map(|(_, name)| name).collect(),
         ..Page::default()
-    }
+    };
+    (page, attached)
+}
+
+/// The file at an address such as `attachments/7/9.pdf`, which tells the ids of the page and the file.
+fn attached_at(page: &str, address: &str, name: &str) -> Option<(Attachment, String)> {
+    let path = address.split(['?', '#']).next()?;
+    let (of_page, file) = path.strip_prefix("attachments/")?.split_once('/')?;
+    let id = file.split_once('.').map_or(file, |(id, _)| id);
+    let is_of_page = of_page == page && is_id(id) && !file.contains('/');
+    let (page, id, name) = (page.to_owned(), id.to_owned(), name.to_owned());
+    let attachment = Attachment { page, id, name, version: 1, ..Attachment::default() };
+    is_of_page.then(|| (attachment, path.to_owned()))
 }
 
 /// The text within an element.
@@ -131,8 +170,8 @@ fn ancestors(tree: &Tree<'_>) -> Vec<String> {
     items.skip(1).filter(|title| !title.is_empty()).collect()
 }
 
-/// The names of attached files, which are listed below the page.
-fn files(tree: &Tree<'_>, main: Option<usize>) -> Vec<String> {
+/// The addresses and names of attached files, which are listed below the page.
+fn files(tree: &Tree<'_>, main: Option<usize>) -> Vec<(String, String)> {
     let end = main.map_or(0, |main| tree.elements[main].closes);
     let below = tree.elements.iter().enumerate().filter(|(_, element)| element.opens > end);
     let is_file = |element: &Element| {
@@ -141,8 +180,11 @@ fn files(tree: &Tree<'_>, main: Option<usize>) -> Vec<String> {
     };
     below
         .filter(|(_, element)| is_file(element))
-        .map(|(number, _)| one_line(&tree.text_of(number)))
-        .filter(|name| !name.is_empty())
+        .map(|(number, element)| {
+            let address = element.attribute("href").unwrap_or_default().to_owned();
+            (address, one_line(&tree.text_of(number)))
+        })
+        .filter(|(_, name)| !name.is_empty())
         .collect()
 }
 
@@ -167,7 +209,17 @@ mod tests {
 <div id="main-content" class="wiki-content group"><h2 id="x">Check</h2><div><p>Look at <a href="Restart_8.html">restart</a>.</p></div></div>
 <div class="pageSection group"><h2 id="attachments">Attachments:</h2><div class="greybox"><a href="attachments/7/9.pdf">plan.pdf</a> (application/pdf)</div></div>
 </body></html>"#;
-        let page = page_of("7", "OPS", html);
+        let (page, attached) = page_of("7", "OPS", html);
+        let [(file, path)] = <[_; 1]>::try_from(attached).expect("there is one");
+        assert_eq!(
+            (file.key().as_str(), file.name.as_str(), path.as_str()),
+            ("7/attachment/9", "plan.pdf", "attachments/7/9.pdf")
+        );
+        for address in
+            ["attachments/8/9.pdf", "attachments/7/x.pdf", "attachments/7/../9.pdf", "attachments/7"]
+        {
+            assert!(attached_at("7", address, "x").is_none(), "{address}");
+        }
         assert_eq!(
             (page.title.as_str(), page.ancestors.join("/").as_str()),
             ("Node & disk", "Ops Home/Nodes")

@@ -86,6 +86,16 @@ fn entities_xml(state: &State) -> String {
                 &format!("{}{}", reference("label", "Label", &label_id), reference("content", "Page", id)),
             );
         }
+        if entity.sort == "attachment" {
+            for (name, value) in [
+                ("MEDIA_TYPE", property("stringValue", &text(State::media_type(&entity.title)))),
+                ("FILESIZE", property("longValue", &entity.body.len().to_string())),
+            ] {
+                let of_file = [property("name", &text(name)), value, reference("content", class, id)];
+                labels += 2;
+                object("ContentProperty", &labels.to_string(), &of_file.concat());
+            }
+        }
         if entity.is_resolved {
             let resolved = [
                 property("name", &text("status")),
@@ -101,6 +111,27 @@ fn entities_xml(state: &State) -> String {
     }
     xml.push_str("</hibernate-generic>\n");
     xml
+}
+
+/// The attached files of an XML export, by path, each with what it was before.
+fn attached(state: &State) -> Vec<(String, Vec<u8>)> {
+    let files = state.entities.iter().filter(|(_, entity)| entity.sort == "attachment");
+    let versions = files.flat_map(|(id, entity)| {
+        let folder = format!("attachments/{}/{id}", entity.parent.as_deref().unwrap_or_default());
+        let old = (1..entity.number).map(move |number| (number, b"old words\n".to_vec()));
+        let now = (entity.number, entity.body.clone().into_bytes());
+        old.chain([now]).map(move |(number, bytes)| (format!("{folder}/{number}"), bytes))
+    });
+    versions.collect()
+}
+
+/// Writes files below a folder.
+fn unpack(folder: &Path, files: &[(&str, &[u8])]) {
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().expect("it has one")).expect("there is space");
+        std::fs::write(path, bytes).expect("there is space");
+    }
 }
 
 fn export(path: &Path, site: &Site, more: &str) -> Box<dyn Source> {
@@ -142,8 +173,15 @@ async fn space(is_cloud: bool) -> Site {
         state.put("21", "comment", "", Some("2"), "<p>Resolved.</p>").is_resolved = true;
         state.put("22", "comment", "", Some("2"), "<p>Second.</p>");
         state.put("23", "comment", "", Some("10"), "<p>On news.</p>");
-        state.put("30", "attachment", "plan.pdf", Some("2"), "");
-        state.put("31", "attachment", "x.png", Some("2"), "");
+        state.put_file("30", "plan.md", "2", "# Not this one\n");
+        state.put_file("30", "plan.md", "2", "Plan B.\n\n## Order\n\nRestart the relay first. 再起動。\n");
+        state.put_file("31", "x.png", "2", "x");
+        state.put_file("32", "notes", "2", "The relay is in rack nine.\n");
+        state.put_file("33", "hidden.md", "5", "Hidden words of a file.\n");
+        state.put_file("34", "archived.md", "7", "Archived words.\n");
+        state.put_file("35", "gone.md", "2", "Words in the trash.\n").status = "trashed";
+        state.put_file("36", "of news.txt", "10", "Words of news.\n");
+        state.put_file("37", "sheet.xlsx", "2", "x");
     }
     site
 }
@@ -164,7 +202,12 @@ async fn an_export_and_the_live_site_give_the_same() {
             let plain = folder.path().join("entities.xml");
             std::fs::write(&plain, &xml).expect("there is space");
             let packed = folder.path().join("export.zip");
-            zip(&packed, &[("exportDescriptor.properties", b"x"), ("entities.xml", xml.as_bytes())]);
+            let attached = attached(&site.state());
+            let attached: Vec<(&str, &[u8])> =
+                attached.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
+            unpack(folder.path(), &attached);
+            let others = [("exportDescriptor.properties", &b"x"[..]), ("entities.xml", xml.as_bytes())];
+            zip(&packed, &[&others, attached.as_slice()].concat());
             for path in [plain.as_path(), packed.as_path(), folder.path()] {
                 let (exported, of_export) = read_all(export(path, &site, more).as_ref()).await;
                 assert_eq!(texts(&exported), texts(&live), "{more} {}", path.display());
@@ -177,6 +220,11 @@ async fn an_export_and_the_live_site_give_the_same() {
                     assert_eq!((&ours.access, &ours.links), (&theirs.access, &theirs.links));
                     assert_eq!((ours.created_at, ours.updated_at), (theirs.created_at, theirs.updated_at));
                     assert_eq!(document.meta.author, theirs.author);
+                    // The address of a page ends in its title, where that was told.
+                    if id.contains("attachment") {
+                        assert_eq!(document.content_hash, live[id].content_hash, "{id}");
+                        assert_eq!((&document.above, &ours.url), (&live[id].above, &theirs.url));
+                    }
                 }
                 let restricted = |reported: &[String]| {
                     let mut found: Vec<String> = reported
@@ -188,13 +236,20 @@ async fn an_export_and_the_live_site_give_the_same() {
                     found
                 };
                 assert_eq!(restricted(&of_export), restricted(&reported));
+                let not_read = |reported: &[String]| {
+                    reported.iter().find(|line| line.contains("in no format that is read")).cloned()
+                };
+                assert_eq!(not_read(&of_export), not_read(&reported));
                 let statuses = of_export.iter().filter(|line| line.contains("its status is")).count();
                 assert_eq!(statuses, 3, "{of_export:?}");
             }
             let ids: Vec<&str> = live.keys().map(String::as_str).collect();
             match more {
                 "" => {
-                    assert_eq!(ids, ["wiki/1", "wiki/10", "wiki/2", "wiki/3"]);
+                    let files =
+                        ["wiki/10/attachment/36", "wiki/2", "wiki/2/attachment/30", "wiki/2/attachment/32"];
+                    assert_eq!(ids, [&["wiki/1", "wiki/10"], &files[..], &["wiki/3"]].concat());
+                    assert!(live["wiki/2/attachment/30"].body.as_str().starts_with("Plan B."));
                     let text = live["wiki/2"].body.as_str();
                     assert!(
                         text.contains("```sh\nkubectl get pods && echo \"<none>\"\n[[ -f x ]] > y && echo \"a]]>b\"\n```"),
@@ -204,8 +259,10 @@ async fn an_export_and_the_live_site_give_the_same() {
                 }
                 _ if more.starts_with("restrictions") => {
                     assert_eq!(live["wiki/5"].meta.access, ["leads"]);
+                    assert_eq!(live["wiki/5/attachment/33"].meta.access, ["leads"]);
                 }
                 _ => {
+                    assert!(ids.iter().all(|id| !id.contains("attachment")), "{ids:?}");
                     assert!(!live.contains_key("wiki/10"));
                     assert!(!live["wiki/2"].body.as_str().contains("First"));
                 }
@@ -217,13 +274,13 @@ async fn an_export_and_the_live_site_give_the_same() {
 #[tokio::test]
 async fn a_web_export_has_the_same_ids() {
     let site = space(true).await;
-    let page = |title: &str, crumbs: &str, main: &str| {
+    let page = |title: &str, crumbs: &str, main: &str, below: &str| {
         format!(
             "<!DOCTYPE html><html><head><title>Ops : {title}</title></head><body><div id=\"page\"><div id=\"main-header\">\
              <ol id=\"breadcrumbs\"><li class=\"first\"><a href=\"index.html\">Ops</a></li>{crumbs}</ol>\
              <h1 id=\"title-heading\"><span id=\"title-text\"> Ops : {title} </span></h1></div>\
              <div class=\"page-metadata\">Created by <span class='author'> Anna</span> on Jan 02, 2026</div>\
-             <div id=\"main-content\" class=\"wiki-content group\">{main}</div></div>\
+             <div id=\"main-content\" class=\"wiki-content group\">{main}</div>{below}</div>\
              <div id=\"footer\">Document generated by Confluence</div></body></html>"
         )
     };
@@ -234,30 +291,42 @@ async fn a_web_export_has_the_same_ids() {
         "<h1 id=\"Relaydown-Fix\">Fix</h1><p>See <a href=\"3.html\">the restart page</a>.</p>\
          <div class=\"confluence-information-macro confluence-information-macro-warning\"><div class=\"confluence-information-macro-body\"><p>Mind.</p></div></div>\
          <div class=\"code panel pdl\"><div class=\"codeContent panelContent pdl\"><pre class=\"syntaxhighlighter-pre\" data-syntaxhighlighter-params=\"brush: bash; gutter: false\">kubectl get pods\nkubectl logs</pre></div></div>",
+        "<div class=\"pageSection group\"><div class=\"pageSectionHeader\"><h2 id=\"attachments\">Attachments:</h2></div>\
+         <div class=\"greybox\"><img src=\"images/bullet.gif\"/><a href=\"attachments/2/30.md\">plan.md</a> (text/plain)<br/>\
+         <a href=\"attachments/2/31.png\">x.png</a> (image/png)<br/><a href=\"attachments/2/39.md\">lost.md</a> (text/plain)</div></div>",
     );
-    let restart = page("再起動", "", "<p>待つ。</p>");
+    let restart = page("再起動", "", "<p>待つ。</p>", "");
     let folder = tempfile::tempdir().expect("a directory");
     let path = folder.path().join("html.zip");
-    let files: [(&str, &[u8]); 5] = [
+    let files: [(&str, &[u8]); 7] = [
         ("OPS/index.html", index.as_bytes()),
         ("OPS/Relay-down_2.html", relay.as_bytes()),
         ("OPS/3.html", restart.as_bytes()),
         ("OPS/attachments/2/5_6.html", b"<p>no page</p>"),
+        ("OPS/attachments/2/30.md", b"Restart the relay first.\n"),
+        ("OPS/attachments/2/31.png", b"x"),
         ("OPS/styles/site.css", b"p{}"),
     ];
     zip(&path, &files);
     let unpacked = folder.path().join("unpacked");
-    for (name, bytes) in files {
-        let path = unpacked.join(name);
-        std::fs::create_dir_all(path.parent().expect("it has one")).expect("there is space");
-        std::fs::write(path, bytes).expect("there is space");
-    }
+    unpack(&unpacked, &files);
     for path in [&path, &unpacked] {
         let (documents, reported) = read_all(export(path, &site, "").as_ref()).await;
+        let ids: Vec<&str> = documents.keys().map(String::as_str).collect();
+        assert_eq!(ids, ["wiki/2", "wiki/2/attachment/30", "wiki/3"]);
         assert_eq!(
-            (documents.keys().cloned().collect::<Vec<_>>(), reported),
-            (vec!["wiki/2".to_owned(), "wiki/3".to_owned()], Vec::new())
+            reported,
+            [
+                "wiki (attachments): 1 attached file is in no format that is read: 1 .png",
+                "wiki/2/attachment/39 (Relay down: lost.md): the export does not hold the file; make one with attachments"
+            ]
         );
+        let plan = &documents["wiki/2/attachment/30"];
+        assert_eq!(
+            (plan.body.as_str(), plan.meta.title.as_str()),
+            ("Restart the relay first.\n", "Relay down: plan.md")
+        );
+        assert_eq!(plan.above, ["Operations › Relay down"]);
         insta::allow_duplicates! {
             insta::assert_snapshot!(documents["wiki/2"].body.as_str(), @r"
             # Operations
@@ -274,6 +343,11 @@ async fn a_web_export_has_the_same_ids() {
             kubectl get pods
             kubectl logs
             ```
+
+            ## Attachments
+
+            - lost.md
+            - plan.md
             ");
         }
         let meta = &documents["wiki/2"].meta;
@@ -325,5 +399,5 @@ async fn what_is_no_whole_export_is_refused() {
     let listing =
         export(&at("entities.xml"), &site, "").list(&SyncState::default()).await.expect("it can be listed");
     assert_eq!(listing.warnings[0].message, "bytes that are no UTF-8 were replaced");
-    assert!(listing.is_complete && listing.items.len() == 6, "{}", listing.items.len());
+    assert!(listing.is_complete && listing.items.len() == 10, "{}", listing.items.len());
 }

@@ -52,7 +52,7 @@ pub(super) fn settings(site: &Site, folder: &Path, more: &str) -> Settings {
     Settings::sample(&toml)
 }
 
-fn source(site: &Site, folder: &Path, more: &str) -> Live {
+pub(super) fn source(site: &Site, folder: &Path, more: &str) -> Live {
     let settings = settings(site, folder, more);
     Live::new("wiki".to_owned(), settings, Defaults::default(), POLICY).expect("the settings are right")
 }
@@ -84,12 +84,12 @@ pub(super) fn texts(documents: &BTreeMap<String, Document>) -> BTreeMap<String, 
 }
 
 /// A knowledge base that a site is read into.
-struct Target {
+pub(super) struct Target {
     directory: tempfile::TempDir,
 }
 
 impl Target {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { directory: tempfile::tempdir().expect("a temporary directory") }
     }
 
@@ -97,7 +97,7 @@ impl Target {
         Address::Directory(self.directory.path().join("kb"))
     }
 
-    async fn run(&self, source: Live) -> Result<Report, IngestError> {
+    pub(super) async fn run(&self, source: Live) -> Result<Report, IngestError> {
         let options = Options {
             kb: self.address(),
             embedder: EmbedderSettings::new(EmbedderChoice::Hashed),
@@ -108,13 +108,14 @@ impl Target {
         pipeline::ingest(&options, Arc::new(Progress::hidden()), std::future::pending()).await
     }
 
-    async fn texts(&self) -> BTreeMap<String, String> {
+    pub(super) async fn texts(&self) -> BTreeMap<String, String> {
         let kb = store::open(&self.address(), None).await.expect("it opens");
         let view = kb.view(&Filter::everything()).await.expect("it opens");
         let mut texts = BTreeMap::new();
         for record in view.all_documents().await.expect("they can be read") {
             let chunks = view.chunks_of(DocumentKey::of(&record.meta.id)).await.expect("they can be read");
-            let text = chunks.iter().map(|(_, chunk)| chunk.text.as_str()).collect::<Vec<_>>().join("\n");
+            let text = chunks.iter().map(|(_, chunk)| format!("{:?} {}", chunk.heading_path, chunk.text));
+            let text = text.collect::<Vec<_>>().join("\n");
             let text = format!("{} {:?}\n{text}", record.meta.title, record.meta.access);
             texts.insert(record.meta.id.clone(), text);
         }
@@ -123,7 +124,7 @@ impl Target {
 }
 
 /// A site with so many pages below one, each with a comment.
-async fn filled(is_cloud: bool, num_pages: usize) -> Site {
+pub(super) async fn filled(is_cloud: bool, num_pages: usize) -> Site {
     let site = Site::start(is_cloud).await;
     {
         let mut state = site.state();
@@ -149,14 +150,15 @@ async fn a_site_is_read_as_cloud_and_data_center_reply() {
             state.put_page("2001", "Old", None, "<p>x</p>").status = "archived";
             state.put("2002", "blogpost", "News", None, "<p>A new relay.</p>");
             state.put_page("2003", "Other", None, "<p>x</p>").space = "DEV";
-            state.put("60000", "attachment", "plan.pdf", Some("1003"), "");
+            state.put_file("60000", "plan.xlsx", "1003", "x");
             state.put("60001", "comment", "Re", Some("1003"), "<p>Done.</p>").is_resolved = true;
             state.put("60002", "comment", "Re", Some("1003"), "<p>Later.</p>");
             state.entities.get_mut("1003").expect("it is there").labels = vec!["runbook"];
         }
         let folder = tempfile::tempdir().expect("a directory");
         let (documents, reported) = read_all(&source(&site, folder.path(), "")).await;
-        assert_eq!((documents.len(), reported.as_slice()), (122, [].as_slice()), "{is_cloud}");
+        let not_read = "wiki (attachments): 1 attached file is in no format that is read: 1 .xlsx".to_owned();
+        assert_eq!((documents.len(), reported), (122, vec![not_read]), "{is_cloud}");
         let document = &documents["wiki/1003"];
         let anchor = if is_cloud { "Symptoms-3" } else { "Relay3-Symptoms3" };
         let dates = ["2026-03-01", "2026-03-02"];
@@ -164,7 +166,7 @@ async fn a_site_is_read_as_cloud_and_data_center_reply() {
         let text = dates.iter().fold(text, |text, date| text.replace(date, "DATE"));
         assert_eq!(
             text,
-            "# Operations\n\n## Symptoms 3 {#ANCHOR}\n\nThe relay r3 is down.\n\n## Attachments\n\n- plan.pdf\n\n\
+            "# Operations\n\n## Symptoms 3 {#ANCHOR}\n\nThe relay r3 is down.\n\n## Attachments\n\n- plan.xlsx\n\n\
              ## Comments\n\n- **DATE:**\n\n  Seen on r3.\n- **DATE:**\n\n  Later.\n"
         );
         assert_eq!(document.meta.kind, kb::document::Kind::Runbook);
@@ -251,7 +253,7 @@ async fn check_incremental(is_cloud: bool, more: &'static str, zone_hours: i64) 
             state.put("59000", "comment", "Re", Some("1004"), "<p>more words</p>");
         }),
         ("a file", |state| {
-            state.put("59001", "attachment", "a.pdf", Some("1005"), "");
+            state.put_file("59001", "a.xlsx", "1005", "x");
         }),
         ("a new page", |state| {
             state.put_page("1900", "Relay new", Some("1004"), "<p>fresh words</p>");

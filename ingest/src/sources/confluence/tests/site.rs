@@ -60,6 +60,21 @@ pub(super) struct Faults {
     pub(super) truncated: usize,
     /// Pages that the search does not know.
     pub(super) unsearchable: BTreeSet<String>,
+    /// What happens to files in place of a download.
+    pub(super) files: BTreeMap<String, FileFault>,
+}
+
+/// What happens to a file in place of its download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileFault {
+    /// A status of 500.
+    Fails,
+    /// The body ends early.
+    Cut,
+    /// A page to log in.
+    Login,
+    /// Another redirect.
+    SentOn,
 }
 
 /// What the site holds.
@@ -75,6 +90,10 @@ pub(super) struct State {
     now: Timestamp,
     /// The requests that came, without their hosts.
     pub(super) requests: Vec<String>,
+    /// The address of the store that a Cloud keeps its files in.
+    store: String,
+    /// The heads of the requests that came to the store.
+    pub(super) store_requests: Vec<String>,
 }
 
 /// A site that listens.
@@ -98,15 +117,21 @@ impl Site {
             searched: (String::new(), Vec::new()),
             now: "2026-03-01T00:00:00Z".parse().expect("a time"),
             requests: Vec::new(),
+            store: String::new(),
+            store_requests: Vec::new(),
         };
         let path = if is_cloud { "/wiki" } else { "/confluence" };
         let site = Self { url: format!("{origin}{path}"), state: Arc::new(Mutex::new(state)) };
-        let (state, path) = (site.state.clone(), path.to_owned());
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, state.clone(), path.clone()));
-            }
-        });
+        let store = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        site.state().store = format!("http://{}", store.local_addr().expect("an address"));
+        for (listener, base) in [(listener, Some(path.to_owned())), (store, None)] {
+            let state = site.state.clone();
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    tokio::spawn(serve(stream, state.clone(), base.clone()));
+                }
+            });
+        }
         site
     }
 
@@ -117,6 +142,11 @@ impl Site {
     /// The requests since the last time.
     pub(super) fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.state().requests)
+    }
+
+    /// How many files were asked for since the last time, of all requests.
+    pub(super) fn num_downloads(&self) -> usize {
+        self.requests().iter().filter(|request| request.contains("/download")).count()
     }
 }
 
@@ -136,6 +166,16 @@ impl State {
         body: &str,
     ) -> &mut Entity {
         self.put(id, "page", title, parent, body)
+    }
+
+    /// Attaches a file to a page, or gives it another text.
+    pub(super) fn put_file(&mut self, id: &str, name: &str, page: &str, text: &str) -> &mut Entity {
+        self.put(id, "attachment", name, Some(page), text)
+    }
+
+    /// What the site takes a file for.
+    pub(super) fn media_type(name: &str) -> &'static str {
+        if name.contains('.') { "application/octet-stream" } else { "text/plain" }
     }
 
     /// Adds anything, or changes its text.
@@ -237,6 +277,16 @@ impl State {
             let status = if entity.is_resolved { "resolved" } else { "open" };
             content["extensions"] = json!({"location": "inline", "resolution": {"status": status}});
         }
+        if entity.sort == "attachment" {
+            let page = entity.parent.clone().unwrap_or_default();
+            content["id"] = json!(format!("att{id}"));
+            content["extensions"] =
+                json!({"mediaType": Self::media_type(&entity.title), "fileSize": entity.body.len()});
+            content["_links"]["download"] = match self.is_cloud {
+                true => json!(format!("/download/attachments/{page}/wants-a-session?api=v2")),
+                false => json!(format!("/download/attachments/{page}/{id}?version={}&api=v2", entity.number)),
+            };
+        }
         if has("restrictions") {
             let users = if entity.is_restricted { json!([{"accountId": "5b1"}]) } else { json!([]) };
             let size = usize::from(entity.is_restricted);
@@ -328,7 +378,7 @@ impl State {
             let is_it = |entity: &Entity| entity.sort == sort && entity.parent.as_deref() == Some(id);
             self.entities.iter().filter(|(_, entity)| is_it(entity)).map(|(id, _)| id.clone()).collect()
         } else {
-            let id = path.to_owned();
+            let id = path.strip_prefix("att").unwrap_or(path).to_owned();
             return match self.entities.get(&id).map(|entity| entity.status) {
                 Some("current") if fails(&id, &self.faults) => (500, json!({"message": "x"})),
                 Some("current") => (200, self.content(&id, &expand)),
@@ -378,6 +428,28 @@ impl State {
     }
 }
 
+/// What a store, or a Data Center itself, gives of a file.
+fn file(state: &State, id: &str) -> Answer {
+    let Some(entity) = state.entities.get(id) else { return Answer::Whole(404, String::new(), Vec::new()) };
+    let bytes = entity.body.clone().into_bytes();
+    let whole =
+        |status: u16, headers: &str, body: &[u8]| Answer::Whole(status, headers.to_owned(), body.to_vec());
+    match state.faults.files.get(id) {
+        None => whole(200, "", &bytes),
+        Some(FileFault::Fails) => whole(500, "", b"canary"),
+        Some(FileFault::Cut) => Answer::Cut(bytes),
+        Some(FileFault::Login) => whole(200, "", b"<html><body><p>canary: log in</p></body></html>"),
+        Some(FileFault::SentOn) => whole(302, &format!("Location: {}/file/{id}?sig=2\r\n", state.store), b""),
+    }
+}
+
+/// What the store answers, which knows nobody.
+fn answer_of_store(state: &mut State, target: &str, head: &str) -> Answer {
+    state.store_requests.push(head.to_owned());
+    let id = target.strip_prefix("/file/").and_then(|rest| rest.split_once("?sig=")).map(|(id, _)| id);
+    file(state, id.unwrap_or_default())
+}
+
 /// How a request is answered.
 enum Answer {
     Whole(u16, String, Vec<u8>),
@@ -411,6 +483,18 @@ fn answer(state: &mut State, target: &str, head: &str, base: &str) -> Answer {
     let query: HashMap<String, String> =
         url.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
     let path = url.path().strip_prefix(base).unwrap_or_default();
+    let download = path.strip_suffix("/download").and_then(|path| path.rsplit_once("/child/attachment/att"));
+    match download {
+        // Only a Cloud has this address.
+        Some((_, id)) if state.is_cloud => {
+            return Answer::Whole(302, format!("Location: {}/file/{id}?sig=1\r\n", state.store), Vec::new());
+        }
+        Some(_) => return whole(404, "", json!({})),
+        None => {}
+    }
+    if let Some((_, id)) = path.strip_prefix("/download/attachments/").and_then(|path| path.split_once('/')) {
+        return file(state, id);
+    }
     let (status, body) = state.reply(path, &query);
     let mut bytes = body.to_string().into_bytes();
     if state.faults.truncated > 0 {
@@ -434,7 +518,8 @@ fn answer(state: &mut State, target: &str, head: &str, base: &str) -> Answer {
     Answer::Whole(status, String::new(), bytes)
 }
 
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, base: String) {
+/// Serves a connection to the site at the path `base`, or to the store.
+async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, base: Option<String>) {
     let mut request = Vec::new();
     loop {
         while !request.windows(4).any(|window| window == b"\r\n\r\n") {
@@ -448,8 +533,13 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, base: String) {
         let head = String::from_utf8_lossy(&request).into_owned();
         request.clear();
         let target = head.split(' ').nth(1).unwrap_or_default();
-        let answer =
-            answer(&mut state.lock().expect("no test holds it while it fails"), target, &head, &base);
+        let answer = {
+            let mut state = state.lock().expect("no test holds it while it fails");
+            match &base {
+                Some(base) => answer(&mut state, target, &head, base),
+                None => answer_of_store(&mut state, target, &head),
+            }
+        };
         let (status, headers, body, length) = match answer {
             Answer::Nothing => return,
             Answer::Cut(body) => (200, String::new(), body[..body.len() / 2].to_vec(), body.len()),
