@@ -24,6 +24,9 @@ use std::{
 /// So many files are downloaded at once.
 const AT_ONCE: usize = 4;
 
+/// A file that comes in another size than was listed is asked for so often.
+const MAX_TRIES: u32 = 3;
+
 /// After so many files in a row that were not given, no more are asked for in a run.
 const MAX_FAILURES: usize = 5;
 
@@ -140,19 +143,25 @@ impl PageReader {
         if let Some(error) = given_up {
             return Err(NotGiven::Failed(error.to_string()));
         }
-        let error = match self.api.download(file).await {
-            // A page in place of the file, such as one to log in.
-            Ok(bytes) if file.bytes.is_some_and(|listed| listed != bytes.len() as u64) => {
-                let listed = file.bytes.unwrap_or_default();
-                let reason = format!("{} bytes were given, and {listed} are listed", bytes.len());
-                return Err(NotGiven::Failed(reason));
+        let mut num_tries = 0;
+        let error = loop {
+            num_tries += 1;
+            match self.api.download(file).await {
+                // A part of the file, or a page in its place, such as one to log in.
+                Ok(bytes) if file.bytes.is_some_and(|listed| listed != bytes.len() as u64) => {
+                    let listed = file.bytes.unwrap_or_default();
+                    if num_tries >= MAX_TRIES {
+                        let reason = format!("{} bytes were given, and {listed} are listed", bytes.len());
+                        return Err(NotGiven::Failed(reason));
+                    }
+                }
+                Ok(bytes) => {
+                    self.failed_files.store(0, Ordering::Relaxed);
+                    return Ok(bytes);
+                }
+                Err(CallError::TooLarge { .. }) => return Err(NotGiven::TooLarge),
+                Err(error) => break error,
             }
-            Ok(bytes) => {
-                self.failed_files.store(0, Ordering::Relaxed);
-                return Ok(bytes);
-            }
-            Err(CallError::TooLarge { .. }) => return Err(NotGiven::TooLarge),
-            Err(error) => error,
         };
         // Those two are about one file.
         if !matches!(error.status(), Some(403 | 404)) {

@@ -371,8 +371,12 @@ async fn restricted_pages_go_at_once_or_get_their_tags() {
 async fn faults_of_the_site_cost_no_page() {
     for is_cloud in [true, false] {
         let site = filled(is_cloud, 120).await;
+        for (id, page) in [("60000", "1003"), ("60001", "1003"), ("60002", "1050")] {
+            site.state().put_file(id, "steps.md", page, &format!("Words of the file {id}.\n"));
+        }
         let folder = tempfile::tempdir().expect("a directory");
         let (well, _) = read_all(&source(&site, folder.path(), "")).await;
+        assert_eq!(well.len(), 124);
         for seed in 1..4 {
             site.state().random_from(seed);
             site.state().faults.percent = 30;
@@ -499,6 +503,10 @@ async fn a_run_that_is_killed_is_gone_on_with() {
 #[ignore = "takes a minute; prints times"]
 async fn ten_thousand_pages() {
     let site = filled(true, 10_000).await;
+    for number in (0..10_000).step_by(5) {
+        let (id, page) = ((70_000 + number).to_string(), (1000 + number).to_string());
+        site.state().put_file(&id, "steps.md", &page, &format!("Restart the relay r{number}.\n"));
+    }
     let folder = tempfile::tempdir().expect("a directory");
     let target = Target::new();
     for what in ["first", "unchanged", "one page changed"] {
@@ -508,10 +516,12 @@ async fn ten_thousand_pages() {
         site.requests();
         let started = Instant::now();
         let report = target.run(source(&site, folder.path(), "")).await.expect("it works");
+        let requests = site.requests();
         println!(
-            "{what}: {:.1} s, {} requests, {:?}, peak memory {}",
+            "{what}: {:.1} s, {} requests, of them {} for files, {:?}, peak memory {}",
             started.elapsed().as_secs_f32(),
-            site.requests().len(),
+            requests.len(),
+            requests.iter().filter(|request| request.contains("/download")).count(),
             report.documents,
             peak_memory()
         );

@@ -484,6 +484,17 @@ fn answer(state: &mut State, target: &str, head: &str, base: &str) -> Answer {
         url.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
     let path = url.path().strip_prefix(base).unwrap_or_default();
     let download = path.strip_suffix("/download").and_then(|path| path.rsplit_once("/child/attachment/att"));
+    let is_file = download.is_some() || path.starts_with("/download/");
+    if is_file && state.faults.percent > 0 {
+        let fault = state.random();
+        match fault / 100 % 4 {
+            _ if fault % 100 >= state.faults.percent => {}
+            0 => return whole(429, "Retry-After: 0\r\n", json!({})),
+            1 => return whole(500, "", json!({"message": "canary"})),
+            2 => return Answer::Whole(200, String::new(), b"half".to_vec()),
+            _ => return Answer::Nothing,
+        }
+    }
     match download {
         // Only a Cloud has this address.
         Some((_, id)) if state.is_cloud => {
