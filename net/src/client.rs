@@ -326,9 +326,9 @@ impl Call<'_> {
 
     /// Says that the system may send this GET on to another one, once: to a store of files, whose address it signed.
     ///
-    /// Nothing of ours goes there: no credentials, no header, no cookie, no body. The store is called over HTTPS, unless the
-    /// system itself is called without; at a public address, unless the system's own is not public; and it may not send
-    /// the call on. Policy and bounds are those of the call, and each further try begins at the system.
+    /// Nothing of ours goes there: no credentials, no header, no cookie, no body. The store is called over HTTPS, unless
+    /// the system itself is called without; at a public address, unless the system's own is not public; and it may not
+    /// send the call on. Policy and bounds are those of the call, and each further try begins at the system.
     pub fn handed_on(self) -> Self {
         Self { may_be_handed_on: true, ..self }
     }

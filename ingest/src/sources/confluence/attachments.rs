@@ -1,7 +1,6 @@
-//! Files that are attached to pages, wherever they were read from, and the documents that they become. An export and the
-//! live site make [`Attachment`]s, and [`parse`] is what both of them go through. A file is an item of its own, so that
-//! one that did not change is not fetched again; what it has of its page, its labels, its kind and who may view it, it
-//! has as if it stood in the page.
+//! Files that are attached to pages, wherever they were read from, and the documents that they become. An export and
+//! the live site make [`Attachment`]s, and [`parse`] is what both of them go through. A file is an item of its own, so
+//! that one that did not change is not fetched again. Its labels, its kind and who may view it are those of its page.
 
 use super::{
     addresses::is_id,

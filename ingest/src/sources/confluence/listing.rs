@@ -385,8 +385,8 @@ impl Outcome {
         }
     }
 
-    /// The items of attached files. Those of a page that is left out are gone. Of a page that changed, those that did not
-    /// are read again where they show its title, or may be viewed by others.
+    /// The items of attached files. Those of a page that is left out are gone. Of a page that changed, those that did
+    /// not are read again where its title, or who may view it, is another.
     fn files_of(&mut self, found: &Found, is_whole: bool, before: &SyncState, context: &Context) {
         let is_refused = |page: &str| found.is_restricted(page) && !context.has_tags();
         let known = |key: &str| before.versions.get(key).and_then(|version| FileVersion::parse(version));

@@ -281,8 +281,8 @@ fn opened(path: &Path, settings: &Settings) -> Result<Opened, ExportError> {
     Ok((contents, Box::new(store), Some(files)))
 }
 
-/// Finds the attached files of an XML export below `root`: `PAGE/FILE/VERSION`. Where the version that the entities name is
-/// not there, it is the newest that is.
+/// Finds the attached files of an XML export below `root`: `PAGE/FILE/VERSION`. Where the version that the entities
+/// name is not there, it is the newest that is.
 fn place_attachments(contents: &mut Contents, files: &Files, root: &str) {
     if contents.attachments.is_empty() {
         return;

@@ -139,8 +139,8 @@ mod contract_of_data_center_files {
 
 type Change = fn(&mut State);
 
-/// Changes that runs must follow: each with the documents that are written, the files that are asked for, and whether only
-/// a full listing sees it.
+/// Changes that runs must follow: each with the documents that are written, the files that are asked for, and whether
+/// only a full listing sees it.
 const CHANGES: [(&str, u64, usize, bool, Change); 8] = [
     ("nothing", 0, 0, false, |_| {}),
     ("a file", 1, 1, false, |state| {
