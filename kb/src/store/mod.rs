@@ -4,11 +4,14 @@
 //! through a [`View`] only: one generation and one [`Filter`], held for the whole request. Engines must rank alike;
 //! `contract.rs` holds the suite that each must pass.
 
+pub(crate) mod bm25;
 #[cfg(test)]
 mod contract;
 pub mod embedded;
 mod filter;
 mod manifest;
+mod prepared;
+mod rename;
 
 pub use filter::{Access, Filter};
 pub use manifest::{CHUNKER_VERSION, FORMAT_VERSION, Identity, Manifest, ModelIdentity};

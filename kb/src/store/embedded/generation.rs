@@ -12,11 +12,11 @@ use super::{
         GenerationPaths, Layout, MANIFEST, ROW_SUMS, create_directory, io_error, sync_directory,
         write_atomically,
     },
-    records::{Payload, PreparedDocument, Records, SourceState},
+    records::{Payload, Records, SourceState},
     sums::{FileSum, Sums},
     vectors::Appender,
 };
-use crate::store::{DocumentKey, FORMAT_VERSION, Identity, Manifest, StoreError};
+use crate::store::{DocumentKey, FORMAT_VERSION, Identity, Manifest, StoreError, prepared::PreparedDocument};
 use std::fs;
 use tantivy::{
     Directory, Index, IndexSettings, IndexWriter, TantivyError,

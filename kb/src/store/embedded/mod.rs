@@ -29,7 +29,6 @@ mod layout;
 mod lexical;
 mod reader;
 mod records;
-mod rename;
 mod scope;
 mod snapshot;
 mod sums;

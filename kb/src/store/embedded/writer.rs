@@ -9,15 +9,18 @@ use super::{
     cache::EmbeddingCache,
     generation::Generation,
     layout::{Layout, WriterLock},
-    records::{Lengths, Payload, PreparedDocument},
-    rename::Renaming,
+    records::Payload,
     snapshot::Snapshot,
     undamaged,
     vectors::Purpose,
 };
 use crate::{
     document::{Chunk, ContentHash, DocumentMeta, DocumentRecord},
-    store::{Access, Commit, DocumentKey, Filter, Identity, StoreError, Writer},
+    store::{
+        Access, Commit, DocumentKey, Filter, Identity, StoreError, Writer,
+        prepared::{Lengths, PreparedDocument, check},
+        rename::Renaming,
+    },
 };
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -41,9 +44,6 @@ impl Default for CompactionPolicy {
         Self { dead_share: 0.3, dead_rows: 2_000 }
     }
 }
-
-/// How far a vector's length may be from 1. Models round, and so does what lies between them and us.
-const MAX_LENGTH_ERROR: f32 = 0.01;
 
 /// A knowledge base in a directory, open for writing. Holds the directory's lock until it is dropped.
 pub struct EmbeddedWriter {
@@ -442,35 +442,6 @@ impl Whole {
         let vectors = rows.map(row).collect::<Result<_, StoreError>>()?;
         Ok(Self { record: snapshot.stored_document(number)?.record, chunks, vectors })
     }
-}
-
-fn check(
-    meta: &DocumentMeta,
-    chunks: &[Chunk],
-    vectors: &[Vec<f32>],
-    dimensions: usize,
-) -> Result<(), StoreError> {
-    let invalid = |detail: String| Err(StoreError::Invalid { document: meta.id.clone(), detail });
-    if chunks.len() != vectors.len() {
-        return invalid(format!("it has {} chunks but {} vectors", chunks.len(), vectors.len()));
-    }
-    for (ordinal, (chunk, vector)) in chunks.iter().zip(vectors).enumerate() {
-        if chunk.document != meta.id || chunk.ordinal as usize != ordinal {
-            return invalid(format!("chunk {ordinal} is numbered `{}`", chunk.id()));
-        }
-        if vector.len() != dimensions {
-            let found = vector.len();
-            return invalid(format!(
-                "the vector of chunk {ordinal} has {found} dimensions instead of {dimensions}"
-            ));
-        }
-        let length = vector.iter().map(|component| component * component).sum::<f32>().sqrt();
-        // Some models have no direction for a text without words.
-        if (length - 1.0).abs() > MAX_LENGTH_ERROR && length != 0.0 || !length.is_finite() {
-            return invalid(format!("the vector of chunk {ordinal} has length {length} instead of 1"));
-        }
-    }
-    Ok(())
 }
 
 #[async_trait]
