@@ -54,8 +54,7 @@ pub(super) struct PreparedChunk {
 pub(super) struct PreparedDocument {
     pub key: DocumentKey,
     pub lengths: Lengths,
-    pub stored: Vec<u8>,
-    pub source: u64,
+    pub record: DocumentRecord,
     pub filter_terms: Vec<String>,
     /// The terms of title, name and headings.
     pub fields: [(Field, String); 3],
@@ -85,10 +84,13 @@ impl PreparedDocument {
             Lengths { chunks: chunks.len() as u64, terms: chunks.iter().map(|chunk| chunk.length).sum() };
         let filter_terms = filter_terms(meta);
         let links = inbound_texts(meta);
-        let (key, source) = (DocumentKey::of(&meta.id), DocumentKey::of(&meta.source).0);
-        let stored =
-            serde_json::to_vec(&StoredDocument { record, lengths }).expect("a record can be written as JSON");
-        Self { key, lengths, stored, source, filter_terms, fields, links, chunks }
+        let key = DocumentKey::of(&meta.id);
+        Self { key, lengths, record, filter_terms, fields, links, chunks }
+    }
+
+    /// The JSON that is stored with the document's record.
+    pub fn stored(record: DocumentRecord, lengths: Lengths) -> Vec<u8> {
+        serde_json::to_vec(&StoredDocument { record, lengths }).expect("a record can be written as JSON")
     }
 
     pub fn num_chunks(&self) -> usize {

@@ -51,7 +51,11 @@ pub(super) fn index_error(
     action: &'static str,
     paths: &GenerationPaths,
 ) -> impl FnOnce(TantivyError) -> StoreError {
-    move |source| StoreError::Index { action, path: paths.index.clone(), source }
+    move |source| StoreError::Index {
+        action,
+        place: paths.index.to_string_lossy().into_owned(),
+        source: Box::new(source),
+    }
 }
 
 impl Generation {

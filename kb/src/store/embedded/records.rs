@@ -142,7 +142,9 @@ impl Records {
 
     /// The records of a document whose first chunk has row `first_row`; the others follow it in order.
     pub fn build(&self, document: PreparedDocument, first_row: u64) -> impl Iterator<Item = TantivyDocument> {
-        let PreparedDocument { key, stored, source, filter_terms, fields, links, chunks, .. } = document;
+        let PreparedDocument { key, record, lengths, filter_terms, fields, links, chunks } = document;
+        let source = DocumentKey::of(&record.meta.source).0;
+        let stored = PreparedDocument::stored(record, lengths);
         let mut record = TantivyDocument::new();
         record.add_u64(self.document, key.0);
         record.add_u64(self.first_row, first_row);

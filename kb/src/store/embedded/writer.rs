@@ -6,7 +6,6 @@
 
 use super::{
     blocking,
-    cache::EmbeddingCache,
     generation::Generation,
     layout::{Layout, WriterLock},
     records::Payload,
@@ -17,7 +16,7 @@ use super::{
 use crate::{
     document::{Chunk, ContentHash, DocumentMeta, DocumentRecord},
     store::{
-        Access, Commit, DocumentKey, Filter, Identity, StoreError, Writer,
+        Access, Commit, Counts, DocumentKey, Filter, Identity, StoreError, Writer,
         prepared::{Lengths, PreparedDocument, check},
         rename::Renaming,
     },
@@ -67,7 +66,6 @@ struct State {
     broken: bool,
     /// Whether the last commit could not be opened again: it stands, but nothing can be built on it here.
     is_spent: bool,
-    cache: Option<EmbeddingCache>,
     /// The last field, so that it is given back after the files are closed, which may still write.
     _lock: WriterLock,
 }
@@ -113,7 +111,7 @@ impl EmbeddedWriter {
     ) -> Result<T, StoreError> {
         self.run(move |state| {
             if state.broken || state.is_spent {
-                return Err(StoreError::Broken { path: state.layout.root().to_owned() });
+                return Err(StoreError::Broken { place: state.layout.root().to_string_lossy().into_owned() });
             }
             // Set first, so that a panic counts as well.
             state.broken = true;
@@ -174,7 +172,6 @@ impl State {
             touched: HashMap::new(),
             broken: false,
             is_spent: false,
-            cache: None,
             _lock: lock,
         }
     }
@@ -308,9 +305,6 @@ impl State {
                 }
             }
         }
-        if let Some(cache) = &mut self.cache {
-            cache.flush();
-        }
         for warning in &warnings {
             tracing::warn!("the commit stands, but afterwards: {warning}");
         }
@@ -389,12 +383,6 @@ impl State {
         published?;
         drop(old);
         self.layout.remove_other_generations(Some(number))
-    }
-
-    fn cache(&mut self) -> &mut EmbeddingCache {
-        let live = self.live.chunks;
-        let (layout, dimensions) = (&self.layout, self.identity.model.dimensions);
-        self.cache.get_or_insert_with(|| EmbeddingCache::open(&layout.embedding_cache(), dimensions, live))
     }
 }
 
@@ -475,6 +463,14 @@ impl Writer for EmbeddedWriter {
         .await
     }
 
+    async fn counts(&mut self) -> Result<Counts, StoreError> {
+        self.run(|state| {
+            let counts = state.committed.as_ref().map(|snapshot| snapshot.scopes.everything().counts);
+            Ok(counts.unwrap_or_default())
+        })
+        .await
+    }
+
     async fn sources(&mut self) -> Result<BTreeMap<String, u64>, StoreError> {
         self.run(|state| state.sources()).await
     }
@@ -518,20 +514,6 @@ impl Writer for EmbeddedWriter {
 
     async fn commit(&mut self) -> Result<Commit, StoreError> {
         self.change(State::commit).await
-    }
-
-    async fn cached_embeddings(&mut self, keys: &[ContentHash]) -> Result<Vec<Option<Vec<f32>>>, StoreError> {
-        let keys = keys.to_vec();
-        self.run(move |state| Ok(state.cache().get(&keys))).await
-    }
-
-    async fn cache_embeddings(&mut self, entries: &[(ContentHash, Vec<f32>)]) -> Result<(), StoreError> {
-        let entries = entries.to_vec();
-        self.run(move |state| {
-            state.cache().insert(&entries);
-            Ok(())
-        })
-        .await
     }
 
     async fn source_states(&mut self) -> Result<BTreeMap<String, serde_json::Value>, StoreError> {
