@@ -58,7 +58,7 @@ func lint(path string) error {
 	if err != nil {
 		return err
 	}
-	bases, found, result := &baseImages{}, false, image{}
+	bases, result := &baseImages{}, image{}
 	for _, platform := range platforms {
 		source := llb.NewSourceMap(nil, filepath.Base(path), "Dockerfile", text)
 		source.Definition = &llb.Definition{}
@@ -72,23 +72,19 @@ func lint(path string) error {
 			return err
 		}
 		if len(results.Warnings) > 0 || results.Error != nil {
-			found = true
 			if err := results.PrintTo(os.Stderr, nil); err != nil {
 				return err
 			}
 			if results.Error != nil {
 				fmt.Fprintf(os.Stderr, "%s: %s\n", path, results.Error.Message)
 			}
-			continue
+			return errFound
 		}
 		built, err := dockerfile2llb.Dockerfile2LLB(context.Background(), text, options)
 		if err != nil {
 			return err
 		}
 		result.Config = built.Image.Config.ImageConfig
-	}
-	if found {
-		return errFound
 	}
 	result.BaseImages = bases.names
 	return json.NewEncoder(os.Stdout).Encode(result)
