@@ -36,7 +36,7 @@ RUN --mount=type=cache,id=runbookd-pip-${TARGETARCH},target=/root/.cache/pip \
 # What a container writes to; a new volume takes its owner over.
 RUN mkdir /state
 
-# The programs.
+# The programs. Cargo compares times: without `touch` a checkout that is older than the cached target/ would pass for built.
 FROM ${RUST_IMAGE} AS build
 ARG TARGETARCH
 WORKDIR /src
@@ -46,7 +46,8 @@ RUN --mount=type=cache,id=runbookd-cargo,target=/usr/local/cargo/registry \
     --mount=type=cache,id=runbookd-target-${TARGETARCH},target=/src/target,sharing=locked \
     --mount=type=secret,id=cargo,target=/usr/local/cargo/config.toml \
     --mount=type=secret,id=ca \
-    cargo build --release --workspace --bins --locked \
+    find . -path ./target -prune -o -type f -exec touch {} + \
+    && cargo build --release --workspace --bins --locked \
     && mkdir /out \
     && cp target/release/runbookd target/release/ingest target/release/evaluate /out/
 
