@@ -201,6 +201,10 @@ struct CommonFlags {
     /// Where knowledge bases built for suites are kept [default: the user's cache directory].
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Search copies of these knowledge bases on a Qdrant server, qdrant://HOST:6334/PREFIX, instead of themselves; copies that
+    /// are missing are made.
+    #[arg(long, value_name = "KB")]
+    server: Option<String>,
     /// What $RUNBOOKD_TEST_DATA stands for in suites.
     #[arg(long, value_name = "DIR", env = "RUNBOOKD_TEST_DATA")]
     data: Option<PathBuf>,
@@ -216,7 +220,8 @@ impl CommonFlags {
     fn settings(&self) -> Result<(Settings, Tuning), EvalError> {
         let product =
             self.product.load(Flags::new()).map_err(|error| EvalError::Usage(with_causes(&error)))?;
-        let settings = Settings::new(product, self.cache.clone(), self.data.clone())?;
+        let mut settings = Settings::new(product, self.cache.clone(), self.data.clone())?;
+        settings.server = self.server.clone();
         Ok((settings, tuned(&self.tune)?))
     }
 }

@@ -15,6 +15,8 @@ pub struct Settings {
     pub product: Config,
     /// Where knowledge bases built for suites are kept.
     pub cache: PathBuf,
+    /// The server, with the beginning of names, where copies of these knowledge bases are searched in their place.
+    pub server: Option<String>,
     /// What `$RUNBOOKD_TEST_DATA` stands for in suites.
     pub data: Option<PathBuf>,
     /// Retrievals at once.
@@ -35,6 +37,7 @@ impl Settings {
         Ok(Self {
             product,
             cache,
+            server: None,
             data,
             concurrency: std::thread::available_parallelism().map_or(2, NonZeroUsize::get),
         })

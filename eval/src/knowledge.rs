@@ -19,10 +19,8 @@ use ingest::{
 use kb::{
     causes::with_causes,
     document::ContentHash,
-    embed::{Embedder, EmbedderSettings},
-    store::{
-        self, Address, DocumentKey, Filter, Identity, KnowledgeBase, StoreError, View, Writer, embedding_key,
-    },
+    embed::{Embedder, EmbedderSettings, EmbeddingCache},
+    store::{self, Address, DocumentKey, Filter, Identity, KnowledgeBase, StoreError, View, embedding_key},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -67,6 +65,8 @@ impl Indexed {
 /// The cache of knowledge bases.
 pub struct Library {
     directory: PathBuf,
+    /// See [`crate::config::Settings::server`].
+    server: Option<String>,
     settings: EmbedderSettings,
     identity: Identity,
     /// Hash of this program; documents may be read otherwise by another.
@@ -91,6 +91,7 @@ impl Library {
     /// A library in `directory`. With `rebuild` every knowledge base is cut and indexed anew, once; vectors are kept.
     pub fn open(
         directory: &Path,
+        server: Option<String>,
         settings: &EmbedderSettings,
         embedder: &Embedder,
         rebuild: bool,
@@ -98,6 +99,7 @@ impl Library {
         fs::create_dir_all(directory).map_err(EvalError::io("create", directory))?;
         Ok(Self {
             directory: directory.to_owned(),
+            server,
             settings: settings.clone(),
             identity: Identity::current(embedder.identity().clone()),
             program: hash_of_this_program(),
@@ -124,7 +126,8 @@ impl Library {
         }
 
         let record = read_record(&record_path);
-        if self.rebuild || record.as_ref().is_none_or(|record| record.program != self.program) {
+        let is_old = self.rebuild || record.as_ref().is_none_or(|record| record.program != self.program);
+        if is_old {
             let built = self.build(corpus, &directory, &name, &sources, record.is_none()).await;
             if let (Err(error), true) = (built, directory.exists()) {
                 // Written by a program whose files this one does not read: cut and indexed again, not embedded again.
@@ -136,10 +139,38 @@ impl Library {
             let text = crate::report::json(&record)?;
             fs::write(&record_path, text).map_err(EvalError::io("write", &record_path))?;
         }
-        let mut indexed = Indexed::open(&Address::Directory(directory), &self.identity).await?;
+        let mut address = Address::Directory(directory);
+        if let Some(server) = &self.server {
+            address = self.on_server(server, &address, &key[..16], is_old).await?;
+        }
+        let mut indexed = Indexed::open(&address, &self.identity).await?;
         indexed.corpus = hash;
         self.open.insert(corpus.clone(), indexed.clone());
         Ok(indexed)
+    }
+
+    /// The copy of a knowledge base on a server, made when it is not there.
+    async fn on_server(
+        &self,
+        server: &str,
+        original: &Address,
+        key: &str,
+        is_old: bool,
+    ) -> Result<Address, EvalError> {
+        let (place, options) = server.split_once('?').unwrap_or((server, ""));
+        let copy: Address = format!("{place}-{key}?{options}")
+            .parse()
+            .map_err(|error: store::AddressError| EvalError::Usage(with_causes(&error)))?;
+        let is_there = match store::open(&copy, Some(&self.identity)).await {
+            Ok(_) => true,
+            Err(StoreError::Missing { .. }) => false,
+            Err(error) => return Err(EvalError::store(&copy)(error)),
+        };
+        if is_old || !is_there {
+            eprintln!("copying to {copy}");
+            store::copy(original, &copy, |_, _| ()).await.map_err(EvalError::store(&copy))?;
+        }
+        Ok(copy)
     }
 
     async fn build(
@@ -178,8 +209,8 @@ impl Library {
         let started = std::time::Instant::now();
         loop {
             match work().await {
-                Err(IngestError::Store(StoreError::Locked { path })) if started.elapsed() < MAX_WAIT => {
-                    eprintln!("another process holds `{}`; waiting", path.display());
+                Err(IngestError::Store(StoreError::Locked { place })) if started.elapsed() < MAX_WAIT => {
+                    eprintln!("another process holds `{place}`; waiting");
                     tokio::time::sleep(Duration::from_secs(2)).await;
                 }
                 result => return result,
@@ -215,16 +246,18 @@ impl Library {
                 continue;
             }
             let sibling = Address::Directory(directory);
-            let (Ok(from), Ok(mut cache)) = (
-                store::open(&sibling, Some(&self.identity)).await,
-                store::open_writer(&sibling, &self.identity).await,
-            ) else {
-                continue;
-            };
+            // A cache that knowledge bases share has everything already.
+            if sibling.embedding_cache() == address.embedding_cache() {
+                return Ok(());
+            }
+            let Ok(from) = store::open(&sibling, Some(&self.identity)).await else { continue };
+            let dimensions = self.identity.model.dimensions;
             let filter = Filter { sources: shared.into_iter().cloned().collect(), ..Filter::everything() };
             let view = from.view(&filter).await.map_err(failed)?;
-            let mut writer = store::open_writer(address, &self.identity).await.map_err(failed)?;
-            self.copy_vectors(view.as_ref(), cache.as_mut(), writer.as_mut()).await.map_err(failed)?;
+            let chunks = view.counts().await.map_err(failed)?.chunks;
+            let cache = EmbeddingCache::open(&sibling.embedding_cache(), dimensions, chunks).await;
+            let new = EmbeddingCache::open(&address.embedding_cache(), dimensions, chunks).await;
+            self.copy_vectors(view.as_ref(), &cache, &new).await.map_err(failed)?;
             wanted.retain(|hash| !record.sources.values().any(|taken| taken == *hash));
         }
         Ok(())
@@ -233,8 +266,8 @@ impl Library {
     async fn copy_vectors(
         &self,
         from: &dyn View,
-        cache: &mut dyn Writer,
-        to: &mut dyn Writer,
+        cache: &EmbeddingCache,
+        to: &EmbeddingCache,
     ) -> Result<(), StoreError> {
         let mut keys = Vec::new();
         let records = from.all_documents().await?;
@@ -244,10 +277,10 @@ impl Library {
                 keys.push(embedding_key(&self.identity.model, &chunk.passage(&meta.title)));
             }
             if keys.len() >= 2_000 || at + 1 == records.len() {
-                let vectors = cache.cached_embeddings(&keys).await?;
+                let vectors = cache.get(&keys).await;
                 let found: Vec<(ContentHash, Vec<f32>)> =
                     keys.drain(..).zip(vectors).filter_map(|(key, vector)| Some((key, vector?))).collect();
-                to.cache_embeddings(&found).await?;
+                to.insert(&found).await;
             }
         }
         Ok(())

@@ -82,7 +82,13 @@ impl Runner {
         let embedder = tokio::task::spawn_blocking(move || embedding.start())
             .await
             .map_err(|error| EvalError::Usage(format!("the model's loader failed: {error}")))??;
-        let library = Library::open(&settings.cache, &settings.product.embedder, &embedder, rebuild)?;
+        let library = Library::open(
+            &settings.cache,
+            settings.server.clone(),
+            &settings.product.embedder,
+            &embedder,
+            rebuild,
+        )?;
         let engine = Engine {
             retriever: Retriever::tuned(embedder.clone(), tuning),
             options: settings.product.assistant.retrieval,

@@ -102,6 +102,22 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Copies a knowledge base into another, which may be of another kind, without embedding anything: a new generation that
+    /// replaces what is there when all of it is written. (A folder of this name is `./copy`.)
+    Copy {
+        /// The knowledge base to copy: a directory, or qdrant://HOST:6334/NAME.
+        #[arg(long, value_name = "KB")]
+        from: String,
+        /// Where to, in the same way.
+        #[arg(long, value_name = "KB")]
+        to: String,
+    },
+    /// Goes back to the generation before the last `--rebuild` or copy, on a Qdrant server, which keeps one. (A folder of this
+    /// name is `./rollback`.)
+    Rollback {
+        #[command(flatten)]
+        kb: KbFlag,
+    },
     /// Makes a backup the state of the knowledge base: all at once, and only when all of it is whole. (A folder of this name
     /// is `./restore`.)
     Restore {
@@ -119,7 +135,7 @@ enum Command {
 /// Where the knowledge base is.
 #[derive(Debug, Args)]
 pub struct KbFlag {
-    /// The knowledge base: a directory, created when there is none.
+    /// The knowledge base: a directory, or qdrant://HOST:6334[,HOST2:6334]/NAME; created when there is none.
     #[arg(long, env = "RUNBOOKD_KB", value_name = "KB")]
     pub(crate) kb: Option<String>,
 }
@@ -249,6 +265,7 @@ impl CliError {
                     StoreError::Mismatch { .. }
                     | StoreError::Occupied { .. }
                     | StoreError::NoBackup { .. }
+                    | StoreError::NoEarlier { .. }
                     | StoreError::FromItself { .. },
                 ) => USAGE,
                 IngestError::Embed(EmbedError::Choice { .. } | EmbedError::NotFound { .. }) => USAGE,
@@ -283,6 +300,8 @@ pub async fn run(cli: Cli) -> ExitCode {
             is_json = json;
             backup(&kb, &to, json).await
         }
+        Some(Command::Copy { from, to }) => copy(&from, &to).await,
+        Some(Command::Rollback { kb }) => rollback(&kb).await,
         Some(Command::Restore { kb, from, json }) => {
             is_json = json;
             restore(&from, &kb, json).await
@@ -396,6 +415,38 @@ async fn restore(from: &Path, kb: &KbFlag, is_json: bool) -> Result<u8, CliError
     let address = config::address(kb.kb.as_deref())?;
     let copied = store::restore(from, &address).await.map_err(IngestError::from)?;
     print_copied(&format!("restored to {address}"), &copied, is_json)
+}
+
+async fn copy(from: &str, to: &str) -> Result<u8, CliError> {
+    let (from, to) = (config::address(Some(from))?, config::address(Some(to))?);
+    let progress = Progress::on_stderr();
+    let mut copied = 0;
+    let commit = store::copy(&from, &to, |done, total| {
+        if copied == 0 {
+            progress.begin("copying", total.chunks as usize);
+        }
+        progress.advance((done.chunks - copied) as usize);
+        copied = done.chunks;
+    })
+    .await
+    .map_err(IngestError::from)?;
+    progress.finish();
+    commit.warnings.iter().for_each(|warning| say(warning));
+    told(&format!("copied to {to}: version {}", commit.version))
+}
+
+async fn rollback(kb: &KbFlag) -> Result<u8, CliError> {
+    let address = config::address(kb.kb.as_deref())?;
+    let commit = store::rollback(&address).await.map_err(IngestError::from)?;
+    told(&format!("{address} is at version {} again", commit.version))
+}
+
+/// Prints what was done, which stands whether or not anybody can be told.
+fn told(line: &str) -> Result<u8, CliError> {
+    if writeln!(io::stdout(), "{line}").is_err() {
+        say("done; the output cannot be written");
+    }
+    Ok(0)
 }
 
 fn print_copied(what: &str, copied: &Copied, is_json: bool) -> Result<u8, CliError> {

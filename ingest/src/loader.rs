@@ -9,7 +9,7 @@ use crate::{
 };
 use kb::{
     document::{ContentHash, passage},
-    embed::{Embedder, EmbedderSettings, TokenCounter},
+    embed::{Embedder, EmbedderSettings, EmbeddingCache, TokenCounter},
     store::{ModelIdentity, Writer, embedding_key},
 };
 use rayon::prelude::*;
@@ -21,6 +21,7 @@ const PASSAGES_AT_ONCE: usize = 512;
 /// Writes documents through a [`Writer`]. The embedding model is loaded when the first passage needs it.
 pub struct Loader<'w> {
     writer: &'w mut dyn Writer,
+    cache: EmbeddingCache,
     settings: EmbedderSettings,
     identity: ModelIdentity,
     counter: Option<Arc<dyn TokenCounter>>,
@@ -29,9 +30,22 @@ pub struct Loader<'w> {
 }
 
 impl<'w> Loader<'w> {
-    /// A loader for a writer that was opened with this model's identity.
-    pub fn new(writer: &'w mut dyn Writer, settings: EmbedderSettings, identity: ModelIdentity) -> Self {
-        Self { writer, settings, identity, counter: None, embedder: None, counts: ChunkCounts::default() }
+    /// A loader for a writer that was opened with this model's identity. Vectors are looked for in `cache` first.
+    pub fn new(
+        writer: &'w mut dyn Writer,
+        cache: EmbeddingCache,
+        settings: EmbedderSettings,
+        identity: ModelIdentity,
+    ) -> Self {
+        Self {
+            writer,
+            cache,
+            settings,
+            identity,
+            counter: None,
+            embedder: None,
+            counts: ChunkCounts::default(),
+        }
     }
 
     /// Replaces documents. Returns the ids of those without any text to store: they are removed instead.
@@ -104,7 +118,7 @@ impl<'w> Loader<'w> {
                 }
             }
         }
-        let cached = self.writer.cached_embeddings(&keys).await?;
+        let cached = self.cache.get(&keys).await;
         let mut vectors: HashMap<ContentHash, Vec<f32>> = HashMap::with_capacity(keys.len());
         let mut missing = Vec::new();
         for (key, vector) in keys.into_iter().zip(cached) {
@@ -120,7 +134,7 @@ impl<'w> Loader<'w> {
                 .map(|&(document, chunk)| split[document].passage(chunk));
             let embedded = self.embedder().await?.embed_passages(texts.collect()).await?;
             let entries: Vec<(ContentHash, Vec<f32>)> = keys.iter().copied().zip(embedded).collect();
-            self.writer.cache_embeddings(&entries).await?;
+            self.cache.insert(&entries).await;
             self.counts.embedded += entries.len() as u64;
             vectors.extend(entries);
         }

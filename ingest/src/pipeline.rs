@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use kb::{
     causes::with_causes,
     document::ContentHash,
-    embed::{EmbedError, EmbedderSettings},
-    store::{self, Address, Filter, Identity, StoreError, Writer},
+    embed::{EmbedError, EmbedderSettings, EmbeddingCache},
+    store::{self, Address, Filter, Identity, ModelIdentity, StoreError, Writer},
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -163,6 +163,7 @@ pub async fn ingest(
 
     let prepared = async {
         let states = writer.source_states().await?;
+        writer.claim(&options.source_names()).await?;
         let listed = Listed::of(options, states, &log, &progress).await?;
         let stored = by_source(writer.as_mut(), &listed.names()).await?;
         let with_documents = stored.iter().filter(|(_, documents)| !documents.is_empty());
@@ -177,7 +178,8 @@ pub async fn ingest(
             .warnings
             .extend(rename::hints(&work.found(), &known.iter().map(String::as_str).collect(), others).await?);
         work.guard(options)?;
-        let mut loader = Loader::new(writer.as_mut(), options.embedder.clone(), model);
+        let cache = embedding_cache(&options.kb, writer.as_mut(), &model).await?;
+        let mut loader = Loader::new(writer.as_mut(), cache, options.embedder.clone(), model);
         work.carry_out(&mut loader, true, &progress).await
     };
     let prepared = tokio::select! {
@@ -230,7 +232,8 @@ pub async fn rebuild(
         let work = Work::planned(listed, stored, &progress).await;
         work.guard(options)?;
         let work = work.anew();
-        let mut loader = Loader::new(writer.as_mut(), options.embedder.clone(), model);
+        let cache = embedding_cache(&options.kb, writer.as_mut(), &model).await?;
+        let mut loader = Loader::new(writer.as_mut(), cache, options.embedder.clone(), model);
         // Its first commit replaces everything, so there is only one.
         let mut report = work.carry_out(&mut loader, false, &progress).await?;
         if !is_known {
@@ -246,6 +249,16 @@ pub async fn rebuild(
         () = interrupted => return Err(IngestError::Interrupted { kept: false }),
     };
     committed(writer.as_mut(), report, RunLog::default(), &progress).await
+}
+
+/// The vectors that were computed for a knowledge base before.
+async fn embedding_cache(
+    kb: &Address,
+    writer: &mut dyn Writer,
+    model: &ModelIdentity,
+) -> Result<EmbeddingCache, StoreError> {
+    let chunks = writer.counts().await?.chunks;
+    Ok(EmbeddingCache::open(&kb.embedding_cache(), model.dimensions, chunks).await)
 }
 
 /// The source of a document, by its id.
@@ -655,7 +668,8 @@ mod tests {
             .await
             .expect("the lock is free");
         assert_eq!((work.report.documents.added, work.report.documents.changed), (2, 5));
-        let mut loader = Loader::new(writer.as_mut(), settings, model);
+        let cache = embedding_cache(&options.kb, writer.as_mut(), &model).await.expect("readable");
+        let mut loader = Loader::new(writer.as_mut(), cache, settings, model);
         let mut report = work.carry_out(&mut loader, true, &Progress::hidden()).await.expect("it works");
         report.note_commit(&writer.commit().await.expect("there is space"));
         drop(writer);

@@ -57,7 +57,8 @@ impl Report {
 pub async fn run(config: &Config, verify: bool, json: bool) -> anyhow::Result<ExitCode> {
     let address = config.knowledge_base()?;
     let mut report = Report { ok: true, checks: Vec::new() };
-    if verify {
+    // On servers it costs two counts.
+    if verify || address.is_remote() {
         files_of(address, &mut report).await;
     }
     files(config, &mut report);
@@ -95,6 +96,16 @@ async fn files_of(address: &Address, report: &mut Report) {
     };
     for error in &verification.damaged {
         report.add("files", Verdict::Failed, super::chain(error));
+    }
+    for server in &verification.servers {
+        let verdict = if server.is_well { Verdict::Ok } else { Verdict::Warning };
+        report.add("servers", verdict, server.detail.clone());
+    }
+    if address.is_remote() {
+        if verification.damaged.is_empty() {
+            report.add("records", Verdict::Ok, "as many as the manifest says");
+        }
+        return;
     }
     let whole = format!("{} files, {} bytes", verification.files.len(), verification.bytes);
     if !verification.uncovered.is_empty() {

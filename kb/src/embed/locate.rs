@@ -1,7 +1,8 @@
 //! Where ONNX Runtime and the embedding model are. One order for every program: what was asked for, the environment,
 //! beside the executable, the user's data directory.
 //!
-//! The only place that reads `RUNBOOKD_ORT_LIB` and `RUNBOOKD_MODEL_DIR`, because all three programs need them.
+//! The only place that reads `RUNBOOKD_ORT_LIB`, `RUNBOOKD_MODEL_DIR` and `RUNBOOKD_EMBEDDING_CACHE`, because all three
+//! programs need them.
 
 use super::EmbedError;
 use std::{
@@ -92,6 +93,18 @@ impl Places {
         }?;
         Ok(found.parent().map(Path::to_owned).unwrap_or_default())
     }
+}
+
+/// The directory of the embedding cache: the one that `RUNBOOKD_EMBEDDING_CACHE` names, which several knowledge bases may
+/// share; otherwise `own`, or the user's where the knowledge base has no directory of its own.
+pub fn embedding_cache(own: Option<PathBuf>) -> PathBuf {
+    let named = variable("RUNBOOKD_EMBEDDING_CACHE").map(PathBuf::from);
+    let of_user = || {
+        let home = variable("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = home.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")));
+        home.unwrap_or_else(std::env::temp_dir).join("runbookd").join("embeddings")
+    };
+    named.or(own).unwrap_or_else(of_user)
 }
 
 fn first_file(

@@ -4,6 +4,7 @@
 //! Models differ in what they want before a text (`query: `, `passage: `); the handle adds it, so callers say what a
 //! text is, not how to spell it.
 
+mod cache;
 mod choice;
 mod fastembed;
 mod handle;
@@ -11,10 +12,11 @@ mod hashed;
 mod locate;
 mod openai;
 
+pub use cache::EmbeddingCache;
 pub use choice::{EmbedderChoice, EmbedderSettings, EndpointSettings};
 pub use handle::Embedder;
 pub use hashed::{HashedModel, WordCounter};
-pub use locate::Places;
+pub use locate::{Places, embedding_cache};
 
 use crate::store::ModelIdentity;
 use std::path::PathBuf;

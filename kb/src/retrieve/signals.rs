@@ -5,7 +5,7 @@ use crate::{
     analyzer::{self, Term},
     answerable::Signals,
     question::{Identifier, IdentifierKind, Question},
-    store::View,
+    store::{View, bm25},
 };
 use std::collections::HashMap;
 
@@ -23,11 +23,13 @@ pub(super) async fn measure(
     let total = legs.commonness.total;
     let counts = legs.commonness.terms.iter();
     let in_passages = legs.terms.iter().zip(counts.clone());
-    let in_passages: Vec<f32> =
-        in_passages.map(|((_, weight), counts)| weight * rarity(counts.chunks, total.chunks)).collect();
+    let in_passages: Vec<f32> = in_passages
+        .map(|((_, weight), counts)| weight * bm25::inverse_document_frequency(counts.chunks, total.chunks))
+        .collect();
     let in_documents = legs.telling.iter().zip(counts);
-    let in_documents: Vec<f32> =
-        in_documents.map(|(weight, counts)| weight * rarity(counts.documents, total.documents)).collect();
+    let in_documents: Vec<f32> = in_documents
+        .map(|(weight, counts)| weight * bm25::inverse_document_frequency(counts.documents, total.documents))
+        .collect();
     let anywhere: Vec<bool> = legs.commonness.terms.iter().map(|counts| counts.documents > 0).collect();
     let seams = seams(legs, &anywhere);
     let mass = |rarities: &[f32]| {
@@ -109,20 +111,14 @@ fn names_unknown_alert(question: &Question, legs: &Legs) -> bool {
     alerts.peek().is_some() && alerts.all(is_unknown)
 }
 
-fn rarity(with: u64, all: u64) -> f32 {
-    let (with, all) = (with as f32, all as f32);
-    (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
-}
-
 /// BM25 of a title for the question.
 fn title_score(title: &str, legs: &Legs, rarities: &[f32]) -> f32 {
     let counts = analyzer::term_counts(title);
     let length: u32 = counts.iter().map(|(_, count)| count).sum();
-    let length_part = 1.2 * (0.25 + 0.75 * length as f32 / TITLE_TERMS);
-    let saturated = |count: u32| count as f32 * 2.2 / (count as f32 + length_part);
+    let length_part = bm25::length_part(length as f32, TITLE_TERMS);
     let score = |((term, _), rarity): (&(String, f32), &f32)| {
         let count = counts.iter().find(|(other, _)| other == term).map_or(0, |(_, count)| *count);
-        rarity * saturated(count)
+        rarity * bm25::saturated(count as f32, length_part)
     };
     legs.terms.iter().zip(rarities).map(score).sum()
 }

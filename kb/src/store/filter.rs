@@ -82,4 +82,85 @@ impl Filter {
                 || clusters.peek().is_none()
                 || clusters.any(|cluster| self.clusters.contains(cluster)))
     }
+
+    /// The filter as sets of terms: a document is shown when its [`filter_terms`] have one of each set. The same documents
+    /// as [`Filter::shows`].
+    pub(super) fn term_sets(&self) -> Vec<Vec<String>> {
+        let Filter { sources, kinds, products, versions, labels, clusters, access } = self;
+        let values = |part: &str, values: &BTreeSet<String>| -> Vec<String> {
+            values.iter().map(|value| filter_term(part, value)).collect()
+        };
+        let open_or = |part: &str, set: &BTreeSet<String>| {
+            let mut terms = values(part, set);
+            if !terms.is_empty() {
+                terms.push(without(part));
+            }
+            terms
+        };
+        let mut sets = vec![
+            values("source", sources),
+            kinds.iter().map(|kind| filter_term("kind", kind.as_str())).collect(),
+            open_or("product", products),
+            open_or("version", &versions.iter().flat_map(|version| version::wanted_terms(version)).collect()),
+            values("label", labels),
+            open_or("cluster", clusters),
+        ];
+        if let Access::Tags(held) = access {
+            let mut terms = values("access", held);
+            terms.push(without("access"));
+            sets.push(terms);
+        }
+        sets.retain(|terms| !terms.is_empty());
+        sets
+    }
+}
+
+/// Longer values are compared by their hash: an index has a limit on terms, and documents have none on labels.
+const MAX_FILTER_VALUE_BYTES: usize = 200;
+
+/// The terms of a document that [`Filter::term_sets`] are compared with.
+pub(super) fn filter_terms(meta: &DocumentMeta) -> Vec<String> {
+    let mut terms = vec![filter_term("source", &meta.source), filter_term("kind", meta.kind.as_str())];
+    terms.push(meta.product.as_ref().map_or(without("product"), |product| filter_term("product", product)));
+    match &meta.version {
+        Some(version) => {
+            terms.extend(Versions::terms(version).iter().map(|term| filter_term("version", term)));
+        }
+        None => terms.push(without("version")),
+    }
+    terms.extend(meta.labels.iter().map(|label| filter_term("label", label)));
+    let clusters: Vec<String> = meta
+        .labels
+        .iter()
+        .filter_map(|label| Some(filter_term("cluster", label.strip_prefix("cluster:")?)))
+        .collect();
+    match clusters.is_empty() {
+        true => terms.push(without("cluster")),
+        false => terms.extend(clusters),
+    }
+    match meta.access.is_empty() {
+        true => terms.push(without("access")),
+        false => terms.extend(meta.access.iter().map(|tag| filter_term("access", tag))),
+    }
+    if !meta.applies_to.is_empty() {
+        terms.push(HAS_RULES.to_owned());
+    }
+    terms.sort_unstable();
+    terms.dedup();
+    terms
+}
+
+/// Marks documents with `applies_to` rules.
+pub(super) const HAS_RULES: &str = "rules";
+
+fn filter_term(part: &str, value: &str) -> String {
+    match value.len() <= MAX_FILTER_VALUE_BYTES {
+        true => format!("{part}={value}"),
+        false => format!("{part}#{}", blake3::hash(value.as_bytes())),
+    }
+}
+
+/// The term of a document that has no value for `part`; no value's term looks like it.
+fn without(part: &str) -> String {
+    format!("{part}-")
 }

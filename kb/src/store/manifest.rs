@@ -47,6 +47,20 @@ impl Identity {
     pub fn current(model: ModelIdentity) -> Self {
         Self { model, chunker_version: CHUNKER_VERSION, analyzer_version: crate::analyzer::VERSION }
     }
+
+    /// Refuses a question's vector that is none of the model's.
+    pub(crate) fn check_query(&self, query: &[f32]) -> Result<(), StoreError> {
+        let expected = self.model.dimensions;
+        match query.len() == expected && query.iter().all(|component| component.is_finite()) {
+            true => Ok(()),
+            false => Err(StoreError::InvalidQuery {
+                detail: format!(
+                    "it needs a vector of {expected} finite numbers, not {} numbers",
+                    query.len()
+                ),
+            }),
+        }
+    }
 }
 
 /// The file `manifest.json` of a generation.

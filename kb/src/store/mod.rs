@@ -4,14 +4,25 @@
 //! through a [`View`] only: one generation and one [`Filter`], held for the whole request. Engines must rank alike;
 //! `contract.rs` holds the suite that each must pass.
 
+pub(crate) mod bm25;
 #[cfg(test)]
 mod contract;
+#[cfg(feature = "qdrant")]
+mod copy;
 pub mod embedded;
 mod filter;
 mod manifest;
+mod prepared;
+#[cfg(feature = "qdrant")]
+pub mod qdrant;
+mod rename;
 
+#[cfg(feature = "qdrant")]
+pub use copy::copy;
 pub use filter::{Access, Filter};
 pub use manifest::{CHUNKER_VERSION, FORMAT_VERSION, Identity, Manifest, ModelIdentity};
+#[cfg(feature = "qdrant")]
+pub use qdrant::{QdrantAddress, QdrantAddressError};
 
 use crate::{
     analyzer::Term,
@@ -236,9 +247,8 @@ pub trait View: Send + Sync {
     /// What links to documents, in their order.
     async fn inbound(&self, documents: &[DocumentKey]) -> Result<Vec<Inbound>, StoreError>;
 
-    /// The cosine of each chunk to `query`, in the order of `chunks`. [`StoreError::UnknownChunk`] for one that this view
-    /// does not show.
-    async fn similarities(&self, query: &[f32], chunks: &[ChunkKey]) -> Result<Vec<f32>, StoreError>;
+    /// The vectors of all chunks of a document, in order; empty when this view does not show it. For copying.
+    async fn vectors_of(&self, document: DocumentKey) -> Result<Vec<Vec<f32>>, StoreError>;
 
     /// For each of `terms`, in order: whether a passage of the document has it. None is in one that this view does not
     /// show.
@@ -314,12 +324,21 @@ pub struct Commit {
     pub warnings: Vec<String>,
 }
 
-/// A knowledge base open for writing, by one writer at a time. Nothing is seen by readers, nor survives a drop or a
+/// A knowledge base open for writing: by one writer at a time, or by one for each source. Nothing is seen by readers, nor survives a drop or a
 /// kill, before [`Writer::commit`] returns; then all of it does.
 #[async_trait]
 pub trait Writer: Send {
+    /// Keeps other writers away from sources until this one is dropped; [`StoreError::Locked`] when another is at work on
+    /// one of them. Changes of a source's documents do the same. Where an engine has one writer at a time, nothing is left to do.
+    async fn claim(&mut self, _sources: &[String]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Content hash of every committed document whose source is among `sources`, by id.
     async fn fingerprints(&mut self, sources: &[String]) -> Result<HashMap<String, ContentHash>, StoreError>;
+
+    /// How much is committed.
+    async fn counts(&mut self) -> Result<Counts, StoreError>;
 
     /// The sources with committed documents, and how many each has.
     async fn sources(&mut self) -> Result<BTreeMap<String, u64>, StoreError>;
@@ -351,13 +370,6 @@ pub trait Writer: Send {
     ///
     /// After an error the state is the one before or the one asked for; the writer refuses further changes.
     async fn commit(&mut self) -> Result<Commit, StoreError>;
-
-    /// Vectors computed earlier for the same model and text, in order, by [`embedding_key`].
-    async fn cached_embeddings(&mut self, keys: &[ContentHash]) -> Result<Vec<Option<Vec<f32>>>, StoreError>;
-
-    /// Remembers vectors for later runs, within a second: an interrupted run does not embed them again. A cache that
-    /// cannot be read or written is logged and costs only time.
-    async fn cache_embeddings(&mut self, entries: &[(ContentHash, Vec<f32>)]) -> Result<(), StoreError>;
 
     /// The state that was committed with each source's documents, by the source's name.
     async fn source_states(&mut self) -> Result<BTreeMap<String, serde_json::Value>, StoreError>;
@@ -395,6 +407,9 @@ pub fn embedding_key(model: &ModelIdentity, text: &str) -> ContentHash {
 pub enum Address {
     /// A directory of the embedded engine.
     Directory(PathBuf),
+    /// A Qdrant server or cluster.
+    #[cfg(feature = "qdrant")]
+    Qdrant(QdrantAddress),
 }
 
 /// The text is no address of a knowledge base.
@@ -403,8 +418,14 @@ pub enum AddressError {
     /// It is empty.
     #[error("the knowledge base's address is empty; give a directory")]
     Empty,
+    /// It is a Qdrant server's, and not a good one.
+    #[cfg(feature = "qdrant")]
+    #[error(transparent)]
+    Qdrant(#[from] QdrantAddressError),
     /// It has a scheme that no engine serves.
-    #[error("`{scheme}://` is not a kind of knowledge base this version knows; give a directory")]
+    #[error(
+        "`{scheme}://` is not a kind of knowledge base this program knows; give a directory, or qdrant://HOST:6334/NAME"
+    )]
     Scheme {
         /// The part before `://`.
         scheme: String,
@@ -418,9 +439,29 @@ impl std::str::FromStr for Address {
             return Err(AddressError::Empty);
         }
         match text.split_once("://") {
+            #[cfg(feature = "qdrant")]
+            Some((scheme, _)) if QdrantAddress::SCHEMES.contains(&scheme) => {
+                Ok(Address::Qdrant(text.parse()?))
+            }
             Some((scheme, _)) => Err(AddressError::Scheme { scheme: scheme.to_owned() }),
             None => Ok(Address::Directory(PathBuf::from(text))),
         }
+    }
+}
+
+impl Address {
+    /// Whether the knowledge base is on servers.
+    pub fn is_remote(&self) -> bool {
+        !matches!(self, Address::Directory(_))
+    }
+
+    /// The directory of the cache of vectors that were computed for the knowledge base.
+    pub fn embedding_cache(&self) -> PathBuf {
+        crate::embed::embedding_cache(match self {
+            Address::Directory(path) => Some(embedded::embedding_cache(path)),
+            #[cfg(feature = "qdrant")]
+            Address::Qdrant(_) => None,
+        })
     }
 }
 
@@ -428,6 +469,8 @@ impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Address::Directory(path) => path.display().fmt(f),
+            #[cfg(feature = "qdrant")]
+            Address::Qdrant(address) => address.fmt(f),
         }
     }
 }
@@ -442,6 +485,8 @@ pub async fn open(
 ) -> Result<Arc<dyn KnowledgeBase>, StoreError> {
     match address {
         Address::Directory(path) => Ok(Arc::new(embedded::Reader::open(path, identity).await?)),
+        #[cfg(feature = "qdrant")]
+        Address::Qdrant(address) => Ok(Arc::new(qdrant::Reader::open(address, identity).await?)),
     }
 }
 
@@ -450,6 +495,8 @@ pub async fn open(
 pub async fn open_writer(address: &Address, identity: &Identity) -> Result<Box<dyn Writer>, StoreError> {
     match address {
         Address::Directory(path) => Ok(Box::new(embedded::EmbeddedWriter::open(path, identity).await?)),
+        #[cfg(feature = "qdrant")]
+        Address::Qdrant(address) => Ok(Box::new(qdrant::QdrantWriter::open(address, identity).await?)),
     }
 }
 
@@ -460,6 +507,10 @@ pub async fn open_rebuilding(address: &Address, identity: &Identity) -> Result<B
         Address::Directory(path) => {
             Ok(Box::new(embedded::EmbeddedWriter::open_rebuilding(path, identity).await?))
         }
+        #[cfg(feature = "qdrant")]
+        Address::Qdrant(address) => {
+            Ok(Box::new(qdrant::QdrantWriter::open_rebuilding(address, identity).await?))
+        }
     }
 }
 
@@ -468,6 +519,8 @@ pub async fn open_rebuilding(address: &Address, identity: &Identity) -> Result<B
 pub async fn documents_of_damaged(address: &Address) -> Option<HashMap<String, ContentHash>> {
     match address {
         Address::Directory(path) => embedded::documents_of_damaged(path).await,
+        #[cfg(feature = "qdrant")]
+        Address::Qdrant(address) => qdrant::documents(address).await,
     }
 }
 
@@ -482,14 +535,41 @@ pub struct Verification {
     pub bytes: u64,
     /// Those of them that an earlier version wrote without checksums; the next commit covers them.
     pub uncovered: Vec<PathBuf>,
+    /// How the servers are, a line each, where the knowledge base is on servers.
+    pub servers: Vec<ServerHealth>,
     /// Everything that is wrong; each names a file and the way out.
     pub damaged: Vec<StoreError>,
 }
 
-/// Reads every file of a knowledge base and compares it with its checksum.
+/// A thing to be known of the servers of a knowledge base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerHealth {
+    /// Whether it is as it should be.
+    pub is_well: bool,
+    /// The server or the copy, and how it is.
+    pub detail: String,
+}
+
+/// Goes back to the generation that was current before the last rebuilding, where an engine keeps it: readers move to it as
+/// they do to a commit. Going back again returns to the later one.
+pub async fn rollback(address: &Address) -> Result<Commit, StoreError> {
+    match address {
+        Address::Directory(path) => Err(StoreError::NoEarlier {
+            address: path.display().to_string(),
+            advice: "a directory keeps none; bring back a backup with `ingest restore`",
+        }),
+        #[cfg(feature = "qdrant")]
+        Address::Qdrant(server) => qdrant::rollback(server).await,
+    }
+}
+
+/// Reads every file of a knowledge base and compares it with its checksum. On servers, compares its records with what was
+/// committed, and looks at the servers.
 pub async fn verify(address: &Address) -> Result<Verification, StoreError> {
     match address {
         Address::Directory(path) => embedded::verify(path).await,
+        #[cfg(feature = "qdrant")]
+        Address::Qdrant(address) => qdrant::verify(address).await,
     }
 }
 
@@ -516,6 +596,8 @@ pub struct Copied {
 pub async fn backup(address: &Address, to: &Path) -> Result<Copied, StoreError> {
     match address {
         Address::Directory(path) => embedded::backup(path, to).await,
+        #[cfg(feature = "qdrant")]
+        Address::Qdrant(server) => copy::backup(server, to).await,
     }
 }
 
@@ -524,6 +606,8 @@ pub async fn backup(address: &Address, to: &Path) -> Result<Copied, StoreError> 
 pub async fn restore(from: &Path, address: &Address) -> Result<Copied, StoreError> {
     match address {
         Address::Directory(path) => embedded::restore(from, path).await,
+        #[cfg(feature = "qdrant")]
+        Address::Qdrant(server) => copy::restore(from, server).await,
     }
 }
 
@@ -537,10 +621,10 @@ pub enum StoreError {
         path: String,
     },
     /// Another writer is at work.
-    #[error("another writer holds `{path}`; wait for it to finish, or stop it")]
+    #[error("another writer holds `{place}`; wait for it to finish, or stop it")]
     Locked {
-        /// The lock file.
-        path: PathBuf,
+        /// The lock file, or the part of the knowledge base.
+        place: String,
     },
     /// The knowledge base was built with something else than this program uses.
     #[error(
@@ -579,16 +663,39 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
-    /// The lexical index failed.
-    #[error("failed to {action} the index in `{path}`")]
+    /// The index failed.
+    #[error("failed to {action} the index in `{place}`")]
     Index {
         /// What was tried: a verb phrase before "the index".
         action: &'static str,
-        /// The index directory.
-        path: PathBuf,
+        /// Where the index is.
+        place: String,
         /// The cause.
         #[source]
-        source: tantivy::TantivyError,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The servers of the knowledge base do not answer, or not in time, or lack the copies that they need. What was asked
+    /// for may work later.
+    #[error(
+        "the knowledge base at `{address}` cannot be reached: no server managed to {action} it: {detail}"
+    )]
+    Unreachable {
+        /// The address.
+        address: String,
+        /// What was tried: a verb phrase before "it".
+        action: &'static str,
+        /// The last failure.
+        detail: String,
+    },
+    /// The servers of the knowledge base do not do what was asked for, now or later.
+    #[error("the knowledge base at `{address}` does not allow to {action} it: {detail}")]
+    Refused {
+        /// The address.
+        address: String,
+        /// What was tried: a verb phrase before "it".
+        action: &'static str,
+        /// The reason.
+        detail: String,
     },
     /// The stored calibration is not what was written. The knowledge base itself is not concerned.
     #[error("`{path}` is damaged: {detail}; remove it, or write it again with `evaluate calibrate`")]
@@ -620,6 +727,14 @@ pub enum StoreError {
         /// The directory.
         path: PathBuf,
     },
+    /// There is no generation to go back to.
+    #[error("there is no earlier generation of `{address}`: {advice}")]
+    NoEarlier {
+        /// The address.
+        address: String,
+        /// What to do instead.
+        advice: &'static str,
+    },
     /// A knowledge base was to be restored from its own directory.
     #[error("`{path}` cannot be restored from itself")]
     FromItself {
@@ -627,10 +742,10 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The writer failed before; what it has pending is incomplete and cannot be committed.
-    #[error("an earlier change to `{path}` failed, so nothing more can be written; open it again")]
+    #[error("an earlier change to `{place}` failed, so nothing more can be written; open it again")]
     Broken {
         /// The knowledge base.
-        path: PathBuf,
+        place: String,
     },
     /// The view does not show this chunk.
     #[error("this view shows no chunk {:016x}#{}", .chunk.document().0, .chunk.ordinal())]

@@ -12,11 +12,11 @@ use super::{
         GenerationPaths, Layout, MANIFEST, ROW_SUMS, create_directory, io_error, sync_directory,
         write_atomically,
     },
-    records::{Payload, PreparedDocument, Records, SourceState},
+    records::{Payload, Records, SourceState},
     sums::{FileSum, Sums},
     vectors::Appender,
 };
-use crate::store::{DocumentKey, FORMAT_VERSION, Identity, Manifest, StoreError};
+use crate::store::{DocumentKey, FORMAT_VERSION, Identity, Manifest, StoreError, prepared::PreparedDocument};
 use std::fs;
 use tantivy::{
     Directory, Index, IndexSettings, IndexWriter, TantivyError,
@@ -51,7 +51,11 @@ pub(super) fn index_error(
     action: &'static str,
     paths: &GenerationPaths,
 ) -> impl FnOnce(TantivyError) -> StoreError {
-    move |source| StoreError::Index { action, path: paths.index.clone(), source }
+    move |source| StoreError::Index {
+        action,
+        place: paths.index.to_string_lossy().into_owned(),
+        source: Box::new(source),
+    }
 }
 
 impl Generation {

@@ -116,7 +116,9 @@ impl Layout {
             .map_err(io_error("open the lock file", &path))?;
         match file.try_lock() {
             Ok(()) => Ok(WriterLock { file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path }),
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::Locked { place: path.to_string_lossy().into_owned() })
+            }
             Err(TryLockError::Error(source)) => Err(StoreError::Io { action: "lock", path, source }),
         }
     }

@@ -19,7 +19,6 @@
 
 mod best;
 mod bits;
-mod cache;
 mod committed;
 mod copies;
 mod deletion;
@@ -29,7 +28,6 @@ mod layout;
 mod lexical;
 mod reader;
 mod records;
-mod rename;
 mod scope;
 mod snapshot;
 mod sums;
@@ -48,8 +46,13 @@ pub use writer::EmbeddedWriter;
 use super::StoreError;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
 };
+
+/// The directory of the cache of vectors in the knowledge base in `root`.
+pub(super) fn embedding_cache(root: &Path) -> PathBuf {
+    layout::Layout::new(root).embedding_cache()
+}
 
 /// Reads what is under `path`; the index's library panics over some damage.
 fn undamaged<T>(path: &Path, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {

@@ -10,16 +10,14 @@ use super::{
     directory::COMMIT_FILE,
     generation::{index_error, open_index},
     layout::{GenerationPaths, Layout, MANIFEST, Stamp, io_error, stamp},
-    records::{
-        DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, SOURCE, SourceState, StoredDocument, TARGET,
-    },
+    records::{DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, SOURCE, SourceState, TARGET},
     scope::{Scope, Scopes},
     undamaged,
     vectors::{Purpose, Vectors},
 };
 use crate::{
     document::{Chunk, DocumentRecord},
-    store::{DocumentKey, Field, Identity, Inbound, Manifest, StoreError},
+    store::{DocumentKey, Field, Identity, Inbound, Manifest, StoreError, prepared::StoredDocument},
 };
 use std::{
     collections::{BTreeMap, HashMap},

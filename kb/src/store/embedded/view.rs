@@ -48,16 +48,6 @@ fn row_of(snapshot: &Snapshot, scope: &Scope, chunk: ChunkKey) -> Result<u32, St
     row.filter(|&row| scope.rows.contains(row as usize)).ok_or(StoreError::UnknownChunk { chunk })
 }
 
-fn check_dimensions(snapshot: &Snapshot, query: &[f32]) -> Result<(), StoreError> {
-    let expected = snapshot.manifest.identity.model.dimensions;
-    match query.len() == expected && query.iter().all(|component| component.is_finite()) {
-        true => Ok(()),
-        false => Err(StoreError::InvalidQuery {
-            detail: format!("it needs a vector of {expected} finite numbers, not {} numbers", query.len()),
-        }),
-    }
-}
-
 #[async_trait]
 impl View for EmbeddedView {
     fn version(&self) -> &str {
@@ -83,7 +73,7 @@ impl View for EmbeddedView {
     }
 
     async fn search_dense(&self, query: &[f32], limit: usize) -> Result<Vec<Match>, StoreError> {
-        check_dimensions(&self.snapshot, query)?;
+        self.snapshot.manifest.identity.check_query(query)?;
         let query = query.to_vec();
         self.run(move |snapshot, scope| {
             let key = |row: u32| (snapshot.owners[row as usize], row);
@@ -98,7 +88,7 @@ impl View for EmbeddedView {
         query: &[f32],
         documents: &[DocumentKey],
     ) -> Result<Vec<Option<DocumentSimilarity>>, StoreError> {
-        check_dimensions(&self.snapshot, query)?;
+        self.snapshot.manifest.identity.check_query(query)?;
         let (query, documents) = (query.to_vec(), documents.to_vec());
         self.run(move |snapshot, scope| {
             documents.iter().map(|&document| similarity(snapshot, scope, &query, document)).collect()
@@ -112,15 +102,12 @@ impl View for EmbeddedView {
         Ok(documents.iter().map(|document| inbound(number(document)).unwrap_or_default()).collect())
     }
 
-    async fn similarities(&self, query: &[f32], chunks: &[ChunkKey]) -> Result<Vec<f32>, StoreError> {
-        check_dimensions(&self.snapshot, query)?;
-        let (query, chunks) = (query.to_vec(), chunks.to_vec());
+    async fn vectors_of(&self, document: DocumentKey) -> Result<Vec<Vec<f32>>, StoreError> {
         self.run(move |snapshot, scope| {
-            let similarity = |&chunk| {
-                let row = row_of(snapshot, scope, chunk)?;
-                snapshot.vectors.similarity(row as usize, &query)
-            };
-            chunks.iter().map(similarity).collect()
+            let Some(number) = shown(snapshot, scope, document) else { return Ok(Vec::new()) };
+            let entry = snapshot.documents[number as usize];
+            let rows = entry.first_row..entry.first_row + entry.num_chunks;
+            rows.map(|row| Ok(snapshot.vectors.row(row as usize)?.into_owned())).collect()
         })
         .await
     }

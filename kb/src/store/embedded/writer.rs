@@ -6,18 +6,20 @@
 
 use super::{
     blocking,
-    cache::EmbeddingCache,
     generation::Generation,
     layout::{Layout, WriterLock},
-    records::{Lengths, Payload, PreparedDocument},
-    rename::Renaming,
+    records::Payload,
     snapshot::Snapshot,
     undamaged,
     vectors::Purpose,
 };
 use crate::{
     document::{Chunk, ContentHash, DocumentMeta, DocumentRecord},
-    store::{Access, Commit, DocumentKey, Filter, Identity, StoreError, Writer},
+    store::{
+        Access, Commit, Counts, DocumentKey, Filter, Identity, StoreError, Writer,
+        prepared::{Lengths, PreparedDocument, check},
+        rename::Renaming,
+    },
 };
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -42,9 +44,6 @@ impl Default for CompactionPolicy {
     }
 }
 
-/// How far a vector's length may be from 1. Models round, and so does what lies between them and us.
-const MAX_LENGTH_ERROR: f32 = 0.01;
-
 /// A knowledge base in a directory, open for writing. Holds the directory's lock until it is dropped.
 pub struct EmbeddedWriter {
     state: Arc<Mutex<State>>,
@@ -67,7 +66,6 @@ struct State {
     broken: bool,
     /// Whether the last commit could not be opened again: it stands, but nothing can be built on it here.
     is_spent: bool,
-    cache: Option<EmbeddingCache>,
     /// The last field, so that it is given back after the files are closed, which may still write.
     _lock: WriterLock,
 }
@@ -113,7 +111,7 @@ impl EmbeddedWriter {
     ) -> Result<T, StoreError> {
         self.run(move |state| {
             if state.broken || state.is_spent {
-                return Err(StoreError::Broken { path: state.layout.root().to_owned() });
+                return Err(StoreError::Broken { place: state.layout.root().to_string_lossy().into_owned() });
             }
             // Set first, so that a panic counts as well.
             state.broken = true;
@@ -174,7 +172,6 @@ impl State {
             touched: HashMap::new(),
             broken: false,
             is_spent: false,
-            cache: None,
             _lock: lock,
         }
     }
@@ -308,9 +305,6 @@ impl State {
                 }
             }
         }
-        if let Some(cache) = &mut self.cache {
-            cache.flush();
-        }
         for warning in &warnings {
             tracing::warn!("the commit stands, but afterwards: {warning}");
         }
@@ -390,12 +384,6 @@ impl State {
         drop(old);
         self.layout.remove_other_generations(Some(number))
     }
-
-    fn cache(&mut self) -> &mut EmbeddingCache {
-        let live = self.live.chunks;
-        let (layout, dimensions) = (&self.layout, self.identity.model.dimensions);
-        self.cache.get_or_insert_with(|| EmbeddingCache::open(&layout.embedding_cache(), dimensions, live))
-    }
 }
 
 /// An error with its causes, on one line.
@@ -444,35 +432,6 @@ impl Whole {
     }
 }
 
-fn check(
-    meta: &DocumentMeta,
-    chunks: &[Chunk],
-    vectors: &[Vec<f32>],
-    dimensions: usize,
-) -> Result<(), StoreError> {
-    let invalid = |detail: String| Err(StoreError::Invalid { document: meta.id.clone(), detail });
-    if chunks.len() != vectors.len() {
-        return invalid(format!("it has {} chunks but {} vectors", chunks.len(), vectors.len()));
-    }
-    for (ordinal, (chunk, vector)) in chunks.iter().zip(vectors).enumerate() {
-        if chunk.document != meta.id || chunk.ordinal as usize != ordinal {
-            return invalid(format!("chunk {ordinal} is numbered `{}`", chunk.id()));
-        }
-        if vector.len() != dimensions {
-            let found = vector.len();
-            return invalid(format!(
-                "the vector of chunk {ordinal} has {found} dimensions instead of {dimensions}"
-            ));
-        }
-        let length = vector.iter().map(|component| component * component).sum::<f32>().sqrt();
-        // Some models have no direction for a text without words.
-        if (length - 1.0).abs() > MAX_LENGTH_ERROR && length != 0.0 || !length.is_finite() {
-            return invalid(format!("the vector of chunk {ordinal} has length {length} instead of 1"));
-        }
-    }
-    Ok(())
-}
-
 #[async_trait]
 impl Writer for EmbeddedWriter {
     async fn fingerprints(&mut self, sources: &[String]) -> Result<HashMap<String, ContentHash>, StoreError> {
@@ -500,6 +459,14 @@ impl Writer for EmbeddedWriter {
                 Ok((record.meta.id, record.content_hash))
             };
             scope.documents.iter().map(fingerprint).collect()
+        })
+        .await
+    }
+
+    async fn counts(&mut self) -> Result<Counts, StoreError> {
+        self.run(|state| {
+            let counts = state.committed.as_ref().map(|snapshot| snapshot.scopes.everything().counts);
+            Ok(counts.unwrap_or_default())
         })
         .await
     }
@@ -547,20 +514,6 @@ impl Writer for EmbeddedWriter {
 
     async fn commit(&mut self) -> Result<Commit, StoreError> {
         self.change(State::commit).await
-    }
-
-    async fn cached_embeddings(&mut self, keys: &[ContentHash]) -> Result<Vec<Option<Vec<f32>>>, StoreError> {
-        let keys = keys.to_vec();
-        self.run(move |state| Ok(state.cache().get(&keys))).await
-    }
-
-    async fn cache_embeddings(&mut self, entries: &[(ContentHash, Vec<f32>)]) -> Result<(), StoreError> {
-        let entries = entries.to_vec();
-        self.run(move |state| {
-            state.cache().insert(&entries);
-            Ok(())
-        })
-        .await
     }
 
     async fn source_states(&mut self) -> Result<BTreeMap<String, serde_json::Value>, StoreError> {

@@ -1,9 +1,10 @@
 //! Files that are not what was committed: told by name, and never answered from.
 
 use super::*;
+use crate::embed::EmbeddingCache;
 use crate::store::{
     DocumentKey, FieldWeights, Filter, LexicalQuery, Match,
-    contract::{Random, document, everything, identity, put, vector_of, view_at},
+    contract::{DIMENSIONS, Random, document, everything, identity, put, vector_of, view_at},
 };
 use std::{
     fs,
@@ -292,9 +293,8 @@ async fn a_damaged_base_is_built_again() {
     let path = directory.path().join("kb");
     built(&path).await;
     let key = crate::document::ContentHash::of(&[b"text"]);
-    let mut writer = EmbeddedWriter::open(&path, &identity()).await.expect("the lock is free");
-    writer.cache_embeddings(&[(key, vector_of("text"))]).await.expect("a cache never fails");
-    drop(writer);
+    let cache = async || EmbeddingCache::open(&embedding_cache(&path), DIMENSIONS, 1).await;
+    cache().await.insert(&[(key, vector_of("text"))]).await;
     let kb = Reader::open(&path, Some(&identity())).await.expect("open");
     let sound = found(&kb).await;
     let rows = fs::read(path.join("g1/vectors.i8")).expect("it is there");
@@ -311,7 +311,7 @@ async fn a_damaged_base_is_built_again() {
     assert_eq!(found(&kb).await, sound);
     let mut writer = EmbeddedWriter::open_rebuilding(&path, &identity()).await.expect("whatever is there");
     assert_eq!(writer.fingerprints(&["s".to_owned()]).await.expect("none"), Default::default());
-    assert_eq!(writer.cached_embeddings(&[key]).await.expect("known"), [Some(vector_of("text"))]);
+    assert_eq!(cache().await.get(&[key]).await, [Some(vector_of("text"))]);
     put(&mut writer, &document("s/2-3.md", "Relay").chunk("relay 3")).await;
     let commit = writer.commit().await.expect("there is space");
     assert_eq!(commit.version, "g2.1");

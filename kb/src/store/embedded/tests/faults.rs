@@ -1,9 +1,10 @@
 //! Damaged, missing and unwritable files: always an error that names the file, and the old state goes on serving.
 
 use super::*;
+use crate::embed::EmbeddingCache;
 use crate::store::{
     DocumentKey, FieldWeights, Filter, LexicalQuery,
-    contract::{document, everything, identity, ids, put, vector_of, view_at},
+    contract::{DIMENSIONS, document, everything, identity, ids, put, vector_of, view_at},
 };
 use std::{
     fs,
@@ -176,9 +177,8 @@ async fn leftovers_are_removed_by_the_next_writer() {
     let commit = writer.commit().await.expect("there is space");
     let view = view_at(&kb, &commit.version).await;
     for (id, text) in [("s/a.md", "alpha"), ("s/b.md", "gamma")] {
-        let chunk = crate::store::ChunkKey::new(crate::store::DocumentKey::of(id), 0);
-        let cosine = view.similarities(&vector_of(text), &[chunk]).await.expect("readable")[0];
-        assert!(cosine > 0.9999, "{id}: {cosine}");
+        let vectors = view.vectors_of(crate::store::DocumentKey::of(id)).await.expect("readable");
+        assert_eq!(vectors, [vector_of(text)], "{id}");
     }
 }
 
@@ -260,9 +260,9 @@ async fn a_damaged_cache_is_begun_anew() {
     fs::create_dir_all(path.join("embedding-cache")).expect("the name is free");
     fs::write(path.join("embedding-cache/vectors.redb"), "garbage ".repeat(4096)).expect("the name is free");
     for known in [None, Some(vector_of("text"))] {
-        let mut writer = EmbeddedWriter::open(&path, &identity()).await.expect("the lock is free");
-        assert_eq!(writer.cached_embeddings(&[key]).await.expect("a cache never fails"), [known]);
-        writer.cache_embeddings(&[(key, vector_of("text"))]).await.expect("a cache never fails");
+        let cache = EmbeddingCache::open(&embedding_cache(&path), DIMENSIONS, 1).await;
+        assert_eq!(cache.get(&[key]).await, [known]);
+        cache.insert(&[(key, vector_of("text"))]).await;
     }
     assert!(path.join("embedding-cache/vectors.damaged").exists(), "it is put aside");
 }

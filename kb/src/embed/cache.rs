@@ -1,4 +1,5 @@
-//! Vectors computed earlier, by [`embedding_key`](crate::store::embedding_key), in a crash-safe file of their own.
+//! Vectors computed earlier, by [`embedding_key`](crate::store::embedding_key), in a crash-safe file of their own. Several
+//! knowledge bases may share one, since a key names the model and the text; one process at a time has it open.
 //!
 //! It is only a cache: whatever fails here is logged and costs time, never the run. A file that cannot be read is put
 //! aside and begun anew, and a vector that is not what was remembered is not known.
@@ -12,6 +13,7 @@ use std::{
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -33,8 +35,65 @@ const MAX_LENGTH_ERROR: f32 = 0.01;
 /// What is added is made durable at least this often; in between it would be lost with the process.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// The cache; one without a file when it could not be opened, which remembers nothing.
-pub(super) struct EmbeddingCache {
+/// A cache of vectors, for use from asynchronous code. What is added is durable within a second, or when it is dropped.
+#[derive(Clone)]
+pub struct EmbeddingCache {
+    file: Arc<Mutex<CacheFile>>,
+}
+
+impl EmbeddingCache {
+    /// Opens the cache in `directory`, or creates it. `live_chunks` of the knowledge base bounds its size.
+    pub async fn open(directory: &Path, dimensions: usize, live_chunks: u64) -> Self {
+        let directory = directory.to_owned();
+        let open = move || CacheFile::open(&directory, dimensions, live_chunks);
+        let file = match tokio::task::spawn_blocking(open).await {
+            Ok(file) => file,
+            Err(error) => ended(error, || CacheFile::absent(dimensions)),
+        };
+        Self { file: Arc::new(Mutex::new(file)) }
+    }
+
+    /// The vectors that are known, in the order of `keys`.
+    pub async fn get(&self, keys: &[ContentHash]) -> Vec<Option<Vec<f32>>> {
+        let (keys, number) = (keys.to_vec(), keys.len());
+        self.with(move |file| file.get(&keys), || vec![None; number]).await
+    }
+
+    /// Remembers vectors, and forgets the oldest beyond the bound.
+    pub async fn insert(&self, entries: &[(ContentHash, Vec<f32>)]) {
+        let entries = entries.to_vec();
+        self.with(move |file| file.insert(&entries), || ()).await;
+    }
+
+    /// Makes everything added so far durable.
+    pub async fn flush(&self) {
+        self.with(CacheFile::flush, || ()).await;
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut CacheFile) -> T + Send + 'static,
+        nothing: impl FnOnce() -> T,
+    ) -> T {
+        let file = self.file.clone();
+        let work = move || work(&mut file.lock().unwrap_or_else(PoisonError::into_inner));
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(error) => ended(error, nothing),
+        }
+    }
+}
+
+/// Goes on with a panic; a program that is ending does without the cache.
+fn ended<T>(error: tokio::task::JoinError, nothing: impl FnOnce() -> T) -> T {
+    match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => nothing(),
+    }
+}
+
+/// The file of a cache; one without a file when it could not be opened, which remembers nothing.
+struct CacheFile {
     file: Option<(Database, PathBuf)>,
     dimensions: usize,
     max_entries: u64,
@@ -42,10 +101,15 @@ pub(super) struct EmbeddingCache {
     unsynced: bool,
 }
 
-impl EmbeddingCache {
+impl CacheFile {
     /// Opens the cache in `directory`, or creates it. `live_chunks` bounds its size.
-    pub fn open(directory: &Path, dimensions: usize, live_chunks: u64) -> Self {
+    fn open(directory: &Path, dimensions: usize, live_chunks: u64) -> Self {
         Self::with_max_entries(directory, dimensions, MIN_ENTRIES.max(live_chunks * ENTRIES_PER_CHUNK))
+    }
+
+    /// Remembers nothing.
+    fn absent(dimensions: usize) -> Self {
+        Self { file: None, dimensions, max_entries: 0, synced: Instant::now(), unsynced: false }
     }
 
     fn with_max_entries(directory: &Path, dimensions: usize, max_entries: u64) -> Self {
@@ -62,8 +126,7 @@ impl EmbeddingCache {
         Self { file, dimensions, max_entries, synced, unsynced: false }
     }
 
-    /// The vectors that are known, in the order of `keys`.
-    pub fn get(&mut self, keys: &[ContentHash]) -> Vec<Option<Vec<f32>>> {
+    fn get(&mut self, keys: &[ContentHash]) -> Vec<Option<Vec<f32>>> {
         let Some((database, path)) = &self.file else { return vec![None; keys.len()] };
         let read = || -> Result<Vec<Option<Vec<f32>>>, redb::Error> {
             let transaction = database.begin_read()?;
@@ -89,8 +152,7 @@ impl EmbeddingCache {
         }
     }
 
-    /// Remembers vectors, and forgets the oldest beyond the bound.
-    pub fn insert(&mut self, entries: &[(ContentHash, Vec<f32>)]) {
+    fn insert(&mut self, entries: &[(ContentHash, Vec<f32>)]) {
         let sync = self.synced.elapsed() >= SYNC_EVERY;
         if self.write(entries, sync) && sync {
             self.synced = Instant::now();
@@ -98,8 +160,7 @@ impl EmbeddingCache {
         self.unsynced = !sync;
     }
 
-    /// Makes everything added so far durable.
-    pub fn flush(&mut self) {
+    fn flush(&mut self) {
         if self.unsynced {
             self.write(&[], true);
             self.unsynced = false;
@@ -143,7 +204,7 @@ impl EmbeddingCache {
     }
 }
 
-impl Drop for EmbeddingCache {
+impl Drop for CacheFile {
     fn drop(&mut self) {
         self.flush();
     }
@@ -221,7 +282,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let key = |number: u8| ContentHash([number; 32]);
         let vector = |number: u8| vec![f32::from(number), 0.5];
-        let mut cache = EmbeddingCache::with_max_entries(directory.path(), 2, 3);
+        let mut cache = CacheFile::with_max_entries(directory.path(), 2, 3);
         for number in 0..4 {
             cache.insert(&[(key(number), vector(number))]);
         }
@@ -231,7 +292,7 @@ mod tests {
         let found = cache.get(&[0, 1, 2, 3, 4].map(key));
         assert_eq!(found, [None, Some(vector(1)), None, Some(vector(3)), Some(vector(4))]);
         drop(cache);
-        let mut other_model = EmbeddingCache::with_max_entries(directory.path(), 3, 3);
+        let mut other_model = CacheFile::with_max_entries(directory.path(), 3, 3);
         assert_eq!(other_model.get(&[key(4)]), [None], "a vector of another length is none of ours");
     }
 

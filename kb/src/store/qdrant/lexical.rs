@@ -1,0 +1,364 @@
+//! The lexical leg: the server finds candidates by sparse vectors, and they are scored again here, exactly.
+//!
+//! A stored weight is the part of BM25 that a text alone decides, with an assumed average length: `tf (k1 + 1) / (tf +
+//! k1 (1 - b + b length / assumed))`. The rest (rarity, the factors of terms and fields) is the query's. The true
+//! averages move with every commit; the number of occurrences follows from the stored weight and the length, so that
+//! the scores are those of the averages of today, whatever was assumed.
+
+use super::{
+    client::Mode,
+    manifest::State,
+    points::{self, Fields, PASSAGE, field_dimension, is_of, passage_dimension, payload},
+    requests::Wanted,
+    terms::{self, TermCounts},
+    view::QdrantView,
+};
+use crate::{
+    analyzer::Term,
+    store::{
+        Commonness, Counts, DocumentKey, Field, LexicalMatches, LexicalQuery, Match, StoreError, View as _,
+        bm25::{inverse_document_frequency, length_part, saturated},
+    },
+};
+use qdrant_client::qdrant::{
+    Query, QueryBatchPoints, QueryPoints, ScoredPoint, VectorInput, query, vector_input,
+};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::PoisonError,
+};
+
+/// Average lengths that stored weights assume: those of a usual passage, and of the fields of a usual document.
+const ASSUMED_PASSAGE: f32 = 100.0;
+const ASSUMED_FIELDS: [f32; 4] = [8.0, 4.0, 40.0, 30.0];
+
+/// Candidates beyond those asked for, since the assumed averages are not the true ones.
+const MIN_SPARE: usize = 64;
+const SPARE_SHARE: usize = 8;
+
+/// The longest list of candidates; ties at its end are asked for again until it is reached.
+const MAX_CANDIDATES: usize = 8_192;
+
+const OF_PASSAGES: Wanted = Wanted { payload: &[payload::LENGTH], vectors: &[PASSAGE] };
+const OF_DOCUMENTS: Wanted = Wanted {
+    payload: &[payload::LENGTHS, payload::INBOUND_LENGTH, payload::SOURCE],
+    vectors: &[points::FIELDS],
+};
+
+/// The stored weights of a passage.
+pub(super) fn passage_weights(frequencies: &HashMap<&str, u32>, length: u64) -> BTreeMap<u32, f32> {
+    let length = length_part(length as f32, ASSUMED_PASSAGE);
+    let mut weights = BTreeMap::new();
+    for (term, &frequency) in frequencies {
+        *weights.entry(passage_dimension(term)).or_default() += saturated(frequency as f32, length);
+    }
+    weights
+}
+
+/// Adds the stored weights of a field of a document, by the dimensions of its terms.
+pub(super) fn add_field_weights(
+    weights: &mut BTreeMap<u32, f32>,
+    field: Field,
+    frequencies: &BTreeMap<u32, u64>,
+    length: u64,
+) {
+    let length = length_part(length as f32, ASSUMED_FIELDS[field as usize]);
+    for (&dimension, &frequency) in frequencies {
+        *weights.entry(dimension).or_default() += saturated(frequency as f32, length);
+    }
+}
+
+/// The dimensions of a field's terms, one a line as they are prepared, with the number of occurrences of each.
+pub(super) fn field_frequencies(field: Field, terms: &str) -> BTreeMap<u32, u64> {
+    let mut frequencies = BTreeMap::new();
+    for term in terms.lines() {
+        *frequencies.entry(field_dimension(field, term)).or_default() += 1;
+    }
+    frequencies
+}
+
+/// The number of occurrences that led to a stored weight.
+fn frequency_of(weight: f32, length: f32) -> f32 {
+    // The inverse of `saturated`, whose limit is at k1 + 1.
+    let limit = saturated(1.0, 0.0);
+    (weight * length / (limit - weight).max(f32::EPSILON)).round().max(1.0)
+}
+
+/// The number of occurrences that led to a stored weight of a field.
+pub(super) fn field_frequency_of(field: Field, weight: f32, length: u64) -> u64 {
+    frequency_of(weight, length_part(length as f32, ASSUMED_FIELDS[field as usize])) as u64
+}
+
+/// A term of a query, once.
+struct Asked<'a> {
+    /// Its place in the query.
+    at: usize,
+    term: &'a str,
+    weight: f32,
+    counts: Counts,
+}
+
+impl QdrantView {
+    /// The best passages and documents for a bag of words.
+    pub(super) async fn lexical(
+        &self,
+        query: &LexicalQuery,
+        num_passages: usize,
+        num_documents: usize,
+    ) -> Result<LexicalMatches, StoreError> {
+        let mut seen = HashSet::new();
+        let distinct: Vec<(usize, &str, f32)> = query
+            .terms
+            .iter()
+            .enumerate()
+            .map(|(at, (term, weight))| (at, term.as_str(), *weight))
+            .filter(|&(_, term, _)| seen.insert(term))
+            .collect();
+        let terms: Vec<&str> = distinct.iter().map(|&(_, term, _)| term).collect();
+        let counts = self.counts_of(&terms).await?;
+        let mut commonness =
+            Commonness { total: self.state().counts, terms: vec![Counts::default(); query.terms.len()] };
+        let asked: Vec<Asked<'_>> = distinct
+            .into_iter()
+            .zip(counts)
+            .map(|((at, term, weight), counts)| Asked { at, term, weight, counts })
+            .collect();
+        asked.iter().for_each(|asked| commonness.terms[asked.at] = asked.counts);
+
+        let (passages, documents) =
+            tokio::try_join!(self.passages(&asked, num_passages), self.fields(&asked, query, num_documents))?;
+        let Passages { best, found } = passages;
+        let mut shown = vec![false; query.terms.len()];
+        let mut unknown = Vec::new();
+        for asked in asked.iter().filter(|asked| asked.counts.chunks > 0) {
+            let dimension = passage_dimension(asked.term);
+            match self.shows_everything() || found.contains(&dimension) {
+                true => shown[asked.at] = true,
+                false => unknown.push((asked.at, dimension)),
+            }
+        }
+        for (at, is_shown) in self.passages_with(&unknown).await? {
+            shown[at] = is_shown;
+        }
+        Ok(LexicalMatches { passages: best, documents, commonness, shown })
+    }
+
+    /// How common terms are in the whole generation, in their order.
+    async fn counts_of(&self, terms: &[&str]) -> Result<Vec<Counts>, StoreError> {
+        let dimensions: Vec<u32> = terms.iter().map(|term| passage_dimension(term)).collect();
+        let mut known: HashMap<u32, TermCounts> = HashMap::new();
+        let mut missing = Vec::new();
+        {
+            let cached = self.term_cache().lock().unwrap_or_else(PoisonError::into_inner);
+            for &dimension in &dimensions {
+                match cached.get(self.version(), dimension) {
+                    Some(counts) => drop(known.insert(dimension, counts)),
+                    None => missing.push(dimension),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            let mut read = terms::read(self.cluster(), self.collection(), &missing).await?;
+            let mut cached = self.term_cache().lock().unwrap_or_else(PoisonError::into_inner);
+            for dimension in missing {
+                let counts = read.remove(&dimension).unwrap_or_default();
+                cached.insert(self.version(), dimension, counts.clone());
+                known.insert(dimension, counts);
+            }
+        }
+        let at = |dimension: &u32| known.get(dimension).map(|counts| counts.at(&self.state().visible));
+        Ok(dimensions.iter().map(|dimension| at(dimension).unwrap_or_default()).collect())
+    }
+
+    async fn passages(&self, asked: &[Asked<'_>], limit: usize) -> Result<Passages, StoreError> {
+        let total = self.state().counts.chunks;
+        let mut weights: Vec<(u32, f32)> = Vec::new();
+        for asked in asked.iter().filter(|asked| asked.weight > 0.0 && asked.counts.chunks > 0) {
+            let rarity = asked.weight * inverse_document_frequency(asked.counts.chunks, total);
+            weights.push((passage_dimension(asked.term), rarity));
+        }
+        let average = self.state().average();
+        let mut found = HashSet::new();
+        let score = |point: &ScoredPoint| {
+            let fields = Fields { payload: &point.payload };
+            let length = fields.count(payload::LENGTH)? as f32;
+            let stored = points::sparse_of(point.vectors.as_ref(), PASSAGE).unwrap_or_default();
+            let (assumed, current) = (length_part(length, ASSUMED_PASSAGE), length_part(length, average));
+            let scores = weights.iter().filter_map(|(dimension, rarity)| {
+                let frequency = frequency_of(*stored.get(dimension)?, assumed);
+                Some(rarity * saturated(frequency, current))
+            });
+            Ok((scores.fold(0.0, |sum, score| sum + score), stored.into_keys().collect()))
+        };
+        let candidates = self.candidates(PASSAGE, &weights, limit, OF_PASSAGES, score, &mut found).await?;
+        let best = candidates.into_iter().filter_map(|(id, score)| {
+            let chunk = points::chunk_of(Some(&id))?;
+            Some(Match { chunk, document: chunk.document(), score })
+        });
+        let mut best: Vec<Match> = best.collect();
+        best.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
+        best.truncate(limit);
+        Ok(Passages { best, found })
+    }
+
+    async fn fields(
+        &self,
+        asked: &[Asked<'_>],
+        query: &LexicalQuery,
+        limit: usize,
+    ) -> Result<Vec<(DocumentKey, f32)>, StoreError> {
+        let state: &State = self.state();
+        let mut weights: Vec<(u32, f32)> = Vec::new();
+        // In this order, so that sums are rounded as every engine rounds them.
+        for asked in asked.iter().filter(|asked| asked.weight > 0.0) {
+            let rarity =
+                asked.weight * inverse_document_frequency(asked.counts.documents, state.counts.documents);
+            for field in Field::ALL.into_iter().filter(|&field| query.weights.of(field) > 0.0) {
+                weights.push((field_dimension(field, asked.term), query.weights.of(field) * rarity));
+            }
+        }
+        let averages = Field::ALL.map(|field| state.field_average(field));
+        let score = |point: &ScoredPoint| {
+            let fields = Fields { payload: &point.payload };
+            let mut lengths = [0.0; 4];
+            for (length, stored) in lengths.iter_mut().zip(fields.integers(payload::LENGTHS)?) {
+                *length = stored as f32;
+            }
+            lengths[Field::Links as usize] = fields.integer(payload::INBOUND_LENGTH)? as f32;
+            let coverage = state.coverage(fields.text(payload::SOURCE)?);
+            let stored = points::sparse_of(point.vectors.as_ref(), points::FIELDS).unwrap_or_default();
+            let mut sum = 0.0;
+            for (dimension, weight) in &weights {
+                let Some(&stored) = stored.get(dimension) else { continue };
+                let Some(field) = Field::ALL.into_iter().find(|&field| is_of(field, *dimension)) else {
+                    continue;
+                };
+                let at = field as usize;
+                let frequency = frequency_of(stored, length_part(lengths[at], ASSUMED_FIELDS[at]));
+                let score = saturated(frequency, length_part(lengths[at], averages[at]));
+                sum += match field {
+                    Field::Links => weight * coverage * score,
+                    _ => weight * score,
+                };
+            }
+            Ok((sum, Vec::new()))
+        };
+        let candidates = self
+            .candidates(points::FIELDS, &weights, limit, OF_DOCUMENTS, score, &mut HashSet::new())
+            .await?;
+        let keyed = candidates.into_iter().filter(|(_, score)| *score > 0.0);
+        let mut best: Vec<(DocumentKey, f32)> =
+            keyed.filter_map(|(id, score)| Some((points::document_of(Some(&id))?, score))).collect();
+        best.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        best.truncate(limit);
+        Ok(best)
+    }
+
+    /// The points with the highest sums of stored weights, scored again. Points that are equal to the last of them are asked for as
+    /// well, since ties fall by key.
+    async fn candidates(
+        &self,
+        using: &'static str,
+        weights: &[(u32, f32)],
+        limit: usize,
+        wanted: Wanted,
+        score: impl Fn(&ScoredPoint) -> Result<(f32, Vec<u32>), StoreError>,
+        found: &mut HashSet<u32>,
+    ) -> Result<Vec<(qdrant_client::qdrant::PointId, f32)>, StoreError> {
+        if limit == 0 || weights.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut merged: BTreeMap<u32, f32> = BTreeMap::new();
+        weights.iter().for_each(|(dimension, weight)| *merged.entry(*dimension).or_default() += weight);
+        let vector = VectorInput { variant: Some(vector_input::Variant::Sparse(points::sparse(&merged))) };
+        let mut asked = limit + MIN_SPARE.max(limit / SPARE_SHARE);
+        loop {
+            let points = self.search(self.query(using, vector.clone(), asked, wanted)).await?;
+            let is_cut = points.len() >= asked && asked < MAX_CANDIDATES;
+            let last = points.last().map(|point| point.score);
+            let is_tied = is_cut && points.get(limit - 1).map(|point| point.score) == last;
+            if is_tied {
+                asked = (asked * 4).min(MAX_CANDIDATES);
+                continue;
+            }
+            let mut candidates = Vec::with_capacity(points.len());
+            for point in points {
+                let (score, dimensions) = score(&point)?;
+                found.extend(dimensions);
+                candidates.extend(point.id.map(|id| (id, score)));
+            }
+            return Ok(candidates);
+        }
+    }
+
+    /// For each dimension: whether a passage that this view shows has it.
+    async fn passages_with(&self, dimensions: &[(usize, u32)]) -> Result<Vec<(usize, bool)>, StoreError> {
+        if dimensions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let queries: Vec<QueryPoints> = dimensions
+            .iter()
+            .map(|&(_, dimension)| {
+                let weights = BTreeMap::from([(dimension, 1.0)]);
+                let vector = vector_input::Variant::Sparse(points::sparse(&weights));
+                self.query(PASSAGE, VectorInput { variant: Some(vector) }, 1, Wanted::default())
+            })
+            .collect();
+        let found = self
+            .cluster()
+            .call(Mode::Read, "search", |server| {
+                let request = QueryBatchPoints {
+                    collection_name: self.collection().to_owned(),
+                    query_points: queries.clone(),
+                    ..QueryBatchPoints::default()
+                };
+                async move { server.query_batch(request).await }
+            })
+            .await?;
+        let shown = found.result.iter().map(|batch| !batch.result.is_empty());
+        Ok(dimensions.iter().map(|&(at, _)| at).zip(shown).collect())
+    }
+
+    /// Whether a passage of a document has each term.
+    pub(super) async fn terms_in(
+        &self,
+        document: DocumentKey,
+        terms: &[Term],
+    ) -> Result<Vec<bool>, StoreError> {
+        let wanted = Wanted { payload: &[], vectors: &[PASSAGE] };
+        let chunks = self.chunk_points(&[document], wanted).await?;
+        let mut dimensions: HashSet<u32> = HashSet::new();
+        for chunk in &chunks {
+            dimensions.extend(points::sparse_of(chunk.vectors.as_ref(), PASSAGE).unwrap_or_default().keys());
+        }
+        Ok(terms.iter().map(|term| dimensions.contains(&passage_dimension(term))).collect())
+    }
+}
+
+/// What was found of passages.
+struct Passages {
+    best: Vec<Match>,
+    /// The dimensions of the terms that candidates have.
+    found: HashSet<u32>,
+}
+
+/// The query's vector as the server takes it.
+pub(super) fn nearest(vector: VectorInput) -> Query {
+    Query { variant: Some(query::Variant::Nearest(vector)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_occurrences_follows_from_the_weight() {
+        for length in [1.0, 8.0, 40.0, 100.0, 1_000.0, 30_000.0] {
+            let part = length_part(length, ASSUMED_PASSAGE);
+            for frequency in 1..=300 {
+                let weight = saturated(frequency as f32, part);
+                assert_eq!(frequency_of(weight, part), frequency as f32, "in a text of {length} terms");
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The reading side: hands out views of the newest state and moves on when writers commit. It keeps nothing that a server does
+//! not have, so any number of readers may run.
+
+use super::{
+    address::QdrantAddress,
+    client::Cluster,
+    collection,
+    manifest::{self, State},
+    session::Meta,
+    view::{Kept, QdrantView},
+};
+use crate::store::{Filter, Identity, KnowledgeBase, StoreError, Trouble, View};
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How long a view may be behind the newest commit.
+const CHECK_EVERY: Duration = Duration::from_millis(200);
+
+/// A knowledge base on a Qdrant server, open for reading.
+pub struct Reader {
+    cluster: Arc<Cluster>,
+    meta: Arc<Meta>,
+    expected: Option<Identity>,
+    state: ArcSwap<State>,
+    kept: Arc<Kept>,
+    checked: Mutex<Instant>,
+    trouble: Mutex<Option<Trouble>>,
+    /// Held by the one that looks for a newer state; nobody waits for it.
+    watch: tokio::sync::Mutex<()>,
+}
+
+impl Reader {
+    /// Opens the knowledge base at an address; one built with something else than `identity` is refused.
+    pub async fn open(address: &QdrantAddress, identity: Option<&Identity>) -> Result<Self, StoreError> {
+        let cluster = Cluster::new(address)?;
+        let state = read(&cluster, identity).await?;
+        Ok(Self {
+            meta: Meta::new(cluster.clone()),
+            cluster,
+            expected: identity.cloned(),
+            state: ArcSwap::from_pointee(state),
+            kept: Arc::default(),
+            checked: Mutex::new(Instant::now()),
+            trouble: Mutex::default(),
+            watch: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    pub(super) fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    pub(super) fn state(&self) -> Arc<State> {
+        self.state.load_full()
+    }
+
+    /// Moves on to the newest state when it is time to look. One caller looks and waits for it; others go on with the
+    /// state at hand.
+    async fn follow(&self) -> Result<(), StoreError> {
+        let is_due = self.checked.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= CHECK_EVERY;
+        if !is_due {
+            return Ok(());
+        }
+        let Ok(_watching) = self.watch.try_lock() else { return Ok(()) };
+        let newest = read(&self.cluster, self.expected.as_ref()).await;
+        let (trouble, result) = match newest {
+            Ok(newest) => {
+                if newest.version() != self.state.load().version() {
+                    self.state.store(Arc::new(newest));
+                }
+                (None, Ok(()))
+            }
+            // Nothing can be searched, and nobody shall take that for an empty knowledge base.
+            Err(error @ StoreError::Unreachable { .. }) => {
+                (Some(Trouble { is_damage: false, ..Trouble::of(&error) }), Err(error))
+            }
+            // The state at hand is still there, but for one that was removed, whose searches say so.
+            Err(error) => (Some(Trouble { is_damage: false, ..Trouble::of(&error) }), Ok(())),
+        };
+        let mut known = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trouble) = trouble.as_ref().filter(|trouble| known.as_ref() != Some(trouble)) {
+            tracing::warn!(error = trouble.reason, "the newest state of the knowledge base cannot be read");
+        }
+        *known = trouble;
+        drop(known);
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        result
+    }
+}
+
+/// The newest state; [`StoreError::Missing`] when there was no commit yet.
+async fn read(cluster: &Cluster, expected: Option<&Identity>) -> Result<State, StoreError> {
+    let state = manifest::read(cluster, cluster.address().name()).await?;
+    let state = state.filter(|state| state.sequence > 0);
+    let Some(state) = state else {
+        return Err(StoreError::Missing { path: cluster.address().to_string() });
+    };
+    if let Some(expected) = expected {
+        state.manifest.check(expected, &cluster.address().to_string())?;
+    }
+    Ok(state)
+}
+
+#[async_trait]
+impl KnowledgeBase for Reader {
+    fn identity(&self) -> Identity {
+        self.state.load().manifest.identity.clone()
+    }
+
+    async fn view(&self, filter: &Filter) -> Result<Arc<dyn View>, StoreError> {
+        self.follow().await?;
+        let state = self.state.load_full();
+        let collection = collection::name(&self.cluster, state.manifest.generation);
+        let view = QdrantView::new(self.cluster.clone(), collection, state, filter, self.kept.clone());
+        Ok(Arc::new(view))
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn run_log(&self) -> Result<Option<serde_json::Value>, StoreError> {
+        self.meta.run_log().await
+    }
+
+    async fn calibration(&self) -> Result<Option<serde_json::Value>, StoreError> {
+        self.meta.calibration().await
+    }
+}
+
+/// The documents that a knowledge base has, by id; `None` where it cannot be read.
+pub(in crate::store) async fn documents(
+    address: &QdrantAddress,
+) -> Option<std::collections::HashMap<String, crate::document::ContentHash>> {
+    let reader = Reader::open(address, None).await.ok()?;
+    let view = reader.view(&Filter::everything()).await.ok()?;
+    let records = view.all_documents().await.ok()?;
+    Some(records.iter().map(|record| (record.meta.id.clone(), record.content_hash)).collect())
+}

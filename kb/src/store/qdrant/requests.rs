@@ -1,0 +1,169 @@
+//! The requests that reading and writing share.
+
+use super::{
+    client::{Cluster, Mode},
+    points::payload,
+};
+use crate::store::StoreError;
+use qdrant_client::qdrant::{
+    Filter, PayloadIncludeSelector, PointId, PointStruct, PointsSelector, RetrievedPoint, ScrollPoints,
+    SetPayloadPoints, UpsertPoints, Value, VectorsSelector, WithPayloadSelector, WithVectorsSelector,
+    points_selector::PointsSelectorOneOf, with_payload_selector, with_vectors_selector,
+};
+use std::collections::HashMap;
+
+/// Points of a page of a scroll.
+const PAGE: u32 = 1_000;
+/// The same where vectors come with them.
+const PAGE_WITH_VECTORS: u32 = 256;
+
+/// What is wanted of points beside their ids.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wanted {
+    /// Names in the payload.
+    pub payload: &'static [&'static str],
+    /// Names of vectors.
+    pub vectors: &'static [&'static str],
+}
+
+impl Wanted {
+    pub fn payload_selector(self) -> WithPayloadSelector {
+        let include =
+            PayloadIncludeSelector { fields: self.payload.iter().map(|&name| name.to_owned()).collect() };
+        let options = match self.payload.is_empty() {
+            true => with_payload_selector::SelectorOptions::Enable(false),
+            false => with_payload_selector::SelectorOptions::Include(include),
+        };
+        WithPayloadSelector { selector_options: Some(options) }
+    }
+
+    pub fn vectors_selector(self) -> WithVectorsSelector {
+        let include = VectorsSelector { names: self.vectors.iter().map(|&name| name.to_owned()).collect() };
+        let options = match self.vectors.is_empty() {
+            true => with_vectors_selector::SelectorOptions::Enable(false),
+            false => with_vectors_selector::SelectorOptions::Include(include),
+        };
+        WithVectorsSelector { selector_options: Some(options) }
+    }
+}
+
+/// A page of the points that a filter finds, from `offset` on, and where the next page begins.
+pub(super) async fn page(
+    cluster: &Cluster,
+    collection: &str,
+    filter: &Filter,
+    wanted: Wanted,
+    offset: Option<PointId>,
+) -> Result<(Vec<RetrievedPoint>, Option<PointId>), StoreError> {
+    let found = cluster
+        .call(Mode::Read, "read records of", |server| {
+            let request = ScrollPoints {
+                collection_name: collection.to_owned(),
+                filter: Some(filter.clone()),
+                offset: offset.clone(),
+                limit: Some(if wanted.vectors.is_empty() { PAGE } else { PAGE_WITH_VECTORS }),
+                with_payload: Some(wanted.payload_selector()),
+                with_vectors: Some(wanted.vectors_selector()),
+                ..ScrollPoints::default()
+            };
+            async move { server.scroll(request).await }
+        })
+        .await?;
+    Ok((found.result, found.next_page_offset))
+}
+
+/// All points that a filter finds. For sets that are known to be small.
+pub(super) async fn all(
+    cluster: &Cluster,
+    collection: &str,
+    filter: &Filter,
+    wanted: Wanted,
+) -> Result<Vec<RetrievedPoint>, StoreError> {
+    let mut points = Vec::new();
+    let mut offset = None;
+    loop {
+        let (found, next) = page(cluster, collection, filter, wanted, offset).await?;
+        points.extend(found);
+        match next {
+            Some(next) => offset = Some(next),
+            None => return Ok(points),
+        }
+    }
+}
+
+/// Writes points, each in place of the one with its id.
+pub(super) async fn upsert(
+    cluster: &Cluster,
+    collection: &str,
+    points: Vec<PointStruct>,
+) -> Result<(), StoreError> {
+    if points.is_empty() {
+        return Ok(());
+    }
+    cluster
+        .call(Mode::Write, "write records to", |server| {
+            let request = UpsertPoints {
+                collection_name: collection.to_owned(),
+                wait: Some(true),
+                points: points.clone(),
+                ..UpsertPoints::default()
+            };
+            async move { server.upsert_points(request).await }
+        })
+        .await
+        .map(drop)
+}
+
+/// Marks the versions that a filter finds as superseded by a change; [`super::points::NEVER`] takes that back.
+pub(super) async fn supersede(
+    cluster: &Cluster,
+    collection: &str,
+    filter: &Filter,
+    until: i64,
+) -> Result<(), StoreError> {
+    let until = HashMap::from([(payload::UNTIL.to_owned(), super::points::integer(until))]);
+    set(cluster, collection, filter, until).await
+}
+
+/// Sets values in the payload of the points that a filter finds.
+pub(super) async fn set(
+    cluster: &Cluster,
+    collection: &str,
+    filter: &Filter,
+    values: HashMap<String, Value>,
+) -> Result<(), StoreError> {
+    cluster
+        .call(Mode::Write, "mark records of", |server| {
+            let request = SetPayloadPoints {
+                collection_name: collection.to_owned(),
+                wait: Some(true),
+                payload: values.clone(),
+                points_selector: Some(by(filter)),
+                ordering: Some(super::manifest::strong()),
+                ..SetPayloadPoints::default()
+            };
+            async move { server.set_payload(request).await }
+        })
+        .await
+        .map(drop)
+}
+
+/// Deletes the points that a filter finds.
+pub(super) async fn delete(cluster: &Cluster, collection: &str, filter: &Filter) -> Result<(), StoreError> {
+    cluster
+        .call(Mode::Write, "delete records of", |server| {
+            let request = qdrant_client::qdrant::DeletePoints {
+                collection_name: collection.to_owned(),
+                wait: Some(true),
+                points: Some(by(filter)),
+                ..qdrant_client::qdrant::DeletePoints::default()
+            };
+            async move { server.delete_points(request).await }
+        })
+        .await
+        .map(drop)
+}
+
+fn by(filter: &Filter) -> PointsSelector {
+    PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Filter(filter.clone())) }
+}
