@@ -5,6 +5,7 @@
 //! strictly there as in front matter.
 
 mod content;
+mod tokens;
 mod tree;
 
 pub(crate) use tree::{Element, Event, Tree, character_named};
