@@ -50,6 +50,7 @@ use kb::{
 };
 use links::Pages;
 use magic::Magic;
+pub(crate) use mediawiki::Dump;
 use site::Site;
 use stated::Stated;
 use std::{collections::BTreeMap, sync::Arc};
@@ -82,6 +83,8 @@ pub(crate) struct Beside {
     pub(crate) links: Vec<Link>,
     /// Identifiers of places other than headings.
     pub(crate) anchors: Arc<[String]>,
+    /// Whether it has headings whose words, and so identifiers, only its site's generator knows.
+    pub(crate) has_unknown_anchors: bool,
     /// The checks that it does not want.
     pub(crate) ignored_checks: Vec<String>,
     /// The lines of the file that it was read from.
@@ -144,6 +147,16 @@ impl Document {
         let Self { mut meta, body, syntax, fragments, beside, .. } = self;
         meta.url = meta.url.or_else(|| origin.url.clone());
         meta.updated_at = meta.updated_at.or(origin.updated_at);
+        Self { beside, ..Self::new(meta, body, syntax).with_fragments(fragments) }
+    }
+
+    /// The same document as one of another source, with the ids that `rename` gives it and what it links to.
+    pub(crate) fn named(self, source: &str, rename: impl Fn(&str) -> String) -> Self {
+        let Self { mut meta, body, syntax, fragments, beside, .. } = self;
+        meta.source = source.to_owned();
+        for id in meta.links.iter_mut().map(|link| &mut link.target).chain([&mut meta.id]) {
+            *id = rename(id);
+        }
         Self { beside, ..Self::new(meta, body, syntax).with_fragments(fragments) }
     }
 

@@ -171,7 +171,8 @@ pub(super) fn dead(pages: &[Page]) -> Vec<(&Page, Finding)> {
                 }
                 (Target::Document { id, fragment }, _) => {
                     let Some(target) = known.get(id.as_str()) else { continue };
-                    if leads_elsewhere(fragment) || target.anchors.contains(&simplified(fragment)) {
+                    let is_known = target.anchors.contains(&simplified(fragment));
+                    if leads_elsewhere(fragment) || is_known || target.has_unknown_anchors {
                         continue;
                     }
                     let whose = if target.id == page.id { "this page" } else { "that page" };

@@ -10,6 +10,7 @@ use super::{
     runbook,
 };
 use crate::{
+    dialect,
     formats::{self, Document, Format, Mark, Parsed, Place, Syntax, links::anchors},
     report::Rejection,
 };
@@ -51,6 +52,9 @@ pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Plac
         _ => Arc::default(),
     };
     for document in &mut parsed.documents {
+        document.beside.has_unknown_anchors = format == Format::Markdown
+            && text.contains("{{")
+            && has_made_headings(text, document.meta.language.as_deref());
         document.beside.lines = lines.clone();
         document.beside.anchors = anchors.clone();
     }
@@ -64,6 +68,28 @@ pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Plac
         );
     }
     parsed.findings.extend(findings);
+}
+
+/// Whether a text has headings whose words a site puts in the place of a shortcode, so that nobody else knows their
+/// identifiers. Those of the shortcode `heading` are known in English.
+fn has_made_headings(text: &str, language: Option<&str>) -> bool {
+    let is_english = language.is_none_or(|tag| tag == "en" || tag.starts_with("en-"));
+    let mut is_found = false;
+    dialect::for_each_line(text, |_, line, is_code| {
+        let is_heading = !is_code && line.starts_with('#') && !line.contains("{#");
+        let mut names = line.split("{{").skip(1).filter_map(|rest| {
+            let tag = rest.strip_prefix(['<', '%'])?.trim_start();
+            Some(tag.split(|c: char| c.is_whitespace() || matches!(c, '>' | '%')).next().unwrap_or_default())
+        });
+        is_found |= is_heading
+            && names.any(|name| match name {
+                "heading" => !is_english,
+                // These say their words themselves.
+                "glossary_tooltip" | "ref" | "relref" => false,
+                _ => true,
+            });
+    });
+    is_found
 }
 
 /// What was found of a file, and its documents.
@@ -162,6 +188,8 @@ pub(crate) struct Page {
     pub(super) commands: Vec<Command>,
     /// The identifiers of its headings and other places, simplified.
     pub(super) anchors: HashSet<String>,
+    /// Whether it has headings whose identifiers are not known.
+    pub(super) has_unknown_anchors: bool,
     pub(super) links: Vec<Link>,
     pub(super) signature: Option<Signature>,
     /// What marks it as one edition of a page among others.
@@ -185,6 +213,7 @@ impl Page {
         };
         let mut page = Self::read(&document.meta, path, body.as_str(), &outline, line);
         page.anchors.extend(document.beside.anchors.iter().map(|anchor| links::simplified(anchor)));
+        page.has_unknown_anchors = document.beside.has_unknown_anchors;
         page.links = document.beside.links.clone();
         page.marks = document.marks();
         page.lines = lines.clone();
@@ -258,6 +287,7 @@ impl Page {
             forbids: if has_rules { rules::forbidden(body) } else { Vec::new() },
             commands: if has_rules { rules::commands(body, outline, &line) } else { Vec::new() },
             anchors: outline.headings.iter().flat_map(links::anchors_of).collect(),
+            has_unknown_anchors: false,
             links: Vec::new(),
             marks: Vec::new(),
             lines: Arc::default(),
