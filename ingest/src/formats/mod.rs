@@ -36,7 +36,7 @@ pub(crate) mod written;
 
 use crate::{
     decode,
-    lint::{self, Finding, Lines, Link},
+    lint::{self, Finding, Lines, Link, Unknown},
     report::{Rejection, Warning},
 };
 use jiff::Timestamp;
@@ -83,8 +83,8 @@ pub(crate) struct Beside {
     pub(crate) links: Vec<Link>,
     /// Identifiers of places other than headings.
     pub(crate) anchors: Arc<[String]>,
-    /// Whether it has headings whose words, and so identifiers, only its site's generator knows.
-    pub(crate) has_unknown_anchors: bool,
+    /// Which identifiers of its headings only its site's generator knows.
+    pub(crate) unknown_anchors: Unknown,
     /// The checks that it does not want.
     pub(crate) ignored_checks: Vec<String>,
     /// The lines of the file that it was read from.

@@ -4,7 +4,7 @@ use super::{
     Check, Finding, Settings, Severity,
     duplicates::Signature,
     kubernetes,
-    links::{self, Link},
+    links::{self, Link, Unknown},
     outline::Outline,
     rules::{self, Command, Forbidden},
     runbook,
@@ -52,9 +52,9 @@ pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Plac
         _ => Arc::default(),
     };
     for document in &mut parsed.documents {
-        document.beside.has_unknown_anchors = format == Format::Markdown
-            && text.contains("{{")
-            && has_made_headings(text, document.meta.language.as_deref());
+        if format == Format::Markdown && text.contains("{{") {
+            document.beside.unknown_anchors = unknown_anchors(text, document.meta.language.as_deref());
+        }
         document.beside.lines = lines.clone();
         document.beside.anchors = anchors.clone();
     }
@@ -70,26 +70,34 @@ pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Plac
     parsed.findings.extend(findings);
 }
 
-/// Whether a text has headings whose words a site puts in the place of a shortcode, so that nobody else knows their
-/// identifiers. Those of the shortcode `heading` are known in English.
-fn has_made_headings(text: &str, language: Option<&str>) -> bool {
-    let is_english = language.is_none_or(|tag| tag == "en" || tag.starts_with("en-"));
-    let mut is_found = false;
+/// Languages that are not written in Latin letters, sorted.
+const OTHER_SCRIPTS: [&str; 18] = [
+    "ar", "be", "bg", "bn", "el", "fa", "he", "hi", "hy", "ja", "ka", "ko", "mk", "ru", "sr", "th", "uk",
+    "zh",
+];
+
+/// Which identifiers of a text's headings are not known, because a site puts their words in the place of a shortcode. Those
+/// of `heading` are known in English, and elsewhere they are words of the page's language.
+fn unknown_anchors(text: &str, language: Option<&str>) -> Unknown {
+    let language = language.map_or("en", |tag| tag.split('-').next().unwrap_or(tag));
+    let mut unknown = Unknown::None;
     dialect::for_each_line(text, |_, line, is_code| {
-        let is_heading = !is_code && line.starts_with('#') && !line.contains("{#");
-        let mut names = line.split("{{").skip(1).filter_map(|rest| {
-            let tag = rest.strip_prefix(['<', '%'])?.trim_start();
-            Some(tag.split(|c: char| c.is_whitespace() || matches!(c, '>' | '%')).next().unwrap_or_default())
-        });
-        is_found |= is_heading
-            && names.any(|name| match name {
-                "heading" => !is_english,
+        if is_code || !line.starts_with('#') || line.contains("{#") {
+            return;
+        }
+        for rest in line.split("{{").skip(1) {
+            let Some(tag) = rest.strip_prefix(['<', '%']) else { continue };
+            let name = tag.trim_start().split(|c: char| c.is_whitespace() || matches!(c, '>' | '%')).next();
+            unknown = unknown.max(match name.unwrap_or_default() {
+                "heading" if language == "en" => Unknown::None,
+                "heading" if OTHER_SCRIPTS.contains(&language) => Unknown::OfScript,
                 // These say their words themselves.
-                "glossary_tooltip" | "ref" | "relref" => false,
-                _ => true,
+                "glossary_tooltip" | "ref" | "relref" => Unknown::None,
+                _ => Unknown::Any,
             });
+        }
     });
-    is_found
+    unknown
 }
 
 /// What was found of a file, and its documents.
@@ -188,8 +196,8 @@ pub(crate) struct Page {
     pub(super) commands: Vec<Command>,
     /// The identifiers of its headings and other places, simplified.
     pub(super) anchors: HashSet<String>,
-    /// Whether it has headings whose identifiers are not known.
-    pub(super) has_unknown_anchors: bool,
+    /// Which identifiers of its headings are not known.
+    pub(super) unknown_anchors: Unknown,
     pub(super) links: Vec<Link>,
     pub(super) signature: Option<Signature>,
     /// What marks it as one edition of a page among others.
@@ -213,7 +221,7 @@ impl Page {
         };
         let mut page = Self::read(&document.meta, path, body.as_str(), &outline, line);
         page.anchors.extend(document.beside.anchors.iter().map(|anchor| links::simplified(anchor)));
-        page.has_unknown_anchors = document.beside.has_unknown_anchors;
+        page.unknown_anchors = document.beside.unknown_anchors;
         page.links = document.beside.links.clone();
         page.marks = document.marks();
         page.lines = lines.clone();
@@ -287,7 +295,7 @@ impl Page {
             forbids: if has_rules { rules::forbidden(body) } else { Vec::new() },
             commands: if has_rules { rules::commands(body, outline, &line) } else { Vec::new() },
             anchors: outline.headings.iter().flat_map(links::anchors_of).collect(),
-            has_unknown_anchors: false,
+            unknown_anchors: Unknown::None,
             links: Vec::new(),
             marks: Vec::new(),
             lines: Arc::default(),

@@ -69,13 +69,15 @@ fn identifiers_of_made_headings_are_not_known() {
     insta::assert_snapshot!(
         told(&[
             ("a.md", next),
-            ("zh.md", &format!("---\nlang: zh\n---\n{next}")),
+            ("zh.md", &format!("---\nlang: zh-CN\n---\n{next}")),
+            ("vi.md", &format!("---\nlang: vi\n---\n{next}")),
             ("b.md", &known.replace("# A\n", "# B\n")),
             ("c.md", "# C\n\n[x](#v1-30) [y](a.md#whats-next) [z](zh.md#接下来)\n\n## {{< skew currentVersion >}}\n\ny\n"),
         ]),
         @r"
     a.md:3 warning dead-anchor: the link `#nowhere` leads to no heading of this page
     b.md:3 warning dead-anchor: the link `#nowhere` leads to no heading of this page
+    zh.md:6 warning dead-anchor: the link `#nowhere` leads to no heading of this page
     "
     );
 }

@@ -230,7 +230,12 @@ fn system_of(folder: &Folder, file: &ListedFile) -> Option<System> {
 
 /// The tracker whose issues a file begins with.
 fn tracker_of(bytes: &[u8]) -> Option<System> {
-    let record: Value = net::from_slice(&bytes[records::first(bytes)?]).ok()?;
+    let first = std::str::from_utf8(&bytes[records::first(bytes)?]).ok()?;
+    // Most other files need not be parsed for it.
+    if !["\"fields\"", "\"title\""].iter().any(|name| first.contains(name)) {
+        return None;
+    }
+    let record: Value = net::from_slice(first.as_bytes()).ok()?;
     let is_there = |name: &str| record.get(name).is_some();
     if record["key"].is_string() && record["fields"].is_object() {
         return Some(System::Jira);

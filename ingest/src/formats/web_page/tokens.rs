@@ -2,7 +2,10 @@
 //!
 //! Entry point: [`read`], which tells a [`Builder`] what it meets.
 
-use super::tree::{Builder, Content, attribute_named};
+use super::{
+    builder::{Builder, Content},
+    tree::attribute_named,
+};
 use html5gum::{Emitter, Error, State, Tokenizer};
 use std::borrow::Cow;
 
