@@ -2,7 +2,9 @@
 
 use regex::bytes::Regex;
 use std::{
-    io::{self, Read},
+    cell::Cell,
+    io::{self, BufRead, Read},
+    rc::Rc,
     sync::LazyLock,
 };
 
@@ -64,6 +66,45 @@ impl<R: Read> Read for Bounded<'_, R> {
         let read = self.inner.read(buffer)?;
         self.allowance.take(read as u64).map_err(io::Error::other)?;
         Ok(read)
+    }
+}
+
+/// Reads as much as was allowed for the next piece, and fails beyond it: for parsers that keep a piece whole.
+pub(crate) struct Rationed<R> {
+    inner: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R> Rationed<R> {
+    /// Reads `inner`, of which `left` says how much more may be read.
+    pub(crate) fn new(inner: R, left: Rc<Cell<u64>>) -> Self {
+        Self { inner, left }
+    }
+}
+
+impl<R: BufRead> Read for Rationed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let length = available.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&available[..length]);
+        self.consume(length);
+        Ok(length)
+    }
+}
+
+impl<R: BufRead> BufRead for Rationed<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let left = usize::try_from(self.left.get()).unwrap_or(usize::MAX);
+        if left == 0 {
+            return Err(io::Error::other("too large"));
+        }
+        let available = self.inner.fill_buf()?;
+        Ok(&available[..available.len().min(left)])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.left.set(self.left.get().saturating_sub(amount as u64));
+        self.inner.consume(amount);
     }
 }
 

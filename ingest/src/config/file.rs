@@ -191,10 +191,13 @@ fn source(
             Arc::new(folder.map_err(|error| format!("{shown}: {}", with_causes(&error)))?)
         }
         "git" => {
-            let settings: git::Settings = keys.rest()?;
+            let mut settings: git::Settings = keys.below(places.root).rest()?;
+            if let Some(path) = git::local_path(&settings.url) {
+                settings.url = places.root.join(path).display().to_string();
+            }
             let name = name.or_else(|| git::default_name(&settings.url));
             let name = name.ok_or_else(|| format!("{shown} has no `name`"))?;
-            let source = git::open(name, settings.below(places.root), defaults, places.cache);
+            let source = git::open(name, settings, defaults, places.cache);
             Arc::from(source.map_err(|error| with_causes(&error))?)
         }
         other if !TYPES.contains(&other) => {

@@ -36,7 +36,7 @@ pub(crate) mod written;
 
 use crate::{
     decode,
-    lint::{self, Finding, Lines, Link},
+    lint::{self, Finding, Lines, Link, Unknown},
     report::{Rejection, Warning},
 };
 use jiff::Timestamp;
@@ -50,6 +50,7 @@ use kb::{
 };
 use links::Pages;
 use magic::Magic;
+pub(crate) use mediawiki::Dump;
 use site::Site;
 use stated::Stated;
 use std::{collections::BTreeMap, sync::Arc};
@@ -84,6 +85,8 @@ pub(crate) struct Beside {
     pub(crate) links: Vec<Link>,
     /// Identifiers of places other than headings.
     pub(crate) anchors: Arc<[String]>,
+    /// Which identifiers of its headings only its site's generator knows.
+    pub(crate) unknown_anchors: Unknown,
     /// The checks that it does not want.
     pub(crate) ignored_checks: Vec<String>,
     /// The lines of the file that it was read from.
@@ -166,6 +169,16 @@ impl Document {
             meta.url = meta.url.take().or_else(|| origin.url.clone());
             meta.updated_at = meta.updated_at.or(origin.updated_at);
         })
+    }
+
+    /// The same document as one of another source, with the ids that `rename` gives it and what it links to.
+    pub(crate) fn named(self, source: &str, rename: impl Fn(&str) -> String) -> Self {
+        let Self { mut meta, body, syntax, fragments, beside, .. } = self;
+        meta.source = source.to_owned();
+        for id in meta.links.iter_mut().map(|link| &mut link.target).chain([&mut meta.id]) {
+            *id = rename(id);
+        }
+        Self { beside, ..Self::new(meta, body, syntax).with_fragments(fragments) }
     }
 
     /// The same document on a version that only its siblings show it to be for.

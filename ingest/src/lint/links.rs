@@ -32,6 +32,29 @@ enum Target {
     Nowhere,
 }
 
+/// Which identifiers of a document's headings only its site's generator knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Unknown {
+    /// Every one is known.
+    #[default]
+    None,
+    /// Some that are in letters other than Latin ones.
+    OfScript,
+    /// Some, of any words.
+    Any,
+}
+
+impl Unknown {
+    /// Whether an identifier may be one of them.
+    fn may_be(self, fragment: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::OfScript => !fragment.is_ascii(),
+            Self::Any => true,
+        }
+    }
+}
+
 /// The links of a document that lead to places of documents, or nowhere.
 pub(crate) fn links_of(found: &[FoundLink], place: &Place<'_>) -> Vec<Link> {
     let of = |link: &FoundLink| {
@@ -171,7 +194,8 @@ pub(super) fn dead(pages: &[Page]) -> Vec<(&Page, Finding)> {
                 }
                 (Target::Document { id, fragment }, _) => {
                     let Some(target) = known.get(id.as_str()) else { continue };
-                    if leads_elsewhere(fragment) || target.anchors.contains(&simplified(fragment)) {
+                    let is_known = target.anchors.contains(&simplified(fragment));
+                    if leads_elsewhere(fragment) || is_known || target.unknown_anchors.may_be(fragment) {
                         continue;
                     }
                     let whose = if target.id == page.id { "this page" } else { "that page" };

@@ -20,7 +20,7 @@ mod runbook;
 mod sarif;
 
 pub use check::{Check, Severity};
-pub(crate) use links::{Link, links_of};
+pub(crate) use links::{Link, Unknown, links_of};
 pub(crate) use page::{Lines, Page, note};
 
 use crate::{formats::Parsed, report::Rejection, survey::versions_of_editions};

@@ -4,12 +4,13 @@ use super::{
     Check, Finding, Settings, Severity,
     duplicates::Signature,
     kubernetes,
-    links::{self, Link},
+    links::{self, Link, Unknown},
     outline::Outline,
     rules::{self, Command, Forbidden},
     runbook,
 };
 use crate::{
+    dialect,
     formats::{self, Document, Format, Mark, Parsed, Place, Syntax, links::anchors},
     report::Rejection,
 };
@@ -51,6 +52,9 @@ pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Plac
         _ => Arc::default(),
     };
     for document in &mut parsed.documents {
+        if format == Format::Markdown && text.contains("{{") {
+            document.beside.unknown_anchors = unknown_anchors(text, document.meta.language.as_deref());
+        }
         document.beside.lines = lines.clone();
         document.beside.anchors = anchors.clone();
     }
@@ -64,6 +68,36 @@ pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Plac
         );
     }
     parsed.findings.extend(findings);
+}
+
+/// Languages that are not written in Latin letters, sorted.
+const OTHER_SCRIPTS: [&str; 18] = [
+    "ar", "be", "bg", "bn", "el", "fa", "he", "hi", "hy", "ja", "ka", "ko", "mk", "ru", "sr", "th", "uk",
+    "zh",
+];
+
+/// Which identifiers of a text's headings are not known, because a site puts their words in the place of a shortcode. Those
+/// of `heading` are known in English, and elsewhere they are words of the page's language.
+fn unknown_anchors(text: &str, language: Option<&str>) -> Unknown {
+    let language = language.map_or("en", |tag| tag.split('-').next().unwrap_or(tag));
+    let mut unknown = Unknown::None;
+    dialect::for_each_line(text, |_, line, is_code| {
+        if is_code || !line.starts_with('#') || line.contains("{#") {
+            return;
+        }
+        for rest in line.split("{{").skip(1) {
+            let Some(tag) = rest.strip_prefix(['<', '%']) else { continue };
+            let name = tag.trim_start().split(|c: char| c.is_whitespace() || matches!(c, '>' | '%')).next();
+            unknown = unknown.max(match name.unwrap_or_default() {
+                "heading" if language == "en" => Unknown::None,
+                "heading" if OTHER_SCRIPTS.contains(&language) => Unknown::OfScript,
+                // These say their words themselves.
+                "glossary_tooltip" | "ref" | "relref" => Unknown::None,
+                _ => Unknown::Any,
+            });
+        }
+    });
+    unknown
 }
 
 /// What was found of a file, and its documents.
@@ -162,6 +196,8 @@ pub(crate) struct Page {
     pub(super) commands: Vec<Command>,
     /// The identifiers of its headings and other places, simplified.
     pub(super) anchors: HashSet<String>,
+    /// Which identifiers of its headings are not known.
+    pub(super) unknown_anchors: Unknown,
     pub(super) links: Vec<Link>,
     pub(super) signature: Option<Signature>,
     /// What marks it as one edition of a page among others.
@@ -185,6 +221,7 @@ impl Page {
         };
         let mut page = Self::read(&document.meta, path, body.as_str(), &outline, line);
         page.anchors.extend(document.beside.anchors.iter().map(|anchor| links::simplified(anchor)));
+        page.unknown_anchors = document.beside.unknown_anchors;
         page.links = document.beside.links.clone();
         page.marks = document.marks();
         page.lines = lines.clone();
@@ -258,6 +295,7 @@ impl Page {
             forbids: if has_rules { rules::forbidden(body) } else { Vec::new() },
             commands: if has_rules { rules::commands(body, outline, &line) } else { Vec::new() },
             anchors: outline.headings.iter().flat_map(links::anchors_of).collect(),
+            unknown_anchors: Unknown::None,
             links: Vec::new(),
             marks: Vec::new(),
             lines: Arc::default(),

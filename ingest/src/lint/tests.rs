@@ -63,6 +63,26 @@ fn links_that_lead_nowhere_are_found() {
 }
 
 #[test]
+fn identifiers_of_made_headings_are_not_known() {
+    let next = "# A\n\n[x](#nowhere)\n\n## {{% heading \"whatsnext\" %}}\n\ny\n";
+    let known = "# A\n\n[x](#nowhere)\n\n## {{< skew currentVersion >}} {#own}\n\n```\n# {{< a >}}\n```\n";
+    insta::assert_snapshot!(
+        told(&[
+            ("a.md", next),
+            ("zh.md", &format!("---\nlang: zh-CN\n---\n{next}")),
+            ("vi.md", &format!("---\nlang: vi\n---\n{next}")),
+            ("b.md", &known.replace("# A\n", "# B\n")),
+            ("c.md", "# C\n\n[x](#v1-30) [y](a.md#whats-next) [z](zh.md#接下来)\n\n## {{< skew currentVersion >}}\n\ny\n"),
+        ]),
+        @r"
+    a.md:3 warning dead-anchor: the link `#nowhere` leads to no heading of this page
+    b.md:3 warning dead-anchor: the link `#nowhere` leads to no heading of this page
+    zh.md:6 warning dead-anchor: the link `#nowhere` leads to no heading of this page
+    "
+    );
+}
+
+#[test]
 fn addresses_from_the_root_are_judged_beside_others() {
     insta::assert_snapshot!(
         told(&[

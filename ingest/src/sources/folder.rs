@@ -10,8 +10,9 @@
 
 use super::{
     Listing as SourceListing, Source, SourceError, SyncState,
+    archives::Expanded,
     files::{self, MAX_FILE_BYTES, ReadError},
-    folder_tree::{Expanded, FolderTree},
+    folder_tree::FolderTree,
 };
 use crate::{formats::Defaults, loader::blocking, report::Rejection};
 use async_trait::async_trait;
@@ -155,6 +156,13 @@ pub struct ListedFile {
     identity: Option<(u64, u64)>,
 }
 
+impl ListedFile {
+    /// Where it is, without any link.
+    pub(super) fn path(&self) -> &Path {
+        &self.real
+    }
+}
+
 /// Turns the command line's paths into sources; `name` is `--source`.
 pub fn resolve(paths: &[PathBuf], name: Option<&str>) -> Result<Vec<Folder>, PathError> {
     if name.is_some() && paths.len() > 1 {
@@ -231,11 +239,17 @@ impl Source for FolderSource {
             let Listing { files, rejected, complete } = folder.list()?;
             let is_complete = complete && folder.only.is_none();
             let name = folder.name.clone();
-            let (tree, expanded) = FolderTree::of(folder, files, Expanded::new(rejected, is_complete));
+            let expanded = Expanded::new(rejected, is_complete);
+            let (tree, expanded, exports) = FolderTree::of(folder, files, expanded);
             let Expanded { items, rejected, is_complete } = expanded;
-            Ok(files::listing(&name, Arc::new(tree), items, is_complete, rejected, &defaults, looks))
+            let tree = Arc::new(tree);
+            let listing = files::listing(&name, tree, items, is_complete, rejected, &defaults, looks);
+            Ok::<_, ListError>((listing, exports))
         };
-        blocking(list).await.map_err(|error| SourceError::failed(self.name(), error.to_string()))?
+        let listed = blocking(list).await;
+        let listed = listed.map_err(|error| SourceError::failed(self.name(), error.to_string()))?;
+        let (listing, exports) = listed?;
+        Ok(exports.added_to(self.name(), &self.defaults, listing).await)
     }
 }
 

@@ -6,9 +6,11 @@
 //! system are one source.
 
 pub mod archive;
+mod archives;
 pub mod confluence;
 #[cfg(test)]
 pub(crate) mod contract;
+mod exports;
 pub mod files;
 pub mod folder;
 mod folder_tree;

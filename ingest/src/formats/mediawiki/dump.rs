@@ -3,12 +3,16 @@
 //! Entry point: [`pages`]. A dump is read as a stream: no more than one page is held. Dumps have no DTD and a known depth; what
 //! has either otherwise is refused.
 
+use crate::bounds::Rationed;
 use quick_xml::{
     Reader, XmlVersion,
     escape::resolve_predefined_entity,
     events::{BytesStart, Event},
 };
-use std::{collections::BTreeMap, io::BufRead, ops::Range};
+use std::{cell::Cell, collections::BTreeMap, io::BufRead, ops::Range, rc::Rc};
+
+/// A page with a longer text is not read, nor what follows it.
+const MAX_TEXT_BYTES: u64 = 8 << 20;
 
 /// Elements in elements; dumps have six.
 const MAX_DEPTH: usize = 16;
@@ -53,7 +57,9 @@ pub(crate) struct Wiki {
 
 /// Reads the pages of a dump.
 pub(crate) struct Pages<R> {
-    reader: Reader<R>,
+    reader: Reader<Rationed<R>>,
+    /// How much of the next piece may be read.
+    left: Rc<Cell<u64>>,
     buffer: Vec<u8>,
     /// The names of the elements that are open.
     path: Vec<String>,
@@ -68,10 +74,12 @@ pub(crate) struct Pages<R> {
 
 /// The pages of a dump, in its order; the first error is the last item.
 pub(crate) fn pages<R: BufRead>(dump: R) -> Pages<R> {
-    let mut reader = Reader::from_reader(dump);
+    let left = Rc::new(Cell::new(MAX_TEXT_BYTES));
+    let mut reader = Reader::from_reader(Rationed::new(dump, left.clone()));
     reader.config_mut().allow_dangling_amp = true;
     Pages {
         reader,
+        left,
         buffer: Vec::new(),
         path: Vec::new(),
         text: String::new(),
@@ -119,6 +127,10 @@ impl<R: BufRead> Pages<R> {
     fn step(&mut self) -> Result<Option<WikiPage>, String> {
         let start = position(&self.reader);
         self.buffer.clear();
+        self.left.set(MAX_TEXT_BYTES);
+        if self.text.len() as u64 > MAX_TEXT_BYTES {
+            return Err(format!("a text of more than {MAX_TEXT_BYTES} bytes (before byte {start})"));
+        }
         let event = self.reader.read_event_into(&mut self.buffer);
         let event = event.map_err(|error| format!("cannot be read from byte {start} on: {error}"))?;
         match event {

@@ -8,6 +8,7 @@ mod blocks;
 pub(crate) mod dump;
 mod inline;
 mod kept;
+mod large;
 mod templates;
 
 use super::{
@@ -24,6 +25,7 @@ use dump::{Wiki, WikiPage};
 use inline::{Inline, Space};
 use kb::{document::Kind, mapped::MappedText};
 use kept::Kept;
+pub(crate) use large::Dump;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Names of namespaces that are known in every wiki, in lower case.
@@ -57,9 +59,7 @@ pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
         return Parsed::rejected(place, "not supported: XML other than a dump of MediaWiki");
     }
     let titles = Titles::of(text);
-    let ids = titles.ids.values().map(|id| format!("page/{id}"));
-    let ids: Vec<String> = ids.collect();
-    let links = Pages::new(place.source, ids.iter().map(String::as_str));
+    let links = titles.links(place.source);
     let mut parsed = Parsed::default();
     let mut taken = HashSet::new();
     for page in dump::pages(text.as_bytes()) {
@@ -187,26 +187,40 @@ impl Titles {
         let mut titles = Self::default();
         let mut pages = dump::pages(text.as_bytes());
         for page in pages.by_ref().map_while(Result::ok) {
-            if !matches!(page.namespace.as_str(), "" | "0") {
-                continue;
-            }
-            match page.redirect {
-                Some(target) => drop(titles.redirects.insert(key_of(&page.title), key_of(&target))),
-                None => drop(titles.ids.insert(key_of(&page.title), page.id)),
+            titles.add(&page);
+        }
+        titles.of_wiki(pages.wiki);
+        titles
+    }
+
+    fn add(&mut self, page: &WikiPage) {
+        if matches!(page.namespace.as_str(), "" | "0") {
+            match &page.redirect {
+                Some(target) => drop(self.redirects.insert(key_of(&page.title), key_of(target))),
+                None => drop(self.ids.insert(key_of(&page.title), page.id.clone())),
             }
         }
-        titles.wiki = pages.wiki;
-        titles.spaces = SPACES.iter().map(|(name, space)| ((*name).to_owned(), *space)).collect();
-        for (number, name) in &titles.wiki.namespaces {
+    }
+
+    /// Takes what a dump says of its wiki.
+    fn of_wiki(&mut self, wiki: Wiki) {
+        self.wiki = wiki;
+        self.spaces = SPACES.iter().map(|(name, space)| ((*name).to_owned(), *space)).collect();
+        for (number, name) in &self.wiki.namespaces {
             let space = match number.as_str() {
                 "0" => continue,
                 "-2" | "6" => Space::Picture,
                 "14" => Space::Category,
                 _ => Space::Other,
             };
-            titles.spaces.insert(name.to_lowercase(), space);
+            self.spaces.insert(name.to_lowercase(), space);
         }
-        titles
+    }
+
+    /// What links may lead to.
+    fn links(&self, source: &str) -> Pages {
+        let ids: Vec<String> = self.ids.values().map(|id| format!("page/{id}")).collect();
+        Pages::new(source, ids.iter().map(String::as_str))
     }
 
     /// The number of the page that a link leads to.

@@ -165,7 +165,7 @@ fn is_left_out(element: &Element) -> bool {
     match element.name.as_str() {
         "nav" | "footer" | "script" | "style" | "template" | "noscript" | "iframe" | "noembed"
         | "noframes" | "textarea" | "select" | "button" | "input" | "svg" | "canvas" | "object" | "embed"
-        | "audio" | "video" | "dialog" | "head" | "title" | "map" | "datalist" | "xmp" => return true,
+        | "audio" | "video" | "dialog" | "head" | "title" | "map" | "datalist" | "frameset" => return true,
         "header" => return !element.holds.title || element.holds.navigation,
         // Some sites stand in one form as a whole.
         "form" => return !element.holds.page,
@@ -280,6 +280,8 @@ struct Table {
     row: Vec<String>,
     /// Per column, the rows that a cell above still spans, and its words.
     spans: Vec<(usize, String)>,
+    /// What stands in none of its cells.
+    before: String,
     is_in_cell: bool,
     columns: usize,
     lines: usize,
@@ -336,14 +338,21 @@ impl Walk<'_, '_, '_> {
             }
             "code" | "kbd" | "samp" | "tt" => {
                 let code = self.code_of(number);
-                self.note(&element.place);
-                push_code(&mut self.words, &code);
+                match self.between() {
+                    Some(words) => push_code(words, &code),
+                    None => {
+                        self.note(&element.place);
+                        push_code(&mut self.words, &code);
+                    }
+                }
                 return Some(element.closes);
             }
-            "pre" => {
+            "listing" | "plaintext" | "pre" | "xmp" => {
                 let code = self.code_of(number);
                 let place = element.place.start..self.end_of(number);
-                if self.tables.last().is_some_and(|table| table.is_in_cell) || self.link.is_some() {
+                if let Some(words) = self.between() {
+                    push_code(words, &code);
+                } else if self.tables.last().is_some_and(|table| table.is_in_cell) || self.link.is_some() {
                     push_code(&mut self.words, &code);
                 } else {
                     self.flush();
@@ -491,9 +500,29 @@ impl Walk<'_, '_, '_> {
         known.end = known.end.max(place.end);
     }
 
+    fn is_between(&self) -> bool {
+        self.tables.last().is_some_and(|table| !table.is_in_cell) && !self.is_in_caption
+    }
+
+    /// Where text goes that stands in a table and in none of its cells: before the table, where browsers show it.
+    fn between(&mut self) -> Option<&mut String> {
+        if !self.is_between() {
+            return None;
+        }
+        let table = self.tables.last_mut()?;
+        if !table.before.is_empty() {
+            table.before.push(' ');
+        }
+        Some(&mut table.before)
+    }
+
     fn text(&mut self, words: &str, place: &Range<usize>) {
-        let is_between = self.tables.last().is_some_and(|table| !table.is_in_cell) && !self.is_in_caption;
-        if is_between || words.is_empty() {
+        let line = one_line(words);
+        if line.is_empty() && (words.is_empty() || self.is_between()) {
+            return;
+        }
+        if let Some(before) = self.between() {
+            push_words(before, &line, false);
             return;
         }
         let is_apart = self.words.is_empty() || self.words.ends_with(char::is_whitespace);
@@ -501,9 +530,8 @@ impl Walk<'_, '_, '_> {
         if words.starts_with(char::is_whitespace) && !is_apart {
             collapsed.push(' ');
         }
-        let one_line = one_line(words);
-        collapsed.push_str(&one_line);
-        if !one_line.is_empty() {
+        collapsed.push_str(&line);
+        if !line.is_empty() {
             self.note(place);
             if words.ends_with(char::is_whitespace) {
                 collapsed.push(' ');
@@ -621,6 +649,7 @@ impl Walk<'_, '_, '_> {
         if let Some(table) = self.tables.pop() {
             self.words.clear();
             self.place = None;
+            self.writer.paragraph(&table.before, table.place.start..table.place.start);
             self.writer.table(&table.rows, table.place);
         }
     }

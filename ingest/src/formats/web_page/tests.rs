@@ -218,6 +218,27 @@ fn secrets_are_masked_behind_markup() {
 }
 
 #[test]
+fn malformed_pages_keep_their_text() {
+    for (text, expected) in [
+        (
+            "<table>Note: <b>mind</b> it<tr><td>a<td>b</tr> and this<tr><td>c</table>",
+            "Note: mind it and this\n\n| a | b |\n| --- | --- |\n| c |",
+        ),
+        ("<table><tr><td>a<td>b<tr><code>rm x</code></table>", "`rm x`\n\n| a | b |\n| --- | --- |"),
+        ("<head><title>t</title><body><p>shown</body></html><p>as well", "shown\n\nas well"),
+        ("<p>before<body><p>after", "before\n\nafter"),
+        ("<p>a &#x26;&#38; b &copy 5 &#150; 6", "a && b © 5 – 6"),
+        ("<p>a<!-- x --!>b</p><xmp><b>x</b></xmp>", "ab\n\n```\n<b>x</b>\n```"),
+        ("<p>a<svg><path><p>b</p><p>c", "a\n\nb\n\nc"),
+        ("<frameset>a</frameset><p>b", "b"),
+    ] {
+        let parsed = parse_page("a.html", text);
+        let body = parsed.documents.first().map(|document| document.body.as_str().trim()).unwrap_or_default();
+        assert_eq!(body, expected, "{text}");
+    }
+}
+
+#[test]
 fn pages_without_text_are_reported() {
     for text in [
         "<p></p>",

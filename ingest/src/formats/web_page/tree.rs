@@ -1,23 +1,12 @@
 //! HTML to a flat list of what opens, stands and closes in it, with places in the text.
 //!
 //! Entry points: [`Tree::of`], [`Tree::of_xml`] for markup of wikis that is written as XML, and [`Tree::open`] with what follows
-//! it for trees that others make. It reads tags as browsers do where pages depend on it: attributes without quotes, tags that
-//! end others (`<li>` after `<li>`), elements that are text only. It builds no tree of the standard's kind: that one takes
-//! quadratic time on deep or many-attributed tags. Here every byte is looked at once, nothing is deeper than [`MAX_DEPTH`],
-//! and nothing recurses.
+//! it for trees that others make. [`super::tokens`] reads tags and texts, [`super::builder`] nests them.
 
+use super::builder::Builder;
 use crate::{dialect, formats::steps::Steps};
 use pulldown_cmark::Event as MarkdownEvent;
-use std::{borrow::Cow, collections::HashMap, ops::Range};
-
-/// Elements that are deeper are not told apart from those that they stand in.
-const MAX_DEPTH: usize = 256;
-
-/// Longer names of elements, attributes and characters are none.
-const MAX_NAME_BYTES: usize = 40;
-
-/// Longer values of attributes are cut.
-const MAX_VALUE_BYTES: usize = 8 << 10;
+use std::{borrow::Cow, ops::Range};
 
 /// The attributes that are read, sorted.
 const ATTRIBUTES: [&str; 40] = [
@@ -62,59 +51,6 @@ const ATTRIBUTES: [&str; 40] = [
     "value",
     "xml:lang",
 ];
-
-/// Elements without content, sorted.
-const VOID: [&str; 14] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
-    "wbr",
-];
-
-/// Elements in which no tag but their own end is read, sorted.
-const TEXT_ONLY: [&str; 8] = ["iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"];
-
-/// Elements that end an open paragraph, sorted.
-const END_PARAGRAPHS: [&str; 34] = [
-    "address",
-    "article",
-    "aside",
-    "blockquote",
-    "center",
-    "details",
-    "dialog",
-    "dir",
-    "div",
-    "dl",
-    "fieldset",
-    "figcaption",
-    "figure",
-    "footer",
-    "form",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "header",
-    "hr",
-    "main",
-    "menu",
-    "nav",
-    "ol",
-    "p",
-    "pre",
-    "section",
-    "summary",
-    "table",
-    "ul",
-    "xmp",
-];
-
-/// Begins what is characters only.
-const CHARACTERS: &str = "<![CDATA[";
-
-/// How far up an open paragraph is looked for.
-const MAX_INLINE_DEPTH: usize = 8;
 
 /// What a text holds, in its order.
 #[derive(Debug)]
@@ -194,13 +130,13 @@ pub(crate) struct Tree<'t> {
 impl<'t> Tree<'t> {
     /// Reads a text of HTML.
     pub(crate) fn of(text: &'t str, steps: &Steps) -> Self {
-        Reader::new(text, steps, false).read()
+        Builder::new(steps, false).read(text)
     }
 
     /// Reads a text of XML, with the references to characters that HTML has: no tag ends another one, and what is marked as
     /// characters only is text. What is no XML is read as well as it can be.
     pub(crate) fn of_xml(text: &'t str, steps: &Steps) -> Self {
-        Reader::new(text, steps, true).read()
+        Builder::new(steps, true).read(text)
     }
 
     /// Adds the beginning of an element; returns its number.
@@ -273,320 +209,25 @@ impl<'t> Tree<'t> {
     }
 }
 
-struct Reader<'t, 's> {
-    text: &'t str,
-    tree: Tree<'t>,
-    /// Open elements, the innermost last.
-    open: Vec<usize>,
-    /// Open elements that are too deep.
-    hidden: usize,
-    /// Named character references that were looked up.
-    names: HashMap<&'t str, Option<String>>,
-    steps: &'s Steps,
-    is_xml: bool,
-}
-
-impl<'t, 's> Reader<'t, 's> {
-    fn new(text: &'t str, steps: &'s Steps, is_xml: bool) -> Self {
-        let tree = Tree::default();
-        Self { text, tree, open: Vec::new(), hidden: 0, names: HashMap::new(), steps, is_xml }
-    }
-
-    fn read(mut self) -> Tree<'t> {
-        let mut at = 0;
-        while at < self.text.len() && !self.steps.are_spent() {
-            let is_tag = self.text.as_bytes()[at] == b'<';
-            let end = if is_tag { self.tag(at) } else { None };
-            at = end.unwrap_or_else(|| {
-                // A `<` that begins no tag is text.
-                let from = at + usize::from(is_tag);
-                let end = self.text[from..].find('<').map_or(self.text.len(), |length| from + length);
-                self.words(at..end)
-            });
-        }
-        while let Some(element) = self.open.pop() {
-            self.tree.close(element);
-        }
-        self.tree
-    }
-
-    /// Adds text; returns where it ends.
-    fn words(&mut self, range: Range<usize>) -> usize {
-        let end = range.end;
-        let words = self.decoded(&self.text[range.clone()]);
-        if !words.is_empty() {
-            self.tree.events.push(Event::Text(words, range));
-        }
-        end
-    }
-
-    /// Reads what a `<` begins; returns where it ends, or `None` when it begins nothing.
-    fn tag(&mut self, at: usize) -> Option<usize> {
-        let rest = &self.text[at..];
-        let end_of = |mark: &str, from: usize| {
-            rest.get(from..).and_then(|after| after.find(mark)).map(|end| from + end + mark.len())
-        };
-        match rest.as_bytes().get(1)? {
-            b'!' if rest.starts_with("<!--") => Some(self.skipped(at, end_of("-->", 2))),
-            b'!' if self.is_xml && rest.starts_with(CHARACTERS) => {
-                let from = at + CHARACTERS.len();
-                let end = self.skipped(at, end_of("]]>", CHARACTERS.len()));
-                let words = &self.text[from..end];
-                let words = words.strip_suffix("]]>").unwrap_or(words);
-                if !words.is_empty() {
-                    self.tree.events.push(Event::Text(Cow::Borrowed(words), from..from + words.len()));
-                }
-                Some(end)
-            }
-            b'!' | b'?' => Some(self.skipped(at, end_of(">", 1))),
-            b'/' if rest.as_bytes().get(2).is_some_and(u8::is_ascii_alphabetic) => {
-                let name = name_at(&rest[2..]).to_ascii_lowercase();
-                let end = self.skipped(at, end_of(">", 2));
-                self.close_named(&name);
-                Some(end)
-            }
-            byte if byte.is_ascii_alphabetic() => Some(self.start_tag(at)),
-            _ => None,
-        }
-    }
-
-    /// Where something that is left out ends; without an end, the text's.
-    fn skipped(&mut self, at: usize, length: Option<usize>) -> usize {
-        self.tree.is_cut |= length.is_none();
-        length.map_or(self.text.len(), |length| at + length)
-    }
-
-    fn start_tag(&mut self, start: usize) -> usize {
-        let text = self.text;
-        let name = name_at(&text[start + 1..]);
-        let mut at = start + 1 + name.len();
-        let mut attributes: Vec<(&'static str, String)> = Vec::new();
-        let is_closed = loop {
-            let rest = &text[at..];
-            let trimmed = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
-            let is_closed = rest[..rest.len() - trimmed.len()].ends_with('/');
-            at = text.len() - trimmed.len();
-            if trimmed.is_empty() {
-                self.tree.is_cut = true;
-                return at;
-            }
-            if trimmed.starts_with('>') {
-                at += 1;
-                break is_closed;
-            }
-            // The first character of a name may be any.
-            let first = trimmed.chars().next().map_or(0, char::len_utf8);
-            let is_end = |c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>' | '=');
-            let length = trimmed[first..].find(is_end).map_or(trimmed.len(), |end| first + end);
-            let key = &trimmed[..length];
-            at += length;
-            let after = text[at..].trim_start_matches(|c: char| c.is_ascii_whitespace());
-            let mut value = "";
-            if let Some(written) = after.strip_prefix('=') {
-                let written = written.trim_start_matches(|c: char| c.is_ascii_whitespace());
-                at = text.len() - written.len();
-                let quote = written.chars().next().filter(|c| matches!(c, '"' | '\''));
-                let (from, end) = match quote {
-                    Some(quote) => (1, written[1..].find(quote).map(|end| 1 + end)),
-                    None => (0, written.find(|c: char| c.is_ascii_whitespace() || c == '>')),
-                };
-                let Some(end) = end else {
-                    self.tree.is_cut = true;
-                    return text.len();
-                };
-                value = &written[from..end];
-                at += end + from;
-            }
-            let known = ATTRIBUTES.iter().find(|known| known.eq_ignore_ascii_case(key));
-            if let Some(known) = known.filter(|known| attributes.iter().all(|(taken, _)| taken != *known)) {
-                let value = &value[..value.floor_char_boundary(value.len().min(MAX_VALUE_BYTES))];
-                attributes.push((known, self.decoded(value).into_owned()));
-            }
-        };
-        let name = name.to_ascii_lowercase();
-        if !self.is_xml {
-            self.end_others(&name);
-        }
-        let is_void = VOID.binary_search(&name.as_str()).is_ok();
-        let is_text_only = !self.is_xml && TEXT_ONLY.binary_search(&name.as_str()).is_ok();
-        let number = self.open_element(name, attributes, start..at);
-        match number {
-            None => {
-                // Too deep: only its end is waited for.
-                self.hidden += usize::from(!is_void && !is_closed && !is_text_only);
-                at
-            }
-            Some(number) if is_void || is_closed => {
-                self.tree.close(number);
-                at
-            }
-            Some(number) if is_text_only => {
-                let end = self.end_of_text_only(at, number);
-                if self.tree.elements[number].name == "title" {
-                    self.words(at..end);
-                }
-                self.tree.close(number);
-                end
-            }
-            Some(number) => {
-                self.open.push(number);
-                at
-            }
-        }
-    }
-
-    /// Where the content of an element without tags ends.
-    fn end_of_text_only(&mut self, at: usize, number: usize) -> usize {
-        let name = self.tree.elements[number].name.as_str();
-        let rest = &self.text[at..];
-        let is_end = |(end, _): &(usize, &str)| {
-            rest.as_bytes()
-                .get(end + 2..end + 2 + name.len())
-                .is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
-        };
-        let end = rest.match_indices("</").find(is_end).map(|(end, _)| at + end);
-        self.tree.is_cut |= end.is_none();
-        end.unwrap_or(self.text.len())
-    }
-
-    fn open_element(
-        &mut self,
-        name: String,
-        attributes: Vec<(&'static str, String)>,
-        place: Range<usize>,
-    ) -> Option<usize> {
-        if self.open.len() >= MAX_DEPTH {
-            return None;
-        }
-        if matches!(name.as_str(), "td" | "th")
-            && let Some(table) = self.innermost("table")
-        {
-            self.tree.count_cell(table);
-        }
-        Some(self.tree.open(self.open.last().copied(), name, attributes, place))
-    }
-
-    /// The innermost open element with a name.
-    fn innermost(&self, name: &str) -> Option<usize> {
-        let found = self.open.iter().rposition(|&open| self.tree.elements[open].name == name);
-        self.steps.take(self.open.len() - found.unwrap_or(0));
-        found.map(|at| self.open[at])
-    }
-
-    /// Closes the innermost element with a name, and what is open in it.
-    fn close_named(&mut self, name: &str) {
-        if self.hidden > 0 {
-            self.hidden -= 1;
-        } else if let Some(element) = self.innermost(name) {
-            self.close_to(element);
-        }
-    }
-
-    fn close_to(&mut self, element: usize) {
-        while let Some(open) = self.open.pop() {
-            self.tree.close(open);
-            if open == element {
-                return;
-            }
-        }
-    }
-
-    /// Closes what a tag ends without saying so.
-    fn end_others(&mut self, name: &str) {
-        if END_PARAGRAPHS.binary_search(&name).is_ok() {
-            let near = self.open.iter().rev().take(MAX_INLINE_DEPTH);
-            let is_inline = |name: &str| {
-                END_PARAGRAPHS.binary_search(&name).is_err() && !matches!(name, "td" | "th" | "li" | "dd")
-            };
-            let mut upward = near.take_while(|&&open| {
-                let name = self.tree.elements[open].name.as_str();
-                name == "p" || is_inline(name)
-            });
-            if let Some(&paragraph) = upward.find(|&&open| self.tree.elements[open].name == "p") {
-                self.close_to(paragraph);
-            }
-        }
-        let (ended, within): (&[&str], &[&str]) = match name {
-            "li" => (&["li"], &["ul", "ol", "menu"]),
-            "dt" | "dd" => (&["dt", "dd"], &["dl"]),
-            "td" | "th" => (&["td", "th"], &["tr", "table"]),
-            "tr" => (&["tr"], &["thead", "tbody", "tfoot", "table"]),
-            "thead" | "tbody" | "tfoot" => (&["thead", "tbody", "tfoot"], &["table"]),
-            "option" => (&["option"], &["select"]),
-            _ => return,
-        };
-        let mut looked = 0;
-        let is_known = |&&open: &&usize| {
-            looked += 1;
-            let name = self.tree.elements[open].name.as_str();
-            ended.contains(&name) || within.contains(&name)
-        };
-        let found = self.open.iter().rev().find(is_known).copied();
-        self.steps.take(looked);
-        if let Some(open) = found.filter(|&open| ended.contains(&self.tree.elements[open].name.as_str())) {
-            self.close_to(open);
-        }
-    }
-
-    /// A text with characters in the place of references to them.
-    fn decoded(&mut self, text: &'t str) -> Cow<'t, str> {
-        if !text.contains('&') {
-            return Cow::Borrowed(text);
-        }
-        let mut decoded = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(at) = rest.find('&') {
-            decoded.push_str(&rest[..at]);
-            let reference = &rest[at + 1..];
-            let name =
-                reference.find(|c: char| !(c.is_ascii_alphanumeric() || c == '#')).unwrap_or(reference.len());
-            let is_closed = reference[name..].starts_with(';');
-            let meant = match &reference[..name] {
-                name if name.len() > MAX_NAME_BYTES => None,
-                "amp" | "AMP" => Some("&".to_owned()),
-                "lt" | "LT" => Some("<".to_owned()),
-                "gt" | "GT" => Some(">".to_owned()),
-                "quot" => Some("\"".to_owned()),
-                "nbsp" => Some("\u{a0}".to_owned()),
-                name if is_closed => self.names.entry(name).or_insert_with(|| character_named(name)).clone(),
-                _ => None,
-            };
-            match meant {
-                Some(character) => {
-                    decoded.push_str(&character);
-                    rest = &reference[name + usize::from(is_closed)..];
-                }
-                None => {
-                    decoded.push('&');
-                    rest = reference;
-                }
-            }
-        }
-        decoded.push_str(rest);
-        Cow::Owned(decoded)
-    }
-}
-
-/// The name that a tag begins with.
-fn name_at(text: &str) -> &str {
-    let end = text.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>')).unwrap_or(text.len());
-    &text[..end]
+/// The attribute with a name, of those that are read.
+pub(super) fn attribute_named(name: &[u8]) -> Option<&'static str> {
+    ATTRIBUTES.iter().find(|known| known.len() == name.len() && known.as_bytes() == name).copied()
 }
 
 /// What a reference stands for: Markdown has HTML's.
 pub(crate) fn character_named(name: &str) -> Option<String> {
     let written = format!("&{name};");
-    let mut events = dialect::parse(&written);
-    let text = events.find_map(|(event, _)| match event {
+    let texts = dialect::parse(&written).filter_map(|(event, _)| match event {
         MarkdownEvent::Text(text) => Some(text.into_string()),
         _ => None,
     });
-    text.filter(|text| *text != written && text != "&")
+    Some(texts.collect::<String>()).filter(|text| *text != written && !text.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::fmt::Write as _;
 
     fn outline(text: &str) -> String {
@@ -622,7 +263,40 @@ mod tests {
                 "a < b <c> © &nosuch; AB &amp; R&D &",
             ),
             ("<a href='x>y' b=c\nd>z</a>", "<a>z</a>"),
-            ("</p></x>a", "a"),
+            ("a</p>b</x>c</br>d", "a<p></p>bc<br></br>d"),
+            ("a<!-- b --!>c<!-->d<!--->e</ f>g</#>h<![CDATA[i]]>j", "acdeghj"),
+            ("<script>'<!-- <script>'</script>a--></script>b</scriptx>c", "<script></script>bc"),
+            (
+                "<script></script a=\">\">b<title></titlex></title>c",
+                "<script></script>b<title></titlex></title>c",
+            ),
+            (
+                "<xmp><b>&amp;</xmp>c<plaintext><b></plaintext>",
+                "<xmp><b>&amp;</xmp>c<plaintext><b></plaintext></plaintext>",
+            ),
+            ("a&gtb &copyx &notit; &#41b &#x41Z &#150; &#38;lt; &#x26;", "a>b ©x ¬it; )b AZ – &lt; &"),
+            ("<h1>a<h2>b</h3>c", "<h1>a</h1><h2>b</h2>c"),
+            ("<ul><p>a<li>b<div><li>c", "<ul><p>a</p><li>b<div></div></li><li>c</li></ul>"),
+            ("<div><table><td></div>a</table></div>b", "<div><table><td>a</td></table></div>b"),
+            ("<span><div>a</span>b</div>c", "<span><div>ab</div>c</span>"),
+            ("<table><tr><table><td>a", "<table><tr></tr></table><table><td>a</td></table>"),
+            (
+                "<select><option>a<select>b<select>c<input>d",
+                "<select><option>a</option></select>b<select>c</select><input></input>d",
+            ),
+            ("<table><select>a<tr><td>b", "<table><select>a</select><tr><td>b</td></tr></table>"),
+            ("<svg><g>a<p>b</svg>c", "<svg><g>a</g></svg><p>bc</p>"),
+            (
+                "<svg><title>a</svg>b<math><![CDATA[<c>]]></math>",
+                "<svg><title>a</title></svg>b<math><c></math>",
+            ),
+            (
+                "<html><head><title>a</title><body>b</body></html>c",
+                "<html><head><title>a</title></head><body>bc</body></html>",
+            ),
+            ("<html><head><p>a<body>b<html>c", "<html><head></head><p>abc</p></html>"),
+            ("<head>a", "<head></head>a"),
+            ("a\r\nb\r<p>\r\n", "a\nb\n<p>\n</p>"),
             ("<div/>a<span />b", "<div></div>a<span></span>b"),
             ("é<p>日本", "é<p>日本</p>"),
             ("<", "<"),
@@ -636,8 +310,116 @@ mod tests {
             (element.attribute("href"), element.classes().collect::<Vec<_>>()),
             (Some("a&b"), vec!["x", "y"])
         );
-        for list in [&ATTRIBUTES[..], &VOID, &TEXT_ONLY, &END_PARAGRAPHS] {
-            assert!(list.is_sorted(), "{list:?}");
+        assert!(ATTRIBUTES.is_sorted());
+    }
+
+    #[test]
+    fn text_knows_its_place() {
+        let text = "é<!-- x -->a &amp; <<b>日\r\n本</b>\r\n<title>t</title>&lt";
+        let tree = Tree::of(text, &Steps::for_text(text));
+        let texts = tree.events.iter().filter_map(|event| match event {
+            Event::Text(words, place) => Some((words.as_ref(), &text[place.clone()])),
+            _ => None,
+        });
+        let expected = [
+            ("é", "é"),
+            ("a & <", "a &amp; <"),
+            ("日\n本", "日\r\n本"),
+            ("\n", "\r\n"),
+            ("t", "t"),
+            ("<", "&lt"),
+        ];
+        assert_eq!(texts.collect::<Vec<_>>(), expected);
+        let tags: Vec<&str> = tree.elements.iter().map(|element| &text[element.place.clone()]).collect();
+        assert_eq!(tags, ["<b>", "<title>"]);
+        let xml = "<a:B x='1'/>c<![CDATA[<d>]]>";
+        let tree = Tree::of_xml(xml, &Steps::for_text(xml));
+        let Some(Event::Text(words, place)) = tree.events.last() else { panic!("{tree:?}") };
+        assert_eq!(
+            (words.as_ref(), &xml[place.clone()], tree.elements[0].name.as_str()),
+            ("c<d>", "c<![CDATA[<d>", "a:b")
+        );
+    }
+
+    const UNITS: &[&str] = &[
+        "<p>",
+        "</p>",
+        "<table>",
+        "<tr>",
+        "<td>",
+        "</table>",
+        "<li>",
+        "<ul>",
+        "</ul>",
+        "<b>",
+        "</b>",
+        "<br/>",
+        "<a href='",
+        "'>",
+        "\"",
+        "<!--",
+        "-->",
+        "--!>",
+        "<![CDATA[",
+        "]]>",
+        "<svg>",
+        "</svg>",
+        "<title>",
+        "</title>",
+        "<script>",
+        "</script>",
+        "<select>",
+        "<body>",
+        "</body>",
+        "<head>",
+        "<!doctype",
+        ">",
+        "<",
+        "</",
+        "&amp",
+        ";",
+        "&#",
+        "é",
+        "日本",
+        "\r\n",
+        "\r",
+        "\0",
+        "a ",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_text_has_places(units in proptest::collection::vec(proptest::sample::select(UNITS), 0..60), is_xml: bool) {
+            let text = units.concat();
+            let steps = Steps::for_text(&text);
+            let tree = if is_xml { Tree::of_xml(&text, &steps) } else { Tree::of(&text, &steps) };
+            let (mut open, mut at) = (Vec::new(), 0);
+            for event in &tree.events {
+                let place = match event {
+                    Event::Open(number) => {
+                        prop_assert_eq!(tree.elements[*number].parent, open.last().copied());
+                        open.push(*number);
+                        &tree.elements[*number].place
+                    }
+                    Event::Text(_, place) => place,
+                    Event::Close(number) => {
+                        prop_assert_eq!(open.pop(), Some(*number), "{:?}", text);
+                        continue;
+                    }
+                };
+                prop_assert!(place.start >= at && text.get(place.clone()).is_some_and(|part| !part.is_empty()), "{text:?}: {event:?}");
+                at = place.end;
+            }
+            prop_assert!(open.is_empty());
+        }
+    }
+
+    #[test]
+    fn references_are_named() {
+        for (name, text) in
+            [("amp", Some("&")), ("#38", Some("&")), ("#x26", Some("&")), ("nosuch", None), ("lt", Some("<"))]
+        {
+            assert_eq!(character_named(name).as_deref(), text, "{name}");
         }
     }
 

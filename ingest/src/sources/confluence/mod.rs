@@ -18,6 +18,7 @@ mod settings;
 mod storage;
 mod wire;
 
+pub use export::{ExportSort, sort_of_archive, sort_of_export};
 pub use settings::{Flavor, Restrictions, Settings};
 
 use super::{Listing, Source, SourceError, SyncState};

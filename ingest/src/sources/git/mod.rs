@@ -18,6 +18,8 @@ mod tree;
 
 use super::{
     Item, Listing, Reader, Reading, Source, SourceError, SyncState,
+    archive::is_archive,
+    archives::{Archives, Expanded},
     files::{self, FileTree},
     folder::{check_name, visible},
 };
@@ -25,7 +27,6 @@ use crate::{
     credentials::Reference,
     formats::{Defaults, Format},
     loader::blocking,
-    report::Rejection,
 };
 use address::{Address, Web};
 use async_trait::async_trait;
@@ -37,6 +38,7 @@ use net::{Authorization, CallError, Client, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
+    collections::HashMap,
     num::NonZeroU32,
     path::{Path, PathBuf},
     sync::{
@@ -54,7 +56,7 @@ const MAX_TRIES: usize = 3;
 /// A larger file of certificates is none.
 const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
 /// Changes when the same commit gives other documents.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A repository, as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -92,18 +94,11 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
 }
 
-impl Settings {
-    /// The same with paths that are relative to `root`.
-    pub fn below(mut self, root: &Path) -> Self {
-        if let Ok((Address::Local(path), _)) = address::parse(&self.url) {
-            self.url = root.join(path).display().to_string();
-        }
-        self.ca_file = self.ca_file.map(|path| root.join(path));
-        self.token = self.token.map(|token| match token {
-            Reference::File(path) => Reference::File(root.join(path)),
-            token => token,
-        });
-        self
+/// The path of a repository on this machine, where an address is one.
+pub fn local_path(url: &str) -> Option<PathBuf> {
+    match address::parse(url) {
+        Ok((Address::Local(path), _)) => Some(path),
+        _ => None,
     }
 }
 
@@ -327,19 +322,16 @@ impl Inner {
         let tip = json!({ "commit": found.commit.to_string(), "branch": found.branch });
         let was =
             |part: &str, is: &Value| before.cursor.as_ref().and_then(|cursor| cursor.get(part)) == Some(is);
-        let nothing = |items: Vec<Item>, rejected: Vec<Rejection>, cursor: Option<Value>| {
+        let nothing = |expanded: Expanded, cursor: Option<Value>| {
+            let Expanded { items, rejected, is_complete } = expanded;
             let unchanged = items.into_iter().map(|item| item.key).collect();
-            Listing { unchanged, rejected, cursor, ..Listing::new(Vec::new(), Arc::new(Nothing)) }
+            let listing = Listing::new(Vec::new(), Arc::new(Nothing));
+            Listing { unchanged, rejected, is_complete, cursor, ..listing }
         };
-        if was("tip", &tip) {
-            return nothing(items, rejected, before.cursor.clone());
-        }
-        let pages = files.iter().filter(|(key, _)| Format::of(key).is_ok());
+        let pages = files.iter().filter(|(key, _)| Format::of(key).is_ok() || is_archive(key));
         let wanted = pages.map(|(_, file)| file.real.clone()).collect();
         let repository = found.repository.to_thread_local();
-        let depth = self.settings.depth.map_or(usize::MAX, |depth| depth.get() as usize);
-        let changes = history::last_changes(&repository, found.commit, &self.folder, wanted, depth);
-        let tree = CommitTree {
+        let mut tree = CommitTree {
             repository: found.repository,
             shown: self.shown.clone(),
             folder: self.folder.clone(),
@@ -347,22 +339,30 @@ impl Inner {
             branch: found.branch,
             _lock: found.lock,
             files,
-            changes,
+            changes: HashMap::new(),
             web: self.web.clone(),
             broken: self.is_fetched().then(|| self.cache.clone()),
+            archives: Archives::default(),
         };
+        let expanded = tree.expanded(items, rejected);
+        if was("tip", &tip) {
+            return nothing(expanded, before.cursor.clone());
+        }
+        let depth = self.settings.depth.map_or(usize::MAX, |depth| depth.get() as usize);
+        tree.changes = history::last_changes(&repository, found.commit, &self.folder, wanted, depth);
         // Commits that change other folders change nothing of these documents, unless it is their dates.
-        let folder = json!([root.to_string(), origins(&tree, &items).to_string()]);
+        let folder = json!([root.to_string(), origins(&tree, &expanded.items).to_string()]);
         let is_same = was("folder", &folder);
         let cursor = Some(json!({ "tip": tip, "folder": folder }));
         if is_same {
-            return nothing(items, rejected, cursor);
+            return nothing(expanded, cursor);
         }
+        let Expanded { items, rejected, is_complete } = expanded;
         let listing = files::listing(
             &self.name,
             Arc::new(tree),
             items,
-            true,
+            is_complete,
             rejected,
             &self.defaults,
             before.looks.clone(),

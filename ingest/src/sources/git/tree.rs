@@ -16,6 +16,8 @@ use crate::{
     report::Rejection,
     sources::{
         Item,
+        archive::{Archive, Contents, MAX_ARCHIVE_BYTES, is_archive},
+        archives::{Archives, Expanded, within_archive},
         files::{FileTree, MAX_FILE_BYTES, ReadError},
         folder::{CLOSED_FOLDERS, MAX_DEPTH, MAX_ENTRIES, id_path, left_out},
     },
@@ -27,7 +29,7 @@ use gix::{
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
-    io,
+    io::{self, Cursor},
     path::Path,
     sync::Arc,
 };
@@ -377,17 +379,44 @@ pub(super) struct CommitTree {
     pub(super) web: Option<Web>,
     /// Is told of objects that cannot be read.
     pub(super) broken: Option<Cache>,
+    pub(super) archives: Archives,
     /// Held until the files were read.
     pub(super) _lock: Option<Arc<Lock>>,
 }
 
-impl FileTree for CommitTree {
-    fn shown(&self, path: &str) -> String {
-        shown_path(&self.shown, &joined(&self.folder, path))
+impl CommitTree {
+    /// The items with those of archives in their places.
+    pub(super) fn expanded(&self, items: Vec<Item>, rejected: Vec<Rejection>) -> Expanded {
+        let mut expanded = Expanded::new(rejected, true);
+        for item in items {
+            if !is_archive(&item.key) {
+                expanded.items.push(item);
+                continue;
+            }
+            let contents = self.open(&item.key).map(|(archive, contents)| {
+                self.archives.keep(&item.key, archive);
+                contents
+            });
+            let rejection = |path: &str| Rejection::new(self.shown(path), "");
+            expanded.add(&item.key, item.version.as_deref(), contents, rejection);
+        }
+        expanded
     }
 
-    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
-        let file = self.files.get(path).ok_or(ReadError::Gone)?;
+    fn open(&self, key: &str) -> Result<(Archive, Contents), ReadError> {
+        let bytes = self.blob(self.files.get(key).ok_or(ReadError::Gone)?, |bytes| {
+            let reason = || format!("an archive of {bytes} bytes; at most {MAX_ARCHIVE_BYTES} are opened");
+            if bytes > MAX_ARCHIVE_BYTES { Err(ReadError::Refused(reason())) } else { Ok(()) }
+        })?;
+        Archive::open(key, Box::new(Cursor::new(bytes))).map_err(ReadError::Refused)
+    }
+
+    /// The bytes of a file whose size `check` allows.
+    fn blob(
+        &self,
+        file: &File,
+        check: impl FnOnce(u64) -> Result<(), ReadError>,
+    ) -> Result<Vec<u8>, ReadError> {
         let repository = self.repository.to_thread_local();
         let unreadable = |error: gix::Error| {
             if let Some(cache) = &self.broken {
@@ -399,9 +428,7 @@ impl FileTree for CommitTree {
         if header.kind() != Kind::Blob {
             return Err(ReadError::Refused("it is no file".to_owned()));
         }
-        if header.size() > MAX_FILE_BYTES {
-            return Err(ReadError::TooLarge { bytes: header.size() });
-        }
+        check(header.size())?;
         let bytes = repository.find_blob(file.id).map_err(unreadable)?.take_data();
         if bytes.len() <= MAX_POINTER_BYTES && bytes.starts_with(LARGE_FILE) {
             let reason = "its content is in Git's large file storage, which is not read";
@@ -409,9 +436,27 @@ impl FileTree for CommitTree {
         }
         Ok(bytes)
     }
+}
+
+impl FileTree for CommitTree {
+    fn shown(&self, path: &str) -> String {
+        shown_path(&self.shown, &joined(&self.folder, path))
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
+        if let Some(file) = self.files.get(path) {
+            return self.blob(file, |bytes| match bytes > MAX_FILE_BYTES {
+                true => Err(ReadError::TooLarge { bytes }),
+                false => Ok(()),
+            });
+        }
+        let place = within_archive(path, |key| self.files.contains_key(key)).ok_or(ReadError::Gone)?;
+        self.archives.read(place, |key| self.open(key))
+    }
 
     fn origin(&self, path: &str) -> Origin {
-        let Some(file) = self.files.get(path) else { return Origin::default() };
+        let archive = || self.files.get(within_archive(path, |key| self.files.contains_key(key))?.0);
+        let Some(file) = self.files.get(path).or_else(archive) else { return Origin::default() };
         let change = self.changes.get(&file.real);
         let commit = change.and_then(|change| change.commit);
         let url = self.web.as_ref().map(|web| {

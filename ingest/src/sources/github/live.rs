@@ -124,19 +124,14 @@ impl Live {
         let (policy, limit_pause) = (Policy::CONNECTOR, LIMIT_PAUSE);
         let live = Self { settings, repository, origin, normaliser, fingerprint, policy, limit_pause };
         net::Settings::new(&live.settings.url, Policy::CONNECTOR)
-            .map_err(|error| live.failed(error.to_string()))?;
+            .map_err(|error| live.origin.failed(error.to_string()))?;
         Ok(live)
-    }
-
-    fn failed(&self, reason: String) -> SourceError {
-        SourceError::Failed { name: self.origin.name.clone(), reason }
     }
 
     /// Calls with the token as it is now: it may have been rotated.
     fn api(&self) -> Result<Api, SourceError> {
-        let mut settings = net::Settings::new(&self.settings.url, self.policy)
-            .map_err(|error| self.failed(error.to_string()))?;
-        settings.roots = live::certificates(&self.origin, self.settings.ca_file.as_deref())?;
+        let ca_file = self.settings.ca_file.as_deref();
+        let mut settings = live::calls(&self.origin, &self.settings.url, self.policy, ca_file)?;
         settings.headers.insert(header::ACCEPT, HeaderValue::from_static("application/vnd.github+json"));
         let version = HeaderName::from_static("x-github-api-version");
         settings.headers.insert(version, HeaderValue::from_static("2022-11-28"));
@@ -145,7 +140,7 @@ impl Live {
             settings = settings.with(Authorization::Bearer(token));
         }
         Ok(Api {
-            client: Client::new(settings).map_err(|error| self.failed(error.to_string()))?,
+            client: Client::new(settings).map_err(|error| self.origin.failed(error.to_string()))?,
             repository: self.repository.clone(),
             page_size: self.settings.page_size,
             has_replied: AtomicBool::new(false),
@@ -156,7 +151,7 @@ impl Live {
     /// Why the issues could not be listed at all.
     fn refusal(&self, error: &CallError) -> SourceError {
         match error.status() {
-            Some(404 | 410) => self.failed(format!(
+            Some(404 | 410) => self.origin.failed(format!(
                 "{}: there is no such repository that the token may read, or its issues are disabled",
                 self.repository
             )),
@@ -179,8 +174,8 @@ impl Source for Live {
         let api = self.api()?;
         let overlap = SignedDuration::from_mins(i64::from(self.settings.overlap_minutes));
         let scope = Scope::after(before, self.settings.full_listing_hours, overlap);
-        let put_aside =
-            Records::temporary().map_err(|error| self.failed(format!("no temporary file: {error}")))?;
+        let put_aside = Records::temporary()
+            .map_err(|error| self.origin.failed(format!("no temporary file: {error}")))?;
         let mut feeds = Feeds {
             api: &api,
             pull_requests: self.settings.pull_requests,

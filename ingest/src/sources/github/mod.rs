@@ -9,7 +9,7 @@ mod tests;
 
 use super::{
     Source, SourceError,
-    tracker::{Origin, export::Export, fingerprint},
+    tracker::{self, Origin, export::Export, fingerprint},
 };
 use crate::{credentials::Reference, formats::Defaults};
 use issue::GithubNormaliser;
@@ -40,30 +40,18 @@ pub struct Settings {
     #[serde(default)]
     pub pull_requests: bool,
     /// Everything is listed again after so many hours, which shows what was deleted.
-    #[serde(default = "day_hours")]
+    #[serde(default = "tracker::day_hours")]
     pub full_listing_hours: u64,
     /// How much of the time before the last run is asked for again.
-    #[serde(default = "overlap_minutes")]
+    #[serde(default = "tracker::overlap_minutes")]
     pub overlap_minutes: u32,
     /// Issues and comments of one page, at most 100.
-    #[serde(default = "page_size")]
+    #[serde(default = "tracker::page_size")]
     pub page_size: u32,
 }
 
 fn api_url() -> String {
     "https://api.github.com".to_owned()
-}
-
-fn day_hours() -> u64 {
-    24
-}
-
-fn overlap_minutes() -> u32 {
-    10
-}
-
-fn page_size() -> u32 {
-    100
 }
 
 /// The source that settings describe. Nothing is called or read yet.
@@ -72,9 +60,7 @@ pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<
         None => Ok(Box::new(live(name, settings, defaults)?)),
         Some(path) => {
             let normaliser = Arc::new(GithubNormaliser { pull_requests: settings.pull_requests });
-            let settings = fingerprint(&("github export", &normaliser), &defaults);
-            let origin = Arc::new(Origin { name, shown: path.display().to_string(), defaults });
-            Ok(Box::new(Export { path, origin, normaliser, settings }))
+            Ok(Box::new(Export::new("github export", name, path, normaliser, defaults)))
         }
     }
 }

@@ -68,19 +68,14 @@ impl Live {
     ) -> Result<Self, SourceError> {
         let live = Self { settings, origin, normaliser, fingerprint, policy: Policy::CONNECTOR };
         net::Settings::new(&live.origin.shown, Policy::CONNECTOR)
-            .map_err(|error| live.failed(error.to_string()))?;
+            .map_err(|error| live.origin.failed(error.to_string()))?;
         Ok(live)
-    }
-
-    fn failed(&self, reason: String) -> SourceError {
-        SourceError::Failed { name: self.origin.name.clone(), reason }
     }
 
     /// A client with the token as it is now: it may have been rotated.
     fn client(&self) -> Result<Client, SourceError> {
-        let mut settings = net::Settings::new(&self.origin.shown, self.policy)
-            .map_err(|error| self.failed(error.to_string()))?;
-        settings.roots = live::certificates(&self.origin, self.settings.ca_file.as_deref())?;
+        let ca_file = self.settings.ca_file.as_deref();
+        let mut settings = live::calls(&self.origin, &self.origin.shown, self.policy, ca_file)?;
         if let Some(reference) = &self.settings.token {
             let token = live::secret(&self.origin, reference)?;
             settings = settings.with(match &self.settings.email {
@@ -88,7 +83,7 @@ impl Live {
                 None => Authorization::Bearer(token),
             });
         }
-        Client::new(settings).map_err(|error| self.failed(error.to_string()))
+        Client::new(settings).map_err(|error| self.origin.failed(error.to_string()))
     }
 }
 
@@ -123,8 +118,8 @@ impl Source for Live {
         let client = self.client()?;
         let overlap = SignedDuration::from_mins(i64::from(self.settings.overlap_minutes));
         let scope = Scope::after(before, self.settings.full_listing_hours, overlap);
-        let put_aside =
-            Records::temporary().map_err(|error| self.failed(format!("no temporary file: {error}")))?;
+        let put_aside = Records::temporary()
+            .map_err(|error| self.origin.failed(format!("no temporary file: {error}")))?;
         let mut rows: BTreeMap<String, Row> = BTreeMap::new();
         let mut num_odd = 0;
         let brings_content = self.settings.flavor() == Flavor::DataCenter;
@@ -167,11 +162,11 @@ impl Live {
     /// Why nothing could be listed.
     fn refusal(&self, error: &CallError) -> SourceError {
         match error.status() {
-            Some(404 | 405 | 410) => self.failed(format!(
+            Some(404 | 405 | 410) => self.origin.failed(format!(
                 "{}: it has no such search; is it a Jira, and is its `flavor` the right one?",
                 self.origin.shown
             )),
-            Some(400) => self.failed(format!(
+            Some(400) => self.origin.failed(format!(
                 "{}: it refuses the search (status 400); check `projects` and `jql`",
                 self.origin.shown
             )),

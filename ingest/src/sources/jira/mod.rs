@@ -14,7 +14,7 @@ mod wiki;
 use super::{
     Source, SourceError,
     confluence::Flavor,
-    tracker::{Origin, export::Export, fingerprint},
+    tracker::{self, Origin, export::Export, fingerprint},
 };
 use crate::{credentials::Reference, formats::Defaults};
 use issue::JiraNormaliser;
@@ -60,13 +60,13 @@ pub struct Settings {
     #[serde(default)]
     pub restricted_comments: Option<Vec<String>>,
     /// Everything is listed again after so many hours, which shows what was deleted.
-    #[serde(default = "day_hours")]
+    #[serde(default = "tracker::day_hours")]
     pub full_listing_hours: u64,
     /// How much of the time before the last run is asked for again: the index of a Jira lags.
-    #[serde(default = "overlap_minutes")]
+    #[serde(default = "tracker::overlap_minutes")]
     pub overlap_minutes: u32,
     /// Issues of one page.
-    #[serde(default = "page_size")]
+    #[serde(default = "tracker::page_size")]
     pub page_size: u32,
 }
 
@@ -75,18 +75,6 @@ impl Settings {
     fn flavor(&self) -> Flavor {
         self.flavor.of(self.url.as_deref().unwrap_or_default())
     }
-}
-
-fn day_hours() -> u64 {
-    24
-}
-
-fn overlap_minutes() -> u32 {
-    10
-}
-
-fn page_size() -> u32 {
-    100
 }
 
 /// The source that settings describe. Nothing is called or read yet.
@@ -101,9 +89,7 @@ pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<
         None => Ok(Box::new(live(name, settings, defaults)?)),
         Some(path) => {
             let normaliser = normaliser(&settings);
-            let settings = fingerprint(&("jira export", &normaliser), &defaults);
-            let origin = Arc::new(Origin { name, shown: path.display().to_string(), defaults });
-            Ok(Box::new(Export { path, origin, normaliser, settings }))
+            Ok(Box::new(Export::new("jira export", name, path, normaliser, defaults)))
         }
     }
 }

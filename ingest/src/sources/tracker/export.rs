@@ -1,7 +1,8 @@
 //! An export of issues as a source: a file of JSON, read a record at a time.
 
-use super::{Asked, Normaliser, Origin, readings, records::Records};
+use super::{Asked, Normaliser, Origin, fingerprint, readings, records::Records};
 use crate::{
+    formats::Defaults,
     loader::blocking,
     report::{Rejection, Warning},
     sources::{Item, Listing, Reader, Reading, Source, SourceError, SyncState},
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use kb::document::ContentHash;
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     hash::{DefaultHasher, Hash, Hasher},
     ops::Range,
     path::PathBuf,
@@ -22,11 +24,26 @@ const MAX_REPORTED: usize = 100;
 
 /// A file of issues.
 pub(in crate::sources) struct Export {
-    pub(in crate::sources) path: PathBuf,
-    pub(in crate::sources) origin: Arc<Origin>,
-    pub(in crate::sources) normaliser: Arc<dyn Normaliser>,
+    path: PathBuf,
+    origin: Arc<Origin>,
+    normaliser: Arc<dyn Normaliser>,
     /// As [`Source::settings`] says them.
-    pub(in crate::sources) settings: String,
+    settings: String,
+}
+
+impl Export {
+    /// The export at a path; `kind` tells whose it is.
+    pub(in crate::sources) fn new(
+        kind: &str,
+        name: String,
+        path: PathBuf,
+        normaliser: Arc<impl Normaliser + fmt::Debug>,
+        defaults: Defaults,
+    ) -> Self {
+        let settings = fingerprint(&(kind, &normaliser), &defaults);
+        let origin = Arc::new(Origin { name, shown: path.display().to_string(), defaults });
+        Self { path, origin, normaliser, settings }
+    }
 }
 
 #[async_trait]

@@ -7,7 +7,7 @@ use crate::{
     sources::{SourceError, SyncState},
 };
 use jiff::{SignedDuration, Timestamp};
-use net::{CallError, Secret};
+use net::{CallError, Policy, Secret};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -59,19 +59,21 @@ pub(in crate::sources) fn is_partial(before: &SyncState) -> bool {
     before.cursor.as_ref().is_some_and(|cursor| cursor["partial"].as_bool() == Some(true))
 }
 
-/// The certificates of a file, to trust beside the system's own.
-pub(in crate::sources) fn certificates(
+/// How a system is called: where, within which bounds, and with the certificates of a file beside the machine's own.
+pub(in crate::sources) fn calls(
     origin: &Origin,
-    file: Option<&Path>,
-) -> Result<Option<Vec<u8>>, SourceError> {
-    let Some(file) = file else { return Ok(None) };
-    match kb::files::read(file, MAX_CERTIFICATE_BYTES) {
-        Ok(pem) => Ok(Some(pem)),
-        Err(error) => Err(SourceError::failed(
-            &origin.name,
-            format!("`ca_file` {} cannot be read: {error}", file.display()),
-        )),
-    }
+    url: &str,
+    policy: Policy,
+    ca_file: Option<&Path>,
+) -> Result<net::Settings, SourceError> {
+    let settings = net::Settings::new(url, policy).map_err(|error| origin.failed(error.to_string()))?;
+    let read = |file: &Path| {
+        let unreadable =
+            |error| origin.failed(format!("`ca_file` {} cannot be read: {error}", file.display()));
+        kb::files::read(file, MAX_CERTIFICATE_BYTES).map_err(unreadable)
+    };
+    let roots = ca_file.map(read).transpose()?;
+    Ok(net::Settings { roots, ..settings })
 }
 
 /// Why a source could not be listed at all.

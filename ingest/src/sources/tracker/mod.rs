@@ -24,7 +24,7 @@ use crate::{
     },
     loader::blocking,
     report::Rejection,
-    sources::Reading,
+    sources::{Reading, SourceError},
 };
 use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
 use kb::{
@@ -144,6 +144,11 @@ pub(super) struct Origin {
 }
 
 impl Origin {
+    /// Why the source cannot be read.
+    pub(super) fn failed(&self, reason: impl Into<String>) -> SourceError {
+        SourceError::failed(&self.name, reason)
+    }
+
     /// How reports name an issue.
     pub(super) fn shown(&self, key: &str) -> String {
         format!("{}/{key}", self.shown.trim_end_matches('/'))
@@ -193,6 +198,21 @@ fn reading(normaliser: &dyn Normaliser, origin: &Origin, key: &str, asked: Asked
 pub(super) fn fingerprint(parts: &impl fmt::Debug, defaults: &Defaults) -> String {
     ContentHash::of(&[&NORMALISER_VERSION.to_le_bytes(), format!("{parts:?} {defaults:?}").as_bytes()])
         .to_string()
+}
+
+/// Everything is listed again after so many hours, where nothing is said.
+pub(super) fn day_hours() -> u64 {
+    24
+}
+
+/// So much of the time before the last run is asked for again, where nothing is said.
+pub(super) fn overlap_minutes() -> u32 {
+    10
+}
+
+/// Issues of one page, where nothing is said.
+pub(super) fn page_size() -> u32 {
+    100
 }
 
 /// Nothing but the reason why an issue is left out.

@@ -104,6 +104,22 @@ impl Records {
     }
 }
 
+/// Where the first record stands in the beginning of a file.
+pub(in crate::sources) fn first(head: &[u8]) -> Option<Range<usize>> {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let begins = text.iter().find(|byte| !byte.is_ascii_whitespace())?;
+    if !matches!(begins, b'{' | b'[') {
+        return None;
+    }
+    let mut scan = Scan::default();
+    head.iter().find(|byte| {
+        scan.take(**byte);
+        !scan.found.records.is_empty()
+    })?;
+    let first = scan.found.records.first()?;
+    Some(usize::try_from(first.start).ok()?..usize::try_from(first.end).ok()?)
+}
+
 /// One pass over a file's bytes.
 #[derive(Default)]
 struct Scan {

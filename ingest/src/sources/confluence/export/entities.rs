@@ -2,11 +2,11 @@
 //! others. Read as a stream: only one object is in memory.
 
 use super::ExportError;
-use crate::formats::web_page::character_named;
+use crate::{bounds::Rationed, formats::web_page::character_named};
 use quick_xml::{Reader, events::Event};
 use std::{
     cell::Cell,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufReader, Read},
     rc::Rc,
 };
 
@@ -90,7 +90,7 @@ pub(super) fn for_each(
 ) -> Result<bool, ExportError> {
     let (left, has_bad_bytes) = (Rc::new(Cell::new(MAX_OBJECT_BYTES)), Rc::new(Cell::new(false)));
     let xml = BufReader::new(Mended::new(xml, has_bad_bytes.clone()));
-    let mut reader = Reader::from_reader(Bounded { inner: xml, left: left.clone() });
+    let mut reader = Reader::from_reader(Rationed::new(xml, left.clone()));
     let config = reader.config_mut();
     config.check_end_names = false;
     config.allow_unmatched_ends = true;
@@ -323,38 +323,6 @@ impl<R: Read> Read for Mended<R> {
         buffer[..length].copy_from_slice(&self.text[self.given..self.given + length]);
         self.given += length;
         Ok(length)
-    }
-}
-
-/// Ends when more is read than may be kept.
-struct Bounded<R> {
-    inner: R,
-    left: Rc<Cell<u64>>,
-}
-
-impl<R: BufRead> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let length = available.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&available[..length]);
-        self.consume(length);
-        Ok(length)
-    }
-}
-
-impl<R: BufRead> BufRead for Bounded<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        let left = usize::try_from(self.left.get()).unwrap_or(usize::MAX);
-        if left == 0 {
-            return Err(io::Error::other("too large"));
-        }
-        let available = self.inner.fill_buf()?;
-        Ok(&available[..available.len().min(left)])
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.left.set(self.left.get().saturating_sub(amount as u64));
-        self.inner.consume(amount);
     }
 }
 

@@ -6,6 +6,7 @@ mod pages;
 mod website;
 
 use super::{
+    addresses::id_in_name,
     attachments::{self, Attachment, ids_of},
     listing::Titles,
     page::{self, Context, Page},
@@ -299,6 +300,47 @@ fn place_attachments(contents: &mut Contents, files: &Files, root: &str) {
         let newest = versions.filter_map(|name| name[folder.len()..].parse::<u64>().ok()).max();
         *path = newest.map(|version| format!("{folder}{version}"));
     }
+}
+
+/// How an export of a space is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportSort {
+    /// What the site stores.
+    Xml,
+    /// What a browser shows of the pages.
+    Html,
+}
+
+/// How the export is written whose files have these names; `None` where they are no export.
+pub fn sort_of_export<'n>(names: impl Iterator<Item = &'n str>) -> Option<ExportSort> {
+    let (mut has_entities, mut has_index, mut has_pages) = (false, false, false);
+    for name in names {
+        let (folders, file) = name.rsplit_once('/').unwrap_or(("", name));
+        if folders.contains('/') {
+            continue;
+        }
+        match file {
+            // Jira's own backups have a file of that name as well.
+            "activeobjects.xml" => return None,
+            ENTITIES => has_entities = true,
+            "index.html" => has_index = true,
+            _ => has_pages |= id_in_name(name).is_some(),
+        }
+    }
+    match has_entities {
+        true => Some(ExportSort::Xml),
+        false => (has_index && has_pages).then_some(ExportSort::Html),
+    }
+}
+
+/// The same of an archive.
+pub fn sort_of_archive(file: File) -> Option<ExportSort> {
+    if count_zip_entries(&file, MAX_FILES).ok()? > MAX_FILES {
+        return None;
+    }
+    let archive = ZipArchive::new(file).ok()?;
+    let names: Vec<_> = archive.file_names().filter_map(Result::ok).collect();
+    sort_of_export(names.iter().map(|name| name.as_ref()))
 }
 
 /// The files of an export.

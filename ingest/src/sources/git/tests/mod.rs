@@ -112,6 +112,55 @@ async fn what_a_commit_has_is_listed_with_dates_and_addresses() {
     assert_eq!(url, Some(format!("https://h.example/{merged}/a.md")));
 }
 
+/// A ZIP archive of pages.
+fn zip_of(pages: &[(&str, &str)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in pages {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("it begins");
+        zip.write_all(text.as_bytes()).expect("it is written");
+    }
+    zip.finish().expect("it ends").into_inner()
+}
+
+#[tokio::test]
+async fn archives_are_read_as_folders() {
+    let repo = Repo::new();
+    repo.page("a.md", "first");
+    let first = repo.commit();
+    let archive = [
+        ("b.md", "# B\n\nSee [the deep page](deep/c.md).\n"),
+        ("deep/c.md", "# C\n\nText.\n"),
+        ("../out.md", "x"),
+    ];
+    fs::write(repo.path().join("pages.zip"), zip_of(&archive)).expect("there is space");
+    fs::write(repo.path().join("broken.tar.gz"), "no archive").expect("there is space");
+    let second = repo.commit();
+    let source = repo.open(repo.here());
+    let whole = look(&*source, &SyncState::default()).await.expect("it can be read");
+    insta::assert_snapshot!(told(&whole, &[(&first, "FIRST"), (&second, "SECOND")]), @r"
+    docs/a.md 01-01 https://h.example/FIRST/a.md
+    docs/pages.zip/b.md 01-02 https://h.example/SECOND/pages.zip
+    docs/pages.zip/deep/c.md 01-02 https://h.example/SECOND/pages.zip
+    ");
+    let links = &whole.documents["docs/pages.zip/b.md"].meta.links;
+    assert_eq!(
+        links.iter().map(|link| link.target.as_str()).collect::<Vec<_>>(),
+        ["docs/pages.zip/deep/c.md"]
+    );
+    insta::assert_snapshot!(whole.rejected.join("\n"), @r"
+    ! broken.tar.gz: damaged: invalid gzip header
+    ! pages.zip/../out.md: its path leads out of the archive
+    ");
+
+    // What has not changed is there all the same.
+    let again = look(&*source, &whole.after).await.expect("it can be read");
+    assert_eq!(again.unchanged, ["a.md", "pages.zip/b.md", "pages.zip/deep/c.md"]);
+    fs::write(repo.path().join("pages.zip"), zip_of(&archive[1..2])).expect("there is space");
+    repo.commit();
+    let less = look(&*source, &whole.after).await.expect("it can be read");
+    assert_eq!(less.documents.keys().collect::<Vec<_>>(), ["docs/a.md", "docs/pages.zip/deep/c.md"]);
+}
+
 #[tokio::test]
 async fn commits_that_change_other_folders_give_nothing_to_read() {
     let repo = Repo::new();
