@@ -917,7 +917,10 @@ fn a_missing_file_says_what_to_do() {
 #[test]
 fn lint_says_what_is_wrong_and_exits_by_how_bad_it_is() {
     let world = World::new();
-    world.write("a.md", "---\ntitle: A\nupdated: 2020-01-02\n---\n# A\n\nSee [b](b.md#part).\n");
+    world.write(
+        "a.md",
+        "---\ntitle: A\nupdated: 2020-01-02\n---\n# A\n\nSee [the limits of the relay](b.md#part).\n",
+    );
     world.write("b.md", "# B\n\n## Part\n\nx\n");
     let clean = world.run(&["lint", "docs"]).exits(0);
     assert!(

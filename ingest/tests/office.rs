@@ -560,8 +560,11 @@ fn an_unchanged_pdf_is_told_as_it_was() {
         fs::write(docs.join(name), fixture(name)).expect("there is space");
     }
     let key = format!("AKIA{}", "Q7RLMXVTN2ZPWK4D");
-    let words: Vec<String> = (0..120).map(|at| format!("word{} ", at * 7_919 % 10_007)).collect();
-    let words: Vec<String> = words.chunks(8).map(<[String]>::concat).collect();
+    const WORDS: &str = "the relay takes each message from its queue and hands it to one of the workers that are free so a slow worker \
+                         holds up all others when the queue grows an alert fires and somebody on call looks at pods logs and limits";
+    let known: Vec<&str> = WORDS.split_whitespace().collect();
+    let words: Vec<&str> = (0..160).map(|at| known[(at * 7 + at / 9) % known.len()]).collect();
+    let words: Vec<String> = words.chunks(10).map(|line| line.join(" ")).collect();
     let lines = |first: &'static str| {
         [&[first], words.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat()
     };

@@ -38,7 +38,7 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "kb", "kind"])]
     config: Option<PathBuf>,
     /// Of the file's sources, only the one of this name. May be given several times.
-    #[arg(long, value_name = "NAME", requires = "config")]
+    #[arg(long, value_name = "NAME", requires = "config", conflicts_with_all = ["paths", "kb"])]
     source: Vec<String>,
     /// Print one JSON object: `--format json`.
     #[arg(long, conflicts_with = "format")]

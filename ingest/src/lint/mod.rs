@@ -2,7 +2,7 @@
 //!
 //! Entry points: [`Linter::add_parsed`] for what was read of each item, then [`Linter::findings`]; `command` is `ingest lint`, and
 //! every run of `ingest` counts the findings in its report. `page.rs` reads one document: `outline.rs` its structure, `runbook.rs` its sections, `links.rs` its links, `kubernetes.rs` its examples. What two
-//! documents have to do with each other is told by `duplicates.rs` and `rules.rs`. Of a document only what is compared is
+//! documents have to do with each other is told by `duplicates.rs` and `rules.rs`; `kept.rs` is what a run keeps for the next one. Of a document only what is compared is
 //! kept, so that memory grows with the number of documents and not with their text. Time is linear in the text, and
 //! documents are compared with those only that share something with them.
 //!
