@@ -175,7 +175,7 @@ pub struct Flags {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "source", "kind", "access", "language"])]
     pub(crate) config: Option<PathBuf>,
     /// Of the file's sources, only the one of this name. May be given several times.
-    #[arg(long, value_name = "NAME", requires = "config")]
+    #[arg(long, value_name = "NAME", requires = "config", conflicts_with = "paths")]
     pub(crate) only: Vec<String>,
     /// Keep running: read folders again when they change, and live sources at their intervals.
     #[arg(long, conflicts_with_all = ["dry_run", "rebuild", "strict", "json"])]

@@ -436,7 +436,13 @@ impl Work {
                 let mut survey = Survey::of(name, listing, progress).await;
                 // What could not be read is read again.
                 let cursor = cursor.filter(|_| survey.found.unknown.is_empty());
-                let looks = std::mem::take(&mut survey.looks);
+                let mut looks = std::mem::take(&mut survey.looks);
+                if !survey.found.is_complete {
+                    // What was not listed may still be there.
+                    for (key, look) in before.looks {
+                        looks.entry(key).or_insert(look);
+                    }
+                }
                 if cursor.is_some() || !looks.is_empty() {
                     let settings = source.settings();
                     survey.after = SyncState { settings, cursor, looks, ..SyncState::default() };

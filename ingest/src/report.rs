@@ -2,7 +2,7 @@
 
 use kb::store::Commit;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Something that was found and not indexed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ pub struct MaskedSecrets {
     /// Where it is, as in [`Rejection::path`].
     pub path: String,
     /// The rule that found them, as it stands in their place.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// How many.
     pub count: u64,
 }
@@ -153,7 +153,7 @@ impl Report {
         self.rejected.sort_by(|a, b| a.path.cmp(&b.path));
         self.warnings.sort_by(|a, b| a.path.cmp(&b.path));
         self.sources.sort_by(|a, b| a.name.cmp(&b.name));
-        self.secrets.sort_by(|a, b| (&a.path, a.rule).cmp(&(&b.path, b.rule)));
+        self.secrets.sort_by(|a, b| (&a.path, &a.rule).cmp(&(&b.path, &b.rule)));
     }
 
     /// Says in [`Report::note`] when nothing was indexed, with how to find out why.

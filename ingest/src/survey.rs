@@ -4,7 +4,7 @@
 use crate::{
     batches::{LOOKED_AT, batches},
     formats::{Document, Mark, Parsed, hash_on_version},
-    lint::Linter,
+    lint::{self, Linter},
     plan::Found,
     progress::Progress,
     report::{MaskedSecrets, Rejection, Warning},
@@ -12,6 +12,7 @@ use crate::{
 };
 use kb::document::ContentHash;
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::Range,
     sync::Arc,
@@ -30,7 +31,7 @@ pub(crate) struct Survey {
     /// What becomes its state when all is stored.
     pub(crate) after: SyncState,
     reader: Arc<dyn Reader>,
-    /// What was found in items that are dear to read.
+    /// What was found in items that are not read again before their bytes change.
     pub(crate) looks: BTreeMap<String, Look>,
     /// The versions of documents that only their siblings show to be editions of one page, by id.
     versions: HashMap<String, String>,
@@ -78,28 +79,28 @@ impl Survey {
     }
 
     fn keep(&mut self, item: &Item, reading: Reading, marks: &mut Vec<(String, Mark)>) {
-        let Reading { parsed, shown, is_unknown, keeps_stored, is_gone: _, content, look } = reading;
+        let Reading { parsed, shown, is_unknown, keeps_stored, is_gone: _, content, tries, look } = reading;
         let start = self.found.documents.len();
         let source = self.found.source.as_str();
-        let look = match (look, content) {
-            (Some(look), _) => {
-                self.rejected.extend(look.rejected.iter().cloned());
-                self.warnings.extend(look.warnings.iter().cloned());
-                for LookedAt { path, hash, marks: of_document } in &look.documents {
-                    let id = format!("{source}/{path}");
-                    let with_source = |(rest, version): &Mark| (format!("{source}{rest}"), version.clone());
-                    marks.extend(of_document.iter().map(|mark| (id.clone(), with_source(mark))));
-                    self.found.documents.push((id, *hash));
-                }
-                Some(look)
+        if let Some(look) = &look {
+            self.rejected.extend(look.rejected(&shown));
+            self.warnings.extend(look.warnings(&shown));
+            self.secrets.extend(masked_in(&shown, look.secrets.clone()));
+            for LookedAt { path, hash, marks: of_document } in &look.documents {
+                let id = format!("{source}/{path}");
+                let with_source = |(rest, version): &Mark| (format!("{source}{rest}"), version.clone());
+                marks.extend(of_document.iter().map(|mark| (id.clone(), with_source(mark))));
+                self.found.documents.push((id, *hash));
             }
-            (None, Some(content)) if !is_unknown => Some(Look::of(source, content, &parsed)),
-            (None, _) => None,
-        };
-        if let Some(look) = look {
-            self.looks.insert(item.key.clone(), look);
         }
-        self.linter.add_parsed(&shown, &parsed, !self.found.is_complete);
+        let first = || Some(Look::of(source, &shown, content?, tries, &parsed));
+        match look.or_else(first) {
+            Some(look) => {
+                self.linter.add_kept(source, &shown, &look.lint);
+                self.looks.insert(item.key.clone(), look);
+            }
+            None => self.linter.add_parsed(&shown, &parsed, !self.found.is_complete),
+        }
         for document in parsed.documents {
             marks.extend(document.marks().into_iter().map(|mark| (document.meta.id.clone(), mark)));
             self.found.documents.push((document.meta.id, document.content_hash));
@@ -165,20 +166,43 @@ impl Survey {
 }
 
 impl Look {
-    /// The look at an item of `source` whose bytes have the hash `content`.
-    fn of(source: &str, content: ContentHash, parsed: &Parsed) -> Self {
+    /// The look at an item of `source`, which reports name `shown` and whose bytes have the hash `content`.
+    fn of(source: &str, shown: &str, content: ContentHash, tries: u32, parsed: &Parsed) -> Self {
         let within = |text: &str| text.strip_prefix(source).unwrap_or(text).to_owned();
         let looked_at = |document: &Document| LookedAt {
             path: within(&document.meta.id).trim_start_matches('/').to_owned(),
             hash: document.content_hash,
             marks: document.marks().iter().map(|(rest, version)| (within(rest), version.clone())).collect(),
         };
+        let part = |path: &str| path.strip_prefix(shown).unwrap_or(path).to_owned();
+        let rejected = |rejection: &Rejection| Rejection { path: part(&rejection.path), ..rejection.clone() };
+        let warning = |warning: &Warning| Warning { path: part(&warning.path), ..warning.clone() };
         Self {
             content,
+            tries,
+            is_unknown: parsed.is_unknown,
             documents: parsed.documents.iter().map(looked_at).collect(),
-            rejected: parsed.rejected.clone(),
-            warnings: parsed.warnings.clone(),
+            rejected: parsed.rejected.iter().map(rejected).collect(),
+            warnings: parsed.warnings.iter().map(warning).collect(),
+            secrets: parsed.redacted.iter().map(|(rule, count)| ((*rule).to_owned(), *count)).collect(),
+            lint: lint::Kept::of(source, shown, parsed),
         }
+    }
+
+    /// What did not become a document, of an item that reports name `shown`.
+    fn rejected<'l>(&'l self, shown: &'l str) -> impl Iterator<Item = Rejection> + 'l {
+        let of = move |rejection: &Rejection| Rejection {
+            path: format!("{shown}{}", rejection.path),
+            ..rejection.clone()
+        };
+        self.rejected.iter().map(of)
+    }
+
+    /// What is odd, of an item that reports name `shown`.
+    fn warnings<'l>(&'l self, shown: &'l str) -> impl Iterator<Item = Warning> + 'l {
+        let of =
+            move |warning: &Warning| Warning { path: format!("{shown}{}", warning.path), ..warning.clone() };
+        self.warnings.iter().map(of)
     }
 }
 
@@ -228,7 +252,10 @@ pub(crate) fn versions_of_editions(marks: &[(String, Mark)]) -> HashMap<String, 
 }
 
 /// What was masked in an item, by rule.
-pub(crate) fn masked_in(path: &str, counts: BTreeMap<&'static str, u64>) -> Vec<MaskedSecrets> {
-    let of_rule = |(rule, count)| MaskedSecrets { path: path.to_owned(), rule, count };
+pub(crate) fn masked_in<R: Into<Cow<'static, str>>>(
+    path: &str,
+    counts: BTreeMap<R, u64>,
+) -> Vec<MaskedSecrets> {
+    let of_rule = |(rule, count): (R, u64)| MaskedSecrets { path: path.to_owned(), rule: rule.into(), count };
     counts.into_iter().map(of_rule).collect()
 }

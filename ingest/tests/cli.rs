@@ -917,7 +917,10 @@ fn a_missing_file_says_what_to_do() {
 #[test]
 fn lint_says_what_is_wrong_and_exits_by_how_bad_it_is() {
     let world = World::new();
-    world.write("a.md", "---\ntitle: A\nupdated: 2020-01-02\n---\n# A\n\nSee [b](b.md#part).\n");
+    world.write(
+        "a.md",
+        "---\ntitle: A\nupdated: 2020-01-02\n---\n# A\n\nSee [the limits of the relay](b.md#part).\n",
+    );
     world.write("b.md", "# B\n\n## Part\n\nx\n");
     let clean = world.run(&["lint", "docs"]).exits(0);
     assert!(
@@ -951,7 +954,14 @@ fn lint_says_what_is_wrong_and_exits_by_how_bad_it_is() {
 
     // Of one file the links are not looked at, for its neighbours are not read.
     world.run(&["lint", "docs/a.md"]).exits(0);
-    for wrong in [&["lint"][..], &["lint", "--only", "nothing", "docs"], &["lint", "--kb", "kb", "docs"]] {
+    for wrong in [
+        &["lint"][..],
+        &["lint", "--only", "nothing", "docs"],
+        &["lint", "--kb", "kb", "docs"],
+        &["lint", "--config", "ingest.toml", "docs"],
+        &["lint", "--config", "absent.toml"],
+        &["lint", "--source", "docs", "docs"],
+    ] {
         world.run(wrong).exits(2);
     }
     world.run(&["lint", "absent"]).exits(2);
@@ -960,6 +970,16 @@ fn lint_says_what_is_wrong_and_exits_by_how_bad_it_is() {
     let report = world.ingest(&["docs"]).exits(0).json();
     assert_eq!(report["lint"], serde_json::json!({ "dead-link": 1, "stale": 1 }));
     let stored = world.run(&["lint", "--kb", "kb", "--json"]).exits(0).json();
-    assert_eq!(stored["counts"], serde_json::json!({ "stale": 1 }), "links are not stored");
+    assert_eq!(stored["counts"], serde_json::json!({ "stale": 1 }), "links to nowhere are not stored");
     assert_eq!(stored["findings"][0]["path"], "docs/a.md");
+
+    // A page that links lead to, and that was not indexed, is known to be absent.
+    world.write("b.md", "---\naccess: []\n---\n# B\n\nx\n");
+    world.ingest(&["docs"]).exits(0);
+    let stored = world.run(&["lint", "--kb", "kb", "--json"]).exits(5).json();
+    assert_eq!(
+        stored["counts"],
+        serde_json::json!({ "dead-link": 1, "not-indexed": 1, "stale": 1 }),
+        "{stored}"
+    );
 }

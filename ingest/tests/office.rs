@@ -296,31 +296,61 @@ fn what_cannot_be_read_says_why() {
     assert_eq!(document.body.as_str().trim(), "Restart the relay when it is stuck.");
 }
 
-/// A PDF whose only page draws itself, or has a stream that unpacks to much.
-fn pdf_with(stream: &[u8], is_packed: bool, resources: &str) -> Vec<u8> {
+/// A PDF with these objects, numbered from 1; the first is the catalogue.
+fn pdf_of(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut pdf = b"%PDF-1.4\n".to_vec();
     let mut places = Vec::new();
-    let filter = if is_packed { "/Filter /FlateDecode " } else { "" };
-    let subtype = "/Type /XObject /Subtype /Form /BBox [0 0 9 9] ";
-    let head = format!("4 0 obj\n<< {subtype}{filter}/Length {} {resources} >>\nstream\n", stream.len());
-    let page = format!(
-        "3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 4 0 R {resources} >>\nendobj\n"
-    );
-    let objects: [&[u8]; 4] = [
-        b"1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n",
-        b"2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n",
-        page.as_bytes(),
-        &[head.as_bytes(), stream, b"\nendstream\nendobj\n"].concat(),
-    ];
-    for object in objects {
+    for (at, object) in objects.iter().enumerate() {
         places.push(pdf.len());
+        pdf.extend(format!("{} 0 obj\n", at + 1).into_bytes());
         pdf.extend(object);
+        pdf.extend(b"\nendobj\n");
     }
     let xref = pdf.len();
-    pdf.extend(b"xref\n0 5\n0000000000 65535 f \n");
+    let size = objects.len() + 1;
+    pdf.extend(format!("xref\n0 {size}\n0000000000 65535 f \n").into_bytes());
     places.iter().for_each(|place| pdf.extend(format!("{place:010} 00000 n \n").as_bytes()));
-    pdf.extend(format!("trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n{xref}\n%%EOF\n").as_bytes());
+    pdf.extend(format!("trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{xref}\n%%EOF\n").as_bytes());
     pdf
+}
+
+/// A stream with these entries of its dictionary.
+fn stream(entries: &str, content: &[u8]) -> Vec<u8> {
+    let head = format!("<< {entries} /Length {} >>\nstream\n", content.len());
+    [head.as_bytes(), content, b"\nendstream"].concat()
+}
+
+const FORM: &str = "/Type /XObject /Subtype /Form /BBox [0 0 9 9]";
+
+/// A PDF with one page whose content is the object 4; `more` follow it.
+fn pdf_with(resources: &str, content: Vec<u8>, more: Vec<Vec<u8>>) -> Vec<u8> {
+    let page = format!(
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << {resources} >> >>"
+    );
+    let head = [
+        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
+        page.into_bytes(),
+        content,
+    ];
+    pdf_of(&[head.to_vec(), more].concat())
+}
+
+/// A PDF whose page has these lines.
+fn pdf_of_lines(lines: &[&str]) -> Vec<u8> {
+    let font =
+        "/Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >> >>";
+    let shown: String = lines.iter().map(|line| format!("({line}) Tj 0 -20 Td ")).collect();
+    pdf_with(font, stream("", format!("BT /F 12 Tf 50 700 Td {shown}ET").as_bytes()), Vec::new())
+}
+
+/// A PDF whose page draws a form that draws the next one `times` times, and so on, `depth` deep.
+fn pdf_of_forms(times: usize, depth: usize) -> Vec<u8> {
+    let form = |at: usize| {
+        let content = if at + 1 < depth { "/X Do ".repeat(times) } else { "0 0 m ".repeat(50) };
+        stream(&format!("{FORM} /Resources << /XObject << /X {} 0 R >> >>", at + 6), content.as_bytes())
+    };
+    pdf_with("/XObject << /X 5 0 R >>", stream("", b"/X Do"), (0..depth).map(form).collect())
 }
 
 #[test]
@@ -329,10 +359,19 @@ fn harmful_pdfs_are_refused() {
     let part = vec![b' '; 1 << 20];
     (0..300).for_each(|_| packed.write_all(&part).expect("it is written"));
     let bomb = packed.finish().expect("it ends");
-    let itself = "/Resources << /XObject << /X 4 0 R >> >>";
+    let itself = stream(&format!("{FORM} /Resources << /XObject << /X 4 0 R >> >>"), b"/X Do");
+    let each_other = [
+        stream(&format!("{FORM} /Resources << /XObject << /X 6 0 R >> >>"), b"/X Do"),
+        stream(&format!("{FORM} /Resources << /XObject << /X 5 0 R >> >>"), b"/X Do /X Do"),
+    ];
+    let long = stream(FORM, &b"0 0 m ".repeat(100_000));
     for (bytes, part) in [
-        (pdf_with(&bomb, true, ""), "more than 100 times its size"),
-        (pdf_with(b"/X Do", false, itself), "breaks the parser"),
+        (pdf_with("", stream("/Filter /FlateDecode", &bomb), Vec::new()), "more than 100 times its size"),
+        (pdf_with("/XObject << /X 4 0 R >>", itself, Vec::new()), "draws itself"),
+        (pdf_with("/XObject << /X 5 0 R >>", stream("", b"/X Do"), each_other.to_vec()), "draws itself"),
+        (pdf_of_forms(2, 30), "more than 100000 forms"),
+        (pdf_of_forms(1, 40), "more than 32 deep"),
+        (pdf_with("/XObject << /X 5 0 R >>", stream("", &b"/X Do ".repeat(1_000)), vec![long]), "256 MiB"),
         (b"%PDF-1.7\n%%EOF".to_vec(), "damaged"),
         (b"%PDF-1.7".to_vec(), "damaged"),
     ] {
@@ -342,6 +381,8 @@ fn harmful_pdfs_are_refused() {
         assert!(reason.contains(part), "{part}: {reason}");
         assert!(started.elapsed() < Duration::from_secs(5), "{reason}");
     }
+    // Forms in forms are nothing bad.
+    assert_eq!(parsed("a.pdf", pdf_of_forms(3, 6)).rejected[0].reason.split(':').next(), Some("no text"));
 }
 
 /// An office file whose main part is this, in an otherwise usual package.
@@ -509,7 +550,7 @@ fn the_child_answers_nobody_else() {
     assert!(!String::from_utf8_lossy(&help.stdout).contains("__convert"));
 }
 
-/// A run over a PDF that did not change says of it what the run before said, and writes nothing.
+/// A run over office files that did not change says of them what the run before said, and writes nothing.
 #[test]
 fn an_unchanged_pdf_is_told_as_it_was() {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -518,6 +559,30 @@ fn an_unchanged_pdf_is_told_as_it_was() {
     for name in ["reportlab.pdf", "scan.pdf"] {
         fs::write(docs.join(name), fixture(name)).expect("there is space");
     }
+    let key = format!("AKIA{}", "Q7RLMXVTN2ZPWK4D");
+    const WORDS: &str = "the relay takes each message from its queue and hands it to one of the workers that are free so a slow worker \
+                         holds up all others when the queue grows an alert fires and somebody on call looks at pods logs and limits";
+    let known: Vec<&str> = WORDS.split_whitespace().collect();
+    let words: Vec<&str> = (0..160).map(|at| known[(at * 7 + at / 9) % known.len()]).collect();
+    let words: Vec<String> = words.chunks(10).map(|line| line.join(" ")).collect();
+    let lines = |first: &'static str| {
+        [&[first], words.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat()
+    };
+    for (name, pdf) in [
+        (
+            "key.pdf",
+            pdf_of_lines(&[
+                &format!("The key is {key} for the bucket."),
+                "Run kubectl get pods --export now.",
+            ]),
+        ),
+        ("one.pdf", pdf_of_lines(&lines("One of two papers."))),
+        ("two.pdf", pdf_of_lines(&lines("The other paper of the two."))),
+        ("forms.pdf", pdf_of_forms(2, 30)),
+        ("broken.docx", b"PK\x03\x04".to_vec()),
+    ] {
+        fs::write(docs.join(name), pdf).expect("there is space");
+    }
     let run = |flags: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
         command.args(["--kb", "kb", "--embedder", "hashed", "--json", "docs"]).args(flags);
@@ -525,23 +590,61 @@ fn an_unchanged_pdf_is_told_as_it_was() {
         serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("one JSON object")
     };
     let (first, second) = (run(&[]), run(&[]));
-    assert_eq!((&first["documents"]["added"], &second["documents"]["unchanged"]), (&1.into(), &1.into()));
+    assert_eq!((&first["documents"]["added"], &second["documents"]["unchanged"]), (&4.into(), &4.into()));
     assert_eq!(first["kb_version"], second["kb_version"]);
-    assert_eq!(first["rejected"], second["rejected"]);
-    assert_eq!(run(&["--access", "ops"])["documents"]["changed"], 1, "what documents depend on is compared");
-    assert_eq!(run(&["--access", "ops"])["documents"]["unchanged"], 1);
+    for part in ["rejected", "warnings", "redacted", "secrets", "lint"] {
+        assert_eq!(first[part], second[part], "{part}");
+    }
+    assert_eq!(
+        first["secrets"],
+        serde_json::json!([{ "path": "docs/key.pdf", "rule": "aws-access-key", "count": 1 }])
+    );
+    assert_eq!(
+        (&first["lint"]["secret"], &first["lint"]["near-duplicate"]),
+        (&1.into(), &1.into()),
+        "{first}"
+    );
+    let rejected: Vec<&str> = first["rejected"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|entry| entry["path"].as_str())
+        .collect();
+    assert_eq!(rejected, ["docs/broken.docx", "docs/forms.pdf", "docs/scan.pdf"]);
+
+    // Of one file nothing is forgotten about the others, which are told under the path that was typed.
+    let program = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
+        let output = command.args(args).current_dir(dir.path()).output().expect("the program runs");
+        assert!(output.status.success(), "{args:?}");
+        output.stdout
+    };
+    program(&["--kb", "kb", "--embedder", "hashed", "docs/key.pdf"]);
+    let typed = program(&["--kb", "kb", "--embedder", "hashed", "--json", "./docs"]);
+    let typed: serde_json::Value = serde_json::from_slice(&typed).expect("one JSON object");
+    assert_eq!(typed["secrets"][0]["path"], "./docs/key.pdf");
+    assert_eq!(typed["lint"], first["lint"]);
+    assert_eq!(typed["rejected"][1]["path"], "./docs/forms.pdf");
+
+    // The knowledge base knows the rule that stands in the secret's place, and what the last run left out.
+    let stored = program(&["lint", "--kb", "kb", "--json", "--fail-on", "never"]);
+    let stored: serde_json::Value = serde_json::from_slice(&stored).expect("one JSON object");
+    assert_eq!(
+        (&stored["counts"]["secret"], &stored["counts"]["not-indexed"]),
+        (&1.into(), &3.into()),
+        "{stored}"
+    );
+    assert!(!stored.to_string().contains(&key));
+
+    assert_eq!(run(&["--access", "ops"])["documents"]["changed"], 4, "what documents depend on is compared");
+    assert_eq!(run(&["--access", "ops"])["documents"]["unchanged"], 4);
 
     // Under another name it is the same source.
     fs::rename(&docs, dir.path().join("papers")).expect("the name is free");
-    let renamed = Command::new(env!("CARGO_BIN_EXE_ingest"))
-        .args(["rename", "--kb", "kb", "docs", "papers"])
-        .current_dir(dir.path())
-        .status()
-        .expect("the program runs");
-    assert!(renamed.success());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
-    command.args(["--kb", "kb", "--embedder", "hashed", "--json", "papers", "--access", "ops"]);
-    let output = command.current_dir(dir.path()).output().expect("the program runs");
-    let report = serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("one JSON object");
-    assert_eq!((&report["documents"]["unchanged"], &report["documents"]["removed"]), (&1.into(), &0.into()));
+    program(&["rename", "--kb", "kb", "docs", "papers"]);
+    let report = program(&["--kb", "kb", "--embedder", "hashed", "--json", "papers", "--access", "ops"]);
+    let report = serde_json::from_slice::<serde_json::Value>(&report).expect("one JSON object");
+    assert_eq!((&report["documents"]["unchanged"], &report["documents"]["removed"]), (&4.into(), &0.into()));
+    assert_eq!(report["lint"], first["lint"]);
+    assert_eq!(report["secrets"][0]["path"], "papers/key.pdf");
 }

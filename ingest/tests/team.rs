@@ -124,6 +124,79 @@ fn the_status_shows_how_each_source_is() {
     assert!(team.chunks().contains("drawer"), "nothing is removed");
 }
 
+/// A server of GitHub's feeds for one repository with one issue, until the test ends.
+fn github() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it has an address"));
+    let issue = serde_json::json!([{
+        "id": 1, "number": 7, "title": "Relay is stuck", "state": "open", "comments": 0, "labels": [],
+        "body": "It fails.\n\n```yaml\napiVersion: batch/v1beta1\nkind: CronJob\n```\n",
+        "user": { "login": "mia", "type": "User" }, "author_association": "MEMBER",
+        "html_url": "https://github.com/acme/ops/issues/7",
+        "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02T00:00:00Z"
+    }]);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let issue = issue.to_string();
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(&stream);
+                let mut line = String::new();
+                let mut path = String::new();
+                while reader.read_line(&mut line).is_ok_and(|length| length > 0) {
+                    if line.starts_with("GET ") {
+                        path.clone_from(&line);
+                    }
+                    if line == "\r\n" {
+                        let body = if path.contains("/issues?") { issue.as_str() } else { "[]" };
+                        let length = body.len();
+                        let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+                        if (&stream).write_all(reply.as_bytes()).is_err() {
+                            return;
+                        }
+                    }
+                    line.clear();
+                }
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn the_lint_reads_all_sources_of_a_file() {
+    let team = Team::new();
+    team.write("runbooks/links.md", "# Links\n\nSee [there](gone.md).\n");
+    let file = fs::read_to_string(team.path().join("ingest.toml")).expect("it was written");
+    let live = format!(
+        "[[source]]\nname = \"ops\"\ntype = \"github-issues\"\nrepository = \"acme/ops\"\nurl = \"{}\"\n",
+        github()
+    );
+    team.write("ingest.toml", &format!("{file}\n{live}"));
+    let told = team.json(&["lint", "--config", "ingest.toml", "--json"], 5);
+    assert_eq!(told["documents"], 4, "{told}");
+    assert_eq!(
+        (&told["counts"]["dead-link"], &told["counts"]["removed-api"]),
+        (&1.into(), &1.into()),
+        "{told}"
+    );
+    assert!(!team.path().join("kb").exists(), "nothing is written");
+
+    let one = team.json(&["lint", "--config", "ingest.toml", "--source", "ops", "--json"], 0);
+    assert_eq!((&one["documents"], &one["counts"]["removed-api"]), (&1.into(), &1.into()), "{one}");
+    let refused = team.run(&["lint", "--config", "ingest.toml", "--source", "theirs"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("--source: the file has no source `theirs`"), "{said}");
+
+    // A source that cannot be listed is a finding; without any other there is nothing to say.
+    let absent = "[[source]]\nname = \"tickets\"\ntype = \"jira\"\nexport = \"absent.json\"\n";
+    team.write("ingest.toml", &format!("{file}\n{absent}"));
+    let told = team.json(&["lint", "--config", "ingest.toml", "--json"], 5);
+    assert_eq!(told["counts"]["not-indexed"], 1, "{told}");
+    let alone = team.run(&["lint", "--config", "ingest.toml", "--source", "tickets", "--fail-on", "never"]);
+    assert_eq!(alone.status.code(), Some(1));
+}
+
 /// A running ingest, stopped at the latest when the test ends.
 struct Watching {
     child: Child,

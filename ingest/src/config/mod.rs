@@ -37,8 +37,10 @@ pub enum ConfigError {
         detail: String,
     },
     /// A source that the file does not have.
-    #[error("--only: the file has no source `{name}`; it has {}", .sources.join(", "))]
+    #[error("{flag}: the file has no source `{name}`; it has {}", .sources.join(", "))]
     NoSuchSource {
+        /// The flag that names it.
+        flag: &'static str,
         /// The name.
         name: String,
         /// The sources that there are.
@@ -108,14 +110,7 @@ impl TryFrom<Flags> for Configured {
             Some(path) => file::read(path)?,
             None => Team::of_flags(&flags)?,
         };
-        if !flags.only.is_empty() {
-            let names: Vec<String> =
-                team.sources.iter().map(|source| source.source.name().to_owned()).collect();
-            if let Some(name) = flags.only.iter().find(|name| !names.contains(name)) {
-                return Err(ConfigError::NoSuchSource { name: name.clone(), sources: names });
-            }
-            team.sources.retain(|source| flags.only.iter().any(|name| name == source.source.name()));
-        }
+        team.keep_only(&flags.only, "--only")?;
         let kb = address(flags.kb.kb.as_deref().or(team.kb.as_deref()))?;
         let intervals = team.sources.iter().map(|source| source.interval).collect();
         let sources = team.sources.into_iter().map(|source| source.source).collect();
@@ -125,6 +120,19 @@ impl TryFrom<Flags> for Configured {
 }
 
 impl Team {
+    /// Leaves out all sources but those that the flag `flag` names, if it names any.
+    pub(crate) fn keep_only(&mut self, only: &[String], flag: &'static str) -> Result<(), ConfigError> {
+        if only.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = self.sources.iter().map(|source| source.source.name().to_owned()).collect();
+        if let Some(name) = only.iter().find(|name| !names.contains(name)) {
+            return Err(ConfigError::NoSuchSource { flag, name: name.clone(), sources: names });
+        }
+        self.sources.retain(|source| only.iter().any(|name| name == source.source.name()));
+        Ok(())
+    }
+
     /// The folders that were typed.
     fn of_flags(flags: &Flags) -> Result<Self, ConfigError> {
         if flags.paths.is_empty() {

@@ -1,7 +1,7 @@
-//! The text of a PDF file with its place on the pages. The only file that knows `pdf-extract`, which panics on much and never
-//! runs outside of a child.
+//! The text of a PDF file with its place on the pages. With [`forms`] the only file that knows `pdf-extract`, which panics on
+//! much and never runs outside of a child.
 
-use super::{Line, Page, Told, child::Output};
+use super::{Line, Page, Told, child::Output, forms};
 use crate::bounds::{Allowance, Bounded};
 use flate2::read::ZlibDecoder;
 use pdf_extract::{
@@ -54,6 +54,9 @@ pub(super) fn extract(bytes: &[u8], output: &mut Output) -> io::Result<Result<()
     let num_pages = document.get_pages().len();
     if num_pages > MAX_PAGES {
         return Ok(Err(format!("it has {num_pages} pages; at most {MAX_PAGES} are read: split it")));
+    }
+    if let Err(reason) = forms::check(&document) {
+        return Ok(Err(reason));
     }
     let properties = catch_unwind(AssertUnwindSafe(|| properties_of(&document))).unwrap_or_default();
     output.tell(&Told::Properties(properties))?;
@@ -115,9 +118,7 @@ fn opened(bytes: &[u8]) -> Result<Document, String> {
     let mut allowance = Allowance::of(bytes.len() as u64, MAX_STREAM_BYTES);
     for object in document.objects.values_mut() {
         let Object::Stream(stream) = object else { continue };
-        let is_picture =
-            stream.dict.get(b"Subtype").and_then(Object::as_name).is_ok_and(|name| name == b"Image");
-        if is_picture {
+        if is_picture(&stream.dict) {
             // The parser would read it as text.
             stream.dict.remove(b"Filter");
             stream.dict.remove(b"DecodeParms");
@@ -141,6 +142,11 @@ fn opened(bytes: &[u8]) -> Result<Document, String> {
     }
     spell_out_widths(&mut document);
     Ok(document)
+}
+
+/// Whether a stream is a picture, by its dictionary.
+pub(super) fn is_picture(stream: &Dictionary) -> bool {
+    stream.get(b"Subtype").and_then(Object::as_name).is_ok_and(|name| name == b"Image")
 }
 
 /// Writes the widths of letters one by one where they are given for a range, which the parser reads as other widths.

@@ -2,10 +2,11 @@
 //! without environment or files, and one for each file. Whatever happens to it is a reason in a report.
 //!
 //! Entry points: [`pdf`] in the process that wants a file's text, [`serve_if_asked`] in the child. [`child`] is its end of the
-//! pipe, [`limits`] what it may take, [`extract`] the only file that knows the parser. They speak in lines of JSON: [`Told`].
+//! pipe, [`limits`] what it may take; [`extract`] and [`forms`] alone know the parser. They speak in lines of JSON: [`Told`].
 
 mod child;
 mod extract;
+mod forms;
 mod limits;
 
 pub use child::serve_if_asked;
@@ -68,6 +69,11 @@ impl ConvertError {
             Self::NoProgram | Self::Start(_) | Self::TooLong => true,
             Self::TooMuchWork | Self::TooMuchText | Self::Broke | Self::Refused(_) => false,
         }
+    }
+
+    /// Whether learning that took so long that it is not learnt in every run.
+    pub(crate) fn is_slow(&self) -> bool {
+        matches!(self, Self::TooLong)
     }
 }
 

@@ -252,10 +252,25 @@ pub enum Format {
     Pdf,
 }
 
+/// What the next run is told of a file, so that it is not read again before its bytes change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remembered {
+    /// Nothing: it is read.
+    Nothing,
+    /// That it was refused, and why. What becomes of one that is read depends on the source's other files as well.
+    Refusal,
+    /// What was found in it: reading it costs much.
+    Everything,
+}
+
 impl Format {
-    /// Whether reading it costs so much that a file is not read again before its bytes change.
-    pub fn is_dear(self) -> bool {
-        self == Self::Pdf
+    /// What is remembered of a file of this format.
+    pub fn remembered(self) -> Remembered {
+        match self {
+            Self::Pdf => Remembered::Everything,
+            Self::Docx => Remembered::Refusal,
+            _ => Remembered::Nothing,
+        }
     }
 
     /// The format of a file by its name, or why it has none.
@@ -351,6 +366,8 @@ pub struct Parsed {
     /// Whether the file was not read, or not to its end, for a reason that is not its content, so that what is stored of it
     /// stays.
     pub is_unknown: bool,
+    /// Whether learning that took so long that it is not learnt in every run.
+    pub(crate) is_slow: bool,
 }
 
 impl Parsed {

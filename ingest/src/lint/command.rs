@@ -2,15 +2,18 @@
 
 use super::{Check, Finding, Linter, Page, STALE_DAYS, Settings, Severity, counts, sarif};
 use crate::{
-    batches::{LOOKED_AT, batches},
+    batches::{LOOKED_AT, STORED, batches},
     config::{self, ConfigError},
     formats::Defaults,
     pipeline::IngestError,
     progress::Progress,
+    report::Rejection,
+    runs::RunLog,
     sources::{Source, SyncState, folder},
 };
 use clap::{Args, ValueEnum};
 use kb::{
+    causes::with_causes,
     document::{Kind, UnknownKind},
     store::{self, DocumentKey, Filter, StoreError},
 };
@@ -26,11 +29,17 @@ use std::{
 #[derive(Debug, Args)]
 pub(crate) struct Flags {
     /// Folders, or single files; of a single file the links are not looked at.
-    #[arg(value_name = "PATH", required_unless_present = "kb")]
+    #[arg(value_name = "PATH", required_unless_present_any = ["kb", "config"])]
     paths: Vec<PathBuf>,
-    /// Look at the documents of a knowledge base, as far as it has them: without links, lines and `lint_ignore`.
+    /// Look at the documents of a knowledge base, as far as it has them: without lines, headings that links lead to, and `lint_ignore`.
     #[arg(long, value_name = "KB", conflicts_with = "paths")]
     kb: Option<String>,
+    /// Read the sources that a file lists, live ones included: see docs/sources.md. No knowledge base is needed or written.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "kb", "kind"])]
+    config: Option<PathBuf>,
+    /// Of the file's sources, only the one of this name. May be given several times.
+    #[arg(long, value_name = "NAME", requires = "config", conflicts_with_all = ["paths", "kb"])]
+    source: Vec<String>,
     /// Print one JSON object: `--format json`.
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
@@ -123,9 +132,15 @@ const FOUND: u8 = 5;
 /// Looks at what was named, and tells what was found. Returns the exit code.
 pub(crate) async fn run(flags: Flags) -> Result<u8, LintError> {
     let settings = Settings { stale_days: flags.stale, ..Settings::now() };
-    let linter = match &flags.kb {
-        Some(kb) => of_knowledge_base(kb, settings).await?,
-        None => {
+    let linter = match (&flags.kb, &flags.config) {
+        (Some(kb), _) => of_knowledge_base(kb, settings).await?,
+        (None, Some(file)) => {
+            let mut team = config::file::read(file)?;
+            team.keep_only(&flags.source, "--source")?;
+            let sources = team.sources.into_iter().map(|source| source.source).collect();
+            of_sources(sources, settings, &Progress::on_stderr()).await?
+        }
+        (None, None) => {
             let defaults = Defaults { kind: flags.kind, ..Defaults::default() };
             let sources = folder::sources(&flags.paths, None, &defaults).map_err(IngestError::from)?;
             of_sources(sources, settings, &Progress::on_stderr()).await?
@@ -155,29 +170,46 @@ pub(crate) async fn run(flags: Flags) -> Result<u8, LintError> {
     Ok(if fails { FOUND } else { 0 })
 }
 
-/// Reads what sources have.
+/// Reads all that sources have. One that cannot be listed is a finding; when none can be, that is an error.
 async fn of_sources(
     sources: Vec<Arc<dyn Source>>,
     settings: Settings,
     progress: &Progress,
 ) -> Result<Linter, IngestError> {
     let mut linter = Linter::new(settings);
+    let (mut num_listed, mut failure) = (0, None);
     for source in sources {
-        let listing = source.list(&SyncState::default()).await?;
+        progress.begin("listing", 1);
+        let listing = match source.list(&SyncState::default()).await {
+            Ok(listing) => listing,
+            Err(error) => {
+                linter.add_rejected(&[Rejection::new(source.shown(), with_causes(&error))]);
+                failure = Some(error);
+                continue;
+            }
+        };
+        num_listed += 1;
         linter.add_rejected(&listing.rejected);
+        linter.add_warnings(&listing.warnings);
+        // What is dear to read is read a little at a time, as when it is stored.
+        let size = if listing.reader.is_cheap() { LOOKED_AT } else { STORED };
+        let is_part = source.is_part() || !listing.is_complete;
         progress.begin("reading", listing.items.len());
-        for batch in batches(&listing.items, LOOKED_AT, |item| item.bytes) {
+        for batch in batches(&listing.items, size, |item| item.bytes) {
             for reading in listing.reader.read(batch).await {
-                linter.add_parsed(&reading.shown, &reading.parsed, source.is_part());
+                linter.add_parsed(&reading.shown, &reading.parsed, is_part);
             }
             progress.advance(batch.len());
         }
         progress.finish();
     }
-    Ok(linter)
+    match failure {
+        Some(error) if num_listed == 0 => Err(error.into()),
+        _ => Ok(linter),
+    }
 }
 
-/// Reads the documents of a knowledge base.
+/// Reads the documents of a knowledge base, and what it knows of the runs that wrote it.
 async fn of_knowledge_base(kb: &str, settings: Settings) -> Result<Linter, LintError> {
     let address = config::address(Some(kb))?;
     let kb = store::open(&address, None).await?;
@@ -187,6 +219,12 @@ async fn of_knowledge_base(kb: &str, settings: Settings) -> Result<Linter, LintE
         let chunks = view.chunks_of(DocumentKey::of(&record.meta.id)).await?;
         let chunks: Vec<_> = chunks.into_iter().map(|(_, chunk)| chunk).collect();
         linter.add(Page::stored(&record.meta, &chunks));
+    }
+    for (name, run) in RunLog::of(kb.run_log().await?).sources {
+        linter.add_rejected(&run.rejected);
+        if let Some(reason) = run.failed {
+            linter.add_rejected(&[Rejection::new(format!("source {name}"), reason)]);
+        }
     }
     Ok(linter)
 }

@@ -12,6 +12,7 @@ use super::{
     Check, Finding,
     page::{Page, shown, shown_path},
 };
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
 /// Words of a run.
@@ -37,8 +38,24 @@ const MIN_OWN_PLACES: usize = 16;
 const MAX_COUNTERS: usize = 1 << 26;
 
 /// What is kept of a text's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<u32>", try_from = "Vec<u32>")]
 pub(super) struct Signature(Box<[u32; PLACES]>);
+
+impl From<Signature> for Vec<u32> {
+    fn from(signature: Signature) -> Self {
+        signature.0.to_vec()
+    }
+}
+
+impl TryFrom<Vec<u32>> for Signature {
+    type Error = &'static str;
+
+    fn try_from(places: Vec<u32>) -> Result<Self, Self::Error> {
+        let places = places.into_boxed_slice().try_into().map_err(|_| "it has another number of places")?;
+        Ok(Self(places))
+    }
+}
 
 impl Signature {
     /// The signature of a text; `None` of one that is too short.

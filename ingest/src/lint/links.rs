@@ -4,7 +4,7 @@
 use super::{
     Check, Finding,
     outline::{Heading, Outline},
-    page::{Page, milder, shown},
+    page::{Page, is_index, milder, shown},
 };
 use crate::formats::{
     Place,
@@ -28,6 +28,8 @@ pub(crate) struct Link {
 enum Target {
     /// To a place of the document that has this id.
     Document { id: String, fragment: String },
+    /// In a knowledge base: to the page that had this id when the link was stored.
+    Stored { id: String },
     /// Nowhere.
     Nowhere,
 }
@@ -64,6 +66,17 @@ pub(crate) fn links_of(found: &[FoundLink], place: &Place<'_>) -> Vec<Link> {
         Some(Link { start: link.start(), destination: destination.to_owned(), target, root })
     };
     found.iter().filter_map(of).collect()
+}
+
+/// The links that a knowledge base has of a document: those that led to pages when it was read, without their fragments.
+pub(super) fn stored(links: &[kb::document::Link]) -> Vec<Link> {
+    let of = |link: &kb::document::Link| Link {
+        start: None,
+        destination: link.target.clone(),
+        target: Target::Stored { id: link.target.clone() },
+        root: None,
+    };
+    links.iter().map(of).collect()
 }
 
 /// The first two folders of a path.
@@ -169,6 +182,8 @@ pub(super) fn dead(pages: &[Page]) -> Vec<(&Page, Finding)> {
         .filter(|(_, link)| matches!(link.target, Target::Document { .. }))
         .filter_map(|(source, link)| Some((source, link.root.as_deref()?)))
         .collect();
+    // A file with several documents is linked to as a whole.
+    let files: HashSet<&str> = pages.iter().filter_map(|page| page.id.split('#').next()).collect();
     let mut findings = Vec::new();
     for page in pages {
         for link in &page.links {
@@ -192,9 +207,16 @@ pub(super) fn dead(pages: &[Page]) -> Vec<(&Page, Finding)> {
                         ));
                     }
                 }
+                // A page that stands for its folder often has no text to store.
+                (Target::Stored { id }, _) if is_index(id) || files.contains(id.as_str()) => {}
+                (Target::Stored { .. }, _) => {
+                    let message = format!("the page `{to}`, to which it links, is not in the knowledge base");
+                    findings.push((page, milder(Finding::new(Check::DeadLink, &page.path, None, message))));
+                }
                 (Target::Document { id, fragment }, _) => {
                     let Some(target) = known.get(id.as_str()) else { continue };
-                    let is_known = target.anchors.contains(&simplified(fragment));
+                    let Some(anchors) = &target.anchors else { continue };
+                    let is_known = anchors.contains(&simplified(fragment));
                     if leads_elsewhere(fragment) || is_known || target.unknown_anchors.may_be(fragment) {
                         continue;
                     }

@@ -2,7 +2,7 @@
 //!
 //! Entry points: [`Linter::add_parsed`] for what was read of each item, then [`Linter::findings`]; `command` is `ingest lint`, and
 //! every run of `ingest` counts the findings in its report. `page.rs` reads one document: `outline.rs` its structure, `runbook.rs` its sections, `links.rs` its links, `kubernetes.rs` its examples. What two
-//! documents have to do with each other is told by `duplicates.rs` and `rules.rs`. Of a document only what is compared is
+//! documents have to do with each other is told by `duplicates.rs` and `rules.rs`; `kept.rs` is what a run keeps for the next one. Of a document only what is compared is
 //! kept, so that memory grows with the number of documents and not with their text. Time is linear in the text, and
 //! documents are compared with those only that share something with them.
 //!
@@ -11,6 +11,7 @@
 pub mod check;
 pub(crate) mod command;
 mod duplicates;
+mod kept;
 mod kubernetes;
 mod links;
 mod outline;
@@ -20,10 +21,15 @@ mod runbook;
 mod sarif;
 
 pub use check::{Check, Severity};
+pub use kept::Kept;
 pub(crate) use links::{Link, Unknown, links_of};
 pub(crate) use page::{Lines, Page, note};
 
-use crate::{formats::Parsed, report::Rejection, survey::versions_of_editions};
+use crate::{
+    formats::Parsed,
+    report::{Rejection, Warning},
+    survey::versions_of_editions,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -84,6 +90,8 @@ pub struct Linter {
     settings: Settings,
     pages: Vec<Page>,
     findings: Vec<Finding>,
+    /// What was counted of items that were not read.
+    counted: BTreeMap<&'static str, u64>,
 }
 
 impl Default for Linter {
@@ -95,7 +103,7 @@ impl Default for Linter {
 impl Linter {
     /// Without documents.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, pages: Vec::new(), findings: Vec::new() }
+        Self { settings, pages: Vec::new(), findings: Vec::new(), counted: BTreeMap::new() }
     }
 
     /// Adds a document.
@@ -122,10 +130,16 @@ impl Linter {
             .extend(rejected.iter().filter(|rejection| page::is_told(rejection)).map(page::rejected));
     }
 
+    /// Adds what is odd about a source as such.
+    pub(crate) fn add_warnings(&mut self, warnings: &[Warning]) {
+        self.findings.extend(warnings.iter().map(page::reservation));
+    }
+
     /// Adds what another one has.
     pub(crate) fn append(&mut self, other: Self) {
         self.pages.extend(other.pages);
         self.findings.extend(other.findings);
+        add(&mut self.counted, other.counted);
     }
 
     /// How many documents there are.
@@ -162,8 +176,16 @@ impl Linter {
     }
 
     /// How often each check found something, by its name.
-    pub fn counts(self) -> BTreeMap<&'static str, u64> {
-        counts(&self.findings())
+    pub fn counts(mut self) -> BTreeMap<&'static str, u64> {
+        let mut all = std::mem::take(&mut self.counted);
+        add(&mut all, counts(&self.findings()));
+        all
+    }
+}
+
+fn add(all: &mut BTreeMap<&'static str, u64>, more: BTreeMap<&'static str, u64>) {
+    for (check, count) in more {
+        *all.entry(check).or_insert(0) += count;
     }
 }
 

@@ -12,14 +12,18 @@ use super::{
 use crate::{
     dialect,
     formats::{self, Document, Format, Mark, Parsed, Place, Syntax, links::anchors},
-    report::Rejection,
+    report::{Rejection, Warning},
 };
 use jiff::Timestamp;
 use kb::{
     document::{Chunk, DocumentMeta, Kind, Rule, untranslated},
     redact::redact,
 };
-use std::{collections::HashSet, sync::Arc};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 /// Text that is shown of a document is cut here.
 const MAX_SHOWN_CHARS: usize = 100;
@@ -104,12 +108,7 @@ fn unknown_anchors(text: &str, language: Option<&str>) -> Unknown {
 pub(super) fn of_parsed(shown: &str, parsed: &Parsed) -> (Vec<Finding>, Vec<Page>) {
     let mut findings = parsed.findings.clone();
     findings.extend(parsed.rejected.iter().filter(|rejection| is_told(rejection)).map(rejected));
-    findings.extend(
-        parsed
-            .warnings
-            .iter()
-            .map(|warning| Finding::new(Check::Reservation, &warning.path, None, warning.message.clone())),
-    );
+    findings.extend(parsed.warnings.iter().map(reservation));
     // Not every source has files whose text tells where.
     if parsed.findings.iter().all(|finding| finding.check != Check::Secret) {
         findings.extend(parsed.redacted.iter().map(|(rule, count)| secret(rule, shown, None, *count)));
@@ -125,6 +124,11 @@ pub(super) fn of_parsed(shown: &str, parsed: &Parsed) -> (Vec<Finding>, Vec<Page
 pub(super) fn rejected(rejection: &Rejection) -> Finding {
     let finding = Finding::new(Check::NotIndexed, &rejection.path, None, rejection.reason.clone());
     if rejection.reason == NO_TEXT { finding.with_severity(Severity::Note) } else { finding }
+}
+
+/// Something that is indexed otherwise than its author may have meant.
+pub(super) fn reservation(warning: &Warning) -> Finding {
+    Finding::new(Check::Reservation, &warning.path, None, warning.message.clone())
 }
 
 /// Why a page without text is not indexed.
@@ -179,7 +183,24 @@ fn secret(rule: &str, path: &str, line: Option<usize>, count: u64) -> Finding {
     if BY_PLACE.contains(&rule) { milder(finding) } else { finding }
 }
 
+/// The secrets that were masked in stored texts, by the rules that stand in their place.
+fn masked_in(texts: [&str; 2]) -> BTreeMap<&str, u64> {
+    const MARK: &str = "[redacted:";
+    /// No rule has a longer name.
+    const MAX_RULE_BYTES: usize = 64;
+    let mut counts = BTreeMap::new();
+    for after in texts.into_iter().flat_map(|text| text.split(MARK).skip(1)) {
+        let is_of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let rule = &after[..after.find(|c| !is_of_name(c)).unwrap_or(after.len())];
+        if (1..=MAX_RULE_BYTES).contains(&rule.len()) && after[rule.len()..].starts_with(']') {
+            *counts.entry(rule).or_insert(0) += 1;
+        }
+    }
+    counts
+}
+
 /// A document as far as it is compared with others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Page {
     pub(super) id: String,
     /// As reports name it.
@@ -189,22 +210,32 @@ pub(crate) struct Page {
     pub(super) language: Option<String>,
     pub(super) version: Option<String>,
     pub(super) kind: Kind,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) rules: Vec<Rule>,
     /// What it forbids; only of documents with rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) forbids: Vec<Forbidden>,
     /// What it commands; only of documents with rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) commands: Vec<Command>,
-    /// The identifiers of its headings and other places, simplified.
-    pub(super) anchors: HashSet<String>,
+    /// The identifiers of its headings and other places, simplified; `None` where fragments lead to its file's pages.
+    #[serde(skip)]
+    pub(super) anchors: Option<HashSet<String>>,
     /// Which identifiers of its headings are not known.
+    #[serde(skip)]
     pub(super) unknown_anchors: Unknown,
+    #[serde(skip)]
     pub(super) links: Vec<Link>,
     pub(super) signature: Option<Signature>,
     /// What marks it as one edition of a page among others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) marks: Vec<Mark>,
-    lines: Arc<Lines>,
-    touched_at: Option<Timestamp>,
-    ignored: Vec<Check>,
+    #[serde(skip)]
+    pub(super) lines: Arc<Lines>,
+    pub(super) touched_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) ignored: Vec<Check>,
+    #[serde(skip)]
     pub(super) findings: Vec<Finding>,
 }
 
@@ -220,7 +251,12 @@ impl Page {
             Syntax::Plain => Outline::default(),
         };
         let mut page = Self::read(&document.meta, path, body.as_str(), &outline, line);
-        page.anchors.extend(document.beside.anchors.iter().map(|anchor| links::simplified(anchor)));
+        match (&mut page.anchors, document.fragments.is_empty()) {
+            (Some(anchors), true) => {
+                anchors.extend(document.beside.anchors.iter().map(|anchor| links::simplified(anchor)));
+            }
+            (anchors, _) => *anchors = None,
+        }
         page.unknown_anchors = document.beside.unknown_anchors;
         page.links = document.beside.links.clone();
         page.marks = document.marks();
@@ -247,7 +283,7 @@ impl Page {
         page
     }
 
-    /// Reads a document as it is stored: without its links, without lines.
+    /// Reads a document as it is stored: without lines, and of its links only which pages they lead to.
     pub(super) fn stored(meta: &DocumentMeta, chunks: &[Chunk]) -> Self {
         let mut body = String::new();
         let mut path: &[String] = &[];
@@ -261,7 +297,14 @@ impl Page {
             path = &chunk.heading_path;
         }
         let outline = Outline::of(&body);
-        Self::read(meta, meta.id.clone(), &body, &outline, |_| None)
+        let mut page = Self::read(meta, meta.id.clone(), &body, &outline, |_| None);
+        page.links = links::stored(&meta.links);
+        page.findings.extend(
+            masked_in([meta.title.as_str(), &body])
+                .into_iter()
+                .map(|(rule, count)| secret(rule, &page.path, None, count)),
+        );
+        page
     }
 
     fn read(
@@ -294,7 +337,7 @@ impl Page {
             rules,
             forbids: if has_rules { rules::forbidden(body) } else { Vec::new() },
             commands: if has_rules { rules::commands(body, outline, &line) } else { Vec::new() },
-            anchors: outline.headings.iter().flat_map(links::anchors_of).collect(),
+            anchors: Some(outline.headings.iter().flat_map(links::anchors_of).collect()),
             unknown_anchors: Unknown::None,
             links: Vec::new(),
             marks: Vec::new(),

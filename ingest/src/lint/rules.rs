@@ -12,6 +12,7 @@ use kb::{
     question::{self, Question},
     retrieve::matches,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
     sync::{LazyLock, Mutex, PoisonError},
@@ -27,21 +28,21 @@ const MAX_VALUES: usize = 100;
 const MAX_COMPARED: usize = 64;
 
 /// A command that changes something.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Command {
     line: Option<usize>,
     text: String,
-    actions: &'static [&'static str],
+    actions: Vec<String>,
     /// The classes of the objects that it is given, and their names.
-    classes: Vec<&'static str>,
+    classes: Vec<String>,
     names: Vec<String>,
 }
 
 /// A prohibition that holds under no condition: one that does is none against the commands of others.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Forbidden {
     prohibition: Prohibition,
-    classes: Vec<&'static str>,
+    classes: Vec<String>,
 }
 
 /// What a text forbids in any case.
@@ -49,10 +50,14 @@ pub(super) fn forbidden(body: &str) -> Vec<Forbidden> {
     let found = prohibition::of_passage(&[], &body[..body.floor_char_boundary(MAX_BODY_BYTES)]).into_iter();
     let found = found.filter(|found| !found.actions.is_empty() && !prohibition::is_conditional(&found.text));
     let with_classes = |prohibition: Prohibition| {
-        let classes = prohibition::object_classes(&prohibition.text);
+        let classes = owned(prohibition::object_classes(&prohibition.text));
         Forbidden { prohibition, classes }
     };
     found.take(MAX_KEPT).map(with_classes).collect()
+}
+
+fn owned<'w>(words: impl IntoIterator<Item = &'w str>) -> Vec<String> {
+    words.into_iter().map(str::to_owned).collect()
 }
 
 /// As much of rules as is looked at.
@@ -77,8 +82,9 @@ pub(super) fn commands(body: &str, outline: &Outline, line: impl Fn(usize) -> Op
     let found = lines.filter_map(|(at, text)| {
         let (actions, operands) = change(text)?;
         let kinds: Vec<&str> = operands.iter().filter_map(|operand| operand.split('/').next()).collect();
-        let classes = prohibition::object_classes(&kinds.join(" "));
+        let classes = owned(prohibition::object_classes(&kinds.join(" ")));
         let names = operands.iter().filter_map(|operand| name_of(operand)).collect();
+        let actions = owned(actions.iter().copied());
         Some(Command { line: line(at), text: shown(text), actions, classes, names })
     });
     found.take(MAX_KEPT).collect()

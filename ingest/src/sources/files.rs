@@ -3,7 +3,7 @@
 
 use super::{Item, Listing, Look, Reader, Reading};
 use crate::{
-    formats::{self, Defaults, Format, Origin, Parsed, Place, links::Pages, site::Site},
+    formats::{self, Defaults, Format, Origin, Parsed, Place, Remembered, links::Pages, site::Site},
     loader::blocking,
     report::Rejection,
 };
@@ -73,7 +73,7 @@ pub struct Files {
     pages: Pages,
     site: Site,
     defaults: Defaults,
-    /// What earlier runs found in files that are dear to read; taken out when it was told.
+    /// What earlier runs found in files that are not read again before their bytes change; taken out when it was told.
     looks: Mutex<BTreeMap<String, Look>>,
 }
 
@@ -117,20 +117,37 @@ impl Files {
                     defaults: &self.defaults,
                 };
                 let origin = self.tree.origin(path);
-                let mut content = None;
-                if format.is_dear() {
+                let remembered = format.remembered();
+                let (mut content, mut tries) = (None, 0);
+                if remembered != Remembered::Nothing {
                     let hash = ContentHash::of(&[&bytes, format!("{origin:?}").as_bytes()]);
-                    content = Some(hash);
                     let look = self.looks.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
-                    if let Some(look) = look.filter(|look| look.content == hash) {
-                        return Reading { shown, content, look: Some(look), ..Reading::default() };
+                    let look = look.filter(|look| look.content == hash);
+                    tries = look.as_ref().map_or(0, |look| look.tries).saturating_add(1);
+                    content = Some(hash);
+                    if let Some(look) = look.filter(Look::is_final) {
+                        let is_unknown = look.is_unknown;
+                        return Reading {
+                            shown,
+                            is_unknown,
+                            content,
+                            look: Some(look),
+                            ..Reading::default()
+                        };
                     }
                 }
                 let mut parsed = formats::parse(format, bytes, &place);
                 parsed.documents =
                     parsed.documents.into_iter().map(|document| document.from(&origin)).collect();
                 let is_unknown = parsed.is_unknown;
-                Reading { parsed, shown, is_unknown, content, ..Reading::default() }
+                let is_remembered = match (remembered, is_unknown) {
+                    (Remembered::Nothing, _) => false,
+                    (_, true) => parsed.is_slow,
+                    (Remembered::Refusal, false) => parsed.documents.is_empty(),
+                    (Remembered::Everything, false) => true,
+                };
+                let content = content.filter(|_| is_remembered);
+                Reading { parsed, shown, is_unknown, content, tries, ..Reading::default() }
             }
             Err(error) => {
                 let is_unknown = error.content_is_unknown();
@@ -183,6 +200,7 @@ pub fn listing(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lint;
 
     struct OneFile(&'static [u8]);
 
@@ -196,24 +214,48 @@ mod tests {
         }
     }
 
-    /// Whether an earlier look at `a.pdf` with the bytes `before` is told, for each of two readings.
-    #[track_caller]
-    fn check(before: &[u8], now: &'static [u8], told: [bool; 2]) {
-        let content = ContentHash::of(&[before, format!("{:?}", Origin::default()).as_bytes()]);
-        let look = Look { content, documents: Vec::new(), rejected: Vec::new(), warnings: Vec::new() };
-        let items = [Item { key: "a.pdf".to_owned(), version: None, bytes: 1 }];
-        let looks = BTreeMap::from([("a.pdf".to_owned(), look.clone())]);
-        let files = Files::new("kb", Arc::new(OneFile(now)), &items, Defaults::default(), looks);
-        let readings = [files.parse("a.pdf"), files.parse("a.pdf")];
-        assert_eq!(readings.each_ref().map(|reading| reading.look.as_ref() == Some(&look)), told);
-        for reading in readings.iter().filter(|reading| reading.look.is_none()) {
-            assert!(!reading.parsed.rejected.is_empty(), "it was read, and is no PDF");
+    /// A look at the file `path` with these bytes, of which the first look of a run tells what an earlier one has.
+    fn look(bytes: &[u8]) -> Look {
+        Look {
+            content: ContentHash::of(&[bytes, format!("{:?}", Origin::default()).as_bytes()]),
+            tries: 1,
+            is_unknown: false,
+            documents: Vec::new(),
+            rejected: Vec::new(),
+            warnings: Vec::new(),
+            secrets: BTreeMap::new(),
+            lint: lint::Kept::default(),
         }
     }
 
+    /// Whether an earlier look at `path` is told, for each of two readings; how often the first one says that it was tried.
+    #[track_caller]
+    fn check(path: &str, look: &Look, now: &'static [u8], told: [bool; 2], tries: u32) {
+        let items = [Item { key: path.to_owned(), version: None, bytes: 1 }];
+        let looks = BTreeMap::from([(path.to_owned(), look.clone())]);
+        let files = Files::new("kb", Arc::new(OneFile(now)), &items, Defaults::default(), looks);
+        let readings = [files.parse(path), files.parse(path)];
+        assert_eq!(readings.each_ref().map(|reading| reading.look.as_ref() == Some(look)), told);
+        for reading in readings.iter().filter(|reading| reading.look.is_none()) {
+            assert!(!reading.parsed.rejected.is_empty(), "it was read, and is no PDF and no Word document");
+        }
+        assert_eq!(readings[0].tries, tries);
+    }
+
     #[test]
-    fn a_dear_file_is_read_when_its_bytes_changed_or_its_documents_are_wanted() {
-        check(b"one", b"one", [true, false]);
-        check(b"one", b"two", [false, false]);
+    fn a_file_is_read_when_its_bytes_changed_or_its_documents_are_wanted() {
+        for path in ["a.pdf", "a.docx"] {
+            check(path, &look(b"one"), b"one", [true, false], 0);
+            check(path, &look(b"one"), b"two", [false, false], 1);
+        }
+        check("a.md", &look(b" "), b" ", [false, false], 0);
+    }
+
+    #[test]
+    fn a_file_that_takes_too_long_is_tried_three_times() {
+        for (tries, told, said) in [(1, false, 2), (2, false, 3), (3, true, 0)] {
+            let look = Look { is_unknown: true, tries, ..look(b"one") };
+            check("a.pdf", &look, b"one", [told, false], said);
+        }
     }
 }

@@ -21,6 +21,7 @@ mod tracker;
 
 use crate::{
     formats::{Mark, Parsed},
+    lint,
     report::{Rejection, Warning},
 };
 use async_trait::async_trait;
@@ -149,8 +150,10 @@ pub struct Reading {
     pub keeps_stored: bool,
     /// Whether it is gone since it was listed.
     pub is_gone: bool,
-    /// Of an item that is dear to read: the hash of its bytes.
+    /// Of an item of which the next run is told what was found: the hash of its bytes.
     pub content: Option<ContentHash>,
+    /// How many runs have read these bytes, this one included; 0 where that does not matter.
+    pub tries: u32,
     /// What an earlier run found in the very same bytes, in place of [`Reading::parsed`].
     pub look: Option<Look>,
 }
@@ -179,7 +182,7 @@ pub struct SyncState {
     /// Items that could not be read, and why; the next run reads them again.
     #[serde(default)]
     pub failed: BTreeMap<String, String>,
-    /// What was found in items that are dear to read, by their keys.
+    /// What was found in items that are not read again before their bytes change, by their keys.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub looks: BTreeMap<String, Look>,
     /// When everything there was, was last listed. Kept in the log of runs, since it is no part of the documents.
@@ -187,17 +190,39 @@ pub struct SyncState {
     pub listed_at: Option<Timestamp>,
 }
 
-/// What was found in an item that is dear to read.
+/// What was found in an item that is not read again before its bytes change. Its paths begin where the item's own ends, for the item
+/// may be shown as something else by then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Look {
     /// The hash of its bytes.
     pub content: ContentHash,
+    /// How many runs have read these bytes.
+    pub tries: u32,
+    /// See [`Reading::is_unknown`].
+    #[serde(default)]
+    pub is_unknown: bool,
     /// Its documents.
     pub documents: Vec<LookedAt>,
     /// What of it did not become a document.
     pub rejected: Vec<Rejection>,
     /// What is odd about its documents.
     pub warnings: Vec<Warning>,
+    /// How many secrets each rule masked.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, u64>,
+    /// What the lint keeps of it.
+    pub lint: lint::Kept,
+}
+
+/// An item that was not read to its end is tried by so many runs; one that takes too long may do so only while the machine has other
+/// work.
+const MAX_TRIES: u32 = 3;
+
+impl Look {
+    /// Whether reading the same bytes again is not worth its time.
+    pub fn is_final(&self) -> bool {
+        !self.is_unknown || self.tries >= MAX_TRIES
+    }
 }
 
 /// A document as the first look at its item keeps it.

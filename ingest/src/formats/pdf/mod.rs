@@ -26,9 +26,11 @@ pub(super) fn parse(bytes: &[u8], place: &Place<'_>) -> Parsed {
     }
     match convert::pdf(bytes) {
         Ok(pdf) => parsed(&pdf, place),
-        Err(error) => {
-            Parsed { is_unknown: error.is_of_this_machine(), ..Parsed::rejected(place, error.to_string()) }
-        }
+        Err(error) => Parsed {
+            is_unknown: error.is_of_this_machine(),
+            is_slow: error.is_slow(),
+            ..Parsed::rejected(place, error.to_string())
+        },
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     bounds::{Allowance, Bounded, count_zip_entries},
-    formats::{Defaults, Parsed},
+    formats::{Defaults, Parsed, Remembered},
     loader::blocking,
     report::{Rejection, Warning},
     sources::{
@@ -215,18 +215,20 @@ impl ExportReader {
                 Err(reason) => return Reading::unknown(&shown, reason),
             },
         };
-        let content = file.format().is_ok_and(|format| format.is_dear()).then(|| {
-            let beside = format!("{file:?} {page:?}");
-            ContentHash::of(&[&bytes, beside.as_bytes()])
-        });
+        let content =
+            file.format().is_ok_and(|format| format.remembered() == Remembered::Everything).then(|| {
+                let beside = format!("{file:?} {page:?}");
+                ContentHash::of(&[&bytes, beside.as_bytes()])
+            });
         if let Some(hash) = content {
             let look = self.looks.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-            if let Some(look) = look.filter(|look| look.content == hash) {
+            if let Some(look) = look.filter(|look| look.content == hash && look.is_final()) {
                 let keeps_stored = look.documents.is_empty();
                 return Reading { shown, content, look: Some(look), keeps_stored, ..Reading::default() };
             }
         }
         let parsed = attachments::parse(file, bytes, &page, &self.context);
+        let content = content.filter(|_| !parsed.is_unknown);
         Reading { content, ..attachments::reading(shown, parsed) }
     }
 }
