@@ -44,8 +44,8 @@ const CLIP: f32 = 3.0;
 /// The centre is the mean of at most so many blocks.
 const CENTRE_BLOCKS: usize = 16;
 
-/// The least words of 64 rows that one core looks through at a time.
-const MIN_WORDS_PER_TASK: usize = 64;
+/// The least words of 64 rows that one core looks through at a time; fewer, and handing them out costs more than it saves.
+const MIN_WORDS_PER_TASK: usize = if cfg!(test) { 64 } else { 2_048 };
 
 /// See the module's documentation.
 pub(super) struct Screen {
@@ -141,11 +141,15 @@ impl Screen {
         let words = allowed.words();
         // Few tasks, for each lets `kept` rows in before it knows which are good.
         let task = words.len().div_ceil(2 * rayon::current_num_threads()).max(MIN_WORDS_PER_TASK);
-        let best = words
-            .par_chunks(task)
-            .enumerate()
-            .map(|(number, words)| self.best_of(&probe, number * task, words, kept))
-            .reduce(|| Best::new(kept), Best::merge);
+        let best = if words.len() <= task {
+            self.best_of(&probe, 0, words, kept)
+        } else {
+            words
+                .par_chunks(task)
+                .enumerate()
+                .map(|(number, words)| self.best_of(&probe, number * task, words, kept))
+                .reduce(|| Best::new(kept), Best::merge)
+        };
         let mut rows = Bits::empty(allowed.bound());
         best.into_sorted().into_iter().for_each(|(_, row)| rows.insert(row as usize));
         rows
@@ -160,16 +164,16 @@ impl Screen {
             }
             let block = &self.blocks[group * GROUP / ROWS_PER_BLOCK];
             let at = group % (ROWS_PER_BLOCK / GROUP);
-            let sums = agreement(&block.bits[at * group_bits..][..group_bits], &probe.words);
-            let (factors, offsets) = (&block.factors[at * GROUP..], &block.offsets[at * GROUP..]);
-            let estimate = |row: usize| {
-                let product = (2 * sums[row]) as f32 - probe.total;
-                product * probe.step * factors[row] + offsets[row]
-            };
-            for bit in ones(word) {
-                let estimate = estimate(bit);
-                if best.admits(estimate) {
-                    best.offer(estimate, (group * GROUP + bit) as u32);
+            let bits = &block.bits[at * group_bits..][..group_bits];
+            let (factors, offsets) = (&block.factors.as_chunks().0[at], &block.offsets.as_chunks().0[at]);
+            let estimates = estimates(bits, probe, factors, offsets);
+            for (lanes, estimates) in estimates.as_chunks::<LANES>().0.iter().enumerate() {
+                // Nearly all are too low, and comparing them together is far faster than one by one.
+                if !estimates.iter().fold(false, |any, &estimate| any | best.admits(estimate)) {
+                    continue;
+                }
+                for bit in ones(word >> (lanes * LANES) & 0xff) {
+                    best.offer(estimates[bit], (group * GROUP + lanes * LANES + bit) as u32);
                 }
             }
         }
@@ -239,37 +243,65 @@ fn signs(components: &[f32]) -> u64 {
     components.iter().enumerate().fold(0, |bits, (at, &component)| bits | u64::from(component > 0.0) << at)
 }
 
-/// For each row of a group, the sum of the query's levels where the signs agree.
-fn agreement(group: &[u64], probe: &[ProbeWord]) -> [u32; GROUP] {
+/// The estimated cosines of a group's rows, less what is the same for all.
+fn estimates(group: &[u64], probe: &Probe, factors: &[f32; GROUP], offsets: &[f32; GROUP]) -> [f32; GROUP] {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vpopcntdq") {
             // SAFETY: the processor has these instructions.
-            return unsafe { agreement_avx512(group, probe) };
+            return unsafe { estimates_avx512(group, probe, factors, offsets) };
         }
         if is_x86_feature_detected!("avx2") {
             // SAFETY: as above.
-            return unsafe { agreement_avx2(group, probe) };
+            return unsafe { estimates_avx2(group, probe, factors, offsets) };
         }
     }
-    agreement_anywhere(group, probe)
+    estimates_anywhere(group, probe, factors, offsets)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vpopcntdq")]
-fn agreement_avx512(group: &[u64], probe: &[ProbeWord]) -> [u32; GROUP] {
-    agreement_anywhere(group, probe)
+fn estimates_avx512(
+    group: &[u64],
+    probe: &Probe,
+    factors: &[f32; GROUP],
+    offsets: &[f32; GROUP],
+) -> [f32; GROUP] {
+    estimates_anywhere(group, probe, factors, offsets)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn agreement_avx2(group: &[u64], probe: &[ProbeWord]) -> [u32; GROUP] {
-    agreement_anywhere(group, probe)
+fn estimates_avx2(
+    group: &[u64],
+    probe: &Probe,
+    factors: &[f32; GROUP],
+    offsets: &[f32; GROUP],
+) -> [f32; GROUP] {
+    estimates_anywhere(group, probe, factors, offsets)
 }
 
 /// Written for the compiler to make the best of the instructions that its caller may use.
 #[inline(always)]
-fn agreement_anywhere(group: &[u64], probe: &[ProbeWord]) -> [u32; GROUP] {
+fn estimates_anywhere(
+    group: &[u64],
+    probe: &Probe,
+    factors: &[f32; GROUP],
+    offsets: &[f32; GROUP],
+) -> [f32; GROUP] {
+    let sums = agreement(group, &probe.words);
+    let mut estimates = [0.0; GROUP];
+    for (row, estimate) in estimates.iter_mut().enumerate() {
+        // Signs that differ count against the row.
+        let product = (2 * sums[row]) as f32 - probe.total;
+        *estimate = product * probe.step * factors[row] + offsets[row];
+    }
+    estimates
+}
+
+/// For each row of a group, the sum of the query's levels where the signs agree.
+#[inline(always)]
+fn agreement(group: &[u64], probe: &[ProbeWord]) -> [i32; GROUP] {
     let mut sums = [0; GROUP];
     let rows = group.chunks_exact(LANES * probe.len()).zip(sums.as_chunks_mut::<LANES>().0);
     for (rows, sums) in rows {
@@ -283,7 +315,7 @@ fn agreement_anywhere(group: &[u64], probe: &[ProbeWord]) -> [u32; GROUP] {
             }
         }
         for (sum, count) in sums.iter_mut().zip(counts) {
-            *sum = count as u32;
+            *sum = count as i32;
         }
     }
     sums
@@ -295,7 +327,7 @@ mod tests {
     use crate::store::contract::Random;
 
     #[test]
-    fn every_way_of_counting_gives_the_sum_of_the_levels_where_signs_agree() {
+    fn every_way_of_counting_gives_the_levels_where_signs_agree() {
         let mut random = Random(3);
         let mut word = || (0..4).fold(0, |word, _| word << 16 | random.below(1 << 16) as u64);
         for words in [1, 4, 6, 13] {
@@ -303,23 +335,31 @@ mod tests {
             let probe: Vec<ProbeWord> = (0..words)
                 .map(|_| ProbeWord { opposite: word(), planes: [(); PLANES].map(|()| word()) })
                 .collect();
-            let expected: Vec<u32> = (0..GROUP)
+            let probe = Probe { words: probe, step: 0.5, total: 100.0 };
+            let expected: Vec<f32> = (0..GROUP)
                 .map(|row| {
                     let bits = |at: usize| group[(row / LANES * words + at) * LANES + row % LANES];
-                    let agrees = |at: usize, bit: usize| (bits(at) ^ probe[at].opposite) >> bit & 1 == 1;
+                    let agrees =
+                        |at: usize, bit: usize| (bits(at) ^ probe.words[at].opposite) >> bit & 1 == 1;
                     let level = |at: usize, bit: usize| {
-                        (0..PLANES).map(|plane| (probe[at].planes[plane] >> bit & 1) << plane).sum::<u64>()
+                        (0..PLANES)
+                            .map(|plane| (probe.words[at].planes[plane] >> bit & 1) << plane)
+                            .sum::<u64>()
                     };
                     let pairs = (0..words).flat_map(|at| (0..64).map(move |bit| (at, bit)));
-                    pairs.filter(|&(at, bit)| agrees(at, bit)).map(|(at, bit)| level(at, bit) as u32).sum()
+                    let sum: u64 =
+                        pairs.filter(|&(at, bit)| agrees(at, bit)).map(|(at, bit)| level(at, bit)).sum();
+                    (2.0 * sum as f32 - 100.0) * 0.5 * 3.0 + row as f32
                 })
                 .collect();
-            assert_eq!(agreement(&group, &probe).as_slice(), expected);
-            assert_eq!(agreement_anywhere(&group, &probe).as_slice(), expected);
+            let (factors, offsets) = ([3.0; GROUP], std::array::from_fn(|row| row as f32));
+            assert_eq!(estimates(&group, &probe, &factors, &offsets).as_slice(), expected);
+            assert_eq!(estimates_anywhere(&group, &probe, &factors, &offsets).as_slice(), expected);
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") {
                 // SAFETY: the processor has these instructions.
-                assert_eq!(unsafe { agreement_avx2(&group, &probe) }.as_slice(), expected);
+                let estimates = unsafe { estimates_avx2(&group, &probe, &factors, &offsets) };
+                assert_eq!(estimates.as_slice(), expected);
             }
         }
     }
