@@ -145,7 +145,7 @@ fn the_ten_nearest_are_found_by_their_bits_first() {
         let mut random = Random(4);
         let centres = centres(&mut random, 8, 256);
         let rows: Vec<Vec<f32>> =
-            (0..14_000).map(|_| shape(clustered(&mut random, &centres, 0.05))).collect();
+            (0..10_000).map(|_| shape(clustered(&mut random, &centres, 0.05))).collect();
         let mut allowed = Bits::empty(rows.len());
         (0..rows.len()).filter(|_| random.below(20) > 0).for_each(|row| allowed.insert(row));
         let query = |random: &mut Random| shape(clustered(random, &centres, 0.05));
