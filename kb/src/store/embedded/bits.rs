@@ -34,6 +34,12 @@ impl Bits {
         self.words.get(number / 64).is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
+    /// One above the highest number that it can hold.
+    pub fn bound(&self) -> usize {
+        self.length
+    }
+
+    /// How many numbers are in it.
     pub fn len(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }

@@ -9,12 +9,12 @@
 //! g7/manifest.json   what the generation was built with
 //! g7/tantivy/        documents, chunks, links; its commits are the only commits, and have the checksums of all files
 //! g7/vectors.f32     a row for each chunk, dead ones included
-//! g7/vectors.i8      the same rows, quantised for the scan
+//! g7/vectors.i8      the same rows, quantised for the scan; the bits that choose among many are made of it in memory
 //! g7/vectors.sums    checksums of the rows
 //! ```
 //!
 //! Entry points: [`Reader`] and [`EmbeddedWriter`]. A commit is described in `generation.rs`, what is read in
-//! `snapshot.rs`; `lexical.rs` and `vectors.rs` are the two legs of the search. `sums.rs` says what checksums there are,
+//! `snapshot.rs`; `lexical.rs` and `vectors/` are the two legs of the search. `sums.rs` says what checksums there are,
 //! `committed.rs` reads against them, `verify.rs` looks at everything, `copies.rs` makes backups and brings them back.
 
 mod best;
