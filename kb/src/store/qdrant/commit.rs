@@ -112,6 +112,7 @@ impl QdrantWriter {
 
     async fn commit_in_turn(&mut self, turn: &Turn, number: u64) -> Result<Vec<String>, StoreError> {
         let mut state = self.newest().await?;
+        let before = state.sequence;
         self.clean_up(&mut state).await?;
         let visible = state.visible.clone();
         self.supersede_changed(&visible, number).await?;
@@ -133,7 +134,10 @@ impl QdrantWriter {
         // Whoever holds the turn now would write the manifest as well.
         turn.check().await?;
         self.session.check()?;
-        manifest::write(&self.cluster, &self.collection, &state).await?;
+        if !manifest::write(&self.cluster, &self.collection, &state, before).await? {
+            let detail = "another writer committed at the same moment; run again";
+            return Err(super::client::refused(self.cluster.address(), "commit to", detail));
+        }
         self.state = state;
 
         // The changes are what readers see. Nothing from here on may say that they are not.

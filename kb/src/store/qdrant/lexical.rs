@@ -8,7 +8,7 @@
 use super::{
     client::Mode,
     manifest::State,
-    points::{self, Fields, PASSAGE, field_dimension, is_of, passage_dimension, payload},
+    points::{self, Fields, PASSAGE, Weights, field_dimension, is_of, passage_dimension, payload},
     requests::Wanted,
     terms::{self, TermCounts},
     view::QdrantView,
@@ -182,15 +182,18 @@ impl QdrantView {
         let score = |point: &ScoredPoint| {
             let fields = Fields { payload: &point.payload };
             let length = fields.count(payload::LENGTH)? as f32;
-            let stored = points::sparse_of(point.vectors.as_ref(), PASSAGE).unwrap_or_default();
+            let stored = Weights::of(point.vectors.as_ref(), PASSAGE);
             let (assumed, current) = (length_part(length, ASSUMED_PASSAGE), length_part(length, average));
-            let scores = weights.iter().filter_map(|(dimension, rarity)| {
-                let frequency = frequency_of(*stored.get(dimension)?, assumed);
-                Some(rarity * saturated(frequency, current))
-            });
-            Ok((scores.fold(0.0, |sum, score| sum + score), stored.into_keys().collect()))
+            let mut sum = 0.0;
+            for (dimension, rarity) in &weights {
+                if let Some(weight) = stored.get(*dimension) {
+                    sum += rarity * saturated(frequency_of(weight, assumed), current);
+                    found.insert(*dimension);
+                }
+            }
+            Ok(sum)
         };
-        let candidates = self.candidates(PASSAGE, &weights, limit, OF_PASSAGES, score, &mut found).await?;
+        let candidates = self.candidates(PASSAGE, &weights, limit, OF_PASSAGES, score).await?;
         let best = candidates.into_iter().filter_map(|(id, score)| {
             let chunk = points::chunk_of(Some(&id))?;
             Some(Match { chunk, document: chunk.document(), score })
@@ -226,10 +229,10 @@ impl QdrantView {
             }
             lengths[Field::Links as usize] = fields.integer(payload::INBOUND_LENGTH)? as f32;
             let coverage = state.coverage(fields.text(payload::SOURCE)?);
-            let stored = points::sparse_of(point.vectors.as_ref(), points::FIELDS).unwrap_or_default();
+            let stored = Weights::of(point.vectors.as_ref(), points::FIELDS);
             let mut sum = 0.0;
             for (dimension, weight) in &weights {
-                let Some(&stored) = stored.get(dimension) else { continue };
+                let Some(stored) = stored.get(*dimension) else { continue };
                 let Some(field) = Field::ALL.into_iter().find(|&field| is_of(field, *dimension)) else {
                     continue;
                 };
@@ -241,11 +244,9 @@ impl QdrantView {
                     _ => weight * score,
                 };
             }
-            Ok((sum, Vec::new()))
+            Ok(sum)
         };
-        let candidates = self
-            .candidates(points::FIELDS, &weights, limit, OF_DOCUMENTS, score, &mut HashSet::new())
-            .await?;
+        let candidates = self.candidates(points::FIELDS, &weights, limit, OF_DOCUMENTS, score).await?;
         let keyed = candidates.into_iter().filter(|(_, score)| *score > 0.0);
         let mut best: Vec<(DocumentKey, f32)> =
             keyed.filter_map(|(id, score)| Some((points::document_of(Some(&id))?, score))).collect();
@@ -262,8 +263,7 @@ impl QdrantView {
         weights: &[(u32, f32)],
         limit: usize,
         wanted: Wanted,
-        score: impl Fn(&ScoredPoint) -> Result<(f32, Vec<u32>), StoreError>,
-        found: &mut HashSet<u32>,
+        mut score: impl FnMut(&ScoredPoint) -> Result<f32, StoreError>,
     ) -> Result<Vec<(qdrant_client::qdrant::PointId, f32)>, StoreError> {
         if limit == 0 || weights.is_empty() {
             return Ok(Vec::new());
@@ -283,8 +283,7 @@ impl QdrantView {
             }
             let mut candidates = Vec::with_capacity(points.len());
             for point in points {
-                let (score, dimensions) = score(&point)?;
-                found.extend(dimensions);
+                let score = score(&point)?;
                 candidates.extend(point.id.map(|id| (id, score)));
             }
             return Ok(candidates);
@@ -338,7 +337,7 @@ impl QdrantView {
 /// What was found of passages.
 struct Passages {
     best: Vec<Match>,
-    /// The dimensions of the terms that candidates have.
+    /// The dimensions of the query's terms that candidates have.
     found: HashSet<u32>,
 }
 

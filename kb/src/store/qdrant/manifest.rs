@@ -3,20 +3,23 @@
 
 use super::{
     client::{Cluster, Mode},
-    points::{self, Draft, Fields, Sort, fields, numbered, payload, text},
+    points::{self, Draft, Fields, Sort, fields, integer, numbered, payload, text},
     visible::Visible,
 };
 use crate::store::{Counts, FORMAT_VERSION, Field, Identity, Manifest, StoreError, prepared::Lengths};
 use jiff::Timestamp;
 use qdrant_client::qdrant::{
-    GetPoints, PointId, UpdateMode, UpsertPoints, WithPayloadSelector, WriteOrdering, WriteOrderingType,
-    with_payload_selector::SelectorOptions,
+    Filter, GetPoints, PointId, UpdateMode, UpsertPoints, WithPayloadSelector, WriteOrdering,
+    WriteOrderingType, with_payload_selector::SelectorOptions,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The id of the manifest's point: beyond those of terms.
 const MANIFEST: u64 = 1 << 40;
+
+/// The number of the commit, in the payload.
+const SEQUENCE: &str = "sequence";
 
 /// What is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -193,9 +196,17 @@ struct Version {
     format_version: u32,
 }
 
-/// Writes the manifest of a collection.
-pub(super) async fn write(cluster: &Cluster, collection: &str, state: &State) -> Result<(), StoreError> {
-    put(cluster, collection, state, UpdateMode::Upsert).await
+/// Writes the manifest of a collection in place of that of commit `before`. Whether it did: another may have come first.
+pub(super) async fn write(
+    cluster: &Cluster,
+    collection: &str,
+    state: &State,
+    before: u64,
+) -> Result<bool, StoreError> {
+    let unchanged = Filter::must([points::is_any(SEQUENCE, vec![before as i64])]);
+    put(cluster, collection, state, UpdateMode::UpdateOnly, Some(unchanged)).await?;
+    // A try whose answer was lost has written it as well.
+    Ok(read(cluster, collection).await?.as_ref() == Some(state))
 }
 
 /// Writes the manifest of a new collection, unless another writer has.
@@ -204,12 +215,21 @@ pub(super) async fn write_first(
     collection: &str,
     state: &State,
 ) -> Result<(), StoreError> {
-    put(cluster, collection, state, UpdateMode::InsertOnly).await
+    put(cluster, collection, state, UpdateMode::InsertOnly, None).await
 }
 
-async fn put(cluster: &Cluster, collection: &str, state: &State, mode: UpdateMode) -> Result<(), StoreError> {
+async fn put(
+    cluster: &Cluster,
+    collection: &str,
+    state: &State,
+    mode: UpdateMode,
+    condition: Option<Filter>,
+) -> Result<(), StoreError> {
     let stored = serde_json::to_string(state).expect("a manifest can be written as JSON");
-    let point = Draft::new(numbered(MANIFEST), Sort::Manifest).with(payload::STORED, text(stored)).build();
+    let point = Draft::new(numbered(MANIFEST), Sort::Manifest)
+        .with(SEQUENCE, integer(state.sequence as i64))
+        .with(payload::STORED, text(stored))
+        .build();
     cluster
         .call(Mode::Write, "write the manifest of", |server| {
             let request = UpsertPoints {
@@ -217,6 +237,7 @@ async fn put(cluster: &Cluster, collection: &str, state: &State, mode: UpdateMod
                 wait: Some(true),
                 points: vec![point.clone()],
                 ordering: Some(strong()),
+                update_filter: condition.clone(),
                 update_mode: Some(mode.into()),
                 ..UpsertPoints::default()
             };

@@ -293,6 +293,34 @@ pub(super) fn damaged(name: &str) -> StoreError {
     }
 }
 
+/// The weights of a point that was read, as the server has them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Weights<'a> {
+    dimensions: &'a [u32],
+    values: &'a [f32],
+}
+
+impl<'a> Weights<'a> {
+    pub fn of(vectors: Option<&'a VectorsOutput>, name: &str) -> Self {
+        match vector_of(vectors, name) {
+            Some(vector_output::Vector::Sparse(sparse)) => {
+                Self { dimensions: &sparse.indices, values: &sparse.values }
+            }
+            _ => Self::default(),
+        }
+    }
+
+    /// The weight of a dimension.
+    pub fn get(self, dimension: u32) -> Option<f32> {
+        // The server keeps dimensions in order, but nothing says that it always will.
+        let at = match self.dimensions.is_sorted() {
+            true => self.dimensions.binary_search(&dimension).ok(),
+            false => self.dimensions.iter().position(|&other| other == dimension),
+        };
+        self.values.get(at?).copied()
+    }
+}
+
 /// A sparse vector of a point that was read.
 pub(super) fn sparse_of(vectors: Option<&VectorsOutput>, name: &str) -> Option<BTreeMap<u32, f32>> {
     match vector_of(vectors, name)? {

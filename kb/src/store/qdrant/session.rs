@@ -261,10 +261,14 @@ impl Session {
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
-        } else if meta.is_rebuilding().await? {
-            return Err(meta.locked("it is being built again"));
         }
         write_session(&meta, &token, 0).await?;
+        // One that began to rebuild just now looks for sessions after it has said so, and this looks after its own is written.
+        if !rebuilds && meta.is_rebuilding().await? {
+            let own = Filter::must([points::has_id(vec![id_of(SESSION, &token)])]);
+            requests::delete(&meta.cluster, &meta.collection, &own).await?;
+            return Err(meta.locked("it is being built again"));
+        }
         let renewing = tokio::spawn(renew(
             meta.clone(),
             token.clone(),
@@ -282,8 +286,8 @@ impl Session {
 
     /// An error once the session may have passed for given up: then nothing more may be written under its number.
     pub fn check(&self) -> Result<(), StoreError> {
-        let since = self.started.elapsed().as_millis() as u64
-            - self.renewed.load(Ordering::Relaxed).min(self.started.elapsed().as_millis() as u64);
+        let elapsed = self.started.elapsed().as_millis() as u64;
+        let since = elapsed.saturating_sub(self.renewed.load(Ordering::Relaxed));
         match since < SELF_DOUBT.as_millis() as u64 {
             true => Ok(()),
             false => Err(StoreError::Unreachable {

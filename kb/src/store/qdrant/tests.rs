@@ -3,8 +3,11 @@
 
 use super::*;
 use crate::store::{
-    Identity, KnowledgeBase, StoreError, Writer,
-    contract::{EngineUnderTest, contract_tests},
+    Address, DocumentKey, Filter, Identity, KnowledgeBase, StoreError, Writer, backup,
+    contract::{
+        EngineUnderTest, contract_tests, document, everything, identity, ids, put, vector_of, view_at,
+    },
+    copy, open, open_rebuilding, restore, rollback, verify,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -73,4 +76,131 @@ async fn remove_all(engine: &OnServer) {
 mod contract {
     use super::*;
     contract_tests!(@when OnServer::find());
+}
+
+/// The sources of two writers at work are brought in side by side, and what links from one to the other counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_of_different_sources_do_not_hinder_each_other() {
+    let Some(engine) = OnServer::find() else { return };
+    let mut one = engine.writer("both", &identity()).await.expect("it answers");
+    let mut two = engine.writer("both", &identity()).await.expect("it answers");
+    let target = document("b/target.md", "Target").chunk("relay");
+    put(one.as_mut(), &document("a/1.md", "One").chunk("relay").link("b/target.md", "the target")).await;
+    put(two.as_mut(), &target).await;
+    let refused = two.claim(&["a".to_owned()]).await;
+    assert!(matches!(refused, Err(StoreError::Locked { .. })), "{refused:?}");
+    two.commit().await.expect("it is its turn");
+    put(two.as_mut(), &document("b/2.md", "Two").chunk("relay")).await;
+    let first = one.commit().await.expect("it is its turn");
+    let kb = engine.reader("both", Some(&identity())).await.expect("it was just written");
+    let view = view_at(kb.as_ref(), &first.version).await;
+    assert_eq!(ids(view.as_ref()).await, ["a/1.md", "b/target.md"], "the change at work is not seen");
+    let inbound = view.inbound(&[target.key()]).await.expect("known");
+    assert_eq!(inbound[0].linking, 1);
+    let second = two.commit().await.expect("it is its turn");
+    let view = view_at(kb.as_ref(), &second.version).await;
+    assert_eq!(ids(view.as_ref()).await, ["a/1.md", "b/2.md", "b/target.md"]);
+    drop((one, two));
+    let found = verify(&Address::Qdrant(engine.address("both"))).await.expect("it answers");
+    assert!(found.damaged.is_empty(), "{:?}", found.damaged);
+    engine.clean().await;
+}
+
+/// What a writer has stored and not committed is gone after the next commit of another.
+#[tokio::test(flavor = "multi_thread")]
+async fn leftovers_are_cleaned_away() {
+    let Some(engine) = OnServer::find() else { return };
+    let mut writer = engine.writer("left", &identity()).await.expect("it answers");
+    put(writer.as_mut(), &document("s/a.md", "A").chunk("alpha")).await;
+    writer.commit().await.expect("it is its turn");
+    put(writer.as_mut(), &document("s/a.md", "A").chunk("changed")).await;
+    put(writer.as_mut(), &document("s/b.md", "B").chunk("beta")).await;
+    writer.remove("s/a.md").await.expect("it is there");
+    drop(writer);
+    let mut writer = engine.writer("left", &identity()).await.expect("it answers");
+    put(writer.as_mut(), &document("s/c.md", "C").chunk("gamma")).await;
+    let commit = writer.commit().await.expect("it is its turn");
+    let kb = engine.reader("left", Some(&identity())).await.expect("it was just written");
+    let view = view_at(kb.as_ref(), &commit.version).await;
+    assert_eq!(ids(view.as_ref()).await, ["s/a.md", "s/c.md"]);
+    assert_eq!(view.vectors_of(DocumentKey::of("s/a.md")).await.expect("readable"), [vector_of("alpha")]);
+    let cluster = client::Cluster::new(&engine.address("left")).expect("a client");
+    let collection = collection::name(&cluster, 1);
+    let chunks = qdrant_client::qdrant::Filter::must([points::is_sort(points::Sort::Chunk)]);
+    let stored = requests::all(&cluster, &collection, &chunks, requests::Wanted::default()).await;
+    assert_eq!(stored.expect("readable").len(), 2, "nothing of what was given up is left");
+    engine.clean().await;
+}
+
+/// A generation is built beside the one that is read, and the one before can be gone back to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuilding_is_seen_at_once_and_taken_back() {
+    let Some(engine) = OnServer::find() else { return };
+    let address = Address::Qdrant(engine.address("again"));
+    let mut writer = engine.writer("again", &identity()).await.expect("it answers");
+    put(writer.as_mut(), &document("s/a.md", "A").chunk("alpha")).await;
+    let first = writer.commit().await.expect("it is its turn");
+    let kb = engine.reader("again", Some(&identity())).await.expect("it was just written");
+    let refused = open_rebuilding(&address, &identity()).await.map(drop);
+    assert!(matches!(refused, Err(StoreError::Locked { .. })), "a writer is at work: {refused:?}");
+    drop(writer);
+    let mut anew = open_rebuilding(&address, &identity()).await.expect("nobody is at work");
+    let refused = engine.writer("again", &identity()).await.map(drop);
+    assert!(matches!(refused, Err(StoreError::Locked { .. })), "it is being built again: {refused:?}");
+    put(anew.as_mut(), &document("s/b.md", "B").chunk("beta")).await;
+    assert_eq!(ids(everything(kb.as_ref()).await.as_ref()).await, ["s/a.md"]);
+    let second = anew.commit().await.expect("it is its turn");
+    drop(anew);
+    assert_eq!(ids(view_at(kb.as_ref(), &second.version).await.as_ref()).await, ["s/b.md"]);
+    let back = rollback(&address).await.expect("there is one before");
+    assert_eq!(back.version, first.version);
+    assert_eq!(ids(view_at(kb.as_ref(), &first.version).await.as_ref()).await, ["s/a.md"]);
+    let forth = rollback(&address).await.expect("there is the later one");
+    assert_eq!(forth.version, second.version);
+    engine.clean().await;
+}
+
+/// A copy has the same documents, chunks and vectors on every engine, by way of a backup as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_are_the_same_on_both_engines() {
+    let Some(engine) = OnServer::find() else { return };
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let original = Address::Directory(directory.path().join("original"));
+    let mut writer = crate::store::open_writer(&original, &identity()).await.expect("the place is free");
+    for number in 0..30 {
+        let page = document(&format!("s/{number}.md"), &format!("Page {number}"))
+            .chunk(&format!("pod {number} fails"))
+            .chunk(&format!("node {} is not ready", number % 7))
+            .link(&format!("s/{}.md", number / 3), "see the other page");
+        put(writer.as_mut(), &page).await;
+    }
+    writer.set_source_state("s", Some(&serde_json::json!({"cursor": 7}))).await.expect("there is space");
+    writer.commit().await.expect("there is space");
+    writer.set_calibration(&serde_json::json!({"fitted": true})).await.expect("there is space");
+    drop(writer);
+    let on_server = Address::Qdrant(engine.address("copy"));
+    copy(&original, &on_server, |_, _| ()).await.expect("it answers");
+    let kept = directory.path().join("backup");
+    backup(&on_server, &kept).await.expect("there is space");
+    let restored = Address::Qdrant(engine.address("restored"));
+    restore(&kept, &restored).await.expect("it answers");
+    let expected = open(&original, None).await.expect("it is there");
+    let expected = everything(expected.as_ref()).await;
+    for address in [on_server, Address::Directory(kept), restored] {
+        let kb = open(&address, Some(&identity())).await.expect("it is there");
+        let view = kb.view(&Filter::everything()).await.expect("readable");
+        assert_eq!(ids(view.as_ref()).await, ids(expected.as_ref()).await);
+        for number in 0..30 {
+            let key = DocumentKey::of(&format!("s/{number}.md"));
+            let chunks = view.chunks_of(key).await.expect("readable");
+            assert_eq!(chunks, expected.chunks_of(key).await.expect("readable"));
+            let vectors = view.vectors_of(key).await.expect("readable");
+            assert_eq!(vectors, expected.vectors_of(key).await.expect("readable"));
+            let inbound = view.inbound(&[key]).await.expect("known");
+            assert_eq!(inbound, expected.inbound(&[key]).await.expect("known"));
+        }
+        assert_eq!(view.source_states().await.expect("readable")["s"]["cursor"], 7, "{address}");
+        assert_eq!(kb.calibration().await.expect("readable").expect("one")["fitted"], true, "{address}");
+    }
+    engine.clean().await;
 }
