@@ -113,7 +113,7 @@ impl QdrantWriter {
     async fn commit_in_turn(&mut self, turn: &Turn, number: u64) -> Result<Vec<String>, StoreError> {
         let mut state = self.newest().await?;
         let before = state.sequence;
-        self.clean_up(&mut state).await?;
+        let cleaned = self.clean_up(&state.visible, number).await?;
         let visible = state.visible.clone();
         self.supersede_changed(&visible, number).await?;
         let mut affected: Vec<DocumentKey> = self.changes.affected.iter().copied().collect();
@@ -126,6 +126,7 @@ impl QdrantWriter {
         self.write_states(&visible, number).await?;
 
         state.visible = visible.with(number);
+        cleaned.into_iter().for_each(|number| state.visible.forget(number));
         state.sequence = state.sequence.max(self.first_sequence) + 1;
         let now = Timestamp::now();
         state.committed_at = Some(now);
@@ -168,24 +169,24 @@ impl QdrantWriter {
         }
     }
 
-    /// Removes what writers have left that ended without a commit.
-    async fn clean_up(&self, state: &mut State) -> Result<(), StoreError> {
-        let pending: Vec<u64> = state.visible.pending().collect();
+    /// Removes what writers have left that ended without a commit, of numbers up to the one at hand. Returns those numbers.
+    async fn clean_up(&self, visible: &Visible, number: u64) -> Result<Vec<u64>, StoreError> {
+        let given_out = visible.clone().with(number);
+        let pending: Vec<u64> = given_out.pending().collect();
         if pending.is_empty() {
-            return Ok(());
+            return Ok(pending);
         }
         let at_work = self.session.meta().numbers_at_work().await?;
         let left: Vec<u64> = pending.into_iter().filter(|number| !at_work.contains(number)).collect();
         if left.is_empty() {
-            return Ok(());
+            return Ok(left);
         }
         let numbers: Vec<i64> = left.iter().map(|&number| number as i64).collect();
         let written = Conditions::must([is_any(payload::FROM, numbers.clone())]);
         requests::delete(&self.cluster, &self.collection, &written).await?;
         let superseded = Conditions::must([is_any(payload::UNTIL, numbers)]);
         requests::supersede(&self.cluster, &self.collection, &superseded, points::NEVER).await?;
-        left.into_iter().for_each(|number| state.visible.forget(number));
-        Ok(())
+        Ok(left)
     }
 
     /// Marks the committed versions of everything that came from changed documents.
