@@ -22,10 +22,11 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// For a call with all its tries.
 const READ_DEADLINE: Duration = Duration::from_secs(12);
-const WRITE_DEADLINE: Duration = Duration::from_secs(180);
+const WRITE_DEADLINE: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Tries of a call: at least so many, and each server more than once.
+/// Tries of a call that reads: at least so many, and each server more than once. One that writes is tried until its deadline,
+/// for a cluster that has lost a node takes a while to notice.
 const MIN_TRIES: usize = 4;
 
 /// Pause after the first failure; it doubles up to the longest.
@@ -123,7 +124,10 @@ impl Cluster {
         };
         let end = Instant::now() + deadline;
         let first = self.preferred.load(Ordering::Relaxed);
-        let tries = MIN_TRIES.max(2 * self.servers.len());
+        let tries = match mode {
+            Mode::Read => MIN_TRIES.max(2 * self.servers.len()),
+            Mode::Write => usize::MAX,
+        };
         let mut pause = FIRST_PAUSE;
         let mut detail = String::new();
         for attempt in 0..tries {

@@ -139,7 +139,7 @@ pub(super) async fn set(
                 wait: Some(true),
                 payload: values.clone(),
                 points_selector: Some(by(filter)),
-                ordering: Some(super::manifest::strong()),
+                ordering: Some(super::manifest::in_order()),
                 ..SetPayloadPoints::default()
             };
             async move { server.set_payload(request).await }

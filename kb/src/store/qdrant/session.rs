@@ -11,7 +11,7 @@
 
 use super::{
     client::{CallFailure, Cluster, Mode},
-    manifest::{get, strong},
+    manifest::{get, in_order},
     points::{self, Draft, Fields, Sort, fields, integer, numbered, payload, text},
     requests,
 };
@@ -132,7 +132,7 @@ impl Meta {
                     collection_name: self.collection.clone(),
                     wait: Some(true),
                     points: vec![point.clone()],
-                    ordering: Some(strong()),
+                    ordering: Some(in_order()),
                     update_mode: Some(mode.into()),
                     ..UpsertPoints::default()
                 };
