@@ -65,11 +65,6 @@ impl EmbeddingCache {
         self.with(move |file| file.insert(&entries), || ()).await;
     }
 
-    /// Makes everything added so far durable.
-    pub async fn flush(&self) {
-        self.with(CacheFile::flush, || ()).await;
-    }
-
     async fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut CacheFile) -> T + Send + 'static,

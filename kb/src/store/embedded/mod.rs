@@ -43,7 +43,7 @@ pub use reader::Reader;
 pub use verify::{documents_of_damaged, verify};
 pub use writer::EmbeddedWriter;
 
-use super::StoreError;
+use super::{StoreError, blocking};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -62,18 +62,4 @@ fn undamaged<T>(path: &Path, read: impl FnOnce() -> Result<T, StoreError>) -> Re
     };
     // What was read so far is dropped, so nothing broken is seen again.
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(damaged()))
-}
-
-/// Runs blocking work off the asynchronous threads, within the caller's span.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    let span = tracing::Span::current();
-    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(StoreError::Stopping),
-        },
-    }
 }

@@ -47,18 +47,3 @@ pub use reader::Reader;
 pub(super) use reader::documents;
 pub use writer::QdrantWriter;
 pub(super) use writer::rollback;
-
-use super::StoreError;
-
-/// Runs computing work off the asynchronous threads.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(StoreError::Stopping),
-        },
-    }
-}

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     document::{Chunk, ContentHash, DocumentMeta, DocumentRecord},
     store::{
-        Access, Commit, Counts, DocumentKey, Field, Filter, Identity, StoreError, Writer,
+        Access, Commit, Counts, DocumentKey, Field, Filter, Identity, StoreError, Writer, blocking,
         prepared::{Lengths, PreparedDocument, StoredDocument, check},
         rename::Renaming,
     },
@@ -175,12 +175,12 @@ impl QdrantWriter {
 
     /// Takes a document out of what is to be committed: its terms, the pages that it links to, and a version of this run.
     async fn take_out(&mut self, document: DocumentKey, before: Option<Lengths>) -> Result<(), StoreError> {
-        let number = self.session.number().await?;
-        let is_of_this_run =
-            self.changes.documents.get(&document).is_some_and(|change| change.after.is_some());
         if before.is_none() {
             return Ok(());
         }
+        let number = self.session.number().await?;
+        let is_of_this_run =
+            self.changes.documents.get(&document).is_some_and(|change| change.after.is_some());
         if is_of_this_run {
             self.staging.flush().await?;
         }
@@ -372,7 +372,7 @@ impl QdrantWriter {
 
 /// Analyses a document off the asynchronous threads.
 async fn prepared(record: DocumentRecord, chunks: Vec<Chunk>) -> Result<PreparedDocument, StoreError> {
-    super::blocking(move || Ok(PreparedDocument::new(record, &chunks))).await
+    blocking(move || Ok(PreparedDocument::new(record, &chunks))).await
 }
 
 /// The source of a document, by its id.
