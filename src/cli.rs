@@ -66,6 +66,9 @@ enum Command {
         /// One JSON object on stdout.
         #[arg(long)]
         json: bool,
+        /// Journals of several servers, read as one in place of this one's own: state directories, or folders that hold some.
+        #[arg(value_name = "JOURNAL")]
+        journals: Vec<PathBuf>,
     },
     /// Use what readers said about answers.
     #[command(subcommand)]
@@ -92,6 +95,9 @@ enum FeedbackCommand {
         /// The directory to write to.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// Journals of several servers, read as one in place of this one's own: state directories, or folders that hold some.
+        #[arg(value_name = "JOURNAL")]
+        journals: Vec<PathBuf>,
     },
 }
 
@@ -160,9 +166,11 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             telemetry::start_log(&quiet(&config.log))?;
             on_runtime(commands::ask::run(&config, &question.join(" "), language.as_deref(), json))
         }
-        Command::Gaps { common, json } => commands::gaps::run(&common.load(for_one_question())?, json),
-        Command::Feedback(FeedbackCommand::Export { common, out }) => {
-            commands::feedback::export(&common.load(for_one_question())?, &out)
+        Command::Gaps { common, json, journals } => {
+            commands::gaps::run(&common.load(for_one_question())?, &journals, json)
+        }
+        Command::Feedback(FeedbackCommand::Export { common, out, journals }) => {
+            commands::feedback::export(&common.load(for_one_question())?, &journals, &out)
         }
         Command::Doctor { common, verify, json } => {
             let config = common.load(for_one_question())?;

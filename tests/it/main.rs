@@ -22,6 +22,7 @@ mod prompts;
 mod providers;
 mod refusals;
 mod reload;
+mod replicas;
 mod replies;
 mod routes;
 mod server;
