@@ -1,4 +1,4 @@
-//! What can be typed: `runbookd serve | search | ask | doctor | gaps | feedback`. Turns flags into configuration and results into exit
+//! What can be typed: `runbookd serve | search | ask | doctor | ready | gaps | feedback`. Turns flags into configuration and results into exit
 //! codes: 0 done, 1 failed, 2 usage or configuration.
 
 use crate::{
@@ -73,6 +73,14 @@ enum Command {
     /// Use what readers said about answers.
     #[command(subcommand)]
     Feedback(FeedbackCommand),
+    /// Ask the running server whether it can answer: exit code 0 when it can, else 1. For health checks of containers.
+    Ready {
+        #[command(flatten)]
+        common: Common,
+        /// Where the server is, with a path where a proxy gives it one [default: where this configuration listens].
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
     /// Check model, knowledge base, calibration, sources and the language model.
     Doctor {
         #[command(flatten)]
@@ -172,12 +180,28 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Feedback(FeedbackCommand::Export { common, out, journals }) => {
             commands::feedback::export(&common.load(for_one_question())?, &journals, &out)
         }
+        Command::Ready { common, url } => {
+            // Whoever checks a container's health knows two exit codes, so a wrong configuration has no other.
+            let ended = ready(&common, url.as_deref()).unwrap_or_else(|error| {
+                eprintln!("not ready: {}", commands::chain(error.as_ref()));
+                ExitCode::FAILURE
+            });
+            Ok(ended)
+        }
         Command::Doctor { common, verify, json } => {
             let config = common.load(for_one_question())?;
             telemetry::start_log(&quiet(&config.log))?;
             on_runtime(commands::doctor::run(&config, verify, json))
         }
     }
+}
+
+fn ready(common: &Common, url: Option<&str>) -> anyhow::Result<ExitCode> {
+    let server = match url {
+        Some(url) => commands::ready::at(url)?,
+        None => commands::ready::listener(&common.load(for_one_question())?.server)?,
+    };
+    on_runtime(commands::ready::run(server))
 }
 
 /// A command that does not listen needs no token for the address that is configured.

@@ -4,6 +4,7 @@ pub mod ask;
 pub mod doctor;
 pub mod feedback;
 pub mod gaps;
+pub mod ready;
 mod reload;
 pub mod search;
 pub mod serve;

@@ -20,6 +20,7 @@ mod process;
 mod prohibitions;
 mod prompts;
 mod providers;
+mod ready;
 mod refusals;
 mod reload;
 mod replicas;
