@@ -276,7 +276,7 @@ mod tests {
         let (a, b, c) = (unanswered(1, "a"), unanswered(2, "b"), unanswered(3, "a"));
         let folder = folder(&[
             ("one", "unanswered.1.jsonl", &[a.clone(), a.clone()]),
-            ("one", "unanswered.jsonl", &[b.clone()]),
+            ("one", "unanswered.jsonl", std::slice::from_ref(&b)),
             // A copy from before the file was set aside, whose last line is torn.
             ("copy", "unanswered.jsonl", &[a.clone(), a.clone(), b.clone(), b[..20].to_owned()]),
             ("two", "unanswered.jsonl", &["no JSON".to_owned(), c, a[..20].to_owned()]),

@@ -99,7 +99,8 @@ fn feedback_and_gaps_of_replicas_are_read_as_one() {
         assert_eq!(ask(server, question)["status"], "unknown", "{question}");
     }
     // What waits to be written is written when they end.
-    (one.stop(), two.stop());
+    one.stop();
+    two.stop();
 
     let [one, two] = states.each_ref().map(|state| state.as_path());
     let both = [
