@@ -30,10 +30,13 @@ mod lexical;
 mod manifest;
 mod points;
 mod reader;
+#[cfg(test)]
+mod recorded;
 mod requests;
 mod session;
 mod staging;
 mod states;
+mod surroundings;
 mod terms;
 #[cfg(test)]
 mod tests;

@@ -338,7 +338,9 @@ impl View for QdrantView {
         let wanted = Wanted { payload: &[payload::CHUNKS, payload::CENTROID], vectors: &[] };
         let records = self.document_points(documents, wanted).await?;
         let mut near: HashMap<DocumentKey, (Match, f32)> = HashMap::new();
-        let keys: Vec<DocumentKey> = records.keys().copied().collect();
+        let mut keys: Vec<DocumentKey> = records.keys().copied().collect();
+        // The same question is the same request.
+        keys.sort_unstable();
         for keys in keys.chunks(DOCUMENTS_AT_ONCE * 4) {
             let mut chunks = 0;
             for key in keys {
