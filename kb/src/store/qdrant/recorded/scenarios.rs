@@ -197,7 +197,7 @@ async fn another_order_is_told() {
             .position(|call| call.method == "/qdrant.Points/Upsert" && call.request.contains(part));
         found.expect("the recording has it")
     };
-    let (records, manifest) = (place_of("\"sort\": \"chunk\""), place_of("\"sequence\": 1,"));
+    let (records, manifest) = (place_of("\"sort\": \"chunk\""), place_of("\"sequence\": 1\n"));
     assert!(records < manifest, "a commit is the writing of the manifest");
     calls[records..=manifest].rotate_right(1);
     let deviation = replay("rebuilding", calls, rebuild).await.expect_err("it is another order");
