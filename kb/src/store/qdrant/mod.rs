@@ -25,9 +25,11 @@ mod client;
 mod collection;
 mod commit;
 mod health;
+mod kept;
 mod key;
 mod lexical;
 mod manifest;
+mod numbers;
 mod points;
 mod reader;
 #[cfg(test)]
