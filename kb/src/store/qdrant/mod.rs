@@ -32,10 +32,13 @@ mod manifest;
 mod numbers;
 mod points;
 mod reader;
+#[cfg(test)]
+mod recorded;
 mod requests;
 mod session;
 mod staging;
 mod states;
+mod surroundings;
 mod terms;
 #[cfg(test)]
 mod tests;

@@ -56,7 +56,10 @@ impl QdrantWriter {
     /// Opens the knowledge base at an address for writing; the first commit creates it. One built with something else than
     /// `identity` is refused.
     pub async fn open(address: &QdrantAddress, identity: &Identity) -> Result<Self, StoreError> {
-        let cluster = Cluster::new(address)?;
+        Self::open_on(Cluster::new(address)?, identity).await
+    }
+
+    pub(super) async fn open_on(cluster: Arc<Cluster>, identity: &Identity) -> Result<Self, StoreError> {
         let meta = Meta::new(cluster.clone());
         meta.create().await?;
         let generation = match collection::current(&cluster).await? {
@@ -69,7 +72,13 @@ impl QdrantWriter {
 
     /// Opens the knowledge base at an address to build it again, in a new generation. No other writer may be at work.
     pub async fn open_rebuilding(address: &QdrantAddress, identity: &Identity) -> Result<Self, StoreError> {
-        let cluster = Cluster::new(address)?;
+        Self::open_rebuilding_on(Cluster::new(address)?, identity).await
+    }
+
+    pub(super) async fn open_rebuilding_on(
+        cluster: Arc<Cluster>,
+        identity: &Identity,
+    ) -> Result<Self, StoreError> {
         let meta = Meta::new(cluster.clone());
         meta.create().await?;
         let session = Session::begin(meta, true).await?;
@@ -446,7 +455,7 @@ impl Writer for QdrantWriter {
         check(meta, chunks, vectors, self.identity.model.dimensions)?;
         self.begin()?;
         let result = async {
-            let (num_chunks, ingested_at) = (chunks.len() as u32, jiff::Timestamp::now());
+            let (num_chunks, ingested_at) = (chunks.len() as u32, self.cluster.surroundings().now());
             let record = DocumentRecord { meta: meta.clone(), content_hash, num_chunks, ingested_at };
             let document = prepared(record, chunks.to_vec()).await?;
             self.put(document, &meta.id, vectors).await
@@ -499,10 +508,13 @@ impl Writer for QdrantWriter {
 
 /// Makes the generation before the current one the current one. No writer may be at work.
 pub(in crate::store) async fn rollback(address: &QdrantAddress) -> Result<Commit, StoreError> {
-    let cluster = Cluster::new(address)?;
+    rollback_on(Cluster::new(address)?).await
+}
+
+pub(super) async fn rollback_on(cluster: Arc<Cluster>) -> Result<Commit, StoreError> {
     let current = collection::current(&cluster).await?;
     let Some(current) = current else {
-        return Err(StoreError::Missing { path: address.to_string() });
+        return Err(StoreError::Missing { path: cluster.address().to_string() });
     };
     let meta = Meta::new(cluster.clone());
     meta.create().await?;
@@ -517,7 +529,7 @@ pub(in crate::store) async fn rollback(address: &QdrantAddress) -> Result<Commit
         return Ok(Commit { version: state.version(), generation, warnings: Vec::new() });
     }
     Err(StoreError::NoEarlier {
-        address: address.to_string(),
+        address: cluster.address().to_string(),
         advice: "only the last rebuilding leaves the generation before it",
     })
 }
