@@ -11,6 +11,15 @@ use crate::{
     results::{CaseResult, Check},
     suite::{Case, K8sgptRequest},
 };
+use answer::{
+    Answer, Assistant, Occasion, Request,
+    answer::is_refusal,
+    assistant,
+    checks::{citations, masked},
+    format::Format,
+    llm::Llm,
+    prompt::{Fence, Prompt},
+};
 use jiff::Timestamp;
 use kb::{
     answerable::Status,
@@ -18,16 +27,7 @@ use kb::{
     document::untranslated,
     store::{Access, DocumentKey, Filter},
 };
-use runbookd::{
-    Answer, Assistant, Occasion, Request,
-    answer::is_refusal,
-    assistant,
-    checks::{citations, masked},
-    format::Format,
-    http::completions,
-    llm::Llm,
-    prompt::{Fence, Prompt},
-};
+use runbookd::http::completions;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 

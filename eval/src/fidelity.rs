@@ -12,17 +12,17 @@ use crate::{
     pages::{self, Page, Section},
     results::{FidelityQuestion, Figures},
 };
-use futures::{StreamExt, TryStreamExt, stream};
-use ingest::progress::Progress;
-use jiff::Timestamp;
-use kb::{answerable::Status, causes::with_causes, store::Filter};
-use runbookd::{
+use answer::{
     Assistant, Occasion, Request,
     assistant::{AnswerError, question},
     format::Format,
     prompt::Fence,
     search::{SearchHit, SearchReply},
 };
+use futures::{StreamExt, TryStreamExt, stream};
+use ingest::progress::Progress;
+use jiff::Timestamp;
+use kb::{answerable::Status, causes::with_causes, store::Filter};
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{
@@ -91,7 +91,7 @@ impl Asker {
         id: &str,
         text: &str,
         language: Option<&str>,
-    ) -> Result<runbookd::Answer, EvalError> {
+    ) -> Result<answer::Answer, EvalError> {
         let request =
             Request::parse(text, language, Format::default()).map_err(|error| unusable(id, &error))?;
         let occasion = Occasion {
@@ -339,7 +339,7 @@ impl Placed {
         text: String,
         wanted: Vec<String>,
         first_hit: bool,
-        answer: &runbookd::Answer,
+        answer: &answer::Answer,
     ) -> FidelityQuestion {
         FidelityQuestion {
             query,

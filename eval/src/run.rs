@@ -22,13 +22,13 @@ use crate::{
     suite::{AbstentionSpec, Asked, Corpus, FidelitySpec, RepliesSpec, SetSpec, Suite, SupportSpec},
     support,
 };
+use answer::{Assistant, llm::Llm};
 use kb::{
     answerable::{Calibration, Status},
     embed::Embedder,
     retrieve::{Retriever, Tuning},
     store::Identity,
 };
-use runbookd::{Assistant, llm::Llm};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -423,5 +423,5 @@ pub(crate) async fn pages_of(paths: &[PathBuf]) -> Result<fidelity::Corpus, Eval
 /// The calibration that the product would use for this knowledge base.
 async fn calibration_of(indexed: &Indexed) -> Result<Arc<Calibration>, EvalError> {
     let stored = indexed.kb.calibration().await.map_err(EvalError::store("its calibration"))?;
-    Ok(Arc::new(runbookd::calibration::choose(stored, &indexed.kb.identity()).0))
+    Ok(Arc::new(answer::calibration::choose(stored, &indexed.kb.identity()).0))
 }

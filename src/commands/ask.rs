@@ -1,9 +1,8 @@
 //! `runbookd ask`: one question, as the operator of this machine, who may read everything.
 
-use crate::{
+use crate::{cli::UsageError, config::Config};
+use answer::{
     assistant::{Occasion, Request},
-    cli::UsageError,
-    config::Config,
     format::Format,
     text::visible,
 };

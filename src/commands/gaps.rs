@@ -1,7 +1,7 @@
 //! `runbookd gaps`: what was asked and could not be answered, most asked first.
 
-use crate::{
-    config::Config,
+use crate::config::Config;
+use answer::{
     journal,
     text::{clipped, one_line, visible},
 };

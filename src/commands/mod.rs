@@ -8,9 +8,9 @@ mod reload;
 pub mod search;
 pub mod serve;
 
-use crate::{
+use crate::config::Config;
+use answer::{
     assistant::Assistant,
-    config::Config,
     llm::{Llm, breaker, providers::Providers},
 };
 use anyhow::Context;

@@ -1,9 +1,8 @@
 //! `runbookd search`: what the knowledge base holds for a query, as the operator of this machine.
 
-use crate::{
+use crate::{cli::UsageError, config::Config};
+use answer::{
     assistant,
-    cli::UsageError,
-    config::Config,
     search::SearchReply,
     text::{clipped, one_line, visible},
 };

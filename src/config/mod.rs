@@ -13,15 +13,12 @@ mod values;
 pub use environment::{Environment, Flags};
 pub use error::ConfigError;
 
-use crate::{
-    assistant,
-    http::{
-        auth::{Token, Tokens},
-        follow::Followed,
-        tls::TlsFiles,
-    },
-    llm::settings::ProviderSettings,
+use crate::http::{
+    auth::{Token, Tokens},
+    follow::Followed,
+    tls::TlsFiles,
 };
+use answer::{assistant, llm::settings::ProviderSettings};
 use environment::{KEYS, set, value};
 use error::wrong;
 use file::{Raw, read_file, shape};

@@ -6,7 +6,7 @@ use super::{
     router::AppState,
     scope::RequestFilter,
 };
-use crate::{answer::Answer, assistant::Request, format::Format};
+use answer::{answer::Answer, assistant::Request, format::Format};
 use axum::{Extension, Json, extract::State};
 use kb::store::Filter;
 use serde::Deserialize;

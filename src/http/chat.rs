@@ -8,7 +8,7 @@ use super::{
     router::AppState,
     schema, sse,
 };
-use crate::{
+use answer::{
     answer::{Answer, Degraded},
     assistant::{Request, question},
     format::Format,

@@ -9,7 +9,7 @@ use super::{
     router::AppState,
     schema, sse,
 };
-use crate::{
+use answer::{
     answer::{Answer, AnsweredBy, Citation, Degraded, Nearest},
     assistant::Request,
     format::{Format, Shape},

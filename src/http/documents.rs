@@ -5,7 +5,7 @@ use super::{
     router::AppState,
     schema, scope,
 };
-use crate::{assistant::AnswerError, checks::title, evidence::web_url, text::visible};
+use answer::{assistant::AnswerError, checks::title, evidence::web_url, text::visible};
 use axum::{Extension, Json, extract::State, http::Uri};
 use jiff::Timestamp;
 use kb::{

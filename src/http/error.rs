@@ -1,7 +1,7 @@
 //! The only file with status codes: what went wrong, told to the caller as far as it is theirs.
 
 use super::auth::Denied;
-use crate::assistant::AnswerError;
+use answer::assistant::AnswerError;
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -154,7 +154,7 @@ impl From<AnswerError> for ApiError {
             // Each such request has its line and is counted; a flood of them must not be one of the log.
             AnswerError::Overloaded { .. } => tracing::debug!("{error}"),
             AnswerError::Interrupted(_) => tracing::warn!("{error}"),
-            _ => tracing::error!(error = crate::commands::chain(&error), "cannot answer"),
+            _ => tracing::error!(error = kb::causes::with_causes(&error), "cannot answer"),
         }
         Self::unavailable(told)
     }

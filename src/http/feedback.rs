@@ -6,7 +6,7 @@ use super::{
     health::Status,
     router::AppState,
 };
-use crate::journal::{NoteError, Rating};
+use answer::journal::{NoteError, Rating};
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -47,7 +47,7 @@ pub async fn feedback(
         Ok(Err(NoteError::Unknown)) => Err(ApiError::not_found("no answer with this id is remembered")),
         Ok(Err(NoteError::Off)) => Err(ApiError::not_found("feedback is switched off")),
         Ok(Err(error @ NoteError::Write { .. })) => {
-            tracing::error!(error = crate::commands::chain(&error), "cannot write feedback");
+            tracing::error!(error = kb::causes::with_causes(&error), "cannot write feedback");
             Err(ApiError::unavailable("feedback cannot be written at the moment"))
         }
         Err(_) => Err(ApiError::internal()),

@@ -2,7 +2,7 @@
 //! the language model answers come from the documents.
 
 use super::router::AppState;
-use crate::llm::ProviderHealth;
+use answer::llm::ProviderHealth;
 use axum::{Json, extract::State, http::StatusCode};
 use kb::store::{Filter, View};
 use serde::Serialize;
@@ -65,7 +65,7 @@ pub(super) async fn view(state: &AppState) -> Option<Arc<dyn View>> {
     match timeout(PROBE_TIMEOUT, kb.view(&Filter::everything())).await {
         Ok(Ok(view)) => Some(view),
         Ok(Err(error)) => {
-            tracing::error!(error = crate::commands::chain(&error), "the knowledge base cannot be read");
+            tracing::error!(error = kb::causes::with_causes(&error), "the knowledge base cannot be read");
             None
         }
         Err(_) => {

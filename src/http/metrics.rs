@@ -5,7 +5,7 @@ use super::{
     health,
     router::AppState,
 };
-use crate::telemetry::metrics::{KnowledgeBaseState, Resource};
+use answer::metrics::{KnowledgeBaseState, Resource};
 use axum::{
     extract::State,
     http::header,

@@ -2,7 +2,7 @@
 //! server that has none for a broken one.
 
 use super::{health, router::AppState};
-use crate::assistant::OWN_MODEL;
+use answer::assistant::OWN_MODEL;
 use axum::{Json, extract::State};
 use serde::Serialize;
 use std::time::UNIX_EPOCH;

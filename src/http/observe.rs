@@ -2,7 +2,7 @@
 //! its method, the template of its route and its id: a path and a query string may name what is nobody else's business.
 
 use super::router::AppState;
-use crate::telemetry::metrics::Metrics;
+use answer::metrics::Metrics;
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{MatchedPath, Request, State},

@@ -4,11 +4,11 @@ use super::{
     ask, auth::Role, body::Bodies, chat, completions, documents, error::ApiError, feedback, guard, health,
     mcp, metrics, models, observe, openapi, scope, search,
 };
-use crate::{
+use crate::config::Server;
+use answer::{
     answer::Answer,
     assistant::{AnswerError, Assistant, Occasion, Outlet, Request},
     cache::AnswerCache,
-    config::Server,
     journal::Journal,
 };
 use arc_swap::ArcSwap;

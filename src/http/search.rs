@@ -6,7 +6,7 @@ use super::{
     router::AppState,
     scope::RequestFilter,
 };
-use crate::{assistant, search::SearchReply};
+use answer::{assistant, search::SearchReply};
 use axum::{Extension, Json, extract::State};
 use kb::store::Filter;
 use serde::Deserialize;

@@ -11,7 +11,7 @@ use super::{
     router::{AppState, router},
     tls::Tls,
 };
-use crate::telemetry::metrics::{Connection, Metrics};
+use answer::metrics::{Connection, Metrics};
 use axum::{
     Router,
     http::{HeaderValue, header},

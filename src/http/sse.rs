@@ -5,7 +5,7 @@
 //! after a part of an answer also `runbookd`, with the sources of what was sent. Then `[DONE]`, as always.
 
 use super::{body::Object, chat, completions::Usage, error::ApiError, router::AppState};
-use crate::{
+use answer::{
     answer::Answer,
     assistant::{Occasion, Request, Shown},
 };

@@ -5,6 +5,15 @@ use crate::{
     dialect::{Dialect, Ending},
     sse::{self, Events, Step, Steps},
 };
+use answer::{
+    assistant::{Assistant, Settings},
+    llm::{
+        Llm, breaker,
+        openai::OpenAiSettings,
+        providers::Providers,
+        settings::{ProviderSettings, Sampling},
+    },
+};
 use axum::{
     Router,
     body::Body,
@@ -17,15 +26,8 @@ use kb::{
 };
 use net::Secret;
 use runbookd::{
-    assistant::{Assistant, Settings},
     config::{Config, Environment},
     http::{AppState, router, server, tls::Tls},
-    llm::{
-        Llm, breaker,
-        openai::OpenAiSettings,
-        providers::Providers,
-        settings::{ProviderSettings, Sampling},
-    },
 };
 use serde_json::{Value, json};
 use std::{

@@ -1,18 +1,18 @@
 //! Replies of strong models through the real checks, where `RUNBOOKD_TEST_DATA` is set: what is honest leaves unharmed.
 //! With `--nocapture` each reply that changes is printed with what left in its place.
 
-use kb::{
-    document::{Kind, Rule},
-    question::Question,
-    retrieve::{RuleMatch, RuleStrength},
-};
-use runbookd::{
+use answer::{
     answer::Written,
     assistant,
     evidence::Evidence,
     format::{Format, Shape},
     phrases,
     reply::{Refusal, from_reply},
+};
+use kb::{
+    document::{Kind, Rule},
+    question::Question,
+    retrieve::{RuleMatch, RuleStrength},
 };
 use serde_json::Value;
 use std::{

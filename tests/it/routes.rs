@@ -384,7 +384,7 @@ async fn ratings_and_gaps_are_written_down() {
         assert!(id.starts_with(prefix), "{id}");
         assert_eq!(rate(id, "down").await, 200, "{id}");
     }
-    let feedback = runbookd::journal::feedback(directory.path()).expect("read");
+    let feedback = answer::journal::feedback(directory.path()).expect("read");
     assert_eq!((feedback.len(), feedback[0].question.as_str()), (3, OOM));
     assert_eq!(feedback[0].documents, ["runbooks/runbooks/pod-oom-killed.md"]);
 
@@ -398,7 +398,7 @@ async fn ratings_and_gaps_are_written_down() {
     // The journal has a thread of its own.
     let mut gaps = Vec::new();
     for _ in 0..100 {
-        gaps = runbookd::journal::gaps(directory.path()).expect("read");
+        gaps = answer::journal::gaps(directory.path()).expect("read");
         if gaps.iter().map(|gap| gap.count).sum::<usize>() == 3 {
             break;
         }

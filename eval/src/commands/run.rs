@@ -8,9 +8,9 @@ use crate::{
     run::{RunOptions, Runner},
     suite::Suite,
 };
+use answer::llm::{breaker, providers::Providers};
 use kb::causes::with_causes;
 use kb::retrieve::Tuning;
-use runbookd::llm::{breaker, providers::Providers};
 use std::{path::PathBuf, sync::Arc};
 
 /// What was typed.

@@ -1,11 +1,8 @@
 //! What agents can call: everything reads, nothing writes. A call that cannot be served is an error of the tool, in
 //! words that the agent can act on.
 
-use crate::{
-    assistant::Request,
-    format::Format,
-    http::{body, documents, error::ApiError, router::AppState, scope::RequestFilter, search},
-};
+use crate::http::{body, documents, error::ApiError, router::AppState, scope::RequestFilter, search};
+use answer::{assistant::Request, format::Format};
 use axum::http::request::Parts;
 use futures::FutureExt;
 use kb::store::Filter;

@@ -11,13 +11,11 @@ use crate::{
     extractive::{self, Material},
     format::Format,
     llm::{Health, Llm, LlmError, ProviderHealth, ReplyStream, Usage},
+    metrics::{Metrics, Resource, Slots},
     prompt::{Fence, Prompt},
     reply::{Checks, Refusal},
     ruled::with_prohibitions,
-    telemetry::{
-        metrics::{Metrics, Resource, Slots},
-        spans,
-    },
+    spans,
     translations::{self, Page},
     warnings,
 };
@@ -456,8 +454,12 @@ fn apart<T>(num_bytes: usize, work: impl FnOnce() -> T) -> T {
 /// Says in the log why the model is of no use now.
 fn logged(error: &LlmError, occasion: &Occasion) -> Degraded {
     match error.is_ours() {
-        true => tracing::error!(answer = occasion.id, %error, "the model cannot be used"),
-        false => tracing::warn!(answer = occasion.id, %error, "the model failed"),
+        true => {
+            tracing::error!(target: "runbookd::assistant", answer = occasion.id, %error, "the model cannot be used")
+        }
+        false => {
+            tracing::warn!(target: "runbookd::assistant", answer = occasion.id, %error, "the model failed")
+        }
     }
     error.cause()
 }

@@ -13,7 +13,7 @@ pub mod settings;
 pub mod transport;
 mod turns;
 
-use crate::{answer::Degraded, prompt::Prompt, telemetry::metrics::Metrics};
+use crate::{answer::Degraded, metrics::Metrics, prompt::Prompt};
 use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 use std::time::Duration;

@@ -4,7 +4,7 @@ use crate::{
     assistant::{AnswerError, Assistant},
     checks::title,
     evidence::web_url,
-    http::schema,
+    schema,
     text::visible,
 };
 use kb::{

@@ -11,7 +11,7 @@ use crate::{
     assistant::{AnswerError, Assistant, Occasion, Outlet, Request},
     format::Format,
     llm::Usage,
-    telemetry::metrics::Lookup,
+    metrics::Lookup,
     text::one_line,
 };
 use kb::{

@@ -5,9 +5,9 @@ use crate::{
     checks::{markup, masked},
     evidence::Evidence,
     format::Shape,
-    http::schema,
     llm::Usage,
     phrases::{self, Phrases},
+    schema,
 };
 use jiff::Timestamp;
 use kb::{answerable::Status, question::Question};

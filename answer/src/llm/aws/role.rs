@@ -106,7 +106,7 @@ impl Role {
             // The last minutes of the old ones are better than nothing.
             Err(error) => match fetched.as_ref().filter(|kept| now < kept.expires_at) {
                 Some(kept) => {
-                    tracing::warn!(%error, "AWS credentials cannot be renewed; they are still valid");
+                    tracing::warn!(target: "runbookd::llm::aws::role", %error, "AWS credentials cannot be renewed; they are still valid");
                     Ok(kept.keys.clone())
                 }
                 None => Err(error),

@@ -15,10 +15,7 @@ use super::{
     settings::ProviderSettings,
     turns::{Turn, Turns},
 };
-use crate::{
-    prompt::Prompt,
-    telemetry::{metrics::Metrics, spans},
-};
+use crate::{metrics::Metrics, prompt::Prompt, spans};
 use async_trait::async_trait;
 use futures::{FutureExt, future::BoxFuture};
 use net::SetupError;
@@ -77,12 +74,18 @@ impl Providers {
     fn report(&self, provider: &Provider, error: &LlmError) {
         let (kind, model) = (provider.kind, provider.llm.model());
         match error {
-            LlmError::BreakerOpen => tracing::debug!(provider = kind, model, %error, "left out"),
-            _ if self.providers.len() == 1 => tracing::debug!(provider = kind, model, %error, "a try failed"),
-            _ if error.is_ours() => {
-                tracing::error!(provider = kind, model, %error, "this provider cannot be used")
+            LlmError::BreakerOpen => {
+                tracing::debug!(target: "runbookd::llm::providers", provider = kind, model, %error, "left out")
             }
-            _ => tracing::warn!(provider = kind, model, %error, "this provider failed"),
+            _ if self.providers.len() == 1 => {
+                tracing::debug!(target: "runbookd::llm::providers", provider = kind, model, %error, "a try failed")
+            }
+            _ if error.is_ours() => {
+                tracing::error!(target: "runbookd::llm::providers", provider = kind, model, %error, "this provider cannot be used")
+            }
+            _ => {
+                tracing::warn!(target: "runbookd::llm::providers", provider = kind, model, %error, "this provider failed")
+            }
         }
     }
 }

@@ -71,7 +71,7 @@ struct Call {
 impl Call {
     fn begin(metrics: &Metrics, llm: &dyn Llm) -> Self {
         let (provider, model) = (llm.provider(), llm.model().to_owned());
-        let span = tracing::info_span!("chat", otel.kind = "client", otel.name = format!("chat {model}"));
+        let span = tracing::info_span!(target: "runbookd::telemetry::spans", "chat", otel.kind = "client", otel.name = format!("chat {model}"));
         span.set_attribute("gen_ai.operation.name", "chat");
         span.set_attribute("gen_ai.provider.name", provider);
         span.set_attribute("gen_ai.request.model", model.clone());
@@ -113,7 +113,7 @@ pub async fn search<T: AsRef<Retrieval>>(
     metrics: &Metrics,
     search: impl Future<Output = Result<T, AnswerError>>,
 ) -> Result<T, AnswerError> {
-    let span = tracing::info_span!("retrieval");
+    let span = tracing::info_span!(target: "runbookd::telemetry::spans", "retrieval");
     let began = Instant::now();
     let result = search.instrument(span.clone()).await;
     match &result {

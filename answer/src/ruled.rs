@@ -58,7 +58,7 @@ pub async fn with_prohibitions(
             passage.text = sentences.join("\n");
             num_bytes += passage.text.len();
             if num_bytes > MAX_ADDED_BYTES {
-                tracing::warn!(document, "forbids more than an answer can say");
+                tracing::warn!(target: "runbookd::ruled", document, "forbids more than an answer can say");
                 return Ok(evidence);
             }
             evidence.push(passage);

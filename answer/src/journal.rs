@@ -133,7 +133,8 @@ impl Journal {
                         Ok(()) => complained = false,
                         Err(error) if !complained => {
                             tracing::error!(
-                                error = crate::commands::chain(&error),
+                                target: "runbookd::journal",
+                                error = kb::causes::with_causes(&error),
                                 "cannot count unanswered questions"
                             );
                             complained = true;
