@@ -3,20 +3,17 @@
 
 use crate::{
     checks::{markup, masked},
+    degraded::Degraded,
     evidence::Evidence,
     format::Shape,
     llm::Usage,
     phrases::{self, Phrases},
-    schema,
 };
 use jiff::Timestamp;
 use kb::{answerable::Status, question::Question};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 /// Who wrote an answer's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AnsweredBy {
     /// The model, checked.
     Llm,
@@ -26,46 +23,22 @@ pub enum AnsweredBy {
     None,
 }
 
-/// Why an answer is less than it could be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Degraded {
-    /// No slot for a model call was free.
-    Overloaded,
-    /// The model's host refused or could not be found.
-    LlmUnreachable,
-    /// No trusted connection to the model's host.
-    LlmTls,
-    /// No reply in time.
-    LlmTimeout,
-    /// Our key is not accepted.
-    LlmUnauthorized,
-    /// The model or the request is not accepted.
-    LlmRejected,
-    /// Too many requests, or the quota is used up.
-    LlmRateLimited,
-    /// The model's host failed.
-    LlmServerError,
-    /// The reply held no text.
-    LlmEmpty,
-    /// The reply was not a chat completion.
-    LlmInvalid,
-    /// The reply was too large.
-    LlmTooLarge,
-    /// The reply ended before its end.
-    LlmCut,
-    /// The model failed too often lately and is not asked for a while.
-    LlmBreakerOpen,
-    /// The reply changed a masked name.
-    LlmMaskedName,
-    /// The reply did not use the rule that applies to this object.
-    LlmUncited,
-    /// The reply was nothing but advice that the object's documents forbid.
-    LlmForbidden,
+impl AnsweredBy {
+    /// Every one there is.
+    pub const ALL: [Self; 3] = [Self::Llm, Self::Extractive, Self::None];
+
+    /// The name that clients know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Llm => "llm",
+            Self::Extractive => "extractive",
+            Self::None => "none",
+        }
+    }
 }
 
 /// A source of an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Citation {
     /// What `[n]` in the text refers to.
     pub n: usize,
@@ -78,10 +51,8 @@ pub struct Citation {
     /// The headings above the passage, outermost first; empty before the first.
     pub heading_path: Vec<String>,
     /// Where a person reads it: the document's page, at the passage's heading where it has one.
-    #[schema(required)]
     pub url: Option<String>,
     /// When the document was last changed.
-    #[schema(required)]
     pub updated_at: Option<Timestamp>,
 }
 
@@ -101,37 +72,32 @@ impl Citation {
 }
 
 /// A document that came near a question nobody could answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nearest {
     /// The document's id.
     pub document: String,
     /// Its title.
     pub title: String,
     /// Where a person reads it.
-    #[schema(required)]
     pub url: Option<String>,
 }
 
-/// An answer with everything needed to judge it. Serialises to the object of `ask --json` and `/v1/ask`.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+/// An answer with everything needed to judge it.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// Names this answer for feedback.
     pub id: String,
     /// The text, without the list of sources.
-    #[serde(rename = "answer")]
     pub text: String,
     /// What it is worth.
-    #[schema(schema_with = schema::status)]
     pub status: Status,
     /// Calibrated probability that the knowledge base covers the question, 0..1.
-    #[schema(minimum = 0, maximum = 1)]
     pub confidence: f32,
     /// Why the status is what it is, one English sentence.
     pub reason: String,
     /// Who wrote the text.
     pub answered_by: AnsweredBy,
     /// Why it is less than it could be.
-    #[schema(required)]
     pub degraded: Option<Degraded>,
     /// Whether it was given before.
     pub cached: bool,
@@ -144,16 +110,12 @@ pub struct Answer {
     /// The state of the knowledge base that was read.
     pub kb_version: String,
     /// When it was given.
-    #[serde(skip)]
     pub created_at: Timestamp,
     /// The model that wrote it, or `runbookd`.
-    #[serde(skip)]
     pub model: String,
     /// What the model counted for it; `None` where it was asked and did not say.
-    #[serde(skip)]
     pub usage: Option<Usage>,
     /// The language of our own sentences in it.
-    #[serde(skip)]
     pub language: kb::question::Language,
 }
 

@@ -4,8 +4,9 @@
 //! The clock and all randomness come in with an [`Occasion`], so that an evaluation can repeat itself exactly.
 
 use crate::{
-    answer::{Answer, Degraded, Written},
+    answer::{Answer, Written},
     blocks, calibration,
+    degraded::Degraded,
     draft::{Draft, Verdict},
     evidence::Evidence,
     extractive::{self, Material},

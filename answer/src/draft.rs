@@ -1,9 +1,10 @@
 //! The kinds of answer one question can get, filled in from what they have in common. Pure.
 
 use crate::{
-    answer::{self, Answer, AnsweredBy, Citation, Degraded, Nearest, Written},
+    answer::{self, Answer, AnsweredBy, Citation, Nearest, Written},
     assistant::{OWN_MODEL, Occasion},
     checks::{markup, secrets, title},
+    degraded::Degraded,
     evidence::{Evidence, web_url},
     llm::Usage,
     phrases::phrases,

@@ -35,7 +35,7 @@ const FEEDBACK: &str = "feedback.jsonl";
 const UNANSWERED: &str = "unanswered.jsonl";
 
 /// What a reader thought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rating {
     /// It helped.

@@ -6,14 +6,13 @@
 
 use crate::{
     answer::Answer,
+    degraded::Degraded,
     llm::{LlmError, ProviderHealth, Usage},
 };
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder, core::Collector,
 };
-use serde::Serialize;
-use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
 /// Upper bounds of durations: from an answer that is repeated to the longest deadline.
@@ -254,7 +253,8 @@ impl Metrics {
 
     /// An answer is given.
     pub fn answered(&self, answer: &Answer) {
-        let labels = [name(answer.status), name(answer.answered_by), name(answer.degraded)];
+        let degraded = answer.degraded.map_or("none", Degraded::as_str);
+        let labels = [answer.status.as_str(), answer.answered_by.as_str(), degraded];
         self.0.answers.with_label_values(&labels).inc();
     }
 
@@ -275,8 +275,8 @@ impl Metrics {
 
     /// The language model replied, or did not.
     pub fn llm_called(&self, provider: &str, model: &str, error: Option<&LlmError>, took: Duration) {
-        let outcome = error.map_or_else(|| "ok".to_owned(), |error| name(error.cause()));
-        self.0.llm_calls.with_label_values(&[provider, model, &outcome]).inc();
+        let outcome = error.map_or("ok", |error| error.cause().as_str());
+        self.0.llm_calls.with_label_values(&[provider, model, outcome]).inc();
         // A call that was not made took no time worth knowing.
         if error != Some(&LlmError::BreakerOpen) {
             self.0.llm_call_seconds.with_label_values(&[provider, model]).observe(took.as_secs_f64());
@@ -377,13 +377,5 @@ fn event_name(event: Connection) -> &'static str {
         Connection::Slow => "slow",
         Connection::Idle => "idle",
         Connection::NoTls => "no_tls",
-    }
-}
-
-/// A value's name as answers have it; `none` for nothing.
-pub(super) fn name(value: impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(Value::String(name)) => name,
-        _ => "none".to_owned(),
     }
 }

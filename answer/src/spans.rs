@@ -1,7 +1,7 @@
 //! Spans of what a question costs, named as OpenTelemetry's conventions for generative models have it. They hold counts
 //! and names from the configuration, never a prompt or a document.
 
-use super::metrics::{Metrics, name};
+use super::metrics::Metrics;
 use crate::{
     assistant::AnswerError,
     llm::{Llm, LlmError, Reply, ReplyStream, Usage},
@@ -94,7 +94,7 @@ impl Call {
         }
         self.metrics.llm_called(self.provider, &self.model, error, self.began.elapsed());
         if let Some(error) = error {
-            self.span.set_attribute("error.type", name(error.cause()));
+            self.span.set_attribute("error.type", error.cause().as_str());
             self.span.set_status(Status::error(""));
         }
     }

@@ -17,7 +17,7 @@ use answer::{
     assistant::{AnswerError, question},
     format::Format,
     prompt::Fence,
-    search::{SearchHit, SearchReply},
+    search::{self, FoundPassage},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use ingest::progress::Progress;
@@ -79,10 +79,10 @@ impl Asker {
         id: &str,
         text: &str,
         language: Option<&str>,
-    ) -> Result<Option<SearchHit>, EvalError> {
+    ) -> Result<Option<FoundPassage>, EvalError> {
         let question = question(text, language).map_err(|error| unusable(id, &error))?;
-        let found = SearchReply::find(&self.assistant, &question, &Filter::default(), 1).await;
-        Ok(found.map_err(|error| failed(id, &error))?.hits.into_iter().next())
+        let found = search::find(&self.assistant, &question, &Filter::default(), 1).await;
+        Ok(found.map_err(|error| failed(id, &error))?.passages.into_iter().next())
     }
 
     /// The answer to a question, as a person would get it.
@@ -273,14 +273,15 @@ async fn ask_labelled(
 }
 
 /// Whether a passage begins in a section; it may hold the next ones as well.
-fn begins_in(hit: &SearchHit, page: &Page, section: &Section) -> bool {
+fn begins_in(hit: &FoundPassage, page: &Page, section: &Section) -> bool {
     hit.document == page.document
-        && usize::try_from(hit.start_byte).is_ok_and(|start| section.source.contains(&start))
+        && usize::try_from(hit.passage.start_byte).is_ok_and(|start| section.source.contains(&start))
 }
 
 /// Whether a passage is a part of a section.
-fn lies_in(hit: &SearchHit, page: &Page, section: &Section) -> bool {
-    begins_in(hit, page, section) && usize::try_from(hit.end_byte).is_ok_and(|end| end <= section.source.end)
+fn lies_in(hit: &FoundPassage, page: &Page, section: &Section) -> bool {
+    begins_in(hit, page, section)
+        && usize::try_from(hit.passage.end_byte).is_ok_and(|end| end <= section.source.end)
 }
 
 /// Where the sentences of an answer stand.

@@ -76,6 +76,17 @@ pub enum Status {
     Unknown,
 }
 
+impl Status {
+    /// The name that clients know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Partial => "partial",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The decision with its reason.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Decision {

@@ -1,6 +1,6 @@
 //! `runbookd ask`: one question, as the operator of this machine, who may read everything.
 
-use crate::{cli::UsageError, config::Config};
+use crate::{cli::UsageError, config::Config, http::wire};
 use answer::{
     assistant::{Occasion, Request},
     format::Format,
@@ -21,7 +21,7 @@ pub async fn run(
     let occasion = Occasion::now(config.server.deadline);
     let answer = started.assistant.answer(&request, &Filter::everything(), occasion).await?;
     match json {
-        true => println!("{}", serde_json::to_string(&answer)?),
+        true => println!("{}", serde_json::to_string(&wire::answer::Answer::from(answer))?),
         false => {
             println!("{}", visible(&answer.with_sources()));
             eprintln!(

@@ -1,7 +1,7 @@
 //! The only file with status codes: what went wrong, told to the caller as far as it is theirs.
 
 use super::auth::Denied;
-use answer::assistant::AnswerError;
+use answer::{Answer, Degraded, assistant::AnswerError};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -117,6 +117,14 @@ impl ApiError {
     pub fn misconfigured() -> Self {
         let message = "the language model's endpoint refuses this server's configuration".to_owned();
         Self { status: StatusCode::BAD_GATEWAY, message, retry_after_s: None }
+    }
+
+    /// An OpenAI client can show an error, so a model that refuses our key or name is one: nobody would notice otherwise.
+    pub fn refuse_misconfigured(answer: &Answer) -> Result<(), Self> {
+        match answer.degraded {
+            Some(Degraded::LlmUnauthorized | Degraded::LlmRejected) => Err(Self::misconfigured()),
+            _ => Ok(()),
+        }
     }
 
     /// The request took longer than it may.

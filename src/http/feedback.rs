@@ -3,27 +3,14 @@
 use super::{
     body::Posted,
     error::{ApiError, BodyRefused, Missing, Unavailable},
-    health::Status,
     router::AppState,
+    wire::{feedback::FeedbackRequest, health::Status},
 };
-use answer::journal::{NoteError, Rating};
+use answer::journal::NoteError;
 use axum::{Json, extract::State};
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 /// Longest comment that is kept, in characters.
 const MAX_COMMENT_CHARS: usize = 2_000;
-
-/// What a reader thought of an answer.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct FeedbackRequest {
-    /// The answer's id, as it stands in any of the replies: `chatcmpl-` or `cmpl-` may be before it.
-    id: String,
-    rating: Rating,
-    /// The reader's words; the first 2,000 characters are kept.
-    #[serde(default)]
-    comment: Option<String>,
-}
 
 /// Writes a rating down.
 #[utoipa::path(
@@ -41,7 +28,8 @@ pub async fn feedback(
         request.comment.map(|comment| comment.chars().take(MAX_COMMENT_CHARS).collect());
     let journal = state.journal.clone();
     let id = answer_id(&request.id).to_owned();
-    let written = tokio::task::spawn_blocking(move || journal.rate(&id, request.rating, comment.as_deref()));
+    let written =
+        tokio::task::spawn_blocking(move || journal.rate(&id, request.rating.into(), comment.as_deref()));
     match written.await {
         Ok(Ok(())) => Ok(Json(Status::OK)),
         Ok(Err(NoteError::Unknown)) => Err(ApiError::not_found("no answer with this id is remembered")),

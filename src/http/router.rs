@@ -2,7 +2,7 @@
 
 use super::{
     ask, auth::Role, body::Bodies, chat, completions, documents, error::ApiError, feedback, guard, health,
-    mcp, metrics, models, observe, openapi, scope, search,
+    mcp, metrics, models, observe, openapi, search, wire::filter,
 };
 use crate::config::Server;
 use answer::{
@@ -213,7 +213,7 @@ async fn admit(
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = state.settings().tokens.current().admit(authorization, role)?;
     if role == Role::Ask {
-        let scope = scope::limited(scope::of_query(request.uri().query().unwrap_or_default())?, &caller);
+        let scope = filter::limited(filter::of_query(request.uri().query().unwrap_or_default())?, &caller);
         request.extensions_mut().insert(scope);
     }
     Ok(next.run(request).await)

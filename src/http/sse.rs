@@ -4,9 +4,16 @@
 //! The headers are out before the answer is known, so what goes wrong is an event: `{"error": {message, type, code}}`, and
 //! after a part of an answer also `runbookd`, with the sources of what was sent. Then `[DONE]`, as always.
 
-use super::{body::Object, chat, completions::Usage, error::ApiError, router::AppState};
+use super::{
+    error::ApiError,
+    router::AppState,
+    wire::{
+        answer::{self as wire, Degraded},
+        openai::{Form, Piece, Usage},
+    },
+};
 use answer::{
-    answer::Answer,
+    Answer,
     assistant::{Occasion, Request, Shown},
 };
 use axum::response::{
@@ -15,52 +22,15 @@ use axum::response::{
 };
 use futures::{StreamExt, stream};
 use kb::store::Filter;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{convert::Infallible, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::Instrument;
-use utoipa::ToSchema;
 
 /// Time between two comments.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Most blocks that wait for a slow client; then the answer waits too, within its deadline.
 const MAX_WAITING: usize = 64;
-
-/// What a client wants of a stream beside the text.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-pub struct StreamOptions {
-    /// Asks for one more chunk before the end, without choices, that tells what the model counted; null where the model
-    /// does not say. There is none where the answer breaks off.
-    #[serde(default)]
-    include_usage: Option<bool>,
-}
-
-/// Whether a client wants to know what the model counted.
-pub fn wants_usage(options: Option<Object<StreamOptions>>) -> bool {
-    options.is_some_and(|Object(options)| options.include_usage == Some(true))
-}
-
-/// How a protocol writes a stream.
-#[derive(Clone, Copy)]
-pub struct Form {
-    /// Stands before the answer's id.
-    pub id_prefix: &'static str,
-    /// Writes one piece; id, time and model are added.
-    pub chunk: fn(Piece<'_>) -> Value,
-}
-
-/// What a stream is made of.
-pub enum Piece<'a> {
-    /// Before the first text.
-    First,
-    /// A part of the answer.
-    Text(&'a str),
-    /// After the last text.
-    Last(&'a Answer),
-    /// After everything else, what the model counted: no choice belongs to it.
-    Usage,
-}
 
 /// Answers a request as a stream.
 pub fn stream(
@@ -133,13 +103,15 @@ impl Writer {
     /// The rest of the answer, or why there is none.
     fn end(&mut self, answer: &Answer) -> Vec<Value> {
         if answer.is_interrupted() {
-            let mut event =
-                failure("the language model failed in the middle of its answer", json!(answer.degraded));
-            event["runbookd"] = json!(answer);
+            let mut event = failure(
+                "the language model failed in the middle of its answer",
+                json!(answer.degraded.map(Degraded::from)),
+            );
+            event["runbookd"] = json!(wire::Answer::from(answer.clone()));
             return vec![event];
         }
-        if let Err(error) = chat::refuse_misconfigured(answer) {
-            return vec![failure(error.message(), json!(answer.degraded))];
+        if let Err(error) = ApiError::refuse_misconfigured(answer) {
+            return vec![failure(error.message(), json!(answer.degraded.map(Degraded::from)))];
         }
         let text = answer.with_sources();
         let sent = self.sent.as_deref().unwrap_or_default();

@@ -13,7 +13,7 @@ pub mod settings;
 pub mod transport;
 mod turns;
 
-use crate::{answer::Degraded, metrics::Metrics, prompt::Prompt};
+use crate::{degraded::Degraded, metrics::Metrics, prompt::Prompt};
 use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 use std::time::Duration;
@@ -107,23 +107,20 @@ pub trait Llm: Send + Sync {
 }
 
 /// One provider's state.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderHealth {
     /// Its name, as configured.
     pub provider: &'static str,
     /// The model asked for.
-    #[serde(skip)]
     pub model: String,
     /// Its health.
     pub health: Health,
     /// Whether it is not asked for a while because it kept failing.
-    #[serde(skip)]
     pub is_left_alone: bool,
 }
 
 /// What is known of a model without asking it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     /// Not asked yet.
     Unknown,
@@ -131,6 +128,20 @@ pub enum Health {
     Ok,
     /// The last call failed.
     Degraded,
+}
+
+impl Health {
+    /// Every one there is.
+    pub const ALL: [Self; 3] = [Self::Unknown, Self::Ok, Self::Degraded];
+
+    /// The name that operators know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+        }
+    }
 }
 
 /// Why there is no reply. Nothing of the endpoint's body is kept: it may quote the prompt or the key.

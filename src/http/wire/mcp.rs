@@ -1,7 +1,7 @@
 //! What goes over the wire at `/mcp`, for the interface's description. The SDK reads and writes it; its own types know no
 //! OpenAPI.
 
-use crate::http::schema;
+use super::schema;
 use serde_json::json;
 use utoipa::{
     PartialSchema, ToSchema,

@@ -1,6 +1,7 @@
 //! What a request may see: what its token allows, narrowed by its query string, narrowed by its own filter.
 
-use super::{auth::Caller, error::ApiError, schema};
+use super::schema;
+use crate::http::{auth::Caller, error::ApiError};
 use kb::store::{Access, Filter};
 use serde::{
     Deserialize, Deserializer,

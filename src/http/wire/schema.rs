@@ -3,7 +3,11 @@
 
 use kb::{answerable::Status, document::Kind};
 use serde_json::{Value, json};
-use utoipa::openapi::{Object, ObjectBuilder, extensions::Extensions, schema::Type};
+use utoipa::openapi::{
+    Object, ObjectBuilder,
+    extensions::Extensions,
+    schema::{SchemaType, Type},
+};
 
 /// More than white space. Derived schemas repeat it, for their attributes take literals only.
 const NOT_BLANK: &str = r"\S";
@@ -27,6 +31,17 @@ pub fn kind_or_empty() -> Object {
 /// What an answer is worth.
 pub fn status() -> Object {
     names([Status::Answered, Status::Partial, Status::Unknown])
+}
+
+/// A passage's score in each leg of the search.
+pub fn leg_scores() -> Object {
+    let score = || ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Number, Type::Null]));
+    ObjectBuilder::new()
+        .property("bm25", score())
+        .property("dense", score())
+        .required("bm25")
+        .required("dense")
+        .build()
 }
 
 /// Keywords of JSON Schema that the builders have no method for.
