@@ -119,12 +119,33 @@ pub struct Answer {
     pub language: kb::question::Language,
 }
 
-impl Answer {
-    /// Whether this is the beginning of a model's answer whose rest did not come: checked, and no whole.
-    pub fn is_interrupted(&self) -> bool {
-        self.answered_by == AnsweredBy::Llm && self.degraded.is_some()
+/// What became of a question.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answered {
+    /// The answer.
+    Whole(Answer),
+    /// The beginning of a model's answer whose rest did not come: checked, already shown, and no whole. Only where answers
+    /// are streamed.
+    Interrupted(Answer),
+}
+
+impl Answered {
+    /// The answer, or its beginning.
+    pub fn answer(&self) -> &Answer {
+        match self {
+            Self::Whole(answer) | Self::Interrupted(answer) => answer,
+        }
     }
 
+    /// The answer, or its beginning.
+    pub fn into_answer(self) -> Answer {
+        match self {
+            Self::Whole(answer) | Self::Interrupted(answer) => answer,
+        }
+    }
+}
+
+impl Answer {
     /// The text with one line that lists the sources: `Sources: [1][2] Title > Heading (url or id, updated 2026-08-17)`.
     pub fn with_sources(&self) -> String {
         if self.citations.is_empty() {

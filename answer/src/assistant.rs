@@ -1,10 +1,11 @@
 //! A question's path from text to [`Answer`]: retrieve, decide, ask the model, check, and where that fails, quote the
 //! evidence. Entry points: [`Assistant::answer`], and [`Assistant::stream`] for those who read while it is written.
 //!
-//! The clock and all randomness come in with an [`Occasion`], so that an evaluation can repeat itself exactly.
+//! The clock and all randomness come in with an [`Occasion`], so that an evaluation can repeat itself exactly. What stands
+//! around it when a server answers, given answers, deadlines, the journal, is the business of `desk.rs`.
 
 use crate::{
-    answer::{Answer, Written},
+    answer::{Answer, Answered, Written},
     blocks, calibration,
     degraded::Degraded,
     draft::{Draft, Verdict},
@@ -12,21 +13,20 @@ use crate::{
     extractive::{self, Material},
     format::Format,
     llm::{Health, Llm, LlmError, ProviderHealth, ReplyStream, Usage},
-    metrics::{Metrics, Resource, Slots},
-    prompt::{Fence, Prompt},
+    metrics::{Metrics, Resource},
+    prompt::Prompt,
     reply::{Checks, Refusal},
+    request::{Occasion, Request},
     ruled::with_prohibitions,
     spans,
     translations::{self, Page},
     warnings,
 };
 use futures::TryStreamExt;
-use jiff::Timestamp;
 use kb::{
-    answerable::Status,
-    question::{MAX_QUESTION_BYTES, Question, QuestionError},
-    redact,
-    retrieve::{Decided, Options, Retrieval, RetrieveError, Retriever},
+    answerable::{Decided, Status},
+    question::Question,
+    retrieve::{Options, Retrieval, RetrieveError, Retriever},
     store::{Filter, KnowledgeBase, StoreError},
 };
 use std::{sync::Arc, time::Duration};
@@ -37,67 +37,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// The model that an answer without one names.
-pub const OWN_MODEL: &str = "runbookd";
-
 /// Of a model that was not asked.
 const NOTHING_SPENT: Option<Usage> = Some(Usage { input_tokens: 0, output_tokens: 0 });
 
 /// Time kept free between the model's deadline and the asker's, for what follows.
 const AFTER_LLM: Duration = Duration::from_millis(500);
-
-/// What is asked.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// The question.
-    pub question: Question,
-    /// What the answer is to look like.
-    pub format: Format,
-}
-
-impl Request {
-    /// Reads a question as [`question`] does.
-    pub fn parse(text: &str, language: Option<&str>, format: Format) -> Result<Self, QuestionError> {
-        Ok(Self { question: question(text, language)?, format })
-    }
-}
-
-/// Reads a question that came from outside: secrets are masked before anything else sees it, and a text longer than is
-/// read is cut, because a refusal would end a client's whole run for the sake of a long log.
-pub fn question(text: &str, language: Option<&str>) -> Result<Question, QuestionError> {
-    let text = redact::redact(start_of(text.trim()));
-    Question::parse(start_of(&text.text), language)
-}
-
-/// The longest start that is read.
-fn start_of(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_QUESTION_BYTES)]
-}
-
-/// The values of one call that are not in the question.
-#[derive(Debug, Clone)]
-pub struct Occasion {
-    /// The answer's id.
-    pub id: String,
-    /// The time of the answer.
-    pub now: Timestamp,
-    /// The prompt's fence.
-    pub fence: Fence,
-    /// When the asker stops waiting.
-    pub deadline: Instant,
-}
-
-impl Occasion {
-    /// Here and now, with time for `limit`.
-    pub fn now(limit: Duration) -> Self {
-        Self {
-            id: format!("{:032x}", rand::random::<u128>()),
-            now: Timestamp::now(),
-            fence: Fence::random(),
-            deadline: Instant::now() + limit,
-        }
-    }
-}
 
 /// How an assistant works.
 #[derive(Debug, Clone)]
@@ -144,9 +88,6 @@ pub enum AnswerError {
         /// The wait.
         waited: Duration,
     },
-    /// The model failed after a part of its answer was shown; only where answers are streamed.
-    #[error("the model failed in the middle of its answer")]
-    Interrupted(Box<Answer>),
 }
 
 /// Where a streamed answer is shown while it is written.
@@ -179,22 +120,19 @@ struct Inner {
 }
 
 impl Assistant {
-    /// An assistant over a knowledge base; without a model it quotes the evidence.
+    /// An assistant over a knowledge base, which counts in `metrics`; without a model it quotes the evidence.
     pub fn new(
         kb: Arc<dyn KnowledgeBase>,
         retriever: Retriever,
         llm: Option<Arc<dyn Llm>>,
         settings: Settings,
+        metrics: Metrics,
     ) -> Self {
         let search_slots = Semaphore::new(settings.search_slots);
         // Who waits behind more than these is better told so at once: the longer all wait, the fewer still care.
         let search_places = Semaphore::new(settings.search_slots + settings.search_slots.div_ceil(2));
         let llm_slots = Semaphore::new(settings.llm_slots);
         let calibration = calibration::Current::default();
-        let metrics = Metrics::new();
-        if let Some(llm) = &llm {
-            llm.count_in(&metrics);
-        }
         Self(Arc::new(Inner {
             kb,
             retriever,
@@ -224,18 +162,27 @@ impl Assistant {
     }
 
     /// What it counts.
-    pub fn metrics(&self) -> &Metrics {
+    pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
 
-    /// How much of a resource is in use.
-    pub fn slots(&self, resource: Resource) -> Slots {
+    /// Sets the gauges of what is in use at this moment: slots, and providers of the model that are left alone.
+    pub fn show_use(&self) {
         let Settings { search_slots, llm_slots, .. } = self.0.settings;
-        let (total, slots) = match resource {
-            Resource::Search => (search_slots, &self.0.search_slots),
-            Resource::Llm => (llm_slots, &self.0.llm_slots),
-        };
-        Slots { total, in_use: total.saturating_sub(slots.available_permits()) }
+        for (resource, total, slots) in [
+            (Resource::Search, search_slots, &self.0.search_slots),
+            (Resource::Llm, llm_slots, &self.0.llm_slots),
+        ] {
+            self.0.metrics.set_slots(resource, total, total.saturating_sub(slots.available_permits()));
+        }
+        let providers = self.llm_providers();
+        for one in &providers {
+            // Two endpoints of one model are one series: open when either is.
+            let is_same =
+                |other: &&ProviderHealth| (other.provider, &other.model) == (one.provider, &one.model);
+            let is_open = providers.iter().filter(is_same).any(|other| other.is_left_alone);
+            self.0.metrics.set_breaker(one.provider, &one.model, is_open);
+        }
     }
 
     /// Answers a question from the documents that `scope` shows. An `Err` means that the knowledge base could not be
@@ -246,19 +193,19 @@ impl Assistant {
         scope: &Filter,
         occasion: Occasion,
     ) -> Result<Answer, AnswerError> {
-        self.answer_through(request, scope, occasion, None).await
+        Ok(self.answer_through(request, scope, occasion, None).await?.into_answer())
     }
 
     /// The same, and what the model writes is shown block by block as soon as it is checked. The answer that is returned
-    /// begins with what was shown; when the rest does not come, that is [`AnswerError::Interrupted`]. What others than the
-    /// model write is only returned.
+    /// begins with what was shown; when the rest does not come, it is [`Answered::Interrupted`]. What others than the model
+    /// write is only returned.
     pub async fn stream(
         &self,
         request: &Request,
         scope: &Filter,
         occasion: Occasion,
         outlet: &Outlet,
-    ) -> Result<Answer, AnswerError> {
+    ) -> Result<Answered, AnswerError> {
         self.answer_through(request, scope, occasion, Some(outlet)).await
     }
 
@@ -268,7 +215,7 @@ impl Assistant {
         scope: &Filter,
         occasion: Occasion,
         outlet: Option<&Outlet>,
-    ) -> Result<Answer, AnswerError> {
+    ) -> Result<Answered, AnswerError> {
         let question = &request.question;
         let format = match self.0.settings.keep_length {
             true => request.format,
@@ -291,7 +238,7 @@ impl Assistant {
             usage: NOTHING_SPENT,
         };
         if decision.status == Status::Unknown || retrieval.evidence.is_empty() {
-            return Ok(draft.unknown(&retrieval, &decision.reason));
+            return Ok(Answered::Whole(draft.unknown(&retrieval, &decision.reason)));
         }
 
         let evidence = with_prohibitions(Evidence::of_hits(&retrieval.evidence), &retrieval).await?;
@@ -300,16 +247,15 @@ impl Assistant {
         let draft = Draft { usage, warnings: &warnings, ..draft };
         let degraded = match asked {
             Asked::Answered(written, model, verdict) => {
-                return Ok(draft.by_llm(written, model, verdict));
+                return Ok(Answered::Whole(draft.by_llm(written, model, verdict)));
             }
             Asked::Interrupted(written, model, verdict, cause) => {
-                let answer = draft.interrupted(written, model, verdict, cause);
-                return Err(AnswerError::Interrupted(Box::new(answer)));
+                return Ok(Answered::Interrupted(draft.interrupted(written, model, verdict, cause)));
             }
             Asked::DoesNotKnow(reason)
                 if !evidence.iter().any(|passage| passage.applies() || passage.may_apply()) =>
             {
-                return Ok(draft.unknown(&retrieval, reason));
+                return Ok(Answered::Whole(draft.unknown(&retrieval, reason)));
             }
             Asked::DoesNotKnow(_) => Some(Degraded::LlmUncited),
             Asked::Failed(cause) => Some(cause),
@@ -328,10 +274,10 @@ impl Assistant {
             twin: page.twin.as_ref(),
             linked: &page.linked,
         };
-        match extractive::answer(&material, question, &format) {
-            Some(written) => Ok(draft.extractive(written, degraded)),
-            None => Ok(draft.unknown(&retrieval, "the evidence holds no text to quote")),
-        }
+        Ok(Answered::Whole(match extractive::answer(&material, question, &format) {
+            Some(written) => draft.extractive(written, degraded),
+            None => draft.unknown(&retrieval, "the evidence holds no text to quote"),
+        }))
     }
 
     /// Searches one state of the knowledge base through `scope`, when a search slot comes free in time.
@@ -479,23 +425,4 @@ enum Asked {
     DoesNotKnow(&'static str),
     Failed(Degraded),
     NoModel,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_secret_is_in_a_question() {
-        for text in [
-            "Kafka fails with AKIAQ7RL\u{200b}MXVTN2ZPWK4D",
-            "Kafka fails with \u{1b}[31mAKIAQ7RLMXVTN2ZPWK4D\u{1b}[0m",
-            "Kafka fails with AKIAQ7RL**MXVTN2ZPWK4D**",
-        ] {
-            let question = question(text, None).expect("a question");
-            for kept in [question.text(), question.search_text()] {
-                assert!(!crate::text::visible(kept).contains("MXVTN2ZPWK4D"), "{text:?} gave {kept:?}");
-            }
-        }
-    }
 }

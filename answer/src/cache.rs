@@ -7,11 +7,12 @@
 //! long as the answer repeats none of those. Degraded answers are given to those who wait for them, and not kept.
 
 use crate::{
-    answer::Answer,
-    assistant::{AnswerError, Assistant, Occasion, Outlet, Request},
+    answer::{Answer, Answered},
+    assistant::{AnswerError, Assistant, Outlet},
     format::Format,
     llm::Usage,
     metrics::Lookup,
+    request::{Occasion, Request},
     text::one_line,
 };
 use kb::{
@@ -83,6 +84,18 @@ struct Kept {
     repeats_passing: bool,
 }
 
+/// What fills no entry, and is nobody else's.
+enum NotKept {
+    Interrupted(Box<Answer>),
+    Failed(AnswerError),
+}
+
+impl From<AnswerError> for NotKept {
+    fn from(error: AnswerError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl Kept {
     /// Whether the answer holds for a question with these addresses, times and durations.
     fn holds_for(&self, passing: &[String]) -> bool {
@@ -135,9 +148,9 @@ impl AnswerCache {
         scope: &Filter,
         occasion: Occasion,
         outlet: Option<&Outlet>,
-    ) -> Result<Answer, AnswerError> {
+    ) -> Result<Answered, AnswerError> {
         let answering = async |occasion| match outlet {
-            None => assistant.answer(request, scope, occasion).await,
+            None => assistant.answer(request, scope, occasion).await.map(Answered::Whole),
             Some(outlet) => assistant.stream(request, scope, occasion, outlet).await,
         };
         if self.max_entries == 0 {
@@ -167,12 +180,20 @@ impl AnswerCache {
                 .get_or_try_init(|| async {
                     is_new = true;
                     let occasion = occasion.take().expect("an answer that is new ends the loop");
-                    let answer = answering(occasion).await?;
+                    let answer = match answering(occasion).await? {
+                        Answered::Whole(answer) => answer,
+                        Answered::Interrupted(answer) => return Err(NotKept::Interrupted(Box::new(answer))),
+                    };
                     let answer = Answer { text: slots.put(&answer.text), ..answer };
                     let repeats_passing = slots.passing.iter().any(|part| mentions(&answer.text, part));
-                    Ok::<_, AnswerError>(Kept { answer, passing: digest(&slots.passing), repeats_passing })
+                    Ok(Kept { answer, passing: digest(&slots.passing), repeats_passing })
                 })
-                .await?;
+                .await;
+            let kept = match kept {
+                Ok(kept) => kept,
+                Err(NotKept::Interrupted(answer)) => return Ok(Answered::Interrupted(*answer)),
+                Err(NotKept::Failed(error)) => return Err(error),
+            };
             let answer = &kept.answer;
             if !is_new && !kept.holds_for(&slots.passing) {
                 // Everything to the letter: nobody else's answer holds.
@@ -191,7 +212,8 @@ impl AnswerCache {
             }
             let text = slots.fill(&answer.text);
             let usage = if is_new { answer.usage } else { Some(Usage::default()) };
-            return Ok(Answer { id, created_at: now, text, cached: !is_new, usage, ..answer.clone() });
+            let answer = Answer { id, created_at: now, text, cached: !is_new, usage, ..answer.clone() };
+            return Ok(Answered::Whole(answer));
         }
     }
 

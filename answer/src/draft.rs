@@ -2,12 +2,12 @@
 
 use crate::{
     answer::{self, Answer, AnsweredBy, Citation, Nearest, Written},
-    assistant::{OWN_MODEL, Occasion},
     checks::{markup, secrets, title},
     degraded::Degraded,
     evidence::{Evidence, web_url},
     llm::Usage,
     phrases::phrases,
+    request::{OWN_MODEL, Occasion},
     text::visible,
 };
 use kb::{

@@ -2,7 +2,7 @@
 //! state directory, capped, rotated once, a torn last line tolerated. Questions are written after their secrets were
 //! masked.
 
-use crate::{answer::Answer, assistant::Request, text::clipped};
+use crate::{answer::Answer, request::Request, text::clipped};
 use jiff::Timestamp;
 use kb::{
     answerable::Status,

@@ -3,8 +3,8 @@
 //! Entry point: [`Form::request`].
 
 use crate::{
-    assistant::Request,
     format::{Format, Shape},
+    request::Request,
 };
 
 /// The parts of a request that k8sgpt fills.

@@ -1,6 +1,6 @@
 //! The question's path: from a text to an [`Answer`] that rests on the knowledge base and on nothing else.
 //!
-//! Entry point: [`Assistant::answer`]. What documents are and how they are found is the `kb` package's business; who asks,
+//! Entry points: [`Desk::answer`] for servers, [`Assistant::answer`] for one question. What documents are and how they are found is the `kb` package's business; who asks,
 //! over HTTP or on the command line, is that of the package that serves.
 
 pub mod answer;
@@ -10,6 +10,7 @@ pub mod cache;
 pub mod calibration;
 pub mod checks;
 pub mod degraded;
+pub mod desk;
 pub mod documents;
 mod draft;
 pub mod evidence;
@@ -26,13 +27,17 @@ pub mod prompt;
 mod quote;
 mod reasoning;
 pub mod reply;
+pub mod request;
 mod ruled;
 pub mod search;
-pub mod spans;
+mod spans;
 pub mod text;
 mod translations;
 mod warnings;
 
-pub use answer::{Answer, AnsweredBy, Citation, Nearest};
-pub use assistant::{Assistant, Occasion, Request};
+pub use answer::{Answer, Answered, AnsweredBy, Citation, Nearest};
+pub use assistant::Assistant;
 pub use degraded::Degraded;
+pub use desk::Desk;
+pub use metrics::Metrics;
+pub use request::{Occasion, Request};

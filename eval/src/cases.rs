@@ -14,12 +14,12 @@ use crate::{
 use answer::{
     Answer, Assistant, Occasion, Request,
     answer::is_refusal,
-    assistant,
     checks::{citations, masked},
     format::Format,
     k8sgpt,
     llm::Llm,
     prompt::{Fence, Prompt},
+    request,
 };
 use jiff::Timestamp;
 use kb::{
@@ -153,7 +153,7 @@ pub(crate) fn request(
 ) -> Result<Request, EvalError> {
     let unusable = |detail: String| EvalError::Usage(format!("case `{id}` cannot be asked: {detail}"));
     let Some(asked) = asked else {
-        let question = assistant::question(question.unwrap_or_default(), language)
+        let question = request::question(question.unwrap_or_default(), language)
             .map_err(|error| unusable(error.to_string()))?;
         return Ok(Request { question, format: Format::default() });
     };

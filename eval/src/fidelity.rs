@@ -14,9 +14,10 @@ use crate::{
 };
 use answer::{
     Assistant, Occasion, Request,
-    assistant::{AnswerError, question},
+    assistant::AnswerError,
     format::Format,
     prompt::Fence,
+    request::question,
     search::{self, FoundPassage},
 };
 use futures::{StreamExt, TryStreamExt, stream};

@@ -1,9 +1,10 @@
 //! `runbookd ask`: one question, as the operator of this machine, who may read everything.
 
-use crate::{cli::UsageError, config::Config, http::wire};
+use super::UsageError;
+use crate::{config::Config, http::wire};
 use answer::{
-    assistant::{Occasion, Request},
     format::Format,
+    request::{Occasion, Request},
     text::visible,
 };
 use kb::store::Filter;

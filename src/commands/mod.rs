@@ -8,7 +8,7 @@ mod reload;
 pub mod search;
 pub mod serve;
 
-use crate::config::Config;
+use crate::{config::Config, metrics::Metrics};
 use answer::{
     assistant::Assistant,
     llm::{Llm, breaker, providers::Providers},
@@ -19,6 +19,7 @@ use kb::{
     retrieve::Retriever,
     store::{self, Identity, KnowledgeBase},
 };
+use prometheus::Registry;
 use std::{num::NonZeroUsize, sync::Arc};
 
 pub use kb::causes::with_causes as chain;
@@ -27,7 +28,13 @@ pub use kb::causes::with_causes as chain;
 pub(crate) struct Started {
     pub assistant: Assistant,
     pub embedder: Embedder,
+    pub metrics: Metrics,
 }
+
+/// An argument cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct UsageError(#[from] kb::question::QuestionError);
 
 /// Starts the embedder and opens the knowledge base.
 pub(crate) async fn start(config: &Config) -> anyhow::Result<Started> {
@@ -41,9 +48,12 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Started> {
         .context("the model's loader failed")??;
     let identity = Identity::current(embedder.identity().clone());
     let kb: Arc<dyn KnowledgeBase> = store::open(address, Some(&identity)).await?;
-    let llm = Providers::connect(&config.llm, breaker::Settings::default())
+    let registry = Registry::new();
+    let counted = answer::Metrics::new(&registry);
+    let llm = Providers::connect(&config.llm, breaker::Settings::default(), &counted)
         .context("a language model's endpoint cannot be used")?
         .map(|providers| Arc::new(providers) as Arc<dyn Llm>);
-    let assistant = Assistant::new(kb, Retriever::new(embedder.clone()), llm, config.assistant.clone());
-    Ok(Started { assistant, embedder })
+    let retriever = Retriever::new(embedder.clone());
+    let assistant = Assistant::new(kb, retriever, llm, config.assistant.clone(), counted);
+    Ok(Started { assistant, embedder, metrics: Metrics::new(registry) })
 }

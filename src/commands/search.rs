@@ -1,8 +1,9 @@
 //! `runbookd search`: what the knowledge base holds for a query, as the operator of this machine.
 
-use crate::{cli::UsageError, config::Config, http::wire::search::SearchReply};
+use super::UsageError;
+use crate::{config::Config, http::wire::search::SearchReply};
 use answer::{
-    assistant, search,
+    request, search,
     text::{clipped, one_line, visible},
 };
 use kb::store::Filter;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 /// Prints the hits, best first.
 pub async fn run(config: &Config, text: &str, limit: usize, json: bool) -> anyhow::Result<ExitCode> {
-    let question = assistant::question(text, None).map_err(UsageError::from)?;
+    let question = request::question(text, None).map_err(UsageError::from)?;
     let started = super::start(config).await?;
     let found = search::find(&started.assistant, &question, &Filter::everything(), limit).await?;
     if json {

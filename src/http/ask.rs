@@ -3,10 +3,10 @@
 use super::{
     body::Posted,
     error::{ApiError, BodyRefused, Unavailable},
-    router::AppState,
+    state::AppState,
     wire::{answer::Answer, ask::AskRequest},
 };
-use answer::{assistant::Request, format::Format};
+use answer::{format::Format, request::Request};
 use axum::{Extension, Json, extract::State};
 use kb::store::Filter;
 

@@ -4,8 +4,8 @@
 use super::{
     body::Posted,
     error::{ApiError, BodyRefused, Misconfigured, Unavailable},
-    router::AppState,
     sse,
+    state::AppState,
     wire::{
         chat::{CHUNKS, ChatCompletion, ChatRequest, Content, Message},
         json::Object,
@@ -13,8 +13,8 @@ use super::{
     },
 };
 use answer::{
-    assistant::{Request, question},
     format::Format,
+    request::{Request, question},
 };
 use axum::{
     Extension, Json,

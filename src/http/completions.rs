@@ -6,8 +6,8 @@
 use super::{
     body::Posted,
     error::{ApiError, BodyRefused, Unavailable},
-    router::AppState,
     sse,
+    state::AppState,
     wire::{
         completions::{
             CHUNKS, CustomRestQuestion, CustomRestReply, CustomRestRequest, Prompt, TextCompletion,
@@ -17,8 +17,8 @@ use super::{
     },
 };
 use answer::{
-    assistant::Request,
     k8sgpt::{Form, NoQuestion},
+    request::Request,
 };
 use axum::{
     Extension, Json,

@@ -2,16 +2,12 @@
 
 use super::{
     error::{ApiError, Missing, Unavailable},
-    router::AppState,
+    state::AppState,
     wire::{documents::DocumentReply, filter},
 };
-use answer::{
-    assistant::AnswerError,
-    documents::{self, Document},
-};
+use answer::documents::Document;
 use axum::{Extension, Json, extract::State, http::Uri};
 use kb::store::Filter;
-use tokio::time::timeout;
 
 /// Shows a document. One that the caller may not see does not exist for them.
 #[utoipa::path(
@@ -39,7 +35,5 @@ pub async fn document(
 
 /// The document with this id within the server's deadline, when `scope` shows it, for every protocol.
 pub async fn find(state: &AppState, scope: &Filter, id: &str) -> Result<Option<Document>, ApiError> {
-    let reading = documents::find(state.assistant.knowledge_base().as_ref(), scope, id);
-    let found = timeout(state.settings().deadline, reading).await.map_err(|_| ApiError::deadline())?;
-    Ok(found.map_err(AnswerError::from)?)
+    Ok(state.desk.document(id, scope, state.terms()).await?)
 }

@@ -1,7 +1,7 @@
 //! The only file with status codes: what went wrong, told to the caller as far as it is theirs.
 
 use super::auth::Denied;
-use answer::{Answer, Degraded, assistant::AnswerError};
+use answer::{Answer, Degraded, assistant::AnswerError, desk::DeskError};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -156,15 +156,23 @@ impl From<AnswerError> for ApiError {
                 "the embedding model cannot be used at the moment"
             }
             AnswerError::Overloaded { .. } => "too many questions at once",
-            AnswerError::Interrupted(_) => "the language model failed in the middle of its answer",
         };
         match &error {
             // Each such request has its line and is counted; a flood of them must not be one of the log.
             AnswerError::Overloaded { .. } => tracing::debug!("{error}"),
-            AnswerError::Interrupted(_) => tracing::warn!("{error}"),
             _ => tracing::error!(error = kb::causes::with_causes(&error), "cannot answer"),
         }
         Self::unavailable(told)
+    }
+}
+
+impl From<DeskError> for ApiError {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Answer(error) => error.into(),
+            DeskError::TooLate(_) => Self::deadline(),
+            DeskError::Degraded => Self::unavailable("the language model cannot be used at the moment"),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     body::Posted,
     error::{ApiError, BodyRefused, Missing, Unavailable},
-    router::AppState,
+    state::AppState,
     wire::{feedback::FeedbackRequest, health::Status},
 };
 use answer::journal::NoteError;
@@ -26,7 +26,7 @@ pub async fn feedback(
 ) -> Result<Json<Status>, ApiError> {
     let comment: Option<String> =
         request.comment.map(|comment| comment.chars().take(MAX_COMMENT_CHARS).collect());
-    let journal = state.journal.clone();
+    let journal = state.desk.journal().clone();
     let id = answer_id(&request.id).to_owned();
     let written =
         tokio::task::spawn_blocking(move || journal.rate(&id, request.rating.into(), comment.as_deref()));

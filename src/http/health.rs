@@ -2,7 +2,7 @@
 //! the language model answers come from the documents.
 
 use super::{
-    router::AppState,
+    state::AppState,
     wire::health::{ProviderHealth, Readiness, Status},
 };
 use axum::{Json, extract::State, http::StatusCode};
@@ -26,7 +26,7 @@ pub async fn healthz() -> Json<Status> {
 
 /// The newest state of the knowledge base, if it can be read in time.
 pub(super) async fn view(state: &AppState) -> Option<Arc<dyn View>> {
-    let kb = state.assistant.knowledge_base();
+    let kb = state.desk.assistant().knowledge_base();
     match timeout(PROBE_TIMEOUT, kb.view(&Filter::everything())).await {
         Ok(Ok(view)) => Some(view),
         Ok(Err(error)) => {
@@ -52,11 +52,11 @@ pub(super) async fn view(state: &AppState) -> Option<Arc<dyn View>> {
 )]
 pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
     let version = view(&state).await.map(|view| view.version().to_owned());
-    let trouble = state.assistant.knowledge_base().trouble();
+    let trouble = state.desk.assistant().knowledge_base().trouble();
     let is_damaged = trouble.as_ref().is_some_and(|trouble| trouble.is_damage);
     let embedder = state.embedder.is_running();
     let ready = version.is_some() && !is_damaged && embedder && !state.is_draining();
-    let llm = match state.assistant.llm() {
+    let llm = match state.desk.assistant().llm() {
         None => "not configured",
         Some((_, health)) => health.as_str(),
     };
@@ -77,7 +77,7 @@ pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readines
         kb_version: version,
         embedder: if embedder { "ok" } else { "stopped" },
         llm,
-        llm_providers: state.assistant.llm_providers().into_iter().map(ProviderHealth::from).collect(),
+        llm_providers: state.desk.assistant().llm_providers().into_iter().map(ProviderHealth::from).collect(),
     };
     let code = match ready {
         true => StatusCode::OK,

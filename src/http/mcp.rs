@@ -9,7 +9,7 @@ mod tools;
 use super::{
     body,
     error::{ApiError, BodyRefused, ProtocolRefused},
-    router::AppState,
+    state::AppState,
     wire::{
         json,
         mcp::{JsonRpcMessage, JsonRpcReply, Refusal},

@@ -4,6 +4,7 @@
 
 mod ask;
 pub mod auth;
+mod bodies;
 mod body;
 mod chat;
 mod completions;
@@ -22,8 +23,11 @@ mod openapi;
 pub mod router;
 mod search;
 pub mod server;
+pub mod settings;
 mod sse;
+mod state;
 pub mod tls;
 pub(crate) mod wire;
 
-pub use router::{AppState, router};
+pub use router::router;
+pub use state::AppState;

@@ -3,10 +3,10 @@
 
 use super::{
     health,
-    router::AppState,
+    state::AppState,
     wire::models::{Model, ModelList},
 };
-use answer::assistant::OWN_MODEL;
+use answer::request::OWN_MODEL;
 use axum::{Json, extract::State};
 use std::time::UNIX_EPOCH;
 

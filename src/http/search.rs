@@ -3,16 +3,12 @@
 use super::{
     body::Posted,
     error::{ApiError, BodyRefused, Unavailable},
-    router::AppState,
+    state::AppState,
     wire::search::{SearchReply, SearchRequest},
 };
-use answer::{
-    assistant,
-    search::{self, Found},
-};
+use answer::{request, search::Found};
 use axum::{Extension, Json, extract::State};
 use kb::store::Filter;
-use tokio::time::timeout;
 
 /// Most hits of one search.
 const MAX_LIMIT: usize = 100;
@@ -39,8 +35,6 @@ pub async fn find(state: &AppState, scope: &Filter, query: &str, limit: usize) -
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(ApiError::malformed(format!("`limit` must be 1 to {MAX_LIMIT}")));
     }
-    let question =
-        assistant::question(query, None).map_err(|error| ApiError::malformed(error.to_string()))?;
-    let searching = search::find(&state.assistant, &question, scope, limit);
-    Ok(timeout(state.settings().deadline, searching).await.map_err(|_| ApiError::deadline())??)
+    let question = request::question(query, None).map_err(|error| ApiError::malformed(error.to_string()))?;
+    Ok(state.desk.search(&question, scope, limit, state.terms()).await?)
 }

@@ -6,15 +6,16 @@
 
 use super::{
     error::ApiError,
-    router::AppState,
+    state::AppState,
     wire::{
         answer::{self as wire, Degraded},
         openai::{Form, Piece, Usage},
     },
 };
 use answer::{
-    Answer,
-    assistant::{Occasion, Request, Shown},
+    Answer, Answered,
+    assistant::Shown,
+    request::{Occasion, Request},
 };
 use axum::response::{
     IntoResponse, Response,
@@ -52,12 +53,13 @@ pub fn stream(
     // A task of its own: who reads slowly must hold up neither the model nor those who wait for the same answer. It ends
     // when the stream is dropped, and its call of the model with it.
     let mut answering = JoinSet::new();
-    let answer = async move { state.answer_through(&request, &scope, occasion, Some(&outlet)).await };
+    let terms = state.terms();
+    let answer = async move { state.desk.stream(&request, &scope, occasion, terms, &outlet).await };
     answering.spawn(answer.in_current_span());
     let shown = stream::poll_fn(move |context| blocks.poll_recv(context)).map(Step::Shown);
     let ended = stream::once(async move {
         match answering.join_next().await {
-            Some(Ok(answered)) => Step::Ended(Box::new(answered)),
+            Some(Ok(answered)) => Step::Ended(Box::new(answered.map_err(ApiError::from))),
             // It panicked, which the log has told.
             Some(Err(_)) | None => Step::Ended(Box::new(Err(ApiError::internal()))),
         }
@@ -75,7 +77,7 @@ pub fn stream(
 
 enum Step {
     Shown(Shown),
-    Ended(Box<Result<Answer, ApiError>>),
+    Ended(Box<Result<Answered, ApiError>>),
 }
 
 /// Writes the events of one stream.
@@ -94,7 +96,13 @@ impl Writer {
         match step {
             Step::Shown(Shown { model, text }) => self.texts(&model, [text.as_str()]),
             Step::Ended(ended) => match *ended {
-                Ok(answer) => self.end(&answer),
+                Ok(Answered::Whole(answer)) => self.end(&answer),
+                Ok(Answered::Interrupted(answer)) => {
+                    let message = "the language model failed in the middle of its answer";
+                    let mut event = failure(message, json!(answer.degraded.map(Degraded::from)));
+                    event["runbookd"] = json!(wire::Answer::from(answer));
+                    vec![event]
+                }
                 Err(error) => vec![failure(error.message(), json!(error.code()))],
             },
         }
@@ -102,14 +110,6 @@ impl Writer {
 
     /// The rest of the answer, or why there is none.
     fn end(&mut self, answer: &Answer) -> Vec<Value> {
-        if answer.is_interrupted() {
-            let mut event = failure(
-                "the language model failed in the middle of its answer",
-                json!(answer.degraded.map(Degraded::from)),
-            );
-            event["runbookd"] = json!(wire::Answer::from(answer.clone()));
-            return vec![event];
-        }
         if let Err(error) = ApiError::refuse_misconfigured(answer) {
             return vec![failure(error.message(), json!(answer.degraded.map(Degraded::from)))];
         }

@@ -6,6 +6,7 @@ pub mod anthropic;
 pub mod aws;
 pub mod bedrock;
 pub mod breaker;
+mod calls;
 mod events;
 pub mod openai;
 pub mod providers;
@@ -13,7 +14,7 @@ pub mod settings;
 pub mod transport;
 mod turns;
 
-use crate::{degraded::Degraded, metrics::Metrics, prompt::Prompt};
+use crate::{degraded::Degraded, prompt::Prompt};
 use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 use std::time::Duration;
@@ -91,9 +92,6 @@ pub trait Llm: Send + Sync {
     ) -> Result<ReplyStream, LlmError> {
         self.complete(prompt, begins_by).await.map(ReplyStream::from)
     }
-
-    /// From now on its calls are counted there.
-    fn count_in(&self, _metrics: &Metrics) {}
 
     /// What the last calls showed; `Unknown` before the first.
     fn health(&self) -> Health {

@@ -12,20 +12,20 @@
 use super::{
     Health, Llm, LlmError, ProviderHealth, Reply, ReplyStream,
     breaker::{self, Breaker},
+    calls,
     settings::ProviderSettings,
     turns::{Turn, Turns},
 };
-use crate::{metrics::Metrics, prompt::Prompt, spans};
+use crate::{metrics::Metrics, prompt::Prompt};
 use async_trait::async_trait;
 use futures::{FutureExt, future::BoxFuture};
 use net::SetupError;
-use std::sync::OnceLock;
 use tokio::time::{Instant, sleep_until};
 
 /// At least one provider, each behind a breaker of its own.
 pub struct Providers {
     providers: Vec<Provider>,
-    metrics: OnceLock<Metrics>,
+    metrics: Metrics,
 }
 
 struct Provider {
@@ -34,17 +34,19 @@ struct Provider {
 }
 
 impl Providers {
-    /// The configured providers, in order; `None` where there are none. Nothing is sent yet.
+    /// The configured providers, in order, whose calls are counted in `metrics`; `None` where there are none. Nothing is
+    /// sent yet.
     pub fn connect(
         settings: &[ProviderSettings],
         breaker: breaker::Settings,
+        metrics: &Metrics,
     ) -> Result<Option<Self>, SetupError> {
         let connected = settings.iter().map(|settings| {
             let llm = Breaker::new(settings.connect()?, breaker);
             Ok(Provider { kind: settings.kind(), llm })
         });
         let providers = connected.collect::<Result<Vec<_>, SetupError>>()?;
-        Ok((!providers.is_empty()).then(|| Self { providers, metrics: OnceLock::new() }))
+        Ok((!providers.is_empty()).then(|| Self { providers, metrics: metrics.clone() }))
     }
 
     /// The first success of `ask`, which is given a provider and the time it has.
@@ -103,14 +105,8 @@ impl Llm for Providers {
     }
 
     async fn complete(&self, prompt: &Prompt, deadline: Instant) -> Result<Reply, LlmError> {
-        let metrics = self.metrics.get_or_init(Metrics::default);
-        let ask = |llm, until| spans::llm_call(metrics, llm, llm.complete(prompt, until)).boxed();
+        let ask = |llm, until| calls::whole(&self.metrics, llm, llm.complete(prompt, until)).boxed();
         self.first_success(deadline, ask).await
-    }
-
-    fn count_in(&self, metrics: &Metrics) {
-        // The first who counts goes on counting.
-        let _ = self.metrics.set(metrics.clone());
     }
 
     /// A provider's share of the time is that for its first text; once it has begun, it may take what is left.
@@ -120,8 +116,8 @@ impl Llm for Providers {
         begins_by: Instant,
         deadline: Instant,
     ) -> Result<ReplyStream, LlmError> {
-        let metrics = self.metrics.get_or_init(Metrics::default);
-        let ask = |llm, until| spans::llm_stream(metrics, llm, llm.stream(prompt, until, deadline)).boxed();
+        let ask =
+            |llm, until| calls::streamed(&self.metrics, llm, llm.stream(prompt, until, deadline)).boxed();
         self.first_success(begins_by, ask).await
     }
 

@@ -4,11 +4,11 @@
 use crate::http::{
     documents,
     error::ApiError,
-    router::AppState,
     search,
+    state::AppState,
     wire::{self, filter::RequestFilter},
 };
-use answer::{assistant::Request, format::Format};
+use answer::{format::Format, request::Request};
 use axum::http::request::Parts;
 use futures::FutureExt;
 use kb::store::Filter;
