@@ -137,8 +137,11 @@ impl Cluster {
                 break;
             }
             let server = self.servers[number].clone();
+            let start = Instant::now();
             match tokio::time::timeout(timeout.min(left), call(server)).await {
                 Ok(Ok(result)) => {
+                    let micros = start.elapsed().as_micros() as u64;
+                    tracing::trace!(server = self.address.endpoints()[number], action, micros, "a call");
                     self.preferred.store(number, Ordering::Relaxed);
                     return Ok(result);
                 }

@@ -5,9 +5,10 @@ use super::{
     address::QdrantAddress,
     client::Cluster,
     collection,
+    kept::Kept,
     manifest::{self, State},
     session::Meta,
-    view::{Kept, QdrantView},
+    view::QdrantView,
 };
 use crate::store::{Filter, Identity, KnowledgeBase, StoreError, Trouble, View};
 use arc_swap::ArcSwap;

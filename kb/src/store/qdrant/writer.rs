@@ -6,11 +6,11 @@ use super::{
     client::{Cluster, refused},
     collection,
     commit::Changes,
-    lexical::{add_field_weights, field_frequencies, passage_weights},
+    lexical::{add_field_weights, field_frequencies, passage_dimensions, passage_vector, passage_weights},
     manifest::{self, State},
     points::{
         self, DENSE, Draft, FIELDS, PASSAGE, Sort, chunk_id, document_of, fields, float, integer, is_any,
-        is_key, is_sort, key, list, payload, record_id, sparse_of, text,
+        is_key, is_sort, key, list, payload, record_id, text,
     },
     requests::{self, Wanted, all},
     session::{Meta, Session},
@@ -195,10 +195,9 @@ impl QdrantWriter {
         let chunks = conditions(Sort::Chunk);
         let links = conditions(Sort::Link);
         let chunks = self.all(&chunks, Wanted { payload: &[], vectors: &[PASSAGE] }).await?;
-        let dimensions = chunks.iter().map(|chunk| {
-            let weights = sparse_of(chunk.vectors.as_ref(), PASSAGE).unwrap_or_default();
-            weights.into_keys().collect::<BTreeSet<u32>>()
-        });
+        let dimensions = chunks
+            .iter()
+            .map(|chunk| passage_dimensions(chunk.vectors.as_ref()).into_iter().collect::<BTreeSet<u32>>());
         self.changes.count(dimensions.collect::<Vec<_>>(), -1);
         let links = self.all(&links, Wanted { payload: &[payload::TARGET], vectors: &[] }).await?;
         for link in &links {
@@ -244,11 +243,10 @@ impl QdrantWriter {
             let point =
                 Draft::version(chunk_id(document_key, ordinal, number), Sort::Chunk, document_key, number)
                     .with(payload::ORDINAL, integer(i64::from(ordinal)))
-                    .with(payload::LENGTH, integer(chunk.length as i64))
                     .with(payload::FILTER, filter())
                     .with(payload::STORED, text(stored))
                     .dense(vector)
-                    .sparse(PASSAGE, &weights);
+                    .sparse(PASSAGE, &passage_vector(weights, chunk.length));
             self.staging.push(point.build()).await?;
         }
         self.changes.count(dimensions, 1);
