@@ -6,7 +6,7 @@
 
 use crate::{
     answer::{Answer, Answered, Written},
-    blocks, calibration,
+    calibration,
     degraded::Degraded,
     draft::{Draft, Verdict},
     evidence::Evidence,
@@ -15,7 +15,7 @@ use crate::{
     llm::{Health, Llm, LlmError, ProviderHealth, ReplyStream, Usage},
     metrics::{Metrics, Resource},
     prompt::Prompt,
-    reply::{Checks, Refusal},
+    reply::{self, Checks, Refusal},
     request::{Occasion, Request},
     ruled::with_prohibitions,
     spans,
@@ -363,7 +363,7 @@ impl Assistant {
                 let _ = outlet.send(Shown { model: model.clone(), text }).await;
             }
             if checks.is_too_long() {
-                break Some(LlmError::TooLarge { max_bytes: blocks::MAX_BYTES });
+                break Some(LlmError::TooLarge { max_bytes: reply::MAX_BYTES });
             }
         };
         if let Some(error) = error {

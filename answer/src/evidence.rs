@@ -1,7 +1,7 @@
 //! The numbered passages one answer may rest on: what the model sees, what `[n]` refers to. Pure.
 
 use crate::{
-    checks::citations,
+    citations,
     text::{one_line, visible},
 };
 use jiff::Timestamp;

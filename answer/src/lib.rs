@@ -5,10 +5,10 @@
 
 pub mod answer;
 pub mod assistant;
-pub mod blocks;
 pub mod cache;
 pub mod calibration;
 pub mod checks;
+pub mod citations;
 pub mod degraded;
 pub mod desk;
 pub mod documents;
@@ -18,14 +18,12 @@ pub mod extractive;
 pub mod format;
 pub mod journal;
 pub mod k8sgpt;
-mod labels;
 pub mod llm;
 pub mod markdown;
 pub mod metrics;
 pub mod phrases;
 pub mod prompt;
 mod quote;
-mod reasoning;
 pub mod reply;
 pub mod request;
 mod ruled;

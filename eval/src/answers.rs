@@ -5,7 +5,7 @@
 //! the measures on top.
 
 use crate::{labels::Labels, text::words};
-use answer::checks::citations;
+use answer::citations;
 use regex::Regex;
 use std::{
     collections::{BTreeMap, BTreeSet},

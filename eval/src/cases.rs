@@ -14,7 +14,8 @@ use crate::{
 use answer::{
     Answer, Assistant, Occasion, Request,
     answer::is_refusal,
-    checks::{citations, masked},
+    checks::masked,
+    citations,
     format::Format,
     k8sgpt,
     llm::Llm,

@@ -6,7 +6,7 @@
 //! stands in a section when its flat text does. Knows nothing of how documents are cut into chunks.
 
 use crate::error::EvalError;
-use answer::{checks::citations, markdown, phrases};
+use answer::{citations, markdown, phrases};
 use ingest::{
     formats::{Defaults, Document, Syntax},
     sources::{SyncState, folder},

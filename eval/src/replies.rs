@@ -14,7 +14,7 @@ use crate::{
     suite::K8sgptRequest,
 };
 use answer::{
-    checks::citations,
+    citations,
     evidence::Evidence,
     phrases::{self, Phrases},
     reply::{Checks, Refusal},

@@ -6,7 +6,8 @@ use super::{
     elements::{Below, Element, Shape as Form, introduces},
 };
 use crate::{
-    checks::{citations, markup},
+    checks::markup,
+    citations,
     evidence::Evidence,
     format::{Format, Shape},
     markdown::{Unit, sentences, units},

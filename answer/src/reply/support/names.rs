@@ -1,6 +1,6 @@
 //! Names in a text: what stands in code, what has digits or signs within, objects and channels. Pure.
 
-use crate::checks::citations;
+use crate::citations;
 use kb::analyzer;
 use regex::Regex;
 use std::{collections::HashSet, sync::LazyLock};

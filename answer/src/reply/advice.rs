@@ -1,15 +1,16 @@
 //! A reply's advice compared with what the documents of the object forbid: what contradicts them is taken out, sentence by
 //! sentence and command by command. What repeats a prohibition, asks or only reads stays. Pure.
 
-use super::{
-    commands::{
+use super::{permissions::Approvals, support};
+use crate::{
+    checks::commands::{
         self,
         changes::{self, Change},
     },
-    permissions::Approvals,
-    support,
+    evidence::Evidence,
+    markdown,
+    text::edited,
 };
-use crate::{evidence::Evidence, markdown, text::edited};
 use kb::prohibition::{self, ANY, Prohibition};
 use regex::Regex;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};

@@ -3,7 +3,8 @@
 //! A block is given out when nothing that follows can change it any more. How the text was cut into pieces makes no
 //! difference to the blocks. Entry point: [`Blocks`].
 
-use crate::{markdown::OPTIONS, reasoning::Reasoning, text::visible};
+use super::reasoning::Reasoning;
+use crate::{markdown::OPTIONS, text::visible};
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag};
 use std::ops::Range;
 

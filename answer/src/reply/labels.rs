@@ -1,7 +1,7 @@
 //! The two labels that some clients read, `Error:` and `Solution:`, each once: a model writes them bold, as headings or in
 //! the asker's language. Pure. Entry point: [`labelled`].
 
-use crate::blocks;
+use super::blocks;
 use regex::Regex;
 use std::sync::LazyLock;
 

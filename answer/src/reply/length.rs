@@ -1,9 +1,8 @@
 //! The length a client asks for, kept by leaving out whole sentences and lines, and where that is not enough, by cutting
 //! sentences.
 
-use super::citations;
 use crate::{
-    markdown,
+    citations, markdown,
     text::{clipped, num_chars},
 };
 use kb::{analyzer::is_cjk, prohibition};

@@ -10,8 +10,8 @@ mod quantities;
 mod wordings;
 mod words;
 
-use super::{advice, citations, sources};
-use crate::{evidence::Evidence, markdown, phrases::Phrases, text::edited};
+use super::{advice, sources};
+use crate::{citations, evidence::Evidence, markdown, phrases::Phrases, text::edited};
 use kb::{prohibition, question::Question};
 use passage::{Passage, clauses, is_quotation};
 use quantities::{Quantity, Unit};
