@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod extractive;
 pub mod format;
 pub mod journal;
+pub mod journals;
 pub mod k8sgpt;
 pub mod llm;
 pub mod markdown;

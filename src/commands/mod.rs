@@ -4,6 +4,7 @@ pub mod ask;
 pub mod doctor;
 pub mod feedback;
 pub mod gaps;
+pub mod ready;
 mod reload;
 pub mod search;
 pub mod serve;
@@ -11,6 +12,7 @@ pub mod serve;
 use crate::{config::Config, metrics::Metrics};
 use answer::{
     assistant::Assistant,
+    journals::Journals,
     llm::{Llm, breaker, providers::Providers},
 };
 use anyhow::Context;
@@ -20,7 +22,7 @@ use kb::{
     store::{self, Identity, KnowledgeBase},
 };
 use prometheus::Registry;
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 pub use kb::causes::with_causes as chain;
 
@@ -56,4 +58,16 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Started> {
     let retriever = Retriever::new(embedder.clone());
     let assistant = Assistant::new(kb, retriever, llm, config.assistant.clone(), counted);
     Ok(Started { assistant, embedder, metrics: Metrics::new(registry) })
+}
+
+/// The journals that are named, else the configuration's own.
+pub(crate) fn journals(config: &Config, named: &[PathBuf]) -> anyhow::Result<Journals> {
+    if named.is_empty() {
+        return Ok(Journals::own(config.state()?));
+    }
+    let journals = Journals::named(named)?;
+    for path in journals.empty() {
+        eprintln!("warning: `{}` holds no journal", path.display());
+    }
+    Ok(journals)
 }

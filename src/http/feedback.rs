@@ -1,4 +1,4 @@
-//! `POST /v1/feedback`: what a reader thought of an answer, by its id.
+//! `POST /v1/feedback`: what a reader thought of an answer, by its id. The answer may be another server's.
 
 use super::{
     body::Posted,
@@ -32,7 +32,7 @@ pub async fn feedback(
         tokio::task::spawn_blocking(move || journal.rate(&id, request.rating.into(), comment.as_deref()));
     match written.await {
         Ok(Ok(())) => Ok(Json(Status::OK)),
-        Ok(Err(NoteError::Unknown)) => Err(ApiError::not_found("no answer with this id is remembered")),
+        Ok(Err(NoteError::Unknown)) => Err(ApiError::not_found("this is no answer's id")),
         Ok(Err(NoteError::Off)) => Err(ApiError::not_found("feedback is switched off")),
         Ok(Err(error @ NoteError::Write { .. })) => {
             tracing::error!(error = kb::causes::with_causes(&error), "cannot write feedback");

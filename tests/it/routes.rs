@@ -1,6 +1,7 @@
 //! Every route with every kind of token, and what the routes beside k8sgpt's answer.
 
 use crate::harness::{Reply, Script, ScriptedLlm, Setup, TestApp, build};
+use answer::journals::Journals;
 use axum::{
     body::Body,
     http::{Method, Request, StatusCode},
@@ -384,9 +385,14 @@ async fn ratings_and_gaps_are_written_down() {
         assert!(id.starts_with(prefix), "{id}");
         assert_eq!(rate(id, "down").await, 200, "{id}");
     }
-    let feedback = answer::journal::feedback(directory.path()).expect("read");
-    assert_eq!((feedback.len(), feedback[0].question.as_str()), (3, OOM));
-    assert_eq!(feedback[0].documents, ["runbooks/runbooks/pod-oom-killed.md"]);
+    // An answer of another server, or of before a restart.
+    assert_eq!(rate("0123456789abcdef0123456789abcdef", "up").await, 200);
+    let journals = Journals::own(directory.path());
+    let feedback = journals.feedback().expect("read");
+    let answer = feedback[0].answer.as_ref().expect("it was remembered");
+    assert_eq!((feedback.len(), answer.question.as_str()), (4, OOM));
+    assert_eq!(answer.documents, ["runbooks/runbooks/pod-oom-killed.md"]);
+    assert_eq!(feedback[3].answer, None);
 
     for question in [
         "How do I bake bread on a zeppelin?",
@@ -398,7 +404,7 @@ async fn ratings_and_gaps_are_written_down() {
     // The journal has a thread of its own.
     let mut gaps = Vec::new();
     for _ in 0..100 {
-        gaps = answer::journal::gaps(directory.path()).expect("read");
+        gaps = journals.gaps().expect("read");
         if gaps.iter().map(|gap| gap.count).sum::<usize>() == 3 {
             break;
         }

@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 /// What a reader thought of an answer.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct FeedbackRequest {
-    /// The answer's id, as it stands in any of the replies: `chatcmpl-` or `cmpl-` may be before it.
+    /// The answer's id, as it stands in any of the replies: `chatcmpl-` or `cmpl-` may be before it. The answer may be that
+    /// of another server, or an old one.
     pub id: String,
     pub rating: Rating,
     /// The reader's words; the first 2,000 characters are kept.
