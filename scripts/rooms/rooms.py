@@ -301,7 +301,7 @@ class Rules:
     packages: dict = dataclasses.field(default_factory=dict)  # name -> packages that it may use
     tests: dict = dataclasses.field(default_factory=dict)  # the same for tests
     crates: dict = dataclasses.field(default_factory=dict)  # crate -> places that may use it
-    rooms: dict = dataclasses.field(default_factory=dict)  # (package, room) -> rooms that it may use
+    layers: dict = dataclasses.field(default_factory=dict)  # package -> sets of rooms, the highest first
     circles: list = dataclasses.field(default_factory=list)  # (package, rooms)
 
 
@@ -321,8 +321,8 @@ def read_rules(text):
             rules.tests[names[0]] = set(values)
         elif kind == "crate" and names:
             rules.crates.update({name: values for name in names})
-        elif kind == "room" and len(names) == 2:
-            rules.rooms[tuple(names)] = set(values)
+        elif kind == "layers" and len(names) == 1:
+            rules.layers[names[0]] = [set(layer.split()) for layer in rest.split(">")]
         elif kind == "circle" and len(names) == 1:
             rules.circles.append((names[0], sorted(values)))
         else:
@@ -354,10 +354,7 @@ def broken(found, rules):
                     yield f"{file.path} must not use `{crate}`"
         graph = needs(package)
         rooms = between_rooms(graph)
-        for room, needed in sorted(rooms.items()):
-            if (may := rules.rooms.get((package.name, room))) is not None:
-                for other in sorted(needed - may):
-                    yield f"room `{room}` of package `{package.name}` must not use room `{other}`"
+        yield from out_of_layer(package.name, rooms, rules.layers.get(package.name))
         known = [group for name, group in rules.circles if name == package.name]
         now = circles(rooms)
         for group in now:
@@ -366,6 +363,22 @@ def broken(found, rules):
         for group in known:
             if not any(set(part) <= set(group) for part in now):
                 yield f"this circle of package `{package.name}` is no more, take its rule out: {' '.join(group)}"
+
+
+def out_of_layer(package, rooms, layers):
+    """Which rooms use others that are not in a lower layer."""
+    if layers is None:
+        return
+    depth = {room: at for at, layer in enumerate(layers) for room in layer}
+    for room in sorted(depth.keys() - rooms.keys()):
+        yield f"there is no room `{room}` in package `{package}`: take it out of its layer"
+    for room, needed in sorted(rooms.items()):
+        if room not in depth:
+            yield f"room `{room}` of package `{package}` is in no layer"
+            continue
+        for other in sorted(needed):
+            if depth.get(other, len(layers)) <= depth[room]:
+                yield f"room `{room}` of package `{package}` must not use room `{other}`, which is not in a lower layer"
 
 
 def is_below(path, place):

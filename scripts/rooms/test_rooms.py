@@ -46,14 +46,14 @@ class Judging(unittest.TestCase):
 
         files = [file("kb/src/a.rs", ("a",), "crate::b", "axum::Json"), file("kb/src/b.rs", ("b",), "crate::a")]
         found = [rooms.Package("kb", "kb", {"ingest", "axum"}, set(), files), rooms.Package("ingest", "ingest", set(), set())]
-        rules = rooms.read_rules("package kb:\ncrate axum: src # HTTP\nroom kb b:\ncircle kb: c d")
+        rules = rooms.read_rules("package kb:\ncrate axum: src # HTTP\nlayers kb: b > a\ncircle kb: c d")
         self.assertEqual(
             list(rooms.broken(found, rules)),
             [
                 "package `kb` must not use package `ingest`",
                 "package `kb` must not depend on `axum`",
                 "kb/src/a.rs must not use `axum`",
-                "room `b` of package `kb` must not use room `a`",
+                "room `a` of package `kb` must not use room `b`, which is not in a lower layer",
                 "rooms of package `kb` need each other in a circle: a b",
                 "this circle of package `kb` is no more, take its rule out: c d",
                 "package `ingest` has no rule",
