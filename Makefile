@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help setup build demo test bench load mixed evaluate calibration lint fmt clean-demo
+.PHONY: help setup build demo test bench load mixed evaluate calibration lint rooms fmt clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -23,6 +23,7 @@ test: setup ## sets up, builds the workspace, runs the whole test suite
 	$(CARGO) build --workspace --locked
 	$(CARGO) test --workspace --locked
 	$(PYTHON) -m unittest discover -s scripts/setup
+	$(PYTHON) -m unittest discover -s scripts/rooms
 
 bench: setup ## speed and memory, as ratios side by side in one run (RUNBOOKD_TEST_DATA: on real documentation)
 	$(CARGO) build --release --workspace --locked
@@ -44,6 +45,10 @@ calibration: setup ## the fit of the compiled-in decision to answer (needs RUNBO
 	$(CARGO) run --release --locked --bin evaluate -- calibrate --suite eval/suites/calibration.toml --dry-run \
 	  --l2 5 --answered 95 --hold unknown_alert=-3
 
+rooms: ## packages, lines of code, longest files, circles; fails where a rule of scripts/rooms/rules.txt is broken
+	@$(PYTHON) scripts/rooms/rooms.py
+
 lint: ## what CI checks before it tests
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(PYTHON) scripts/rooms/rooms.py --check

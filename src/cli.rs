@@ -2,7 +2,7 @@
 //! codes: 0 done, 1 failed, 2 usage or configuration.
 
 use crate::{
-    commands,
+    commands::{self, UsageError},
     config::{Config, ConfigError, Environment, Flags, Log},
     telemetry,
 };
@@ -146,11 +146,6 @@ pub fn run() -> ExitCode {
         }
     }
 }
-
-/// An argument cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct UsageError(#[from] kb::question::QuestionError);
 
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {

@@ -4,7 +4,7 @@
 //! Entry point: [`evaluate`]. Sources: El-Yaniv and Wiener, "On the foundations of noise-free selective
 //! classification", JMLR 2010 (risk and coverage); Geifman et al., ICLR 2019 (AURC).
 
-use kb::answerable::Signals;
+use kb::retrieve::Signals;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

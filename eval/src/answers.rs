@@ -1,12 +1,12 @@
 //! Checks of an answer that need no judge: does what it quotes stand in what it cites, does it say what it must, does
 //! it cite what is relevant. Pure.
 //!
-//! Which `[n]` exist is decided by [`runbookd::checks::citations`], what is a refusal by [`runbookd::answer`]; here are
+//! Which `[n]` exist is decided by [`answer::checks::citations`], what is a refusal by [`answer::answer`]; here are
 //! the measures on top.
 
 use crate::{labels::Labels, text::words};
+use answer::citations;
 use regex::Regex;
-use runbookd::checks::citations;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::LazyLock,
@@ -226,7 +226,7 @@ fn capped_words(text: &str) -> Vec<String> {
 
 /// The lines within code, spans and fences alike, and what stands after `Solution:` on a line of its own.
 fn code_lines(text: &str) -> Vec<&str> {
-    let mut lines: Vec<&str> = runbookd::markdown::code_ranges(text)
+    let mut lines: Vec<&str> = answer::markdown::code_ranges(text)
         .into_iter()
         .filter_map(|range| text.get(range))
         .flat_map(|code| code.trim_matches('`').lines())

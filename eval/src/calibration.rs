@@ -10,7 +10,8 @@ use crate::{
     logistic::{Example, FitError, fit, probability},
 };
 use kb::{
-    answerable::{Calibration, DECISION_VERSION, Signals},
+    answerable::{Calibration, DECISION_VERSION},
+    retrieve::Signals,
     store::Identity,
 };
 use serde::Serialize;

@@ -11,22 +11,23 @@ use crate::{
     results::{CaseResult, Check},
     suite::{Case, K8sgptRequest},
 };
+use answer::{
+    Answer, Assistant, Occasion, Request,
+    answer::is_refusal,
+    checks::masked,
+    citations,
+    format::Format,
+    k8sgpt,
+    llm::Llm,
+    prompt::{Fence, Prompt},
+    request,
+};
 use jiff::Timestamp;
 use kb::{
     answerable::Status,
     causes::with_causes,
     document::untranslated,
     store::{Access, DocumentKey, Filter},
-};
-use runbookd::{
-    Answer, Assistant, Occasion, Request,
-    answer::is_refusal,
-    assistant,
-    checks::{citations, masked},
-    format::Format,
-    http::completions,
-    llm::Llm,
-    prompt::{Fence, Prompt},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -127,7 +128,7 @@ async fn run_case(
         class: case.class().to_owned(),
         status: answer.status,
         confidence: f64::from(answer.confidence),
-        answered_by: name_of(&answer.answered_by),
+        answered_by: answer.answered_by.as_str().to_owned(),
         token_f1: against(answers::token_f1),
         rouge_l: against(answers::rouge_l),
         citation_precision: score.precision,
@@ -148,40 +149,19 @@ fn request_of(case: &Case) -> Result<Request, EvalError> {
 pub(crate) fn request(
     id: &str,
     question: Option<&str>,
-    k8sgpt: Option<&K8sgptRequest>,
+    asked: Option<&K8sgptRequest>,
     language: Option<&str>,
 ) -> Result<Request, EvalError> {
     let unusable = |detail: String| EvalError::Usage(format!("case `{id}` cannot be asked: {detail}"));
-    let Some(k8sgpt) = k8sgpt else {
-        let question = assistant::question(question.unwrap_or_default(), language)
+    let Some(asked) = asked else {
+        let question = request::question(question.unwrap_or_default(), language)
             .map_err(|error| unusable(error.to_string()))?;
         return Ok(Request { question, format: Format::default() });
     };
     let language = language.unwrap_or("english");
-    let prompt = k8sgpt.prompt.clone().unwrap_or_else(|| default_prompt(language, &k8sgpt.message));
-    let body = serde_json::json!({
-        "model": "runbooks",
-        "prompt": prompt,
-        "options": {
-            "language": language,
-            "message": k8sgpt.message,
-            "temperature": 0.7,
-            "top_p": 0.5,
-            "top_k": 50,
-        },
-    });
-    completions::request_in(body.to_string().as_bytes()).map_err(|error| unusable(error.to_string()))
-}
-
-/// k8sgpt's default template, filled as it fills it.
-fn default_prompt(language: &str, message: &str) -> String {
-    format!(
-        "Simplify the following Kubernetes error message delimited by triple dashes written in --- {language} --- \
-         language; --- {message} ---.\n\
-         \tProvide the most possible solution in a step by step style in no more than 280 characters. Write the output \
-         in the following format:\n\
-         \tError: {{Explain error here}}\n\tSolution: {{Step by step solution here}}"
-    )
+    let prompt = asked.prompt.clone().unwrap_or_else(|| k8sgpt::default_prompt(language, &asked.message));
+    let form = k8sgpt::Form { prompt: &prompt, message: Some(&asked.message), language: Some(language) };
+    form.request().map_err(|error| unusable(error.to_string()))
 }
 
 /// An answer with everything that its checks look at.
@@ -304,14 +284,6 @@ impl Seen<'_> {
 
 fn check(name: &str, passed: bool, detail: impl FnOnce() -> String) -> Check {
     Check { name: name.to_owned(), passed, detail: if passed { String::new() } else { detail() } }
-}
-
-/// The word that answers carry for who wrote them.
-fn name_of(answered_by: &impl serde::Serialize) -> String {
-    match serde_json::to_value(answered_by) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => "unknown".to_owned(),
-    }
 }
 
 async fn ask_judge(

@@ -12,17 +12,18 @@ use crate::{
     pages::{self, Page, Section},
     results::{FidelityQuestion, Figures},
 };
+use answer::{
+    Assistant, Occasion, Request,
+    assistant::AnswerError,
+    format::Format,
+    prompt::Fence,
+    request::question,
+    search::{self, FoundPassage},
+};
 use futures::{StreamExt, TryStreamExt, stream};
 use ingest::progress::Progress;
 use jiff::Timestamp;
 use kb::{answerable::Status, causes::with_causes, store::Filter};
-use runbookd::{
-    Assistant, Occasion, Request,
-    assistant::{AnswerError, question},
-    format::Format,
-    prompt::Fence,
-    search::{SearchHit, SearchReply},
-};
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{
@@ -79,10 +80,10 @@ impl Asker {
         id: &str,
         text: &str,
         language: Option<&str>,
-    ) -> Result<Option<SearchHit>, EvalError> {
+    ) -> Result<Option<FoundPassage>, EvalError> {
         let question = question(text, language).map_err(|error| unusable(id, &error))?;
-        let found = SearchReply::find(&self.assistant, &question, &Filter::default(), 1).await;
-        Ok(found.map_err(|error| failed(id, &error))?.hits.into_iter().next())
+        let found = search::find(&self.assistant, &question, &Filter::default(), 1).await;
+        Ok(found.map_err(|error| failed(id, &error))?.passages.into_iter().next())
     }
 
     /// The answer to a question, as a person would get it.
@@ -91,7 +92,7 @@ impl Asker {
         id: &str,
         text: &str,
         language: Option<&str>,
-    ) -> Result<runbookd::Answer, EvalError> {
+    ) -> Result<answer::Answer, EvalError> {
         let request =
             Request::parse(text, language, Format::default()).map_err(|error| unusable(id, &error))?;
         let occasion = Occasion {
@@ -273,14 +274,15 @@ async fn ask_labelled(
 }
 
 /// Whether a passage begins in a section; it may hold the next ones as well.
-fn begins_in(hit: &SearchHit, page: &Page, section: &Section) -> bool {
+fn begins_in(hit: &FoundPassage, page: &Page, section: &Section) -> bool {
     hit.document == page.document
-        && usize::try_from(hit.start_byte).is_ok_and(|start| section.source.contains(&start))
+        && usize::try_from(hit.passage.start_byte).is_ok_and(|start| section.source.contains(&start))
 }
 
 /// Whether a passage is a part of a section.
-fn lies_in(hit: &SearchHit, page: &Page, section: &Section) -> bool {
-    begins_in(hit, page, section) && usize::try_from(hit.end_byte).is_ok_and(|end| end <= section.source.end)
+fn lies_in(hit: &FoundPassage, page: &Page, section: &Section) -> bool {
+    begins_in(hit, page, section)
+        && usize::try_from(hit.passage.end_byte).is_ok_and(|end| end <= section.source.end)
 }
 
 /// Where the sentences of an answer stand.
@@ -339,7 +341,7 @@ impl Placed {
         text: String,
         wanted: Vec<String>,
         first_hit: bool,
-        answer: &runbookd::Answer,
+        answer: &answer::Answer,
     ) -> FidelityQuestion {
         FidelityQuestion {
             query,

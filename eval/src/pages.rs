@@ -6,13 +6,13 @@
 //! stands in a section when its flat text does. Knows nothing of how documents are cut into chunks.
 
 use crate::error::EvalError;
+use answer::{citations, markdown, phrases};
 use ingest::{
     formats::{Defaults, Document, Syntax},
     sources::{SyncState, folder},
 };
 use kb::{analyzer::is_cjk, causes::with_causes};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
-use runbookd::{checks::citations, markdown, phrases};
 use std::{collections::BTreeMap, ops::Range, path::PathBuf};
 
 /// How pages are written: as answers are, with `{#id}` after headings and footnotes.

@@ -4,11 +4,11 @@
 //! blank). In replay a missing recording is a failure that the run reports at its end, never a call.
 
 use crate::{datasets::read_text, error::EvalError};
-use async_trait::async_trait;
-use runbookd::{
+use answer::{
     llm::{Llm, LlmError, Reply},
     prompt::Prompt,
 };
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
@@ -186,8 +186,8 @@ impl Llm for Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use answer::{format::Format, prompt::Fence};
     use kb::question::Question;
-    use runbookd::{format::Format, prompt::Fence};
     use std::{
         sync::atomic::{AtomicUsize, Ordering},
         time::Duration,

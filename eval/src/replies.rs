@@ -13,6 +13,12 @@ use crate::{
     results::{Fault, FaultKind, JudgedReply, ReplyFigures},
     suite::K8sgptRequest,
 };
+use answer::{
+    citations,
+    evidence::Evidence,
+    phrases::{self, Phrases},
+    reply::{Checks, Refusal},
+};
 use kb::{
     document::Chunk,
     question::Question,
@@ -20,12 +26,6 @@ use kb::{
     store::DocumentKey,
 };
 use regex::Regex;
-use runbookd::{
-    checks::citations,
-    evidence::Evidence,
-    phrases::{self, Phrases},
-    reply::{Checks, Refusal},
-};
 use serde::Deserialize;
 use std::{
     collections::HashSet,
@@ -229,7 +229,7 @@ fn ill_cut(wanted: &str, left: &str) -> Option<String> {
     let whole = bare(wanted);
     let sentences: Vec<String> = left
         .lines()
-        .flat_map(runbookd::markdown::sentences)
+        .flat_map(answer::markdown::sentences)
         .map(|sentence| bare(sentence).trim_end_matches(ends).to_owned())
         .filter(|sentence| sentence.contains(char::is_alphabetic))
         .collect();
@@ -241,7 +241,7 @@ fn ill_cut(wanted: &str, left: &str) -> Option<String> {
     }
     let first_step = |text: &str| {
         let (_, steps) = text.split_once("Solution:")?;
-        let sentences = steps.lines().flat_map(runbookd::markdown::sentences).map(bare);
+        let sentences = steps.lines().flat_map(answer::markdown::sentences).map(bare);
         sentences
             .map(|step| step.trim_end_matches(ends).to_owned())
             .find(|step| step.contains(char::is_alphabetic))

@@ -15,9 +15,9 @@ use crate::{
 use futures::{StreamExt, TryStreamExt, stream};
 use ingest::progress::Progress;
 use kb::{
-    answerable::{Calibration, Decision},
+    answerable::{Calibration, Decided, Decision},
     question::Question,
-    retrieve::{Decided, Options, RankedDocument, Retrieval, Retriever},
+    retrieve::{Options, RankedDocument, Retrieval, Retriever},
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

@@ -22,13 +22,13 @@ use crate::{
     suite::{AbstentionSpec, Asked, Corpus, FidelitySpec, RepliesSpec, SetSpec, Suite, SupportSpec},
     support,
 };
+use answer::{Assistant, Metrics, llm::Llm};
 use kb::{
     answerable::{Calibration, Status},
     embed::Embedder,
     retrieve::{Retriever, Tuning},
     store::Identity,
 };
-use runbookd::{Assistant, llm::Llm};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -267,7 +267,8 @@ impl Runner {
     /// The product over a knowledge base, without a language model.
     fn asker(&self, indexed: &Indexed) -> Asker {
         let settings = self.settings.product.assistant.clone();
-        let assistant = Assistant::new(indexed.kb.clone(), self.engine.retriever.clone(), None, settings);
+        let retriever = self.engine.retriever.clone();
+        let assistant = Assistant::new(indexed.kb.clone(), retriever, None, settings, Metrics::default());
         Asker { assistant, concurrency: self.engine.concurrency }
     }
 
@@ -369,7 +370,8 @@ impl Runner {
         let llm = options.recorder.clone().map(|recorder| recorder as Arc<dyn Llm>);
         let settings = self.settings.product.assistant.clone();
         let retriever = self.engine.retriever.clone();
-        let assistant = Assistant::new(indexed.kb.clone(), retriever, llm.clone(), settings);
+        let assistant =
+            Assistant::new(indexed.kb.clone(), retriever, llm.clone(), settings, Metrics::default());
         let respondent = Respondent { assistant: &assistant, judge: llm.as_ref().filter(|_| options.judge) };
         let found = cases::run_cases(&respondent, &indexed, &suite.cases).await?;
         if let Some(problems) =
@@ -423,5 +425,5 @@ pub(crate) async fn pages_of(paths: &[PathBuf]) -> Result<fidelity::Corpus, Eval
 /// The calibration that the product would use for this knowledge base.
 async fn calibration_of(indexed: &Indexed) -> Result<Arc<Calibration>, EvalError> {
     let stored = indexed.kb.calibration().await.map_err(EvalError::store("its calibration"))?;
-    Ok(Arc::new(runbookd::calibration::choose(stored, &indexed.kb.identity()).0))
+    Ok(Arc::new(answer::calibration::choose(stored, &indexed.kb.identity()).0))
 }

@@ -12,7 +12,7 @@ use crate::{
     replies,
     results::{JudgedSentence, SupportFigures},
 };
-use runbookd::{
+use answer::{
     phrases::{self, Phrases},
     reply::Checks,
 };

@@ -1,68 +1,12 @@
 //! Can this question be answered from what was found? Decided before any LLM is asked.
 
-use crate::{question::is_error_code, retrieve::Retrieval};
+use crate::{
+    question::{Question, is_error_code},
+    retrieve::{Options, Retrieval, RetrieveError, Retriever, Signals},
+    store::View,
+};
 use serde::{Deserialize, Serialize};
-
-/// What the decision looks at: measured by the retriever, stored with recordings so that a calibration can be fitted
-/// without searching again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Signals {
-    /// Highest cosine of any passage.
-    pub top_cosine: f32,
-    /// √(best passage's BM25 / the most that the question's terms can score): how much of the question one passage says.
-    pub bm25_share: f32,
-    /// ln(number of distinct terms): longer questions match more by chance.
-    pub log_terms: f32,
-    /// Highest BM25 among the titles of the first three documents, as a share of the most it can be.
-    pub title_share: f32,
-    /// Share of the question's terms, by rarity, that the first document has anywhere.
-    pub coverage: f32,
-    /// Share of the question's letters in words of a language that the default embedding model does not read.
-    pub unread_share: f32,
-    /// ln(number of passages searched): the best of many is nearer by chance than the best of few.
-    pub log_passages: f32,
-    /// 1 when the question names alerts and none of them occurs in any document, else 0.
-    pub unknown_alert: f32,
-    /// Whether a curated rule matched exactly.
-    pub rule_matched: bool,
-    /// Whether a curated rule may match behind masked names.
-    pub rule_behind_mask: bool,
-}
-
-impl Signals {
-    /// The names of [`Signals::features`], in order.
-    pub const NAMES: &[&str] = &[
-        "top_cosine",
-        "bm25_share",
-        "log_terms",
-        "title_share",
-        "coverage",
-        "unread_share",
-        "log_passages",
-        "unknown_alert",
-        "unread_cosine",
-        "unread_coverage",
-    ];
-
-    /// What the calibrated probability is computed from. A matched rule is no feature: it decides by itself. Where the
-    /// model does not read the question, its cosine tells less, and the words tell more: both have a slope of their own.
-    pub fn features(&self) -> Vec<f64> {
-        let Self { top_cosine, bm25_share, log_terms, title_share, coverage, .. } = *self;
-        let Self { unread_share, log_passages, unknown_alert, .. } = *self;
-        let plain = [
-            top_cosine,
-            bm25_share,
-            log_terms,
-            title_share,
-            coverage,
-            unread_share,
-            log_passages,
-            unknown_alert,
-        ];
-        let products = [unread_share * top_cosine, unread_share * coverage];
-        plain.into_iter().chain(products).map(f64::from).collect()
-    }
-}
+use std::sync::Arc;
 
 /// What we may say about a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -74,6 +18,17 @@ pub enum Status {
     Partial,
     /// The evidence does not cover it.
     Unknown,
+}
+
+impl Status {
+    /// The name that clients know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Partial => "partial",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// The decision with its reason.
@@ -131,6 +86,47 @@ impl Calibration {
     fn log_odds(&self, signals: &Signals) -> f64 {
         let (intercept, slopes) = self.coefficients.split_first().unwrap_or((&0.0, &[]));
         intercept + slopes.iter().zip(signals.features()).map(|(slope, feature)| slope * feature).sum::<f64>()
+    }
+}
+
+/// A retrieval with the decision that it allows.
+pub struct Decided {
+    /// What was found.
+    pub retrieval: Retrieval,
+    /// Whether it answers the question.
+    pub decision: Decision,
+}
+
+impl AsRef<Retrieval> for Decided {
+    fn as_ref(&self) -> &Retrieval {
+        &self.retrieval
+    }
+}
+
+impl Retriever {
+    /// Searches one view for one question and decides whether what was found answers it. What seems not to be covered is
+    /// looked for once more in the words of English documents, where the question has terms that are known in them.
+    pub async fn decide(
+        &self,
+        view: Arc<dyn View>,
+        question: &Question,
+        options: &Options,
+        calibration: &Calibration,
+    ) -> Result<Decided, RetrieveError> {
+        let found = self.retrieve(Arc::clone(&view), question, options).await?;
+        let decision = decide(&found, calibration);
+        if decision.status != Status::Unknown {
+            return Ok(Decided { retrieval: found, decision });
+        }
+        let Some(english) = question.in_english() else {
+            return Ok(Decided { retrieval: found, decision });
+        };
+        let found_so = self.retrieve(view, &english, options).await?;
+        let decision_so = decide(&found_so, calibration);
+        match decision_so.status {
+            Status::Unknown => Ok(Decided { retrieval: found, decision }),
+            Status::Answered | Status::Partial => Ok(Decided { retrieval: found_so, decision: decision_so }),
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! `runbookd ask`: one question, as the operator of this machine, who may read everything.
 
-use crate::{
-    assistant::{Occasion, Request},
-    cli::UsageError,
-    config::Config,
+use super::UsageError;
+use crate::{config::Config, http::wire};
+use answer::{
     format::Format,
+    request::{Occasion, Request},
     text::visible,
 };
 use kb::store::Filter;
@@ -22,7 +22,7 @@ pub async fn run(
     let occasion = Occasion::now(config.server.deadline);
     let answer = started.assistant.answer(&request, &Filter::everything(), occasion).await?;
     match json {
-        true => println!("{}", serde_json::to_string(&answer)?),
+        true => println!("{}", serde_json::to_string(&wire::answer::Answer::from(answer))?),
         false => {
             println!("{}", visible(&answer.with_sources()));
             eprintln!(

@@ -1,9 +1,9 @@
 //! `runbookd doctor`: whether everything an answer needs is there, and how old it is; with `--verify`, whether every file of
 //! the knowledge base is what was committed. Exit code 0 when it can answer, 1 when it cannot or something is damaged.
 
-use crate::{
+use crate::config::Config;
+use answer::{
     calibration::{self, Origin},
-    config::Config,
     llm::settings::ProviderSettings,
     prompt::{Fence, Prompt},
 };

@@ -1,6 +1,7 @@
 //! `runbookd feedback export`: an evaluation set made of what readers said.
 
-use crate::{config::Config, journal::Rating};
+use crate::config::Config;
+use answer::journal::Rating;
 use anyhow::Context;
 use kb::document::ContentHash;
 use serde_json::json;

@@ -1,9 +1,7 @@
 //! `runbookd gaps`: what was asked and could not be answered, most asked first.
 
-use crate::{
-    config::Config,
-    text::{clipped, one_line, visible},
-};
+use crate::config::Config;
+use answer::text::{clipped, one_line, visible};
 use anyhow::Context;
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};

@@ -9,9 +9,9 @@ mod reload;
 pub mod search;
 pub mod serve;
 
-use crate::{
+use crate::{config::Config, metrics::Metrics};
+use answer::{
     assistant::Assistant,
-    config::Config,
     journals::Journals,
     llm::{Llm, breaker, providers::Providers},
 };
@@ -21,6 +21,7 @@ use kb::{
     retrieve::Retriever,
     store::{self, Identity, KnowledgeBase},
 };
+use prometheus::Registry;
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 pub use kb::causes::with_causes as chain;
@@ -29,7 +30,13 @@ pub use kb::causes::with_causes as chain;
 pub(crate) struct Started {
     pub assistant: Assistant,
     pub embedder: Embedder,
+    pub metrics: Metrics,
 }
+
+/// An argument cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct UsageError(#[from] kb::question::QuestionError);
 
 /// Starts the embedder and opens the knowledge base.
 pub(crate) async fn start(config: &Config) -> anyhow::Result<Started> {
@@ -43,11 +50,14 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Started> {
         .context("the model's loader failed")??;
     let identity = Identity::current(embedder.identity().clone());
     let kb: Arc<dyn KnowledgeBase> = store::open(address, Some(&identity)).await?;
-    let llm = Providers::connect(&config.llm, breaker::Settings::default())
+    let registry = Registry::new();
+    let counted = answer::Metrics::new(&registry);
+    let llm = Providers::connect(&config.llm, breaker::Settings::default(), &counted)
         .context("a language model's endpoint cannot be used")?
         .map(|providers| Arc::new(providers) as Arc<dyn Llm>);
-    let assistant = Assistant::new(kb, Retriever::new(embedder.clone()), llm, config.assistant.clone());
-    Ok(Started { assistant, embedder })
+    let retriever = Retriever::new(embedder.clone());
+    let assistant = Assistant::new(kb, retriever, llm, config.assistant.clone(), counted);
+    Ok(Started { assistant, embedder, metrics: Metrics::new(registry) })
 }
 
 /// The journals that are named, else the configuration's own.

@@ -1,7 +1,8 @@
 //! `runbookd ready`: whether the running server can answer, for health checks of containers, whose image has no other client.
 //! Exit code 0 when it is ready, 1 in every other case, and one line that says which.
 
-use crate::{config::Server, text::visible};
+use crate::http::settings::Server;
+use answer::text::visible;
 use anyhow::{Context, bail};
 use net::{Client, Policy, Settings};
 use serde::Deserialize;

@@ -76,7 +76,7 @@ impl Reloading {
                 }
             }
             Err(error) => tracing::error!(
-                error = crate::commands::chain(error.as_ref()),
+                error = super::chain(error.as_ref()),
                 "SIGHUP: the configuration cannot be used; everything stays as it was"
             ),
         }

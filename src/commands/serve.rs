@@ -38,7 +38,7 @@ pub async fn run(config: &Config, load: Load) -> anyhow::Result<ExitCode> {
     let listener = listen(settings.listen, settings.max_connections)
         .with_context(|| format!("failed to listen on {}", settings.listen))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let state = AppState::new(started.assistant, started.embedder, settings.clone());
+    let state = AppState::new(started.assistant, started.embedder, started.metrics, settings.clone());
     let models = config.llm.iter().map(|llm| llm.model()).collect::<Vec<_>>().join(", ");
     tracing::info!(
         address = %listener.local_addr()?,

@@ -2,7 +2,7 @@
 //! (`~/.aws`), single sign-on and the instance metadata service are not looked at.
 
 use super::{ConfigError, environment::Environment, error::wrong};
-use crate::llm::{
+use answer::llm::{
     aws::{ContainerToken, Keys, RoleSource},
     bedrock::BedrockAccess,
 };

@@ -1,7 +1,7 @@
 //! The file's shape: its sections with their defaults, and errors that name the key.
 
 use super::{ConfigError, environment::set, llm::RawLlm};
-use crate::assistant;
+use answer::assistant;
 use kb::retrieve::Options;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -178,5 +178,5 @@ pub(super) fn shape(table: Table, origin: Option<String>) -> Result<Raw, ConfigE
 const SECTIONS: [&str; 7] = ["embedder", "embeddings", "llm", "answer", "server", "log", "telemetry"];
 
 fn one_line(error: &toml::de::Error) -> String {
-    crate::text::one_line(error.message())
+    answer::text::one_line(error.message())
 }

@@ -6,7 +6,7 @@ use super::{
     error::wrong,
     values::{secret, secret_file, trimmed, web_url},
 };
-use crate::llm::{
+use answer::llm::{
     anthropic::{self, AnthropicSettings},
     bedrock::{BedrockAccess, BedrockSettings},
     openai::OpenAiSettings,

@@ -13,15 +13,12 @@ mod values;
 pub use environment::{Environment, Flags};
 pub use error::ConfigError;
 
-use crate::{
-    assistant,
-    http::{
-        auth::{Token, Tokens},
-        follow::Followed,
-        tls::TlsFiles,
-    },
-    llm::settings::ProviderSettings,
+use crate::http::{
+    auth::{Token, Tokens},
+    settings::Server,
+    tls::TlsFiles,
 };
+use answer::{assistant, llm::settings::ProviderSettings};
 use environment::{KEYS, set, value};
 use error::wrong;
 use file::{Raw, read_file, shape};
@@ -32,7 +29,7 @@ use kb::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{SocketAddr, ToSocketAddrs},
+    net::ToSocketAddrs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
@@ -85,37 +82,6 @@ pub const LIVE_KEYS: [&str; 9] = [
     "server.tls_key",
     "tokens_file",
 ];
-
-/// The HTTP server's part.
-#[derive(Debug, Clone)]
-pub struct Server {
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// The certificate to show; `None`: plain HTTP.
-    pub tls: Option<TlsFiles>,
-    /// Whether spans are exported, so that a caller's trace is continued.
-    pub traces: bool,
-    /// Who may ask; empty: everybody.
-    pub tokens: Followed<Tokens>,
-    /// For one request, from its head to the answer.
-    pub deadline: Duration,
-    /// Largest request body.
-    pub max_body_bytes: usize,
-    /// Most connections at once.
-    pub max_connections: usize,
-    /// For a request's head, and for its body.
-    pub read_timeout: Duration,
-    /// How long connections are still accepted when the server is to stop.
-    pub shutdown_delay: Duration,
-    /// Names under which a server on loopback may be asked without a token.
-    pub allowed_hosts: BTreeSet<String>,
-    /// Whether a degraded answer is refused instead of given.
-    pub strict: bool,
-    /// Most answers that are kept for the same question.
-    pub cached_answers: usize,
-    /// Where feedback and unanswered questions are written; `None`: nowhere.
-    pub state: Option<PathBuf>,
-}
 
 /// Where spans go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,10 +1,8 @@
 use super::*;
-use crate::{
-    http::auth::Role,
-    llm::{
-        bedrock::BedrockAccess,
-        settings::ProviderSettings::{Anthropic, Bedrock, OpenAi},
-    },
+use crate::http::auth::Role;
+use answer::llm::{
+    bedrock::BedrockAccess,
+    settings::ProviderSettings::{Anthropic, Bedrock, OpenAi},
 };
 use net::Secret;
 use toml::Value;

@@ -1,30 +1,14 @@
 //! `POST /v1/ask`: a question in, the answer with its evidence out; the object of `runbookd ask --json`.
 
 use super::{
-    body::{Object, Posted},
+    body::Posted,
     error::{ApiError, BodyRefused, Unavailable},
-    router::AppState,
-    scope::RequestFilter,
+    state::AppState,
+    wire::{answer::Answer, ask::AskRequest},
 };
-use crate::{answer::Answer, assistant::Request, format::Format};
+use answer::{format::Format, request::Request};
 use axum::{Extension, Json, extract::State};
 use kb::store::Filter;
-use serde::Deserialize;
-use utoipa::ToSchema;
-
-/// A question.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct AskRequest {
-    /// The question or the failure.
-    #[schema(pattern = r"\S")]
-    question: String,
-    /// Language of the answer, as free text; without a usable one, the question's own.
-    #[serde(default)]
-    language: Option<String>,
-    #[serde(default)]
-    #[schema(value_type = Option<RequestFilter>)]
-    filter: Option<Object<RequestFilter>>,
-}
 
 /// Answers a question.
 #[utoipa::path(
@@ -42,5 +26,5 @@ pub async fn ask(
     let scope = request.filter.unwrap_or_default().0.narrow(scope);
     let request = Request::parse(&request.question, request.language.as_deref(), Format::default())
         .map_err(|error| ApiError::malformed(error.to_string()))?;
-    Ok(Json(state.answer(&request, &scope).await?))
+    Ok(Json(state.answer(&request, &scope).await?.into()))
 }

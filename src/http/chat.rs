@@ -2,16 +2,19 @@
 //! nothing to search for, the ones before it give the context.
 
 use super::{
-    body::{Object, Posted},
-    completions::Usage,
+    body::Posted,
     error::{ApiError, BodyRefused, Misconfigured, Unavailable},
-    router::AppState,
-    schema, sse,
+    sse,
+    state::AppState,
+    wire::{
+        chat::{CHUNKS, ChatCompletion, ChatRequest, Content, Message},
+        json::Object,
+        openai,
+    },
 };
-use crate::{
-    answer::{Answer, Degraded},
-    assistant::{Request, question},
+use answer::{
     format::Format,
+    request::{Request, question},
 };
 use axum::{
     Extension, Json,
@@ -23,107 +26,12 @@ use kb::{
     question::{Identifier, IdentifierKind},
     store::Filter,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use utoipa::{
-    ToSchema,
-    openapi::{
-        Ref,
-        schema::{Array, ArrayBuilder},
-    },
-};
 
 /// A question that names nothing leans on the turns before it, unless it has so many words; a character of a script without
 /// spaces counts as half of one.
 const MIN_WORDS_ALONE: usize = 12;
 /// Most turns before the question that are read.
 const MAX_CONTEXT: usize = 4;
-
-/// A conversation; sampling parameters are the client's own business.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct ChatRequest {
-    #[schema(schema_with = with_a_question)]
-    messages: Vec<Object<Message>>,
-    #[serde(default)]
-    stream: Option<bool>,
-    #[serde(default)]
-    #[schema(value_type = Option<sse::StreamOptions>)]
-    stream_options: Option<Object<sse::StreamOptions>>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct Message {
-    role: String,
-    #[serde(default)]
-    content: Option<Content>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub enum Content {
-    Text(String),
-    #[schema(value_type = Vec<Part>)]
-    Parts(Vec<Object<Part>>),
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct Part {
-    #[serde(default)]
-    text: Option<String>,
-}
-
-impl Content {
-    fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Parts(parts) => {
-                parts.iter().filter_map(|Object(part)| part.text.as_deref()).collect::<Vec<_>>().join("\n")
-            }
-        }
-    }
-}
-
-/// Messages of which at least one holds a question.
-fn with_a_question() -> Array {
-    let text = schema::not_blank();
-    let content = json!([text, { "type": "array", "contains": schema::with_text("text") }]);
-    let question = json!({
-        "type": "object",
-        "required": ["role", "content"],
-        "properties": { "role": { "const": "user" }, "content": { "anyOf": content } },
-    });
-    ArrayBuilder::new()
-        .items(Ref::from_schema_name("Message"))
-        .extensions(schema::keywords([("contains", question)]))
-        .build()
-}
-
-/// The answer in OpenAI's own fields, and in ours beside them.
-#[derive(Debug, Serialize, ToSchema)]
-struct ChatCompletion {
-    id: String,
-    object: &'static str,
-    /// Unix time, in seconds.
-    created: i64,
-    model: String,
-    choices: [Choice; 1],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Usage>,
-    runbookd: Answer,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct Choice {
-    index: u32,
-    message: AssistantMessage,
-    finish_reason: &'static str,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct AssistantMessage {
-    role: &'static str,
-    content: String,
-}
 
 /// Answers a conversation's last question.
 #[utoipa::path(
@@ -156,29 +64,11 @@ pub async fn chat_completions(
     let asked = Request::parse(&question, None, Format::default())
         .map_err(|error| ApiError::malformed(error.to_string()))?;
     if request.stream == Some(true) {
-        return Ok(sse::stream(state, asked, scope, CHUNKS, sse::wants_usage(request.stream_options)));
+        return Ok(sse::stream(state, asked, scope, CHUNKS, openai::wants_usage(request.stream_options)));
     }
     let answer = state.answer(&asked, &scope).await?;
-    refuse_misconfigured(&answer)?;
-    let message = AssistantMessage { role: "assistant", content: answer.with_sources() };
-    Ok(Json(ChatCompletion {
-        id: format!("chatcmpl-{}", answer.id),
-        object: "chat.completion",
-        created: answer.created_at.as_second(),
-        model: answer.model.clone(),
-        choices: [Choice { index: 0, message, finish_reason: "stop" }],
-        usage: answer.usage.map(Usage::from),
-        runbookd: answer,
-    })
-    .into_response())
-}
-
-/// An OpenAI client can show an error, so a model that refuses our key or name is one: nobody would notice otherwise.
-pub fn refuse_misconfigured(answer: &Answer) -> Result<(), ApiError> {
-    match answer.degraded {
-        Some(Degraded::LlmUnauthorized | Degraded::LlmRejected) => Err(ApiError::misconfigured()),
-        _ => Ok(()),
-    }
+    ApiError::refuse_misconfigured(&answer)?;
+    Ok(Json(ChatCompletion::from(answer)).into_response())
 }
 
 /// The question of a conversation.
@@ -205,29 +95,10 @@ fn stands_alone(text: &str) -> bool {
     names || words >= MIN_WORDS_ALONE
 }
 
-const CHUNKS: sse::Form = sse::Form { id_prefix: "chatcmpl-", chunk };
-
-/// One piece of a stream in OpenAI's form; the first names the role, the last the reason and our own fields.
-fn chunk(piece: sse::Piece<'_>) -> Value {
-    let (delta, finish, extra) = match piece {
-        sse::Piece::Usage => return json!({ "object": "chat.completion.chunk", "choices": [] }),
-        sse::Piece::First => (json!({ "role": "assistant", "content": "" }), Value::Null, None),
-        sse::Piece::Text(text) => (json!({ "content": text }), Value::Null, None),
-        sse::Piece::Last(answer) => (json!({}), json!("stop"), Some(answer)),
-    };
-    let mut chunk = json!({
-        "object": "chat.completion.chunk",
-        "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }],
-    });
-    if let Some(extra) = extra {
-        chunk["runbookd"] = json!(extra);
-    }
-    chunk
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
     #[test]
     fn the_last_user_message_is_the_question() {

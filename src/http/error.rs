@@ -1,7 +1,7 @@
 //! The only file with status codes: what went wrong, told to the caller as far as it is theirs.
 
 use super::auth::Denied;
-use crate::assistant::AnswerError;
+use answer::{Answer, Degraded, assistant::AnswerError, desk::DeskError};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -119,6 +119,14 @@ impl ApiError {
         Self { status: StatusCode::BAD_GATEWAY, message, retry_after_s: None }
     }
 
+    /// An OpenAI client can show an error, so a model that refuses our key or name is one: nobody would notice otherwise.
+    pub fn refuse_misconfigured(answer: &Answer) -> Result<(), Self> {
+        match answer.degraded {
+            Some(Degraded::LlmUnauthorized | Degraded::LlmRejected) => Err(Self::misconfigured()),
+            _ => Ok(()),
+        }
+    }
+
     /// The request took longer than it may.
     pub fn deadline() -> Self {
         Self::unavailable("the knowledge base did not answer in time")
@@ -148,15 +156,23 @@ impl From<AnswerError> for ApiError {
                 "the embedding model cannot be used at the moment"
             }
             AnswerError::Overloaded { .. } => "too many questions at once",
-            AnswerError::Interrupted(_) => "the language model failed in the middle of its answer",
         };
         match &error {
             // Each such request has its line and is counted; a flood of them must not be one of the log.
             AnswerError::Overloaded { .. } => tracing::debug!("{error}"),
-            AnswerError::Interrupted(_) => tracing::warn!("{error}"),
-            _ => tracing::error!(error = crate::commands::chain(&error), "cannot answer"),
+            _ => tracing::error!(error = kb::causes::with_causes(&error), "cannot answer"),
         }
         Self::unavailable(told)
+    }
+}
+
+impl From<DeskError> for ApiError {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Answer(error) => error.into(),
+            DeskError::TooLate(_) => Self::deadline(),
+            DeskError::Degraded => Self::unavailable("the language model cannot be used at the moment"),
+        }
     }
 }
 

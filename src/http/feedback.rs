@@ -3,28 +3,14 @@
 use super::{
     body::Posted,
     error::{ApiError, BodyRefused, Missing, Unavailable},
-    health::Status,
-    router::AppState,
+    state::AppState,
+    wire::{feedback::FeedbackRequest, health::Status},
 };
-use crate::journal::{NoteError, Rating};
+use answer::journal::NoteError;
 use axum::{Json, extract::State};
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 /// Longest comment that is kept, in characters.
 const MAX_COMMENT_CHARS: usize = 2_000;
-
-/// What a reader thought of an answer.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct FeedbackRequest {
-    /// The answer's id, as it stands in any of the replies: `chatcmpl-` or `cmpl-` may be before it. The answer may be that
-    /// of another server, or an old one.
-    id: String,
-    rating: Rating,
-    /// The reader's words; the first 2,000 characters are kept.
-    #[serde(default)]
-    comment: Option<String>,
-}
 
 /// Writes a rating down.
 #[utoipa::path(
@@ -40,15 +26,16 @@ pub async fn feedback(
 ) -> Result<Json<Status>, ApiError> {
     let comment: Option<String> =
         request.comment.map(|comment| comment.chars().take(MAX_COMMENT_CHARS).collect());
-    let journal = state.journal.clone();
+    let journal = state.desk.journal().clone();
     let id = answer_id(&request.id).to_owned();
-    let written = tokio::task::spawn_blocking(move || journal.rate(&id, request.rating, comment.as_deref()));
+    let written =
+        tokio::task::spawn_blocking(move || journal.rate(&id, request.rating.into(), comment.as_deref()));
     match written.await {
         Ok(Ok(())) => Ok(Json(Status::OK)),
         Ok(Err(NoteError::Unknown)) => Err(ApiError::not_found("this is no answer's id")),
         Ok(Err(NoteError::Off)) => Err(ApiError::not_found("feedback is switched off")),
         Ok(Err(error @ NoteError::Write { .. })) => {
-            tracing::error!(error = crate::commands::chain(&error), "cannot write feedback");
+            tracing::error!(error = kb::causes::with_causes(&error), "cannot write feedback");
             Err(ApiError::unavailable("feedback cannot be written at the moment"))
         }
         Err(_) => Err(ApiError::internal()),

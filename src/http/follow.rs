@@ -89,7 +89,7 @@ impl<T: Send + Sync + 'static> Followed<T> {
                     }
                 }
                 Err(error) => tracing::error!(
-                    error = crate::commands::chain(error.as_ref()),
+                    error = kb::causes::with_causes(error.as_ref()),
                     "the {name} changed and cannot be used; what was read before stays in use"
                 ),
             }

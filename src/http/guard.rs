@@ -7,7 +7,7 @@
 //! everybody on a public address does so under any name: behind a Service, an ingress or a tunnel it cannot know its own.
 //! With tokens nothing of this is needed, for a page has none.
 
-use super::{error::ApiError, router::AppState};
+use super::{error::ApiError, state::AppState};
 use axum::{
     extract::{Request, State},
     http::{HeaderValue, Uri, header, uri::Authority},

@@ -1,52 +1,17 @@
 //! `/healthz`: the process runs. `/readyz`: it can answer. Only the knowledge base and the embedder decide that: without
 //! the language model answers come from the documents.
 
-use super::router::AppState;
-use crate::llm::ProviderHealth;
+use super::{
+    state::AppState,
+    wire::health::{ProviderHealth, Readiness, Status},
+};
 use axum::{Json, extract::State, http::StatusCode};
 use kb::store::{Filter, View};
-use serde::Serialize;
-use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
-use utoipa::ToSchema;
 
 /// Longest wait for the knowledge base.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// That all is well.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Status {
-    /// `ok`.
-    status: &'static str,
-}
-
-impl Status {
-    /// All is well.
-    pub const OK: Self = Self { status: "ok" };
-}
-
-/// Whether the server can answer, and what is in its way.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Readiness {
-    /// `ready`, `not ready` or `draining`.
-    status: &'static str,
-    /// `ok`; `unavailable`; `damaged`: the files were damaged or overwritten, and answers come from the last state that was
-    /// whole; `outdated`: so they do because this program cannot use what the files hold now.
-    knowledge_base: &'static str,
-    /// What is wrong with the knowledge base's files, with the file and the way out.
-    #[schema(required)]
-    reason: Option<String>,
-    #[schema(required)]
-    kb_version: Option<String>,
-    /// `ok` or `stopped`.
-    embedder: &'static str,
-    /// `not configured`, or how the last call went: `unknown`, `ok`, `degraded`.
-    #[schema(value_type = String)]
-    llm: Value,
-    /// Each provider of the model, in the order in which they are asked.
-    llm_providers: Vec<ProviderHealth>,
-}
 
 /// The process runs.
 #[utoipa::path(
@@ -61,11 +26,11 @@ pub async fn healthz() -> Json<Status> {
 
 /// The newest state of the knowledge base, if it can be read in time.
 pub(super) async fn view(state: &AppState) -> Option<Arc<dyn View>> {
-    let kb = state.assistant.knowledge_base();
+    let kb = state.desk.assistant().knowledge_base();
     match timeout(PROBE_TIMEOUT, kb.view(&Filter::everything())).await {
         Ok(Ok(view)) => Some(view),
         Ok(Err(error)) => {
-            tracing::error!(error = crate::commands::chain(&error), "the knowledge base cannot be read");
+            tracing::error!(error = kb::causes::with_causes(&error), "the knowledge base cannot be read");
             None
         }
         Err(_) => {
@@ -87,13 +52,13 @@ pub(super) async fn view(state: &AppState) -> Option<Arc<dyn View>> {
 )]
 pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
     let version = view(&state).await.map(|view| view.version().to_owned());
-    let trouble = state.assistant.knowledge_base().trouble();
+    let trouble = state.desk.assistant().knowledge_base().trouble();
     let is_damaged = trouble.as_ref().is_some_and(|trouble| trouble.is_damage);
     let embedder = state.embedder.is_running();
     let ready = version.is_some() && !is_damaged && embedder && !state.is_draining();
-    let llm = match state.assistant.llm() {
-        None => json!("not configured"),
-        Some((_, health)) => json!(health),
+    let llm = match state.desk.assistant().llm() {
+        None => "not configured",
+        Some((_, health)) => health.as_str(),
     };
     let status = match (ready, state.is_draining()) {
         (true, _) => "ready",
@@ -112,7 +77,7 @@ pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readines
         kb_version: version,
         embedder: if embedder { "ok" } else { "stopped" },
         llm,
-        llm_providers: state.assistant.llm_providers(),
+        llm_providers: state.desk.assistant().llm_providers().into_iter().map(ProviderHealth::from).collect(),
     };
     let code = match ready {
         true => StatusCode::OK,

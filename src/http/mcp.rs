@@ -1,16 +1,19 @@
 //! `POST /mcp`: the Model Context Protocol over streamable HTTP, for agents. The SDK speaks the protocol, `tools.rs` is
-//! what they can call, `messages.rs` describes what goes over the wire.
+//! what they can call, `wire/mcp.rs` describes what goes over the wire.
 //!
 //! There are no sessions: a request stands alone, so nothing grows with the number of clients, and token and scope are
 //! those of the very request that calls a tool. Without sessions the protocol needs no GET and no DELETE.
 
-mod messages;
 mod tools;
 
 use super::{
     body,
     error::{ApiError, BodyRefused, ProtocolRefused},
-    router::AppState,
+    state::AppState,
+    wire::{
+        json,
+        mcp::{JsonRpcMessage, JsonRpcReply, Refusal},
+    },
 };
 use axum::{
     body::Body,
@@ -19,7 +22,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, Full};
-use messages::{JsonRpcMessage, JsonRpcReply, Refusal};
 use rmcp::{
     model::ClientJsonRpcMessage,
     transport::streamable_http_server::{
@@ -55,7 +57,7 @@ pub async fn mcp(State(state): State<AppState>, request: Request) -> Result<Resp
     let bytes = body::read(&parts.headers, body, &state).await?;
     // The SDK would call these an unsupported media type.
     if is_json(&parts.headers) {
-        body::json::<ClientJsonRpcMessage>(&bytes)?;
+        json::read::<ClientJsonRpcMessage>(&bytes)?;
     }
     // Every reply is one JSON object, so a client that cannot read event streams is served as well.
     parts.headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));

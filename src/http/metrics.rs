@@ -3,9 +3,9 @@
 use super::{
     error::{ApiError, Unavailable},
     health,
-    router::AppState,
+    state::AppState,
 };
-use crate::telemetry::metrics::{KnowledgeBaseState, Resource};
+use crate::metrics::KnowledgeBaseState;
 use axum::{
     extract::State,
     http::header,
@@ -27,11 +27,8 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
     )
 )]
 pub async fn metrics(State(state): State<AppState>) -> Result<Response, ApiError> {
-    let metrics = state.assistant.metrics();
-    for resource in [Resource::Search, Resource::Llm] {
-        metrics.set_slots(resource, state.assistant.slots(resource));
-    }
-    metrics.set_providers(&state.assistant.llm_providers());
+    state.desk.assistant().show_use();
+    let metrics = &state.metrics;
     metrics.set_embed_queue(state.embedder.num_waiting());
     metrics.set_knowledge_base(knowledge_base(&state).await.as_ref());
     let text = metrics.exposition().map_err(|error| {
@@ -45,7 +42,7 @@ async fn knowledge_base(state: &AppState) -> Option<KnowledgeBaseState> {
     let view = health::view(state).await?;
     let counts = view.counts().await.ok()?;
     let committed_at = view.committed_at().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-    let trouble = state.assistant.knowledge_base().trouble();
+    let trouble = state.desk.assistant().knowledge_base().trouble();
     Some(KnowledgeBaseState {
         is_damaged: trouble.is_some_and(|trouble| trouble.is_damage),
         version: view.version().to_owned(),

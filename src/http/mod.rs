@@ -1,11 +1,13 @@
 //! Serving over HTTP. [`router::router`] lists the routes, a file each holds an endpoint, [`server::serve`] owns the
-//! connections. Status codes are chosen in `error.rs` only.
+//! connections. `wire/` is what goes over the wire. Status codes are chosen in
+//! `error.rs` only.
 
 mod ask;
 pub mod auth;
+mod bodies;
 mod body;
 mod chat;
-pub mod completions;
+mod completions;
 mod documents;
 mod error;
 mod feedback;
@@ -19,11 +21,13 @@ mod models;
 mod observe;
 mod openapi;
 pub mod router;
-pub(crate) mod schema;
-mod scope;
 mod search;
 pub mod server;
+pub mod settings;
 mod sse;
+mod state;
 pub mod tls;
+pub(crate) mod wire;
 
-pub use router::{AppState, router};
+pub use router::router;
+pub use state::AppState;

@@ -1,32 +1,14 @@
 //! `GET /v1/models`: the one model that OpenAI's clients can choose. Many of them list models before they ask, and take a
 //! server that has none for a broken one.
 
-use super::{health, router::AppState};
-use crate::assistant::OWN_MODEL;
+use super::{
+    health,
+    state::AppState,
+    wire::models::{Model, ModelList},
+};
+use answer::request::OWN_MODEL;
 use axum::{Json, extract::State};
-use serde::Serialize;
 use std::time::UNIX_EPOCH;
-use utoipa::ToSchema;
-
-/// Every model there is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ModelList {
-    /// `list`.
-    object: &'static str,
-    data: [Model; 1],
-}
-
-/// What answers. Requests may name any other model: the answer says which one wrote it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Model {
-    /// The name to ask by.
-    id: &'static str,
-    /// `model`.
-    object: &'static str,
-    /// When the knowledge base was last written: Unix time, in seconds, 0 where it does not say.
-    created: u64,
-    owned_by: &'static str,
-}
 
 /// Lists the one model that answers.
 #[utoipa::path(

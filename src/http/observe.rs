@@ -1,8 +1,8 @@
 //! Around every request: its id, its span, its line in the log, its figures. None of them holds more of the request than
 //! its method, the template of its route and its id: a path and a query string may name what is nobody else's business.
 
-use super::router::AppState;
-use crate::telemetry::metrics::Metrics;
+use super::state::AppState;
+use crate::metrics::Metrics;
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{MatchedPath, Request, State},
@@ -36,7 +36,7 @@ pub async fn request(State(state): State<AppState>, request: Request, next: Next
     let route = route(&request);
     let method = method_name(request.method());
     let span = span(&state, &request, &id, &route, method);
-    let metrics = state.assistant.metrics().clone();
+    let metrics = state.metrics.clone();
     metrics.request_begins();
     let mut ending =
         Ending { metrics, span: span.clone(), route, method, status: None, began: Instant::now() };

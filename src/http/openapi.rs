@@ -4,7 +4,8 @@
 use super::{
     ask, chat, completions, documents, error, feedback, health, mcp, metrics, models,
     router::{Route, routes},
-    scope, search,
+    search,
+    wire::{chat::Message, filter},
 };
 use axum::{Json, http::Method};
 use serde_json::{Value, json};
@@ -44,7 +45,7 @@ const BEARER: &str = "bearer";
         health::readyz,
         openapi,
     ),
-    components(schemas(error::Body, chat::Message)),
+    components(schemas(error::Body, Message)),
     modifiers(&Roles)
 )]
 struct Description;
@@ -86,7 +87,7 @@ impl Modify for Roles {
                     operation
                         .parameters
                         .get_or_insert_default()
-                        .extend(scope::parameters().into_iter().map(RefOr::T));
+                        .extend(filter::parameters().into_iter().map(RefOr::T));
                 }
                 for (status, refusal) in error::Admission::responses() {
                     operation.responses.responses.entry(status).or_insert(refusal);

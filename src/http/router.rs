@@ -1,17 +1,12 @@
-//! The routes, who may use them, and what they share.
+//! The routes, and who may use them.
+//!
+//! To add one: a handler in a file of its own, what it takes and sends in `wire/`, a line in [`routes`], and its path in
+//! `openapi.rs`.
 
 use super::{
-    ask, auth::Role, body::Bodies, chat, completions, documents, error::ApiError, feedback, guard, health,
-    mcp, metrics, models, observe, openapi, scope, search,
+    ask, auth::Role, chat, completions, documents, error::ApiError, feedback, guard, health, mcp, metrics,
+    models, observe, openapi, search, state::AppState, wire::filter,
 };
-use crate::{
-    answer::Answer,
-    assistant::{AnswerError, Assistant, Occasion, Outlet, Request},
-    cache::AnswerCache,
-    config::Server,
-    journal::Journal,
-};
-use arc_swap::ArcSwap;
 use axum::{
     Router,
     extract::State,
@@ -20,107 +15,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use kb::{embed::Embedder, store::Filter};
-use std::{
-    any::Any,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
-use tokio::time::timeout;
+use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
-
-/// What every handler may use. Cheap to clone.
-#[derive(Clone)]
-pub struct AppState {
-    pub(super) assistant: Assistant,
-    pub(super) embedder: Embedder,
-    pub(super) journal: Arc<Journal>,
-    pub(super) bodies: Bodies,
-    cache: Arc<AnswerCache>,
-    settings: Arc<ArcSwap<Server>>,
-    draining: Arc<AtomicBool>,
-}
-
-impl AppState {
-    /// The state of a server.
-    pub fn new(assistant: Assistant, embedder: Embedder, settings: Server) -> Self {
-        Self {
-            assistant,
-            embedder,
-            bodies: Bodies::default(),
-            journal: Arc::new(Journal::new(settings.state.clone())),
-            cache: Arc::new(AnswerCache::new(settings.cached_answers)),
-            settings: Arc::new(ArcSwap::from_pointee(settings)),
-            draining: Arc::default(),
-        }
-    }
-
-    /// From now on readiness says no: the server is about to stop.
-    pub fn start_draining(&self) {
-        self.draining.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-
-    /// What the server goes by now.
-    pub fn settings(&self) -> Arc<Server> {
-        self.settings.load_full()
-    }
-
-    /// From now on the server goes by other settings, as far as it takes new ones while it runs: see [`crate::config::LIVE_KEYS`].
-    /// Requests under way go on by those that they began with.
-    pub fn take_up(&self, new: Server) {
-        let old = self.settings();
-        old.tokens.become_as(&new.tokens);
-        let live = Server {
-            deadline: new.deadline,
-            max_body_bytes: new.max_body_bytes,
-            read_timeout: new.read_timeout,
-            shutdown_delay: new.shutdown_delay,
-            allowed_hosts: new.allowed_hosts,
-            strict: new.strict,
-            ..Server::clone(&old)
-        };
-        self.settings.store(Arc::new(live));
-    }
-
-    /// An answer within the server's own deadline, given before or new; the journal remembers what it was.
-    pub(super) async fn answer(&self, request: &Request, scope: &Filter) -> Result<Answer, ApiError> {
-        self.answer_through(request, scope, Occasion::now(self.settings().deadline), None).await
-    }
-
-    /// The same, and what a model writes is shown through `outlet` while it is written. Only then can it end early: the
-    /// answer is [`interrupted`](Answer::is_interrupted).
-    pub(super) async fn answer_through(
-        &self,
-        request: &Request,
-        scope: &Filter,
-        occasion: Occasion,
-        outlet: Option<&Outlet>,
-    ) -> Result<Answer, ApiError> {
-        let settings = self.settings();
-        let answering = self.cache.answer(&self.assistant, request, scope, occasion, outlet);
-        let answer = match timeout(settings.deadline, answering).await {
-            Ok(Err(AnswerError::Interrupted(answer))) => {
-                self.assistant.metrics().answered(&answer);
-                self.journal.note(request, &answer);
-                return Ok(*answer);
-            }
-            Ok(answered) => answered?,
-            Err(_) => return Err(ApiError::deadline()),
-        };
-        self.assistant.metrics().answered(&answer);
-        if settings.strict && answer.degraded.is_some() {
-            return Err(ApiError::unavailable("the language model cannot be used at the moment"));
-        }
-        self.journal.note(request, &answer);
-        Ok(answer)
-    }
-}
 
 /// A path, its method, and the role that it takes; `None` is open to everybody.
 pub struct Route {
@@ -213,7 +109,7 @@ async fn admit(
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = state.settings().tokens.current().admit(authorization, role)?;
     if role == Role::Ask {
-        let scope = scope::limited(scope::of_query(request.uri().query().unwrap_or_default())?, &caller);
+        let scope = filter::limited(filter::of_query(request.uri().query().unwrap_or_default())?, &caller);
         request.extensions_mut().insert(scope);
     }
     Ok(next.run(request).await)

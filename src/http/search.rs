@@ -1,39 +1,17 @@
 //! `POST /v1/search`: passages for a query; the object of `runbookd search --json`.
 
 use super::{
-    body::{self, Object, Posted},
+    body::Posted,
     error::{ApiError, BodyRefused, Unavailable},
-    router::AppState,
-    scope::RequestFilter,
+    state::AppState,
+    wire::search::{SearchReply, SearchRequest},
 };
-use crate::{assistant, search::SearchReply};
+use answer::{request, search::Found};
 use axum::{Extension, Json, extract::State};
 use kb::store::Filter;
-use serde::Deserialize;
-use tokio::time::timeout;
-use utoipa::ToSchema;
 
 /// Most hits of one search.
 const MAX_LIMIT: usize = 100;
-
-/// A query.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct SearchRequest {
-    /// What to look for.
-    #[schema(pattern = r"\S")]
-    query: String,
-    /// Most hits.
-    #[serde(default = "default_limit", deserialize_with = "body::count")]
-    #[schema(minimum = 1, maximum = 100)]
-    limit: usize,
-    #[serde(default)]
-    #[schema(value_type = Option<RequestFilter>)]
-    filter: Option<Object<RequestFilter>>,
-}
-
-fn default_limit() -> usize {
-    10
-}
 
 /// Searches the knowledge base.
 #[utoipa::path(
@@ -49,21 +27,14 @@ pub async fn search(
     Posted(request): Posted<SearchRequest>,
 ) -> Result<Json<SearchReply>, ApiError> {
     let scope = request.filter.unwrap_or_default().0.narrow(scope);
-    Ok(Json(find(&state, &scope, &request.query, request.limit).await?))
+    Ok(Json(find(&state, &scope, &request.query, request.limit).await?.into()))
 }
 
 /// At most `limit` passages within the server's deadline, for every protocol that searches.
-pub async fn find(
-    state: &AppState,
-    scope: &Filter,
-    query: &str,
-    limit: usize,
-) -> Result<SearchReply, ApiError> {
+pub async fn find(state: &AppState, scope: &Filter, query: &str, limit: usize) -> Result<Found, ApiError> {
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(ApiError::malformed(format!("`limit` must be 1 to {MAX_LIMIT}")));
     }
-    let question =
-        assistant::question(query, None).map_err(|error| ApiError::malformed(error.to_string()))?;
-    let searching = SearchReply::find(&state.assistant, &question, scope, limit);
-    Ok(timeout(state.settings().deadline, searching).await.map_err(|_| ApiError::deadline())??)
+    let question = request::question(query, None).map_err(|error| ApiError::malformed(error.to_string()))?;
+    Ok(state.desk.search(&question, scope, limit, state.terms()).await?)
 }

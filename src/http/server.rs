@@ -8,10 +8,11 @@
 use super::{
     error::ApiError,
     linger::{Lingering, Unread},
-    router::{AppState, router},
+    router::router,
+    state::AppState,
     tls::Tls,
 };
-use crate::telemetry::metrics::{Connection, Metrics};
+use crate::metrics::{Connection, Metrics};
 use axum::{
     Router,
     http::{HeaderValue, header},
@@ -85,7 +86,7 @@ pub async fn serve(
         state: state.clone(),
         refusing: http(REFUSAL),
         tls: tls.clone(),
-        metrics: state.assistant.metrics().clone(),
+        metrics: state.metrics.clone(),
     });
     // They end with this function.
     let mut following = JoinSet::new();

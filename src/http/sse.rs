@@ -4,10 +4,18 @@
 //! The headers are out before the answer is known, so what goes wrong is an event: `{"error": {message, type, code}}`, and
 //! after a part of an answer also `runbookd`, with the sources of what was sent. Then `[DONE]`, as always.
 
-use super::{body::Object, chat, completions::Usage, error::ApiError, router::AppState};
-use crate::{
-    answer::Answer,
-    assistant::{Occasion, Request, Shown},
+use super::{
+    error::ApiError,
+    state::AppState,
+    wire::{
+        answer::{self as wire, Degraded},
+        openai::{Form, Piece, Usage},
+    },
+};
+use answer::{
+    Answer, Answered,
+    assistant::Shown,
+    request::{Occasion, Request},
 };
 use axum::response::{
     IntoResponse, Response,
@@ -15,52 +23,15 @@ use axum::response::{
 };
 use futures::{StreamExt, stream};
 use kb::store::Filter;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{convert::Infallible, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::Instrument;
-use utoipa::ToSchema;
 
 /// Time between two comments.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Most blocks that wait for a slow client; then the answer waits too, within its deadline.
 const MAX_WAITING: usize = 64;
-
-/// What a client wants of a stream beside the text.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-pub struct StreamOptions {
-    /// Asks for one more chunk before the end, without choices, that tells what the model counted; null where the model
-    /// does not say. There is none where the answer breaks off.
-    #[serde(default)]
-    include_usage: Option<bool>,
-}
-
-/// Whether a client wants to know what the model counted.
-pub fn wants_usage(options: Option<Object<StreamOptions>>) -> bool {
-    options.is_some_and(|Object(options)| options.include_usage == Some(true))
-}
-
-/// How a protocol writes a stream.
-#[derive(Clone, Copy)]
-pub struct Form {
-    /// Stands before the answer's id.
-    pub id_prefix: &'static str,
-    /// Writes one piece; id, time and model are added.
-    pub chunk: fn(Piece<'_>) -> Value,
-}
-
-/// What a stream is made of.
-pub enum Piece<'a> {
-    /// Before the first text.
-    First,
-    /// A part of the answer.
-    Text(&'a str),
-    /// After the last text.
-    Last(&'a Answer),
-    /// After everything else, what the model counted: no choice belongs to it.
-    Usage,
-}
 
 /// Answers a request as a stream.
 pub fn stream(
@@ -82,12 +53,13 @@ pub fn stream(
     // A task of its own: who reads slowly must hold up neither the model nor those who wait for the same answer. It ends
     // when the stream is dropped, and its call of the model with it.
     let mut answering = JoinSet::new();
-    let answer = async move { state.answer_through(&request, &scope, occasion, Some(&outlet)).await };
+    let terms = state.terms();
+    let answer = async move { state.desk.stream(&request, &scope, occasion, terms, &outlet).await };
     answering.spawn(answer.in_current_span());
     let shown = stream::poll_fn(move |context| blocks.poll_recv(context)).map(Step::Shown);
     let ended = stream::once(async move {
         match answering.join_next().await {
-            Some(Ok(answered)) => Step::Ended(Box::new(answered)),
+            Some(Ok(answered)) => Step::Ended(Box::new(answered.map_err(ApiError::from))),
             // It panicked, which the log has told.
             Some(Err(_)) | None => Step::Ended(Box::new(Err(ApiError::internal()))),
         }
@@ -105,7 +77,7 @@ pub fn stream(
 
 enum Step {
     Shown(Shown),
-    Ended(Box<Result<Answer, ApiError>>),
+    Ended(Box<Result<Answered, ApiError>>),
 }
 
 /// Writes the events of one stream.
@@ -124,7 +96,13 @@ impl Writer {
         match step {
             Step::Shown(Shown { model, text }) => self.texts(&model, [text.as_str()]),
             Step::Ended(ended) => match *ended {
-                Ok(answer) => self.end(&answer),
+                Ok(Answered::Whole(answer)) => self.end(&answer),
+                Ok(Answered::Interrupted(answer)) => {
+                    let message = "the language model failed in the middle of its answer";
+                    let mut event = failure(message, json!(answer.degraded.map(Degraded::from)));
+                    event["runbookd"] = json!(wire::Answer::from(answer));
+                    vec![event]
+                }
                 Err(error) => vec![failure(error.message(), json!(error.code()))],
             },
         }
@@ -132,14 +110,8 @@ impl Writer {
 
     /// The rest of the answer, or why there is none.
     fn end(&mut self, answer: &Answer) -> Vec<Value> {
-        if answer.is_interrupted() {
-            let mut event =
-                failure("the language model failed in the middle of its answer", json!(answer.degraded));
-            event["runbookd"] = json!(answer);
-            return vec![event];
-        }
-        if let Err(error) = chat::refuse_misconfigured(answer) {
-            return vec![failure(error.message(), json!(answer.degraded))];
+        if let Err(error) = ApiError::refuse_misconfigured(answer) {
+            return vec![failure(error.message(), json!(answer.degraded.map(Degraded::from)))];
         }
         let text = answer.with_sources();
         let sent = self.sent.as_deref().unwrap_or_default();

@@ -145,7 +145,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let files = write_pair(directory.path());
         let error = |files: &TlsFiles| {
-            crate::commands::chain(&Tls::load(files.clone()).err().expect("it cannot be used"))
+            kb::causes::with_causes(&Tls::load(files.clone()).err().expect("it cannot be used"))
         };
         let missing = TlsFiles { certificate: directory.path().join("none.crt"), ..files.clone() };
         assert!(

@@ -2,9 +2,7 @@
 //!
 //! Entry point: [`start`]. Prompts, questions and documents are in none of them, at any level.
 
-pub mod metrics;
 mod otlp;
-pub mod spans;
 
 pub use otlp::{Exporter, OtlpError};
 

@@ -281,7 +281,7 @@ def context_faults(image, scratch):
     for name in names:
         if re.search(r"(^|/)(\.git|target|secrets/[^/]*\.toml|\.env)(/|$)", name) and not name.startswith("scripts/"):
             yield f"{name} goes to the builder"
-    for package in ("src", "net", "kb", "ingest", "eval", "scripts/setup"):
+    for package in ("src", "net", "kb", "answer", "ingest", "eval", "scripts/setup"):
         for directory, directories, files in os.walk(os.path.join(ROOT, package)):
             directories[:] = [name for name in directories if name not in {"target", "__pycache__"}]
             for file in files:

@@ -5,12 +5,12 @@ use crate::{
     process::runbookd,
     providers::{OOM, SAYS, request_of},
 };
-use net::Secret;
-use runbookd::llm::{
+use answer::llm::{
     aws::{ContainerToken, Keys, RoleSource},
     bedrock::{BedrockAccess, BedrockSettings},
     settings::{ProviderSettings, Sampling},
 };
+use net::Secret;
 use serde_json::json;
 
 const REGION: &str = "eu-west-1";

@@ -5,7 +5,7 @@ use crate::{
     harness::{LLM_KEY, Script, ScriptedLlm, Setup, k8sgpt_request, openai},
     providers::anthropic,
 };
-use runbookd::llm::settings::ProviderSettings;
+use answer::llm::settings::ProviderSettings;
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

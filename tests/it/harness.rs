@@ -5,6 +5,15 @@ use crate::{
     dialect::{Dialect, Ending},
     sse::{self, Events, Step, Steps},
 };
+use answer::{
+    assistant::{Assistant, Settings},
+    llm::{
+        Llm, breaker,
+        openai::OpenAiSettings,
+        providers::Providers,
+        settings::{ProviderSettings, Sampling},
+    },
+};
 use axum::{
     Router,
     body::Body,
@@ -16,16 +25,11 @@ use kb::{
     store::{self, Address, Identity},
 };
 use net::Secret;
+use prometheus::Registry;
 use runbookd::{
-    assistant::{Assistant, Settings},
     config::{Config, Environment},
     http::{AppState, router, server, tls::Tls},
-    llm::{
-        Llm, breaker,
-        openai::OpenAiSettings,
-        providers::Providers,
-        settings::{ProviderSettings, Sampling},
-    },
+    metrics::Metrics,
 };
 use serde_json::{Value, json};
 use std::{
@@ -116,12 +120,14 @@ impl Setup {
     }
 
     pub async fn start(self) -> TestApp {
-        let llm = Providers::connect(&self.llm, self.breaker).expect("clients");
+        let registry = Registry::new();
+        let counted = answer::Metrics::new(&registry);
+        let llm = Providers::connect(&self.llm, self.breaker, &counted).expect("clients");
         let llm = self.own_llm.or(llm.map(|llm| Arc::new(llm) as Arc<dyn Llm>));
         let embedder = EmbedderSettings::new(EmbedderChoice::Hashed).start().expect("no model is needed");
         let identity = Identity::current(embedder.identity().clone());
         let kb = store::open(&Address::Directory(self.kb), Some(&identity)).await.expect("it was just built");
-        let assistant = Assistant::new(kb, Retriever::new(embedder.clone()), llm, self.settings);
+        let assistant = Assistant::new(kb, Retriever::new(embedder.clone()), llm, self.settings, counted);
         // Nothing is written into the home of whoever runs the tests.
         let state = ("RUNBOOKD_STATE", "none".to_owned());
         let environment: Environment = std::iter::once(state)
@@ -129,7 +135,7 @@ impl Setup {
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
         let config = Config::load(None, &environment, Vec::new()).expect("a right configuration");
-        let state = AppState::new(assistant, embedder, config.server);
+        let state = AppState::new(assistant, embedder, Metrics::new(registry), config.server);
         TestApp { router: router(state.clone()), state }
     }
 }

@@ -1,12 +1,12 @@
 //! A part that breaks breaks one request, and its client is told so.
 
 use crate::harness::{Setup, TestApp};
-use async_trait::async_trait;
-use axum::{body::Body, http::Request};
-use runbookd::{
+use answer::{
     llm::{Llm, LlmError, Reply},
     prompt::Prompt,
 };
+use async_trait::async_trait;
+use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::time::Instant;

@@ -5,7 +5,7 @@ use crate::{
     harness::{LLM_KEY, Script, ScriptedLlm, Setup, openai, sample_kb},
     process::runbookd,
 };
-use runbookd::llm::{
+use answer::llm::{
     anthropic::AnthropicSettings,
     bedrock::BedrockAccess,
     breaker,

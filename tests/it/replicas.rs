@@ -1,7 +1,7 @@
 //! Two servers on one knowledge base behind a load balancer: each has a journal of its own, and they are read as one.
 
 use crate::process::{Server, runbookd};
-use runbookd::journals::Journals;
+use answer::journals::Journals;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,

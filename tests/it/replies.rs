@@ -1,18 +1,18 @@
 //! Replies of strong models through the real checks, where `RUNBOOKD_TEST_DATA` is set: what is honest leaves unharmed.
 //! With `--nocapture` each reply that changes is printed with what left in its place.
 
-use kb::{
-    document::{Kind, Rule},
-    question::Question,
-    retrieve::{RuleMatch, RuleStrength},
-};
-use runbookd::{
+use answer::{
     answer::Written,
-    assistant,
     evidence::Evidence,
     format::{Format, Shape},
     phrases,
     reply::{Refusal, from_reply},
+    request,
+};
+use kb::{
+    document::{Kind, Rule},
+    question::Question,
+    retrieve::{RuleMatch, RuleStrength},
 };
 use serde_json::Value;
 use std::{
@@ -136,7 +136,7 @@ fn asked(prompt: &str, request: &Value) -> Asked {
         .into_iter()
         .find_map(Value::as_str)
         .expect("a question");
-    let question = assistant::question(text, body["options"]["language"].as_str()).expect("a question");
+    let question = request::question(text, body["options"]["language"].as_str()).expect("a question");
     let format = match request["path"].as_str() {
         Some("/completions") => Format { shape: Shape::ErrorSolution, max_chars: Some(280) },
         _ => Format::default(),
@@ -249,7 +249,7 @@ fn hostile() -> Vec<(String, String)> {
 #[test]
 fn hostile_replies_are_checked_in_time() {
     let evidence = vec![passage(1, "title: Frobnicator\nid: wiki/1.md\n\nRaise the limit.")];
-    let question = assistant::question("Frobnicator is down", None).expect("a question");
+    let question = request::question("Frobnicator is down", None).expect("a question");
     let mut times: Vec<(Duration, String)> = Vec::new();
     for (name, reply) in hostile() {
         let begun = Instant::now();

@@ -1,14 +1,12 @@
 //! Every route with every kind of token, and what the routes beside k8sgpt's answer.
 
 use crate::harness::{Reply, Script, ScriptedLlm, Setup, TestApp, build};
+use answer::journals::Journals;
 use axum::{
     body::Body,
     http::{Method, Request, StatusCode},
 };
-use runbookd::{
-    http::{auth::Role, router::routes},
-    journals::Journals,
-};
+use runbookd::http::{auth::Role, router::routes};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -8,9 +8,12 @@ use crate::{
     run::{RunOptions, Runner},
     suite::Suite,
 };
+use answer::{
+    Metrics,
+    llm::{breaker, providers::Providers},
+};
 use kb::causes::with_causes;
 use kb::retrieve::Tuning;
-use runbookd::llm::{breaker, providers::Providers};
 use std::{path::PathBuf, sync::Arc};
 
 /// What was typed.
@@ -46,7 +49,8 @@ pub async fn run(
                     "--record needs a language model: set RUNBOOKD_LLM_BASE_URL and RUNBOOKD_LLM_MODEL";
                 return Err(EvalError::Usage(detail.to_owned()));
             };
-            let client = Providers::connect(std::slice::from_ref(llm), breaker::Settings::default())
+            let one = std::slice::from_ref(llm);
+            let client = Providers::connect(one, breaker::Settings::default(), &Metrics::default())
                 .map_err(|error| EvalError::Usage(with_causes(&error)))?
                 .expect("one provider is given");
             Some(Recorder::record(directory, Arc::new(client), &llm.parameters())?)

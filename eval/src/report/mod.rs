@@ -258,7 +258,7 @@ pub(crate) mod tests {
                 answerable,
                 confidence,
                 answered: confidence > 0.5,
-                signals: kb::answerable::Signals::default(),
+                signals: kb::retrieve::Signals::default(),
             })
             .collect();
         let abstention = AbstentionResult {

@@ -1,10 +1,9 @@
 //! Which embedding model to use, as typed, and how to start it.
 
 use super::{
-    EmbedError, Embedder, EmbeddingModel, TokenCounter, fastembed::FastembedModel, hashed,
+    EmbedError, Embedder, EmbeddingModel, ModelIdentity, TokenCounter, fastembed::FastembedModel, hashed,
     hashed::HashedModel, locate::Places, openai::OpenAiModel,
 };
-use crate::store::ModelIdentity;
 use std::{fmt, num::NonZeroUsize, str::FromStr, sync::Arc, time::Duration};
 
 /// What `--embedder` takes.

@@ -1,7 +1,6 @@
 //! The local embedding model, by `fastembed` on ONNX Runtime. The only place that speaks to either.
 
-use super::{EmbedError, EmbeddingModel, TokenCounter, locate::Places};
-use crate::store::ModelIdentity;
+use super::{EmbedError, EmbeddingModel, ModelIdentity, TokenCounter, locate::Places};
 use fastembed::{
     InitOptionsUserDefined, ModelTrait, Pooling, QuantizationMode, TextEmbedding, TextInitOptions,
     TokenizerFiles, UserDefinedEmbeddingModel,

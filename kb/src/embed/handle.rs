@@ -1,7 +1,6 @@
 //! The async handle to the embedding model, and the thread behind it.
 
-use super::{EmbedError, EmbeddingModel, TokenCounter};
-use crate::store::ModelIdentity;
+use super::{EmbedError, EmbeddingModel, ModelIdentity, TokenCounter};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 

@@ -1,8 +1,8 @@
 //! A model that is no model: words hashed into buckets. Deterministic, instant and good enough to tell texts apart by
 //! their words, so tests need neither files nor network.
 
-use super::{EmbedError, EmbeddingModel, TokenCounter};
-use crate::{analyzer, store::ModelIdentity};
+use super::{EmbedError, EmbeddingModel, ModelIdentity, TokenCounter};
+use crate::analyzer;
 
 const DIMENSIONS: usize = 128;
 

@@ -9,6 +9,7 @@ mod choice;
 mod fastembed;
 mod handle;
 mod hashed;
+mod identity;
 mod locate;
 mod openai;
 
@@ -16,9 +17,9 @@ pub use cache::EmbeddingCache;
 pub use choice::{EmbedderChoice, EmbedderSettings, EndpointSettings};
 pub use handle::Embedder;
 pub use hashed::{HashedModel, WordCounter};
+pub use identity::ModelIdentity;
 pub use locate::{Places, embedding_cache};
 
-use crate::store::ModelIdentity;
 use std::path::PathBuf;
 
 /// An embedding model: text in, L2-normalised vectors out. Runs on the embedder's thread, one call at a time.

@@ -16,11 +16,11 @@ pub use evidence::{joined, unit_of};
 pub use fusion::PASSAGE_SHARES;
 pub use legs::Tuning;
 pub use rules::matches;
+pub use signals::Signals;
 pub use versions::VersionGap;
 
 use crate::{
     analyzer::humps,
-    answerable::{self, Calibration, Decision, Status},
     document::{Chunk, DocumentRecord, Rule},
     embed::{EmbedError, Embedder},
     question::Question,
@@ -108,26 +108,12 @@ pub struct Retrieval {
     /// The version that the question asks for, where others are described instead.
     pub version_gap: Option<VersionGap>,
     /// What the decision to answer looks at.
-    pub signals: crate::answerable::Signals,
+    pub signals: Signals,
 }
 
 impl AsRef<Retrieval> for Retrieval {
     fn as_ref(&self) -> &Retrieval {
         self
-    }
-}
-
-/// A retrieval with the decision that it allows.
-pub struct Decided {
-    /// What was found.
-    pub retrieval: Retrieval,
-    /// Whether it answers the question.
-    pub decision: Decision,
-}
-
-impl AsRef<Retrieval> for Decided {
-    fn as_ref(&self) -> &Retrieval {
-        &self.retrieval
     }
 }
 
@@ -189,31 +175,6 @@ impl Retriever {
     /// The numbers in use.
     pub fn tuning(&self) -> &Tuning {
         &self.tuning
-    }
-
-    /// Searches one view for one question and decides whether what was found answers it. What seems not to be covered is
-    /// looked for once more in the words of English documents, where the question has terms that are known in them.
-    pub async fn decide(
-        &self,
-        view: Arc<dyn View>,
-        question: &Question,
-        options: &Options,
-        calibration: &Calibration,
-    ) -> Result<Decided, RetrieveError> {
-        let found = self.retrieve(Arc::clone(&view), question, options).await?;
-        let decision = answerable::decide(&found, calibration);
-        if decision.status != Status::Unknown {
-            return Ok(Decided { retrieval: found, decision });
-        }
-        let Some(english) = question.in_english() else {
-            return Ok(Decided { retrieval: found, decision });
-        };
-        let found_so = self.retrieve(view, &english, options).await?;
-        let decision_so = answerable::decide(&found_so, calibration);
-        match decision_so.status {
-            Status::Unknown => Ok(Decided { retrieval: found, decision }),
-            Status::Answered | Status::Partial => Ok(Decided { retrieval: found_so, decision: decision_so }),
-        }
     }
 
     /// Searches one view for one question.

@@ -1,18 +1,79 @@
-//! What the decision to answer looks at, measured on one retrieval. The formulas are those of [`Signals`]' fields.
+//! What the decision to answer looks at, measured on one retrieval: [`Signals`], whose fields say the formulas.
 
 use super::{RetrieveError, RuleStrength, legs::Legs, order::Ranked};
 use crate::{
     analyzer::{self, Term},
-    answerable::Signals,
     question::{Identifier, IdentifierKind, Question},
     store::{View, bm25},
 };
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Documents whose titles may agree with the question.
 const TITLES: usize = 3;
 /// The usual number of terms of a title, for the saturation of BM25.
 const TITLE_TERMS: f32 = 5.0;
+
+/// What the decision looks at: measured by the retriever, stored with recordings so that a calibration can be fitted
+/// without searching again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Signals {
+    /// Highest cosine of any passage.
+    pub top_cosine: f32,
+    /// √(best passage's BM25 / the most that the question's terms can score): how much of the question one passage says.
+    pub bm25_share: f32,
+    /// ln(number of distinct terms): longer questions match more by chance.
+    pub log_terms: f32,
+    /// Highest BM25 among the titles of the first three documents, as a share of the most it can be.
+    pub title_share: f32,
+    /// Share of the question's terms, by rarity, that the first document has anywhere.
+    pub coverage: f32,
+    /// Share of the question's letters in words of a language that the default embedding model does not read.
+    pub unread_share: f32,
+    /// ln(number of passages searched): the best of many is nearer by chance than the best of few.
+    pub log_passages: f32,
+    /// 1 when the question names alerts and none of them occurs in any document, else 0.
+    pub unknown_alert: f32,
+    /// Whether a curated rule matched exactly.
+    pub rule_matched: bool,
+    /// Whether a curated rule may match behind masked names.
+    pub rule_behind_mask: bool,
+}
+
+impl Signals {
+    /// The names of [`Signals::features`], in order.
+    pub const NAMES: &[&str] = &[
+        "top_cosine",
+        "bm25_share",
+        "log_terms",
+        "title_share",
+        "coverage",
+        "unread_share",
+        "log_passages",
+        "unknown_alert",
+        "unread_cosine",
+        "unread_coverage",
+    ];
+
+    /// What the calibrated probability is computed from. A matched rule is no feature: it decides by itself. Where the
+    /// model does not read the question, its cosine tells less, and the words tell more: both have a slope of their own.
+    pub fn features(&self) -> Vec<f64> {
+        let Self { top_cosine, bm25_share, log_terms, title_share, coverage, .. } = *self;
+        let Self { unread_share, log_passages, unknown_alert, .. } = *self;
+        let plain = [
+            top_cosine,
+            bm25_share,
+            log_terms,
+            title_share,
+            coverage,
+            unread_share,
+            log_passages,
+            unknown_alert,
+        ];
+        let products = [unread_share * top_cosine, unread_share * coverage];
+        plain.into_iter().chain(products).map(f64::from).collect()
+    }
+}
 
 pub(super) async fn measure(
     view: &dyn View,

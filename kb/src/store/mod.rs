@@ -17,10 +17,11 @@ mod prepared;
 pub mod qdrant;
 mod rename;
 
+pub use crate::embed::ModelIdentity;
 #[cfg(feature = "qdrant")]
 pub use copy::copy;
 pub use filter::{Access, Filter};
-pub use manifest::{CHUNKER_VERSION, FORMAT_VERSION, Identity, Manifest, ModelIdentity};
+pub use manifest::{CHUNKER_VERSION, FORMAT_VERSION, Identity, Manifest};
 #[cfg(feature = "qdrant")]
 pub use qdrant::{QdrantAddress, QdrantAddressError};
 

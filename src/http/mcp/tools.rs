@@ -1,11 +1,14 @@
 //! What agents can call: everything reads, nothing writes. A call that cannot be served is an error of the tool, in
 //! words that the agent can act on.
 
-use crate::{
-    assistant::Request,
-    format::Format,
-    http::{body, documents, error::ApiError, router::AppState, scope::RequestFilter, search},
+use crate::http::{
+    documents,
+    error::ApiError,
+    search,
+    state::AppState,
+    wire::{self, filter::RequestFilter},
 };
+use answer::{format::Format, request::Request};
 use axum::http::request::Parts;
 use futures::FutureExt;
 use kb::store::Filter;
@@ -82,7 +85,7 @@ struct QueryDocumentationArguments {
     #[schemars(length(max = 256))]
     version: Option<String>,
     /// Most passages.
-    #[serde(default, deserialize_with = "body::count_in_words")]
+    #[serde(default, deserialize_with = "wire::json::count_in_words")]
     #[schemars(with = "usize", range(min = 1, max = 100))]
     limit: Option<usize>,
 }
@@ -106,7 +109,7 @@ impl Tools {
         let found = search::find(&self.state, scope, &arguments.query, PASSAGES_FOR_RESULTS).await?;
         let mut seen = HashSet::new();
         let results: Vec<Value> = found
-            .hits
+            .passages
             .into_iter()
             .filter(|hit| seen.insert(hit.document.clone()))
             .take(MAX_RESULTS)
@@ -123,7 +126,7 @@ impl Tools {
             && let Some((document, _)) = id.rsplit_once('#')
         {
             found = documents::find(&self.state, scope, document).await?;
-            found = found.filter(|document| document.chunks.iter().any(|chunk| chunk.chunk == id));
+            found = found.filter(|document| document.passages.iter().any(|passage| passage.chunk == id));
         }
         let document = found.ok_or_else(|| {
             Failure(
@@ -159,7 +162,7 @@ impl Tools {
         let request = Request::parse(&question, language.as_deref(), Format::default())
             .map_err(|error| Failure(error.to_string()))?;
         let answer = self.state.answer(&request, scope).await?;
-        Ok(CallToolResult::structured(json!(answer)))
+        Ok(CallToolResult::structured(json!(wire::answer::Answer::from(answer))))
     }
 
     async fn query_documentation(
@@ -172,15 +175,15 @@ impl Tools {
         let limit = limit.unwrap_or(DEFAULT_PASSAGES);
         let found = search::find(&self.state, &scope, &query_text, limit).await?;
         let passages: Vec<Value> = found
-            .hits
+            .passages
             .into_iter()
             .map(|hit| {
                 json!({
-                    "chunk": hit.chunk,
+                    "chunk": hit.passage.chunk,
                     "title": hit.title,
-                    "heading_path": hit.heading_path,
+                    "heading_path": hit.passage.heading_path,
                     "url": hit.url,
-                    "text": hit.text,
+                    "text": hit.passage.text,
                 })
             })
             .collect();

@@ -1,0 +1,140 @@
+//! Everything that stands around an answer when a server gives it: answers given before, the deadline, strictness, the
+//! counters, the journal. Every protocol asks here, once for each question.
+//!
+//! Entry points: [`Desk::answer`], and [`Desk::stream`] for those who read while it is written.
+
+use crate::{
+    answer::{Answer, Answered},
+    assistant::{AnswerError, Assistant, Outlet},
+    cache::AnswerCache,
+    documents::{self, Document},
+    journal::Journal,
+    request::{Occasion, Request},
+    search::{self, Found},
+};
+use kb::{question::Question, store::Filter};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// Where questions are taken. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    assistant: Assistant,
+    cache: Arc<AnswerCache>,
+    journal: Arc<Journal>,
+}
+
+/// What holds for one request; a running server may go by others for the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// For the whole answer.
+    pub deadline: Duration,
+    /// Whether a degraded answer is refused instead of given.
+    pub strict: bool,
+}
+
+/// Why nothing is given.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// There is no answer.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The deadline passed.
+    #[error("no answer within {0:?}")]
+    TooLate(Duration),
+    /// The answer is degraded, and the terms are strict.
+    #[error("the language model cannot be used")]
+    Degraded,
+}
+
+impl Desk {
+    /// A desk that keeps at most `cached_answers`, and whose journal is in `state`; without a directory nothing is written.
+    pub fn new(assistant: Assistant, cached_answers: usize, state: Option<PathBuf>) -> Self {
+        Self {
+            assistant,
+            cache: Arc::new(AnswerCache::new(cached_answers)),
+            journal: Arc::new(Journal::new(state)),
+        }
+    }
+
+    /// What answers.
+    pub fn assistant(&self) -> &Assistant {
+        &self.assistant
+    }
+
+    /// Where ratings are written.
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// An answer, given before or new.
+    pub async fn answer(&self, request: &Request, scope: &Filter, terms: Terms) -> Result<Answer, DeskError> {
+        let occasion = Occasion::now(terms.deadline);
+        Ok(self.answer_through(request, scope, occasion, terms, None).await?.into_answer())
+    }
+
+    /// The same, and what a model writes is shown through `outlet` while it is written. Only then can it be interrupted.
+    pub async fn stream(
+        &self,
+        request: &Request,
+        scope: &Filter,
+        occasion: Occasion,
+        terms: Terms,
+        outlet: &Outlet,
+    ) -> Result<Answered, DeskError> {
+        self.answer_through(request, scope, occasion, terms, Some(outlet)).await
+    }
+
+    async fn answer_through(
+        &self,
+        request: &Request,
+        scope: &Filter,
+        occasion: Occasion,
+        terms: Terms,
+        outlet: Option<&Outlet>,
+    ) -> Result<Answered, DeskError> {
+        let answering = self.cache.answer(&self.assistant, request, scope, occasion, outlet);
+        let answered = within(terms.deadline, answering).await?;
+        let answer = answered.answer();
+        self.assistant.metrics().answered(answer.status, answer.answered_by.as_str(), answer.degraded);
+        // What was shown of an interrupted answer cannot be refused any more.
+        if matches!(&answered, Answered::Whole(answer) if terms.strict && answer.degraded.is_some()) {
+            return Err(DeskError::Degraded);
+        }
+        self.journal.note(request, answer);
+        Ok(answered)
+    }
+
+    /// At most `limit` passages.
+    pub async fn search(
+        &self,
+        question: &Question,
+        scope: &Filter,
+        limit: usize,
+        terms: Terms,
+    ) -> Result<Found, DeskError> {
+        within(terms.deadline, search::find(&self.assistant, question, scope, limit)).await
+    }
+
+    /// The document with this id, when `scope` shows it.
+    pub async fn document(
+        &self,
+        id: &str,
+        scope: &Filter,
+        terms: Terms,
+    ) -> Result<Option<Document>, DeskError> {
+        let kb = self.assistant.knowledge_base().as_ref();
+        within(terms.deadline, async { Ok(documents::find(kb, scope, id).await?) }).await
+    }
+}
+
+/// What comes in time.
+async fn within<T>(
+    deadline: Duration,
+    coming: impl Future<Output = Result<T, AnswerError>>,
+) -> Result<T, DeskError> {
+    match timeout(deadline, coming).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(DeskError::TooLate(deadline)),
+    }
+}

@@ -1,0 +1,42 @@
+//! The question's path: from a text to an [`Answer`] that rests on the knowledge base and on nothing else.
+//!
+//! Entry points: [`Desk::answer`] for servers, [`Assistant::answer`] for one question. What documents are and how they are found is the `kb` package's business; who asks,
+//! over HTTP or on the command line, is that of the package that serves.
+
+pub mod answer;
+pub mod assistant;
+pub mod cache;
+pub mod calibration;
+pub mod checks;
+pub mod citations;
+pub mod degraded;
+pub mod desk;
+pub mod documents;
+mod draft;
+pub mod evidence;
+pub mod extractive;
+pub mod format;
+pub mod journal;
+pub mod journals;
+pub mod k8sgpt;
+pub mod llm;
+pub mod markdown;
+pub mod metrics;
+pub mod phrases;
+pub mod prompt;
+mod quote;
+pub mod reply;
+pub mod request;
+mod ruled;
+pub mod search;
+mod spans;
+pub mod text;
+mod translations;
+mod warnings;
+
+pub use answer::{Answer, Answered, AnsweredBy, Citation, Nearest};
+pub use assistant::Assistant;
+pub use degraded::Degraded;
+pub use desk::Desk;
+pub use metrics::Metrics;
+pub use request::{Occasion, Request};

@@ -1,0 +1,86 @@
+//! What is asked: [`Request`], and the [`Occasion`] on which it is, which has everything of a call that is no part of the
+//! question: clock, randomness, deadline.
+
+use crate::{format::Format, prompt::Fence};
+use jiff::Timestamp;
+use kb::{
+    question::{MAX_QUESTION_BYTES, Question, QuestionError},
+    redact,
+};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The model that an answer without one names.
+pub const OWN_MODEL: &str = "runbookd";
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The question.
+    pub question: Question,
+    /// What the answer is to look like.
+    pub format: Format,
+}
+
+impl Request {
+    /// Reads a question as [`question`] does.
+    pub fn parse(text: &str, language: Option<&str>, format: Format) -> Result<Self, QuestionError> {
+        Ok(Self { question: question(text, language)?, format })
+    }
+}
+
+/// Reads a question that came from outside: secrets are masked before anything else sees it, and a text longer than is
+/// read is cut, because a refusal would end a client's whole run for the sake of a long log.
+pub fn question(text: &str, language: Option<&str>) -> Result<Question, QuestionError> {
+    let text = redact::redact(start_of(text.trim()));
+    Question::parse(start_of(&text.text), language)
+}
+
+/// The longest start that is read.
+fn start_of(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_QUESTION_BYTES)]
+}
+
+/// The values of one call that are not in the question.
+#[derive(Debug, Clone)]
+pub struct Occasion {
+    /// The answer's id.
+    pub id: String,
+    /// The time of the answer.
+    pub now: Timestamp,
+    /// The prompt's fence.
+    pub fence: Fence,
+    /// When the asker stops waiting.
+    pub deadline: Instant,
+}
+
+impl Occasion {
+    /// Here and now, with time for `limit`.
+    pub fn now(limit: Duration) -> Self {
+        Self {
+            id: format!("{:032x}", rand::random::<u128>()),
+            now: Timestamp::now(),
+            fence: Fence::random(),
+            deadline: Instant::now() + limit,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_in_a_question() {
+        for text in [
+            "Kafka fails with AKIAQ7RL\u{200b}MXVTN2ZPWK4D",
+            "Kafka fails with \u{1b}[31mAKIAQ7RLMXVTN2ZPWK4D\u{1b}[0m",
+            "Kafka fails with AKIAQ7RL**MXVTN2ZPWK4D**",
+        ] {
+            let question = question(text, None).expect("a question");
+            for kept in [question.text(), question.search_text()] {
+                assert!(!crate::text::visible(kept).contains("MXVTN2ZPWK4D"), "{text:?} gave {kept:?}");
+            }
+        }
+    }
+}
