@@ -1,4 +1,4 @@
-//! What we stand behind: [`Answer`], built from a model's reply (`reply.rs`), from evidence alone (`extractive/`), or as
+//! What we stand behind: [`Answer`], built from a model's reply (`reply/`), from evidence alone (`extractive/`), or as
 //! an honest "I don't know". Pure; whether and whom to ask is decided in `assistant.rs`.
 
 use crate::{

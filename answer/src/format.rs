@@ -1,5 +1,5 @@
 //! What the client asked the answer to look like. k8sgpt sends one of four templates; everybody else asks plainly.
-//! Recognising a template is the business of `http/completions.rs`.
+//! Recognising a template is the business of `k8sgpt.rs`.
 
 /// The layout of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

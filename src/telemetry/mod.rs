@@ -1,4 +1,4 @@
-//! What the program tells of itself: the log on stderr, spans for a collector ([`otlp`]), counters ([`metrics`]).
+//! What the program tells of itself: the log on stderr, spans for a collector ([`otlp`]). Counters are in `crate::metrics`.
 //!
 //! Entry point: [`start`]. Prompts, questions and documents are in none of them, at any level.
 
