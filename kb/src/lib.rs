@@ -11,6 +11,7 @@ pub mod causes;
 pub mod document;
 pub mod embed;
 pub mod files;
+pub mod lists;
 pub mod mapped;
 pub mod memory;
 pub mod prohibition;

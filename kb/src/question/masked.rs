@@ -342,7 +342,7 @@ impl Shape {
 fn expects_name(before: &str) -> bool {
     let trimmed = before.trim_end_matches([' ', '\'', '"', '`', '[', '(', ':', '=', '「', '“', '*']);
     let gap = &before[trimmed.len()..];
-    if vocabulary::FOREIGN_KINDS.iter().any(|(word, _)| trimmed.ends_with(word)) {
+    if vocabulary::foreign_kind_at_end(trimmed).is_some() {
         return true;
     }
     let word = last_word(trimmed, |c| c.is_ascii_alphanumeric() || c == '.');

@@ -13,6 +13,7 @@
 //! `docs/failure-understanding.md` has the rules. How a document's `applies_to` is compared with what was recognised is
 //! in [`crate::retrieve::matches`].
 
+mod alerts;
 mod asking;
 mod codes;
 mod failures;
@@ -26,6 +27,7 @@ mod vocabulary;
 mod volatile;
 mod wordings;
 
+pub use alerts::{alert_headed, heading_names_entry, is_name_of_entry};
 pub use codes::{error_codes, is_error_code};
 pub use masked::names_in;
 pub use vocabulary::{kind_named, kinds, kinds_in_name};

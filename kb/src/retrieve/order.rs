@@ -6,9 +6,9 @@ use super::{
     rules::matches,
 };
 use crate::{
-    analyzer::{humps, tokens},
+    analyzer::tokens,
     document::{Chunk, DocumentRecord},
-    question::{AsideKind, IdentifierKind, Question, error_codes, kinds_in_name},
+    question::{AsideKind, IdentifierKind, Question, alert_headed, error_codes, kinds_in_name},
     store::{ChunkKey, DocumentKey, View},
 };
 use std::{
@@ -281,12 +281,6 @@ async fn others(
     Ok(others)
 }
 
-/// The alert that a heading is the name of: `KubeletDown`, `Alert Name: "KubeletDown"`, but not `Node NotReady`.
-fn alert_headed(heading: &str) -> Option<&str> {
-    let name = heading.rsplit([':', '：']).next()?.trim_matches(|c: char| !c.is_alphanumeric());
-    (name.chars().all(|c| c.is_ascii_alphanumeric()) && humps(name).len() > 1).then_some(name)
-}
-
 /// The alerts that the question names, in lower case.
 fn named_alerts(question: &Question) -> Vec<String> {
     let alerts = question.identifiers().iter().filter(|named| named.kind == IdentifierKind::Alert);
@@ -304,24 +298,4 @@ fn is_headed_by(chunk: &Chunk, names: &[String]) -> bool {
     let words = chunk.heading_path.iter().flat_map(|heading| heading.split(|c: char| !c.is_alphanumeric()));
     !names.is_empty()
         && words.into_iter().any(|word| names.iter().any(|name| word.eq_ignore_ascii_case(name)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn headings_that_are_names_of_alerts_are_told() {
-        for (heading, name) in [
-            ("KubeletDown", Some("KubeletDown")),
-            ("Alert Name: \"KubeHpaMaxedOut\"", Some("KubeHpaMaxedOut")),
-            ("`RelayQueueStuck`", Some("RelayQueueStuck")),
-            ("Node NotReady", None),
-            ("Networking", None),
-            ("OOMKilled pods", None),
-            ("節點未就緒", None),
-        ] {
-            assert_eq!(alert_headed(heading), name, "{heading}");
-        }
-    }
 }
