@@ -6,7 +6,7 @@
 //! - *formats* that a vendor gave its tokens so that they can be recognised (`vendors.json`, from gitleaks' rule set; no
 //!   crate on crates.io offers such a set as a library);
 //! - *places* that hold a secret whatever it looks like, or where it looks drawn at random: assignments, sentences, commands,
-//!   headers and addresses (`rules`), judged by `judge`;
+//!   headers and addresses (`rules`), judged by `values` and `judge`;
 //! - the values of Kubernetes' Secrets (`manifests`).
 //!
 //! What is kept: placeholders (`<password>`, `changeme`, `$DB_PASSWORD`, `xxxx`), values that say `EXAMPLE` as AWS'
@@ -22,6 +22,7 @@
 mod judge;
 mod manifests;
 mod rules;
+mod values;
 mod vendors;
 
 use crate::rendered::{parted, rendered};
