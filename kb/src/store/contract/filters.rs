@@ -36,6 +36,10 @@ pub(in crate::store) async fn filters_show_what_they_say(engine: &dyn EngineUnde
         (Filter { labels: set(&["network", "storage"]), ..all() }, vec!["one/etcd.md", "two/sop.md"]),
         (Filter { clusters: set(&["prod"]), ..all() }, vec!["one/etcd.md", "one/plain.md"]),
         (Filter { labels: set(&["storage"]), kinds: [Kind::Sop].into(), ..all() }, vec![]),
+        (Filter { unsaid: [OpenPart::Product].into(), ..all() }, vec!["one/plain.md"]),
+        (Filter { unsaid: [OpenPart::Version].into(), ..all() }, vec!["one/plain.md", "two/sop.md"]),
+        (Filter { unsaid: [OpenPart::Cluster].into(), ..all() }, vec!["one/plain.md"]),
+        (Filter::nothing(), vec![]),
     ] {
         let view = kb.view(&filter).await.expect("readable");
         assert_eq!(ids(view.as_ref()).await, expected, "{filter:?}");
@@ -65,6 +69,7 @@ pub(in crate::store) async fn access_tags_deny_by_default(engine: &dyn EngineUnd
     };
     for (filter, shown) in [
         (Filter::default(), vec!["s/open.md"]),
+        (Filter::nothing(), vec![]),
         (held(&["green"]), vec!["s/open.md"]),
         (held(&["blue"]), vec!["s/both.md", "s/open.md"]),
         (held(&["red"]), vec!["s/both.md", "s/open.md", "s/red.md"]),
@@ -88,6 +93,57 @@ pub(in crate::store) async fn access_tags_deny_by_default(engine: &dyn EngineUnd
         assert_eq!(view.chunks(&[chunk]).await.is_ok(), is_shown);
         assert_eq!(view.vectors_of(red).await.expect("readable").len(), usize::from(is_shown));
         assert_eq!(view.terms_of(red, &[term("text")]).await.expect("readable"), [is_shown]);
+    }
+}
+
+/// A filter narrowed by another shows what both do; where they have nothing in common it shows nothing, and not everything.
+pub(in crate::store) async fn narrowing_never_widens(engine: &dyn EngineUnderTest) {
+    let set = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect::<BTreeSet<String>>();
+    let documents: Vec<TestDocument> = (0..40)
+        .map(|number| {
+            document(&format!("{}/{number}.md", ["one", "two", "three"][number % 3]), "T").chunk("text").with(
+                |meta| {
+                    meta.kind = Kind::ALL[number % Kind::ALL.len()];
+                    meta.product = (number % 4 > 0).then(|| ["", "etcd", "relay"][number % 3].to_owned());
+                    meta.version = (number % 5 > 0).then(|| ["1.11", "1.13"][number % 2].to_owned());
+                    meta.labels = match number % 7 {
+                        0 => Vec::new(),
+                        rest => vec![format!("cluster:{}", rest % 2), "storage".to_owned()],
+                    };
+                },
+            )
+        })
+        .collect();
+    let kb = filled(engine, "narrowing", &documents).await;
+    let all = Filter::everything;
+    let filters = [
+        all(),
+        Filter::nothing(),
+        Filter { sources: set(&["one", "two"]), ..all() },
+        Filter { sources: set(&["three"]), ..all() },
+        Filter { kinds: [Kind::Sop].into(), ..all() },
+        Filter { kinds: [Kind::Runbook].into(), ..all() },
+        Filter { products: set(&["etcd"]), ..all() },
+        Filter { products: set(&["relay"]), ..all() },
+        Filter { versions: set(&["1.11"]), ..all() },
+        Filter { versions: set(&["1.13"]), ..all() },
+        Filter { labels: set(&["storage"]), ..all() },
+        Filter { labels: set(&["network"]), ..all() },
+        Filter { clusters: set(&["0"]), ..all() },
+        Filter { clusters: set(&["1"]), ..all() },
+    ];
+    for one in &filters {
+        for two in filters.iter().filter(|two| two.access == Access::All) {
+            let narrowed = one.clone().narrowed_by(two.clone());
+            let mut expected: Vec<&str> = documents
+                .iter()
+                .filter(|document| one.shows(&document.meta) && two.shows(&document.meta))
+                .map(|document| document.meta.id.as_str())
+                .collect();
+            expected.sort_unstable();
+            let view = kb.view(&narrowed).await.expect("readable");
+            assert_eq!(ids(view.as_ref()).await, expected, "{one:?} narrowed by {two:?}");
+        }
     }
 }
 
@@ -118,8 +174,16 @@ pub(in crate::store) async fn filters_agree_with_documents(engine: &dyn EngineUn
             versions: random.some(&versions).into_iter().collect(),
             labels: random.some(&values).into_iter().collect(),
             clusters: random.some(&values).into_iter().collect(),
-            access: match random.below(3) {
-                0 => Access::All,
+            unsaid: match random.below(4) {
+                0 => [OpenPart::Product, OpenPart::Version, OpenPart::Cluster][random.below(3)..]
+                    .iter()
+                    .copied()
+                    .collect(),
+                _ => BTreeSet::new(),
+            },
+            access: match random.below(6) {
+                0 | 1 => Access::All,
+                2 if random.below(4) == 0 => Access::Nothing,
                 _ => Access::Tags(random.some(&values[..4]).into_iter().collect()),
             },
         };

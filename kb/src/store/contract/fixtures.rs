@@ -284,11 +284,11 @@ impl Random {
         (self.0 >> 33) as usize % limit.max(1)
     }
 
-    fn maybe(&mut self, values: &[&str]) -> Option<String> {
+    pub(super) fn maybe(&mut self, values: &[&str]) -> Option<String> {
         (self.below(3) > 0).then(|| values[self.below(values.len())].to_owned())
     }
 
-    fn some(&mut self, values: &[&str]) -> Vec<String> {
+    pub(super) fn some(&mut self, values: &[&str]) -> Vec<String> {
         let chosen: BTreeSet<String> =
             (0..self.below(4)).map(|_| values[self.below(values.len())].to_owned()).collect();
         chosen.into_iter().collect()

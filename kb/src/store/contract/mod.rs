@@ -68,6 +68,7 @@ macro_rules! contract_tests {
             filters_show_what_they_say
             access_tags_deny_by_default
             filters_agree_with_documents
+            narrowing_never_widens
             passages_and_fields_are_found_by_their_words
             rankings_are_as_written_down
             rankings_follow_every_change
