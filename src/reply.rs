@@ -187,12 +187,12 @@ impl<'a> Checks<'a> {
         if text != checked {
             self.first_end = text.len();
         }
-        let whole = masked::completed(&text, self.question.masked());
+        let whole = masked::completed(&text, self.question.anonymised());
         if whole != text && self.is_clean(&whole) {
             text = whole;
             self.first_end = text.len();
         }
-        match masked::echo(&text, self.question.masked()) {
+        match masked::echo(&text, self.question.anonymised()) {
             masked::Echo::Altered { .. } => return Err(Refusal::MaskedName),
             masked::Echo::Intact { absent } => push_concerns(&mut text, &absent, self.phrases),
         }
@@ -263,7 +263,7 @@ impl<'a> Checks<'a> {
     fn end_decides(&self) -> bool {
         self.format.max_chars.is_some()
             || is_labelled(self.format.shape)
-            || !self.question.masked().is_empty()
+            || !self.question.anonymised().is_empty()
             || self.evidence.iter().any(Evidence::may_apply)
     }
 
@@ -429,14 +429,14 @@ impl<'a> Checks<'a> {
         const MAX_PASSES: usize = 3;
         for _ in 0..MAX_PASSES {
             let text = format!("{before}\n{block}");
-            let masked = secrets::masked(&text, before.len() + 1, self.question.masked());
+            let masked = secrets::masked(&text, before.len() + 1, self.question.anonymised());
             if masked == block {
                 return block;
             }
             // A mask in brackets may be one half of a link.
             block = self.closed(self.clean(&masked));
         }
-        self.blunted(&secrets::masked(&block, 0, self.question.masked()))
+        self.blunted(&secrets::masked(&block, 0, self.question.anonymised()))
     }
 
     /// Adds a checked block, at such a distance that the two mean together what each means alone.
@@ -844,7 +844,7 @@ mod tests {
     fn what_only_the_end_decides_waits_for_it() {
         let reply = "Error: it fails [1].\n\nSolution: look [1].\n\n";
         let masked = question("Deployment JUBBMl8rRw==/QUtkIVR4OW0jUTdfcEx6K1J3JF5mSCgyYm5V has 1 replicas");
-        assert!(!masked.masked().is_empty());
+        assert!(!masked.anonymised().is_empty());
         let (shown, written) = streamed(reply, &[1], &masked, &evidence());
         assert_eq!(shown, "");
         assert!(

@@ -14,8 +14,11 @@ pub fn pairs(file: &'static str) -> impl Iterator<Item = (&'static str, &'static
     lines(file).map(|line| line.split_once('\t').unwrap_or((line, "")))
 }
 
-/// The entries of a list of words, to be asked for single ones.
-pub fn words(file: &'static str) -> FxHashSet<&'static str> {
+/// Words to be asked for single ones.
+pub type WordSet = FxHashSet<&'static str>;
+
+/// The entries of a list of words.
+pub fn words(file: &'static str) -> WordSet {
     lines(file).collect()
 }
 

@@ -6,7 +6,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
-use std::{borrow::Cow, collections::BTreeSet, fmt};
+use std::{borrow::Cow, fmt};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -214,6 +214,7 @@ pub fn form_pairs(query: &str) -> Vec<(String, String)> {
 mod tests {
     use super::*;
     use kb::document::Kind;
+    use std::collections::BTreeSet;
 
     fn set(values: &[&str]) -> BTreeSet<String> {
         values.iter().map(|value| (*value).to_owned()).collect()
@@ -228,7 +229,10 @@ mod tests {
         assert_eq!(filter.labels, set(&["on call"]));
         assert!(filter.kinds.contains(&Kind::Sop));
         assert!(of_query("kind=poem").is_err());
-        assert_eq!(decoded("100%"), "100%");
+        assert_eq!(
+            form_pairs("a=100%&&b"),
+            [("a".to_owned(), "100%".to_owned()), ("b".to_owned(), String::new())]
+        );
     }
 
     #[test]

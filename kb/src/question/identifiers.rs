@@ -10,7 +10,7 @@ use super::{
     Identifier, IdentifierKind, Label, Object, alerts,
     objects::{self, Word},
     vocabulary,
-    volatile::{MASK, stem},
+    volatile::{STAND_IN, stem},
 };
 use crate::analyzer::humps;
 use regex::{Regex, RegexSet};
@@ -32,7 +32,7 @@ pub(super) struct Recognised {
     pub namespaces: Vec<Label>,
 }
 
-/// Recognises what a text names, in which masked names were replaced by [`MASK`].
+/// Recognises what a text names, in which anonymised names were replaced by [`STAND_IN`].
 pub(super) fn recognise(text: &str) -> Recognised {
     let words = objects::words(text);
     let found = objects::find(text, &words);
@@ -91,7 +91,7 @@ struct Sink {
 impl Sink {
     fn push(&mut self, at: usize, kind: IdentifierKind, text: impl Into<String>) {
         let text = text.into();
-        if !text.is_empty() && !text.contains(MASK) {
+        if !text.is_empty() && !text.contains(STAND_IN) {
             self.found.push((at, Identifier { kind, text }));
         }
     }

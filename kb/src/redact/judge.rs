@@ -35,7 +35,7 @@ pub(super) fn is_shown_format(value: &str) -> bool {
         || lower.contains("example") && is_filled(value)
 }
 
-/// Nothing, one character over and over, or what was masked before.
+/// Nothing, one character over and over, or what was redacted before.
 fn is_no_value(value: &str) -> bool {
     let bare = value.trim_matches(|c: char| !c.is_alphanumeric());
     let first = bare.chars().next();

@@ -5,7 +5,7 @@
 //! group that took part, or all of the match.
 
 use super::{
-    judge::{self, is_stand_in, looks_drawn},
+    judge::{self, is_stand_in, looks_drawn, num_classes},
     values::{holds_password, holds_secret, holds_told, is_aws_secret, is_hash_of, is_private_pem},
 };
 

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     analyzer::tokens,
     document::{Chunk, DocumentRecord},
+    language::primary,
     question::{AsideKind, IdentifierKind, Question, alert_headed, error_codes, kinds_in_name},
     store::{ChunkKey, DocumentKey, View},
 };
@@ -46,11 +47,11 @@ pub(super) struct Ranked {
     pub rule: Option<RuleMatch>,
 }
 
-/// Exact rules stand above everything, those that may apply behind a masked name above similarity.
+/// Exact rules stand above everything, those that may apply behind an anonymised name above similarity.
 fn rule_tier(rule: Option<&RuleMatch>) -> u8 {
     match rule.map(|rule| rule.strength) {
         Some(RuleStrength::Exact) => 0,
-        Some(RuleStrength::BehindMask) => 1,
+        Some(RuleStrength::BehindStandIn) => 1,
         None => 2,
     }
 }
@@ -150,7 +151,6 @@ async fn matched_rules(
 
 /// 1 for the same tag, half for the same language in another script or region, 0 otherwise or when unknown.
 fn language_agreement(document: Option<&str>, wanted: &str) -> f32 {
-    let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
     match document {
         Some(tag) if tag.eq_ignore_ascii_case(wanted) => 1.0,
         Some(tag) if primary(tag) == primary(wanted) => 0.5,

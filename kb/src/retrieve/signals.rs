@@ -71,9 +71,9 @@ pub(super) async fn measure(
         rule_matched: ranked
             .iter()
             .any(|ranked| ranked.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::Exact)),
-        rule_behind_mask: ranked
-            .iter()
-            .any(|ranked| ranked.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::BehindMask)),
+        rule_behind_stand_in: ranked.iter().any(|ranked| {
+            ranked.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::BehindStandIn)
+        }),
     })
 }
 

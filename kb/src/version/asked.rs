@@ -38,7 +38,7 @@ pub struct Asked {
 
 /// Words that stand before numbers with dots which are no versions, and protocols, whose versions are not the product's.
 ///
-static OTHER_NUMBERS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(OTHER_NUMBERS_FILE));
+pub(super) static OTHER_NUMBERS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(OTHER_NUMBERS_FILE));
 
 /// Units and what else makes a quantity of the number before it.
 static UNITS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(UNITS_FILE));

@@ -275,7 +275,7 @@ pub fn in_title(title: &str) -> Option<(String, Version)> {
     }
     let word_before =
         title[..mention.start()].split_whitespace().next_back().unwrap_or_default().to_lowercase();
-    if OTHER_NUMBERS.contains(&word_before.as_str()) {
+    if asked::OTHER_NUMBERS.contains(word_before.as_str()) {
         return None;
     }
     let version = Version::parse(mention.as_str().rsplit(char::is_whitespace).next()?)?;

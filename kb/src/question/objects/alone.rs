@@ -1,4 +1,4 @@
-//! Names that show by themselves: masked ones, pods with their hash, hyphenated words that are no English.
+//! Names that show by themselves: anonymised ones, pods with their hash, hyphenated words that are no English.
 
 use super::{
     Finder,
@@ -6,18 +6,18 @@ use super::{
 };
 use crate::question::{
     Label, vocabulary,
-    volatile::{MASK, stem},
+    volatile::{STAND_IN, stem},
 };
 
 impl Finder<'_, '_> {
-    /// A masked name, a pod with its hash, or a hyphenated word that is no English, wherever it stands.
+    /// An anonymised name, a pod with its hash, or a hyphenated word that is no English, wherever it stands.
     pub(super) fn standing_alone(&mut self, i: usize) {
         let text = self.word(i);
-        if self.claimed[i] || text.contains(['/', ':', '@', '_', '.', '+']) && !text.contains(MASK) {
+        if self.claimed[i] || text.contains(['/', ':', '@', '_', '.', '+']) && !text.contains(STAND_IN) {
             return;
         }
         let Some(name) = label(text) else { return };
-        if name == Label::Masked {
+        if name == Label::Anonymised {
             self.push(i, None, None, name);
             return;
         }

@@ -7,7 +7,7 @@ use super::{
 use crate::question::{
     Label,
     vocabulary::{self, is_generic},
-    volatile::MASK,
+    volatile::STAND_IN,
 };
 
 impl Finder<'_, '_> {
@@ -26,7 +26,7 @@ impl Finder<'_, '_> {
             None => return,
         };
         let mut next = last + 1;
-        let in_parentheses = self.gap(last) == " (" && self.word(next).contains(MASK);
+        let in_parentheses = self.gap(last) == " (" && self.word(next).contains(STAND_IN);
         if kind == "Namespace" || next >= self.words.len() || !(self.beside(last) || in_parentheses) {
             // `pod: "web_payments(uid)"` and `within service web` are elsewhere; a colon introduces a sentence.
             return;
@@ -46,7 +46,7 @@ impl Finder<'_, '_> {
             || vocabulary::reason_of_word(text).is_some()
             || is_generic(text);
         let quoted = self.quoted(next);
-        let accept = name == Label::Masked
+        let accept = name == Label::Anonymised
             || quoted
             || named
             || (!is_known_word

@@ -44,7 +44,7 @@ pub(super) fn find(text: &str, words: &[Word<'_>]) -> Found {
     };
     finder.kinds = (0..words.len()).map(|i| finder.look_up_kind(i)).collect();
     for i in 0..words.len() {
-        finder.masked_label(i);
+        finder.anonymised_label(i);
     }
     for i in 0..words.len() {
         finder.slashed(i);

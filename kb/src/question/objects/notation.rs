@@ -4,20 +4,20 @@ use super::{Finder, kinds::is_group, shapes::label};
 use crate::question::{
     Label,
     vocabulary::{self, is_generic},
-    volatile::{MASK, stem},
+    volatile::{STAND_IN, stem},
 };
 
 impl Finder<'_, '_> {
-    /// `label app=web` with a masked key or value: those hide no object.
-    pub(super) fn masked_label(&mut self, i: usize) {
+    /// `label app=web` with an anonymised key or value: those hide no object.
+    pub(super) fn anonymised_label(&mut self, i: usize) {
         if self.word(i) == "label" && self.gap(i) == " " && self.gap(i + 1) == "=" {
             for at in [i + 1, i + 2] {
-                self.claimed[at] |= self.word(at).contains(MASK);
+                self.claimed[at] |= self.word(at).contains(STAND_IN);
             }
         }
     }
 
-    /// `payments/api` after a kind; `StatefulSet/db`; two masked halves; `prod/web-7d9c5b6f4-x2x9k`.
+    /// `payments/api` after a kind; `StatefulSet/db`; two anonymised halves; `prod/web-7d9c5b6f4-x2x9k`.
     pub(super) fn slashed(&mut self, i: usize) {
         let Some((left, right)) = self.word(i).split_once('/') else { return };
         if self.claimed[i] || right.contains('/') || right.contains(':') || left.is_empty() {
@@ -37,8 +37,8 @@ impl Finder<'_, '_> {
         }
         let (Some(namespace), Some(name)) = (label(left), label(right)) else { return };
         let kind = self.kind_before(i).filter(|_| !is_generic(left) || !is_generic(right));
-        let is_masked = namespace == Label::Masked || name == Label::Masked;
-        if kind.is_some() || is_masked {
+        let is_anonymised = namespace == Label::Anonymised || name == Label::Anonymised;
+        if kind.is_some() || is_anonymised {
             self.push(i, kind, Some(namespace), name);
         } else if stem(right).len() < right.len() {
             self.push(i, Some("Pod"), Some(namespace), name);

@@ -1,10 +1,10 @@
 //! How names look, wherever they stand.
 
-use crate::question::{Label, volatile::MASK};
+use crate::question::{Label, volatile::STAND_IN};
 
 /// A hyphen or a digit inside: what names have and English words rarely do.
 pub(super) fn has_name_marks(word: &str) -> bool {
-    if word.contains(MASK) {
+    if word.contains(STAND_IN) {
         return true;
     }
     let starts_well = word.starts_with(|c: char| c.is_ascii_lowercase());
@@ -20,11 +20,11 @@ pub(super) fn has_name_marks(word: &str) -> bool {
 /// The word as the name of an object: lower-case letters, digits, hyphens and dots, with a letter, at most 253 bytes. A
 /// hyphen at the end stays: ReplicaSets write the start of a name so.
 pub(super) fn label(word: &str) -> Option<Label> {
-    if word.contains(MASK) {
+    if word.contains(STAND_IN) {
         let rest_is_name = word.chars().all(|c| {
-            c == MASK || c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_')
+            c == STAND_IN || c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_')
         });
-        return rest_is_name.then_some(Label::Masked);
+        return rest_is_name.then_some(Label::Anonymised);
     }
     let is_name = !word.is_empty()
         && word.len() <= 253

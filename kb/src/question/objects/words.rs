@@ -1,6 +1,6 @@
 //! A text cut into words, with their places.
 
-use crate::{analyzer::is_cjk, question::volatile::MASK};
+use crate::{analyzer::is_cjk, question::volatile::STAND_IN};
 
 /// A word of the text and what stands right before and after it.
 pub(in crate::question) struct Word<'t> {
@@ -22,7 +22,7 @@ pub(in crate::question) fn words(text: &str) -> Vec<Word<'_>> {
         let class = if is_cjk(character) {
             Some(true)
         } else if character.is_alphanumeric()
-            || character == MASK
+            || character == STAND_IN
             || matches!(character, '-' | '_' | '.' | '/' | ':' | '@' | '+' | '\u{300}'..='\u{36f}')
         {
             Some(false)
@@ -56,7 +56,7 @@ fn push<'t>(text: &'t str, start: usize, end: usize, is_cjk: bool, words: &mut V
         let before = text[..start].trim_end_matches(['\'', '’']);
         before.ends_with(|c: char| c.is_alphanumeric())
     };
-    if !is_clitic && word.chars().any(|c| c.is_alphanumeric() || c == MASK) {
+    if !is_clitic && word.chars().any(|c| c.is_alphanumeric() || c == STAND_IN) {
         words.push(Word { text: word, start: word_start, end: word_start + word.len(), is_cjk });
     }
 }
