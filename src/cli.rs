@@ -1,4 +1,4 @@
-//! What can be typed: `runbookd serve | search | ask | doctor | gaps | feedback`. Turns flags into configuration and results into exit
+//! What can be typed: `runbookd serve | search | ask | doctor | ready | gaps | feedback`. Turns flags into configuration and results into exit
 //! codes: 0 done, 1 failed, 2 usage or configuration.
 
 use crate::{
@@ -66,10 +66,21 @@ enum Command {
         /// One JSON object on stdout.
         #[arg(long)]
         json: bool,
+        /// Journals of several servers, read as one in place of this one's own: state directories, or folders that hold some.
+        #[arg(value_name = "JOURNAL")]
+        journals: Vec<PathBuf>,
     },
     /// Use what readers said about answers.
     #[command(subcommand)]
     Feedback(FeedbackCommand),
+    /// Ask the running server whether it can answer: exit code 0 when it can, else 1. For health checks of containers.
+    Ready {
+        #[command(flatten)]
+        common: Common,
+        /// Where the server is, with a path where a proxy gives it one [default: where this configuration listens].
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
     /// Check model, knowledge base, calibration, sources and the language model.
     Doctor {
         #[command(flatten)]
@@ -92,6 +103,9 @@ enum FeedbackCommand {
         /// The directory to write to.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// Journals of several servers, read as one in place of this one's own: state directories, or folders that hold some.
+        #[arg(value_name = "JOURNAL")]
+        journals: Vec<PathBuf>,
     },
 }
 
@@ -160,9 +174,19 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             telemetry::start_log(&quiet(&config.log))?;
             on_runtime(commands::ask::run(&config, &question.join(" "), language.as_deref(), json))
         }
-        Command::Gaps { common, json } => commands::gaps::run(&common.load(for_one_question())?, json),
-        Command::Feedback(FeedbackCommand::Export { common, out }) => {
-            commands::feedback::export(&common.load(for_one_question())?, &out)
+        Command::Gaps { common, json, journals } => {
+            commands::gaps::run(&common.load(for_one_question())?, &journals, json)
+        }
+        Command::Feedback(FeedbackCommand::Export { common, out, journals }) => {
+            commands::feedback::export(&common.load(for_one_question())?, &journals, &out)
+        }
+        Command::Ready { common, url } => {
+            // Whoever checks a container's health knows two exit codes, so a wrong configuration has no other.
+            let ended = ready(&common, url.as_deref()).unwrap_or_else(|error| {
+                eprintln!("not ready: {}", commands::chain(error.as_ref()));
+                ExitCode::FAILURE
+            });
+            Ok(ended)
         }
         Command::Doctor { common, verify, json } => {
             let config = common.load(for_one_question())?;
@@ -170,6 +194,14 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             on_runtime(commands::doctor::run(&config, verify, json))
         }
     }
+}
+
+fn ready(common: &Common, url: Option<&str>) -> anyhow::Result<ExitCode> {
+    let server = match url {
+        Some(url) => commands::ready::at(url)?,
+        None => commands::ready::listener(&common.load(for_one_question())?.server)?,
+    };
+    on_runtime(commands::ready::run(server))
 }
 
 /// A command that does not listen needs no token for the address that is configured.

@@ -1,6 +1,9 @@
-//! What the server writes down: ratings of answers, and questions it could not answer. Append-only JSON lines in the
-//! state directory, capped, rotated once, a torn last line tolerated. Questions are written after their secrets were
-//! masked.
+//! What the server writes down: ratings of answers, the answers that can be rated, and questions it could not answer.
+//! Append-only JSON lines in the state directory, capped, rotated once, a torn last line tolerated. Questions are written
+//! after their secrets were masked. `journals.rs` reads them, of one server or of many.
+//!
+//! A rating may reach another server than the one that answered. It is written where it arrives, with no more than the
+//! answer's id; what was answered is in the other one's journal, and readers join the two.
 
 use crate::{answer::Answer, assistant::Request, text::clipped};
 use jiff::Timestamp;
@@ -8,31 +11,32 @@ use kb::{
     answerable::Status,
     question::{IdentifierKind, Question},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, VecDeque},
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    thread::JoinHandle,
 };
 
 /// A file is set aside when it has grown to this; the one set aside before is dropped.
-const MAX_FILE_BYTES: u64 = 8 << 20;
-/// A larger file was not written here.
-const MAX_READ_BYTES: u64 = 4 * MAX_FILE_BYTES;
-/// Answers that can be rated.
+pub(crate) const MAX_FILE_BYTES: u64 = 8 << 20;
+/// Answers that are remembered, so that a rating is written with what it is about.
 const MAX_REMEMBERED: usize = 4_096;
 /// Longest question that is written, in characters.
 const MAX_QUESTION_CHARS: usize = 1_000;
-/// Longest line that is read.
-const MAX_LINE_BYTES: u64 = 64 << 10;
-/// Unanswered questions waiting to be written; more are dropped.
-const MAX_WAITING: usize = 256;
+/// Answers and unanswered questions waiting to be written; more are dropped.
+const MAX_WAITING: usize = 1_024;
 
-const FEEDBACK: &str = "feedback.jsonl";
-const UNANSWERED: &str = "unanswered.jsonl";
+/// The file of [`Feedback`].
+pub(crate) const FEEDBACK: &str = "feedback.jsonl";
+/// The file of [`Answered`].
+pub(crate) const ANSWERED: &str = "answers.jsonl";
+/// The file of [`Unanswered`].
+pub(crate) const UNANSWERED: &str = "unanswered.jsonl";
 
 /// What a reader thought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -56,6 +60,14 @@ pub struct Feedback {
     /// The reader's words.
     #[serde(default)]
     pub comment: Option<String>,
+    /// The answer; absent where another server gave it, or this one so long ago that it does not remember.
+    #[serde(flatten)]
+    pub answer: Option<Given>,
+}
+
+/// As much of an answer as its rating needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Given {
     /// What was asked.
     pub question: String,
     /// What the answer was worth.
@@ -63,6 +75,15 @@ pub struct Feedback {
     /// The documents it cited.
     #[serde(default)]
     pub documents: Vec<String>,
+}
+
+/// An answer as written, for ratings that reach another server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Answered {
+    pub at: Timestamp,
+    pub id: String,
+    #[serde(flatten)]
+    pub answer: Given,
 }
 
 /// A question that was not answered, as written.
@@ -82,7 +103,7 @@ pub struct Unanswered {
 /// Why something was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum NoteError {
-    /// No answer with this id is remembered.
+    /// No server gives an answer such an id.
     #[error("no such answer")]
     Unknown,
     /// The state directory is `none`.
@@ -103,38 +124,41 @@ pub enum NoteError {
 pub struct Journal {
     directory: Option<PathBuf>,
     answers: Mutex<Remembered>,
-    /// Unanswered questions go through a thread of their own: a slow disk must not slow answers.
-    waiting: Option<mpsc::SyncSender<Unanswered>>,
+    /// Answers and unanswered questions go through a thread of their own: a slow disk must not slow answers.
+    waiting: Option<mpsc::SyncSender<Waiting>>,
+    writer: Option<JoinHandle<()>>,
     files: Mutex<()>,
 }
 
 #[derive(Default)]
 struct Remembered {
-    by_id: HashMap<String, RememberedAnswer>,
+    by_id: HashMap<String, Given>,
     order: VecDeque<String>,
 }
 
-#[derive(Clone)]
-struct RememberedAnswer {
-    question: String,
-    status: Status,
-    documents: Vec<String>,
+enum Waiting {
+    Answered(Answered),
+    Unanswered(Unanswered),
 }
 
 impl Journal {
     /// A journal in a directory, which is created when it is first needed; without one nothing is written.
     pub fn new(directory: Option<PathBuf>) -> Self {
-        let waiting = directory.clone().and_then(|directory| {
-            let (sender, receiver) = mpsc::sync_channel::<Unanswered>(MAX_WAITING);
+        let started = directory.clone().and_then(|directory| {
+            let (sender, receiver) = mpsc::sync_channel::<Waiting>(MAX_WAITING);
             let writer = move || {
                 let mut complained = false;
-                for unanswered in receiver {
-                    match append(&directory, UNANSWERED, &unanswered) {
+                for waiting in receiver {
+                    let written = match &waiting {
+                        Waiting::Answered(answered) => append(&directory, ANSWERED, answered),
+                        Waiting::Unanswered(unanswered) => append(&directory, UNANSWERED, unanswered),
+                    };
+                    match written {
                         Ok(()) => complained = false,
                         Err(error) if !complained => {
                             tracing::error!(
                                 error = crate::commands::chain(&error),
-                                "cannot count unanswered questions"
+                                "cannot write down answers and unanswered questions"
                             );
                             complained = true;
                         }
@@ -142,35 +166,38 @@ impl Journal {
                     }
                 }
             };
-            std::thread::Builder::new().name("journal".to_owned()).spawn(writer).ok().map(|_| sender)
+            let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(writer).ok()?;
+            Some((sender, thread))
         });
-        Self { directory, answers: Mutex::default(), waiting, files: Mutex::new(()) }
+        let (waiting, writer) = started.unzip();
+        Self { directory, answers: Mutex::default(), waiting, writer, files: Mutex::new(()) }
     }
 
-    /// Remembers an answer for its rating, and counts one that nobody could give.
+    /// Keeps an answer for its rating, and counts one that nobody could give.
     pub fn note(&self, request: &Request, answer: &Answer) {
         if self.directory.is_none() {
             return;
         }
         let question = clipped(request.question.text(), MAX_QUESTION_CHARS);
-        if answer.status == Status::Unknown
-            && let Some(waiting) = &self.waiting
-        {
-            let unanswered = Unanswered {
+        if answer.status == Status::Unknown {
+            self.write_later(Waiting::Unanswered(Unanswered {
                 at: answer.created_at,
                 pattern: pattern(&request.question),
                 question: question.clone(),
                 nearest: answer.nearest.iter().map(|near| near.document.clone()).collect(),
-            };
-            // A full queue means a disk that cannot follow; the count is worth less than the answers.
-            let _ = waiting.try_send(unanswered);
+            }));
         }
         let mut documents: Vec<String> =
             answer.citations.iter().map(|citation| citation.document.clone()).collect();
         documents.dedup();
-        let remembered = RememberedAnswer { question, status: answer.status, documents };
+        let given = Given { question, status: answer.status, documents };
+        self.write_later(Waiting::Answered(Answered {
+            at: answer.created_at,
+            id: answer.id.clone(),
+            answer: given.clone(),
+        }));
         let mut answers = self.answers();
-        if answers.by_id.insert(answer.id.clone(), remembered).is_none() {
+        if answers.by_id.insert(answer.id.clone(), given).is_none() {
             answers.order.push_back(answer.id.clone());
         }
         while answers.order.len() > MAX_REMEMBERED {
@@ -180,23 +207,24 @@ impl Journal {
         }
     }
 
-    /// Writes a rating. Blocks for the disk.
+    /// Writes a rating, also of an answer that another server gave. Blocks for the disk.
     pub fn rate(&self, id: &str, rating: Rating, comment: Option<&str>) -> Result<(), NoteError> {
         let directory = self.directory.as_ref().ok_or(NoteError::Off)?;
-        let RememberedAnswer { question, status, documents } =
-            self.answers().by_id.get(id).cloned().ok_or(NoteError::Unknown)?;
+        let answer = self.answers().by_id.get(id).cloned();
+        if answer.is_none() && !is_answer_id(id) {
+            return Err(NoteError::Unknown);
+        }
         let comment = comment.map(|comment| kb::redact::redact(comment).text.into_owned());
-        let feedback = Feedback {
-            at: Timestamp::now(),
-            id: id.to_owned(),
-            rating,
-            comment,
-            question,
-            status,
-            documents,
-        };
+        let feedback = Feedback { at: Timestamp::now(), id: id.to_owned(), rating, comment, answer };
         let _one_at_a_time = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         append(directory, FEEDBACK, &feedback)
+    }
+
+    fn write_later(&self, record: Waiting) {
+        if let Some(waiting) = &self.waiting {
+            // A full queue means a disk that cannot follow; the record is worth less than the answers.
+            let _ = waiting.try_send(record);
+        }
     }
 
     fn answers(&self) -> MutexGuard<'_, Remembered> {
@@ -204,50 +232,21 @@ impl Journal {
     }
 }
 
-/// Every rating in a state directory, oldest first.
-pub fn feedback(directory: &Path) -> io::Result<Vec<Feedback>> {
-    read(directory, FEEDBACK)
-}
-
-/// A kind of question that was not answered, with how often.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Gap {
-    /// What the questions are about.
-    pub pattern: String,
-    /// How many there were.
-    pub count: usize,
-    /// The last of them.
-    pub last_at: Timestamp,
-    /// Its text.
-    pub example: String,
-    /// The documents that came nearest to it.
-    pub nearest: Vec<String>,
-}
-
-/// The gaps of a knowledge base, most asked first: the runbooks worth writing.
-pub fn gaps(directory: &Path) -> io::Result<Vec<Gap>> {
-    let mut gaps: HashMap<String, Gap> = HashMap::new();
-    for Unanswered { at, pattern, question, nearest } in read(directory, UNANSWERED)? {
-        let gap = gaps.entry(pattern.clone()).or_insert_with(|| Gap {
-            pattern,
-            count: 0,
-            last_at: at,
-            example: String::new(),
-            nearest: Vec::new(),
-        });
-        gap.count += 1;
-        (gap.last_at, gap.example, gap.nearest) = (at, question, nearest);
+impl Drop for Journal {
+    /// Writes what waits.
+    fn drop(&mut self) {
+        drop(self.waiting.take());
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
     }
-    let mut gaps: Vec<Gap> = gaps.into_values().collect();
-    gaps.sort_by(|a, b| {
-        b.count.cmp(&a.count).then(b.last_at.cmp(&a.last_at)).then(a.pattern.cmp(&b.pattern))
-    });
-    Ok(gaps)
 }
 
-/// Every question that was not answered, oldest first.
-pub fn unanswered(directory: &Path) -> io::Result<Vec<Unanswered>> {
-    read(directory, UNANSWERED)
+/// Whether a server may have given this id to an answer: 128 bits in hexadecimal, as [`Occasion::now`] draws them.
+///
+/// [`Occasion::now`]: crate::assistant::Occasion::now
+fn is_answer_id(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// What a failure is about, the same for every object it happens to: what it names but for names and quantities, else
@@ -296,39 +295,9 @@ fn ends_torn(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-fn set_aside(directory: &Path, name: &str) -> PathBuf {
+/// The file set aside before the one of this name.
+pub(crate) fn set_aside(directory: &Path, name: &str) -> PathBuf {
     directory.join(name.replace(".jsonl", ".1.jsonl"))
-}
-
-/// The error with the file that it is about: a directory has several.
-fn about(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("`{}`: {error}", path.display()))
-}
-
-/// The records of a file and of the one set aside before it; lines that are torn or foreign are left out.
-fn read<T: DeserializeOwned>(directory: &Path, name: &str) -> io::Result<Vec<T>> {
-    let mut records = Vec::new();
-    for path in [set_aside(directory, name), directory.join(name)] {
-        let file = match kb::files::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(about(&path, &error)),
-        };
-        if file.metadata()?.len() > MAX_READ_BYTES {
-            let detail = format!("it is larger than {MAX_READ_BYTES} bytes, which no journal becomes");
-            return Err(about(&path, &io::Error::new(io::ErrorKind::FileTooLarge, detail)));
-        }
-        let mut lines = BufReader::new(file);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            if lines.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
-                break;
-            }
-            records.extend(serde_json::from_slice::<T>(&line).ok());
-        }
-    }
-    Ok(records)
 }
 
 #[cfg(test)]
@@ -345,23 +314,13 @@ mod tests {
     }
 
     #[test]
-    fn torn_lines_are_left_out_and_written_after() {
+    fn a_torn_line_is_ended_before_the_next() {
         let directory = tempfile::tempdir().expect("a directory");
-        let write = |pattern: &str| {
-            append(directory.path(), UNANSWERED, &unanswered_record(pattern)).expect("written")
-        };
-        write("a");
-        write("b");
         let path = directory.path().join(UNANSWERED);
-        let mut text = fs::read_to_string(&path).expect("a file");
-        text.truncate(text.len() - 10);
-        fs::write(&path, text).expect("torn");
-        write("a");
-        let found: Vec<String> =
-            unanswered(directory.path()).expect("read").into_iter().map(|u| u.pattern).collect();
-        assert_eq!(found, ["a", "a"]);
-        let gaps = gaps(directory.path()).expect("read");
-        assert_eq!((gaps.len(), gaps[0].count), (1, 2));
+        fs::write(&path, "{\"at\":").expect("torn");
+        append(directory.path(), UNANSWERED, &unanswered_record("a")).expect("written");
+        let text = fs::read_to_string(&path).expect("a file");
+        assert!(text.starts_with("{\"at\":\n{") && text.ends_with("}\n"), "{text}");
     }
 
     #[test]
@@ -371,8 +330,19 @@ mod tests {
         fs::write(&path, vec![b'\n'; MAX_FILE_BYTES as usize]).expect("written");
         append(directory.path(), UNANSWERED, &unanswered_record("a")).expect("written");
         assert!(fs::metadata(&path).expect("a file").len() < 1_000);
-        assert!(set_aside(directory.path(), UNANSWERED).exists());
-        assert_eq!(unanswered(directory.path()).expect("read").len(), 1);
+        assert_eq!(
+            fs::metadata(set_aside(directory.path(), UNANSWERED)).expect("a file").len(),
+            MAX_FILE_BYTES
+        );
+    }
+
+    #[test]
+    fn only_ids_of_answers_can_be_rated_unseen() {
+        let drawn = crate::assistant::Occasion::now(std::time::Duration::ZERO).id;
+        assert!(is_answer_id(&drawn), "{drawn}");
+        for other in ["", "unknown", &drawn[1..], &drawn.replace(|_| true, "g"), &format!("{drawn}0")] {
+            assert!(!is_answer_id(other), "{other}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod extractive;
 pub mod format;
 pub mod http;
 pub mod journal;
+pub mod journals;
 mod labels;
 pub mod llm;
 pub mod markdown;

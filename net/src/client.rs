@@ -3,6 +3,7 @@
 use crate::{
     CallError, Incoming, Policy, Reply, Secret,
     addresses::{Guarded, is_public, may_be_called},
+    pinned,
     policy::asked_pause,
     secret::sensitive,
 };
@@ -40,6 +41,10 @@ pub struct Settings {
     pub headers: HeaderMap,
     /// Certificates in PEM that are trusted beside the system's own.
     pub roots: Option<Vec<u8>>,
+    /// The chain in PEM whose first certificate the system shows, whatever names it has. No other is trusted then.
+    pub certificate: Option<Vec<u8>>,
+    /// Whether it is called past every proxy: a server of this machine.
+    pub directly: bool,
     /// The bounds of calls that have none of their own.
     pub policy: Policy,
 }
@@ -54,6 +59,8 @@ impl Settings {
             authorization: Authorization::None,
             headers: HeaderMap::new(),
             roots: None,
+            certificate: None,
+            directly: false,
             policy,
         })
     }
@@ -94,6 +101,12 @@ pub enum SetupError {
     /// No certificates.
     #[error("the certificates to trust are not PEM")]
     Roots(#[source] reqwest::Error),
+    /// No certificate.
+    #[error("the certificate to expect is not PEM")]
+    Certificate,
+    /// No TLS.
+    #[error("failed to set up TLS")]
+    Tls(#[source] rustls::Error),
     /// No HTTP client.
     #[error("failed to set up the HTTP client")]
     Client(#[source] reqwest::Error),
@@ -120,7 +133,15 @@ impl Client {
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
         // A second installation in one process is refused, and the first serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = http_client(settings.roots.as_deref(), false)?;
+        let mut builder = http_builder(settings.roots.as_deref(), false)?;
+        if let Some(pem) = &settings.certificate {
+            let tls = pinned::config(pem).ok_or(SetupError::Certificate)?.map_err(SetupError::Tls)?;
+            builder = builder.tls_backend_preconfigured(tls);
+        }
+        if settings.directly {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(SetupError::Client)?;
         let mut headers = settings.headers;
         if let Some((name, value)) = header_of(&settings.authorization, &http, &settings.base)? {
             headers.insert(name, value);
@@ -212,14 +233,15 @@ impl Inner {
         if let Some(http) = self.public_http.get() {
             return Ok(http);
         }
-        let made = http_client(self.roots.as_deref(), true);
+        let made = http_builder(self.roots.as_deref(), true)
+            .and_then(|builder| builder.build().map_err(SetupError::Client));
         let http = made.map_err(|error| CallError::Request { detail: error.to_string() })?;
         Ok(self.public_http.get_or_init(|| http))
     }
 }
 
 /// What sends requests; it follows no redirect, and keeps nothing that it is told.
-fn http_client(roots: Option<&[u8]>, only_public: bool) -> Result<reqwest::Client, SetupError> {
+fn http_builder(roots: Option<&[u8]>, only_public: bool) -> Result<reqwest::ClientBuilder, SetupError> {
     let mut builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(redirect::Policy::none())
@@ -229,7 +251,7 @@ fn http_client(roots: Option<&[u8]>, only_public: bool) -> Result<reqwest::Clien
     if let Some(pem) = roots {
         builder = builder.tls_certs_merge(Certificate::from_pem_bundle(pem).map_err(SetupError::Roots)?);
     }
-    builder.build().map_err(SetupError::Client)
+    Ok(builder)
 }
 
 /// The header of credentials.

@@ -11,6 +11,7 @@ mod addresses;
 mod client;
 mod error;
 mod json;
+mod pinned;
 mod policy;
 mod reply;
 pub mod secret;

@@ -1,7 +1,8 @@
 //! Every rule of a call, against a server on this machine that says what it is told to.
 
 use net::{
-    Authorization, CallError, Client, HeaderMap, HeaderName, Method, Policy, Secret, Settings, header,
+    Authorization, CallError, Client, HeaderMap, HeaderName, Method, Policy, Secret, Settings, SetupError,
+    header,
 };
 use std::{
     collections::VecDeque,
@@ -498,4 +499,26 @@ async fn a_certificate_is_trusted_when_its_root_is_given() {
         let error = trusting(roots).get("x", &[]).await.expect_err("an unknown certificate");
         assert!(matches!(error, CallError::Tls { .. }), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_certificate_at_hand_is_trusted_by_no_name_but_alone() {
+    let (base, pem, requests) = start_tls(ok("[]")).await;
+    let base = base.replace("localhost", "127.0.0.1");
+    let other = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate");
+    let call = async |certificate: String, roots: Option<String>| {
+        let (certificate, roots) = (Some(certificate.into_bytes()), roots.map(String::into_bytes));
+        let client = Client::new(Settings { certificate, roots, directly: true, ..settings(&base) });
+        client.expect("a client").get_json::<Vec<u8>>("x", &[]).await
+    };
+    assert_eq!(call(pem.clone(), None).await, Ok(vec![]));
+    // The first of a chain is the server's own.
+    assert_eq!(call(format!("{pem}{}", other.cert.pem()), None).await, Ok(vec![]));
+    for certificate in [other.cert.pem(), format!("{}{pem}", other.cert.pem())] {
+        let error = call(certificate, Some(pem.clone())).await.expect_err("another certificate");
+        assert!(matches!(error, CallError::Tls { .. }), "{error:?}");
+    }
+    assert_eq!(requests.lock().expect("no panic").len(), 2);
+    let none = Settings { certificate: Some(b"text".to_vec()), ..settings(&base) };
+    assert!(matches!(Client::new(none), Err(SetupError::Certificate)));
 }

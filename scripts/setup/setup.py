@@ -43,6 +43,9 @@ MODEL_FILES = (
     "tokenizer_config.json",
     "embedder.json",
 )
+# Copied beside what they are about where the package has them; nothing reads them, so an installation without is complete.
+LIBRARY_TEXTS = ("LICENSE", "ThirdPartyNotices.txt")
+MODEL_TEXTS = ("README.md",)
 LIBRARY_FILE = "libonnxruntime.dylib" if sys.platform == "darwin" else "libonnxruntime.so"
 
 # Raise it when the files written for the same names change: installations of a lower recipe are rebuilt. An older clone
@@ -323,6 +326,14 @@ print(version().decode())
 """
 
 
+def copy_texts(names, source_dir, stage_dir):
+    """The texts of licences: whoever passes the directory on has to pass them on as well."""
+    for name in names:
+        path = os.path.join(source_dir, name)
+        if os.path.exists(path):
+            shutil.copyfile(path, os.path.join(stage_dir, name))
+
+
 def stage_library(python, packages_dir, work_dir, stage_dir):
     capi_dir = os.path.join(packages_dir, "onnxruntime", "capi")
     names = ("libonnxruntime.so." + ONNXRUNTIME_VERSION, "libonnxruntime." + ONNXRUNTIME_VERSION + ".dylib")
@@ -336,6 +347,7 @@ def stage_library(python, packages_dir, work_dir, stage_dir):
     library_path = os.path.join(stage_dir, LIBRARY_FILE)
     shutil.copyfile(os.path.join(capi_dir, found[0]), library_path)
     os.chmod(library_path, 0o755)
+    copy_texts(LIBRARY_TEXTS, os.path.join(packages_dir, "onnxruntime"), stage_dir)
     error_path = os.path.join(work_dir, "load-errors")
     status, output = run([python, "-c", LOAD_LIBRARY, library_path], None, error_path)
     if status != 0 or output.strip() != ONNXRUNTIME_VERSION:
@@ -361,6 +373,8 @@ def stage_model(python, packages_dir, work_dir, stage_dir):
             "the model could not be written (exit status {}):\n{}".format(status, last_lines(read_text(error_path), 8)),
             "If memory or disk ran out (500 MB of disk, 700 MB of memory), make room and run `make setup` again.",
         )
+    # The card of the model, which says who made it of what, and its licence.
+    copy_texts(MODEL_TEXTS, weights_dir, stage_dir)
 
 
 def all_units(data_dir):

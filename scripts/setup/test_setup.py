@@ -285,6 +285,17 @@ class Replacement(SetupTest):
         self.assertFalse(os.path.exists(stage))
 
 
+class Texts(SetupTest):
+    def test_licences_go_beside_what_they_are_about_where_there_are_any(self):
+        package, stage = os.path.join(self.base, "package"), os.path.join(self.base, "stage")
+        for directory in (package, stage):
+            os.makedirs(directory)
+        with open(os.path.join(package, "LICENSE"), "w", encoding="utf-8") as stream:
+            stream.write("MIT License")
+        setup.copy_texts(setup.LIBRARY_TEXTS, package, stage)
+        self.assertEqual(os.listdir(stage), ["LICENSE"])
+
+
 class Interpreter(SetupTest):
     def test_unsupported_python_is_explained(self):
         with mock.patch.multiple(setup, OLDEST_PYTHON=(3, 98), NEWEST_PYTHON=(3, 99)):

@@ -1,36 +1,48 @@
 //! `runbookd feedback export`: an evaluation set made of what readers said.
 
-use crate::{
-    config::Config,
-    journal::{self, Rating},
-};
+use crate::{config::Config, journal::Rating};
 use anyhow::Context;
 use kb::document::ContentHash;
 use serde_json::json;
-use std::{collections::BTreeMap, fs, path::Path, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Writes `queries.jsonl` and `qrels.tsv` of the answers that helped (their documents are the right ones), and
-/// `unanswerable.jsonl` of the questions that nobody could answer. A person should look at them before they judge.
-pub fn export(config: &Config, out: &Path) -> anyhow::Result<ExitCode> {
-    let directory = config.state()?;
-    let reading = || format!("failed to read `{}`", directory.display());
+/// `unanswerable.jsonl` of the questions that nobody could answer, of the journals that are named or of this configuration's
+/// own. A person should look at them before they judge.
+pub fn export(config: &Config, journals: &[PathBuf], out: &Path) -> anyhow::Result<ExitCode> {
+    const READING: &str = "failed to read a journal";
+    let journals = super::journals(config, journals)?;
     let mut queries: BTreeMap<String, String> = BTreeMap::new();
     let mut qrels = String::from("query-id\tcorpus-id\tscore\n");
-    for feedback in journal::feedback(directory).with_context(reading)? {
-        let id = query_id(&feedback.question);
-        if feedback.rating != Rating::Up || feedback.documents.is_empty() || queries.contains_key(&id) {
+    let mut num_lost = 0;
+    for feedback in journals.feedback().context(READING)? {
+        let Some(answer) = feedback.answer else {
+            num_lost += 1;
+            continue;
+        };
+        let id = query_id(&answer.question);
+        if feedback.rating != Rating::Up || answer.documents.is_empty() || queries.contains_key(&id) {
             continue;
         }
-        for document in &feedback.documents {
+        for document in &answer.documents {
             qrels.push_str(&format!("{id}\t{document}\t1\n"));
         }
-        queries.insert(id, feedback.question);
+        queries.insert(id, answer.question);
     }
-    let unanswered: BTreeMap<String, String> = journal::unanswered(directory)
-        .with_context(reading)?
-        .into_iter()
-        .map(|unanswered| (query_id(&unanswered.question), unanswered.question))
-        .collect();
+    let mut unanswered: BTreeMap<String, String> = BTreeMap::new();
+    journals
+        .unanswered(|record| {
+            unanswered.insert(query_id(&record.question), record.question);
+        })
+        .context(READING)?;
+    if num_lost > 0 {
+        eprintln!("warning: ratings of answers that are in none of the journals: {num_lost}");
+    }
     fs::create_dir_all(out).with_context(|| format!("failed to create `{}`", out.display()))?;
     for (name, text) in
         [("queries.jsonl", lines(&queries)), ("qrels.tsv", qrels), ("unanswerable.jsonl", lines(&unanswered))]

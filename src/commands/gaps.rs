@@ -2,18 +2,15 @@
 
 use crate::{
     config::Config,
-    journal,
     text::{clipped, one_line, visible},
 };
 use anyhow::Context;
 use serde_json::json;
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
-/// Prints the gaps.
-pub fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
-    let directory = config.state()?;
-    let gaps =
-        journal::gaps(directory).with_context(|| format!("failed to read `{}`", directory.display()))?;
+/// Prints the gaps of the journals that are named, else of this configuration's own.
+pub fn run(config: &Config, journals: &[PathBuf], json: bool) -> anyhow::Result<ExitCode> {
+    let gaps = super::journals(config, journals)?.gaps().context("failed to read a journal")?;
     if json {
         println!("{}", json!({ "gaps": gaps }));
         return Ok(ExitCode::SUCCESS);

@@ -4,6 +4,7 @@ pub mod ask;
 pub mod doctor;
 pub mod feedback;
 pub mod gaps;
+pub mod ready;
 mod reload;
 pub mod search;
 pub mod serve;
@@ -11,6 +12,7 @@ pub mod serve;
 use crate::{
     assistant::Assistant,
     config::Config,
+    journals::Journals,
     llm::{Llm, breaker, providers::Providers},
 };
 use anyhow::Context;
@@ -19,7 +21,7 @@ use kb::{
     retrieve::Retriever,
     store::{self, Identity, KnowledgeBase},
 };
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 pub use kb::causes::with_causes as chain;
 
@@ -46,4 +48,16 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Started> {
         .map(|providers| Arc::new(providers) as Arc<dyn Llm>);
     let assistant = Assistant::new(kb, Retriever::new(embedder.clone()), llm, config.assistant.clone());
     Ok(Started { assistant, embedder })
+}
+
+/// The journals that are named, else the configuration's own.
+pub(crate) fn journals(config: &Config, named: &[PathBuf]) -> anyhow::Result<Journals> {
+    if named.is_empty() {
+        return Ok(Journals::own(config.state()?));
+    }
+    let journals = Journals::named(named)?;
+    for path in journals.empty() {
+        eprintln!("warning: `{}` holds no journal", path.display());
+    }
+    Ok(journals)
 }

@@ -1,4 +1,4 @@
-//! `POST /v1/feedback`: what a reader thought of an answer, by its id.
+//! `POST /v1/feedback`: what a reader thought of an answer, by its id. The answer may be another server's.
 
 use super::{
     body::Posted,
@@ -17,7 +17,8 @@ const MAX_COMMENT_CHARS: usize = 2_000;
 /// What a reader thought of an answer.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct FeedbackRequest {
-    /// The answer's id, as it stands in any of the replies: `chatcmpl-` or `cmpl-` may be before it.
+    /// The answer's id, as it stands in any of the replies: `chatcmpl-` or `cmpl-` may be before it. The answer may be that
+    /// of another server, or an old one.
     id: String,
     rating: Rating,
     /// The reader's words; the first 2,000 characters are kept.
@@ -44,7 +45,7 @@ pub async fn feedback(
     let written = tokio::task::spawn_blocking(move || journal.rate(&id, request.rating, comment.as_deref()));
     match written.await {
         Ok(Ok(())) => Ok(Json(Status::OK)),
-        Ok(Err(NoteError::Unknown)) => Err(ApiError::not_found("no answer with this id is remembered")),
+        Ok(Err(NoteError::Unknown)) => Err(ApiError::not_found("this is no answer's id")),
         Ok(Err(NoteError::Off)) => Err(ApiError::not_found("feedback is switched off")),
         Ok(Err(error @ NoteError::Write { .. })) => {
             tracing::error!(error = crate::commands::chain(&error), "cannot write feedback");

@@ -32,6 +32,8 @@ LOOPBACK = {"127.0.0.1", "::1"}
 # Of variables that hold a secret, and of those that only name its file.
 SECRET = re.compile(r"(KEY|TOKEN|TOKENS|PASSWORD|SECRET)$")
 REQUIRED_LABELS = ["title", "description", "licenses", "version", "revision", "created", "source"]
+# The health check of our own image, which has neither a shell nor another client.
+READY = ["CMD", "/usr/local/bin/runbookd", "ready"]
 # Of Debian's releases, the one that distroless calls by its number.
 DEBIAN = {"trixie": "debian13", "bookworm": "debian12"}
 
@@ -87,9 +89,14 @@ def one_service(name, service):
     for variable in service.get("environment", {}):
         if SECRET.search(variable):
             yield f"the secret {variable} is in the environment"
-    # Our own image has no program that could ask, and what runs once ends with an exit code.
-    if not runs_once and "build" not in service and not service.get("healthcheck", {}).get("test"):
+    # What runs once ends with an exit code; our image's check would ask a server that is not there.
+    check = service.get("healthcheck", {})
+    if runs_once and "build" in service and not check.get("disable"):
+        yield "it has the health check of a server"
+    if not runs_once and (check.get("disable") or not check.get("test")):
         yield "it has no health check"
+    if not runs_once and "build" in service and check.get("test") != READY:
+        yield f"its health check is not {READY}"
     if QDRANT.match(name):
         yield from database(service)
 
@@ -184,13 +191,16 @@ def project_of(compose, profiles, secrets):
 
 
 @contextlib.contextmanager
-def readiness(status):
-    """A server that gives this status to /readyz and 404 to everything else; its port."""
+def readiness(status, body=b""):
+    """A server that gives this status and body to /readyz and 404 to everything else; its port."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(status if self.path == "/readyz" else 404)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            if body:
+                self.wfile.write(body)
 
         def log_message(self, *_):
             pass
@@ -240,6 +250,29 @@ def start_faults(name, service, scratch):
         finished = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=20)
         if (finished.returncode, finished.stdout.splitlines()) != (code, lines):
             yield f"{name}: with the key {text!r} it ends with {finished.returncode} and {finished.stdout!r}"
+
+
+def image_check_faults(dockerfile):
+    """Whether the image has the health check that docker-compose.yml has, for those who run it by itself."""
+    checks = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", dockerfile, re.MULTILINE)
+    if [json.loads(check) for check in checks] != [READY[1:]]:
+        yield f"its health check is not {READY[1:]}: {checks}"
+
+
+def ready_faults():
+    """Whether the program has the command of its health check, and says no where nobody listens."""
+    runbookd = os.environ.get("RUNBOOKD_BIN", "")
+    if not os.access(runbookd, os.X_OK):
+        print("SKIPPED: the health check of runbookd (RUNBOOKD_BIN is missing: cargo build --release --workspace)")
+        return
+    for status, code in (("ready", 0), ("draining", 1), (None, 1)):
+        reply = json.dumps({"status": status}).encode()
+        # Nothing listens on port 1.
+        with readiness(200, reply) if status else contextlib.nullcontext(1) as port:
+            environment = {"PATH": os.environ["PATH"], "RUNBOOKD_LISTEN": f"127.0.0.1:{port}"}
+            finished = subprocess.run([runbookd, *READY[2:]], env=environment, capture_output=True, text=True, timeout=20)
+        if finished.returncode != code:
+            yield f"`runbookd ready` exits with {finished.returncode} where it is {status}: {finished.stderr.strip()}"
 
 
 def context_faults(image, scratch):
@@ -314,6 +347,9 @@ def main(compose, image):
             with open(f"{ROOT}/Cargo.toml", "rb") as file:
                 rust_version = tomllib.load(file)["workspace"]["package"]["rust-version"]
             found += [f"Dockerfile: {fault}" for fault in image_faults(json.loads(lint.stdout), rust_version)]
+        with open(f"{ROOT}/Dockerfile", encoding="utf-8") as file:
+            found += [f"Dockerfile: {fault}" for fault in image_check_faults(file.read())]
+        found += ready_faults()
         found += context_faults(image, scratch)
         found += sample_faults(scratch)
     for fault in dict.fromkeys(found):

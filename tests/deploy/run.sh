@@ -15,7 +15,7 @@ readonly JOBS=${DEPLOY_BUILD_JOBS:-2}
 
 target=${CARGO_TARGET_DIR:-target}
 [[ $target = /* ]] || target=$(cd ../.. && pwd)/$target
-export INGEST_BIN=${INGEST_BIN:-$target/release/ingest}
+export INGEST_BIN=${INGEST_BIN:-$target/release/ingest} RUNBOOKD_BIN=${RUNBOOKD_BIN:-$target/release/runbookd}
 export CGO_ENABLED=0 PYTHONDONTWRITEBYTECODE=1
 
 skip() { echo "SKIPPED: containers ($1)"; exit 0; }

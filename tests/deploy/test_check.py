@@ -33,10 +33,12 @@ RUNBOOKD = {
     "ports": [{"host_ip": "127.0.0.1", "published": "8000", "target": 8000}],
     "environment": {"RUNBOOKD_QDRANT_API_KEY_FILE": "/run/secrets/qdrant-api-key"},
     "volumes": [{"type": "bind", "source": "/runbooks", "read_only": True}],
+    "healthcheck": {"test": check.READY},
     "networks": {"front": None, "storage": None},
 }
+INGEST = {**RUNBOOKD, "restart": "no", "ports": [], "healthcheck": {"disable": True}}
 PROJECT = {
-    "services": {"qdrant": QDRANT, "qdrant-2": QDRANT, "runbookd": RUNBOOKD},
+    "services": {"qdrant": QDRANT, "qdrant-2": QDRANT, "runbookd": RUNBOOKD, "ingest": INGEST},
     "networks": {"front": {}, "storage": {"internal": True}, "peers": {"internal": True}},
     "secrets": {"qdrant-api-key": {"file": "/secrets/qdrant-api-key"}},
 }
@@ -99,6 +101,10 @@ class Rules(unittest.TestCase):
             ((*node, "healthcheck"), None, "no health check"),
             ((*node, "networks", "front"), {}, "lead outside"),
             (("networks", "storage", "internal"), None, "lead outside"),
+            ((*server, "healthcheck"), None, "no health check"),
+            ((*server, "healthcheck"), {"disable": True}, "no health check"),
+            ((*server, "healthcheck", "test"), ["CMD", "true"], "is not ['CMD'"),
+            (("services", "ingest", "healthcheck"), None, "of a server"),
             ((*server, "networks", "peers"), {}, "network of the database's nodes"),
             ((*server, "networks"), None, "default network"),
             ((*server, "ports"), [port], "every address"),
@@ -128,6 +134,12 @@ class Rules(unittest.TestCase):
             with self.subTest(path=path, value=value):
                 found = list(check.image_faults(changed(IMAGE, path, value), "1.95"))
                 self.assertTrue(any(word in fault for fault in found), found)
+
+    def test_the_health_check_of_an_image(self):
+        right = 'HEALTHCHECK --interval=10s CMD ["/usr/local/bin/runbookd", "ready"]\n'
+        self.assertEqual(list(check.image_check_faults(right)), [])
+        for wrong in ("", "HEALTHCHECK NONE\n", right.replace("ready", "--help"), right + right):
+            self.assertEqual(len(list(check.image_check_faults(wrong))), 1, wrong)
 
     def test_a_health_check_that_tells_nothing(self):
         lying = {"healthcheck": {"test": ["CMD", "bash", "-c", ": /6333"]}}

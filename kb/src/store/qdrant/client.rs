@@ -1,7 +1,7 @@
 //! Calls to the servers of a cluster: each has a deadline, and is tried again, at the next server, where it failed for a
 //! reason that may pass. Every call of this engine has the same effect done twice as done once, so trying again is safe.
 
-use super::address::QdrantAddress;
+use super::{address::QdrantAddress, surroundings::Surroundings};
 use crate::{files, store::StoreError};
 use qdrant_client::{Qdrant, QdrantError, config::QdrantConfig};
 use std::{
@@ -51,6 +51,7 @@ pub(super) struct Cluster {
     servers: Vec<Qdrant>,
     /// The server that answered last.
     preferred: AtomicUsize,
+    surroundings: Surroundings,
 }
 
 /// Why a call has no result.
@@ -71,7 +72,15 @@ impl From<StoreError> for CallFailure {
 impl Cluster {
     /// Makes the clients. Nothing is connected yet.
     pub fn new(address: &QdrantAddress) -> Result<Arc<Self>, StoreError> {
-        let api_key = api_key(address)?;
+        Self::within(address, api_key(address)?, Surroundings::default())
+    }
+
+    /// The same with a given key, within given surroundings.
+    pub fn within(
+        address: &QdrantAddress,
+        api_key: Option<String>,
+        surroundings: Surroundings,
+    ) -> Result<Arc<Self>, StoreError> {
         let client = |uri: &String| {
             let config = QdrantConfig {
                 uri: uri.clone(),
@@ -86,11 +95,16 @@ impl Cluster {
             Qdrant::new(config).map_err(|error| refused(address, "prepare calls to", &error.to_string()))
         };
         let servers = address.endpoints().iter().map(client).collect::<Result<_, _>>()?;
-        Ok(Arc::new(Self { address: address.clone(), servers, preferred: AtomicUsize::new(0) }))
+        Ok(Arc::new(Self { address: address.clone(), servers, preferred: AtomicUsize::new(0), surroundings }))
     }
 
     pub fn address(&self) -> &QdrantAddress {
         &self.address
+    }
+
+    /// What its callers go by for the time and for new names.
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
     }
 
     /// The server with this number, for what each server says of itself.
@@ -137,8 +151,11 @@ impl Cluster {
                 break;
             }
             let server = self.servers[number].clone();
+            let start = Instant::now();
             match tokio::time::timeout(timeout.min(left), call(server)).await {
                 Ok(Ok(result)) => {
+                    let micros = start.elapsed().as_micros() as u64;
+                    tracing::trace!(server = self.address.endpoints()[number], action, micros, "a call");
                     self.preferred.store(number, Ordering::Relaxed);
                     return Ok(result);
                 }

@@ -128,7 +128,7 @@ impl QdrantWriter {
         state.visible = visible.with(number);
         cleaned.into_iter().for_each(|number| state.visible.forget(number));
         state.sequence = state.sequence.max(self.first_sequence) + 1;
-        let now = Timestamp::now();
+        let now = self.cluster.surroundings().now();
         state.committed_at = Some(now);
         state.finished.push((number, now));
         let expired = expired(&mut state, now);

@@ -8,7 +8,8 @@
 use super::{
     client::Mode,
     manifest::State,
-    points::{self, Fields, PASSAGE, Weights, field_dimension, is_of, passage_dimension, payload},
+    numbers::DocumentNumbers,
+    points::{self, LENGTH_DIMENSION, PASSAGE, Weights, field_dimension, is_of, passage_dimension},
     requests::Wanted,
     terms::{self, TermCounts},
     view::QdrantView,
@@ -21,12 +22,9 @@ use crate::{
     },
 };
 use qdrant_client::qdrant::{
-    Query, QueryBatchPoints, QueryPoints, ScoredPoint, VectorInput, query, vector_input,
+    Query, QueryBatchPoints, QueryPoints, ScoredPoint, VectorInput, VectorsOutput, query, vector_input,
 };
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::PoisonError,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Average lengths that stored weights assume: those of a usual passage, and of the fields of a usual document.
 const ASSUMED_PASSAGE: f32 = 100.0;
@@ -39,20 +37,28 @@ const SPARE_SHARE: usize = 8;
 /// The longest list of candidates; ties at its end are asked for again until it is reached.
 const MAX_CANDIDATES: usize = 8_192;
 
-const OF_PASSAGES: Wanted = Wanted { payload: &[payload::LENGTH], vectors: &[PASSAGE] };
-const OF_DOCUMENTS: Wanted = Wanted {
-    payload: &[payload::LENGTHS, payload::INBOUND_LENGTH, payload::SOURCE],
-    vectors: &[points::FIELDS],
-};
-
 /// The stored weights of a passage.
 pub(super) fn passage_weights(frequencies: &HashMap<&str, u32>, length: u64) -> BTreeMap<u32, f32> {
-    let length = length_part(length as f32, ASSUMED_PASSAGE);
+    let part = length_part(length as f32, ASSUMED_PASSAGE);
     let mut weights = BTreeMap::new();
     for (term, &frequency) in frequencies {
-        *weights.entry(passage_dimension(term)).or_default() += saturated(frequency as f32, length);
+        *weights.entry(passage_dimension(term)).or_default() += saturated(frequency as f32, part);
     }
     weights
+}
+
+/// The vector of a passage: its weights with its length beside them.
+pub(super) fn passage_vector(mut weights: BTreeMap<u32, f32>, length: u64) -> BTreeMap<u32, f32> {
+    if !weights.is_empty() {
+        weights.insert(LENGTH_DIMENSION, length as f32);
+    }
+    weights
+}
+
+/// The dimensions of the terms of a passage that was read.
+pub(super) fn passage_dimensions(vectors: Option<&VectorsOutput>) -> Vec<u32> {
+    let weights = points::sparse_of(vectors, PASSAGE).unwrap_or_default();
+    weights.into_keys().filter(|&dimension| dimension != LENGTH_DIMENSION).collect()
 }
 
 /// Adds the stored weights of a field of a document, by the dimensions of its terms.
@@ -149,7 +155,7 @@ impl QdrantView {
         let mut known: HashMap<u32, TermCounts> = HashMap::new();
         let mut missing = Vec::new();
         {
-            let cached = self.term_cache().lock().unwrap_or_else(PoisonError::into_inner);
+            let cached = self.kept().terms();
             for &dimension in &dimensions {
                 match cached.get(self.version(), dimension) {
                     Some(counts) => drop(known.insert(dimension, counts)),
@@ -159,7 +165,7 @@ impl QdrantView {
         }
         if !missing.is_empty() {
             let mut read = terms::read(self.cluster(), self.collection(), &missing).await?;
-            let mut cached = self.term_cache().lock().unwrap_or_else(PoisonError::into_inner);
+            let mut cached = self.kept().terms();
             for dimension in missing {
                 let counts = read.remove(&dimension).unwrap_or_default();
                 cached.insert(self.version(), dimension, counts.clone());
@@ -179,10 +185,9 @@ impl QdrantView {
         }
         let average = self.state().average();
         let mut found = HashSet::new();
-        let score = |point: &ScoredPoint| {
-            let fields = Fields { payload: &point.payload };
-            let length = fields.count(payload::LENGTH)? as f32;
+        let mut score = |point: &ScoredPoint| -> Result<f32, StoreError> {
             let stored = Weights::of(point.vectors.as_ref(), PASSAGE);
+            let length = stored.get(LENGTH_DIMENSION).ok_or_else(|| points::damaged(PASSAGE))?;
             let (assumed, current) = (length_part(length, ASSUMED_PASSAGE), length_part(length, average));
             let mut sum = 0.0;
             for (dimension, rarity) in &weights {
@@ -193,12 +198,12 @@ impl QdrantView {
             }
             Ok(sum)
         };
-        let candidates = self.candidates(PASSAGE, &weights, limit, OF_PASSAGES, score).await?;
-        let best = candidates.into_iter().filter_map(|(id, score)| {
-            let chunk = points::chunk_of(Some(&id))?;
-            Some(Match { chunk, document: chunk.document(), score })
-        });
-        let mut best: Vec<Match> = best.collect();
+        let candidates = self.candidates(PASSAGE, &weights, limit).await?;
+        let mut best: Vec<Match> = Vec::with_capacity(candidates.len());
+        for point in &candidates {
+            let Some(chunk) = points::chunk_of(point.id.as_ref()) else { continue };
+            best.push(Match { chunk, document: chunk.document(), score: score(point)? });
+        }
         best.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
         best.truncate(limit);
         Ok(Passages { best, found })
@@ -221,14 +226,7 @@ impl QdrantView {
             }
         }
         let averages = Field::ALL.map(|field| state.field_average(field));
-        let score = |point: &ScoredPoint| {
-            let fields = Fields { payload: &point.payload };
-            let mut lengths = [0.0; 4];
-            for (length, stored) in lengths.iter_mut().zip(fields.integers(payload::LENGTHS)?) {
-                *length = stored as f32;
-            }
-            lengths[Field::Links as usize] = fields.integer(payload::INBOUND_LENGTH)? as f32;
-            let coverage = state.coverage(fields.text(payload::SOURCE)?);
+        let score = |point: &ScoredPoint, numbers: &DocumentNumbers| {
             let stored = Weights::of(point.vectors.as_ref(), points::FIELDS);
             let mut sum = 0.0;
             for (dimension, weight) in &weights {
@@ -237,34 +235,37 @@ impl QdrantView {
                     continue;
                 };
                 let at = field as usize;
-                let frequency = frequency_of(stored, length_part(lengths[at], ASSUMED_FIELDS[at]));
-                let score = saturated(frequency, length_part(lengths[at], averages[at]));
+                let frequency = frequency_of(stored, length_part(numbers.lengths[at], ASSUMED_FIELDS[at]));
+                let score = saturated(frequency, length_part(numbers.lengths[at], averages[at]));
                 sum += match field {
-                    Field::Links => weight * coverage * score,
+                    Field::Links => weight * numbers.coverage * score,
                     _ => weight * score,
                 };
             }
-            Ok(sum)
+            sum
         };
-        let candidates = self.candidates(points::FIELDS, &weights, limit, OF_DOCUMENTS, score).await?;
-        let keyed = candidates.into_iter().filter(|(_, score)| *score > 0.0);
-        let mut best: Vec<(DocumentKey, f32)> =
-            keyed.filter_map(|(id, score)| Some((points::document_of(Some(&id))?, score))).collect();
+        let candidates = self.candidates(points::FIELDS, &weights, limit).await?;
+        let key = |point: &ScoredPoint| points::document_of(point.id.as_ref());
+        let keys: Vec<DocumentKey> = candidates.iter().filter_map(key).collect();
+        let numbers = self.numbers_of(&keys).await?;
+        let scored = candidates.iter().filter_map(|point| {
+            let document = key(point)?;
+            Some((document, score(point, numbers.get(&document)?)))
+        });
+        let mut best: Vec<(DocumentKey, f32)> = scored.filter(|(_, score)| *score > 0.0).collect();
         best.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         best.truncate(limit);
         Ok(best)
     }
 
-    /// The points with the highest sums of stored weights, scored again. Points that are equal to the last of them are asked for as
+    /// The points with the highest sums of stored weights, with these. Points that are equal to the last of them are asked for as
     /// well, since ties fall by key.
     async fn candidates(
         &self,
         using: &'static str,
         weights: &[(u32, f32)],
         limit: usize,
-        wanted: Wanted,
-        mut score: impl FnMut(&ScoredPoint) -> Result<f32, StoreError>,
-    ) -> Result<Vec<(qdrant_client::qdrant::PointId, f32)>, StoreError> {
+    ) -> Result<Vec<ScoredPoint>, StoreError> {
         if limit == 0 || weights.is_empty() {
             return Ok(Vec::new());
         }
@@ -273,7 +274,7 @@ impl QdrantView {
         let vector = VectorInput { variant: Some(vector_input::Variant::Sparse(points::sparse(&merged))) };
         let mut asked = limit + MIN_SPARE.max(limit / SPARE_SHARE);
         loop {
-            let points = self.search(self.query(using, vector.clone(), asked, wanted)).await?;
+            let points = self.search(self.query(using, vector.clone(), asked, true)).await?;
             let is_cut = points.len() >= asked && asked < MAX_CANDIDATES;
             let last = points.last().map(|point| point.score);
             let is_tied = is_cut && points.get(limit - 1).map(|point| point.score) == last;
@@ -281,12 +282,7 @@ impl QdrantView {
                 asked = (asked * 4).min(MAX_CANDIDATES);
                 continue;
             }
-            let mut candidates = Vec::with_capacity(points.len());
-            for point in points {
-                let score = score(&point)?;
-                candidates.extend(point.id.map(|id| (id, score)));
-            }
-            return Ok(candidates);
+            return Ok(points);
         }
     }
 
@@ -300,7 +296,7 @@ impl QdrantView {
             .map(|&(_, dimension)| {
                 let weights = BTreeMap::from([(dimension, 1.0)]);
                 let vector = vector_input::Variant::Sparse(points::sparse(&weights));
-                self.query(PASSAGE, VectorInput { variant: Some(vector) }, 1, Wanted::default())
+                self.query(PASSAGE, VectorInput { variant: Some(vector) }, 1, false)
             })
             .collect();
         let found = self
@@ -328,7 +324,7 @@ impl QdrantView {
         let chunks = self.chunk_points(&[document], wanted).await?;
         let mut dimensions: HashSet<u32> = HashSet::new();
         for chunk in &chunks {
-            dimensions.extend(points::sparse_of(chunk.vectors.as_ref(), PASSAGE).unwrap_or_default().keys());
+            dimensions.extend(passage_dimensions(chunk.vectors.as_ref()));
         }
         Ok(terms.iter().map(|term| dimensions.contains(&passage_dimension(term))).collect())
     }

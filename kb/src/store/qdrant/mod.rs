@@ -25,15 +25,20 @@ mod client;
 mod collection;
 mod commit;
 mod health;
+mod kept;
 mod key;
 mod lexical;
 mod manifest;
+mod numbers;
 mod points;
 mod reader;
+#[cfg(test)]
+mod recorded;
 mod requests;
 mod session;
 mod staging;
 mod states;
+mod surroundings;
 mod terms;
 #[cfg(test)]
 mod tests;

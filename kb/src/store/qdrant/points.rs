@@ -36,7 +36,7 @@ pub(super) mod payload {
     pub const FILTER: &str = "filter";
     /// The JSON of a chunk, of a document with its lengths, of a source's state.
     pub const STORED: &str = "stored";
-    /// The rounded number of terms of a passage.
+    /// The rounded number of terms of a linking sentence.
     pub const LENGTH: &str = "length";
     /// The rounded numbers of terms of a document's title, name and headings.
     pub const LENGTHS: &str = "lengths";
@@ -211,11 +211,16 @@ pub(super) fn sparse(weights: &BTreeMap<u32, f32>) -> SparseVector {
     SparseVector { indices: weights.keys().copied().collect(), values: weights.values().copied().collect() }
 }
 
+/// The dimension that holds the rounded number of terms of a passage, where it is read with the weights: reading the payload of
+/// many points takes the server several times as long as their vectors. No term has it, and no query.
+pub(super) const LENGTH_DIMENSION: u32 = u32::MAX;
+const LARGEST_DIMENSION: u32 = 0xffff_fffb;
+
 /// The dimension of a passage's term.
 pub(super) fn passage_dimension(term: &str) -> u32 {
     let hash = blake3::hash(term.as_bytes());
     let [a, b, c, d, ..] = *hash.as_bytes();
-    u32::from_le_bytes([a, b, c, d])
+    u32::from_le_bytes([a, b, c, d]).min(LARGEST_DIMENSION)
 }
 
 /// The dimension of a term in a field; its two lowest bits are the field's number.
@@ -298,13 +303,16 @@ pub(super) fn damaged(name: &str) -> StoreError {
 pub(super) struct Weights<'a> {
     dimensions: &'a [u32],
     values: &'a [f32],
+    is_sorted: bool,
 }
 
 impl<'a> Weights<'a> {
     pub fn of(vectors: Option<&'a VectorsOutput>, name: &str) -> Self {
         match vector_of(vectors, name) {
             Some(vector_output::Vector::Sparse(sparse)) => {
-                Self { dimensions: &sparse.indices, values: &sparse.values }
+                // The server keeps dimensions in order, but nothing says that it always will.
+                let is_sorted = sparse.indices.is_sorted();
+                Self { dimensions: &sparse.indices, values: &sparse.values, is_sorted }
             }
             _ => Self::default(),
         }
@@ -312,8 +320,7 @@ impl<'a> Weights<'a> {
 
     /// The weight of a dimension.
     pub fn get(self, dimension: u32) -> Option<f32> {
-        // The server keeps dimensions in order, but nothing says that it always will.
-        let at = match self.dimensions.is_sorted() {
+        let at = match self.is_sorted {
             true => self.dimensions.binary_search(&dimension).ok(),
             false => self.dimensions.iter().position(|&other| other == dimension),
         };

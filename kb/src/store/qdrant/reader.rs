@@ -5,17 +5,19 @@ use super::{
     address::QdrantAddress,
     client::Cluster,
     collection,
+    kept::Kept,
     manifest::{self, State},
     session::Meta,
-    view::{Kept, QdrantView},
+    view::QdrantView,
 };
 use crate::store::{Filter, Identity, KnowledgeBase, StoreError, Trouble, View};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 /// How long a view may be behind the newest commit.
 const CHECK_EVERY: Duration = Duration::from_millis(200);
@@ -36,15 +38,21 @@ pub struct Reader {
 impl Reader {
     /// Opens the knowledge base at an address; one built with something else than `identity` is refused.
     pub async fn open(address: &QdrantAddress, identity: Option<&Identity>) -> Result<Self, StoreError> {
-        let cluster = Cluster::new(address)?;
+        Self::open_on(Cluster::new(address)?, identity).await
+    }
+
+    pub(super) async fn open_on(
+        cluster: Arc<Cluster>,
+        identity: Option<&Identity>,
+    ) -> Result<Self, StoreError> {
         let state = read(&cluster, identity).await?;
         Ok(Self {
             meta: Meta::new(cluster.clone()),
+            checked: Mutex::new(cluster.surroundings().instant()),
             cluster,
             expected: identity.cloned(),
             state: ArcSwap::from_pointee(state),
             kept: Arc::default(),
-            checked: Mutex::new(Instant::now()),
             trouble: Mutex::default(),
             watch: tokio::sync::Mutex::new(()),
         })
@@ -61,8 +69,8 @@ impl Reader {
     /// Moves on to the newest state when it is time to look. One caller looks and waits for it; others go on with the
     /// state at hand.
     async fn follow(&self) -> Result<(), StoreError> {
-        let is_due = self.checked.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= CHECK_EVERY;
-        if !is_due {
+        let checked = *self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.cluster.surroundings().instant().duration_since(checked) < CHECK_EVERY {
             return Ok(());
         }
         let Ok(_watching) = self.watch.try_lock() else { return Ok(()) };
@@ -87,7 +95,8 @@ impl Reader {
         }
         *known = trouble;
         drop(known);
-        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let now = self.cluster.surroundings().instant();
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = now;
         result
     }
 }

@@ -14,6 +14,7 @@ use super::{
     manifest::{get, in_order},
     points::{self, Draft, Fields, Sort, fields, integer, numbered, payload, text},
     requests,
+    surroundings::Surroundings,
 };
 use crate::store::StoreError;
 use qdrant_client::qdrant::{
@@ -25,7 +26,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::time::Instant;
 
@@ -76,16 +77,6 @@ pub(super) struct Session {
     renewing: tokio::task::JoinHandle<()>,
 }
 
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn expiry() -> i64 {
-    now() + LEASE.as_millis() as i64
-}
-
 /// The number of a point that has a name.
 fn id_of(role: &str, name: &str) -> PointId {
     let hash = blake3::hash(format!("{role}\u{0}{name}").as_bytes());
@@ -118,6 +109,23 @@ impl Meta {
             .await?;
         }
         Ok(())
+    }
+
+    fn surroundings(&self) -> &Surroundings {
+        self.cluster.surroundings()
+    }
+
+    /// Milliseconds since 1970.
+    fn now(&self) -> i64 {
+        self.surroundings().now().as_millisecond()
+    }
+
+    fn expiry(&self) -> i64 {
+        self.now() + LEASE.as_millis() as i64
+    }
+
+    fn is_held(&self, fields: &Fields<'_>) -> bool {
+        fields.integer(EXPIRES).is_ok_and(|expires| expires > self.now())
     }
 
     async fn put_once(&self, draft: Draft) -> Result<(), StoreError> {
@@ -171,11 +179,11 @@ impl Meta {
     /// Takes what a session may hold. Whether it did, or who holds it.
     async fn take(&self, id: PointId, token: &str) -> Result<Result<(), String>, StoreError> {
         let free = Filter::should([
-            points::between(EXPIRES, None, Some(now())),
+            points::between(EXPIRES, None, Some(self.now())),
             points::has_any(HOLDER, vec![token.to_owned()]),
         ]);
         let values =
-            HashMap::from([(HOLDER.to_owned(), text(token)), (EXPIRES.to_owned(), integer(expiry()))]);
+            HashMap::from([(HOLDER.to_owned(), text(token)), (EXPIRES.to_owned(), integer(self.expiry()))]);
         self.change_if(id.clone(), free, values).await?;
         let point = self.read(id).await?;
         let holder = point.as_ref().and_then(|point| fields(point).text(HOLDER).ok().map(str::to_owned));
@@ -222,7 +230,7 @@ impl Meta {
     pub async fn numbers_at_work(&self) -> Result<BTreeSet<u64>, StoreError> {
         let sessions = Filter::must([
             points::has_any(ROLE, vec![SESSION.to_owned()]),
-            points::between(EXPIRES, Some(now()), None),
+            points::between(EXPIRES, Some(self.now()), None),
         ]);
         let wanted = requests::Wanted { payload: &[NUMBER], vectors: &[] };
         let found = requests::all(&self.cluster, &self.collection, &sessions, wanted).await?;
@@ -232,7 +240,7 @@ impl Meta {
     /// Whether a generation is being built beside the current one.
     async fn is_rebuilding(&self) -> Result<bool, StoreError> {
         let point = self.read(numbered(REBUILDING)).await?;
-        Ok(point.is_some_and(|point| is_held(&fields(&point))))
+        Ok(point.is_some_and(|point| self.is_held(&fields(&point))))
     }
 
     fn locked(&self, part: &str) -> StoreError {
@@ -240,26 +248,22 @@ impl Meta {
     }
 }
 
-fn is_held(fields: &Fields<'_>) -> bool {
-    fields.integer(EXPIRES).is_ok_and(|expires| expires > now())
-}
-
 impl Session {
     /// Begins a session. One that rebuilds is alone; others are refused while one rebuilds.
     pub async fn begin(meta: Arc<Meta>, rebuilds: bool) -> Result<Self, StoreError> {
-        let token = format!("{:032x}", rand::random::<u128>());
+        let token = meta.surroundings().new_name();
         let (renewed, number) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let started = Instant::now();
+        let started = meta.surroundings().instant();
         if rebuilds {
-            let end = Instant::now() + PATIENCE;
+            let end = started + PATIENCE;
             while meta.take(numbered(REBUILDING), &token).await?.is_err()
                 || !meta.numbers_at_work().await?.is_empty()
             {
-                if Instant::now() > end {
+                if meta.surroundings().instant() > end {
                     meta.give_back(numbered(REBUILDING), &token).await?;
                     return Err(meta.locked("another writer is at work"));
                 }
-                tokio::time::sleep(LOOK_EVERY).await;
+                meta.surroundings().wait(LOOK_EVERY).await;
             }
         }
         write_session(&meta, &token, 0).await?;
@@ -286,7 +290,7 @@ impl Session {
 
     /// An error once the session may have passed for given up: then nothing more may be written under its number.
     pub fn check(&self) -> Result<(), StoreError> {
-        let elapsed = self.started.elapsed().as_millis() as u64;
+        let elapsed = self.meta.surroundings().instant().duration_since(self.started).as_millis() as u64;
         let since = elapsed.saturating_sub(self.renewed.load(Ordering::Relaxed));
         match since < SELF_DOUBT.as_millis() as u64 {
             true => Ok(()),
@@ -353,15 +357,15 @@ impl Session {
                 .with(HOLDER, text(""))
                 .with(EXPIRES, integer(0));
             self.meta.put_once(draft).await?;
-            let end = Instant::now() + PATIENCE;
+            let end = self.meta.surroundings().instant() + PATIENCE;
             loop {
                 if self.take_from_dead(&id).await? {
                     break;
                 }
-                if Instant::now() > end {
+                if self.meta.surroundings().instant() > end {
                     return Err(self.meta.locked(&format!("source `{source}`")));
                 }
-                tokio::time::sleep(LOOK_EVERY).await;
+                self.meta.surroundings().wait(LOOK_EVERY).await;
             }
             self.claims.insert(source.clone());
         }
@@ -375,7 +379,7 @@ impl Session {
         let holder = holder.unwrap_or_default();
         if !holder.is_empty() && holder != self.token {
             let session = self.meta.read(id_of(SESSION, &holder)).await?;
-            if session.is_some_and(|session| is_held(&fields(&session))) {
+            if session.is_some_and(|session| self.meta.is_held(&fields(&session))) {
                 return Ok(false);
             }
         }
@@ -388,17 +392,17 @@ impl Session {
 
     /// Waits for the turn to commit. It ends with the guard, or when the session does.
     pub async fn turn(&self) -> Result<Turn, StoreError> {
-        let end = Instant::now() + TURN_PATIENCE;
+        let end = self.meta.surroundings().instant() + TURN_PATIENCE;
         while self.meta.take(numbered(TURN), &self.token).await?.is_err() {
-            if Instant::now() > end {
+            if self.meta.surroundings().instant() > end {
                 return Err(self.meta.locked("another writer commits"));
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            self.meta.surroundings().wait(LOOK_EVERY).await;
         }
         let (meta, token) = (self.meta.clone(), self.token.clone());
         let renewing = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(RENEW_EVERY).await;
+                meta.surroundings().wait_to_renew(RENEW_EVERY).await;
                 if let Err(error) = meta.take(numbered(TURN), &token).await {
                     tracing::warn!(%error, "the turn to commit was not renewed");
                 }
@@ -471,7 +475,7 @@ async fn write_session(meta: &Meta, token: &str, number: u64) -> Result<(), Stor
     let draft = Draft::new(id_of(SESSION, token), Sort::Manifest)
         .with(ROLE, text(SESSION))
         .with(NUMBER, integer(number as i64))
-        .with(EXPIRES, integer(expiry()));
+        .with(EXPIRES, integer(meta.expiry()));
     meta.put(draft, UpdateMode::Upsert).await
 }
 
@@ -485,10 +489,10 @@ async fn renew(
     started: Instant,
 ) {
     loop {
-        tokio::time::sleep(RENEW_EVERY).await;
-        let asked = started.elapsed();
+        meta.surroundings().wait_to_renew(RENEW_EVERY).await;
+        let asked = meta.surroundings().instant().duration_since(started);
         let still = Filter::must([points::has_id(vec![id_of(SESSION, &token)])]);
-        let values = HashMap::from([(EXPIRES.to_owned(), integer(expiry()))]);
+        let values = HashMap::from([(EXPIRES.to_owned(), integer(meta.expiry()))]);
         let mut result = requests::set(&meta.cluster, &meta.collection, &still, values).await;
         if rebuilds && result.is_ok() {
             result = meta.take(numbered(REBUILDING), &token).await.map(drop);

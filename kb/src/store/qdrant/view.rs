@@ -3,11 +3,12 @@
 
 use super::{
     client::{Cluster, Mode},
+    kept::Kept,
     lexical::nearest,
     manifest::State,
-    points::{self, DENSE, Fields, Sort, fields, has_any, is_key, is_sort, payload},
+    numbers::{DocumentNumbers, OF_NUMBERS},
+    points::{self, DENSE, Fields, PASSAGE, Sort, fields, has_any, is_key, is_sort, payload},
     requests::{Wanted, all},
-    terms::TermCounts,
 };
 use crate::{
     analyzer::Term,
@@ -20,11 +21,11 @@ use crate::{
 use async_trait::async_trait;
 use qdrant_client::qdrant::{
     CountPoints, DenseVector, Filter as Conditions, QueryPoints, RetrievedPoint, ScoredPoint, SearchParams,
-    VectorInput, vector_input,
+    VectorInput, VectorsSelector, WithVectorsSelector, vector_input, with_vectors_selector,
 };
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -35,72 +36,6 @@ const DOCUMENTS_AT_ONCE: usize = 128;
 const SPARE: usize = 16;
 const MAX_TIED: usize = 8_192;
 
-/// Filters whose answers are kept, and counts of terms.
-const KEPT_FILTERS: usize = 64;
-const KEPT_TERMS: usize = 200_000;
-
-/// What readers of one knowledge base keep between questions; all of it belongs to a state.
-#[derive(Default)]
-pub(super) struct Kept {
-    terms: Mutex<TermCache>,
-    filters: Mutex<Vec<(Filter, String, OfFilter)>>,
-}
-
-/// What is the same for all questions through one filter.
-#[derive(Clone, Default)]
-struct OfFilter {
-    counts: Option<Counts>,
-    ruled: Option<Arc<[RuledDocument]>>,
-}
-
-/// Counts of terms, of one state.
-#[derive(Default)]
-pub(super) struct TermCache {
-    version: String,
-    terms: HashMap<u32, TermCounts>,
-}
-
-impl TermCache {
-    pub fn get(&self, version: &str, dimension: u32) -> Option<TermCounts> {
-        (self.version == version).then(|| self.terms.get(&dimension).cloned()).flatten()
-    }
-
-    pub fn insert(&mut self, version: &str, dimension: u32, counts: TermCounts) {
-        if self.version != version || self.terms.len() >= KEPT_TERMS {
-            self.terms.clear();
-            version.clone_into(&mut self.version);
-        }
-        self.terms.insert(dimension, counts);
-    }
-}
-
-impl Kept {
-    fn filters(&self) -> std::sync::MutexGuard<'_, Vec<(Filter, String, OfFilter)>> {
-        self.filters.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn of(&self, filter: &Filter, version: &str) -> OfFilter {
-        let known = self.filters();
-        let found = known.iter().find(|(known, at, _)| known == filter && at == version);
-        found.map(|(_, _, kept)| kept.clone()).unwrap_or_default()
-    }
-
-    fn keep(&self, filter: &Filter, version: &str, change: impl FnOnce(&mut OfFilter)) {
-        let mut known = self.filters();
-        let at = known.iter().position(|(known, at, _)| known == filter && at == version);
-        let mut entry = match at {
-            Some(at) => known.remove(at),
-            None => (filter.clone(), version.to_owned(), OfFilter::default()),
-        };
-        change(&mut entry.2);
-        known.retain(|(known, _, _)| known != filter);
-        if known.len() >= KEPT_FILTERS {
-            known.remove(0);
-        }
-        known.push(entry);
-    }
-}
-
 /// See the module's documentation.
 pub(super) struct QdrantView {
     cluster: Arc<Cluster>,
@@ -110,6 +45,8 @@ pub(super) struct QdrantView {
     filter: Filter,
     conditions: Conditions,
     kept: Arc<Kept>,
+    /// Held while numbers of documents are fetched, so that searches side by side do not fetch the same.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 impl QdrantView {
@@ -122,7 +59,16 @@ impl QdrantView {
     ) -> Self {
         let conditions = points::shown(filter, &state.visible);
         let version = state.version();
-        Self { cluster, collection, state, version, filter: filter.clone(), conditions, kept }
+        Self {
+            cluster,
+            collection,
+            state,
+            version,
+            filter: filter.clone(),
+            conditions,
+            kept,
+            fetching: tokio::sync::Mutex::default(),
+        }
     }
 
     pub fn cluster(&self) -> &Cluster {
@@ -137,8 +83,8 @@ impl QdrantView {
         &self.state
     }
 
-    pub fn term_cache(&self) -> &Mutex<TermCache> {
-        &self.kept.terms
+    pub fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     pub fn shows_everything(&self) -> bool {
@@ -152,26 +98,36 @@ impl QdrantView {
         conditions
     }
 
-    /// A search along one vector.
-    pub fn query(&self, using: &str, vector: VectorInput, limit: usize, wanted: Wanted) -> QueryPoints {
+    /// A search along one vector, which comes with each point where `with_vector` says so.
+    pub fn query(&self, using: &str, vector: VectorInput, limit: usize, with_vector: bool) -> QueryPoints {
+        let vectors = VectorsSelector { names: vec![using.to_owned()] };
+        let with_vectors = match with_vector {
+            true => with_vectors_selector::SelectorOptions::Include(vectors),
+            false => with_vectors_selector::SelectorOptions::Enable(false),
+        };
         QueryPoints {
             collection_name: self.collection.clone(),
             query: Some(nearest(vector)),
             using: Some(using.to_owned()),
             filter: Some(self.conditions.clone()),
             limit: Some(limit as u64),
-            with_payload: Some(wanted.payload_selector()),
-            with_vectors: Some(wanted.vectors_selector()),
+            with_payload: Some(Wanted::default().payload_selector()),
+            with_vectors: Some(WithVectorsSelector { selector_options: Some(with_vectors) }),
             ..QueryPoints::default()
         }
     }
 
     pub async fn search(&self, request: QueryPoints) -> Result<Vec<ScoredPoint>, StoreError> {
+        let action = match request.using() {
+            DENSE => "search the vectors of",
+            PASSAGE => "search the passages of",
+            _ => "search the fields of",
+        };
         let search = |server: qdrant_client::Qdrant| {
             let request = request.clone();
             async move { server.query(request).await }
         };
-        Ok(self.cluster.call(Mode::Read, "search", search).await?.result)
+        Ok(self.cluster.call(Mode::Read, action, search).await?.result)
     }
 
     /// The points of documents that the view shows, by their keys.
@@ -189,6 +145,29 @@ impl QdrantView {
             }
         }
         Ok(found)
+    }
+
+    /// The numbers of the documents that the view shows, by their keys.
+    pub async fn numbers_of(
+        &self,
+        documents: &[DocumentKey],
+    ) -> Result<HashMap<DocumentKey, DocumentNumbers>, StoreError> {
+        let _fetching = self.fetching.lock().await;
+        let mut numbers = self.kept.numbers(&self.filter, &self.version, documents);
+        let unknown: Vec<DocumentKey> =
+            documents.iter().filter(|document| !numbers.contains_key(document)).copied().collect();
+        if !unknown.is_empty() {
+            let wanted = Wanted { payload: OF_NUMBERS, vectors: &[] };
+            let points = self.document_points(&unknown, wanted).await?;
+            let fetched = unknown.into_iter().map(|document| {
+                let of = |point| DocumentNumbers::of(&fields(point), &self.state);
+                Ok((document, points.get(&document).map(of).transpose()?))
+            });
+            let fetched = fetched.collect::<Result<HashMap<_, _>, StoreError>>()?;
+            self.kept.keep_numbers(&self.filter, &self.version, &fetched);
+            numbers.extend(fetched);
+        }
+        Ok(numbers.into_iter().filter_map(|(document, numbers)| Some((document, numbers?))).collect())
     }
 
     /// The points of all chunks of documents that the view shows.
@@ -241,7 +220,7 @@ impl QdrantView {
             let request = QueryPoints {
                 filter: Some(conditions.clone()),
                 params: Some(params.clone()),
-                ..self.query(DENSE, VectorInput { variant: Some(vector) }, asked, Wanted::default())
+                ..self.query(DENSE, VectorInput { variant: Some(vector) }, asked, false)
             };
             let points = self.search(request).await?;
             let last = points.last().map(|point| point.score);
@@ -335,15 +314,12 @@ impl View for QdrantView {
         if documents.is_empty() {
             return Ok(Vec::new());
         }
-        let wanted = Wanted { payload: &[payload::CHUNKS, payload::CENTROID], vectors: &[] };
-        let records = self.document_points(documents, wanted).await?;
+        let numbers = self.numbers_of(documents).await?;
         let mut near: HashMap<DocumentKey, (Match, f32)> = HashMap::new();
-        let keys: Vec<DocumentKey> = records.keys().copied().collect();
+        let mut keys: Vec<DocumentKey> = numbers.keys().copied().collect();
+        keys.sort_unstable();
         for keys in keys.chunks(DOCUMENTS_AT_ONCE * 4) {
-            let mut chunks = 0;
-            for key in keys {
-                chunks += fields(&records[key]).count(payload::CHUNKS)?;
-            }
+            let chunks: u64 = keys.iter().map(|key| numbers[key].chunks).sum();
             if chunks == 0 {
                 continue;
             }
@@ -354,25 +330,22 @@ impl View for QdrantView {
             }
         }
         let similarity = |document: &DocumentKey| {
-            let Some((best, sum)) = near.get(document) else { return Ok(None) };
-            let length = fields(&records[document]).float(payload::CENTROID)? as f32;
+            let (best, sum) = near.get(document)?;
             // Where vectors nearly cancel each other out, rounding is all that is left of both.
-            let centroid = (sum / length.max(f32::MIN_POSITIVE)).clamp(-1.0, 1.0);
-            Ok(Some(DocumentSimilarity { best_passage: best.chunk, best: best.score, centroid }))
+            let length = numbers.get(document)?.centroid.max(f32::MIN_POSITIVE);
+            let centroid = (sum / length).clamp(-1.0, 1.0);
+            Some(DocumentSimilarity { best_passage: best.chunk, best: best.score, centroid })
         };
-        documents.iter().map(similarity).collect()
+        Ok(documents.iter().map(similarity).collect())
     }
 
     async fn inbound(&self, documents: &[DocumentKey]) -> Result<Vec<Inbound>, StoreError> {
-        let wanted = Wanted { payload: &[payload::LINKING, payload::SOURCE], vectors: &[] };
-        let records = self.document_points(documents, wanted).await?;
+        let numbers = self.numbers_of(documents).await?;
         let inbound = |document: &DocumentKey| {
-            let Some(record) = records.get(document) else { return Ok(Inbound::default()) };
-            let fields = fields(record);
-            let coverage = self.state.coverage(fields.text(payload::SOURCE)?);
-            Ok(Inbound { linking: fields.count(payload::LINKING)? as u32, coverage })
+            let numbers = numbers.get(document);
+            numbers.map(|numbers| Inbound { linking: numbers.linking, coverage: numbers.coverage })
         };
-        documents.iter().map(inbound).collect()
+        Ok(documents.iter().map(|document| inbound(document).unwrap_or_default()).collect())
     }
 
     async fn vectors_of(&self, document: DocumentKey) -> Result<Vec<Vec<f32>>, StoreError> {

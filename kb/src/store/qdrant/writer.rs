@@ -6,11 +6,11 @@ use super::{
     client::{Cluster, refused},
     collection,
     commit::Changes,
-    lexical::{add_field_weights, field_frequencies, passage_weights},
+    lexical::{add_field_weights, field_frequencies, passage_dimensions, passage_vector, passage_weights},
     manifest::{self, State},
     points::{
         self, DENSE, Draft, FIELDS, PASSAGE, Sort, chunk_id, document_of, fields, float, integer, is_any,
-        is_key, is_sort, key, list, payload, record_id, sparse_of, text,
+        is_key, is_sort, key, list, payload, record_id, text,
     },
     requests::{self, Wanted, all},
     session::{Meta, Session},
@@ -56,7 +56,10 @@ impl QdrantWriter {
     /// Opens the knowledge base at an address for writing; the first commit creates it. One built with something else than
     /// `identity` is refused.
     pub async fn open(address: &QdrantAddress, identity: &Identity) -> Result<Self, StoreError> {
-        let cluster = Cluster::new(address)?;
+        Self::open_on(Cluster::new(address)?, identity).await
+    }
+
+    pub(super) async fn open_on(cluster: Arc<Cluster>, identity: &Identity) -> Result<Self, StoreError> {
         let meta = Meta::new(cluster.clone());
         meta.create().await?;
         let generation = match collection::current(&cluster).await? {
@@ -69,7 +72,13 @@ impl QdrantWriter {
 
     /// Opens the knowledge base at an address to build it again, in a new generation. No other writer may be at work.
     pub async fn open_rebuilding(address: &QdrantAddress, identity: &Identity) -> Result<Self, StoreError> {
-        let cluster = Cluster::new(address)?;
+        Self::open_rebuilding_on(Cluster::new(address)?, identity).await
+    }
+
+    pub(super) async fn open_rebuilding_on(
+        cluster: Arc<Cluster>,
+        identity: &Identity,
+    ) -> Result<Self, StoreError> {
         let meta = Meta::new(cluster.clone());
         meta.create().await?;
         let session = Session::begin(meta, true).await?;
@@ -195,10 +204,9 @@ impl QdrantWriter {
         let chunks = conditions(Sort::Chunk);
         let links = conditions(Sort::Link);
         let chunks = self.all(&chunks, Wanted { payload: &[], vectors: &[PASSAGE] }).await?;
-        let dimensions = chunks.iter().map(|chunk| {
-            let weights = sparse_of(chunk.vectors.as_ref(), PASSAGE).unwrap_or_default();
-            weights.into_keys().collect::<BTreeSet<u32>>()
-        });
+        let dimensions = chunks
+            .iter()
+            .map(|chunk| passage_dimensions(chunk.vectors.as_ref()).into_iter().collect::<BTreeSet<u32>>());
         self.changes.count(dimensions.collect::<Vec<_>>(), -1);
         let links = self.all(&links, Wanted { payload: &[payload::TARGET], vectors: &[] }).await?;
         for link in &links {
@@ -244,11 +252,10 @@ impl QdrantWriter {
             let point =
                 Draft::version(chunk_id(document_key, ordinal, number), Sort::Chunk, document_key, number)
                     .with(payload::ORDINAL, integer(i64::from(ordinal)))
-                    .with(payload::LENGTH, integer(chunk.length as i64))
                     .with(payload::FILTER, filter())
                     .with(payload::STORED, text(stored))
                     .dense(vector)
-                    .sparse(PASSAGE, &weights);
+                    .sparse(PASSAGE, &passage_vector(weights, chunk.length));
             self.staging.push(point.build()).await?;
         }
         self.changes.count(dimensions, 1);
@@ -448,7 +455,7 @@ impl Writer for QdrantWriter {
         check(meta, chunks, vectors, self.identity.model.dimensions)?;
         self.begin()?;
         let result = async {
-            let (num_chunks, ingested_at) = (chunks.len() as u32, jiff::Timestamp::now());
+            let (num_chunks, ingested_at) = (chunks.len() as u32, self.cluster.surroundings().now());
             let record = DocumentRecord { meta: meta.clone(), content_hash, num_chunks, ingested_at };
             let document = prepared(record, chunks.to_vec()).await?;
             self.put(document, &meta.id, vectors).await
@@ -501,10 +508,13 @@ impl Writer for QdrantWriter {
 
 /// Makes the generation before the current one the current one. No writer may be at work.
 pub(in crate::store) async fn rollback(address: &QdrantAddress) -> Result<Commit, StoreError> {
-    let cluster = Cluster::new(address)?;
+    rollback_on(Cluster::new(address)?).await
+}
+
+pub(super) async fn rollback_on(cluster: Arc<Cluster>) -> Result<Commit, StoreError> {
     let current = collection::current(&cluster).await?;
     let Some(current) = current else {
-        return Err(StoreError::Missing { path: address.to_string() });
+        return Err(StoreError::Missing { path: cluster.address().to_string() });
     };
     let meta = Meta::new(cluster.clone());
     meta.create().await?;
@@ -519,7 +529,7 @@ pub(in crate::store) async fn rollback(address: &QdrantAddress) -> Result<Commit
         return Ok(Commit { version: state.version(), generation, warnings: Vec::new() });
     }
     Err(StoreError::NoEarlier {
-        address: address.to_string(),
+        address: cluster.address().to_string(),
         advice: "only the last rebuilding leaves the generation before it",
     })
 }
