@@ -247,7 +247,7 @@ pub fn dont_know(missing: &[String], nearest: &[Nearest], question: &Question) -
         text.push_str(&format!("{space}{}{colon}{}{full_stop}", phrases.nearest, documents.join(comma)));
     }
     // The client puts real names back wherever a masked one stands.
-    if let masked::Echo::Intact { absent } = masked::echo(&text, question.masked()) {
+    if let masked::Echo::Intact { absent } = masked::echo(&text, question.anonymised()) {
         push_concerns(&mut text, &absent, phrases);
     }
     text

@@ -285,7 +285,7 @@ const MARKS: [char; 3] = ['\u{e000}', '\u{e001}', '\u{e002}'];
 
 impl Slots {
     fn of(question: &Question) -> Self {
-        let masked = question.masked().iter().flat_map(|token| crate::checks::masked::names_in(token));
+        let masked = question.anonymised().iter().flat_map(|token| crate::checks::masked::names_in(token));
         let mut texts: Vec<String> = masked.map(str::to_owned).collect();
         let mut passing = Vec::new();
         for Volatile { text, is_random } in question.volatile() {

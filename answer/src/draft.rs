@@ -63,7 +63,7 @@ impl Draft<'_> {
     /// it is written.
     fn quoted<'u>(&self, text: &str, urls: impl Iterator<Item = &'u str>) -> String {
         let text = visible(text);
-        let masked = secrets::masked(&text, 0, self.question.masked());
+        let masked = secrets::masked(&text, 0, self.question.anonymised());
         if masked == text {
             return text;
         }

@@ -84,7 +84,7 @@ impl Evidence {
 
     /// Whether one of the document's rules may hold behind a masked name.
     pub fn may_apply(&self) -> bool {
-        self.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::BehindMask)
+        self.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::BehindStandIn)
     }
 
     /// Where a person reads the passage: the document's page at the passage's heading, where both are known.

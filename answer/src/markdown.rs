@@ -1,5 +1,9 @@
 //! A passage's Markdown as units one can quote alone: sentences, steps, table rows, commands, warnings. Pure.
 
+use kb::{
+    html::{self, Habit},
+    sentences::Prose,
+};
 use pulldown_cmark::{BlockQuoteKind, CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::ops::Range;
 
@@ -362,110 +366,7 @@ pub fn is_placeholder(html: &str) -> bool {
 
 /// Whether a name is that of an HTML element, and not more likely a placeholder's.
 pub fn is_element(name: &str) -> bool {
-    const ELEMENTS: [&str; 101] = [
-        "a",
-        "abbr",
-        "animate",
-        "applet",
-        "article",
-        "aside",
-        "audio",
-        "b",
-        "basefont",
-        "bgsound",
-        "big",
-        "blockquote",
-        "body",
-        "br",
-        "button",
-        "canvas",
-        "caption",
-        "center",
-        "cite",
-        "code",
-        "colgroup",
-        "dd",
-        "del",
-        "details",
-        "dialog",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "embed",
-        "feimage",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "font",
-        "footer",
-        "foreignobject",
-        "form",
-        "frame",
-        "frameset",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "head",
-        "hr",
-        "html",
-        "i",
-        "iframe",
-        "img",
-        "ins",
-        "isindex",
-        "kbd",
-        "legend",
-        "li",
-        "mark",
-        "marquee",
-        "math",
-        "meta",
-        "nav",
-        "nobr",
-        "noframes",
-        "noscript",
-        "ol",
-        "optgroup",
-        "p",
-        "picture",
-        "plaintext",
-        "portal",
-        "pre",
-        "q",
-        "ruby",
-        "s",
-        "samp",
-        "script",
-        "select",
-        "slot",
-        "small",
-        "span",
-        "strike",
-        "strong",
-        "style",
-        "sub",
-        "svg",
-        "table",
-        "tbody",
-        "td",
-        "textarea",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "tt",
-        "u",
-        "ul",
-        "var",
-        "video",
-        "wbr",
-        "xmp",
-    ];
-    ELEMENTS.contains(&name.to_ascii_lowercase().as_str())
+    html::is(&name.to_ascii_lowercase(), Habit::Shown)
 }
 
 fn push_sentence(text: &mut String, more: &str) {
@@ -502,43 +403,7 @@ fn plain_warning(text: &str) -> Option<&str> {
 
 /// Splits running text at sentence ends outside code.
 pub fn sentences(text: &str) -> Vec<&str> {
-    let mut sentences = Vec::new();
-    let (mut start, mut in_code) = (0, false);
-    let mut characters = text.char_indices().peekable();
-    while let Some((at, character)) = characters.next() {
-        let next = characters.peek().map(|(_, next)| *next);
-        let ends = match character {
-            '`' => {
-                in_code = !in_code;
-                false
-            }
-            '。' | '！' | '？' => !in_code,
-            '.' | '!' | '?' => {
-                !in_code
-                    && next == Some(' ')
-                    && !is_abbreviation(&text[start..at])
-                    && starts_sentence(&text[at + 2..])
-            }
-            _ => false,
-        };
-        if ends {
-            let end = at + character.len_utf8();
-            sentences.push(text[start..end].trim());
-            start = end;
-        }
-    }
-    sentences.push(text[start..].trim());
-    sentences.retain(|sentence| !sentence.is_empty());
-    sentences
-}
-
-fn is_abbreviation(before: &str) -> bool {
-    let last = before.rsplit([' ', '(']).next().unwrap_or_default();
-    matches!(last, "e.g" | "i.e" | "etc" | "vs" | "cf" | "approx" | "resp" | "No" | "v" | "ca" | "z.B")
-}
-
-fn starts_sentence(rest: &str) -> bool {
-    rest.chars().next().is_none_or(|c| !c.is_lowercase())
+    kb::sentences::split(text, Prose::Answer)
 }
 
 #[cfg(test)]
@@ -597,14 +462,5 @@ Warning: data is lost.
                 Unit::Warning("data is lost.".to_owned()),
             ]
         );
-    }
-
-    #[test]
-    fn sentences_end_outside_code() {
-        assert_eq!(
-            sentences("Run `a. B`. Then stop! 完成。再試。"),
-            ["Run `a. B`.", "Then stop!", "完成。", "再試。"]
-        );
-        assert_eq!(sentences("Version 1.33 of Kubernetes"), ["Version 1.33 of Kubernetes"]);
     }
 }

@@ -61,8 +61,8 @@ impl Prompt {
         let mut system = RULES.to_owned();
         let language = phrases::english_name(question.language());
         system.push_str(&format!("\n7. Answer in {language}, whatever language the documents are in.\n"));
-        if !question.masked().is_empty() {
-            let tokens: Vec<String> = question.masked().iter().map(|token| masked(token)).collect();
+        if !question.anonymised().is_empty() {
+            let tokens: Vec<String> = question.anonymised().iter().map(|token| masked(token)).collect();
             system.push_str(&format!(
                 "8. These are masked names. Copy each one exactly, character for character: {}\n",
                 tokens.join(", ")

@@ -1,7 +1,6 @@
 //! Text made fit for its place: on one line, cut, edited. What makes it safe to show is [`visible`]. Pure.
 
-pub use kb::text::visible;
-use std::ops::Range;
+pub use kb::{mapped::edited, text::visible};
 
 /// White space runs become one space, the ends are trimmed.
 pub fn one_line(text: &str) -> String {
@@ -31,23 +30,6 @@ pub fn clipped(text: &str, max_chars: usize) -> String {
     format!("{}…", cut[..word_end].trim_end())
 }
 
-/// The text with edits applied, which come in the order of their starts; one that begins within the one before it does
-/// not count.
-pub fn edited(text: &str, edits: impl IntoIterator<Item = (Range<usize>, String)>) -> String {
-    let mut written = String::with_capacity(text.len());
-    let mut at = 0;
-    for (range, replacement) in edits {
-        if range.start < at {
-            continue;
-        }
-        written.push_str(&text[at..range.start]);
-        written.push_str(&replacement);
-        at = range.end;
-    }
-    written.push_str(&text[at..]);
-    written
-}
-
 /// Number of characters, as people and k8sgpt's limit count them.
 pub fn num_chars(text: &str) -> usize {
     text.chars().count()
@@ -56,13 +38,6 @@ pub fn num_chars(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn edits_are_applied_in_order() {
-        let edits = [(0..3, "One"), (2..5, "lost"), (4..4, "and "), (8..8, "!")];
-        let edits = edits.map(|(range, text)| (range, text.to_owned()));
-        assert_eq!(edited("one two ", edits), "One and two !");
-    }
 
     #[test]
     fn clipping_prefers_the_end_of_a_word() {

@@ -185,7 +185,7 @@ impl Seen<'_> {
             Status::Answered | Status::Partial => {
                 checks.push(self.is_cited());
                 checks.push(self.is_grounded());
-                if !self.request.question.masked().is_empty() {
+                if !self.request.question.anonymised().is_empty() {
                     checks.push(self.keeps_masked_names());
                 }
             }
@@ -255,7 +255,7 @@ impl Seen<'_> {
     }
 
     fn keeps_masked_names(&self) -> Check {
-        let echo = masked::echo(&self.answer.text, self.request.question.masked());
+        let echo = masked::echo(&self.answer.text, self.request.question.anonymised());
         let intact = echo == masked::Echo::Intact { absent: Vec::new() };
         check("masked names come back", intact, || format!("{echo:?}"))
     }

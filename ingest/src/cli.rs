@@ -533,8 +533,12 @@ fn print_report(report: &Report) -> io::Result<()> {
         report.rejected.len()
     )?;
     if report.redacted > 0 {
-        for masked in &report.secrets {
-            writeln!(out, "secrets masked: {}: {} by the rule {}", masked.path, masked.count, masked.rule)?;
+        for redacted in &report.secrets {
+            writeln!(
+                out,
+                "secrets masked: {}: {} by the rule {}",
+                redacted.path, redacted.count, redacted.rule
+            )?;
         }
         writeln!(out, "secrets masked: {}", report.redacted)?;
     }

@@ -33,9 +33,9 @@ pub struct Warning {
     pub message: String,
 }
 
-/// Secrets that were masked in a file.
+/// Secrets that were redacted in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MaskedSecrets {
+pub struct RedactedSecrets {
     /// Where it is, as in [`Rejection::path`].
     pub path: String,
     /// The rule that found them, as it stands in their place.
@@ -115,10 +115,10 @@ pub struct Report {
     pub kb_version: Option<String>,
     /// What was indexed with reservations, by path.
     pub warnings: Vec<Warning>,
-    /// Secrets masked in the documents that were read, all rules together.
+    /// Secrets redacted in the documents that were read, all rules together.
     pub redacted: u64,
-    /// The same by file and rule. What was masked is never told.
-    pub secrets: Vec<MaskedSecrets>,
+    /// The same by file and rule. What was redacted is never told.
+    pub secrets: Vec<RedactedSecrets>,
     /// How often each check of the document lint found something in the documents that were read, by its name; `ingest lint`
     /// says what and where.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -142,9 +142,9 @@ impl Report {
         self.warnings.extend(warnings);
     }
 
-    /// Adds secrets that were masked.
-    pub(crate) fn note_secrets(&mut self, secrets: Vec<MaskedSecrets>) {
-        self.redacted += secrets.iter().map(|masked| masked.count).sum::<u64>();
+    /// Adds secrets that were redacted.
+    pub(crate) fn note_secrets(&mut self, secrets: Vec<RedactedSecrets>) {
+        self.redacted += secrets.iter().map(|redacted| redacted.count).sum::<u64>();
         self.secrets.extend(secrets);
     }
 

@@ -7,7 +7,7 @@ use crate::{
     lint::{self, Linter},
     plan::Found,
     progress::Progress,
-    report::{MaskedSecrets, Rejection, Warning},
+    report::{RedactedSecrets, Rejection, Warning},
     sources::{Item, Listing, Look, LookedAt, Reader, Reading, SyncState},
 };
 use kb::document::ContentHash;
@@ -23,7 +23,7 @@ pub(crate) struct Survey {
     pub(crate) found: Found,
     pub(crate) rejected: Vec<Rejection>,
     pub(crate) warnings: Vec<Warning>,
-    pub(crate) secrets: Vec<MaskedSecrets>,
+    pub(crate) secrets: Vec<RedactedSecrets>,
     /// What the documents look like to the lint.
     pub(crate) linter: Linter,
     /// The state of the source that is stored.
@@ -85,7 +85,7 @@ impl Survey {
         if let Some(look) = &look {
             self.rejected.extend(look.rejected(&shown));
             self.warnings.extend(look.warnings(&shown));
-            self.secrets.extend(masked_in(&shown, look.secrets.clone()));
+            self.secrets.extend(redacted_in(&shown, look.secrets.clone()));
             for LookedAt { path, hash, marks: of_document } in &look.documents {
                 let id = format!("{source}/{path}");
                 let with_source = |(rest, version): &Mark| (format!("{source}{rest}"), version.clone());
@@ -111,7 +111,7 @@ impl Survey {
         self.items.push((item.clone(), start..self.found.documents.len()));
         self.rejected.extend(parsed.rejected);
         self.warnings.extend(parsed.warnings);
-        self.secrets.extend(masked_in(&shown, parsed.redacted));
+        self.secrets.extend(redacted_in(&shown, parsed.redacted));
     }
 
     /// The items with documents that `wanted` accepts, each with those documents' ids.
@@ -251,11 +251,12 @@ pub(crate) fn versions_of_editions(marks: &[(String, Mark)]) -> HashMap<String, 
     versions
 }
 
-/// What was masked in an item, by rule.
-pub(crate) fn masked_in<R: Into<Cow<'static, str>>>(
+/// What was redacted in an item, by rule.
+pub(crate) fn redacted_in<R: Into<Cow<'static, str>>>(
     path: &str,
     counts: BTreeMap<R, u64>,
-) -> Vec<MaskedSecrets> {
-    let of_rule = |(rule, count): (R, u64)| MaskedSecrets { path: path.to_owned(), rule: rule.into(), count };
+) -> Vec<RedactedSecrets> {
+    let of_rule =
+        |(rule, count): (R, u64)| RedactedSecrets { path: path.to_owned(), rule: rule.into(), count };
     counts.into_iter().map(of_rule).collect()
 }

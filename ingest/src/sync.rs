@@ -10,7 +10,7 @@ use crate::{
     progress::Progress,
     report::{DocumentCounts, Rejection, Report, SourceReport},
     sources::{Item, Listing, Reader, Reading, SyncState},
-    survey::masked_in,
+    survey::redacted_in,
 };
 use kb::document::ContentHash;
 use std::{
@@ -201,7 +201,7 @@ impl Sync {
         }
         report.rejected.extend(parsed.rejected);
         report.warnings.extend(parsed.warnings);
-        report.note_secrets(masked_in(&shown, parsed.redacted));
+        report.note_secrets(redacted_in(&shown, parsed.redacted));
         for document in parsed.documents {
             match stored.remove(&document.meta.id) {
                 Some(hash) if hash == document.content_hash => counts.unchanged += 1,

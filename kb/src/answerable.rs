@@ -132,7 +132,7 @@ impl Retriever {
 
 /// Decides whether `retrieval` can answer a question.
 ///
-/// A curated rule that matches decides by itself; one that may match behind a masked name makes the answer partial at
+/// A curated rule that matches decides by itself; one that may match behind an anonymised name makes the answer partial at
 /// least. Otherwise the calibrated probability decides.
 pub fn decide(retrieval: &Retrieval, calibration: &Calibration) -> Decision {
     let signals = &retrieval.signals;
@@ -163,7 +163,7 @@ pub fn decide(retrieval: &Retrieval, calibration: &Calibration) -> Decision {
         let reason = format!("`{best}` says that it applies to exactly this");
         return decided(Status::Answered, probability.max(RULE_CONFIDENCE), reason);
     }
-    if signals.rule_behind_mask {
+    if signals.rule_behind_stand_in {
         let reason = format!("names are masked, and `{best}` may apply to this object");
         return decided(Status::Partial, probability, reason);
     }

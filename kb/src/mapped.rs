@@ -1,6 +1,6 @@
 //! Text that was edited and still knows where each byte came from. Everything between a file's decoded text and its
 //! chunks (redaction, cleaning) is a series of edits on a [`MappedText`], so a chunk can always name its byte range in
-//! the file; and a secret that only shows once a text is rendered is masked where it stands in the text.
+//! the file; and a secret that only shows once a text is rendered is redacted where it stands in the text.
 
 use std::ops::Range;
 
@@ -23,6 +23,33 @@ impl Edit {
     pub fn replace(range: Range<usize>, replacement: impl Into<String>) -> Self {
         Self { range, replacement: replacement.into() }
     }
+}
+
+/// Goes through edits, each a range with what it carries, in the order of their starts: one that begins within the one before
+/// it does not count.
+fn apart<T>(edits: impl IntoIterator<Item = (Range<usize>, T)>) -> impl Iterator<Item = (Range<usize>, T)> {
+    let mut done = 0;
+    edits.into_iter().filter(move |(range, _)| {
+        let counts = range.start >= done;
+        if counts {
+            done = range.end;
+        }
+        counts
+    })
+}
+
+/// The text with edits applied, which come in the order of their starts; one that begins within the one before it does
+/// not count. For texts that need not know where they came from.
+pub fn edited(text: &str, edits: impl IntoIterator<Item = (Range<usize>, String)>) -> String {
+    let mut written = String::with_capacity(text.len());
+    let mut at = 0;
+    for (range, replacement) in apart(edits) {
+        written.push_str(&text[at..range.start]);
+        written.push_str(&replacement);
+        at = range.end;
+    }
+    written.push_str(&text[at..]);
+    written
 }
 
 /// A text with a map to the text it was made from.
@@ -116,17 +143,14 @@ impl MappedText {
         };
         let mut done = 0;
         let mut next_segment = 0;
-        for edit in edits {
-            if edit.range.start < done {
-                continue;
-            }
-            result.copy(&self, done..edit.range.start, &mut next_segment);
-            if !edit.replacement.is_empty() {
-                let source = self.source_range(edit.range.clone());
+        for (range, replacement) in apart(edits.into_iter().map(|edit| (edit.range, edit.replacement))) {
+            result.copy(&self, done..range.start, &mut next_segment);
+            if !replacement.is_empty() {
+                let source = self.source_range(range.clone());
                 result.segments.push(Segment { at: result.text.len(), source, copied: false });
-                result.text.push_str(&edit.replacement);
+                result.text.push_str(&replacement);
             }
-            done = edit.range.end;
+            done = range.end;
         }
         result.copy(&self, done..self.text.len(), &mut next_segment);
         result
@@ -163,6 +187,13 @@ impl MappedText {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn edits_are_applied_in_order() {
+        let edits = [(0..3, "One"), (2..5, "lost"), (4..4, "and "), (8..8, "!")];
+        let edits = edits.map(|(range, text)| (range, text.to_owned()));
+        assert_eq!(edited("one two ", edits), "One and two !");
+    }
 
     #[test]
     fn edited_text_remembers_its_source() {

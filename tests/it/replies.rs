@@ -108,7 +108,7 @@ fn passage(n: usize, part: &str) -> Evidence {
     };
     let strength = match field("applies").as_deref() {
         Some("yes") => Some(RuleStrength::Exact),
-        Some("maybe") => Some(RuleStrength::BehindMask),
+        Some("maybe") => Some(RuleStrength::BehindStandIn),
         _ => None,
     };
     let heading = field("title").expect("a title");

@@ -12,7 +12,7 @@ const MIN_REST_BYTES: usize = 8;
 /// The text with its secrets masked from `from` on; what stands before is only read. `tokens` are the masked tokens of
 /// the question.
 pub fn masked(text: &str, from: usize, tokens: &[String]) -> String {
-    let found = redact(text).masked;
+    let found = redact(text).redacted;
     if found.is_empty() {
         return text[from..].to_owned();
     }

@@ -84,7 +84,7 @@ pub fn answer(material: &Material<'_>, question: &Question, format: &Format) -> 
     let urls: Vec<&str> = sources.iter().filter_map(|used| used.url.as_deref()).collect();
     let quoted = markup::clean(text.trim_end(), &urls);
     let mut text = addresses.put_back(&commands::checked(&quoted, None, phrases).text);
-    if let masked::Echo::Intact { absent } = masked::echo(&text, question.masked()) {
+    if let masked::Echo::Intact { absent } = masked::echo(&text, question.anonymised()) {
         push_concerns(&mut text, &absent, phrases);
     }
     Some(Written { text, citations: sources.iter().map(crate::answer::Citation::of).collect() })

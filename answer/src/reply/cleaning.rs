@@ -98,14 +98,14 @@ impl Cleaning<'_, '_> {
         const MAX_PASSES: usize = 3;
         for _ in 0..MAX_PASSES {
             let text = format!("{before}\n{block}");
-            let masked = secrets::masked(&text, before.len() + 1, self.cleaner.question.masked());
+            let masked = secrets::masked(&text, before.len() + 1, self.cleaner.question.anonymised());
             if masked == block {
                 return block;
             }
             // A mask in brackets may be one half of a link.
             block = self.closed(self.clean(&masked));
         }
-        self.blunted(&secrets::masked(&block, 0, self.cleaner.question.masked()))
+        self.blunted(&secrets::masked(&block, 0, self.cleaner.question.anonymised()))
     }
 }
 

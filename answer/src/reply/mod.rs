@@ -197,12 +197,12 @@ impl<'a> Checks<'a> {
         if text != checked {
             first_end = text.len();
         }
-        let whole = masked::completed(&text, self.question.masked());
+        let whole = masked::completed(&text, self.question.anonymised());
         if whole != text && self.clean(&whole) == whole {
             text = whole;
             first_end = text.len();
         }
-        match masked::echo(&text, self.question.masked()) {
+        match masked::echo(&text, self.question.anonymised()) {
             masked::Echo::Altered { .. } => return Err(Refusal::MaskedName),
             masked::Echo::Intact { absent } => push_concerns(&mut text, &absent, self.phrases),
         }
@@ -274,7 +274,7 @@ impl<'a> Checks<'a> {
     fn end_decides(&self) -> bool {
         self.format.max_chars.is_some()
             || is_labelled(self.format.shape)
-            || !self.question.masked().is_empty()
+            || !self.question.anonymised().is_empty()
             || self.evidence.iter().any(Evidence::may_apply)
     }
 

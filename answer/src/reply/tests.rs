@@ -266,7 +266,7 @@ fn a_reply_without_end_is_not_read_to_its_end() {
 fn what_only_the_end_decides_waits_for_it() {
     let reply = "Error: it fails [1].\n\nSolution: look [1].\n\n";
     let masked = question("Deployment JUBBMl8rRw==/QUtkIVR4OW0jUTdfcEx6K1J3JF5mSCgyYm5V has 1 replicas");
-    assert!(!masked.masked().is_empty());
+    assert!(!masked.anonymised().is_empty());
     let (shown, written) = streamed(reply, &[1], &masked, &evidence());
     assert_eq!(shown, "");
     assert!(

@@ -4,6 +4,7 @@
 //! text. Tables of contents, which only repeat the headings, are left out.
 
 use super::blocks::{Block, Section, Shape};
+use kb::question::is_name_of_entry;
 use std::{collections::HashSet, ops::Range};
 
 /// Level of an entry: below every heading.
@@ -180,7 +181,7 @@ fn item_name(item: &str) -> Option<String> {
             continue;
         };
         let name = name.trim_matches(['`', ' ']).trim_end_matches([':', '：']);
-        let is_name = is_identifier(name) || name.ends_with(['?', '？']);
+        let is_name = is_name_of_entry(name) || name.ends_with(['?', '？']);
         let is_short = name.chars().count() <= MAX_NAME_CHARS;
         return (is_name && is_short && has_more(rest)).then(|| name.to_owned());
     }
@@ -188,18 +189,7 @@ fn item_name(item: &str) -> Option<String> {
     let (name, rest) = line.split_at(end);
     let is_apart = [": ", "：", " - ", " – ", " — ", " ("].iter().any(|mark| rest.starts_with(mark));
     let ends_line = rest.trim_end_matches([':', '：']).is_empty();
-    (is_identifier(name) && (is_apart || ends_line) && has_more(rest)).then(|| name.to_owned())
-}
-
-/// An alert's name (`RelayQueueStuck`) or an error code (`E1003`, `ERR_TIMEOUT`, `ORA-00600`); no plain word.
-fn is_identifier(name: &str) -> bool {
-    let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
-    let humps = kb::analyzer::humps(name).len();
-    let is_camel = name.chars().all(|c| c.is_ascii_alphanumeric()) && humps >= 2;
-    let is_code = name.chars().any(|c| c.is_ascii_uppercase())
-        && !name.chars().any(|c| c.is_ascii_lowercase())
-        && name.chars().any(|c| c.is_ascii_digit() || c == '_');
-    name.len() >= 3 && is_plain && (is_camel || is_code)
+    (is_name_of_entry(name) && (is_apart || ends_line) && has_more(rest)).then(|| name.to_owned())
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 
 use super::ConfigError;
 use crate::{
-    formats::{Defaults, language},
+    formats::Defaults,
     sources::{Source, confluence, folder::FolderSource, git, github, jira},
 };
-use kb::{causes::with_causes, document::Kind};
+use kb::{causes::with_causes, document::Kind, language::normalised_tag};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     collections::HashSet,
@@ -232,7 +232,7 @@ fn defaults(keys: &mut Keys) -> Result<Defaults, String> {
     }
     let language = match keys.take::<String>("language")? {
         Some(text) => Some(
-            language::normalised_tag(&text)
+            normalised_tag(&text)
                 .ok_or_else(|| format!("{shown}: `language`: `{text}` is no tag such as `en` or `zh-TW`"))?,
         ),
         None => None,

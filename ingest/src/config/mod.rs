@@ -5,13 +5,14 @@ pub mod file;
 
 use crate::{
     cli::Flags,
-    formats::{Defaults, language},
+    formats::Defaults,
     pipeline::Options,
     sources::folder::{self, PathError},
 };
 use file::{Team, TeamSource};
 use kb::{
     embed::{EmbedError, EmbedderChoice, EmbedderSettings, EndpointSettings, Places},
+    language::normalised_tag,
     store::{Address, AddressError},
 };
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -143,7 +144,7 @@ impl Team {
             return Err(ConfigError::EmptyTag);
         }
         let language = match flags.language.clone() {
-            Some(text) => Some(language::normalised_tag(&text).ok_or(ConfigError::Language(text))?),
+            Some(text) => Some(normalised_tag(&text).ok_or(ConfigError::Language(text))?),
             None => None,
         };
         let defaults = Defaults { kind: flags.kind, access, language, ..Defaults::default() };

@@ -57,11 +57,8 @@ impl Output {
 fn own_output() -> io::Result<File> {
     use std::os::fd::AsFd;
     let own = io::stdout().as_fd().try_clone_to_owned()?;
-    // SAFETY: both are open, and it closes only what `own` was made from.
-    match unsafe { libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(File::from(own)),
-    }
+    rustix::stdio::dup2_stdout(io::stderr())?;
+    Ok(File::from(own))
 }
 
 #[cfg(not(unix))]

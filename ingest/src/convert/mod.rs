@@ -211,11 +211,13 @@ fn ended(child: &mut Child, left: Duration) -> Result<ExitStatus, Option<io::Err
 fn of_status(status: ExitStatus) -> Option<ConvertError> {
     #[cfg(unix)]
     {
+        use rustix::process::Signal;
         use std::os::unix::process::ExitStatusExt;
         match status.signal() {
-            Some(libc::SIGXCPU) => return Some(ConvertError::TooMuchWork),
+            Some(signal) if signal == Signal::XCPU.as_raw() => return Some(ConvertError::TooMuchWork),
             // It was ended here, after it had said all that is read.
-            Some(libc::SIGKILL) | None => {}
+            Some(signal) if signal == Signal::KILL.as_raw() => {}
+            None => {}
             Some(_) => return Some(ConvertError::Broke),
         }
     }

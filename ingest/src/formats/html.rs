@@ -3,7 +3,10 @@
 
 use super::steps::Steps;
 use crate::dialect;
-use kb::mapped::Edit;
+use kb::{
+    html::{self, Habit},
+    mapped::Edit,
+};
 use pulldown_cmark::{Event, Tag, TagEnd};
 use std::ops::Range;
 
@@ -158,11 +161,7 @@ pub(super) fn words(name: &str, tag: &str, is_closing: bool, is_block: bool) -> 
     let lower = name.to_ascii_lowercase();
     let around = |in_block: &str| if is_block { in_block.to_owned() } else { " ".to_owned() };
     Some(match lower.as_str() {
-        "a" | "abbr" | "b" | "bdi" | "bdo" | "big" | "cite" | "code" | "data" | "del" | "dfn" | "em"
-        | "font" | "i" | "ins" | "kbd" | "label" | "mark" | "meter" | "nobr" | "output" | "progress"
-        | "q" | "s" | "samp" | "small" | "span" | "strike" | "strong" | "sub" | "sup" | "time" | "tt"
-        | "u" | "var" | "wbr" | "script" | "style" | "button" | "input" | "select" | "option"
-        | "textarea" | "link" | "meta" | "base" | "source" | "track" => String::new(),
+        name if html::is(name, Habit::Unmarked) => String::new(),
         "img" => attribute(tag, "alt").unwrap_or_default().to_owned(),
         "li" if !is_closing => around("\n- "),
         "br" | "tr" | "li" | "dd" | "dt" => around("\n"),
@@ -171,13 +170,7 @@ pub(super) fn words(name: &str, tag: &str, is_closing: bool, is_block: bool) -> 
             let level = usize::from(lower.as_bytes()[1] - b'0');
             format!("\n\n{} ", "#".repeat(level))
         }
-        "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "address" | "area" | "article" | "aside" | "audio"
-        | "blockquote" | "body" | "canvas" | "caption" | "center" | "col" | "colgroup" | "datalist"
-        | "details" | "dialog" | "div" | "dl" | "embed" | "fieldset" | "figcaption" | "figure" | "footer"
-        | "form" | "frame" | "head" | "header" | "hr" | "html" | "iframe" | "legend" | "main" | "map"
-        | "math" | "menu" | "nav" | "noscript" | "object" | "ol" | "optgroup" | "p" | "param" | "picture"
-        | "pre" | "search" | "section" | "slot" | "summary" | "svg" | "path" | "rect" | "table" | "tbody"
-        | "template" | "tfoot" | "thead" | "title" | "ul" | "video" => around("\n\n"),
+        name if html::is(name, Habit::Apart) => around("\n\n"),
         _ => return None,
     })
 }

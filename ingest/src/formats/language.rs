@@ -1,40 +1,9 @@
 //! Which language a document is in: said by its path, or seen in its text.
 
-/// Languages whose two letters in a path name a language and nothing else.
-const CODES: [&str; 36] = [
-    "ar", "bn", "bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi", "hr",
-    "hu", "id", "it", "ja", "ko", "lt", "lv", "nl", "pl", "pt", "ro", "ru", "sk", "sv", "th", "tr", "uk",
-    "vi", "zh",
-];
+use kb::language::{Habit, is, normalised_tag, of_prose};
 
 /// Text beyond this adds nothing to the guess.
 const MAX_DETECTED_CHARS: usize = 800;
-
-/// A tag in its usual case: `zh-tw` and `zh_TW` become `zh-TW`, `EN` becomes `en`. `None` when it is no language tag.
-pub fn normalised_tag(text: &str) -> Option<String> {
-    let mut parts = text.trim().split(['-', '_']);
-    let language = parts.next().filter(|part| matches!(part.len(), 2 | 3) && is_letters(part))?;
-    let mut tag = language.to_ascii_lowercase();
-    for part in parts {
-        if part.is_empty() || part.len() > 8 || !part.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return None;
-        }
-        tag.push('-');
-        match part.len() {
-            2 => tag.push_str(&part.to_ascii_uppercase()),
-            4 if is_letters(part) => {
-                tag.push_str(&part[..1].to_ascii_uppercase());
-                tag.push_str(&part[1..].to_ascii_lowercase());
-            }
-            _ => tag.push_str(&part.to_ascii_lowercase()),
-        }
-    }
-    Some(tag)
-}
-
-fn is_letters(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphabetic())
-}
 
 /// The language that a path names: `page.zh-TW.md`, or a folder such as `zh-cn`. A folder of two letters counts only
 /// at the top, where translations live; deeper ones (`cmd/id`) mean other things.
@@ -66,22 +35,14 @@ pub fn without_suffix(stem: &str) -> &str {
 fn known_tag(text: &str) -> Option<String> {
     let tag = normalised_tag(text)?;
     let mut parts = tag.split('-');
-    let is_known = parts.next().is_some_and(|language| CODES.contains(&language));
+    let is_known = parts.next().is_some_and(|language| is(language, Habit::InPaths));
     let rest = parts.next().is_none_or(|part| matches!(part.len(), 2 | 4)) && parts.next().is_none();
     (is_known && rest).then_some(tag)
 }
 
 /// The language that a Markdown text is written in, when it is clear. Chinese is told apart by its characters.
 pub fn of_text(text: &str) -> Option<String> {
-    let prose = prose_start(text);
-    let info = whatlang::detect(&prose)?;
-    if info.lang() == whatlang::Lang::Cmn {
-        return Some(chinese(&prose).to_owned());
-    }
-    if !info.is_reliable() {
-        return None;
-    }
-    two_letters(info.lang()).map(str::to_owned)
+    of_prose(&prose_start(text)).map(str::to_owned)
 }
 
 /// The first words outside fenced code.
@@ -105,61 +66,6 @@ fn prose_start(text: &str) -> String {
         }
     }
     prose
-}
-
-/// `zh-TW` or `zh-CN`, by the common characters that only one of the two scripts uses.
-fn chinese(text: &str) -> &'static str {
-    const TRADITIONAL: &str = "個們這來時對說會國學開關點還後過樣經應該發現問題運動為務網頁錯誤請將於與從無節點設備檢查啟動狀態資處數據";
-    const SIMPLIFIED: &str = "个们这来时对说会国学开关点还后过样经应该发现问题运动为务网页错误请将于与从无节点设备检查启动状态资处数据";
-    let (mut traditional, mut simplified) = (0usize, 0usize);
-    for character in text.chars() {
-        let (t, s) = (TRADITIONAL.contains(character), SIMPLIFIED.contains(character));
-        traditional += usize::from(t && !s);
-        simplified += usize::from(s && !t);
-    }
-    if traditional > simplified { "zh-TW" } else { "zh-CN" }
-}
-
-fn two_letters(lang: whatlang::Lang) -> Option<&'static str> {
-    use whatlang::Lang;
-    Some(match lang {
-        Lang::Ara => "ar",
-        Lang::Ben => "bn",
-        Lang::Bul => "bg",
-        Lang::Cat => "ca",
-        Lang::Ces => "cs",
-        Lang::Dan => "da",
-        Lang::Deu => "de",
-        Lang::Ell => "el",
-        Lang::Eng => "en",
-        Lang::Spa => "es",
-        Lang::Est => "et",
-        Lang::Pes => "fa",
-        Lang::Fin => "fi",
-        Lang::Fra => "fr",
-        Lang::Heb => "he",
-        Lang::Hin => "hi",
-        Lang::Hrv => "hr",
-        Lang::Hun => "hu",
-        Lang::Ind => "id",
-        Lang::Ita => "it",
-        Lang::Jpn => "ja",
-        Lang::Kor => "ko",
-        Lang::Lit => "lt",
-        Lang::Lav => "lv",
-        Lang::Nld => "nl",
-        Lang::Pol => "pl",
-        Lang::Por => "pt",
-        Lang::Ron => "ro",
-        Lang::Rus => "ru",
-        Lang::Slk => "sk",
-        Lang::Swe => "sv",
-        Lang::Tha => "th",
-        Lang::Tur => "tr",
-        Lang::Ukr => "uk",
-        Lang::Vie => "vi",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

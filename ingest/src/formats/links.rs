@@ -7,8 +7,10 @@ use super::front_matter::is_web_address;
 use crate::dialect;
 use kb::{
     document::Link,
+    lists::{WordSet, words},
     mapped::{Edit, MappedText},
 };
+use percent_encoding::percent_decode_str;
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 use regex::Regex;
 use std::{
@@ -411,25 +413,7 @@ impl Pages {
 
 /// An address with the characters that `%20` and its like stand for.
 pub(crate) fn decoded(address: &str) -> Cow<'_, str> {
-    if !address.contains('%') {
-        return Cow::Borrowed(address);
-    }
-    let mut bytes = Vec::with_capacity(address.len());
-    let mut rest = address.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digits = after.get(..2).filter(|_| first == b'%').and_then(|digits| str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).map_or(Cow::Borrowed(address), Cow::Owned)
+    percent_decode_str(address).decode_utf8().unwrap_or(Cow::Borrowed(address))
 }
 
 /// A path without extension, index name and outer slashes.
@@ -468,75 +452,40 @@ fn says_something_around(link: &FoundLink) -> bool {
         || link.sentence.chars().filter(|c| kb::analyzer::is_cjk(*c)).count() > link.text.chars().count() + 4
 }
 
+/// Words of links that say nothing.
+const EMPTY_WORDS_FILE: &str = include_str!("empty_words.txt");
+/// Texts of links that say nothing.
+const EMPTY_PHRASES_FILE: &str = include_str!("empty_phrases.txt");
+
+static EMPTY_WORDS: LazyLock<WordSet> = LazyLock::new(|| words(EMPTY_WORDS_FILE));
+static EMPTY_PHRASES: LazyLock<WordSet> = LazyLock::new(|| words(EMPTY_PHRASES_FILE));
+
 /// Whether a link's words name what it leads to: not an address, and not "here".
 fn says_something(text: &str) -> bool {
-    const EMPTY_WORDS: [&str; 34] = [
-        "here",
-        "this",
-        "link",
-        "page",
-        "click",
-        "more",
-        "read",
-        "see",
-        "the",
-        "document",
-        "documentation",
-        "docs",
-        "doc",
-        "guide",
-        "section",
-        "article",
-        "following",
-        "above",
-        "below",
-        "details",
-        "learn",
-        "info",
-        "information",
-        "about",
-        "for",
-        "to",
-        "and",
-        "in",
-        "next",
-        "previous",
-        "back",
-        "reference",
-        "website",
-        "it",
-    ];
-    const EMPTY_PHRASES: [&str; 14] = [
-        "此处",
-        "这里",
-        "此页",
-        "此页面",
-        "本页",
-        "本文",
-        "链接",
-        "文档",
-        "此處",
-        "這裡",
-        "此頁",
-        "本頁",
-        "連結",
-        "文件",
-    ];
     let text = text.trim();
     let chars = text.chars().count();
-    if !(2..=MAX_TEXT_CHARS).contains(&chars) || text.contains("://") || EMPTY_PHRASES.contains(&text) {
+    if !(2..=MAX_TEXT_CHARS).contains(&chars) || text.contains("://") || EMPTY_PHRASES.contains(text) {
         return false;
     }
     if !text.chars().any(char::is_alphabetic) {
         return false;
     }
     let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.any(|word| !EMPTY_WORDS.contains(&word.to_lowercase().as_str()))
+    words.any(|word| !EMPTY_WORDS.contains(word.to_lowercase().as_str()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lists_are_sorted_and_unique() {
+        for (name, list) in [("empty_words.txt", EMPTY_WORDS_FILE), ("empty_phrases.txt", EMPTY_PHRASES_FILE)]
+        {
+            assert_eq!(kb::lists::unsorted(list), None, "sort {name}");
+        }
+    }
+
     use kb::mapped::MappedText;
 
     fn check_text(source: &str, cleaned: &str) {

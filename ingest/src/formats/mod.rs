@@ -359,7 +359,7 @@ pub struct Parsed {
     pub rejected: Vec<Rejection>,
     /// What is odd about those that did.
     pub warnings: Vec<Warning>,
-    /// How many secrets each rule masked.
+    /// How many secrets each rule redacted.
     pub redacted: BTreeMap<&'static str, u64>,
     /// What is wrong with the file as such.
     pub(crate) findings: Vec<Finding>,

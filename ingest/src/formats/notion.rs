@@ -216,7 +216,7 @@ pub(super) fn database(text: &str, place: &Place<'_>) -> Parsed {
     {
         return Parsed::left_out(place, "all entries of this database are in the file `_all.csv` beside it");
     }
-    let (source, redacted) = redaction::masked(text.to_owned());
+    let (source, redacted) = redaction::redacted(text.to_owned());
     let text = source.as_str();
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let header = match reader.headers() {

@@ -5,7 +5,7 @@ use super::{
 };
 
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
-    let (body, redacted) = redaction::masked(text);
+    let (body, redacted) = redaction::redacted(text);
     if !body.as_str().chars().any(char::is_alphanumeric) {
         return Parsed::rejected(place, "no text");
     }

@@ -43,7 +43,7 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
     if !text.contains("alert") {
         return Parsed::rejected(place, NO_ALERTS);
     }
-    let (source, redacted) = redaction::masked(text);
+    let (source, redacted) = redaction::redacted(text);
     if let Err(error) = front_matter::refuse_in_text(source.as_str()) {
         return Parsed::rejected(place, error.to_string());
     }

@@ -166,9 +166,9 @@ fn row_document(
     let mut redacted = Secrets::new();
     let mut field = |column: usize| {
         let text = String::from_utf8_lossy(record.get(column).unwrap_or_default());
-        let (masked, secrets) = redaction::masked(text.trim().to_owned());
+        let (text, secrets) = redaction::redacted(text.trim().to_owned());
         redaction::add(&mut redacted, secrets);
-        masked.as_str().to_owned()
+        text.as_str().to_owned()
     };
     let (question, answer) = (field(columns.question), field(columns.answer));
     let title =

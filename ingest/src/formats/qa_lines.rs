@@ -107,7 +107,7 @@ struct Fields<'r> {
 }
 
 impl Fields<'_> {
-    /// Takes a key that is a text or a number, its secrets masked.
+    /// Takes a key that is a text or a number, its secrets redacted.
     fn text(&mut self, key: &str) -> Result<Option<String>, String> {
         let text = match self.map.remove(key) {
             None | Some(Value::Null) => return Ok(None),
@@ -115,9 +115,9 @@ impl Fields<'_> {
             Some(Value::Number(number)) => number.to_string(),
             Some(_) => return Err(format!("`{key}` is not a text")),
         };
-        let (masked, secrets) = redaction::masked(text.trim().to_owned());
+        let (text, secrets) = redaction::redacted(text.trim().to_owned());
         redaction::add(self.redacted, secrets);
-        Ok(Some(masked.as_str().to_owned()).filter(|text| !text.is_empty()))
+        Ok(Some(text.as_str().to_owned()).filter(|text| !text.is_empty()))
     }
 
     /// Takes a key that must have words.
@@ -168,7 +168,7 @@ fn incident(fields: &mut Fields<'_>) -> Result<Entry, String> {
         body.push_str("\n## Links\n\n");
     }
     for link in links.into_iter().filter(|link| !link.contains(['<', '>', '(', ')', '\n', ' '])) {
-        let (link, secrets) = redaction::masked(link.to_owned());
+        let (link, secrets) = redaction::redacted(link.to_owned());
         redaction::add(fields.redacted, secrets);
         let link = link.as_str();
         let line =

@@ -1,4 +1,4 @@
-//! Secrets in a file's text are masked before anything else reads it, with what nobody sees still in it: a colour that
+//! Secrets in a file's text are redacted before anything else reads it, with what nobody sees still in it: a colour that
 //! ends where a key begins parts the two. Then what nobody sees is taken out.
 
 use super::invisible;
@@ -8,18 +8,18 @@ use kb::{
 };
 use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
-/// How many secrets each rule masked.
+/// How many secrets each rule redacted.
 pub(crate) type Secrets = BTreeMap<&'static str, u64>;
 
-/// Adds what was masked in a part of a file.
+/// Adds what was redacted in a part of a file.
 pub(crate) fn add(secrets: &mut Secrets, more: Secrets) {
     for (rule, count) in more {
         *secrets.entry(rule).or_insert(0) += count;
     }
 }
 
-/// The text without invisible characters and with its secrets masked, and how many secrets there were.
-pub(crate) fn masked(text: String) -> (MappedText, Secrets) {
+/// The text without invisible characters and with its secrets redacted, and how many secrets there were.
+pub(crate) fn redacted(text: String) -> (MappedText, Secrets) {
     let (text, secrets) = again(MappedText::new(text));
     let edits = invisible::edits(text.as_str());
     (text.edited(edits), secrets)
@@ -30,7 +30,7 @@ pub(crate) fn again(text: MappedText) -> (MappedText, Secrets) {
     let redacted = redact(text.as_str());
     let secrets = redacted.counts.iter().map(|(rule, count)| (*rule, *count as u64)).collect();
     let edits: Vec<Edit> = redacted
-        .masked
+        .redacted
         .into_iter()
         .map(|(range, rule)| Edit::replace(range, format!("[redacted:{rule}]")))
         .collect();
@@ -38,23 +38,23 @@ pub(crate) fn again(text: MappedText) -> (MappedText, Secrets) {
 }
 
 /// The secrets of a text of which pieces are shown one by one.
-pub(crate) struct Masks<'t> {
+pub(crate) struct Redactions<'t> {
     text: &'t str,
-    masked: Vec<(Range<usize>, &'static str)>,
+    redacted: Vec<(Range<usize>, &'static str)>,
 }
 
-impl<'t> Masks<'t> {
+impl<'t> Redactions<'t> {
     /// Looks for the secrets of a text, and counts them.
     pub(crate) fn of(text: &'t str) -> (Self, Secrets) {
         let redacted = redact(text);
         let secrets = redacted.counts.iter().map(|(rule, count)| (*rule, *count as u64)).collect();
-        (Self { text, masked: redacted.masked }, secrets)
+        (Self { text, redacted: redacted.redacted }, secrets)
     }
 
     /// A piece of the text without secrets. One that reaches over several pieces is named in the first.
     pub(crate) fn shown(&self, piece: Range<usize>) -> Cow<'t, str> {
-        let first = self.masked.partition_point(|(range, _)| range.end <= piece.start);
-        let within = self.masked[first..].iter().take_while(|(range, _)| range.start < piece.end);
+        let first = self.redacted.partition_point(|(range, _)| range.end <= piece.start);
+        let within = self.redacted[first..].iter().take_while(|(range, _)| range.start < piece.end);
         let mut within = within.peekable();
         if within.peek().is_none() {
             return Cow::Borrowed(&self.text[piece]);
@@ -77,21 +77,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_masked_piece_by_piece() {
+    fn secrets_are_redacted_piece_by_piece() {
         let text = "the key AKIAQ7RLMXVTN2ZPWK4D and more";
-        let (masks, secrets) = Masks::of(text);
+        let (redactions, secrets) = Redactions::of(text);
         assert_eq!(secrets, Secrets::from([("aws-access-key", 1)]));
         let pieces: Vec<Cow<'_, str>> =
-            [0..8, 8..12, 12..20, 20..text.len()].into_iter().map(|piece| masks.shown(piece)).collect();
+            [0..8, 8..12, 12..20, 20..text.len()].into_iter().map(|piece| redactions.shown(piece)).collect();
         assert_eq!(pieces, ["the key ", "[redacted:aws-access-key]", "", " and more"]);
-        assert_eq!(masks.shown(0..text.len()), "the key [redacted:aws-access-key] and more");
+        assert_eq!(redactions.shown(0..text.len()), "the key [redacted:aws-access-key] and more");
     }
 
     #[test]
-    fn secrets_are_masked_and_the_rest_keeps_its_place() {
+    fn secrets_are_redacted_and_the_rest_keeps_its_place() {
         let key = "AKIAQ7RLMXVTN2ZPWK4D";
         let source = format!("key AK\u{200b}IA{} and text, key {key} end", &key[4..]);
-        let (text, secrets) = masked(source.clone());
+        let (text, secrets) = redacted(source.clone());
         assert_eq!(secrets, Secrets::from([("aws-access-key", 2)]));
         assert_eq!(
             text.as_str(),
@@ -99,7 +99,7 @@ mod tests {
         );
         let end = text.as_str().len();
         assert_eq!(&source[text.source_range(end - 3..end)], "end");
-        let (text, _) = masked(format!("\u{1b}[31m{key}\u{1b}[0m"));
+        let (text, _) = redacted(format!("\u{1b}[31m{key}\u{1b}[0m"));
         assert_eq!(text.as_str(), "[redacted:aws-access-key]");
     }
 }

@@ -165,7 +165,7 @@ impl Site {
         let text = decode::decode(self.reader.as_ref()?(path)?).ok()?.text;
         let has = |key: &str| text.lines().any(|line| line.starts_with(key));
         let is_manifest = has("apiVersion:") && has("kind:") && !text.contains("```");
-        is_manifest.then(|| (path.to_owned(), redaction::masked(text).0.as_str().to_owned()))
+        is_manifest.then(|| (path.to_owned(), redaction::redacted(text).0.as_str().to_owned()))
     }
 
     /// The listed file that a page includes by a name, as [`with_includes`] finds it.
@@ -195,8 +195,8 @@ impl Site {
         let bytes =
             self.files.get(path).filter(|bytes| **bytes <= MAX_INCLUDED_BYTES as u64).map(|_| path)?;
         let text = decode::decode(self.reader.as_ref()?(bytes)?).ok()?.text;
-        let (masked, _) = redaction::masked(text);
-        let text = masked.as_str();
+        let (redacted, _) = redaction::redacted(text);
+        let text = redacted.as_str();
         let is_restricted = match Format::of(path) {
             Ok(Format::AsciiDoc) => asciidoc::restricts(text),
             Ok(Format::WebPage) => web_page::restricts(text),

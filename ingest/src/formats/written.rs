@@ -287,7 +287,7 @@ pub(crate) fn push_words(written: &mut String, words: &str, is_in_link: bool) {
     }
 }
 
-/// Whether a text ends in the mark of a masked secret, but for its bracket.
+/// Whether a text ends in the mark of a redacted secret, but for its bracket.
 fn ends_mark(written: &str) -> bool {
     /// No mark is longer.
     const LONGEST: usize = 80;

@@ -17,6 +17,7 @@ use crate::{
 use jiff::Timestamp;
 use kb::{
     document::{Chunk, DocumentMeta, Kind, Rule, untranslated},
+    language,
     redact::redact,
 };
 use serde::{Deserialize, Serialize};
@@ -74,12 +75,6 @@ pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Plac
     parsed.findings.extend(findings);
 }
 
-/// Languages that are not written in Latin letters, sorted.
-const OTHER_SCRIPTS: [&str; 18] = [
-    "ar", "be", "bg", "bn", "el", "fa", "he", "hi", "hy", "ja", "ka", "ko", "mk", "ru", "sr", "th", "uk",
-    "zh",
-];
-
 /// Which identifiers of a text's headings are not known, because a site puts their words in the place of a shortcode. Those
 /// of `heading` are known in English, and elsewhere they are words of the page's language.
 fn unknown_anchors(text: &str, language: Option<&str>) -> Unknown {
@@ -94,7 +89,7 @@ fn unknown_anchors(text: &str, language: Option<&str>) -> Unknown {
             let name = tag.trim_start().split(|c: char| c.is_whitespace() || matches!(c, '>' | '%')).next();
             unknown = unknown.max(match name.unwrap_or_default() {
                 "heading" if language == "en" => Unknown::None,
-                "heading" if OTHER_SCRIPTS.contains(&language) => Unknown::OfScript,
+                "heading" if language::is(language, language::Habit::OwnScript) => Unknown::OfScript,
                 // These say their words themselves.
                 "glossary_tooltip" | "ref" | "relref" => Unknown::None,
                 _ => Unknown::Any,
@@ -140,7 +135,7 @@ pub(super) fn is_told(rejection: &Rejection) -> bool {
     !(rejection.by_convention || rejection.reason.starts_with("not supported") || is_empty_index)
 }
 
-/// Rules that mask whatever stands in a place, which need not be secret.
+/// Rules that redact whatever stands in a place, which need not be secret.
 const BY_PLACE: [&str; 2] = ["kubeadm-hash", "kubernetes-secret"];
 
 /// Secrets of one rule so few lines apart are told as one.
@@ -154,7 +149,7 @@ fn secrets(text: &str, lines: &Lines, parsed: &Parsed, place: &Place<'_>) -> Vec
     let found = redact(text);
     // Rule, first line, last line, how many.
     let mut runs: Vec<(&str, Option<usize>, Option<usize>, u64)> = Vec::new();
-    for (range, rule) in &found.masked {
+    for (range, rule) in &found.redacted {
         let line = lines.line(range.start);
         let is_near =
             |last: Option<usize>| last.zip(line).is_some_and(|(last, line)| line <= last + NEAR_LINES);
@@ -183,8 +178,8 @@ fn secret(rule: &str, path: &str, line: Option<usize>, count: u64) -> Finding {
     if BY_PLACE.contains(&rule) { milder(finding) } else { finding }
 }
 
-/// The secrets that were masked in stored texts, by the rules that stand in their place.
-fn masked_in(texts: [&str; 2]) -> BTreeMap<&str, u64> {
+/// The secrets that were redacted in stored texts, by the rules that stand in their place.
+fn redacted_in(texts: [&str; 2]) -> BTreeMap<&str, u64> {
     const MARK: &str = "[redacted:";
     /// No rule has a longer name.
     const MAX_RULE_BYTES: usize = 64;
@@ -300,7 +295,7 @@ impl Page {
         let mut page = Self::read(meta, meta.id.clone(), &body, &outline, |_| None);
         page.links = links::stored(&meta.links);
         page.findings.extend(
-            masked_in([meta.title.as_str(), &body])
+            redacted_in([meta.title.as_str(), &body])
                 .into_iter()
                 .map(|(rule, count)| secret(rule, &page.path, None, count)),
         );

@@ -155,7 +155,7 @@ impl Exports {
 
     fn add(&mut self, folder: &Folder, file: &ListedFile, system: System) -> bool {
         // Such a name is refused as any file's is.
-        if !redact(&file.relative).masked.is_empty() {
+        if !redact(&file.relative).redacted.is_empty() {
             return false;
         }
         let export = Export::at(folder, file, system);

@@ -186,7 +186,7 @@ pub fn listing(
     looks: BTreeMap<String, Look>,
 ) -> Listing {
     let (items, named): (Vec<_>, Vec<_>) =
-        items.into_iter().partition(|item| redact(&item.key).masked.is_empty());
+        items.into_iter().partition(|item| redact(&item.key).redacted.is_empty());
     for item in named {
         // The name would be a part of the document's id, which answers cite.
         let rules: Vec<&str> = redact(&item.key).counts.into_keys().collect();

@@ -631,7 +631,8 @@ fn open_regular(path: &Path) -> Result<File, ReadError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.custom_flags(flags.bits().cast_signed());
     }
     options.open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => ReadError::Gone,
@@ -644,7 +645,7 @@ fn open_regular(path: &Path) -> Result<File, ReadError> {
 fn is_loop(error: &io::Error) -> bool {
     #[cfg(unix)]
     {
-        error.raw_os_error() == Some(libc::ELOOP)
+        error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
     }
     #[cfg(not(unix))]
     {

@@ -207,7 +207,7 @@ pub struct Look {
     pub rejected: Vec<Rejection>,
     /// What is odd about its documents.
     pub warnings: Vec<Warning>,
-    /// How many secrets each rule masked.
+    /// How many secrets each rule redacted.
     #[serde(default)]
     pub secrets: BTreeMap<String, u64>,
     /// What the lint keeps of it.

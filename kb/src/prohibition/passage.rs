@@ -5,9 +5,13 @@ use super::{
     Prohibition,
     sentence::{Found, forbidden},
 };
-use crate::text::visible;
+use crate::{
+    lists::{WordSet, lines, words},
+    sentences::{self, Prose},
+    text::visible,
+};
 use pulldown_cmark::{BlockQuoteKind, Event, Options, Parser, Tag, TagEnd};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 /// What is read besides CommonMark.
 const OPTIONS: Options = Options::ENABLE_TABLES
@@ -20,26 +24,11 @@ const MAX_TEXT_BYTES: usize = 1_200;
 /// A warning that forbids nothing by itself is told in so many bytes.
 const MAX_WARNING_BYTES: usize = 600;
 
+pub(super) const LABELS_FILE: &str = include_str!("labels.txt");
+pub(super) const NOES_FILE: &str = include_str!("noes.txt");
+
 /// Labels of boxes and paragraphs that warn, lower case.
-const LABELS: [&str; 17] = [
-    "warning",
-    "caution",
-    "danger",
-    "important",
-    "警告",
-    "注意",
-    "重要",
-    "危险",
-    "危險",
-    "小心",
-    "cảnh báo",
-    "nguy hiểm",
-    "chú ý",
-    "peringatan",
-    "awas",
-    "bahaya",
-    "perhatian",
-];
+static LABELS: LazyLock<Vec<&str>> = LazyLock::new(|| lines(LABELS_FILE).collect());
 
 /// The prohibitions of a passage, in their order; of the headings above it the last takes what stands below it.
 pub fn of_passage(heading_path: &[String], markdown: &str) -> Vec<Prohibition> {
@@ -353,39 +342,18 @@ impl Reader {
     }
 }
 
+static NOES: LazyLock<WordSet> = LazyLock::new(|| words(NOES_FILE));
+
 /// Whether a sentence only says no.
 fn is_no(sentence: &str) -> bool {
-    const NOES: [&str; 21] = [
-        "no",
-        "never",
-        "absolutely not",
-        "definitely not",
-        "not here",
-        "not ever",
-        "forget it",
-        "out of the question",
-        "绝对不行",
-        "绝对不可以",
-        "绝不",
-        "不行",
-        "不可以",
-        "想都别想",
-        "絕對不行",
-        "絕對不可以",
-        "絕不",
-        "tuyệt đối không",
-        "không",
-        "tidak",
-        "jangan",
-    ];
     let bare = sentence.trim_end_matches(['.', '!', '。', '！']).to_lowercase();
-    NOES.contains(&bare.as_str())
+    NOES.contains(bare.as_str())
 }
 
 /// Whether a paragraph begins with a label that warns, and what follows it.
 fn labelled(text: &str) -> (bool, &str) {
     let lower = text.to_lowercase();
-    for label in LABELS {
+    for label in LABELS.iter() {
         // Lower case may be longer than what it came from.
         if let Some(rest) = lower.strip_prefix(label)
             && rest.starts_with([':', '：', '!', '！'])
@@ -419,40 +387,6 @@ fn push_spaced(text: &mut String, more: &str) {
     text.push_str(more);
 }
 
-/// Splits running text at sentence ends outside code.
 fn split(text: &str) -> Vec<&str> {
-    let mut sentences = Vec::new();
-    let (mut start, mut in_code) = (0, false);
-    let mut characters = text.char_indices().peekable();
-    while let Some((at, character)) = characters.next() {
-        let next = characters.peek().map(|(_, next)| *next);
-        let ends = match character {
-            '`' => {
-                in_code = !in_code;
-                false
-            }
-            '。' | '！' | '？' => !in_code && next != Some('」') && next != Some('”'),
-            '.' | '!' | '?' => {
-                !in_code
-                    && next == Some(' ')
-                    && !is_abbreviation(&text[start..at])
-                    && text[at + 2..].chars().next().is_none_or(|c| !c.is_lowercase())
-            }
-            _ => false,
-        };
-        if ends {
-            let end = at + character.len_utf8();
-            sentences.push(text[start..end].trim());
-            start = end;
-        }
-    }
-    sentences.push(text[start..].trim());
-    sentences.retain(|sentence| !sentence.is_empty());
-    sentences
-}
-
-fn is_abbreviation(before: &str) -> bool {
-    let last = before.rsplit([' ', '(']).next().unwrap_or_default();
-    let is_number = !last.is_empty() && last.chars().all(|c| c.is_ascii_digit());
-    is_number || matches!(last, "e.g" | "i.e" | "etc" | "vs" | "cf" | "approx" | "resp" | "No" | "v" | "ca")
+    sentences::split(text, Prose::Document)
 }

@@ -1,7 +1,7 @@
 //! What one sentence forbids, and what it advises. Pure.
 
 use super::vocabulary::{
-    Expressions, HARMLESS_MARK, Mark, Marked, NAME, Scope, classes_in, folded, languages, marked,
+    Expressions, HARMLESS_MARK, Mark, Marked, NAME, Reach, classes_in, folded, languages, marked,
 };
 use regex::Regex;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
@@ -53,11 +53,11 @@ fn forbidden_in(marked: &Marked, languages: &[&Expressions]) -> Option<Found> {
         return None;
     }
     let mut found = Found::default();
-    for (scope, at) in languages.iter().flat_map(|language| language.find(text)) {
-        let said = match scope {
-            Scope::Any => at.clone(),
-            Scope::All | Scope::Act => 0..text.len(),
-            Scope::After => at.start..end_of_clause(text, at.start, at.end),
+    for (reach, at) in languages.iter().flat_map(|language| language.find(text)) {
+        let said = match reach {
+            Reach::Any => at.clone(),
+            Reach::All | Reach::Act => 0..text.len(),
+            Reach::After => at.start..end_of_clause(text, at.start, at.end),
         };
         let within: Vec<&str> = marked
             .actions
@@ -65,12 +65,12 @@ fn forbidden_in(marked: &Marked, languages: &[&Expressions]) -> Option<Found> {
             .filter(|(place, ..)| said.contains(place))
             .map(|(_, _, action)| *action)
             .collect();
-        match scope {
-            Scope::Act if within.is_empty() => continue,
-            Scope::Any => {
+        match reach {
+            Reach::Act if within.is_empty() => continue,
+            Reach::Any => {
                 found.actions.insert(ANY.to_owned());
             }
-            Scope::After if within.is_empty() => {
+            Reach::After if within.is_empty() => {
                 let ends = is_end(&text[at.end..]);
                 found.is_lead |= ends;
                 // `Severely forbidden` says it after what it forbids.

@@ -1,6 +1,13 @@
 //! Wordings of prohibitions and of what is none, sentence by sentence; whole documents are in `tests/it/prohibitions.rs`.
 
-use super::{of_passage, sentence::forbidden};
+use super::{of_passage, passage, sentence::forbidden};
+use crate::lists::unsorted;
+
+#[test]
+fn the_lists_of_passages_are_sorted_and_unique() {
+    assert_eq!(unsorted(passage::LABELS_FILE), None, "sort labels.txt");
+    assert_eq!(unsorted(passage::NOES_FILE), None, "sort noes.txt");
+}
 
 /// Sentences that forbid, with one action they forbid.
 const FORBIDDING: &[(&str, &str)] = &[

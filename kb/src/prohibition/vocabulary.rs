@@ -11,7 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 /// `word<TAB>verb or word<TAB>action`: a verb is English and inflected, a word stands as it is. The action `none` makes a
 /// word that holds another one harmless.
 const ACTIONS: &str = include_str!("actions.txt");
-/// `language<TAB>scope<TAB>expression`.
+/// `language<TAB>reach<TAB>expression`.
 const FORBIDDING: &str = include_str!("forbidding.txt");
 /// `language<TAB>expression`: what negates and forbids nothing.
 const HARMLESS: &str = include_str!("harmless.txt");
@@ -64,7 +64,7 @@ impl Mark {
 
 /// Where the actions stand that an expression forbids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub enum Reach {
     /// After it, to the end of its clause.
     After,
     /// Anywhere in the sentence.
@@ -137,8 +137,8 @@ pub struct Expressions {
     harmless: [Option<Regex>; 2],
     /// All that forbid, to see which are there.
     set: RegexSet,
-    /// Each by itself, with its scope.
-    each: Vec<(Scope, Regex)>,
+    /// Each by itself, with its reach.
+    each: Vec<(Reach, Regex)>,
 }
 
 impl Expressions {
@@ -153,29 +153,29 @@ impl Expressions {
             let lines: Vec<String> = lines.iter().map(|line| filled(line, language)).collect();
             (!lines.is_empty()).then(|| compiled(&lines.join("|")))
         });
-        let forbidding: Vec<(Scope, String)> = own(FORBIDDING)
+        let forbidding: Vec<(Reach, String)> = own(FORBIDDING)
             .filter_map(|line| {
-                let (scope, expression) = line.split_once('\t')?;
-                let scope = match scope {
-                    "after" => Scope::After,
-                    "all" => Scope::All,
-                    "act" => Scope::Act,
-                    _ => Scope::Any,
+                let (reach, expression) = line.split_once('\t')?;
+                let reach = match reach {
+                    "after" => Reach::After,
+                    "all" => Reach::All,
+                    "act" => Reach::Act,
+                    _ => Reach::Any,
                 };
-                Some((scope, filled(expression, language)))
+                Some((reach, filled(expression, language)))
             })
             .collect();
         let set = RegexSet::new(forbidding.iter().map(|(_, expression)| expression))
             .expect("the patterns are valid");
-        let each = forbidding.iter().map(|(scope, expression)| (*scope, compiled(expression))).collect();
+        let each = forbidding.iter().map(|(reach, expression)| (*reach, compiled(expression))).collect();
         Self { triggers: compiled(&triggers.join("|")), harmless, set, each }
     }
 
-    /// Where its expressions stand in a marked text, with their scopes.
-    pub fn find<'t>(&'t self, text: &'t str) -> impl Iterator<Item = (Scope, Range<usize>)> + 't {
+    /// Where its expressions stand in a marked text, with their reaches.
+    pub fn find<'t>(&'t self, text: &'t str) -> impl Iterator<Item = (Reach, Range<usize>)> + 't {
         self.set.matches(text).into_iter().flat_map(move |index| {
-            let (scope, expression) = &self.each[index];
-            expression.find_iter(text).map(move |found| (*scope, found.range()))
+            let (reach, expression) = &self.each[index];
+            expression.find_iter(text).map(move |found| (*reach, found.range()))
         })
     }
 }
@@ -490,8 +490,8 @@ mod tests {
         }
         let num_read: usize = LANGUAGES.iter().map(|language| language.each.len()).sum();
         assert_eq!(num_read, FORBIDDING.lines().count());
-        let scopes = FORBIDDING.lines().map(|line| line.split('\t').nth(1).unwrap_or_default());
-        assert!(scopes.into_iter().all(|scope| ["act", "after", "all", "any"].contains(&scope)));
+        let reaches = FORBIDDING.lines().map(|line| line.split('\t').nth(1).unwrap_or_default());
+        assert!(reaches.into_iter().all(|reach| ["act", "after", "all", "any"].contains(&reach)));
     }
 
     #[test]

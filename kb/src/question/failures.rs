@@ -6,71 +6,23 @@
 //!
 //! Entry point: [`split`].
 
+use super::alerts::begins_with_alert;
+use crate::lists::{lines, words};
 use regex::Regex;
+use rustc_hash::FxHashSet;
 use std::sync::LazyLock;
 
-/// How the failures begin that are known to be joined. Each pattern is anchored at a word by [`STARTS`].
-static SENTENCES: &[&str] = &[
-    // Pods.
-    r"[0-9]+/[0-9]+ nodes are available:",
-    r"Pod \S+ (?:is in a SchedulingGated state|has been evicted|does not have a security context)",
-    r"[Bb]ack-?off (?:pulling image|[0-9][0-9hms.]* restarting failed|restarting failed)",
-    r"the (?:last )?termination reason is ",
-    r"(?:Liveness|Readiness|Startup) probe (?:failed|errored)",
-    r"MountVolume\.(?:SetUp|MountDevice) failed ",
-    r"AttachVolume\.Attach failed ",
-    r"Unable to (?:attach or )?mount volumes",
-    r"Failed to (?:create pod sandbox|pull image|apply default image tag)",
-    r"failed to pull and unpack image ",
-    r"rpc error: code = ",
-    r"container has runAsNonRoot ",
-    r"couldn't find key ",
-    r#"(?:secret|configmap) "[^"]+" not found"#,
-    r"Error container ",
-    r"previous container logs: ",
-    r"The node was low on resource",
-    // Workloads.
-    r"Deployment \S+/\S+ has (?:[0-9]+ replicas|condition )",
-    r"DaemonSet \S+/\S+ (?:has [0-9]+ ready replicas|references non-existent)",
-    r"StatefulSet uses the (?:service|storage class) ",
-    r"Statefulset pod \S+ in the namespace ",
-    r#"pods "[^"]+" is forbidden"#,
-    r"Job (?:\S+ (?:has failed|is suspended)|has reached the specified backoff limit|was active longer)",
-    r"CronJob \S+ (?:is suspended|has a negative starting|has an invalid schedule)",
-    r"(?:HorizontalPodAutoscaler|ScaledObject) uses ",
-    r"the desired replica count is (?:more|less) than",
-    r"(?:Deployment|StatefulSet|ReplicaSet|DaemonSet|ReplicationController) \S+/\S+ does not have resource configured",
-    // Network.
-    r"Service has (?:no|not ready) endpoints",
-    r"Service \S+/\S+ has event ",
-    r"Service \S+ not found as mapped to by ",
-    r"Ingress uses the (?:ingress class|service|secret) ",
-    r"Ingress \S+/\S+ does not specify ",
-    r"Gateway (?:uses the GatewayClass|'\S+' has condition) ",
-    r"HTTPRoute(?:'s backend service '| uses the | '\S+' )",
-    r"Network policy (?:is not applied|allows traffic) to ",
-    r"No active pods found within service ",
-    // Storage and configuration.
-    r"PersistentVolume(?:Claim)? \S+ (?:is in \S+ state|has (?:small capacity|no StorageClass))",
-    r"(?:StorageClass \S+ uses deprecated|Multiple default StorageClasses found)",
-    r"storageclass\.storage\.k8s\.io ",
-    r"ConfigMap \S+ is (?:not used|empty|larger)",
-    // Security, operators, integrations.
-    r"RoleBinding \S+ references Role ",
-    r"Container \S+ in pod \S+ is running as privileged",
-    r"Default service account is being used",
-    r"\S+ has condition of type ",
-    r"(?:phase|state)=\x22",
-    r"connectionState=",
-    r"OLMv1 Cluster(?:Catalog|Extension): ",
-    r"[0-9]+ OperatorGroups in namespace",
-    r"(?:policy failure|critical Vulnerability found ID): ",
-    r"error validating Prometheus ",
-];
+/// How the failures begin that are known to be joined, as patterns, which [`STARTS`] anchors at a word.
+const SENTENCES_FILE: &str = include_str!("vocabulary/sentences.txt");
+/// Words that no failure ends with.
+const UNFINISHED_FILE: &str = include_str!("vocabulary/unfinished.txt");
 
 static STARTS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(&format!("(?:^| )((?:{}))", SENTENCES.join("|"))).expect("the patterns are fixed")
+    let sentences: Vec<&str> = lines(SENTENCES_FILE).collect();
+    Regex::new(&format!("(?:^| )((?:{}))", sentences.join("|"))).expect("the patterns are fixed")
 });
+
+static UNFINISHED: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(UNFINISHED_FILE));
 
 /// Most failures that are told apart; the last one holds the rest.
 const MAX_FAILURES: usize = 64;
@@ -103,54 +55,13 @@ fn continues(before: &str) -> bool {
     if before.ends_with([':', ',', '=', '(', '[', '{', ';', '-', '>', '|', '：', '，']) {
         return true;
     }
-    let word = before.rsplit(' ').next().unwrap_or(before);
-    matches!(
-        word,
-        "because"
-            | "that"
-            | "and"
-            | "or"
-            | "with"
-            | "the"
-            | "a"
-            | "an"
-            | "of"
-            | "for"
-            | "from"
-            | "says"
-            | "say"
-            | "by"
-            | "as"
-            | "when"
-            | "if"
-            | "but"
-            | "error"
-            | "message"
-            | "see"
-            | "get"
-            | "getting"
-            | "reports"
-            | "is"
-            | "in"
-            | "my"
-            | "this"
-            | "last"
-            | "failed"
-            | "while"
-            | "to"
-            | "has"
-            | "validating"
-            | "preemption"
-    )
+    UNFINISHED.contains(before.rsplit(' ').next().unwrap_or(before))
 }
 
 /// A question, or an alert with its name in front: nobody joined those.
 fn reads_like_a_person(text: &str) -> bool {
-    static ALERT: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^[A-Za-z][A-Za-z0-9]{5,80}(?:\([^)]{0,40}\))?: [A-Z]").expect("the pattern is fixed")
-    });
     // Log lines end in `?` as well; a person's question mark stands at the end or before a new sentence.
-    text.ends_with(['?', '？']) || text.contains("? ") || text.contains('？') || ALERT.is_match(text)
+    text.ends_with(['?', '？']) || text.contains("? ") || text.contains('？') || begins_with_alert(text)
 }
 
 #[cfg(test)]
@@ -159,6 +70,12 @@ mod tests {
 
     fn check(text: &str, expected: &[&str]) {
         assert_eq!(split(text), expected);
+    }
+
+    #[test]
+    fn the_lists_are_sorted_and_unique() {
+        assert_eq!(crate::lists::unsorted(SENTENCES_FILE), None, "sort sentences.txt");
+        assert_eq!(crate::lists::unsorted(UNFINISHED_FILE), None, "sort unfinished.txt");
     }
 
     #[test]

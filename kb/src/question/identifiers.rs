@@ -7,11 +7,12 @@
 //! Entry point: [`recognise`].
 
 use super::{
-    Identifier, IdentifierKind, Label, Object,
+    Identifier, IdentifierKind, Label, Object, alerts,
     objects::{self, Word},
-    vocabulary as words,
-    volatile::{MASK, stem},
+    vocabulary,
+    volatile::{STAND_IN, stem},
 };
+use crate::analyzer::humps;
 use regex::{Regex, RegexSet};
 use std::{
     collections::HashSet,
@@ -31,7 +32,7 @@ pub(super) struct Recognised {
     pub namespaces: Vec<Label>,
 }
 
-/// Recognises what a text names, in which masked names were replaced by [`MASK`].
+/// Recognises what a text names, in which anonymised names were replaced by [`STAND_IN`].
 pub(super) fn recognise(text: &str) -> Recognised {
     let words = objects::words(text);
     let found = objects::find(text, &words);
@@ -90,7 +91,7 @@ struct Sink {
 impl Sink {
     fn push(&mut self, at: usize, kind: IdentifierKind, text: impl Into<String>) {
         let text = text.into();
-        if !text.is_empty() && !text.contains(MASK) {
+        if !text.is_empty() && !text.contains(STAND_IN) {
             self.found.push((at, Identifier { kind, text }));
         }
     }
@@ -112,7 +113,7 @@ impl Sink {
 fn kind_in_name(name: &str) -> Option<&'static str> {
     let last = name.rsplit_once('-')?.1;
     matches!(last, "deployment" | "statefulset" | "daemonset" | "cronjob" | "configmap" | "pvc" | "hpa")
-        .then(|| words::kind_of_word(last))
+        .then(|| vocabulary::kind_of_word(last))
         .flatten()
         .map(|kind| kind.canonical)
 }
@@ -121,15 +122,15 @@ fn kind_in_name(name: &str) -> Option<&'static str> {
 fn word_identifiers(text: &str, words: &[Word<'_>], i: usize, sink: &mut Sink) {
     let word = &words[i];
     let at = word.start;
-    if let Some(reason) = words::reason_of_word(word.text) {
+    if let Some(reason) = vocabulary::reason_of_word(word.text) {
         sink.push(at, IdentifierKind::Reason, reason);
         return;
     }
-    if words::PLAIN_REASONS.contains(&word.text) && follows_reason_word(text, words, i) {
+    if vocabulary::is_plain_reason(word.text) && follows_reason_word(text, words, i) {
         sink.push(at, IdentifierKind::Reason, word.text);
         return;
     }
-    if let Some(alert) = alert(text, words, i) {
+    if let Some(alert) = alerts::named(text, words, i) {
         sink.push(at, IdentifierKind::Alert, alert);
         return;
     }
@@ -166,83 +167,17 @@ fn follows_reason_word(text: &str, words: &[Word<'_>], i: usize) -> bool {
         || (i == 0 && words.len() == 1)
 }
 
-/// The alert a word names. In front of a sentence (`KubePodNotReady: Pod has …`) and beside the word *alert* any name in
-/// camel case counts; elsewhere only one of three and more parts that ends as alerts do.
-fn alert<'t>(text: &'t str, words: &[Word<'t>], i: usize) -> Option<&'t str> {
-    let word = words[i].text;
-    if word.len() > 100 || !word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        return None;
-    }
-    if words::kind_of_word(word).is_some() || words::PLAIN_REASONS.contains(&word) {
-        return None;
-    }
-    let humps = humps(word);
-    let is_camel = humps.len() >= 2 && !word.contains('_') && word.bytes().any(|b| b.is_ascii_lowercase());
-    let starts_like_alert = word.starts_with(|c: char| c.is_ascii_uppercase())
-        || word.starts_with("etcd")
-        || word.starts_with("kube");
-    if words::PLAIN_ALERTS.contains(&word) {
-        return Some(word);
-    }
-    if !is_camel || !starts_like_alert {
-        return None;
-    }
-    let rest = &text[words[i].end..];
-    let in_front = i == 0 && words[0].start == 0 && {
-        let rest =
-            rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |(_, rest)| rest);
-        rest.starts_with(": ") || rest.starts_with('：')
-    };
-    let key_before = i > 0
-        && matches!(
-            words[i - 1].text.to_ascii_lowercase().as_str(),
-            "alertname" | "alert" | "alerts" | "告警" | "警報" | "警告" | "cảnh" | "báo" | "peringatan"
-        )
-        && text[words[i - 1].end..words[i].start].chars().all(|c| " :=\"'`「：".contains(c));
-    let key_before = key_before
-        || (i > 0
-            && words[i - 1].is_cjk
-            && ["告警", "警報", "警报", "警示"].iter().any(|w| words[i - 1].text.ends_with(w)));
-    let key_after = words.get(i + 1).is_some_and(|next| {
-        (matches!(next.text, "alert" | "alerts") && next.start - words[i].end <= 3)
-            || ["告警", "警報", "警报", "警示"]
-                .iter()
-                .any(|w| next.text.trim_start_matches(['的', '這', '这', '個', '个']).starts_with(w))
-    });
-    let ends_like_alert =
-        || words::ALERT_ENDINGS.iter().any(|ending| word.ends_with(ending) && word.len() > ending.len());
-    let alone = words.len() == 1;
-    let is_alert = in_front || key_before || key_after || ((humps.len() >= 3 || alone) && ends_like_alert());
-    is_alert.then_some(word)
-}
-
-/// Splits `KubePodCrashLooping` into its parts; a run of capitals is one part.
-fn humps(word: &str) -> Vec<&str> {
-    let bytes = word.as_bytes();
-    let mut humps = Vec::new();
-    let mut start = 0;
-    for i in 1..bytes.len() {
-        let next_is_lower = bytes.get(i + 1).is_some_and(u8::is_ascii_lowercase);
-        if bytes[i].is_ascii_uppercase() && (!bytes[i - 1].is_ascii_uppercase() || next_is_lower) {
-            humps.push(&word[start..i]);
-            start = i;
-        }
-    }
-    humps.push(&word[start..]);
-    humps
-}
-
 /// The component a word names, or two words do (`Home Assistant`, `cert manager`).
 fn component(words: &[Word<'_>], i: usize, sink: &mut Sink) {
     let text = words[i].text;
     if let Some(next) = words.get(i + 1)
         && next.start == words[i].end + 1
-        && let Some(component) = words::component_of_words(text, next.text)
+        && let Some(component) = vocabulary::component_of_words(text, next.text)
     {
         sink.push(words[i].start, IdentifierKind::Component, component);
         return;
     }
-    if let Some(component) = words::component_of_word(text) {
+    if let Some(component) = vocabulary::component_of_word(text) {
         sink.push(words[i].start, IdentifierKind::Component, component);
     }
 }
@@ -276,7 +211,7 @@ fn api_group(word: &str) -> Option<String> {
         })
     };
     if let Some(version) = version
-        && words::SHORT_API_GROUPS.contains(&group)
+        && vocabulary::is_short_api_group(group)
         && is_version(version)
     {
         return Some(format!("{group}/{version}"));
@@ -285,14 +220,14 @@ fn api_group(word: &str) -> Option<String> {
         return None;
     }
     let base = group.split('.').next().unwrap_or(group);
-    let group = match words::kind_of_word(base) {
+    let group = match vocabulary::kind_of_word(base) {
         Some(_) if group.len() > base.len() => &group[base.len() + 1..],
         _ => group,
     };
-    if words::SHORT_API_GROUPS.contains(&group) && word.contains('.') {
+    if vocabulary::is_short_api_group(group) && word.contains('.') {
         return Some(group.to_owned());
     }
-    let is_group = group.ends_with(".k8s.io") || words::API_GROUPS.contains(&group);
+    let is_group = vocabulary::is_api_group(group);
     let versioned = version.is_some()
         && group.contains('.')
         && group.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'));
@@ -389,11 +324,21 @@ fn is_api_field(word: &str) -> bool {
 
 /// One automaton says which phrases occur; the place of each is looked for only then.
 static REASON_PHRASES: LazyLock<RegexSet> = LazyLock::new(|| {
-    let patterns = words::REASON_PHRASES.iter().map(|(pattern, _)| reason_pattern(pattern));
+    let patterns = vocabulary::reason_phrases().map(|(pattern, _)| reason_pattern(pattern));
     RegexSet::new(patterns).expect("the patterns are fixed")
 });
-static EACH_REASON_PHRASE: LazyLock<Vec<OnceLock<Regex>>> =
-    LazyLock::new(|| words::REASON_PHRASES.iter().map(|_| OnceLock::new()).collect());
+
+/// A phrase that means a reason; most are never looked for.
+struct ReasonPhrase {
+    pattern: &'static str,
+    compiled: OnceLock<Regex>,
+    reason: &'static str,
+}
+
+static EACH_REASON_PHRASE: LazyLock<Vec<ReasonPhrase>> = LazyLock::new(|| {
+    let phrase = |(pattern, reason)| ReasonPhrase { pattern, compiled: OnceLock::new(), reason };
+    vocabulary::reason_phrases().map(phrase).collect()
+});
 
 fn reason_pattern(pattern: &str) -> String {
     // Unicode's cases and word boundaries would make the automata many times larger.
@@ -401,12 +346,11 @@ fn reason_pattern(pattern: &str) -> String {
 }
 
 static ERRNOS: LazyLock<Regex> = LazyLock::new(|| {
-    let sentences: Vec<String> = words::ERRNOS
-        .iter()
+    let sentences: Vec<String> = vocabulary::errnos()
         .map(|(sentence, _)| format!(r"(?-u:\b){}(?-u:\b)", regex::escape(sentence)))
         .collect();
     let symbols: Vec<&str> =
-        words::ERRNOS.iter().map(|(_, symbol)| *symbol).filter(|symbol| !symbol.is_empty()).collect();
+        vocabulary::errnos().map(|(_, symbol)| symbol).filter(|symbol| !symbol.is_empty()).collect();
     Regex::new(&format!(r"(?i:({}))|(?-u:\b)({})(?-u:\b)", sentences.join("|"), symbols.join("|")))
         .expect("the pattern is fixed")
 });
@@ -444,21 +388,21 @@ static QUANTITY: LazyLock<Regex> = LazyLock::new(|| {
 /// What takes more than a word.
 fn phrases(text: &str, sink: &mut Sink) {
     for index in REASON_PHRASES.matches(text) {
-        let (pattern, reason) = words::REASON_PHRASES[index];
-        let phrase = EACH_REASON_PHRASE[index]
-            .get_or_init(|| Regex::new(&reason_pattern(pattern)).expect("the pattern is fixed"));
+        let ReasonPhrase { pattern, compiled, reason } = &EACH_REASON_PHRASE[index];
+        let phrase =
+            compiled.get_or_init(|| Regex::new(&reason_pattern(pattern)).expect("the pattern is fixed"));
         if let Some(found) = phrase.find(text) {
-            sink.push(found.start(), IdentifierKind::Reason, reason);
+            sink.push(found.start(), IdentifierKind::Reason, *reason);
         }
     }
     for found in ERRNOS.captures_iter(text) {
         let (Some(all), is_sentence) = (found.get(0), found.get(1).is_some()) else { continue };
-        let canonical = words::ERRNOS.iter().find(|(sentence, symbol)| match is_sentence {
+        let canonical = vocabulary::errnos().find(|(sentence, symbol)| match is_sentence {
             true => all.as_str().eq_ignore_ascii_case(sentence),
             false => all.as_str() == *symbol,
         });
         if let Some((sentence, _)) = canonical {
-            sink.push(all.start(), IdentifierKind::Errno, *sentence);
+            sink.push(all.start(), IdentifierKind::Errno, sentence);
         }
     }
     let first = |found: &regex::Captures<'_>| {

@@ -2,36 +2,39 @@
 //!
 //! Deterministic, offline and linear in the text's length. Entry point: [`Question::parse`], which goes through
 //!
-//! - `masked`: k8sgpt's stand-ins for names are found and set aside,
+//! - `anonymised`: k8sgpt's stand-ins for names are found and set aside,
 //! - `failures`: what k8sgpt joined is split,
 //! - `objects` and `identifiers`: what each failure names is recognised, with the lists of `vocabulary`,
 //! - `volatile`: what no document can repeat is taken out of the text to search for,
 //! - `subject`: what the text is about is told from what every question says,
 //! - `wordings`: the states that the text describes get the words that headings have for them,
-//! - `language`: the language of the answer is chosen.
+//! - [`crate::language`]: the language of the answer is chosen.
 //!
 //! `docs/failure-understanding.md` has the rules. How a document's `applies_to` is compared with what was recognised is
 //! in [`crate::retrieve::matches`].
 
+mod alerts;
+mod anonymised;
 mod asking;
 mod codes;
 mod failures;
 mod glossary;
 mod identifiers;
-mod language;
-mod masked;
 mod objects;
 mod subject;
 mod vocabulary;
 mod volatile;
 mod wordings;
 
+pub use crate::language::Language;
+pub use alerts::{alert_headed, heading_names_entry, is_name_of_entry};
+pub use anonymised::names_in;
 pub use codes::{error_codes, is_error_code};
-pub use masked::names_in;
 pub use vocabulary::{kind_named, kinds, kinds_in_name};
 pub use volatile::Volatile;
 pub(crate) use volatile::stem;
 
+use crate::language;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 
@@ -42,7 +45,8 @@ pub struct Question {
     language: Language,
     failures: Vec<Failure>,
     identifiers: Vec<Identifier>,
-    masked: Vec<String>,
+    #[serde(rename = "masked")]
+    anonymised: Vec<String>,
     search_text: String,
     subject: String,
     asides: Vec<Aside>,
@@ -92,8 +96,9 @@ pub struct Object {
 pub enum Label {
     /// As it stands in the text, random suffixes included.
     Known(String),
-    /// k8sgpt put a masked token in its place, wholly or in part.
-    Masked,
+    /// k8sgpt put an anonymised token in its place, wholly or in part.
+    #[serde(rename = "masked")]
+    Anonymised,
 }
 
 /// What a recognised part of the text is.
@@ -176,10 +181,6 @@ pub enum AsideKind {
     Frame,
 }
 
-/// The language an answer is written in: a BCP 47 tag such as `en`, `zh-TW`, `zh-CN`, `vi`, `id`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Language(pub String);
-
 /// The text holds nothing to ask.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum QuestionError {
@@ -208,11 +209,11 @@ impl Question {
         if text.len() > MAX_QUESTION_BYTES {
             return Err(QuestionError::TooLong { bytes: text.len() });
         }
-        let mut masked = Vec::new();
+        let mut anonymised = Vec::new();
         let mut failures = Vec::new();
         let mut cleaned = Vec::new();
         for part in failures::split(text) {
-            let visible = set_masks_aside(part, &mut masked);
+            let visible = set_stand_ins_aside(part, &mut anonymised);
             let recognised = identifiers::recognise(&visible);
             cleaned.push(volatile::clean(&visible));
             failures.push(Failure {
@@ -248,7 +249,7 @@ impl Question {
             language: language::choose(text, language),
             failures,
             identifiers,
-            masked,
+            anonymised,
             search_text,
         })
     }
@@ -292,7 +293,7 @@ impl Question {
             matches!(identifier.kind, Alert | Errno | ExitCode | HttpStatus | Reason)
         };
         asking::asks(&self.text)
-            && self.masked.is_empty()
+            && self.anonymised.is_empty()
             && !self.asides.iter().any(|aside| aside.kind == AsideKind::Event)
             && !self.identifiers.iter().any(tells)
     }
@@ -302,36 +303,36 @@ impl Question {
         asking::asks(&self.text)
     }
 
-    /// k8sgpt's masked tokens, byte for byte, in order of appearance, without duplicates; a namespace and a name that
+    /// k8sgpt's anonymised tokens, byte for byte, in order of appearance, without duplicates; a namespace and a name that
     /// are joined by `/` are one token. Noise for the search, to be echoed by the answer.
-    pub fn masked(&self) -> &[String] {
-        &self.masked
+    pub fn anonymised(&self) -> &[String] {
+        &self.anonymised
     }
 
-    /// Whether an object is named whose name or namespace is masked: then a rule about one object may hold unseen.
-    pub fn name_is_masked(&self) -> bool {
-        self.masked_objects().next().is_some()
+    /// Whether an object is named whose name or namespace is anonymised: then a rule about one object may hold unseen.
+    pub fn name_is_anonymised(&self) -> bool {
+        self.anonymised_objects().next().is_some()
     }
 
-    /// The kinds of the objects whose name or namespace is masked, sorted, without duplicates.
-    pub fn masked_kinds(&self) -> BTreeSet<&str> {
-        self.masked_objects().filter_map(|object| object.kind.as_deref()).collect()
+    /// The kinds of the objects whose name or namespace is anonymised, sorted, without duplicates.
+    pub fn anonymised_kinds(&self) -> BTreeSet<&str> {
+        self.anonymised_objects().filter_map(|object| object.kind.as_deref()).collect()
     }
 
-    fn masked_objects(&self) -> impl Iterator<Item = &Object> {
+    fn anonymised_objects(&self) -> impl Iterator<Item = &Object> {
         self.failures
             .iter()
             .flat_map(|failure| &failure.objects)
-            .filter(|object| object.name == Label::Masked || object.namespace == Some(Label::Masked))
+            .filter(|object| object.name == Label::Anonymised || object.namespace == Some(Label::Anonymised))
     }
 
-    /// What differs from one occurrence of the same failure to the next, in order of appearance; masked names apart.
+    /// What differs from one occurrence of the same failure to the next, in order of appearance; anonymised names apart.
     pub fn volatile(&self) -> Vec<Volatile> {
-        let visible = self.failures.iter().map(|failure| set_masks_aside(&failure.text, &mut Vec::new()));
+        let visible = self.failures.iter().map(|failure| set_stand_ins_aside(&failure.text, &mut Vec::new()));
         visible.flat_map(|visible| volatile::parts(&visible)).collect()
     }
 
-    /// What to search for: the text without volatile parts (UIDs, pod hashes, addresses, times, masked tokens). Prose
+    /// What to search for: the text without volatile parts (UIDs, pod hashes, addresses, times, anonymised tokens). Prose
     /// comes out as it went in; never longer than the text.
     pub fn search_text(&self) -> &str {
         &self.search_text
@@ -370,24 +371,24 @@ impl Question {
     }
 }
 
-/// The text with [`volatile::MASK`] in place of each masked name; the tokens go to `masked`.
-fn set_masks_aside(text: &str, masked: &mut Vec<String>) -> String {
+/// The text with [`volatile::STAND_IN`] in place of each anonymised name; the tokens go to `anonymised`.
+fn set_stand_ins_aside(text: &str, anonymised: &mut Vec<String>) -> String {
     let mut visible = String::with_capacity(text.len());
     let mut at = 0;
-    let without_marks = |text: &str| text.replace(volatile::MASK, " ");
-    for range in masked::find(text) {
+    let without_marks = |text: &str| text.replace(volatile::STAND_IN, " ");
+    for range in anonymised::find(text) {
         visible.push_str(&without_marks(&text[at..range.start]));
         let token = &text[range.clone()];
         // Namespace and name keep their places.
-        let parts = masked::parts(token);
+        let parts = anonymised::parts(token);
         for part in 0..parts {
             if part > 0 {
                 visible.push('/');
             }
-            visible.push(volatile::MASK);
+            visible.push(volatile::STAND_IN);
         }
-        if !masked.iter().any(|known| known == token) {
-            masked.push(token.to_owned());
+        if !anonymised.iter().any(|known| known == token) {
+            anonymised.push(token.to_owned());
         }
         at = range.end;
     }

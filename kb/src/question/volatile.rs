@@ -1,5 +1,5 @@
 //! Takes out of a text what no document can repeat: UIDs, pod hashes, addresses, times, digests, long numbers, unfilled
-//! templates and masked names.
+//! templates and anonymised names.
 //!
 //! Entry point: [`clean`]. Whatever is not taken out stays byte for byte, so prose comes out as it went in. The result is
 //! never longer than the text, and cleaning it again changes nothing.
@@ -7,8 +7,8 @@
 use regex::Regex;
 use std::{net::Ipv6Addr, ops::Range, sync::LazyLock};
 
-/// Stands for a masked name while a text is worked on (a private-use character, one for each token).
-pub(super) const MASK: char = '\u{e000}';
+/// Stands for an anonymised name while a text is worked on (a private-use character, one for each token).
+pub(super) const STAND_IN: char = '\u{e000}';
 
 /// The letters and digits of Kubernetes' random name suffixes: no vowels, no digits that look like letters.
 const RANDOM_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -17,7 +17,7 @@ const RANDOM_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 /// was not made to need more.
 const MAX_ROUNDS: usize = 8;
 
-/// Takes the volatile parts out of a text in which masked names were replaced by [`MASK`].
+/// Takes the volatile parts out of a text in which anonymised names were replaced by [`STAND_IN`].
 pub(super) fn clean(text: &str) -> String {
     let mut cleaned = text.trim().to_owned();
     for _ in 0..MAX_ROUNDS {
@@ -39,7 +39,7 @@ pub struct Volatile {
     pub is_random: bool,
 }
 
-/// What [`clean`] takes out of a text and no mask stands for, and the durations that it leaves, in order of appearance.
+/// What [`clean`] takes out of a text and no stand-in stands for, and the durations that it leaves, in order of appearance.
 pub(super) fn parts(text: &str) -> Vec<Volatile> {
     let mut parts = removals(text);
     parts.extend(DURATION.find_iter(text).map(|found| Removal::of(found.range())));
@@ -51,7 +51,7 @@ pub(super) fn parts(text: &str) -> Vec<Volatile> {
         is_apart
     });
     let apart = parts.into_iter().map(|part| (text[part.range].trim().to_owned(), part.is_random));
-    let told = apart.filter(|(text, _)| text.chars().any(char::is_alphanumeric) && !text.contains(MASK));
+    let told = apart.filter(|(text, _)| text.chars().any(char::is_alphanumeric) && !text.contains(STAND_IN));
     told.map(|(text, is_random)| Volatile { text, is_random }).collect()
 }
 
@@ -102,8 +102,8 @@ static ALWAYS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         // An alert's template that nobody filled in.
         r"\{\{[^{}]{0,200}\$(?:value|labels|externalLabels|externalURL)[^{}]{0,200}\}\}".to_owned(),
         "<no value>".to_owned(),
-        // Masked names, with what joins them to each other.
-        format!("[/=_.:@-]{{0,2}}{MASK}(?:[/=_.:@-]{{0,2}}{MASK})*[/=_@-]{{0,2}}"),
+        // Anonymised names, with what joins them to each other.
+        format!("[/=_.:@-]{{0,2}}{STAND_IN}(?:[/=_.:@-]{{0,2}}{STAND_IN})*[/=_@-]{{0,2}}"),
     ]
     .iter()
     .map(|pattern| Regex::new(pattern).expect("the pattern is fixed"))
@@ -335,9 +335,9 @@ mod tests {
             "pods: [Pod/checkout Pod/checkout]",
         );
         check("ip-10-0-3-14.ec2.internal has condition of type Ready", "has condition of type Ready");
-        check(&format!("Deployment {MASK}/{MASK} has 1 replicas"), "Deployment has 1 replicas");
-        check(&format!("expected label {MASK}={MASK}"), "expected label");
-        check(&format!("StatefulSet/{MASK} as"), "StatefulSet as");
+        check(&format!("Deployment {STAND_IN}/{STAND_IN} has 1 replicas"), "Deployment has 1 replicas");
+        check(&format!("expected label {STAND_IN}={STAND_IN}"), "expected label");
+        check(&format!("StatefulSet/{STAND_IN} as"), "StatefulSet as");
         check("节点3f0c9f2f7f5f4f0a9f0b7d3b异常", "节点 异常");
     }
 
@@ -354,7 +354,7 @@ mod tests {
             told(&[("2m40s", false), ("-7c9d8b6f5-x2x7k", true)])
         );
         assert_eq!(
-            found(&format!("Get \"http://10.244.3.17:8080/healthz\" of {MASK}/{MASK} at 04:11:09")),
+            found(&format!("Get \"http://10.244.3.17:8080/healthz\" of {STAND_IN}/{STAND_IN} at 04:11:09")),
             told(&[("http://10.244.3.17:8080", false), ("04:11:09", false)])
         );
         assert_eq!(found("the termination reason is OOMKilled exitCode=137"), []);

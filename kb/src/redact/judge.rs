@@ -1,87 +1,21 @@
 //! Whether a value that stands where a secret may stand is one: not a placeholder, a reference, a path or a name.
 
+use crate::lists::{lines, words};
+use rustc_hash::FxHashSet;
+use std::sync::LazyLock;
+
+const MARKERS_FILE: &str = include_str!("markers.txt");
+const FILLERS_FILE: &str = include_str!("fillers.txt");
+const TECHNICAL_FILE: &str = include_str!("technical.txt");
+
 /// Markers of values that stand for a secret instead of being one.
-const MARKERS: [&str; 17] = [
-    "change-me",
-    "change_me",
-    "changeit",
-    "changeme",
-    "dummy",
-    "example",
-    "fake",
-    "insert",
-    "placeholder",
-    "redacted",
-    "replace",
-    "sample",
-    "todo",
-    "xxxx",
-    "your",
-    "****",
-    "....",
-];
+static MARKERS: LazyLock<Vec<&str>> = LazyLock::new(|| lines(MARKERS_FILE).collect());
 
 /// Words that stand beside a marker, or alone as a value that nobody has.
-const FILLERS: [&str; 52] = [
-    "access",
-    "admin",
-    "api",
-    "app",
-    "auth",
-    "bar",
-    "base64",
-    "client",
-    "credential",
-    "db",
-    "default",
-    "encoded",
-    "false",
-    "foo",
-    "foobar",
-    "here",
-    "hidden",
-    "id",
-    "key",
-    "me",
-    "my",
-    "name",
-    "new",
-    "nil",
-    "none",
-    "null",
-    "old",
-    "pass",
-    "passphrase",
-    "passwd",
-    "password",
-    "port",
-    "prod",
-    "pwd",
-    "root",
-    "secret",
-    "service",
-    "some",
-    "strong",
-    "string",
-    "super",
-    "test",
-    "the",
-    "this",
-    "token",
-    "true",
-    "user",
-    "username",
-    "value",
-    "very",
-    "with",
-    "xxx",
-];
+static FILLERS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(FILLERS_FILE));
 
 /// Names of algorithms and formats, which have digits as passwords do.
-const TECHNICAL: [&str; 22] = [
-    "b64dec", "b64enc", "aes", "argon2", "base32", "base64", "bcrypt", "ed25519", "hs256", "hs512", "http",
-    "ipv4", "ipv6", "md5", "oauth2", "pbkdf2", "pkcs", "rfc", "rs256", "sha", "tls1", "utf",
-];
+static TECHNICAL: LazyLock<Vec<&str>> = LazyLock::new(|| lines(TECHNICAL_FILE).collect());
 
 /// What is left of a value beside its markers and fillers, when it is a placeholder: a few letters, no more.
 const MAX_REST: usize = 5;
@@ -101,7 +35,7 @@ pub(super) fn is_shown_format(value: &str) -> bool {
         || lower.contains("example") && is_filled(value)
 }
 
-/// Nothing, one character over and over, or what was masked before.
+/// Nothing, one character over and over, or what was redacted before.
 fn is_no_value(value: &str) -> bool {
     let bare = value.trim_matches(|c: char| !c.is_alphanumeric());
     let first = bare.chars().next();
@@ -216,19 +150,19 @@ fn is_address(value: &str) -> bool {
 fn is_filled(value: &str) -> bool {
     let mut rest = value.to_ascii_lowercase();
     let mut is_marked = false;
-    for marker in MARKERS {
+    for marker in MARKERS.iter() {
         if rest.contains(marker) {
             is_marked = true;
             rest = rest.replace(marker, " ");
         }
     }
-    let is_filler = |word: &str| FILLERS.contains(&word) || word.bytes().all(|b| b.is_ascii_digit());
+    let is_filler = |word: &str| FILLERS.contains(word) || word.bytes().all(|b| b.is_ascii_digit());
     let words = || rest.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     match is_marked {
         true => words().filter(|word| !is_filler(word)).map(str::len).sum::<usize>() <= MAX_REST,
         // `secret` and `value1` stand for any, as does `my_db_password`; `test123` may be somebody's.
         false => {
-            words().all(|word| FILLERS.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit())))
+            words().all(|word| FILLERS.contains(word.trim_end_matches(|c: char| c.is_ascii_digit())))
                 && value.bytes().filter(u8::is_ascii_digit).count() <= 1
                 || names_itself(value)
         }
@@ -394,4 +328,19 @@ pub(super) fn entropy(value: &str) -> f32 {
         .map(|count| *count as f32 / length)
         .map(|share| -share * share.log2())
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lists::unsorted;
+
+    #[test]
+    fn the_lists_are_sorted_and_unique() {
+        for (name, list) in
+            [("markers.txt", MARKERS_FILE), ("fillers.txt", FILLERS_FILE), ("technical.txt", TECHNICAL_FILE)]
+        {
+            assert_eq!(unsorted(list), None, "sort {name}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Masks secrets, in documents before they are kept and in questions before they reach embedding, cache, logs or prompt.
+//! Redacts secrets, in documents before they are kept and in questions before they reach embedding, cache, logs or prompt.
 //!
 //! Entry point: [`redact`]. Each secret becomes `[redacted:<rule>]`, so that the sentence around it stays readable and a
 //! reader sees what stood there. Three kinds of finds:
@@ -6,14 +6,14 @@
 //! - *formats* that a vendor gave its tokens so that they can be recognised (`vendors.json`, from gitleaks' rule set; no
 //!   crate on crates.io offers such a set as a library);
 //! - *places* that hold a secret whatever it looks like, or where it looks drawn at random: assignments, sentences, commands,
-//!   headers and addresses (`rules`), judged by `judge`;
+//!   headers and addresses (`rules`), judged by `values` and `judge`;
 //! - the values of Kubernetes' Secrets (`manifests`).
 //!
 //! What is kept: placeholders (`<password>`, `changeme`, `$DB_PASSWORD`, `xxxx`), values that say `EXAMPLE` as AWS'
-//! documentation does (`AKIAIOSFODNN7EXAMPLE`), names of Kubernetes objects, digests, and k8sgpt's masked tokens, which have
-//! no vendor's format; one is masked only where a key such as `password=` stands before it, which k8sgpt never writes.
+//! documentation does (`AKIAIOSFODNN7EXAMPLE`), names of Kubernetes objects, digests, and k8sgpt's anonymised tokens, which have
+//! no vendor's format; one is redacted only where a key such as `password=` stands before it, which k8sgpt never writes.
 //!
-//! A secret is masked as well where only a reader sees it: with invisible characters in it, with an escape or a character
+//! A secret is redacted as well where only a reader sees it: with invisible characters in it, with an escape or a character
 //! reference for one of its own, parted by emphasis or a comment ([`rendered`]).
 //!
 //! A rule looks at a text only where one of its keywords is in it, and is compiled when that happens first. Time is linear
@@ -22,6 +22,7 @@
 mod judge;
 mod manifests;
 mod rules;
+mod values;
 mod vendors;
 
 use crate::rendered::{parted, rendered};
@@ -42,17 +43,17 @@ const MAX_PATTERN_BYTES: usize = 4 << 20;
 /// A text without its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redacted<'t> {
-    /// The text; borrowed when nothing was masked.
+    /// The text; borrowed when nothing was redacted.
     pub text: Cow<'t, str>,
-    /// How many secrets each rule masked; rules that masked none are left out.
+    /// How many secrets each rule redacted; rules that redacted none are left out.
     pub counts: BTreeMap<&'static str, usize>,
-    /// What was masked, as ranges of the given text with the rule's name, in order and without overlaps: for whoever
+    /// What was redacted, as ranges of the given text with the rule's name, in order and without overlaps: for whoever
     /// has to know where the rest of the text stood before.
-    pub masked: Vec<(Range<usize>, &'static str)>,
+    pub redacted: Vec<(Range<usize>, &'static str)>,
 }
 
 impl Redacted<'_> {
-    /// Number of secrets masked.
+    /// Number of secrets redacted.
     pub fn total(&self) -> usize {
         self.counts.values().sum()
     }
@@ -120,7 +121,7 @@ impl Detector {
             let start = text.floor_char_boundary(secret.start());
             let end = text.ceil_char_boundary(secret.end());
             let from = text.floor_char_boundary(whole.start());
-            if is_within_mask(&text[..from]) {
+            if is_within_redaction(&text[..from]) {
                 continue;
             }
             let before = &text[from..start];
@@ -136,11 +137,11 @@ impl Detector {
     }
 }
 
-/// Whether a text ends within a mask, whose name is no key.
-fn is_within_mask(before: &str) -> bool {
-    const MASK: &str = "[redacted:";
+/// Whether a text ends within a redaction, whose name is no key.
+fn is_within_redaction(before: &str) -> bool {
+    const BEGIN: &str = "[redacted:";
     let near = &before[before.floor_char_boundary(before.len().saturating_sub(60))..];
-    near.rfind(MASK).is_some_and(|at| !near[at..].contains(']'))
+    near.rfind(BEGIN).is_some_and(|at| !near[at..].contains(']'))
 }
 
 fn compiled(pattern: &str) -> Regex {
@@ -199,7 +200,7 @@ impl Detectors {
     }
 }
 
-/// Masks the secrets of a text.
+/// Redacts the secrets of a text.
 pub fn redact(text: &str) -> Redacted<'_> {
     let mut found = secrets(text);
     for seen in [rendered(text), parted(text)].into_iter().flatten() {
@@ -208,18 +209,18 @@ pub fn redact(text: &str) -> Redacted<'_> {
     }
     let mut counts = BTreeMap::new();
     if found.is_empty() {
-        return Redacted { text: Cow::Borrowed(text), counts, masked: Vec::new() };
+        return Redacted { text: Cow::Borrowed(text), counts, redacted: Vec::new() };
     }
     // Stable: of two that start together the earlier rule stays first.
     found.sort_by_key(|(range, _)| range.start);
     let mut out = String::with_capacity(text.len());
-    let mut masked: Vec<(Range<usize>, &'static str)> = Vec::with_capacity(found.len());
+    let mut redacted: Vec<(Range<usize>, &'static str)> = Vec::with_capacity(found.len());
     let mut at = 0;
     for (range, rule) in found {
         if range.start < at {
             // The rest of an overlapping find is no less secret.
             at = at.max(range.end);
-            if let Some((last, _)) = masked.last_mut() {
+            if let Some((last, _)) = redacted.last_mut() {
                 last.end = at;
             }
             continue;
@@ -230,10 +231,10 @@ pub fn redact(text: &str) -> Redacted<'_> {
         out.push(']');
         *counts.entry(rule).or_insert(0) += 1;
         at = range.end;
-        masked.push((range, rule));
+        redacted.push((range, rule));
     }
     out.push_str(&text[at..]);
-    Redacted { text: Cow::Owned(out), counts, masked }
+    Redacted { text: Cow::Owned(out), counts, redacted }
 }
 
 /// Where the rules find something, rule by rule.

@@ -14,8 +14,8 @@ struct File {
     texts: BTreeMap<String, Vec<String>>,
 }
 
-/// Whether a rule masks something in a text.
-fn masks(rule: &str, text: &str) -> bool {
+/// Whether a rule redacts something in a text.
+fn redacts(rule: &str, text: &str) -> bool {
     redact(text).counts.contains_key(rule)
 }
 
@@ -23,18 +23,18 @@ fn masks(rule: &str, text: &str) -> bool {
 fn what_the_rule_set_says_is_no_secret_stays() {
     let file: File = serde_json::from_str(include_str!("near_misses.json")).expect("the file is generated");
     let known: Vec<&str> = vendors::all().iter().map(|vendor| vendor.id.as_str()).collect();
-    let mut masked = Vec::new();
+    let mut redacted = Vec::new();
     let mut count = 0;
     for (rule, texts) in &file.texts {
         assert!(known.contains(&rule.as_str()), "{rule} is no rule");
         count += texts.len();
-        masked.extend(texts.iter().filter(|text| masks(rule, text)).map(|_| rule.as_str()));
+        redacted.extend(texts.iter().filter(|text| redacts(rule, text)).map(|_| rule.as_str()));
     }
     println!("{count} near misses of {} rules", file.texts.len());
     assert!(count > 150, "{count}");
     // Names that go on with what no value has: `GLC_CreateLightmapTextures(`, `video_box.ico-<hash>.png`. Prose ends a secret with
     // a bracket or a full stop, so that they cannot be told apart.
-    assert_eq!(masked, ["grafana-cloud-api-token", "grafana-cloud-api-token", "infracost-api-token"]);
+    assert_eq!(redacted, ["grafana-cloud-api-token", "grafana-cloud-api-token", "infracost-api-token"]);
 }
 
 /// A text that the format fits, and where its secret stands in it.
@@ -64,13 +64,13 @@ fn secrets_that_are_cut_or_filled_are_none() {
             let with = |value: &str| format!("x {}{value} y", &text[..secret.start]);
             let value = &text[secret.clone()];
             let half = &value[..value.floor_char_boundary(value.len() / 2)];
-            num_cut += usize::from(masks(&vendor.id, &with(half)));
+            num_cut += usize::from(redacts(&vendor.id, &with(half)));
             // What a template shows in the place of the part that differs.
             let kept =
                 value.find(|c: char| c.is_ascii_digit() || matches!(c, '_' | '-')).map_or(0, |at| at + 1);
             let kept = kept.min(value.len() / 2);
             let shown = format!("{}{}", &value[..kept], "x".repeat(value.len() - kept));
-            num_filled += usize::from(masks(&vendor.id, &with(&shown)));
+            num_filled += usize::from(redacts(&vendor.id, &with(&shown)));
         }
         if num_cut > 0 {
             cut.push(format!("{} {num_cut}", vendor.id));
@@ -79,7 +79,7 @@ fn secrets_that_are_cut_or_filled_are_none() {
             filled.push(format!("{} {num_filled}", vendor.id));
         }
     }
-    println!("of {} formats, halves masked: {cut:?}; fillers masked: {filled:?}", vendors::all().len());
+    println!("of {} formats, halves redacted: {cut:?}; fillers redacted: {filled:?}", vendors::all().len());
     assert!(filled.is_empty(), "{filled:?}");
     assert!(cut.len() * 20 <= vendors::all().len(), "{cut:?}");
 }

@@ -1,4 +1,4 @@
-//! Tests of what is masked and what stays.
+//! Tests of what is redacted and what stays.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn token(prefix: &str, alphabet: &str, length: usize) -> String {
 const LETTERS: &str = "aB3dE5gH7jK9mN2pQ4rS6tU8vWxYz0";
 
 #[test]
-fn tokens_with_a_format_are_masked_wherever_they_stand() {
+fn tokens_with_a_format_are_redacted_wherever_they_stand() {
     for (rule, secret) in [
         ("aws-access-key", token("AKIA", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)),
         ("gcp-api-key", token("AIza", LETTERS, 35)),
@@ -48,7 +48,7 @@ fn tokens_with_a_format_are_masked_wherever_they_stand() {
 }
 
 #[test]
-fn private_keys_are_masked_whole_or_cut_off() {
+fn private_keys_are_redacted_whole_or_cut_off() {
     let body = token("", LETTERS, 64);
     let key = format!("-----BEGIN RSA PRIVATE KEY-----\n{body}\n{body}\nMIIB\n-----END RSA PRIVATE KEY-----");
     check(&format!("a\n{key}\nb"), "a\n[redacted:private-key]\nb");
@@ -60,7 +60,7 @@ fn private_keys_are_masked_whole_or_cut_off() {
 }
 
 #[test]
-fn assignments_are_masked_when_the_value_looks_drawn() {
+fn assignments_are_redacted_when_the_value_looks_drawn() {
     check("password=S3cr3tP4ss! and more", "password=[redacted:password] and more");
     check("DB_PASSWORD: \"hJ8#kLm2pQ\"", "DB_PASSWORD: \"[redacted:password]\"");
     check("密碼：hJ8kLm2pQ9", "密碼：[redacted:password]");
@@ -80,7 +80,7 @@ fn assignments_are_masked_when_the_value_looks_drawn() {
 }
 
 #[test]
-fn what_only_a_reader_sees_is_masked() {
+fn what_only_a_reader_sees_is_redacted() {
     let (aws, github) = (token("AKIA", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16), token("ghp_", LETTERS, 36));
     let (start, end) = aws.split_at(9);
     for between in [
@@ -100,12 +100,12 @@ fn what_only_a_reader_sees_is_masked() {
         "&#8203;",
         "&amp;#8203;",
     ] {
-        let masked = "key [redacted:aws-access-key], then";
-        check(&format!("key {start}{between}{end}, then"), masked);
+        let redacted = "key [redacted:aws-access-key], then";
+        check(&format!("key {start}{between}{end}, then"), redacted);
     }
     for shown in [format!("_{aws}_"), format!("__{aws}__"), format!("\u{1b}[31m{aws}\u{1b}[0m")] {
-        let masked = redact(&shown).text.into_owned();
-        assert!(masked.contains("[redacted:aws-access-key]") && !masked.contains(&aws), "{masked}");
+        let redacted = redact(&shown).text.into_owned();
+        assert!(redacted.contains("[redacted:aws-access-key]") && !redacted.contains(&aws), "{redacted}");
     }
     let first = aws.chars().nth(9).map(u32::from).expect("it is longer");
     let rest = &aws[10..];
@@ -210,10 +210,10 @@ const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 const HEX: &str = "0123456789abcdef";
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
 
-/// What a vendor's own generator makes: of twenty drawn for each format at least nineteen of twenty are masked, whatever
+/// What a vendor's own generator makes: of twenty drawn for each format at least nineteen of twenty are redacted, whatever
 /// stands around them.
 #[test]
-fn formats_of_vendors_are_masked() {
+fn formats_of_vendors_are_redacted() {
     let mut random = Random(7);
     let (mut drawn_in_all, mut caught_in_all, mut low) = (0, 0, Vec::new());
     for vendor in vendors::all() {
@@ -240,7 +240,7 @@ fn formats_of_vendors_are_masked() {
         drawn_in_all += num_drawn;
         caught_in_all += caught;
     }
-    println!("vendors: {caught_in_all} of {drawn_in_all} drawn secrets masked; below 19 of 20: {low:?}");
+    println!("vendors: {caught_in_all} of {drawn_in_all} drawn secrets redacted; below 19 of 20: {low:?}");
     assert!(caught_in_all * 100 >= drawn_in_all * 95);
     assert!(low.len() * 20 <= vendors::all().len(), "{low:?}");
 }
@@ -378,7 +378,7 @@ fn secret(kind: &str, random: &mut Random) -> String {
 }
 
 #[test]
-fn secrets_of_operations_are_masked() {
+fn secrets_of_operations_are_redacted() {
     let mut random = Random(11);
     let (mut num_drawn, mut missed) = (0, Vec::new());
     for (kind, text) in DOMAIN {
@@ -393,7 +393,7 @@ fn secrets_of_operations_are_masked() {
         }
     }
     println!(
-        "operations: {} of {num_drawn} drawn secrets masked; missed: {missed:#?}",
+        "operations: {} of {num_drawn} drawn secrets redacted; missed: {missed:#?}",
         num_drawn - missed.len()
     );
     assert!(missed.len() * 20 <= num_drawn);
@@ -518,7 +518,7 @@ const NEAR: &[&str] = &[
 #[test]
 fn what_only_looks_like_a_secret_stays() {
     let mut random = Random(13);
-    let (mut num_drawn, mut masked) = (0, Vec::new());
+    let (mut num_drawn, mut wrong) = (0, Vec::new());
     for near in NEAR {
         for _ in 0..10 {
             let mut text = (*near).to_owned();
@@ -539,13 +539,13 @@ fn what_only_looks_like_a_secret_stays() {
             num_drawn += 1;
             let redacted = redact(&text);
             if redacted.total() > 0 {
-                masked.push(redacted.text.into_owned());
+                wrong.push(redacted.text.into_owned());
             }
         }
     }
-    masked.dedup();
-    println!("near misses: {} of {num_drawn} masked: {masked:#?}", masked.len());
-    assert!(masked.len() * 100 <= num_drawn);
+    wrong.dedup();
+    println!("near misses: {} of {num_drawn} redacted: {wrong:#?}", wrong.len());
+    assert!(wrong.len() * 100 <= num_drawn);
 }
 
 #[test]

@@ -13,7 +13,7 @@ struct File {
 /// One format.
 #[derive(Deserialize)]
 pub(super) struct Vendor {
-    /// Its name, as reports and masks show it.
+    /// Its name, as reports and redactions show it.
     pub(super) id: String,
     /// What to look for.
     pub(super) pattern: String,

@@ -58,7 +58,7 @@ pub struct Hit {
 pub struct RuleMatch {
     /// The rule.
     pub rule: Rule,
-    /// Whether it holds, or may hold behind a masked name.
+    /// Whether it holds, or may hold behind an anonymised name.
     pub strength: RuleStrength,
 }
 
@@ -67,8 +67,8 @@ pub struct RuleMatch {
 pub enum RuleStrength {
     /// Every key matches what the question names.
     Exact,
-    /// All keys match but name or namespace, and the question's names are masked: it may be this object.
-    BehindMask,
+    /// All keys match but name or namespace, and the question's names are anonymised: it may be this object.
+    BehindStandIn,
 }
 
 /// A document with a score, best first in every list.

@@ -6,9 +6,10 @@ use super::{
     rules::matches,
 };
 use crate::{
-    analyzer::{humps, tokens},
+    analyzer::tokens,
     document::{Chunk, DocumentRecord},
-    question::{AsideKind, IdentifierKind, Question, error_codes, kinds_in_name},
+    language::primary,
+    question::{AsideKind, IdentifierKind, Question, alert_headed, error_codes, kinds_in_name},
     store::{ChunkKey, DocumentKey, View},
 };
 use std::{
@@ -46,11 +47,11 @@ pub(super) struct Ranked {
     pub rule: Option<RuleMatch>,
 }
 
-/// Exact rules stand above everything, those that may apply behind a masked name above similarity.
+/// Exact rules stand above everything, those that may apply behind an anonymised name above similarity.
 fn rule_tier(rule: Option<&RuleMatch>) -> u8 {
     match rule.map(|rule| rule.strength) {
         Some(RuleStrength::Exact) => 0,
-        Some(RuleStrength::BehindMask) => 1,
+        Some(RuleStrength::BehindStandIn) => 1,
         None => 2,
     }
 }
@@ -150,7 +151,6 @@ async fn matched_rules(
 
 /// 1 for the same tag, half for the same language in another script or region, 0 otherwise or when unknown.
 fn language_agreement(document: Option<&str>, wanted: &str) -> f32 {
-    let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
     match document {
         Some(tag) if tag.eq_ignore_ascii_case(wanted) => 1.0,
         Some(tag) if primary(tag) == primary(wanted) => 0.5,
@@ -281,12 +281,6 @@ async fn others(
     Ok(others)
 }
 
-/// The alert that a heading is the name of: `KubeletDown`, `Alert Name: "KubeletDown"`, but not `Node NotReady`.
-fn alert_headed(heading: &str) -> Option<&str> {
-    let name = heading.rsplit([':', '：']).next()?.trim_matches(|c: char| !c.is_alphanumeric());
-    (name.chars().all(|c| c.is_ascii_alphanumeric()) && humps(name).len() > 1).then_some(name)
-}
-
 /// The alerts that the question names, in lower case.
 fn named_alerts(question: &Question) -> Vec<String> {
     let alerts = question.identifiers().iter().filter(|named| named.kind == IdentifierKind::Alert);
@@ -304,24 +298,4 @@ fn is_headed_by(chunk: &Chunk, names: &[String]) -> bool {
     let words = chunk.heading_path.iter().flat_map(|heading| heading.split(|c: char| !c.is_alphanumeric()));
     !names.is_empty()
         && words.into_iter().any(|word| names.iter().any(|name| word.eq_ignore_ascii_case(name)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn headings_that_are_names_of_alerts_are_told() {
-        for (heading, name) in [
-            ("KubeletDown", Some("KubeletDown")),
-            ("Alert Name: \"KubeHpaMaxedOut\"", Some("KubeHpaMaxedOut")),
-            ("`RelayQueueStuck`", Some("RelayQueueStuck")),
-            ("Node NotReady", None),
-            ("Networking", None),
-            ("OOMKilled pods", None),
-            ("節點未就緒", None),
-        ] {
-            assert_eq!(alert_headed(heading), name, "{heading}");
-        }
-    }
 }

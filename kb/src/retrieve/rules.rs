@@ -20,8 +20,8 @@ use crate::{
 /// - a pod or ReplicaSet also answers to the name of the workload it belongs to, which is its own name without the random
 ///   suffixes (a StatefulSet's pod: without the ordinal).
 ///
-/// [`RuleStrength::BehindMask`]: everything fits except a name or namespace that is masked in the question; a rule's kind
-/// must be stated, by the masked object or by its failure. An empty rule matches nothing.
+/// [`RuleStrength::BehindStandIn`]: everything fits except a name or namespace that is anonymised in the question; a rule's kind
+/// must be stated, by the anonymised object or by its failure. An empty rule matches nothing.
 pub fn matches(rule: &Rule, question: &Question) -> Option<RuleStrength> {
     if rule.is_empty() {
         return None;
@@ -30,7 +30,7 @@ pub fn matches(rule: &Rule, question: &Question) -> Option<RuleStrength> {
     for failure in question.failures() {
         match fits(rule, failure) {
             Some(RuleStrength::Exact) => return Some(RuleStrength::Exact),
-            Some(RuleStrength::BehindMask) => best = Some(RuleStrength::BehindMask),
+            Some(RuleStrength::BehindStandIn) => best = Some(RuleStrength::BehindStandIn),
             None => {}
         }
     }
@@ -67,29 +67,29 @@ fn fits(rule: &Rule, failure: &Failure) -> Option<RuleStrength> {
 fn stronger(best: Option<RuleStrength>, new: RuleStrength) -> Option<RuleStrength> {
     match (best, new) {
         (Some(RuleStrength::Exact), _) | (_, RuleStrength::Exact) => Some(RuleStrength::Exact),
-        _ => Some(RuleStrength::BehindMask),
+        _ => Some(RuleStrength::BehindStandIn),
     }
 }
 
 fn fits_object(rule: &Rule, object: &Object, failure: &Failure) -> Option<RuleStrength> {
     let name = match &object.name {
         _ if rule.name.is_empty() => fits_kind(rule, object).then_some(RuleStrength::Exact)?,
-        Label::Masked => fits_masked(rule, object, failure).then_some(RuleStrength::BehindMask)?,
+        Label::Anonymised => fits_anonymised(rule, object, failure).then_some(RuleStrength::BehindStandIn)?,
         Label::Known(name) => fits_name(rule, object, name).then_some(RuleStrength::Exact)?,
     };
-    // A failure whose only object has a masked name may keep its namespace to itself.
+    // A failure whose only object has an anonymised name may keep its namespace to itself.
     let namespace = match fits_namespace(rule, object.namespace.as_ref(), failure) {
-        None if name == RuleStrength::BehindMask
+        None if name == RuleStrength::BehindStandIn
             && object.namespace.is_none()
             && failure.namespaces.is_empty() =>
         {
-            RuleStrength::BehindMask
+            RuleStrength::BehindStandIn
         }
         other => other?,
     };
     match (name, namespace) {
         (RuleStrength::Exact, RuleStrength::Exact) => Some(RuleStrength::Exact),
-        _ => Some(RuleStrength::BehindMask),
+        _ => Some(RuleStrength::BehindStandIn),
     }
 }
 
@@ -101,9 +101,9 @@ fn fits_kind(rule: &Rule, object: &Object) -> bool {
         }
 }
 
-/// Whether the mask may hide what the rule is about. Where the object says no kind, one that the failure names must do:
-/// a mask of which nothing is known would fit every rule.
-fn fits_masked(rule: &Rule, object: &Object, failure: &Failure) -> bool {
+/// Whether the stand-in may hide what the rule is about. Where the object says no kind, one that the failure names must do:
+/// a stand-in of which nothing is known would fit every rule.
+fn fits_anonymised(rule: &Rule, object: &Object, failure: &Failure) -> bool {
     let fits = |kind: &str| {
         matches_any(&rule.kind, kind) || owners(kind).iter().any(|owner| matches_any(&rule.kind, owner))
     };
@@ -161,7 +161,7 @@ fn fits_namespace(rule: &Rule, namespace: Option<&Label>, failure: &Failure) -> 
     }
     let strength = |label: &Label| match label {
         Label::Known(namespace) => matches_any(&rule.namespace, namespace).then_some(RuleStrength::Exact),
-        Label::Masked => Some(RuleStrength::BehindMask),
+        Label::Anonymised => Some(RuleStrength::BehindStandIn),
     };
     match namespace {
         Some(namespace) => strength(namespace),
@@ -198,7 +198,7 @@ fn matches_glob(pattern: &[u8], text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use RuleStrength::{BehindMask, Exact};
+    use RuleStrength::{BehindStandIn, Exact};
 
     /// `kind=Deployment name=a|b*` as a rule.
     fn rule(text: &str) -> Rule {
@@ -270,22 +270,22 @@ mod tests {
     }
 
     #[test]
-    fn masked_names_may_hide_the_object() {
-        let masked = "Deployment UHRZOmdq/Jm1VPWgjQmVsMzFpRWwoMmgtcEN8fD1oXz1Z has 1 replicas but 0 are available with status running";
-        check(UNTOUCHABLE, masked, Some(BehindMask));
-        check("kind=Deployment|StatefulSet namespace=payments", masked, Some(BehindMask));
-        check("kind=Deployment", masked, Some(Exact));
-        check("kind=StatefulSet name=db", masked, None);
-        check("kind=Pod|ReplicaSet name=dont-do-anything-deployment-*", masked, None);
-        check("reason=OOMKilled name=web", masked, None);
+    fn anonymised_names_may_hide_the_object() {
+        let anonymised = "Deployment UHRZOmdq/Jm1VPWgjQmVsMzFpRWwoMmgtcEN8fD1oXz1Z has 1 replicas but 0 are available with status running";
+        check(UNTOUCHABLE, anonymised, Some(BehindStandIn));
+        check("kind=Deployment|StatefulSet namespace=payments", anonymised, Some(BehindStandIn));
+        check("kind=Deployment", anonymised, Some(Exact));
+        check("kind=StatefulSet name=db", anonymised, None);
+        check("kind=Pod|ReplicaSet name=dont-do-anything-deployment-*", anonymised, None);
+        check("reason=OOMKilled name=web", anonymised, None);
         let target = "HorizontalPodAutoscaler uses StatefulSet/TikveG49Xzt5Vm0oaS1o as ScaleTargetRef which does not exist.";
-        check("kind=StatefulSet name=db", target, Some(BehindMask));
-        check("kind=StatefulSet namespace=payments name=db", target, Some(BehindMask));
+        check("kind=StatefulSet name=db", target, Some(BehindStandIn));
+        check("kind=StatefulSet namespace=payments name=db", target, Some(BehindStandIn));
         check(UNTOUCHABLE, target, None);
     }
 
     #[test]
-    fn a_mask_hides_only_an_object_of_a_stated_kind() {
+    fn a_stand_in_hides_only_an_object_of_a_stated_kind() {
         let label = "Service has no endpoints, expected label VXtj=KzJaQzg=";
         check(UNTOUCHABLE, label, None);
         check("kind=Service name=web", label, None);
@@ -296,23 +296,23 @@ mod tests {
         let webhook =
             "Service TikveG49Xzt5Vm0oaS1o not found as mapped to by Validating Webhook UHRZOmdqJm1VPWgj";
         check(UNTOUCHABLE, webhook, None);
-        check("kind=Service name=web", webhook, Some(BehindMask));
+        check("kind=Service name=web", webhook, Some(BehindStandIn));
         let policy = "Network policy is not applied to any pods: TikveG49Xzt5Vm0oaS1o";
         check(UNTOUCHABLE, policy, None);
-        check("kind=NetworkPolicy name=deny-egress", policy, Some(BehindMask));
+        check("kind=NetworkPolicy name=deny-egress", policy, Some(BehindStandIn));
         check("kind=Pod name=web", policy, None);
         let node = "MHYiTTRlYUQ= has condition of type Ready, reason KubeletNotReady: no network";
         check(UNTOUCHABLE, node, None);
-        check("kind=Node name=worker-7", node, Some(BehindMask));
+        check("kind=Node name=worker-7", node, Some(BehindStandIn));
         check("kind=Deployment name=web", "can I restart TikveG49Xzt5Vm0oaS1o?", None);
         check(
             "kind=Deployment name=web",
             "can I restart the deployment TikveG49Xzt5Vm0oaS1o?",
-            Some(BehindMask),
+            Some(BehindStandIn),
         );
-        check("name=web", "can I restart TikveG49Xzt5Vm0oaS1o?", Some(BehindMask));
+        check("name=web", "can I restart TikveG49Xzt5Vm0oaS1o?", Some(BehindStandIn));
         let pod = "the last termination reason is Error container=web pod=TikveG49Xzt5Vm0oaS1o";
-        check(UNTOUCHABLE, pod, Some(BehindMask));
+        check(UNTOUCHABLE, pod, Some(BehindStandIn));
         check("kind=Service name=web", pod, None);
     }
 

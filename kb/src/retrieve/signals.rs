@@ -36,8 +36,8 @@ pub struct Signals {
     pub unknown_alert: f32,
     /// Whether a curated rule matched exactly.
     pub rule_matched: bool,
-    /// Whether a curated rule may match behind masked names.
-    pub rule_behind_mask: bool,
+    /// Whether a curated rule may match behind anonymised names.
+    pub rule_behind_stand_in: bool,
 }
 
 impl Signals {
@@ -132,9 +132,9 @@ pub(super) async fn measure(
         rule_matched: ranked
             .iter()
             .any(|ranked| ranked.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::Exact)),
-        rule_behind_mask: ranked
-            .iter()
-            .any(|ranked| ranked.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::BehindMask)),
+        rule_behind_stand_in: ranked.iter().any(|ranked| {
+            ranked.rule.as_ref().is_some_and(|rule| rule.strength == RuleStrength::BehindStandIn)
+        }),
     })
 }
 

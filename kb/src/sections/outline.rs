@@ -5,7 +5,7 @@
 //! unit: what stands beside it treats something else.
 
 use super::Role;
-use crate::document::Chunk;
+use crate::{document::Chunk, question::heading_names_entry};
 use std::collections::BTreeSet;
 
 /// A page or its rest up to this length, in tokens, is followed from top to bottom.
@@ -154,7 +154,7 @@ impl<'a> Outline<'a> {
         let is_problem = |child: &&str| {
             let mut below = path.to_vec();
             below.push((*child).to_owned());
-            names_identifier(child) || self.is_problem(&below)
+            heading_names_entry(child) || self.is_problem(&below)
         };
         let num_problems = children.iter().filter(|child| is_problem(child)).count();
         children.len() >= 2 && 3 * num_problems >= 2 * children.len()
@@ -238,22 +238,7 @@ impl<'a> Outline<'a> {
 
 /// Whether a heading names an alert, an error code or a question rather than a part of something.
 fn names_entry(heading: &str) -> bool {
-    heading.ends_with(['?', '？']) || names_identifier(heading)
-}
-
-/// Whether a short heading names an alert or an error code.
-fn names_identifier(heading: &str) -> bool {
-    let is_identifier = |word: &str| {
-        let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-        let humps = crate::analyzer::humps(word);
-        let is_camel = humps.len() >= 2 && humps.iter().filter(|hump| hump.len() >= 2).count() >= 2;
-        let has_digit = word.chars().any(|c| c.is_ascii_digit());
-        let is_code = has_digit && word.chars().any(|c| c.is_ascii_uppercase());
-        word.len() >= 3 && is_plain && (is_camel || is_code)
-    };
-    let words: Vec<&str> =
-        heading.split(|c: char| c.is_whitespace() || matches!(c, ':' | '"' | '`')).collect();
-    words.len() <= 5 && words.iter().any(|word| is_identifier(word))
+    heading.ends_with(['?', '？']) || heading_names_entry(heading)
 }
 
 /// Whether a text has a numbered list or a block of code.

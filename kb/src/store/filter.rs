@@ -15,12 +15,26 @@ pub enum Access {
     All,
     /// Reads documents without tags, and those with at least one of these.
     Tags(BTreeSet<String>),
+    /// Reads nothing at all.
+    Nothing,
 }
 
 impl Default for Access {
     fn default() -> Self {
         Access::Tags(BTreeSet::new())
     }
+}
+
+/// A part of a filter that documents need not say anything of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OpenPart {
+    /// [`Filter::products`].
+    Product,
+    /// [`Filter::versions`].
+    Version,
+    /// [`Filter::clusters`].
+    Cluster,
 }
 
 /// The documents that a view shows: those that satisfy every part. An empty set leaves its part open. Equal filters
@@ -40,6 +54,8 @@ pub struct Filter {
     pub labels: BTreeSet<String>,
     /// Only documents for these clusters; a document without a `cluster:` label is shown too.
     pub clusters: BTreeSet<String>,
+    /// Only documents that say nothing of these parts: two filters asked for different ones.
+    pub unsaid: BTreeSet<OpenPart>,
     /// What the reader may see at all.
     pub access: Access,
 }
@@ -50,6 +66,43 @@ impl Filter {
         Self { access: Access::All, ..Self::default() }
     }
 
+    /// Shows nothing: for a reader who asks for other documents than those that may be read.
+    pub fn nothing() -> Self {
+        Self { access: Access::Nothing, ..Self::default() }
+    }
+
+    /// Shows what both filters do, to readers with this one's access. Where they ask for different sources, kinds or labels,
+    /// that is nothing.
+    pub fn narrowed_by(mut self, other: Self) -> Self {
+        let (Some(sources), Some(kinds), Some(labels)) = (
+            shared(self.sources, other.sources),
+            shared(self.kinds, other.kinds),
+            shared(self.labels, other.labels),
+        ) else {
+            return Self::nothing();
+        };
+        self.unsaid.extend(other.unsaid);
+        let mut open = |part, one, two| {
+            shared(one, two).unwrap_or_else(|| {
+                self.unsaid.insert(part);
+                BTreeSet::new()
+            })
+        };
+        let products = open(OpenPart::Product, self.products, other.products);
+        let versions = open(OpenPart::Version, self.versions, other.versions);
+        let clusters = open(OpenPart::Cluster, self.clusters, other.clusters);
+        Self {
+            sources,
+            kinds,
+            products,
+            versions,
+            labels,
+            clusters,
+            unsaid: self.unsaid,
+            access: self.access,
+        }
+    }
+
     /// Whether the filter shows all there is.
     pub fn is_everything(&self) -> bool {
         *self == Self::everything()
@@ -57,6 +110,11 @@ impl Filter {
 
     /// Whether a document is shown.
     pub fn shows(&self, meta: &DocumentMeta) -> bool {
+        let says_nothing = |part: &OpenPart| match part {
+            OpenPart::Product => meta.product.is_none(),
+            OpenPart::Version => meta.version.is_none(),
+            OpenPart::Cluster => !meta.labels.iter().any(|label| label.starts_with(CLUSTER_LABEL)),
+        };
         let open_or_has = |wanted: &BTreeSet<String>, value: &Option<String>| {
             wanted.is_empty() || value.as_ref().is_none_or(|value| wanted.contains(value))
         };
@@ -67,12 +125,15 @@ impl Filter {
                 .flat_map(|asked| version::wanted_terms(asked))
                 .any(|term| terms.contains(&term))
         };
-        let mut clusters = meta.labels.iter().filter_map(|label| label.strip_prefix("cluster:")).peekable();
+        let mut clusters =
+            meta.labels.iter().filter_map(|label| label.strip_prefix(CLUSTER_LABEL)).peekable();
         let readable = match &self.access {
             Access::All => true,
+            Access::Nothing => false,
             Access::Tags(held) => meta.access.is_empty() || meta.access.iter().any(|tag| held.contains(tag)),
         };
         readable
+            && self.unsaid.iter().all(says_nothing)
             && (self.sources.is_empty() || self.sources.contains(&meta.source))
             && (self.kinds.is_empty() || self.kinds.contains(&meta.kind))
             && open_or_has(&self.products, &meta.product)
@@ -86,7 +147,10 @@ impl Filter {
     /// The filter as sets of terms: a document is shown when its [`filter_terms`] have one of each set. The same documents
     /// as [`Filter::shows`].
     pub(super) fn term_sets(&self) -> Vec<Vec<String>> {
-        let Filter { sources, kinds, products, versions, labels, clusters, access } = self;
+        let Filter { sources, kinds, products, versions, labels, clusters, unsaid, access } = self;
+        if *access == Access::Nothing {
+            return vec![vec![OF_NO_DOCUMENT.to_owned()]];
+        }
         let values = |part: &str, values: &BTreeSet<String>| -> Vec<String> {
             values.iter().map(|value| filter_term(part, value)).collect()
         };
@@ -111,9 +175,33 @@ impl Filter {
             sets.push(terms);
         }
         sets.retain(|terms| !terms.is_empty());
+        sets.extend(unsaid.iter().map(|part| vec![without(part.as_str())]));
         sets
     }
 }
+
+impl OpenPart {
+    /// The name of the part in terms.
+    fn as_str(self) -> &'static str {
+        match self {
+            OpenPart::Product => "product",
+            OpenPart::Version => "version",
+            OpenPart::Cluster => "cluster",
+        }
+    }
+}
+
+/// What both sets allow, an empty one allowing everything; `None` where that is nothing.
+fn shared<T: Ord + Clone>(one: BTreeSet<T>, two: BTreeSet<T>) -> Option<BTreeSet<T>> {
+    match (one.is_empty(), two.is_empty()) {
+        (true, _) => Some(two),
+        (_, true) => Some(one),
+        (false, false) => Some(&one & &two).filter(|shared| !shared.is_empty()),
+    }
+}
+
+/// What labels begin with that name a cluster.
+const CLUSTER_LABEL: &str = "cluster:";
 
 /// Longer values are compared by their hash: an index has a limit on terms, and documents have none on labels.
 const MAX_FILTER_VALUE_BYTES: usize = 200;
@@ -132,7 +220,7 @@ pub(super) fn filter_terms(meta: &DocumentMeta) -> Vec<String> {
     let clusters: Vec<String> = meta
         .labels
         .iter()
-        .filter_map(|label| Some(filter_term("cluster", label.strip_prefix("cluster:")?)))
+        .filter_map(|label| Some(filter_term("cluster", label.strip_prefix(CLUSTER_LABEL)?)))
         .collect();
     match clusters.is_empty() {
         true => terms.push(without("cluster")),
@@ -149,6 +237,9 @@ pub(super) fn filter_terms(meta: &DocumentMeta) -> Vec<String> {
     terms.dedup();
     terms
 }
+
+/// The term that no document has: each of theirs is [`HAS_RULES`], or a part followed by `=`, `#` or `-`.
+const OF_NO_DOCUMENT: &str = "nothing";
 
 /// Marks documents with `applies_to` rules.
 pub(super) const HAS_RULES: &str = "rules";

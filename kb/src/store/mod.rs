@@ -2,7 +2,7 @@
 //!
 //! [`KnowledgeBase`] is opened for reading with [`open`], [`Writer`] for writing with [`open_writer`]. Reading goes
 //! through a [`View`] only: one generation and one [`Filter`], held for the whole request. Engines must rank alike;
-//! `contract.rs` holds the suite that each must pass.
+//! `contract/` holds the suite that each must pass.
 
 pub(crate) mod bm25;
 #[cfg(test)]
@@ -20,7 +20,7 @@ mod rename;
 pub use crate::embed::ModelIdentity;
 #[cfg(feature = "qdrant")]
 pub use copy::copy;
-pub use filter::{Access, Filter};
+pub use filter::{Access, Filter, OpenPart};
 pub use manifest::{CHUNKER_VERSION, FORMAT_VERSION, Identity, Manifest};
 #[cfg(feature = "qdrant")]
 pub use qdrant::{QdrantAddress, QdrantAddressError};

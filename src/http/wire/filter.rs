@@ -7,7 +7,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
-use std::{borrow::Cow, collections::BTreeSet, fmt};
+use std::{borrow::Cow, fmt};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -97,10 +97,13 @@ fn several(value: Object) -> Array {
 }
 
 /// The filter of a caller's request: never more than the token allows.
-pub fn limited(mut filter: Filter, caller: &Caller) -> Filter {
-    filter.access = Access::Tags(caller.access.clone());
-    filter.sources = both(filter.sources, caller.sources.clone());
-    filter
+pub fn limited(filter: Filter, caller: &Caller) -> Filter {
+    let allowed = Filter {
+        access: Access::Tags(caller.access.clone()),
+        sources: caller.sources.clone(),
+        ..Filter::default()
+    };
+    allowed.narrowed_by(filter)
 }
 
 /// The `filter` of a request's body: the same keys as the query string, each a string or a list.
@@ -199,82 +202,20 @@ impl RequestFilter {
 
     /// `scope` and this filter: a document must satisfy both.
     pub fn narrow(self, scope: Filter) -> Filter {
-        let Self(own) = self;
-        let nothing_left =
-            !own.kinds.is_empty() && !scope.kinds.is_empty() && scope.kinds.is_disjoint(&own.kinds);
-        let kinds = match (scope.kinds.is_empty(), own.kinds.is_empty()) {
-            (true, _) => own.kinds,
-            (false, true) => scope.kinds,
-            (false, false) => &scope.kinds & &own.kinds,
-        };
-        let mut narrowed = Filter {
-            sources: both(scope.sources, own.sources),
-            kinds,
-            products: both(scope.products, own.products),
-            versions: both(scope.versions, own.versions),
-            labels: both(scope.labels, own.labels),
-            clusters: both(scope.clusters, own.clusters),
-            access: scope.access,
-        };
-        if nothing_left {
-            narrowed.sources = both(BTreeSet::from([String::new()]), BTreeSet::new());
-        }
-        narrowed
-    }
-}
-
-/// What both sets allow, an empty one allowing everything. Where nothing is left, a value that no document has: the
-/// empty set would mean the opposite.
-fn both(one: BTreeSet<String>, two: BTreeSet<String>) -> BTreeSet<String> {
-    match (one.is_empty(), two.is_empty()) {
-        (true, _) => two,
-        (_, true) => one,
-        (false, false) => {
-            let shared = &one & &two;
-            if shared.is_empty() { BTreeSet::from([String::new()]) } else { shared }
-        }
+        scope.narrowed_by(self.0)
     }
 }
 
 /// The pairs of an `application/x-www-form-urlencoded` text.
 pub fn form_pairs(query: &str) -> Vec<(String, String)> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(key), decoded(value))
-        })
-        .collect()
-}
-
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let ahead = rest.clone();
-                let digits: Vec<u8> = ahead.take(2).collect();
-                let digit = |at: usize| digits.get(at).and_then(|digit| char::from(*digit).to_digit(16));
-                match (digit(0), digit(1)) {
-                    (Some(high), Some(low)) => {
-                        bytes.push((high * 16 + low) as u8);
-                        rest.nth(1);
-                    }
-                    _ => bytes.push(byte),
-                }
-            }
-            _ => bytes.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use kb::document::Kind;
+    use std::collections::BTreeSet;
 
     fn set(values: &[&str]) -> BTreeSet<String> {
         values.iter().map(|value| (*value).to_owned()).collect()
@@ -289,7 +230,10 @@ mod tests {
         assert_eq!(filter.labels, set(&["on call"]));
         assert!(filter.kinds.contains(&Kind::Sop));
         assert!(of_query("kind=poem").is_err());
-        assert_eq!(decoded("100%"), "100%");
+        assert_eq!(
+            form_pairs("a=100%&&b"),
+            [("a".to_owned(), "100%".to_owned()), ("b".to_owned(), String::new())]
+        );
     }
 
     #[test]
@@ -304,10 +248,15 @@ mod tests {
     #[test]
     fn a_request_never_sees_more_than_its_token() {
         let caller = Caller { access: set(&["t"]), sources: set(&["a", "b"]) };
-        let asks = |query| limited(of_query(query).expect("it is right"), &caller).sources;
+        let narrowed = |query| limited(of_query(query).expect("it is right"), &caller);
+        let asks = |query| narrowed(query).sources;
         assert_eq!(asks(""), set(&["a", "b"]));
         assert_eq!(asks("source=b,c"), set(&["b"]));
-        assert_eq!(asks("source=c"), set(&[""]), "nothing is left, which must not mean everything");
+        assert_eq!(
+            narrowed("source=c"),
+            Filter::nothing(),
+            "nothing is left, which must not mean everything"
+        );
         assert_eq!(limited(Filter::everything(), &Caller::default()).access, Access::default());
     }
 
@@ -356,10 +305,10 @@ mod tests {
             filter.narrow(of_query(query).expect(query))
         };
         assert_eq!(narrowed("source=a,b", r#"{"source":"b"}"#).sources, set(&["b"]));
-        assert_eq!(narrowed("source=a", r#"{"source":["b"]}"#).sources, set(&[""]));
+        assert_eq!(narrowed("source=a", r#"{"source":["b"]}"#), Filter::nothing());
         assert_eq!(narrowed("", r#"{"cluster":["x","y"]}"#).clusters, set(&["x", "y"]));
         assert_eq!(narrowed("kind=sop", "{}").kinds, BTreeSet::from([Kind::Sop]));
-        assert_eq!(narrowed("kind=sop", r#"{"kind":"wiki"}"#).sources, set(&[""]));
+        assert_eq!(narrowed("kind=sop", r#"{"kind":"wiki"}"#), Filter::nothing());
         assert!(
             serde_json::from_str::<RequestFilter>(r#"{"access":["x"]}"#).is_err(),
             "nobody grants himself tags"

@@ -29,7 +29,7 @@ const BOXES: [&str; 5] = ["CAUTION", "IMPORTANT", "NOTE", "TIP", "WARNING"];
 const OTHER_ATTRIBUTES: [&str; 4] = ["permalink", "title", "trust", "url"];
 
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
-    let (source, redacted) = redaction::masked(text);
+    let (source, redacted) = redaction::redacted(text);
     let text = source.as_str();
     let (front, start) = match front_matter::parse(text) {
         Ok(None) => (Stated::default(), 0),

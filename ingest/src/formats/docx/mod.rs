@@ -14,7 +14,7 @@ use super::{
     Parsed, Place, front_matter,
     magic::Magic,
     markdown,
-    redaction::Masks,
+    redaction::Redactions,
     shown,
     stated::Stated,
     title_of_path,
@@ -124,11 +124,11 @@ fn written(body: &Body, numbering: &Numbering, mut said: Stated, place: &Place<'
         return Parsed::rejected(place, "no text; of pictures nothing is read");
     }
     let source = MappedText::new(body.text.clone());
-    let (masks, secrets) = Masks::of(&body.text);
+    let (redactions, secrets) = Redactions::of(&body.text);
     let mut writer = Writer::new(&source);
-    let title = write::write(body, &masks, numbering, &mut writer);
+    let title = write::write(body, &redactions, numbering, &mut writer);
     let (text, links) = writer.finish();
-    said.title = title.or_else(|| only_first_heading(body, &masks)).or(said.title);
+    said.title = title.or_else(|| only_first_heading(body, &redactions)).or(said.title);
     // The first of several parts does not name the whole.
     let has_parts = said.title.is_none() && tops_of(body) > 1;
     said.title = said.title.or_else(|| has_parts.then(|| title_of_path(place)));
@@ -137,7 +137,7 @@ fn written(body: &Body, numbering: &Numbering, mut said: Stated, place: &Place<'
 
 /// The words of the heading that a document begins with, where no other is of its level: a title that is kept beside the text
 /// is often the title of the document that this one was made from.
-fn only_first_heading(body: &Body, masks: &Masks<'_>) -> Option<String> {
+fn only_first_heading(body: &Body, redactions: &Redactions<'_>) -> Option<String> {
     let mut paragraphs = body.blocks.iter().filter_map(|block| match block {
         Block::Paragraph(paragraph) => Some(paragraph),
         _ => None,
@@ -145,7 +145,7 @@ fn only_first_heading(body: &Body, masks: &Masks<'_>) -> Option<String> {
     let first = paragraphs.next()?;
     let level = first.heading?;
     let is_only = paragraphs.all(|other| other.heading.is_none_or(|other| other > level));
-    is_only.then(|| one_line(&write::text_of(&first.pieces, masks)))
+    is_only.then(|| one_line(&write::text_of(&first.pieces, redactions)))
 }
 
 /// How many headings are of the highest level.

@@ -235,7 +235,7 @@ fn properties_are_read_as_front_matter() {
 }
 
 #[test]
-fn secrets_are_masked_over_runs() {
+fn secrets_are_redacted_over_runs() {
     let key = "AKIAQ7RLMXVTN2ZPWK4D";
     let parted = format!("<w:p>{}{}</w:p>", run(&key[..8]), run(&key[8..]));
     let bold =

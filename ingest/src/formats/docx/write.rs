@@ -5,7 +5,7 @@ use super::{
     numbering::{LEVELS, Marks, Numbering},
 };
 use crate::formats::{
-    redaction::Masks,
+    redaction::Redactions,
     written::{Writer, one_line, push_code, push_link, push_words},
 };
 use std::{collections::HashMap, ops::Range};
@@ -25,7 +25,7 @@ const MAX_ALL_SPANNED: usize = 100_000;
 /// Writes a body; gives the document's title where a paragraph is one.
 pub(super) fn write(
     body: &Body,
-    masks: &Masks<'_>,
+    redactions: &Redactions<'_>,
     numbering: &Numbering,
     writer: &mut Writer<'_>,
 ) -> Option<String> {
@@ -33,11 +33,11 @@ pub(super) fn write(
         Block::Paragraph(paragraph) if paragraph.is_title => Some(paragraph),
         _ => None,
     });
-    let title = title.map(|paragraph| one_line(&text_of(&paragraph.pieces, masks)));
+    let title = title.map(|paragraph| one_line(&text_of(&paragraph.pieces, redactions)));
     let below_title = usize::from(title.is_some());
     let mut writing = Writing {
         body,
-        masks,
+        redactions,
         numbering,
         writer,
         open: Vec::new(),
@@ -62,7 +62,7 @@ const SET_IN: i64 = 100;
 
 struct Writing<'b, 'w, 's> {
     body: &'b Body,
-    masks: &'b Masks<'b>,
+    redactions: &'b Redactions<'b>,
     numbering: &'b Numbering,
     writer: &'w mut Writer<'s>,
     /// Open lists with an open item each, the innermost last.
@@ -201,7 +201,7 @@ impl<'b> Writing<'b, '_, '_> {
             }
             place.get_or_insert(paragraph.range.clone());
             for piece in &paragraph.pieces {
-                code.push_str(&self.masks.shown(piece.range.clone()).replace('\u{a0}', " "));
+                code.push_str(&self.redactions.shown(piece.range.clone()).replace('\u{a0}', " "));
             }
             at += 1;
         }
@@ -227,7 +227,7 @@ impl<'b> Writing<'b, '_, '_> {
                         cell.push(' ');
                     }
                     match paragraph.is_code {
-                        true => push_code(&mut cell, &text_of(&paragraph.pieces, self.masks)),
+                        true => push_code(&mut cell, &text_of(&paragraph.pieces, self.redactions)),
                         false => cell.push_str(&one_line(&self.words(&paragraph.pieces))),
                     }
                     let place = place.get_or_insert(paragraph.range.clone());
@@ -290,7 +290,7 @@ impl<'b> Writing<'b, '_, '_> {
     fn plain_words(&self, pieces: &[Piece]) -> String {
         let mut words = String::new();
         for piece in pieces {
-            push_words(&mut words, &self.masks.shown(piece.range.clone()), false);
+            push_words(&mut words, &self.redactions.shown(piece.range.clone()), false);
         }
         words
     }
@@ -306,7 +306,7 @@ impl<'b> Writing<'b, '_, '_> {
                 if piece.link.is_some() { pieces[at..].iter().take_while(same_link).count() } else { 1 };
             let start = written.len();
             for (number, piece) in pieces[at..at + num].iter().enumerate() {
-                let after = pieces.get(at + number + 1).map(|next| self.masks.shown(next.range.clone()));
+                let after = pieces.get(at + number + 1).map(|next| self.redactions.shown(next.range.clone()));
                 self.piece(piece, after.and_then(|after| after.chars().next()), &mut written);
             }
             if let Some(address) = piece.link.and_then(|link| self.body.links.get(link)) {
@@ -319,7 +319,7 @@ impl<'b> Writing<'b, '_, '_> {
 
     /// Appends a piece, before which stands what is written and after which `after`.
     fn piece(&self, piece: &Piece, after: Option<char>, written: &mut String) {
-        let text = self.masks.shown(piece.range.clone());
+        let text = self.redactions.shown(piece.range.clone());
         let words = text.trim();
         if words.is_empty() {
             return written.push_str(&text);
@@ -350,8 +350,8 @@ impl<'b> Writing<'b, '_, '_> {
 }
 
 /// The text of pieces, without any markup.
-pub(super) fn text_of(pieces: &[Piece], masks: &Masks<'_>) -> String {
-    pieces.iter().map(|piece| masks.shown(piece.range.clone())).collect()
+pub(super) fn text_of(pieces: &[Piece], redactions: &Redactions<'_>) -> String {
+    pieces.iter().map(|piece| redactions.shown(piece.range.clone())).collect()
 }
 
 /// For each block, the list that goes on after it, before the next heading, and the level at which it does.

@@ -191,7 +191,7 @@ pub(crate) fn is_web_address(text: &str) -> bool {
 }
 
 fn language(text: &str) -> Result<String, String> {
-    formats::language::normalised_tag(text)
+    kb::language::normalised_tag(text)
         .ok_or_else(|| format!("`{text}` is no language tag such as `en` or `zh-TW`"))
 }
 

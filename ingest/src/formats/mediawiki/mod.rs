@@ -12,7 +12,7 @@ mod large;
 mod templates;
 
 use super::{
-    Document, Parsed, Place, front_matter, language,
+    Document, Parsed, Place, front_matter,
     links::Pages,
     markdown, redaction,
     stated::Stated,
@@ -23,7 +23,7 @@ use crate::report::Rejection;
 use blocks::Blocks;
 use dump::{Wiki, WikiPage};
 use inline::{Inline, Space};
-use kb::{document::Kind, mapped::MappedText};
+use kb::{document::Kind, language::normalised_tag, mapped::MappedText};
 use kept::Kept;
 pub(crate) use large::Dump;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -124,7 +124,7 @@ fn refused(page: &WikiPage, taken: &mut HashSet<String>) -> Option<String> {
 }
 
 fn document_of(page: WikiPage, titles: &Titles, links: &Pages, place: &Place<'_>) -> Parsed {
-    let (text, redacted) = redaction::masked(page.revision.text);
+    let (text, redacted) = redaction::redacted(page.revision.text);
     if let Err(error) = front_matter::refuse_in_text(text.as_str()) {
         return Parsed::rejected(place, error.to_string());
     }
@@ -150,7 +150,7 @@ fn document_of(page: WikiPage, titles: &Titles, links: &Pages, place: &Place<'_>
         title: Some(page.title.clone()).filter(|title| !title.trim().is_empty()),
         kind: Some(Kind::Wiki),
         labels: inline.categories.borrow().iter().map(|name| super::shown(&one_line(name))).collect(),
-        language: language::normalised_tag(&titles.wiki.language),
+        language: normalised_tag(&titles.wiki.language),
         author: Some(super::shown(&page.revision.author)).filter(|author| !author.trim().is_empty()),
         updated_at: page.revision.timestamp.parse().ok(),
         url: titles.address_of(&page.title),

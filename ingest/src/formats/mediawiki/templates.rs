@@ -5,6 +5,8 @@
 
 use super::kept::{Kept, MARK, Piece};
 use crate::formats::steps::Steps;
+use kb::lists::pairs;
+use std::{collections::HashMap, sync::LazyLock};
 
 /// Templates in templates that are read.
 const MAX_DEPTH: usize = 32;
@@ -12,106 +14,47 @@ const MAX_DEPTH: usize = 32;
 /// A longer name of a parameter is text.
 const MAX_PARAMETER_BYTES: usize = 200;
 
-/// Boxes by the names of their templates, and what stands before their text.
-const BOXES: [(&str, &str); 26] = [
-    ("achtung", "Warning"),
-    ("alert", "Warning"),
-    ("ambox", "Note"),
-    ("attention", "Attention"),
-    ("caution", "Caution"),
-    ("danger", "Danger"),
-    ("fmbox", "Note"),
-    ("hint", "Hint"),
-    ("hinweis", "Note"),
-    ("important", "Important"),
-    ("info", "Note"),
-    ("information", "Note"),
-    ("mbox", "Note"),
-    ("note", "Note"),
-    ("notebox", "Note"),
-    ("notice", "Note"),
-    ("ombox", "Note"),
-    ("outdated", "Outdated"),
-    ("tip", "Tip"),
-    ("todo", "To do"),
-    ("warn", "Warning"),
-    ("warnbox", "Warning"),
-    ("warning", "Warning"),
-    ("warnung", "Warning"),
-    ("wichtig", "Important"),
-    ("警告", "Warning"),
-];
+/// What is known of templates by their names.
+const TEMPLATES_FILE: &str = include_str!("templates.txt");
+
+/// How a template is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    /// Its text is set apart, and this stands before it.
+    Box(&'static str),
+    /// It names pages, and this stands before them.
+    Pages(&'static str),
+    /// It shows its first text as it is.
+    Shown,
+    /// Its first text is code.
+    Code,
+    /// Its last text is a block of code.
+    Block,
+}
+
+static TEMPLATES: LazyLock<HashMap<&str, Sort>> = LazyLock::new(|| {
+    let sort = |(name, rest): (&'static str, &'static str)| {
+        let (sort, label) = rest.split_once('\t').unwrap_or((rest, ""));
+        let sort = match sort {
+            "box" => Sort::Box(label),
+            "pages" => Sort::Pages(label),
+            "shown" => Sort::Shown,
+            "code" => Sort::Code,
+            "block" => Sort::Block,
+            _ => return None,
+        };
+        Some((name, sort))
+    };
+    pairs(TEMPLATES_FILE).filter_map(sort).collect()
+});
+
+/// The sort of a template by its name in lower case.
+fn sort_of(name: &str) -> Option<Sort> {
+    TEMPLATES.get(name).copied()
+}
 
 /// Parameters that hold a box's text, in the order in which they are looked for.
 const TEXTS: [&str; 6] = ["text", "1", "content", "message", "body", "note"];
-
-/// Templates that show their first text as it is.
-const SHOWN: [&str; 26] = [
-    "abbr",
-    "b",
-    "big",
-    "blockquote",
-    "bold",
-    "center",
-    "collapse",
-    "em",
-    "green",
-    "highlight",
-    "hilite",
-    "i",
-    "italic",
-    "key",
-    "keypress",
-    "nobold",
-    "nobr",
-    "nowrap",
-    "quote",
-    "red",
-    "small",
-    "smaller",
-    "strike",
-    "strong",
-    "u",
-    "underline",
-];
-
-/// Templates whose first text is code.
-const CODE: [&str; 18] = [
-    "cmd",
-    "code",
-    "codenowiki",
-    "command",
-    "console",
-    "file",
-    "filename",
-    "ic",
-    "inline code",
-    "man",
-    "mono",
-    "package",
-    "path",
-    "pkg",
-    "samp",
-    "tt",
-    "url code",
-    "var",
-];
-
-/// Templates whose last text is a block of code.
-const CODE_BLOCKS: [&str; 8] =
-    ["bc", "code block", "codeblock", "hc", "pre", "preformatted", "root", "rootcmd"];
-
-/// Templates that name pages.
-const PAGES: [(&str, &str); 8] = [
-    ("details", "See also"),
-    ("further", "See also"),
-    ("main", "See also"),
-    ("main article", "See also"),
-    ("related articles", "See also"),
-    ("see", "See also"),
-    ("see also", "See also"),
-    ("seealso", "See also"),
-];
 
 /// A template that is open.
 struct Frame {
@@ -232,7 +175,7 @@ fn words_of(parts: &[String], title: &str, kept: &mut Kept) -> String {
             format!("{}{}", name[..1].to_uppercase(), &name[1..])
         }
         "yes" | "no" | "done" | "partial" | "unknown" => first.to_owned(),
-        name if CODE.contains(&name) => match first {
+        name if sort_of(name) == Some(Sort::Code) => match first {
             // Code that is put aside already stays so.
             first if first.contains(MARK[0]) => first.to_owned(),
             "" => String::new(),
@@ -240,7 +183,7 @@ fn words_of(parts: &[String], title: &str, kept: &mut Kept) -> String {
                 kept.mark(Piece::Code { language: String::new(), text: first.to_owned(), is_block: false })
             }
         },
-        name if CODE_BLOCKS.contains(&name) => {
+        name if sort_of(name) == Some(Sort::Block) => {
             let text = named("2").or(unnamed.last().copied()).or(named("1")).unwrap_or_default();
             let head = if name == "hc" && unnamed.len() > 1 { format!("{first}\n") } else { String::new() };
             if text.contains(MARK[0]) {
@@ -249,9 +192,9 @@ fn words_of(parts: &[String], title: &str, kept: &mut Kept) -> String {
             let code = Piece::Code { language: String::new(), text: text.to_owned(), is_block: true };
             format!("\n{head}{}\n", kept.mark(code))
         }
-        name if SHOWN.contains(&name) => first.to_owned(),
+        name if sort_of(name) == Some(Sort::Shown) => first.to_owned(),
         name => {
-            if let Some((_, label)) = BOXES.iter().find(|(known, _)| *known == name) {
+            if let Some(Sort::Box(label)) = sort_of(name) {
                 let texts = TEXTS.iter().find_map(|key| named(key)).map(str::to_owned);
                 let text = texts.unwrap_or_else(|| boxed(&unnamed));
                 // A list begins on a line of its own.
@@ -261,7 +204,7 @@ fn words_of(parts: &[String], title: &str, kept: &mut Kept) -> String {
                     false => format!("\n'''{label}:'''{space}{text}\n"),
                 };
             }
-            if let Some((_, label)) = PAGES.iter().find(|(known, _)| *known == name) {
+            if let Some(Sort::Pages(label)) = sort_of(name) {
                 let pages = unnamed.iter().filter(|page| !page.is_empty() && !page.contains('['));
                 let links: Vec<String> = pages.map(|page| format!("[[{page}]]")).collect();
                 return if links.is_empty() {
@@ -295,5 +238,16 @@ fn argument(part: &str) -> (Option<&str>, &str) {
             (Some(name.trim()), value.trim())
         }
         _ => (None, part.trim()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_read_whole() {
+        assert_eq!(kb::lists::unsorted(TEMPLATES_FILE), None, "sort templates.txt");
+        assert_eq!(TEMPLATES.len(), kb::lists::lines(TEMPLATES_FILE).count());
     }
 }

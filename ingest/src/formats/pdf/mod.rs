@@ -7,7 +7,8 @@ mod layout;
 mod write;
 
 use super::{
-    Parsed, Place, front_matter, magic::Magic, markdown, redaction::Masks, title_of_path, written::Writer,
+    Parsed, Place, front_matter, magic::Magic, markdown, redaction::Redactions, title_of_path,
+    written::Writer,
 };
 use crate::convert::{self, Pdf};
 use jiff::{Timestamp, civil};
@@ -54,9 +55,9 @@ fn parsed(pdf: &Pdf, place: &Place<'_>) -> Parsed {
         return Parsed::rejected(place, error.to_string());
     }
     let source = MappedText::new(layout.text.clone());
-    let (masks, secrets) = Masks::of(&layout.text);
+    let (redactions, secrets) = Redactions::of(&layout.text);
     let mut writer = Writer::new(&source);
-    let title = write::write(&layout, &masks, &mut writer);
+    let title = write::write(&layout, &redactions, &mut writer);
     let (text, links) = writer.finish();
     said.title = match title {
         Title::Heading(title) => Some(title),

@@ -2,7 +2,7 @@
 
 use super::layout::{Block, Layout, Row, Shape};
 use crate::formats::{
-    redaction::Masks,
+    redaction::Redactions,
     written::{Writer, one_line, push_words},
 };
 use std::{collections::HashSet, ops::Range};
@@ -21,9 +21,9 @@ pub(super) enum Title {
 }
 
 /// Writes a layout; gives its title as far as the headings tell it.
-pub(super) fn write(layout: &Layout, masks: &Masks<'_>, writer: &mut Writer<'_>) -> Title {
+pub(super) fn write(layout: &Layout, redactions: &Redactions<'_>, writer: &mut Writer<'_>) -> Title {
     let vocabulary = Vocabulary::of(&layout.text);
-    let words = |block: &Block| words_of(&block.lines, masks, &vocabulary);
+    let words = |block: &Block| words_of(&block.lines, redactions, &vocabulary);
     let mut open: Vec<OpenList> = Vec::new();
     for block in &layout.blocks {
         let place = place_of(block);
@@ -39,7 +39,7 @@ pub(super) fn write(layout: &Layout, masks: &Masks<'_>, writer: &mut Writer<'_>)
             Shape::Rows => {
                 close(writer, &mut open, block.x);
                 let cells = |row: &Row| {
-                    let line = masks.shown(row.range.clone());
+                    let line = redactions.shown(row.range.clone());
                     let parting = if line.contains('\t') { '\t' } else { ' ' };
                     line.split(parting).map(|cell| escaped(cell.trim())).collect::<Vec<_>>()
                 };
@@ -51,7 +51,7 @@ pub(super) fn write(layout: &Layout, masks: &Masks<'_>, writer: &mut Writer<'_>)
             }
             Shape::Code => {
                 close(writer, &mut open, block.x);
-                writer.code("", &code_of(&block.lines, masks), place);
+                writer.code("", &code_of(&block.lines, redactions), place);
             }
         }
     }
@@ -127,23 +127,23 @@ fn escaped(words: &str) -> String {
     written
 }
 
-fn code_of(rows: &[Row], masks: &Masks<'_>) -> String {
+fn code_of(rows: &[Row], redactions: &Redactions<'_>) -> String {
     let mut code = String::new();
     for (number, row) in rows.iter().enumerate() {
         if number > 0 {
             code.push_str(if row.follows_gap { "\n\n" } else { "\n" });
         }
         code.extend(std::iter::repeat_n(' ', row.indent));
-        code.push_str(&masks.shown(row.range.clone()));
+        code.push_str(&redactions.shown(row.range.clone()));
     }
     code
 }
 
 /// The words of lines, on one line.
-fn words_of(rows: &[Row], masks: &Masks<'_>, vocabulary: &Vocabulary<'_>) -> String {
+fn words_of(rows: &[Row], redactions: &Redactions<'_>, vocabulary: &Vocabulary<'_>) -> String {
     let mut words = String::new();
     for row in rows {
-        let line = masks.shown(row.range.clone());
+        let line = redactions.shown(row.range.clone());
         let line = line.trim();
         match words.chars().next_back() {
             None => {}

@@ -33,7 +33,7 @@ use std::ops::Range;
 const MAX_DEPTH: usize = 24;
 
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
-    let (source, redacted) = redaction::masked(text);
+    let (source, redacted) = redaction::redacted(text);
     let text = source.as_str();
     // Front matter stands at the very top; behind fields, what looks like it is looked at, and stays text.
     let fields_end = leading_fields_end(text);

@@ -14,6 +14,7 @@ use super::{
     tree::{Event, Tree},
 };
 use crate::formats::steps::Steps;
+use kb::html::{self, Habit};
 use std::{borrow::Cow, ops::Range};
 
 /// Elements that are deeper are not told apart from those that they stand in.
@@ -57,142 +58,27 @@ const FOREIGN: usize = 2;
 
 /// Whether an element has no content.
 fn is_void(name: &str) -> bool {
-    matches!(
-        name,
-        "area"
-            | "base"
-            | "br"
-            | "col"
-            | "embed"
-            | "hr"
-            | "img"
-            | "input"
-            | "link"
-            | "meta"
-            | "param"
-            | "source"
-            | "track"
-            | "wbr"
-    )
+    html::is(name, Habit::Void)
 }
 
 /// Whether an element's content is text and no tags. Of those, the text of `<xmp>` is read.
 fn is_raw(name: &str) -> bool {
-    matches!(name, "iframe" | "noembed" | "noframes" | "script" | "style" | "textarea" | "xmp")
+    html::is(name, Habit::Raw)
 }
 
 /// Whether an element ends an open paragraph.
 fn ends_paragraph(name: &str) -> bool {
-    matches!(
-        name,
-        "address"
-            | "article"
-            | "aside"
-            | "blockquote"
-            | "center"
-            | "dd"
-            | "details"
-            | "dialog"
-            | "dir"
-            | "div"
-            | "dl"
-            | "dt"
-            | "fieldset"
-            | "figcaption"
-            | "figure"
-            | "footer"
-            | "form"
-            | "h1"
-            | "h2"
-            | "h3"
-            | "h4"
-            | "h5"
-            | "h6"
-            | "header"
-            | "hgroup"
-            | "hr"
-            | "li"
-            | "listing"
-            | "main"
-            | "menu"
-            | "nav"
-            | "ol"
-            | "p"
-            | "plaintext"
-            | "pre"
-            | "section"
-            | "summary"
-            | "table"
-            | "ul"
-            | "xmp"
-    )
+    html::is(name, Habit::EndsParagraph)
 }
 
 /// Whether an element stands in a page's head.
 fn is_in_head(name: &str) -> bool {
-    matches!(
-        name,
-        "base"
-            | "basefont"
-            | "bgsound"
-            | "link"
-            | "meta"
-            | "noframes"
-            | "noscript"
-            | "script"
-            | "style"
-            | "template"
-            | "title"
-    )
+    html::is(name, Habit::InHead)
 }
 
 /// Whether an element of HTML ends a drawing or a formula.
 fn ends_foreign(name: &str) -> bool {
-    matches!(
-        name,
-        "b" | "big"
-            | "blockquote"
-            | "body"
-            | "br"
-            | "center"
-            | "code"
-            | "dd"
-            | "div"
-            | "dl"
-            | "dt"
-            | "em"
-            | "embed"
-            | "h1"
-            | "h2"
-            | "h3"
-            | "h4"
-            | "h5"
-            | "h6"
-            | "head"
-            | "hr"
-            | "i"
-            | "img"
-            | "li"
-            | "listing"
-            | "menu"
-            | "meta"
-            | "nobr"
-            | "ol"
-            | "p"
-            | "pre"
-            | "ruby"
-            | "s"
-            | "small"
-            | "span"
-            | "strike"
-            | "strong"
-            | "sub"
-            | "sup"
-            | "table"
-            | "tt"
-            | "u"
-            | "ul"
-    )
+    html::is(name, Habit::EndsForeign)
 }
 
 /// What of an element is counted.
@@ -207,49 +93,17 @@ fn counted(name: &str) -> Option<usize> {
 
 /// Whether no end tag in an element ends one around it.
 fn is_scope(name: &str) -> bool {
-    matches!(
-        name,
-        "applet"
-            | "caption"
-            | "html"
-            | "table"
-            | "td"
-            | "th"
-            | "marquee"
-            | "object"
-            | "template"
-            | "foreignobject"
-    )
+    html::is(name, Habit::Scope)
 }
 
 /// Whether an element is more than words, so that the end tags of words do not reach beyond it.
 fn is_block(name: &str) -> bool {
-    is_scope(name)
-        || ends_paragraph(name)
-        || matches!(
-            name,
-            "body" | "button" | "col" | "colgroup" | "tbody" | "tfoot" | "thead" | "tr" | "select"
-        )
+    is_scope(name) || ends_paragraph(name) || html::is(name, Habit::Block)
 }
 
 /// Whether an element is of words and reaches over blocks.
 fn is_format(name: &str) -> bool {
-    matches!(
-        name,
-        "a" | "b"
-            | "big"
-            | "code"
-            | "em"
-            | "font"
-            | "i"
-            | "nobr"
-            | "s"
-            | "small"
-            | "strike"
-            | "strong"
-            | "tt"
-            | "u"
-    )
+    html::is(name, Habit::Format)
 }
 
 fn is_heading(name: &str) -> bool {

@@ -5,6 +5,7 @@ use crate::formats::{
     steps::Steps,
     written::{Writer, one_line, push_code, push_link, push_words},
 };
+use kb::html::{self, Habit};
 use std::ops::Range;
 
 /// Classes and identifiers of what stands around a page or in it for browsers only, one a line, sorted.
@@ -163,9 +164,7 @@ fn without_signs(words: &str) -> &str {
 fn is_left_out(element: &Element) -> bool {
     let is_outer = matches!(element.name.as_str(), "html" | "body" | "main");
     match element.name.as_str() {
-        "nav" | "footer" | "script" | "style" | "template" | "noscript" | "iframe" | "noembed"
-        | "noframes" | "textarea" | "select" | "button" | "input" | "svg" | "canvas" | "object" | "embed"
-        | "audio" | "video" | "dialog" | "head" | "title" | "map" | "datalist" | "frameset" => return true,
+        name if html::is(name, Habit::LeftOut) => return true,
         "header" => return !element.holds.title || element.holds.navigation,
         // Some sites stand in one form as a whole.
         "form" => return !element.holds.page,
@@ -738,54 +737,7 @@ fn is_data(tree: &Tree<'_>, number: usize) -> bool {
 }
 
 fn is_inline(name: &str) -> bool {
-    matches!(
-        name,
-        "a" | "abbr"
-            | "acronym"
-            | "b"
-            | "bdi"
-            | "bdo"
-            | "big"
-            | "cite"
-            | "code"
-            | "data"
-            | "del"
-            | "dfn"
-            | "em"
-            | "font"
-            | "i"
-            | "img"
-            | "ins"
-            | "kbd"
-            | "label"
-            | "mark"
-            | "nobr"
-            | "output"
-            | "q"
-            | "rp"
-            | "rt"
-            | "ruby"
-            | "s"
-            | "samp"
-            | "small"
-            | "span"
-            | "strike"
-            | "strong"
-            | "sub"
-            | "sup"
-            | "time"
-            | "tt"
-            | "u"
-            | "var"
-            | "wbr"
-            | "br"
-            | "tbody"
-            | "thead"
-            | "tfoot"
-            | "tr"
-            | "col"
-            | "colgroup"
-    )
+    html::is(name, Habit::Inline)
 }
 
 /// The language of a block of code, as one of the elements around it names it.

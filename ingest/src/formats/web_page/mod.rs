@@ -14,12 +14,13 @@ pub(crate) use tree::{Element, Event, Tree, character_named};
 use super::{
     Parsed, Place,
     front_matter::{self, FrontMatterError},
-    language, markdown, redaction,
+    markdown, redaction,
     stated::Stated,
     steps::Steps,
     written::{Writer, one_line, push_words},
 };
 use content::Page;
+use kb::language::normalised_tag;
 
 /// The names of `<meta>` that are read, and the keys of front matter that they stand for.
 const KEYS: [(&str, &str); 10] = [
@@ -39,7 +40,7 @@ const KEYS: [(&str, &str); 10] = [
 const TITLE_SIGNS: [&str; 8] = [" | ", " — ", " – ", " - ", " · ", " • ", " :: ", " « "];
 
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
-    let (source, redacted) = redaction::masked(text);
+    let (source, redacted) = redaction::redacted(text);
     let (front, start) = match front_matter::parse(source.as_str()) {
         Ok(None) => (Stated::default(), 0),
         Ok(Some((said, range))) => (said, range.end),
@@ -95,7 +96,7 @@ fn keys_of(tree: &Tree<'_>) -> Result<Stated, FrontMatterError> {
         match element.name.as_str() {
             "html" => {
                 let tag = element.attribute("lang").or(element.attribute("xml:lang"));
-                if let Some(tag) = tag.and_then(language::normalised_tag) {
+                if let Some(tag) = tag.and_then(normalised_tag) {
                     keys.push(("lang".to_owned(), tag));
                 }
             }

@@ -83,7 +83,7 @@ impl Attachment {
         let base = context.settings.web_address()?.trim_end_matches('/');
         let url = format!("{base}/pages/viewpageattachments.action?pageId={}", self.page);
         // An address is cited as it is, so a name that holds a secret is no part of it.
-        let url = match redact(&self.name).masked.is_empty() {
+        let url = match redact(&self.name).redacted.is_empty() {
             true => {
                 let name = utf8_percent_encode(&self.name, NON_ALPHANUMERIC);
                 format!("{url}&preview=%2F{}%2F{}%2F{name}", self.page, self.id)

@@ -248,7 +248,7 @@ pub(super) fn parse(page: &Page, context: &Context) -> Read {
     Read { parsed, is_cut }
 }
 
-/// The texts of a page one behind the other, their secrets masked.
+/// The texts of a page one behind the other, their secrets redacted.
 #[derive(Default)]
 struct Texts {
     text: String,
@@ -267,10 +267,10 @@ impl Texts {
             Body::Storage(text) => (text, true),
             Body::View(text) => (text, false),
         };
-        let (masked, secrets) = redaction::masked(text.clone());
+        let (redacted, secrets) = redaction::redacted(text.clone());
         redaction::add(&mut self.secrets, secrets);
         let start = self.text.len();
-        self.text.push_str(masked.as_str());
+        self.text.push_str(redacted.as_str());
         let range = start..self.text.len();
         self.text.push('\n');
         Part { range, is_storage }

@@ -3,7 +3,7 @@
 use crate::{
     formats::{Parsed, front_matter::is_web_address, redaction::Secrets, written::one_line},
     sources::tracker::{
-        Comment, Issue, Normaliser, Origin, Outcome, day, instant, left_out, markdown::fragment, masked,
+        Comment, Issue, Normaliser, Origin, Outcome, day, instant, left_out, markdown::fragment, redacted,
         words_of,
     },
 };
@@ -123,7 +123,7 @@ fn issue(key: String, record: &Value) -> Issue {
         });
     }
     warnings.dedup();
-    let title = one_line(&masked(record["title"].as_str().unwrap_or_default(), &mut secrets));
+    let title = one_line(&redacted(record["title"].as_str().unwrap_or_default(), &mut secrets));
     let author = login_of(either(record, "user", "author"));
     let created_at = instant(either(record, "created_at", "createdAt"));
     let closed_at = instant(either(record, "closed_at", "closedAt"));
@@ -200,7 +200,7 @@ fn anchor_of(comment: &Value) -> String {
 
 fn login_of(user: &Value) -> Option<String> {
     let login = user["login"].as_str().or(user["username"].as_str())?;
-    Some(one_line(&masked(login, &mut Secrets::new()))).filter(|login| !login.is_empty())
+    Some(one_line(&redacted(login, &mut Secrets::new()))).filter(|login| !login.is_empty())
 }
 
 /// Whether an account writes by itself: it says so, or is known.
@@ -218,7 +218,7 @@ fn is_bot(user: &Value) -> bool {
 fn labels_of(record: &Value) -> Vec<String> {
     let labels = record["labels"].as_array().into_iter().flatten();
     let names = labels.filter_map(|label| label.as_str().or(label["name"].as_str()));
-    names.map(|name| one_line(&masked(name, &mut Secrets::new()))).filter(|name| !name.is_empty()).collect()
+    names.map(|name| one_line(&redacted(name, &mut Secrets::new()))).filter(|name| !name.is_empty()).collect()
 }
 
 /// How many readers agreed with a comment.

@@ -11,7 +11,7 @@ use crate::{
         Item, Listing, Reader, Reading, Source, SourceError, SyncState,
         tracker::{
             Asked, Origin, instant,
-            live::{self, MAX_PAGES, Scope, broken_off, cursor_at, failure, told},
+            live::{self, Extent, MAX_PAGES, broken_off, cursor_at, failure, told},
             readings,
             records::Records,
         },
@@ -173,7 +173,7 @@ impl Source for Live {
     async fn list(&self, before: &SyncState) -> Result<Listing, SourceError> {
         let api = self.api()?;
         let overlap = SignedDuration::from_mins(i64::from(self.settings.overlap_minutes));
-        let scope = Scope::after(before, self.settings.full_listing_hours, overlap);
+        let extent = Extent::after(before, self.settings.full_listing_hours, overlap);
         let put_aside = Records::temporary()
             .map_err(|error| self.origin.failed(format!("no temporary file: {error}")))?;
         let mut feeds = Feeds {
@@ -185,9 +185,9 @@ impl Source for Live {
             begun_at: None,
             newest: None,
         };
-        let listed = match scope {
-            Scope::All => feeds.everything().await,
-            Scope::Since(since) => feeds.changes(since).await,
+        let listed = match extent {
+            Extent::All => feeds.everything().await,
+            Extent::Since(since) => feeds.changes(since).await,
         };
         let broken = match listed {
             Ok(()) => None,
@@ -195,7 +195,7 @@ impl Source for Live {
             Err(error) => Some(error),
         };
         let Feeds { put_aside, rows, begun_at, newest, .. } = feeds;
-        let is_complete = scope == Scope::All && broken.is_none();
+        let is_complete = extent == Extent::All && broken.is_none();
         let (mut rejected, mut warnings): (Vec<Rejection>, Vec<Warning>) = (Vec::new(), Vec::new());
         if let Some(error) = &broken {
             rejected.push(broken_off(&self.origin, error));

@@ -7,7 +7,7 @@ use crate::{
         redaction::Secrets,
         written::{Writer, one_line, push_code, push_link, push_words},
     },
-    sources::tracker::{masked, masked_words},
+    sources::tracker::{redacted, redacted_words},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
@@ -80,7 +80,7 @@ impl<'v> Walk<'_, '_, 'v> {
                 self.writer.close_item();
             }
             "codeBlock" => {
-                let code = masked(&code_of(node), self.secrets);
+                let code = redacted(&code_of(node), self.secrets);
                 self.writer.code(node["attrs"]["language"].as_str().unwrap_or_default(), &code, 0..0);
             }
             "blockquote" => {
@@ -101,7 +101,7 @@ impl<'v> Walk<'_, '_, 'v> {
                 self.children(node);
             }
             "expand" | "nestedExpand" => {
-                let title = masked(node["attrs"]["title"].as_str().unwrap_or_default(), self.secrets);
+                let title = redacted(node["attrs"]["title"].as_str().unwrap_or_default(), self.secrets);
                 let mut words = String::new();
                 push_words(&mut words, &title, false);
                 self.writer.label(&words, 0..0);
@@ -156,7 +156,7 @@ impl<'v> Walk<'_, '_, 'v> {
                 match kind(block) {
                     "codeBlock" => {
                         let mut code = String::new();
-                        push_code(&mut code, &masked(&code_of(block), self.secrets));
+                        push_code(&mut code, &redacted(&code_of(block), self.secrets));
                         push_apart(&mut line, &code);
                     }
                     _ => rest.push(content(block)),
@@ -193,19 +193,19 @@ impl<'v> Walk<'_, '_, 'v> {
     fn said(&mut self, node: &Value) -> Option<String> {
         let attribute = |name: &str| node["attrs"][name].as_str();
         let words = match kind(node) {
-            "text" => masked_words(node["text"].as_str().unwrap_or_default(), self.secrets),
+            "text" => redacted_words(node["text"].as_str().unwrap_or_default(), self.secrets),
             "hardBreak" => "\n".to_owned(),
             "emoji" => attribute("text").or(attribute("shortName")).unwrap_or_default().to_owned(),
             "date" => date_of(&node["attrs"]["timestamp"]).unwrap_or_default(),
             "media" | "mediaInline" => match attribute("alt") {
-                Some(alt) if !alt.trim().is_empty() => format!("(image: {})", masked(alt, self.secrets)),
+                Some(alt) if !alt.trim().is_empty() => format!("(image: {})", redacted(alt, self.secrets)),
                 _ => return None,
             },
             "inlineCard" | "blockCard" | "embedCard" => {
-                masked(attribute("url").or(node["attrs"]["data"]["url"].as_str())?, self.secrets)
+                redacted(attribute("url").or(node["attrs"]["data"]["url"].as_str())?, self.secrets)
             }
             // A mention, a status, and what else has a text.
-            _ => masked(attribute("text")?, self.secrets),
+            _ => redacted(attribute("text")?, self.secrets),
         };
         Some(words)
     }

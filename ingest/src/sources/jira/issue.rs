@@ -9,13 +9,19 @@ use crate::{
         written::{Writer, one_line},
     },
     sources::tracker::{
-        Comment, Issue, Normaliser, Origin, Outcome, bounded, day, instant, left_out, masked, words_of,
+        Comment, Issue, Normaliser, Origin, Outcome, bounded, day, instant, left_out, redacted, words_of,
     },
 };
 use jiff::Timestamp;
-use kb::{document::Link, mapped::MappedText};
+use kb::{
+    document::Link,
+    lists::{WordSet, words},
+    mapped::MappedText,
+};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
+
+const DROPPING_FILE: &str = include_str!("dropping.txt");
 
 /// The fields that a document is made of.
 pub(super) const FIELDS: [&str; 20] = [
@@ -42,35 +48,7 @@ pub(super) const FIELDS: [&str; 20] = [
 ];
 
 /// Resolutions that solve nothing, in lower case.
-const DROPPING: [&str; 27] = [
-    "abandoned",
-    "cannot reproduce",
-    "can't reproduce",
-    "declined",
-    "duplicate",
-    "incomplete",
-    "invalid",
-    "not a bug",
-    "obsolete",
-    "rejected",
-    "won't do",
-    "won't fix",
-    "wontfix",
-    "không sửa",
-    "không tái hiện được",
-    "trùng lặp",
-    "不修復",
-    "不修复",
-    "不处理",
-    "不處理",
-    "無法重現",
-    "无法重现",
-    "重複",
-    "重复",
-    "重複課題",
-    "再現できません",
-    "修正しない",
-];
+static DROPPING: LazyLock<WordSet> = LazyLock::new(|| words(DROPPING_FILE));
 
 /// More linked issues are left out.
 const MAX_RELATED: usize = 50;
@@ -154,7 +132,7 @@ impl JiraNormaliser {
             warnings.push("a text of it is very long; its end is left out".to_owned());
         }
         let (related, links) = related_of(fields, origin);
-        let summary = masked(fields["summary"].as_str().unwrap_or_default(), &mut secrets);
+        let summary = redacted(fields["summary"].as_str().unwrap_or_default(), &mut secrets);
         Issue {
             key: key.to_owned(),
             title: format!("{key}: {}", one_line(&summary)),
@@ -270,7 +248,7 @@ fn markdown(text: &Value, shift: usize, secrets: &mut Secrets) -> (String, bool)
         Value::String(text) => {
             let (text, cut) = bounded(text);
             is_cut = cut;
-            wiki::write(&mut writer, &masked(text, secrets), shift);
+            wiki::write(&mut writer, &redacted(text, secrets), shift);
         }
         document => adf::write(&mut writer, document, shift, secrets),
     }
@@ -281,7 +259,7 @@ fn markdown(text: &Value, shift: usize, secrets: &mut Secrets) -> (String, bool)
 
 fn name_of(user: &Value) -> Option<String> {
     let name = user["displayName"].as_str().or(user["name"].as_str())?;
-    let name = one_line(&masked(name, &mut Secrets::new()));
+    let name = one_line(&redacted(name, &mut Secrets::new()));
     Some(name).filter(|name| !name.is_empty())
 }
 
@@ -299,7 +277,7 @@ fn labels_of(fields: &Value) -> Vec<String> {
         ["status", "resolution"].iter().filter_map(|field| fields[field]["name"].as_str()).map(one_line),
     );
     labels.extend(names(&fields["fixVersions"]).into_iter().map(|version| format!("fix-version:{version}")));
-    labels.into_iter().map(|label| masked(&label, &mut Secrets::new())).collect()
+    labels.into_iter().map(|label| redacted(&label, &mut Secrets::new())).collect()
 }
 
 /// How an issue stands: by its resolution, and without one by its status.
@@ -307,12 +285,12 @@ fn outcome_of(fields: &Value) -> Outcome {
     let status = fields["status"]["name"].as_str().unwrap_or_default();
     match fields["resolution"]["name"].as_str() {
         Some("Unresolved") => Outcome::Open,
-        Some(resolution) => match DROPPING.contains(&resolution.trim().to_lowercase().as_str()) {
+        Some(resolution) => match DROPPING.contains(resolution.trim().to_lowercase().as_str()) {
             true => Outcome::Dropped(format!("it was closed as {resolution}")),
             false => Outcome::Resolved(resolution.to_owned()),
         },
         None if fields["status"]["statusCategory"]["key"].as_str() == Some("done") => {
-            match DROPPING.contains(&status.trim().to_lowercase().as_str()) {
+            match DROPPING.contains(status.trim().to_lowercase().as_str()) {
                 true => Outcome::Dropped(format!("it was closed as {status}")),
                 false => Outcome::Resolved(status.to_owned()),
             }
@@ -358,7 +336,7 @@ fn related_of(fields: &Value, origin: &Origin) -> (Vec<String>, Vec<Link>) {
     });
     for (relation, issue) in parent.into_iter().chain(linked).take(MAX_RELATED) {
         let Some(key) = issue["key"].as_str().filter(|key| is_key(key)) else { continue };
-        let summary = masked(issue["fields"]["summary"].as_str().unwrap_or_default(), &mut Secrets::new());
+        let summary = redacted(issue["fields"]["summary"].as_str().unwrap_or_default(), &mut Secrets::new());
         let title = one_line(&format!("{key}: {summary}"));
         let title = title.trim_end_matches(':');
         let state = issue["fields"]["status"]["name"].as_str();
@@ -376,6 +354,11 @@ fn related_of(fields: &Value, origin: &Origin) -> (Vec<String>, Vec<Link>) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_unique() {
+        assert_eq!(kb::lists::unsorted(DROPPING_FILE), None, "sort dropping.txt");
+    }
     use crate::formats::{Defaults, Document};
     use serde_json::json;
 
@@ -482,7 +465,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn secrets_are_masked_wherever_they_stand() {
+    fn secrets_are_redacted_wherever_they_stand() {
         let key = "AKIAQ7RLMXVTN2ZPWK4D";
         let text = |words: &str, marks: Value| json!({"type": "text", "text": words, "marks": marks});
         let strong = json!([{"type": "strong"}]);

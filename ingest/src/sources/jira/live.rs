@@ -13,7 +13,7 @@ use crate::{
         confluence::Flavor,
         tracker::{
             Asked, Origin, instant,
-            live::{self, Scope, broken_off, cursor_at, failure, told},
+            live::{self, Extent, broken_off, cursor_at, failure, told},
             readings,
             records::Records,
         },
@@ -89,7 +89,7 @@ impl Live {
 
 /// What a search found.
 struct Found {
-    scope: Scope,
+    extent: Extent,
     rows: BTreeMap<String, Row>,
     put_aside: Records,
     ended: Ended,
@@ -117,7 +117,7 @@ impl Source for Live {
     async fn list(&self, before: &SyncState) -> Result<Listing, SourceError> {
         let client = self.client()?;
         let overlap = SignedDuration::from_mins(i64::from(self.settings.overlap_minutes));
-        let scope = Scope::after(before, self.settings.full_listing_hours, overlap);
+        let extent = Extent::after(before, self.settings.full_listing_hours, overlap);
         let put_aside = Records::temporary()
             .map_err(|error| self.origin.failed(format!("no temporary file: {error}")))?;
         let mut rows: BTreeMap<String, Row> = BTreeMap::new();
@@ -146,15 +146,15 @@ impl Source for Live {
             Ok(())
         };
         // Where everything is listed for what is gone, most of it is stored, and its content is not asked for.
-        let only_new = scope == Scope::All && !before.versions.is_empty();
+        let only_new = extent == Extent::All && !before.versions.is_empty();
         let fields: &[&str] = if brings_content && !only_new { &FIELDS } else { &["updated"] };
         let search = Search { client: &client, settings: &self.settings, fields, policy: self.policy };
-        let ended = search.each(scope, &mut take).await;
+        let ended = search.each(extent, &mut take).await;
         let ended = ended.map_err(|error| self.refusal(&error))?;
         if only_new {
             rows.values_mut().for_each(|row| row.content = None);
         }
-        Ok(self.listing(before, client, Found { scope, rows, put_aside, ended, num_odd }))
+        Ok(self.listing(before, client, Found { extent, rows, put_aside, ended, num_odd }))
     }
 }
 
@@ -175,8 +175,8 @@ impl Live {
     }
 
     fn listing(&self, before: &SyncState, client: Client, found: Found) -> Listing {
-        let Found { scope, rows, put_aside, ended, num_odd } = found;
-        let is_complete = scope == Scope::All && ended.error.is_none() && !ended.is_unsure;
+        let Found { extent, rows, put_aside, ended, num_odd } = found;
+        let is_complete = extent == Extent::All && ended.error.is_none() && !ended.is_unsure;
         let (mut rejected, mut warnings) = (Vec::new(), Vec::new());
         if let Some(error) = &ended.error {
             rejected.push(broken_off(&self.origin, error));
@@ -203,7 +203,7 @@ impl Live {
             .collect();
         let newest = rows.values().filter_map(|row| row.updated_at).chain(live::cursor(before)).max();
         let is_broken = ended.error.is_some() || ended.is_unsure;
-        let is_partial = is_broken && (scope == Scope::All || live::is_partial(before));
+        let is_partial = is_broken && (extent == Extent::All || live::is_partial(before));
         let listed = rows.keys().cloned().collect();
         let content = rows.into_iter().filter_map(|(key, row)| Some((key, row.content?))).collect();
         Listing {

@@ -6,7 +6,7 @@ use crate::sources::{
     confluence::Flavor,
     tracker::{
         instant,
-        live::{MAX_PAGES, Scope},
+        live::{Extent, MAX_PAGES},
     },
 };
 use jiff::Timestamp;
@@ -38,15 +38,15 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Gives each issue of the scope to `take`, those that change meanwhile more than once. An error is of the first page.
+    /// Gives each issue of the extent to `take`, those that change meanwhile more than once. An error is of the first page.
     pub(super) async fn each(
         &self,
-        scope: Scope,
+        extent: Extent,
         take: &mut (dyn FnMut(Value) -> Result<(), CallError> + Send),
     ) -> Result<Ended, CallError> {
-        let since = match scope {
-            Scope::All => None,
-            Scope::Since(at) => Some(at.as_millisecond()),
+        let since = match extent {
+            Extent::All => None,
+            Extent::Since(at) => Some(at.as_millisecond()),
         };
         match self.settings.flavor() {
             Flavor::Cloud => self.by_token(since, take).await,

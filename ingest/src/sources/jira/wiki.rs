@@ -19,7 +19,7 @@ const MAX_HEAD: usize = 300;
 /// Lists in each other.
 const MAX_DEPTH: usize = 12;
 
-/// Writes a text, whose secrets are masked already. Its headings stand `shift` levels deeper than it says.
+/// Writes a text, whose secrets are redacted already. Its headings stand `shift` levels deeper than it says.
 pub(super) fn write(writer: &mut Writer<'_>, text: &str, shift: usize) {
     let mut page = Page {
         writer,

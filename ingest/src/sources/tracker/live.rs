@@ -19,14 +19,14 @@ pub(in crate::sources) const MAX_PAGES: usize = 50_000;
 
 /// Where a listing of changes begins, or that everything is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::sources) enum Scope {
+pub(in crate::sources) enum Extent {
     /// All issues there are.
     All,
     /// Those that changed since then.
     Since(Timestamp),
 }
 
-impl Scope {
+impl Extent {
     /// Of the run after `before`: everything at first and when the last complete listing is older than `hours`, for only that
     /// shows what is gone; else what changed since the cursor, less `overlap`, for indexes lag and clocks differ.
     pub(in crate::sources) fn after(before: &SyncState, hours: u64, overlap: SignedDuration) -> Self {
@@ -138,17 +138,17 @@ mod tests {
         };
         let newest = cursor_at(at("2026-01-02T03:04:05Z"), false);
         for (before, expected) in [
-            (state(None, None), Scope::All),
-            (state(None, Some(newest.clone())), Scope::All),
-            (state(Some(now), None), Scope::All),
-            (state(Some(now - SignedDuration::from_hours(25)), Some(newest.clone())), Scope::All),
+            (state(None, None), Extent::All),
+            (state(None, Some(newest.clone())), Extent::All),
+            (state(Some(now), None), Extent::All),
+            (state(Some(now - SignedDuration::from_hours(25)), Some(newest.clone())), Extent::All),
             (
                 state(None, Some(cursor_at(at("2026-01-02T03:04:05Z"), true))),
-                Scope::Since(at("2026-01-02T02:54:05Z")),
+                Extent::Since(at("2026-01-02T02:54:05Z")),
             ),
-            (state(Some(now), Some(newest)), Scope::Since(at("2026-01-02T02:54:05Z"))),
+            (state(Some(now), Some(newest)), Extent::Since(at("2026-01-02T02:54:05Z"))),
         ] {
-            assert_eq!(Scope::after(&before, 24, overlap), expected, "{before:?}");
+            assert_eq!(Extent::after(&before, 24, overlap), expected, "{before:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     dialect,
     formats::{markdown::cleaned, redaction::Secrets, site::Site, steps::Steps, written::one_line},
-    sources::tracker::{bounded, masked},
+    sources::tracker::{bounded, redacted},
 };
 use kb::mapped::{Edit, MappedText};
 use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
@@ -19,7 +19,7 @@ pub(in crate::sources) fn fragment(
     secrets: &mut Secrets,
 ) -> Result<(String, bool), String> {
     let (text, is_cut) = bounded(text);
-    let text = masked(text, secrets);
+    let text = redacted(text, secrets);
     let steps = Steps::for_text(&text);
     let (text, _) = cleaned(MappedText::new(text), &Site::default(), &steps)?;
     let edits = edits(text.as_str(), shift);

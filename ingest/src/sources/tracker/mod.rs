@@ -88,7 +88,7 @@ pub(super) struct Issue {
     /// Links to other issues of the source.
     pub(super) links: Vec<Link>,
     pub(super) comments: Vec<Comment>,
-    /// What was masked.
+    /// What was redacted.
     pub(super) secrets: Secrets,
     /// What is odd about it.
     pub(super) warnings: Vec<String>,
@@ -221,15 +221,15 @@ pub(super) fn left_out(origin: &Origin, key: &str, reason: impl Into<String>) ->
 }
 
 /// A text without its secrets and what nobody sees.
-pub(super) fn masked(text: &str, secrets: &mut Secrets) -> String {
-    let (text, found) = redaction::masked(text.to_owned());
+pub(super) fn redacted(text: &str, secrets: &mut Secrets) -> String {
+    let (text, found) = redaction::redacted(text.to_owned());
     redaction::add(secrets, found);
     text.as_str().to_owned()
 }
 
 /// The same of words of a document: only where they hold a character that looks otherwise as Markdown, which could hide a
-/// secret. All others are masked with the whole document, where what stands around them tells more.
-pub(super) fn masked_words(words: &str, secrets: &mut Secrets) -> String {
+/// secret. All others are redacted with the whole document, where what stands around them tells more.
+pub(super) fn redacted_words(words: &str, secrets: &mut Secrets) -> String {
     let is_plain = |c: char| {
         c.is_alphanumeric()
             || matches!(
@@ -253,7 +253,7 @@ pub(super) fn masked_words(words: &str, secrets: &mut Secrets) -> String {
     };
     match words.chars().all(is_plain) {
         true => words.to_owned(),
-        false => masked(words, secrets),
+        false => redacted(words, secrets),
     }
 }
 

@@ -6,9 +6,9 @@
 //! in the encoding of such text that digit stands only at the end of a group, so a `/` at the start of a group is a joint.
 //!
 //! What else it takes depends on the place. Names in Kubernetes are lower case, so where a sentence has one, nearly any
-//! such encoding is a mask; elsewhere it must also look unlike words, and unlike words that people have encoded.
+//! such encoding is a stand-in; elsewhere it must also look unlike words, and unlike words that people have encoded.
 //!
-//! Entry point: [`find`]. What the rest of the question makes of a masked name is in [`super::identifiers`].
+//! Entry point: [`find`]. What the rest of the question makes of an anonymised name is in [`super::identifiers`].
 
 use super::vocabulary;
 use std::ops::Range;
@@ -16,7 +16,7 @@ use std::ops::Range;
 /// Longest run that is looked at; a Kubernetes name has at most 253 bytes, twice that with its namespace.
 const MAX_RUN_BYTES: usize = 1024;
 
-/// The masked tokens of a text, as byte ranges in order; a namespace and a name joined by `/` are one range.
+/// The anonymised tokens of a text, as byte ranges in order; a namespace and a name joined by `/` are one range.
 pub(super) fn find(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
@@ -41,7 +41,7 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The masked names of a token by themselves: the namespace and the name where it joins two, in this order.
+/// The anonymised names of a token by themselves: the namespace and the name where it joins two, in this order.
 pub fn names_in(token: &str) -> Vec<&str> {
     match pieces(token).as_slice() {
         [namespace, name] if token[namespace.end..name.start] == *"/" => {
@@ -51,7 +51,7 @@ pub fn names_in(token: &str) -> Vec<&str> {
     }
 }
 
-/// How many masked names a token holds: 2 where a namespace and a name are joined, else 1.
+/// How many anonymised names a token holds: 2 where a namespace and a name are joined, else 1.
 pub(super) fn parts(token: &str) -> usize {
     pieces(token).len().clamp(1, 2)
 }
@@ -69,11 +69,11 @@ struct Piece {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// Masked wherever it stands.
+    /// Anonymised wherever it stands.
     Certain,
-    /// Masked where a name is expected, or beside a masked one.
+    /// Anonymised where a name is expected, or beside an anonymised one.
     Possible,
-    /// Masked beside a masked one only.
+    /// Anonymised beside an anonymised one only.
     Weak,
     /// Anything else.
     No,
@@ -93,7 +93,7 @@ fn tokens_of_run(run: &str, before: &str, after: &str) -> Vec<(usize, usize)> {
             || match i {
                 0 => in_label || expects_name(before),
                 _ => match joint(&pieces[i - 1], &pieces[i]) {
-                    // `StatefulSet/MASK`; `Deployment orders/MASK`, where the namespace was not masked.
+                    // `StatefulSet/STAND_IN`; `Deployment orders/STAND_IN`, where the namespace was not anonymised.
                     "/" => {
                         vocabulary::kind_of_prefix(text(&pieces[i - 1])).is_some()
                             || i == 1 && expects_name(before)
@@ -116,7 +116,7 @@ fn tokens_of_run(run: &str, before: &str, after: &str) -> Vec<(usize, usize)> {
             pieces[i].verdict = Verdict::Certain;
         }
     }
-    // The namespace of a masked name is masked as well.
+    // The namespace of an anonymised name is anonymised as well.
     for i in (0..pieces.len().saturating_sub(1)).rev() {
         if pieces[i + 1].verdict == Verdict::Certain && pieces[i].verdict != Verdict::No {
             pieces[i].verdict = Verdict::Certain;
@@ -264,7 +264,7 @@ fn is_capitalised_words(piece: &str) -> bool {
     piece.split('/').all(|word| Shape::of(word).capitalised)
 }
 
-/// A piece that is no encoding of printable text: other tools mask with random base64 too.
+/// A piece that is no encoding of printable text: other tools anonymise with random base64 too.
 fn judge_shape(piece: &str) -> Verdict {
     let shape = Shape::of(piece);
     let digits = piece.trim_end_matches('=').len();
@@ -278,7 +278,7 @@ fn judge_shape(piece: &str) -> Verdict {
     Verdict::No
 }
 
-/// Whether the encoded text is lower-case words, as people encode a secret's value: then it is no mask.
+/// Whether the encoded text is lower-case words, as people encode a secret's value: then it is no stand-in.
 fn encodes_words(piece: &str) -> bool {
     let mut decoded = Vec::with_capacity(piece.len());
     for group in piece.trim_end_matches('=').as_bytes().chunks(4) {
@@ -342,7 +342,7 @@ impl Shape {
 fn expects_name(before: &str) -> bool {
     let trimmed = before.trim_end_matches([' ', '\'', '"', '`', '[', '(', ':', '=', '「', '“', '*']);
     let gap = &before[trimmed.len()..];
-    if vocabulary::FOREIGN_KINDS.iter().any(|(word, _)| trimmed.ends_with(word)) {
+    if vocabulary::foreign_kind_at_end(trimmed).is_some() {
         return true;
     }
     let word = last_word(trimmed, |c| c.is_ascii_alphanumeric() || c == '.');
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn masked_names_are_found_in_k8sgpts_sentences() {
+    fn anonymised_names_are_found_in_k8sgpts_sentences() {
         check(
             "Deployment UHRZOmdq/Jm1VPWgjQmVsMzFpRWwoMmgtcEN8fD1oXz1Z has 1 replicas but 0 are available",
             &["UHRZOmdq/Jm1VPWgjQmVsMzFpRWwoMmgtcEN8fD1oXz1Z"],

@@ -3,140 +3,39 @@
 //! Operational text is short and half English whatever its language, so statistics over letters mislead: script and
 //! function words decide first, and `whatlang` only for longer prose in other languages.
 
-use super::Language;
-use crate::analyzer::is_cjk;
+use super::{Habit, Language, is, tag_of_wish};
+use crate::{
+    analyzer::is_cjk,
+    lists::{pairs, words},
+};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{collections::HashSet, sync::LazyLock};
 
-/// Names of languages, lower case, and their tags.
-static NAMES: &[(&str, &str)] = &[
-    ("english", "en"),
-    ("traditional chinese", "zh-TW"),
-    ("chinese traditional", "zh-TW"),
-    ("chinese (traditional)", "zh-TW"),
-    ("繁體中文", "zh-TW"),
-    ("繁体中文", "zh-TW"),
-    ("正體中文", "zh-TW"),
-    ("繁中", "zh-TW"),
-    ("台灣", "zh-TW"),
-    ("taiwanese", "zh-TW"),
-    ("taiwanese mandarin", "zh-TW"),
-    ("cantonese", "zh-HK"),
-    ("simplified chinese", "zh-CN"),
-    ("chinese simplified", "zh-CN"),
-    ("chinese (simplified)", "zh-CN"),
-    ("简体中文", "zh-CN"),
-    ("簡體中文", "zh-CN"),
-    ("简中", "zh-CN"),
-    ("mandarin", "zh"),
-    ("chinese", "zh"),
-    ("中文", "zh"),
-    ("漢語", "zh"),
-    ("汉语", "zh"),
-    ("vietnamese", "vi"),
-    ("tiếng việt", "vi"),
-    ("tieng viet", "vi"),
-    ("indonesian", "id"),
-    ("bahasa indonesia", "id"),
-    ("bahasa", "id"),
-    ("japanese", "ja"),
-    ("日本語", "ja"),
-    ("korean", "ko"),
-    ("한국어", "ko"),
-    ("german", "de"),
-    ("deutsch", "de"),
-    ("french", "fr"),
-    ("français", "fr"),
-    ("francais", "fr"),
-    ("spanish", "es"),
-    ("español", "es"),
-    ("espanol", "es"),
-    ("portuguese", "pt"),
-    ("português", "pt"),
-    ("brazilian portuguese", "pt-BR"),
-    ("italian", "it"),
-    ("italiano", "it"),
-    ("dutch", "nl"),
-    ("nederlands", "nl"),
-    ("polish", "pl"),
-    ("polski", "pl"),
-    ("russian", "ru"),
-    ("русский", "ru"),
-    ("ukrainian", "uk"),
-    ("українська", "uk"),
-    ("turkish", "tr"),
-    ("türkçe", "tr"),
-    ("thai", "th"),
-    ("ไทย", "th"),
-    ("arabic", "ar"),
-    ("العربية", "ar"),
-    ("hebrew", "he"),
-    ("hindi", "hi"),
-    ("malay", "ms"),
-    ("bahasa melayu", "ms"),
-    ("czech", "cs"),
-    ("swedish", "sv"),
-    ("danish", "da"),
-    ("finnish", "fi"),
-    ("norwegian", "no"),
-    ("hungarian", "hu"),
-    ("romanian", "ro"),
-    ("greek", "el"),
-];
-
-/// Two-letter tags that are taken as they come.
-static TAGS: &[&str] = &[
-    "en", "zh", "vi", "id", "ja", "ko", "de", "fr", "es", "pt", "it", "nl", "pl", "ru", "uk", "tr", "th",
-    "ar", "he", "hi", "ms", "cs", "sv", "da", "fi", "no", "nb", "hu", "ro", "el", "bg", "hr", "sk", "sl",
-    "lt", "lv", "et", "fa", "bn", "ta",
-];
+const FUNCTION_WORDS_FILE: &str = include_str!("function_words.txt");
+const INDONESIAN_FILE: &str = include_str!("indonesian.txt");
 
 /// The language to answer in.
-pub(super) fn choose(text: &str, wish: Option<&str>) -> Language {
-    let tag = wish.and_then(|wish| tag_of_wish(wish, text)).unwrap_or_else(|| detect(text).to_owned());
-    Language(tag)
+pub(crate) fn choose(text: &str, wish: Option<&str>) -> Language {
+    Language(match wish.and_then(tag_of_wish) {
+        // Plain Chinese: the question's own script decides which.
+        Some(tag) if tag == "zh" => chinese(text).to_owned(),
+        Some(tag) => tag,
+        None => detect(text).to_owned(),
+    })
 }
 
-/// The tag a wish means: a name in English or in the language itself, or a tag; `None` if it means nothing known.
-fn tag_of_wish(wish: &str, text: &str) -> Option<String> {
-    let wish: String = wish.trim().chars().take(64).collect::<String>().to_lowercase().replace('_', "-");
-    let wish = wish.trim_matches(['"', '\'', '.', ' ']);
-    let named = NAMES.iter().find(|(name, _)| *name == wish).map(|(_, tag)| *tag);
-    let tag = match named {
-        Some(tag) => tag.to_owned(),
-        None => tag_of_tag(wish)?,
-    };
-    // Plain Chinese: the question's own script decides which.
-    if tag == "zh" {
-        return Some(if is_traditional(text) { "zh-TW" } else { "zh-CN" }.to_owned());
-    }
-    Some(tag)
-}
-
-fn tag_of_tag(wish: &str) -> Option<String> {
-    let mut parts = wish.split(['-', '.', '@']);
-    let primary = parts.next()?;
-    if primary == "zh" {
-        return Some(
-            match parts.find(|part| matches!(*part, "tw" | "hant" | "hk" | "mo" | "cn" | "hans" | "sg")) {
-                Some("hk" | "mo") => "zh-HK",
-                Some("tw" | "hant") => "zh-TW",
-                Some(_) => "zh-CN",
-                None => "zh",
-            }
-            .to_owned(),
-        );
-    }
-    let primary = TAGS.iter().find(|tag| **tag == primary)?;
-    match parts.next() {
-        Some(region) if region.len() == 2 && region.bytes().all(|b| b.is_ascii_alphabetic()) => {
-            Some(format!("{primary}-{}", region.to_ascii_uppercase()))
-        }
-        _ => Some((*primary).to_owned()),
+/// The language that a document's prose is written in, when it is clear. Chinese is told apart by its characters.
+pub fn of_prose(prose: &str) -> Option<&'static str> {
+    let info = whatlang::detect(prose)?;
+    match info.lang() {
+        whatlang::Lang::Cmn => Some(chinese(prose)),
+        language if info.is_reliable() => two_letters(language),
+        _ => None,
     }
 }
 
 /// The language a text is written in; English for failure texts and whatever cannot be told.
-pub(super) fn detect(text: &str) -> &'static str {
+pub(crate) fn detect(text: &str) -> &'static str {
     let (mut han, mut kana, mut hangul, mut vietnamese, mut latin, mut other) =
         (0usize, 0, 0, 0, 0usize, 0usize);
     for character in text.chars() {
@@ -160,12 +59,12 @@ pub(super) fn detect(text: &str) -> &'static str {
     }
     // One pasted line of English outweighs a short question in letters, not in what the asker speaks.
     if han >= 4 || (han >= 1 && han * 6 >= latin) {
-        return if is_traditional(text) { "zh-TW" } else { "zh-CN" };
+        return chinese(text);
     }
     if vietnamese >= 2 || (vietnamese == 1 && latin < 40) {
         return "vi";
     }
-    let words = Words::count(text);
+    let words = FunctionWords::count(text);
     if words.indonesian >= 2 && words.indonesian * 7 >= words.all && words.indonesian > words.english {
         return "id";
     }
@@ -185,7 +84,7 @@ pub(super) fn detect(text: &str) -> &'static str {
 /// The share of the letters of a text, which is written in `language`, that stand in words of a language other than
 /// English: every letter of another script, and in a sentence of another language every word but identifiers and words
 /// that English has.
-pub(super) fn unread_share(text: &str, language: &str) -> f32 {
+pub(crate) fn unread_share(text: &str, language: &str) -> f32 {
     let (mut unread, mut all) = (0usize, 0usize);
     for word in
         text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '?' | '!' | '(' | ')' | '"'))
@@ -200,7 +99,7 @@ pub(super) fn unread_share(text: &str, language: &str) -> f32 {
                     .all(|(at, c)| c.is_ascii_lowercase() || at == 0)
             };
             let is_foreign =
-                language != "en" && (is_plain || is_capitalised()) && Words::count(word).english == 0;
+                language != "en" && (is_plain || is_capitalised()) && FunctionWords::count(word).english == 0;
             unread += if is_foreign { letters } else { 0 };
         } else if word.chars().any(is_cjk) {
             unread += word.chars().filter(|c| c.is_alphabetic() && !c.is_ascii()).count();
@@ -211,19 +110,40 @@ pub(super) fn unread_share(text: &str, language: &str) -> f32 {
     if all == 0 { 0.0 } else { unread as f32 / all as f32 }
 }
 
-/// Whether a lower-case word is Indonesian by itself: one that nearly every text has, or by prefix and suffix. Words that
+/// Whether a lower-case word is Indonesian by itself: one that nearly every text has, or by prefix and suffix. FunctionWords that
 /// English has too are in neither.
 fn is_indonesian(word: &str) -> bool {
-    static COMMON: LazyLock<HashSet<&'static str>> =
-        LazyLock::new(|| include_str!("indonesian.txt").lines().collect());
+    static COMMON: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(INDONESIAN_FILE));
     let has_affix = ["meng", "meny"].iter().any(|prefix| word.starts_with(prefix))
         || ["kan", "nya"].iter().any(|suffix| word.ends_with(suffix));
     COMMON.contains(word) || (word.len() > 6 && has_affix)
 }
 
+/// The languages that function words tell.
+enum Told {
+    English,
+    Indonesian,
+    Vietnamese,
+    European,
+}
+
+static FUNCTION_WORDS: LazyLock<FxHashMap<&str, Told>> = LazyLock::new(|| {
+    let told = |(language, word)| {
+        let told = match language {
+            "english" => Told::English,
+            "indonesian" => Told::Indonesian,
+            "vietnamese" => Told::Vietnamese,
+            "european" => Told::European,
+            _ => return None,
+        };
+        Some((word, told))
+    };
+    pairs(FUNCTION_WORDS_FILE).filter_map(told).collect()
+});
+
 /// Function words of the languages that share the Latin letters with failure texts.
 #[derive(Default)]
-struct Words {
+struct FunctionWords {
     all: usize,
     english: usize,
     indonesian: usize,
@@ -232,7 +152,7 @@ struct Words {
     european: usize,
 }
 
-impl Words {
+impl FunctionWords {
     fn count(text: &str) -> Self {
         let mut words = Self::default();
         // What has digits is a quantity or a name, and no word: `4Gi`.
@@ -243,33 +163,13 @@ impl Words {
             if word.len() > 12 {
                 continue;
             }
-            match word.to_ascii_lowercase().as_str() {
-                "the" | "is" | "are" | "of" | "and" | "to" | "in" | "for" | "what" | "how" | "why"
-                | "with" | "not" | "has" | "have" | "be" | "on" | "can" | "my" | "by" | "from" | "which"
-                | "does" | "do" | "was" | "that" | "this" | "it" | "when" | "should" | "at" | "or"
-                | "been" | "failed" | "error" => words.english += 1,
-                "yang" | "dan" | "di" | "untuk" | "tidak" | "dengan" | "apa" | "bagaimana" | "mengapa"
-                | "kenapa" | "apakah" | "boleh" | "bisa" | "saya" | "ini" | "itu" | "dari" | "ke"
-                | "pada" | "adalah" | "sudah" | "gagal" | "ulang" | "cara" | "ketika" | "jika" | "harus"
-                | "oleh" | "akan" | "belum" | "sedang" | "dalam" | "kami" | "kita" | "terus" | "karena"
-                | "mati" | "memulai" | "memperbaiki" | "menghapus" | "dapat" => {
-                    words.indonesian += 1;
-                }
-                "khong" | "tai" | "sao" | "nhu" | "lam" | "duoc" | "cua" | "cho" | "nao" | "toi" | "bi"
-                | "trong" | "loi" | "khi" | "thi" | "gi" | "phai" | "xu" | "ly" | "va" | "cach" | "khac"
-                | "phuc" | "dang" | "dich" | "vu" | "tep" | "mat" | "khau" => {
-                    words.vietnamese += 1;
-                }
-                "der" | "das" | "und" | "ist" | "nicht" | "ein" | "eine" | "mein" | "meine" | "mit"
-                | "für" | "von" | "nach" | "warum" | "wie" | "auf" | "kann" | "ich" | "wird" | "le"
-                | "les" | "des" | "est" | "pas" | "une" | "dans" | "avec" | "pourquoi" | "mon" | "je"
-                | "el" | "los" | "las" | "que" | "por" | "para" | "una" | "con" | "cómo" | "qué" | "mi"
-                | "está" | "os" | "não" | "uma" | "como" | "meu" | "il" | "che" | "non" | "perché"
-                | "mio" | "het" | "een" | "niet" | "voor" | "waarom" | "nie" | "jest" | "dlaczego" | "ve"
-                | "bir" | "için" | "neden" => {
-                    words.european += 1;
-                }
-                word => words.indonesian += usize::from(is_indonesian(word)),
+            let word = word.to_ascii_lowercase();
+            match FUNCTION_WORDS.get(word.as_str()) {
+                Some(Told::English) => words.english += 1,
+                Some(Told::Indonesian) => words.indonesian += 1,
+                Some(Told::Vietnamese) => words.vietnamese += 1,
+                Some(Told::European) => words.european += 1,
+                None => words.indonesian += usize::from(is_indonesian(&word)),
             }
         }
         words
@@ -281,31 +181,7 @@ fn by_statistics(text: &str) -> Option<&'static str> {
     // Trigrams saturate long before; a long pasted log would only cost time.
     let end = text.char_indices().nth(2_000).map_or(text.len(), |(at, _)| at);
     let info = whatlang::detect(&text[..end])?;
-    use whatlang::Lang;
-    Some(match info.lang() {
-        Lang::Deu => "de",
-        Lang::Fra => "fr",
-        Lang::Spa => "es",
-        Lang::Por => "pt",
-        Lang::Ita => "it",
-        Lang::Nld => "nl",
-        Lang::Pol => "pl",
-        Lang::Rus => "ru",
-        Lang::Ukr => "uk",
-        Lang::Tur => "tr",
-        Lang::Tha => "th",
-        Lang::Ara => "ar",
-        Lang::Heb => "he",
-        Lang::Hin => "hi",
-        Lang::Vie => "vi",
-        Lang::Ind => "id",
-        Lang::Jpn => "ja",
-        Lang::Kor => "ko",
-        Lang::Ces => "cs",
-        Lang::Swe => "sv",
-        Lang::Ell => "el",
-        _ => return None,
-    })
+    two_letters(info.lang()).filter(|tag| is(tag, Habit::Told))
 }
 
 /// Characters that only one of the two scripts uses, common in questions of this field.
@@ -316,7 +192,8 @@ static SIMPLIFIED: &str = "个们来这里说时会对为后过开关无问题�
     权限验证绪备还储丛类别据应当复发现么吗没从让给与于实际当测试环异负载间构运营简单传输标准调级坏\
     经进选择远离断层逻辑机轮样须许读写导声库电脑团队长边缘够减显维护属议归变帐号产条术语闸计划该见观规览译护东车门单";
 
-fn is_traditional(text: &str) -> bool {
+/// `zh-TW` or `zh-CN`, by the common characters that only one of the two scripts uses.
+fn chinese(text: &str) -> &'static str {
     static ONLY: LazyLock<(HashSet<char>, HashSet<char>)> = LazyLock::new(|| {
         let traditional: HashSet<char> = TRADITIONAL.chars().filter(|c| is_cjk(*c)).collect();
         let simplified: HashSet<char> = SIMPLIFIED.chars().filter(|c| is_cjk(*c)).collect();
@@ -328,12 +205,65 @@ fn is_traditional(text: &str) -> bool {
         simplified += usize::from(ONLY.1.contains(&character));
     }
     // Brackets tell where the characters do not.
-    traditional > simplified || (traditional == simplified && text.contains(['「', '」', '『', '』']))
+    let is_traditional =
+        traditional > simplified || (traditional == simplified && text.contains(['「', '」', '『', '』']));
+    if is_traditional { "zh-TW" } else { "zh-CN" }
+}
+
+/// The tag of a language that the statistics tell.
+fn two_letters(lang: whatlang::Lang) -> Option<&'static str> {
+    use whatlang::Lang;
+    Some(match lang {
+        Lang::Ara => "ar",
+        Lang::Ben => "bn",
+        Lang::Bul => "bg",
+        Lang::Cat => "ca",
+        Lang::Ces => "cs",
+        Lang::Dan => "da",
+        Lang::Deu => "de",
+        Lang::Ell => "el",
+        Lang::Eng => "en",
+        Lang::Spa => "es",
+        Lang::Est => "et",
+        Lang::Pes => "fa",
+        Lang::Fin => "fi",
+        Lang::Fra => "fr",
+        Lang::Heb => "he",
+        Lang::Hin => "hi",
+        Lang::Hrv => "hr",
+        Lang::Hun => "hu",
+        Lang::Ind => "id",
+        Lang::Ita => "it",
+        Lang::Jpn => "ja",
+        Lang::Kor => "ko",
+        Lang::Lit => "lt",
+        Lang::Lav => "lv",
+        Lang::Nld => "nl",
+        Lang::Pol => "pl",
+        Lang::Por => "pt",
+        Lang::Ron => "ro",
+        Lang::Rus => "ru",
+        Lang::Slk => "sk",
+        Lang::Swe => "sv",
+        Lang::Tha => "th",
+        Lang::Tur => "tr",
+        Lang::Ukr => "uk",
+        Lang::Vie => "vi",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lists::{lines, unsorted};
+
+    #[test]
+    fn the_lists_are_sorted_and_read_whole() {
+        assert_eq!(unsorted(FUNCTION_WORDS_FILE), None, "sort function_words.txt");
+        assert_eq!(unsorted(INDONESIAN_FILE), None, "sort indonesian.txt");
+        assert_eq!(FUNCTION_WORDS.len(), lines(FUNCTION_WORDS_FILE).count());
+    }
 
     #[test]
     fn a_wish_is_understood_in_many_spellings() {

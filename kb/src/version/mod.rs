@@ -4,8 +4,15 @@
 //! what a title mentions, [`asked`] for what a question asks for. Not every number is a version: addresses, image tags,
 //! quantities, dates and exit codes are none.
 
+mod asked;
+
+pub use asked::{Asked, asked, is_known_product, names_of_product};
+
+use crate::lists::lines;
 use regex::Regex;
 use std::{collections::BTreeSet, fmt, sync::LazyLock};
+
+const OF_ONE_RELEASE_FILE: &str = include_str!("of_one_release.txt");
 
 /// Longer versions are names of something else.
 const MAX_NUMBERS: usize = 3;
@@ -268,7 +275,7 @@ pub fn in_title(title: &str) -> Option<(String, Version)> {
     }
     let word_before =
         title[..mention.start()].split_whitespace().next_back().unwrap_or_default().to_lowercase();
-    if OTHER_NUMBERS.contains(&word_before.as_str()) {
+    if asked::OTHER_NUMBERS.contains(word_before.as_str()) {
         return None;
     }
     let version = Version::parse(mention.as_str().rsplit(char::is_whitespace).next()?)?;
@@ -277,22 +284,7 @@ pub fn in_title(title: &str) -> Option<(String, Version)> {
 }
 
 /// Titles of pages that are about one release and stay true after the next.
-const OF_ONE_RELEASE: [&str; 14] = [
-    "change log",
-    "changelog",
-    "changes in",
-    "deprecat",
-    "release notes",
-    "removed in",
-    "upgrad",
-    "what's new",
-    "whats new",
-    "发布说明",
-    "更新日志",
-    "更新日誌",
-    "catatan rilis",
-    "ghi chú phát hành",
-];
+static OF_ONE_RELEASE: LazyLock<Vec<&str>> = LazyLock::new(|| lines(OF_ONE_RELEASE_FILE).collect());
 
 /// Whether a title or a path says that its page is about one release: notes on it, or the way to it.
 pub fn is_of_one_release(title: &str) -> bool {
@@ -300,191 +292,14 @@ pub fn is_of_one_release(title: &str) -> bool {
     OF_ONE_RELEASE.iter().any(|mark| title.contains(mark))
 }
 
-/// Products whose versions failures tell, each with all its names; the documents may be on something that runs on them.
-const PRODUCTS: [&[&str]; 24] = [
-    &[
-        "k8s",
-        "kubernetes",
-        "kube",
-        "kubelet",
-        "kubectl",
-        "kubeadm",
-        "k3s",
-        "rke2",
-        "eks",
-        "gke",
-        "aks",
-        "openshift",
-        "ocp",
-    ],
-    &["etcd"],
-    &["helm"],
-    &["docker", "moby"],
-    &["containerd"],
-    &["runc"],
-    &["linux", "kernel", "ubuntu", "debian", "centos", "rhel", "alpine", "fedora"],
-    &["postgres", "postgresql", "pg"],
-    &["mysql", "mariadb"],
-    &["redis", "valkey"],
-    &["mongo", "mongodb"],
-    &["kafka"],
-    &["rabbitmq"],
-    &["elasticsearch", "elastic", "opensearch"],
-    &["nginx"],
-    &["istio", "envoy"],
-    &["prometheus"],
-    &["grafana"],
-    &["java", "jdk", "jre", "openjdk"],
-    &["python"],
-    &["go", "golang"],
-    &["node", "nodejs", "npm"],
-    &["php"],
-    &["terraform", "ansible"],
-];
-
-/// The names of a product, itself among them; none where it is not one of those that failures tell of.
-pub fn names_of_product(name: &str) -> &'static [&'static str] {
-    PRODUCTS.iter().find(|names| names.contains(&name)).copied().unwrap_or_default()
-}
-
-/// Whether a word names a product whose versions failures tell.
-pub fn is_known_product(name: &str) -> bool {
-    !names_of_product(name).is_empty()
-}
-
-/// A version that a question asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// The version.
-    pub version: Version,
-    /// The word before it, lower-cased, where it may name the product whose version it is.
-    pub product: Option<String>,
-    /// Whether the question says that it is a version (`version 1.13`, `v1.13`), or a number that may be one.
-    pub is_said: bool,
-}
-
-/// Words that stand before numbers with dots which are no versions, and protocols, whose versions are not the product's.
-/// Sorted.
-const OTHER_NUMBERS: [&str; 27] = [
-    "appendix", "chapter", "cvss", "figure", "h", "http", "https", "ip", "ipv4", "ipv6", "line", "oauth",
-    "openapi", "part", "point", "rate", "ratio", "score", "section", "ssl", "step", "table", "tls", "usb",
-    "win", "windows", "xml",
-];
-
-/// Units and what else makes a quantity of the number before it. Sorted.
-const UNITS: [&str; 46] = [
-    "b", "bytes", "core", "cores", "cpu", "cpus", "day", "days", "detik", "gb", "gi", "gib", "giây", "giờ",
-    "gpu", "gpus", "hour", "hours", "jam", "kb", "ki", "kib", "mb", "mbps", "menit", "mi", "mib", "million",
-    "min", "minutes", "ms", "ngày", "nodes", "percent", "persen", "phút", "pods", "s", "sec", "second",
-    "seconds", "tb", "ti", "tib", "times", "x",
-];
-
-/// Words that say that a number is a version, in every language of our users. Sorted.
-const SAID_BEFORE: [&str; 14] = [
-    "ban", "bản", "phiên", "rel", "release", "releases", "rilis", "ver", "ver.", "versi", "version",
-    "versions", "版", "版本",
-];
-
-/// The versions that a question asks for, in order.
-pub fn asked(question: &str) -> Vec<Asked> {
-    static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)v?\d{1,6}(?:\.\d{1,6}){0,2}(?:\.[x*])?(?:-(?:rc|alpha|beta|lts|ga)[.\d]*)?")
-            .expect("a right pattern")
-    });
-    let mut found: Vec<Asked> = Vec::new();
-    for number in NUMBER.find_iter(question) {
-        let Some(asked) = asked_at(question, number.start(), number.as_str(), number.end()) else { continue };
-        if !found.iter().any(|known| known.version == asked.version) {
-            found.push(asked);
-        }
-        if found.len() >= MAX_ASKED {
-            break;
-        }
-    }
-    found
-}
-
-/// A question that asks for more versions is a log.
-const MAX_ASKED: usize = 6;
-
-/// The characters before and after a number that make it a part of something else.
-fn is_joined(before: Option<char>, after: &str) -> bool {
-    let joins_before = |c: char| {
-        (c.is_alphanumeric() && !crate::analyzer::is_cjk(c))
-            || matches!(c, '.' | ':' | '/' | '@' | '-' | '_' | '=' | '$' | '#' | '\\' | '+')
-    };
-    let mut following = after.chars();
-    let joins_after = match (following.next(), following.next()) {
-        (Some(c), _) if c.is_alphanumeric() => !crate::analyzer::is_cjk(c),
-        (Some('%' | '/' | '@' | '_' | '°'), _) => true,
-        (Some('.' | ':' | '-'), Some(next)) => next.is_alphanumeric(),
-        _ => false,
-    };
-    before.is_some_and(joins_before) || joins_after
-}
-
-fn asked_at(question: &str, start: usize, number: &str, end: usize) -> Option<Asked> {
-    let before = &question[question.floor_char_boundary(start.saturating_sub(64))..start];
-    let after = &question[end..question.ceil_char_boundary((end + 32).min(question.len()))];
-    if is_joined(before.chars().next_back(), after) {
-        return None;
-    }
-    let version = Version::parse(number)?;
-    let spaced_before = before.trim_end();
-    let word_before = spaced_before
-        .rsplit(|c: char| {
-            c.is_whitespace() || matches!(c, '(' | '[' | '"' | '\'' | '`' | ',' | ':' | '：' | '（')
-        })
-        .next()
-        .unwrap_or_default()
-        .to_lowercase();
-    let word_after =
-        after.trim_start().split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase();
-    let is_prefixed = number.starts_with(['v', 'V']);
-    let chinese_before =
-        ["版本", "版本号", "版本是", "版本为", "版"].iter().any(|said| spaced_before.ends_with(said));
-    let is_said = SAID_BEFORE.contains(&word_before.as_str())
-        || chinese_before
-        || ["版", "号版"].iter().any(|said| after.trim_start().starts_with(said))
-        || matches!(word_after.as_str(), "version" | "release" | "versi")
-        || (is_prefixed && version.numbers.len() > 1);
-    let is_several = version.numbers.len() > 1 || version.is_open;
-    if !is_said {
-        // One number alone, as `v1` of an API, is no version that anybody asks for.
-        if !is_several
-            || UNITS.contains(&word_after.as_str())
-            || OTHER_NUMBERS.contains(&word_before.as_str())
-        {
-            return None;
-        }
-        if ["秒", "分", "小时", "小時", "天", "个", "個", "倍", "核"]
-            .iter()
-            .any(|unit| after.trim_start().starts_with(unit))
-        {
-            return None;
-        }
-    }
-    let product = (!SAID_BEFORE.contains(&word_before.as_str()) && word_before.len() > 1)
-        .then_some(word_before)
-        .or_else(|| product_before(spaced_before));
-    Some(Asked {
-        version,
-        product: product.filter(|word| word.chars().all(|c| c.is_alphanumeric() || c == '-')),
-        is_said,
-    })
-}
-
-/// The word before `version`, as in `kubernetes version 1.29`.
-fn product_before(text: &str) -> Option<String> {
-    let mut words = text.rsplit(char::is_whitespace);
-    let said = words.next()?.to_lowercase();
-    let word = words.next()?.to_lowercase();
-    (SAID_BEFORE.contains(&said.as_str()) && word.len() > 1).then_some(word)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_unique() {
+        assert_eq!(crate::lists::unsorted(OF_ONE_RELEASE_FILE), None, "sort of_one_release.txt");
+    }
 
     fn version(text: &str) -> Version {
         Version::parse(text).expect(text)
@@ -612,50 +427,6 @@ mod tests {
                 found.map(|(rest, version)| (rest.to_owned(), version.to_owned())),
                 "{title}"
             );
-        }
-    }
-
-    #[test]
-    fn questions_ask_for_versions() {
-        let check = |question: &str, versions: &[&str]| {
-            let found: Vec<String> = asked(question).iter().map(|asked| asked.version.to_string()).collect();
-            assert_eq!(found, versions, "{question}");
-        };
-        check("how many messages does the queue hold by default in version 1.13?", &["1.13"]);
-        check("relay v1.13 does not start", &["1.13"]);
-        check("the relay 1.13.2 does not start.", &["1.13.2"]);
-        check("node is not ready on 1.29", &["1.29"]);
-        check("in version 2 of the relay", &["2"]);
-        check("in 2.x", &["2.x"]);
-        check("upgrade from 1.11 to v1.13-rc1", &["1.11", "1.13"]);
-        check("1.13 版的默认队列有多大？", &["1.13"]);
-        check("版本1.13的默认队列", &["1.13"]);
-        check("中继 1.13 的默认队列有多大？", &["1.13"]);
-        check("hàng đợi của phiên bản 1.13 chứa bao nhiêu?", &["1.13"]);
-        check("antrean pada versi 1.13?", &["1.13"]);
-        for none in [
-            "Back-off pulling image \"registry.example.com/payments/api:1.42.0\"",
-            "image api:1.42.0 and api:v1.42",
-            "dial tcp 10.0.0.1:443: i/o timeout",
-            "container exited with exit code 137",
-            "request of 1.5 GiB, limit 2.5Gi, used 99.9%",
-            "took 1.5 seconds",
-            "等了 1.5 秒",
-            "TLS 1.2 handshake failed, HTTP/1.1 400",
-            "apiVersion apps/v1 and autoscaling/v2",
-            "v1 Pod web-0",
-            "at 2026.11.27 the relay failed",
-            "step 1.2 of section 3.4",
-            "--max=1.5 x=1.13",
-            "port 8080, pid 12",
-        ] {
-            check(none, &[]);
-        }
-        let product = |question: &str| asked(question)[0].product.clone();
-        assert_eq!(product("fails on kubernetes 1.29").as_deref(), Some("kubernetes"));
-        assert_eq!(product("fails on kubernetes version 1.29").as_deref(), Some("kubernetes"));
-        for words in [&OTHER_NUMBERS[..], &UNITS, &SAID_BEFORE] {
-            assert!(words.is_sorted(), "{words:?}");
         }
     }
 }

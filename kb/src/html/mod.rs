@@ -1,0 +1,93 @@
+//! The elements of HTML by their names, and what is true of each: `elements.txt` says it. Names are in lower case.
+//! Entry point: [`is`].
+
+use crate::lists::pairs;
+use rustc_hash::FxHashMap;
+use std::sync::LazyLock;
+
+const ELEMENTS_FILE: &str = include_str!("elements.txt");
+
+/// What can be true of an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Habit {
+    /// It has no content.
+    Void,
+    /// Its content is text and no tags.
+    Raw,
+    /// It ends an open paragraph.
+    EndsParagraph,
+    /// It stands in the head of a page.
+    InHead,
+    /// It ends a drawing or a formula.
+    EndsForeign,
+    /// No end tag in it ends an element around it.
+    Scope,
+    /// It is more than words, as what has [`Habit::Scope`] or [`Habit::EndsParagraph`] is.
+    Block,
+    /// It is of words and reaches over blocks.
+    Format,
+    /// It stands within a line, or makes none itself.
+    Inline,
+    /// It is no part of a page's text.
+    LeftOut,
+    /// In Markdown its tags leave nothing.
+    Unmarked,
+    /// In Markdown its tags set what is in it apart.
+    Apart,
+    /// Its name in `<…>` is more likely the element than a placeholder.
+    Shown,
+}
+
+impl Habit {
+    fn named(word: &str) -> Option<Self> {
+        Some(match word {
+            "void" => Self::Void,
+            "raw" => Self::Raw,
+            "ends-paragraph" => Self::EndsParagraph,
+            "in-head" => Self::InHead,
+            "ends-foreign" => Self::EndsForeign,
+            "scope" => Self::Scope,
+            "block" => Self::Block,
+            "format" => Self::Format,
+            "inline" => Self::Inline,
+            "left-out" => Self::LeftOut,
+            "unmarked" => Self::Unmarked,
+            "apart" => Self::Apart,
+            "shown" => Self::Shown,
+            _ => return None,
+        })
+    }
+
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+/// The habits of each element, a bit for each.
+static ELEMENTS: LazyLock<FxHashMap<&str, u16>> = LazyLock::new(|| {
+    let habits =
+        |words: &str| words.split(' ').filter_map(Habit::named).fold(0, |all, habit| all | habit.bit());
+    pairs(ELEMENTS_FILE).map(|(name, words)| (name, habits(words))).collect()
+});
+
+/// Whether an element, named in lower case, has a habit.
+pub fn is(name: &str, habit: Habit) -> bool {
+    ELEMENTS.get(name).is_some_and(|habits| habits & habit.bit() != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lists::unsorted;
+
+    #[test]
+    fn the_list_is_sorted_and_read_whole() {
+        assert_eq!(unsorted(ELEMENTS_FILE), None, "sort elements.txt");
+        for (name, words) in pairs(ELEMENTS_FILE) {
+            assert!(words.split(' ').is_sorted(), "sort the words of {name}");
+            assert!(words.split(' ').all(|word| Habit::named(word).is_some()), "{name} is {words}");
+            assert!(!(is(name, Habit::Unmarked) && is(name, Habit::Apart)), "{name} is set apart, or not");
+        }
+        assert!(is("br", Habit::Void) && !is("p", Habit::Void) && !is("relay-name", Habit::Shown));
+    }
+}

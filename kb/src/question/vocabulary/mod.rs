@@ -1,0 +1,42 @@
+//! The closed lists that recognition rests on, as data files: resource kinds with their other spellings, reasons and the
+//! phrases that mean them, sentences of the operating system, components and products, and hyphenated English that is no
+//! name. How they are applied to a text is in [`super::identifiers`] and [`super::objects`].
+
+mod components;
+mod compounds;
+mod kinds;
+mod reasons;
+
+pub(super) use components::{component_of_word, component_of_words, is_api_group, is_short_api_group};
+pub(super) use compounds::{is_compound, is_generic, names_no_namespace};
+pub(super) use kinds::{
+    begins_foreign_kind, foreign_kind, foreign_kind_at_end, foreign_kind_at_start, foreign_kind_within,
+    is_first_part, kind_of_prefix, kind_of_word,
+};
+pub use kinds::{kind_named, kinds, kinds_in_name};
+pub(super) use reasons::{errnos, is_plain_reason, reason_of_word, reason_phrases};
+
+/// Longest word of the lists.
+const MAX_WORD_BYTES: usize = 40;
+
+/// The word in lower case, without an allocation for each word of a text; `None` if no list can hold it.
+fn lower<'b>(word: &str, buffer: &'b mut [u8; MAX_WORD_BYTES]) -> Option<&'b str> {
+    let buffer = buffer.get_mut(..word.len())?;
+    buffer.copy_from_slice(word.as_bytes());
+    buffer.make_ascii_lowercase();
+    std::str::from_utf8(buffer).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lists::unsorted;
+
+    #[test]
+    fn the_lists_are_sorted_and_unique() {
+        let of_rooms = [kinds::LISTS.as_slice(), &reasons::LISTS, &components::LISTS, &compounds::LISTS];
+        for (name, list) in of_rooms.into_iter().flatten() {
+            assert_eq!(unsorted(list), None, "sort {name}");
+        }
+    }
+}
