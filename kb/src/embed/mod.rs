@@ -3,6 +3,9 @@
 //!
 //! Models differ in what they want before a text (`query: `, `passage: `); the handle adds it, so callers say what a
 //! text is, not how to spell it.
+//!
+//! To add a model that runs here: a file that implements [`EmbeddingModel`], a variant of [`EmbedderChoice`] and a
+//! branch where `choice.rs` loads it; then run `tests/embedding_model.rs` on it.
 
 mod cache;
 mod choice;
