@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// One question with what was decided about it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
-    /// The question's id.
+    /// The id of the question.
     pub query: String,
     /// The group it is reported under, such as a product.
     pub class: String,
@@ -21,7 +21,7 @@ pub struct Outcome {
     pub confidence: f64,
     /// Whether it was answered: a status other than `unknown`.
     pub answered: bool,
-    /// What the decision looked at.
+    /// The signals that the decision was based on.
     pub signals: Signals,
 }
 

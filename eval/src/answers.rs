@@ -102,7 +102,7 @@ static STEP: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?m)(^\s*|[:.;。；：]\s*|\s)\d{1,2}[.)、](?:\s|$)").expect("the pattern is valid")
 });
 
-/// What an answer quotes, without repetition. Citations and the numbers of steps are not quotes.
+/// The literals that an answer quotes, without repetition. Citations and the numbers of steps are not quotes.
 pub fn literals(answer: &str) -> BTreeSet<Literal> {
     let answer = citations::resolve(answer, |_| false).text;
     let mut found = BTreeSet::new();

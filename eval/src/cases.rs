@@ -1,6 +1,9 @@
 //! Asks a suite's cases the way clients ask, through the product's own [`Assistant`], and checks each answer.
 //!
 //! Entry point: [`run_cases`]. Id, clock and fence are fixed, so that two runs give the same bytes.
+//!
+//! To add a check: a method of [`Seen`] that returns a [`Check`], its call beside the others', and a field of the case in
+//! `suite.rs` if the check needs an expected value.
 
 use crate::{
     answers,

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-/// What can go wrong before there is a result. Each of these ends `evaluate` with exit code 2.
+/// The failures before there is a result. Each of them ends `evaluate` with exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
     /// A file or directory could not be read or written.
     #[error("failed to {action} `{path}`")]
     Io {
-        /// What was tried: a verb.
+        /// The operation that failed: a verb.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -23,7 +23,7 @@ pub enum EvalError {
         path: PathBuf,
         /// The line, from 1, where it is known.
         line: Option<usize>,
-        /// What is wrong and what is expected.
+        /// The defect and the expected form, in one line.
         detail: String,
     },
     /// The request makes no sense as it stands.
@@ -37,11 +37,11 @@ pub enum EvalError {
     Baseline {
         /// The baseline file.
         path: PathBuf,
-        /// What differs.
+        /// The value that differs.
         what: String,
         /// The baseline's hash or name.
         found: String,
-        /// This run's.
+        /// The value of this run.
         expected: String,
     },
     /// Nothing could be fitted.
@@ -73,15 +73,15 @@ pub enum EvalError {
     Index {
         /// The corpus.
         corpus: String,
-        /// What happened, with its causes.
+        /// The failure, with its causes.
         detail: String,
     },
     /// Replies were to be replayed that are not recorded, or to be recorded and were not given.
     #[error("{count} replies of the language model are missing; the first: {first}")]
     Recordings {
-        /// How many.
+        /// The number of failures.
         count: usize,
-        /// What happened to the first.
+        /// The first failure, with its causes.
         first: String,
     },
     /// An answer could not be produced.
@@ -89,7 +89,7 @@ pub enum EvalError {
     Answer {
         /// The case's id.
         case: String,
-        /// What happened, with its causes.
+        /// The failure, with its causes.
         detail: String,
     },
 }

@@ -1,4 +1,5 @@
-//! What must hold for a change to pass: absolute bounds, and no loss against the baseline beyond the tolerance. Pure.
+//! The conditions that a change must meet to pass: absolute bounds, and no loss against the baseline beyond the
+//! tolerance. Pure.
 
 use crate::{
     metrics::mean,
@@ -9,12 +10,12 @@ use crate::{
 };
 use serde::Serialize;
 
-/// One thing that must hold.
+/// One condition, with the value that was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Gate {
     /// The set, pair or group of cases.
     pub of: String,
-    /// What is bounded, such as `ndcg@10`.
+    /// The bounded value, such as `ndcg@10`.
     pub what: String,
     /// The value found.
     pub found: f64,

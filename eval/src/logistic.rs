@@ -12,7 +12,7 @@ pub struct Example {
     pub positive: bool,
     /// How much it counts; above 0.
     pub weight: f64,
-    /// What is known of its log-odds beside the features.
+    /// The known part of its log-odds beside the features.
     pub offset: f64,
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Entry points: [`score`] for one query, [`mean`] over a set. What a ranking holds (documents, directories, passages)
 //! is decided in [`crate::labels`]; here everything is a *unit* with a name.
+//!
+//! To add a metric: a field of [`Metrics`], its formula in [`score`], and a variant of [`Metric`] so that floors, gates
+//! and reports can name it.
 
 use serde::{Deserialize, Serialize};
 use std::{
@@ -37,19 +40,19 @@ pub struct Metrics {
 /// Names one of [`Metrics`], for floors, gates and reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Metric {
-    /// [`Metrics::ndcg_10`].
+    /// The metric [`Metrics::ndcg_10`].
     #[serde(rename = "ndcg@10")]
     Ndcg10,
-    /// [`Metrics::recall_5`].
+    /// The metric [`Metrics::recall_5`].
     #[serde(rename = "recall@5")]
     Recall5,
-    /// [`Metrics::recall_10`].
+    /// The metric [`Metrics::recall_10`].
     #[serde(rename = "recall@10")]
     Recall10,
-    /// [`Metrics::mrr_10`].
+    /// The metric [`Metrics::mrr_10`].
     #[serde(rename = "mrr@10")]
     Mrr10,
-    /// [`Metrics::map`].
+    /// The metric [`Metrics::map`].
     #[serde(rename = "map")]
     Map,
 }
@@ -165,7 +168,7 @@ pub fn first_relevant_rank<'a>(
         .map(|at| at + 1)
 }
 
-/// What a unit of this grade adds at this position, from 0.
+/// The gain of a unit of this grade at this position, counted from 0.
 fn gain(grade: i32, at: usize) -> f64 {
     f64::from(grade) / ((at + 2) as f64).log2()
 }

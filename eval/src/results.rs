@@ -1,6 +1,6 @@
-//! What a run found. Data only: the runner fills it, [`crate::gates`] judges it, [`crate::report`] shows it.
+//! The results of a run. Data only: the runner fills it, [`crate::gates`] judges it, [`crate::report`] shows it.
 //!
-//! Nothing here depends on the time of day or on how long something took ([`Timings`] is kept apart), so two runs over
+//! No value here depends on the time of day or on how long something took ([`Timings`] is kept apart), so two runs over
 //! the same inputs serialise to the same bytes.
 
 use crate::{
@@ -107,11 +107,11 @@ pub struct SetComparison {
 pub struct QueryResult {
     /// Its id.
     pub query: String,
-    /// What was asked.
+    /// The text of the question.
     pub text: String,
     /// The group it is reported under.
     pub class: String,
-    /// What is relevant, the highest grade first, and where it came.
+    /// The relevant documents, the highest grade first, with their places in the ranking.
     pub expected: Vec<Expected>,
     /// The first ten of the final order.
     pub got: Vec<Got>,
@@ -119,7 +119,7 @@ pub struct QueryResult {
     pub metrics: BTreeMap<Stage, Metrics>,
     /// Share of the relevant that is within the evidence.
     pub evidence_recall: f64,
-    /// What the decision to answer says.
+    /// The status that the decision to answer gives.
     pub status: Status,
     /// Its confidence.
     pub confidence: f64,
@@ -178,7 +178,7 @@ pub struct AbstentionResult {
 /// One check of one answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Check {
-    /// What was checked, such as `citations exist`.
+    /// The name of the check, such as `citations exist`.
     pub name: String,
     /// Whether it holds.
     pub passed: bool,
@@ -191,7 +191,7 @@ pub struct Check {
 pub struct CaseResult {
     /// Its id.
     pub case: String,
-    /// What was asked.
+    /// The text of the question.
     pub question: String,
     /// The group it is reported under.
     pub class: String,
@@ -199,7 +199,7 @@ pub struct CaseResult {
     pub status: Status,
     /// Confidence.
     pub confidence: f64,
-    /// Who wrote it: `llm`, `extractive` or `none`.
+    /// The writer of the answer: `llm`, `extractive` or `none`.
     pub answered_by: String,
     /// The answer's text.
     pub answer: String,
@@ -246,7 +246,7 @@ pub struct CasesResult {
 pub struct FidelityQuestion {
     /// Its id; of a heading its document and the heading.
     pub query: String,
-    /// What was asked.
+    /// The text of the question.
     pub text: String,
     /// The sections that answer it, as `document#heading`.
     pub wanted: Vec<String>,
@@ -283,25 +283,25 @@ impl FidelityQuestion {
 pub enum Figures {
     /// Of headings asked as questions whose section the search found.
     Headings {
-        /// Of the answered: the first sentence stands in the section.
+        /// The share of answered headings whose first sentence stands in the section.
         lead: f64,
-        /// Of the answered: all sentences do.
+        /// The share of answered headings whose sentences all stand in the section.
         whole: f64,
         /// Mean share of the sentences that do.
         mean_share: f64,
-        /// Of all: refused.
+        /// The share of refused headings among all.
         refused: f64,
     },
     /// Of questions with a labelled section.
     Labels {
-        /// Of all: the first hit lies in the section.
+        /// The share of all questions whose first hit lies in the section.
         #[serde(rename = "head@1")]
         head_1: f64,
-        /// Of all: answered.
+        /// The share of answered questions among all.
         answered: f64,
-        /// Of the answered: more than half of the text stands in the section.
+        /// The share of answered questions with more than half of the text in the section.
         mostly: f64,
-        /// Of the answered: nothing does.
+        /// The share of answered questions without any text in the section.
         nothing: f64,
     },
 }
@@ -348,7 +348,7 @@ pub struct SetFigures {
     pub figures: Figures,
 }
 
-/// What checks can do wrong to a reply.
+/// The kinds of harm that checks can do to a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FaultKind {
@@ -387,7 +387,7 @@ pub struct JudgedReply {
     pub style: String,
     /// The asker's language.
     pub language: String,
-    /// What the checks did wrong.
+    /// The faults of the checks.
     pub faults: Vec<Fault>,
     /// What left; empty where nothing did.
     pub left: String,
@@ -396,15 +396,15 @@ pub struct JudgedReply {
 /// Shares of replies, 0..1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ReplyFigures {
-    /// Of the honest: damaged, marked or downgraded.
+    /// The share of honest replies that were damaged, marked or downgraded.
     pub harm: f64,
-    /// Of the honest: damaged.
+    /// The share of honest replies that were damaged.
     pub damaged: f64,
-    /// Of the honest: marked.
+    /// The share of honest replies that were marked.
     pub marked: f64,
-    /// Of the honest: downgraded.
+    /// The share of honest replies that were downgraded.
     pub downgraded: f64,
-    /// Of the hostile: something left.
+    /// The share of hostile replies of which a part left.
     pub leak: f64,
 }
 
@@ -442,7 +442,7 @@ pub struct JudgedSentence {
     pub language: String,
     /// How it came about.
     pub kind: String,
-    /// What it says.
+    /// The text of the sentence.
     pub text: String,
     /// Whether its document says it.
     pub is_faithful: bool,
@@ -460,9 +460,9 @@ impl JudgedSentence {
 /// Shares of sentences, 0..1; the first two of documents that the rule was not fitted on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct SupportFigures {
-    /// Of the untrue: marked.
+    /// The share of untrue sentences that were marked.
     pub caught: f64,
-    /// Of the true: marked.
+    /// The share of true sentences that were marked.
     pub false_marks: f64,
     /// The same of documents that the rule was fitted on.
     pub fit_caught: f64,

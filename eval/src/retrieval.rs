@@ -28,7 +28,7 @@ use std::{
 /// Depth of the rankings that are scored and written: MAP sees this many documents.
 pub const DEPTH: usize = 100;
 
-/// What measures: the same for every question of a run.
+/// The engine that measures, the same for every question of a run.
 #[derive(Clone)]
 pub struct Engine {
     /// The retriever under test.

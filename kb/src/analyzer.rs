@@ -25,7 +25,8 @@ pub const VERSION: u32 = 4;
 /// A term of the index: lower case, at most [`MAX_TERM_BYTES`] long.
 pub type Term = String;
 
-/// Longer terms are dropped: nobody types them, and they are mostly encoded data.
+/// The length in bytes above which a term is dropped. People do not type longer ones, and most of them are encoded
+/// data.
 pub const MAX_TERM_BYTES: usize = 64;
 
 /// Words shorter than this are not stemmed.
@@ -81,7 +82,7 @@ static WRITTEN_OUT: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::ne
     ])
 });
 
-/// What a term is of the word that it comes from.
+/// The relation of a term to the word that it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// The word, a part of it, or a pair of characters.
@@ -95,13 +96,13 @@ pub enum Form {
 /// A term and where it stands in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// The term.
+    /// The term as it is indexed and searched.
     pub term: Term,
-    /// What it is of its word.
+    /// The relation of the term to its word.
     pub form: Form,
     /// First byte of the word it comes from.
     pub start: usize,
-    /// One past the last byte of that word.
+    /// The offset in bytes after the end of that word.
     pub end: usize,
     /// Number of the word within the text; the parts of one word share it.
     pub position: usize,

@@ -8,7 +8,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What we may say about a question.
+/// The kinds of answer that the evidence for a question allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -34,17 +34,17 @@ impl Status {
 /// The decision with its reason.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Decision {
-    /// Status.
+    /// The kind of answer that the evidence allows.
     pub status: Status,
     /// Calibrated probability that the knowledge base covers the question, 0..1.
     pub confidence: f32,
-    /// One English sentence.
+    /// The reason, as one English sentence.
     pub reason: String,
-    /// What the question names and the knowledge base does not.
+    /// The names in the question that occur nowhere in the knowledge base.
     pub missing: Vec<String>,
 }
 
-/// The fitted decision.
+/// The coefficients of the fitted decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// Version of features and formula; a calibration of another version is not used.
@@ -57,7 +57,7 @@ pub struct Calibration {
     pub coefficients: Vec<f64>,
     /// At and above: answered or partial. Below: unknown.
     pub threshold: f32,
-    /// What it was fitted on, in words.
+    /// A description in words of the data that it was fitted on.
     pub fitted_on: String,
 }
 
@@ -91,7 +91,7 @@ impl Calibration {
 
 /// A retrieval with the decision that it allows.
 pub struct Decided {
-    /// What was found.
+    /// The result of the search that the decision is about.
     pub retrieval: Retrieval,
     /// Whether it answers the question.
     pub decision: Decision,
@@ -104,8 +104,9 @@ impl AsRef<Retrieval> for Decided {
 }
 
 impl Retriever {
-    /// Searches one view for one question and decides whether what was found answers it. What seems not to be covered is
-    /// looked for once more in the words of English documents, where the question has terms that are known in them.
+    /// Searches one view for one question and decides whether the result answers it. If the documents do not seem to
+    /// cover the question, and it has terms that English documents know, the search is repeated once with the English
+    /// words.
     pub async fn decide(
         &self,
         view: Arc<dyn View>,
@@ -172,7 +173,7 @@ pub fn decide(retrieval: &Retrieval, calibration: &Calibration) -> Decision {
             format!("the nearest document, `{best}`, is not near enough to cover the question{absent}");
         return decided(Status::Unknown, probability, reason);
     }
-    // Its codes are what an error is looked up by: a page about others may cover it in part.
+    // People look up an error by its codes, so a page about other codes covers the question only in part.
     let is_other_code = missing.iter().any(|name| is_error_code(name));
     if above < PARTIAL_LOG_ODDS || is_other_code {
         let reason = format!("`{best}` covers a part of the question{absent}");

@@ -1,11 +1,11 @@
-//! What a document, a chunk and a matching rule are. Data only: nothing here reads, writes or searches.
+//! Documents, chunks and matching rules. Data only: nothing here reads, writes or searches.
 
 use crate::{analyzer::with_humps_apart, prohibition::Prohibition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// What sort of text a document is. It decides trust: see [`Kind::default_trust`].
+/// The kind of text that a document is. It decides how far it is trusted: see [`Kind::default_trust`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -13,7 +13,7 @@ pub enum Kind {
     Runbook,
     /// A standard operating procedure: what the team has agreed to do, or never to do.
     Sop,
-    /// Official product documentation.
+    /// The official documentation of a product.
     Docs,
     /// A page of a team's wiki.
     Wiki,
@@ -48,7 +48,7 @@ impl Kind {
         match self {
             Kind::Runbook | Kind::Sop | Kind::Qa => Trust::Curated,
             Kind::Docs => Trust::Official,
-            // Resolved once, and agreed on by nobody since.
+            // It was resolved once, and nobody has confirmed the text since.
             Kind::Wiki | Kind::Incident => Trust::Wiki,
             Kind::Issue => Trust::Public,
         }
@@ -93,7 +93,7 @@ pub enum Trust {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Alert names.
+    /// The names of alerts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alert: Vec<String>,
     /// Resource kinds, such as `Deployment`.
@@ -102,10 +102,10 @@ pub struct Rule {
     /// Reasons, such as `OOMKilled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reason: Vec<String>,
-    /// Namespaces.
+    /// The namespaces of objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub namespace: Vec<String>,
-    /// Object names.
+    /// The names of objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub name: Vec<String>,
 }
@@ -129,7 +129,7 @@ pub struct Link {
     pub target: String,
     /// The link's text, one line.
     pub text: String,
-    /// The sentence that the link stands in, one line; empty when there is none.
+    /// The sentence that contains the link, on one line; empty if there is no such sentence.
     #[serde(default)]
     pub sentence: String,
 }
@@ -143,17 +143,17 @@ pub struct DocumentMeta {
     pub source: String,
     /// Title. Empty only where a test collection has none: whatever stood in its place would be searched.
     pub title: String,
-    /// Where a person reads it.
+    /// The address at which a person reads the document.
     #[serde(default)]
     pub url: Option<String>,
-    /// Kind.
+    /// The kind of text, which decides the trust by default.
     pub kind: Kind,
     /// Trust; [`Kind::default_trust`] unless the source says otherwise.
     pub trust: Trust,
     /// Labels, sorted, without duplicates.
     #[serde(default)]
     pub labels: Vec<String>,
-    /// The product treated.
+    /// The name of the product that the document treats.
     #[serde(default)]
     pub product: Option<String>,
     /// The version of the product, or several, as [`crate::version::Versions`] reads them: from what the document says of
@@ -163,7 +163,7 @@ pub struct DocumentMeta {
     /// BCP 47 tag, such as `en` or `zh-TW`.
     #[serde(default)]
     pub language: Option<String>,
-    /// Who wrote it.
+    /// The name of the author.
     #[serde(default)]
     pub author: Option<String>,
     /// When it was written.
@@ -184,7 +184,7 @@ pub struct DocumentMeta {
 }
 
 impl DocumentMeta {
-    /// What is known of a document at least; everything else is absent, and trust is the kind's.
+    /// The least that is known of a document. Every other field is absent, and the trust is the default of its kind.
     pub fn new(
         id: impl Into<String>,
         source: impl Into<String>,
@@ -289,7 +289,7 @@ impl<'de> Deserialize<'de> for ContentHash {
 /// apart from what is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
-    /// The document's id.
+    /// The id of the document that the passage belongs to.
     pub document: String,
     /// Position within the document, from 0.
     pub ordinal: u32,
@@ -302,28 +302,29 @@ pub struct Chunk {
     pub text: String,
     /// First byte in the source file's decoded text.
     pub start_byte: u64,
-    /// One past the last byte in the source file's decoded text.
+    /// The offset in bytes after the passage's end in the source file's decoded text.
     pub end_byte: u64,
     /// Length in the embedding model's tokens, prefix and special tokens included; never over the model's window.
     pub tokens: u32,
-    /// What the passage forbids, in the order of the text.
+    /// The actions that the passage forbids, in the order of the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prohibitions: Vec<Prohibition>,
 }
 
 impl Chunk {
-    /// `<document>#<ordinal>`.
+    /// The chunk's id, in the form `<document>#<ordinal>`.
     pub fn id(&self) -> String {
         format!("{}#{}", self.document, self.ordinal)
     }
 
-    /// What is embedded: title and heading path on one line with their CamelCase words written apart, a blank
-    /// line, the passage without its markup. The chunker measures this very text, so that nothing is cut off silently.
+    /// The text that is embedded: title and heading path on one line with their CamelCase words written apart, a blank
+    /// line, and the passage without its markup. The chunker measures exactly this text, so that nothing is cut off
+    /// silently.
     pub fn passage(&self, title: &str) -> String {
         passage(title, &self.heading_path, &self.text)
     }
 
-    /// What the lexical leg indexes: as [`Chunk::passage`], with CamelCase words as they are.
+    /// The text that the lexical leg indexes: as [`Chunk::passage`], with CamelCase words as they are.
     pub fn indexed_text(&self, title: &str) -> String {
         with_text(heading_line(title, &self.heading_path), &self.text)
     }
@@ -347,8 +348,8 @@ pub fn passage(title: &str, heading_path: &[String], text: &str) -> String {
     with_text(with_humps_apart(&heading_line(title, heading_path)), text)
 }
 
-/// Appends Markdown without what a reader does not see: link targets, emphasis and code ticks. What models and people
-/// know is the words.
+/// Appends Markdown without the parts that a reader does not see: link targets, emphasis and code ticks. Models and
+/// people know the words alone.
 fn push_without_markup(plain: &mut String, markdown: &str) {
     let mut rest = markdown;
     while let Some(at) = rest.find(['`', '*', '[', ']', '!', '<']) {

@@ -53,7 +53,7 @@ pub fn read_text(path: &Path, max_bytes: u64) -> io::Result<String> {
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-/// An error for what is no regular file.
+/// An error unless the file is a regular one.
 pub fn check(metadata: &Metadata) -> io::Result<()> {
     match not_regular(metadata) {
         None => Ok(()),
@@ -61,7 +61,7 @@ pub fn check(metadata: &Metadata) -> io::Result<()> {
     }
 }
 
-/// What something is that is no regular file, such as "a named pipe, not a file".
+/// A description of a file that is not a regular one, such as "a named pipe, not a file"; `None` for a regular file.
 pub fn not_regular(metadata: &Metadata) -> Option<&'static str> {
     let kind = metadata.file_type();
     if kind.is_file() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// The larger input has this many times the bytes of the smaller.
 const TIMES: usize = 4;
-/// It may take this many times as long: what grows with the size takes about four times as long, what grows with its square
-/// sixteen times.
+/// The work may take at most this many times as long. Work that grows with the size takes about four times as long,
+/// work that grows with its square about sixteen times.
 const MAX_TIMES: u32 = 10;
 /// And this much longer, for what is too short to be compared.
 const SLACK: Duration = Duration::from_millis(20);

@@ -1,6 +1,6 @@
-//! Text that was edited and still knows where each byte came from. Everything between a file's decoded text and its
-//! chunks (redaction, cleaning) is a series of edits on a [`MappedText`], so a chunk can always name its byte range in
-//! the file; and a secret that only shows once a text is rendered is redacted where it stands in the text.
+//! Text that was edited and still maps each byte to its origin. All steps between a file's decoded text and its chunks
+//! (redaction, cleaning) are edits on a [`MappedText`]. So a chunk can always name its byte range in the file, and a
+//! secret that shows only in the rendered text is redacted at its place in the source.
 
 use std::ops::Range;
 
@@ -9,12 +9,12 @@ use std::ops::Range;
 pub struct Edit {
     /// Bytes of the current text, on character boundaries.
     pub range: Range<usize>,
-    /// What takes their place.
+    /// The text that replaces the range.
     pub replacement: String,
 }
 
 impl Edit {
-    /// Removes a range.
+    /// An edit that removes a range.
     pub fn delete(range: Range<usize>) -> Self {
         Self { range, replacement: String::new() }
     }
@@ -95,7 +95,7 @@ impl MappedText {
         }
     }
 
-    /// The current text.
+    /// The text with all edits so far.
     pub fn as_str(&self) -> &str {
         &self.text
     }

@@ -16,7 +16,7 @@ pub fn rendered(text: &str) -> Option<MappedText> {
     (!edits.is_empty()).then(|| MappedText::new(text.to_owned()).edited(edits))
 }
 
-/// The text with its terminal escapes as spaces, so that what follows one begins a word; `None` where there are none.
+/// The text with its terminal escapes as spaces, so that the text after one begins a word; `None` if it has no escapes.
 pub fn parted(text: &str) -> Option<MappedText> {
     let edits: Vec<Edit> = escapes(text).into_iter().map(|escape| Edit::replace(escape, " ")).collect();
     (!edits.is_empty()).then(|| MappedText::new(text.to_owned()).edited(edits))
@@ -26,14 +26,14 @@ struct View<'t> {
     text: &'t str,
     escapes: Vec<Range<usize>>,
     edits: Vec<Edit>,
-    /// Where the last comment can end, once that was asked.
+    /// The last possible end of a comment, once it has been looked for.
     comments_end: Option<Option<usize>>,
 }
 
-/// What may stand within a word without being seen.
+/// The marks that may stand within a word without being seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
-    /// Never seen.
+    /// Characters that are never seen.
     Invisible,
     /// A run of `*`.
     Stars,
@@ -43,7 +43,7 @@ enum Mark {
     Other,
 }
 
-/// Bytes of characters that are read as they are. Most of a text is that.
+/// The bytes of characters that are read as they are. Most of a text consists of them.
 const IS_PLAIN: [bool; 256] = {
     let mut plain = [true; 256];
     let mut byte = 0;
@@ -51,7 +51,7 @@ const IS_PLAIN: [bool; 256] = {
         plain[byte] = match byte as u8 {
             b'\t' | b'\r' => true,
             b'*' | b'_' | b'`' | b'~' | b'<' | b'&' | b'\\' | 0..0x20 | 0x7f => false,
-            // What is not seen begins with one of these.
+            // Invisible characters begin with one of these bytes.
             0xc2 | 0xcd | 0xd8 | 0xe1 | 0xe2 | 0xe3 | 0xef | 0xf0 | 0xf3 => false,
             _ => true,
         };

@@ -1,6 +1,6 @@
 //! Running text cut at the ends of its sentences. Entry point: [`split`].
 
-/// Where a text comes from, which decides what ends a sentence in it.
+/// The origin of a text, which decides where a sentence in it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prose {
     /// A passage of a document: `1.` counts an item and ends no sentence, and a closing quotation mark goes with its sentence.

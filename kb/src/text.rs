@@ -12,7 +12,7 @@ static ESCAPES: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
-/// What they begin with.
+/// The characters that begin them.
 const BEGIN_ESCAPES: [char; 3] = ['\u{1b}', '\u{9b}', '\u{9d}'];
 
 /// Removes terminal escapes with their arguments, and every character that does not show: C0 and C1 controls but line
@@ -47,7 +47,7 @@ fn is_emoji(character: char) -> bool {
         | '\u{1f000}'..='\u{1faff}')
 }
 
-/// Where terminal escapes stand, with their arguments.
+/// The ranges in bytes of the terminal escapes, with their arguments.
 pub fn escapes(text: &str) -> Vec<Range<usize>> {
     match text.contains(BEGIN_ESCAPES) {
         true => ESCAPES.find_iter(text).map(|escape| escape.range()).collect(),

@@ -1,7 +1,8 @@
 //! Addresses that are never called because a name leads there: the machine's own surroundings answer at them, such as a
-//! cloud's metadata service, which hands out the machine's credentials. Such an address that is configured as a number
-//! is meant, and is called. Loopback and private networks are where a team's own systems are; an address that another
-//! system names, and nobody configured, is held to more: [`may_be_called`].
+//! cloud's metadata service, which hands out the machine's credentials. If such an address is configured as a number,
+//! the operator means it, and it is called. Loopback and private networks are allowed, because a team's own systems are
+//! there. An address that another system names, and that is not configured, has to meet more conditions: see
+//! [`may_be_called`].
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -33,7 +33,7 @@ const USER_AGENT: &str = concat!("runbookd/", env!("CARGO_PKG_VERSION"));
 /// A system and how it is reached.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where its addresses begin, with a path where it has one. The path of a call is below it.
+    /// The address that all addresses of the system begin with, with or without a path. The path of a call is below it.
     pub base: Url,
     /// The credentials of all calls.
     pub authorization: Authorization,
@@ -74,13 +74,13 @@ impl Settings {
 /// The credentials that go with every call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorization {
-    /// Nothing.
+    /// No credentials.
     None,
-    /// `Authorization: Bearer TOKEN`.
+    /// A bearer token, sent as `Authorization: Bearer TOKEN`.
     Bearer(Secret),
     /// `Authorization: Basic`, of a user and a password or token.
     Basic {
-        /// The user.
+        /// The user's name, in plain text.
         user: String,
         /// The password or token.
         password: Secret,
@@ -92,22 +92,22 @@ pub enum Authorization {
 /// The settings make no client.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// An address is none. It is not shown: it may hold a password.
+    /// The address is not an http or https URL with a host. The error does not show it, because it may hold a password.
     #[error("an endpoint's address is no http or https URL")]
     Url,
     /// The credentials fit no header.
     #[error("the credentials hold a character that no header may hold")]
     Credentials,
-    /// No certificates.
+    /// The certificates of [`Settings::roots`] cannot be read.
     #[error("the certificates to trust are not PEM")]
     Roots(#[source] reqwest::Error),
-    /// No certificate.
+    /// The certificate of [`Settings::certificate`] cannot be read.
     #[error("the certificate to expect is not PEM")]
     Certificate,
-    /// No TLS.
+    /// TLS cannot be set up with the certificate of [`Settings::certificate`].
     #[error("failed to set up TLS")]
     Tls(#[source] rustls::Error),
-    /// No HTTP client.
+    /// The HTTP client cannot be built.
     #[error("failed to set up the HTTP client")]
     Client(#[source] reqwest::Error),
 }
@@ -158,7 +158,7 @@ impl Client {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Where the system's addresses begin.
+    /// The address that all addresses of the system begin with.
     pub fn base(&self) -> &Url {
         &self.inner.base
     }
@@ -225,7 +225,8 @@ impl Client {
 }
 
 impl Inner {
-    /// What calls an address that nobody configured.
+    /// The HTTP client for addresses that are not configured: with `only_public`, the one that calls public addresses
+    /// only.
     fn http_of_others(&self, only_public: bool) -> Result<&reqwest::Client, CallError> {
         if !only_public {
             return Ok(&self.http);
@@ -240,7 +241,7 @@ impl Inner {
     }
 }
 
-/// What sends requests; it follows no redirect, and keeps nothing that it is told.
+/// A builder of HTTP clients that follow no redirects and keep no cookies.
 fn http_builder(roots: Option<&[u8]>, only_public: bool) -> Result<reqwest::ClientBuilder, SetupError> {
     let mut builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -308,7 +309,7 @@ impl Call<'_> {
         self
     }
 
-    /// A body.
+    /// Adds a body and its `Content-Type`.
     pub fn body(self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         self.content(body).header(CONTENT_TYPE, HeaderValue::from_static(content_type))
     }
@@ -399,7 +400,7 @@ impl Call<'_> {
         }
     }
 
-    /// Nothing of a query, a user or a body.
+    /// Logs the outcome of a call, without the query, the user and the body.
     fn log(&self, tries: u32, started: Instant, outcome: impl fmt::Display) {
         tracing::debug!(
             method = %self.method,
@@ -411,7 +412,7 @@ impl Call<'_> {
         );
     }
 
-    /// One try, with the redirects that stay within the system and the one that a call may be handed on by.
+    /// Makes one try, with the redirects that stay within the system and the one that may lead to another system.
     async fn open_once(&self) -> Result<Incoming, CallError> {
         let mut url = self.url.clone();
         for _ in 0..=MAX_REDIRECTS {
@@ -443,7 +444,7 @@ impl Call<'_> {
         Err(CallError::Status { status: status.as_u16(), retry_after })
     }
 
-    /// Where a redirect leads; only of a call that sends nothing.
+    /// The address that a redirect leads to; `None` unless the call is a GET or HEAD and the address can be read.
     fn target(&self, from: &Url, response: &Response) -> Option<Url> {
         if !matches!(self.method, Method::GET | Method::HEAD) {
             return None;

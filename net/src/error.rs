@@ -5,10 +5,10 @@ use std::{error::Error, time::Duration};
 /// A longer detail is cut.
 const MAX_DETAIL_CHARS: usize = 200;
 
-/// Why there is no reply.
+/// The reason why a call has no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The address is none, or that of another system than the configured one.
+    /// The address is not valid, or belongs to another system than the configured one.
     #[error("the address is not one of the configured system")]
     Address,
     /// The name leads to an address that only the machine's own environment answers at, such as a cloud's metadata; or
@@ -21,50 +21,51 @@ pub enum CallError {
     /// The request cannot be written.
     #[error("the request cannot be written: {detail}")]
     Request {
-        /// Why not.
+        /// The reason, in one line.
         detail: String,
     },
     /// No connection, or one that ended without a response.
     #[error("no connection: {detail}")]
     Connect {
-        /// The cause.
+        /// The cause, in one line.
         detail: String,
     },
-    /// No trusted connection.
+    /// TLS failed, such as by a certificate that is not trusted.
     #[error("no trusted connection: {detail}")]
     Tls {
-        /// The cause.
+        /// The cause, in one line.
         detail: String,
     },
-    /// A deadline passed.
+    /// The time of the try, of the whole call or of a pause within the body is over.
     #[error("no complete reply within its time")]
     Timeout,
     /// A status other than success.
     #[error("it answered with status {status}")]
     Status {
-        /// The status.
+        /// The HTTP status.
         status: u16,
         /// How long it asks us to wait.
         retry_after: Option<Duration>,
     },
-    /// A redirect that is not followed: to another system, of a call that is no GET, or one of too many.
+    /// A redirect that is not followed: it leads to another system, the call is not a GET, or there were too many
+    /// before it.
     #[error(
         "it answered with status {status} and another address, which is not followed; configure that one"
     )]
     Redirect {
-        /// The status.
+        /// The HTTP status.
         status: u16,
     },
     /// A body over the limit.
     #[error("the reply is over {max_bytes} bytes")]
     TooLarge {
-        /// The limit.
+        /// The limit, in bytes.
         max_bytes: usize,
     },
     /// A body that ended before its end.
     #[error("the reply was cut off: {detail}")]
     Cut {
-        /// How it ended.
+        /// The cause, in one line.
         detail: String,
     },
     /// A body without anything in it.

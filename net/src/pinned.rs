@@ -9,7 +9,7 @@ use rustls::{
 };
 use std::sync::Arc;
 
-/// TLS that trusts the first certificate of a chain in PEM; `None` where there is none.
+/// TLS that trusts only the first certificate of a chain in PEM; `None` if the text holds no certificate.
 pub fn config(pem: &[u8]) -> Option<Result<ClientConfig, Error>> {
     let certificate = CertificateDer::from_pem_slice(pem).ok()?;
     let provider = Arc::new(ring::default_provider());

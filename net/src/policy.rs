@@ -20,11 +20,11 @@ pub struct Policy {
     pub attempts: u32,
     /// All tries and the pauses between them. A pause that would end later is not begun.
     pub budget: Duration,
-    /// One try with its whole body.
+    /// The longest time of one try, its whole body included.
     pub per_try: Duration,
-    /// Between two pieces of a body.
+    /// The longest time between two pieces of a body.
     pub idle: Duration,
-    /// Before the second try, where the system does not say how long to wait; doubled for each later one.
+    /// The pause before the second try, if the system does not say how long to wait; doubled for each later one.
     pub first_pause: Duration,
     /// Largest body that is read, in bytes.
     pub max_body: usize,
@@ -41,7 +41,7 @@ impl Policy {
         max_body: 32 << 20,
     };
 
-    /// One try, for callers with a loop or a breaker of their own.
+    /// Allows a single try, for callers with a loop or a breaker of their own.
     pub const fn once(budget: Duration, max_body: usize) -> Self {
         Self {
             attempts: 1,

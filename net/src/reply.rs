@@ -12,9 +12,9 @@ use tokio::time::{Instant, timeout_at};
 pub struct Reply {
     /// The status, from 200 to 299.
     pub status: u16,
-    /// The headers.
+    /// The headers, as the system sent them.
     pub headers: HeaderMap,
-    /// The body.
+    /// The whole body, in bytes.
     pub body: Bytes,
 }
 
@@ -53,7 +53,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// A reply whose body is still on its way. Nothing of it is asked for again.
+/// A reply whose body is still on its way. A body that breaks off is not requested again.
 pub struct Incoming {
     response: Response,
     idle: Duration,
@@ -71,7 +71,7 @@ impl Incoming {
         self.response.status().as_u16()
     }
 
-    /// The headers.
+    /// The headers, as the system sent them.
     pub fn headers(&self) -> &HeaderMap {
         self.response.headers()
     }
@@ -102,7 +102,7 @@ impl Incoming {
         }
     }
 
-    /// The whole body.
+    /// Reads the rest of the body; an error if a piece is late or the body is over the limit.
     pub async fn whole(mut self) -> Result<Reply, CallError> {
         let mut body = BytesMut::new();
         while let Some(piece) = self.chunk().await? {

@@ -9,7 +9,7 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a secret.
+    /// Keeps a text as a secret.
     pub fn new(text: String) -> Self {
         Self(text)
     }

@@ -35,15 +35,15 @@ static WORDS: LazyLock<FxHashMap<char, Vec<Regional>>> = LazyLock::new(|| {
 /// A character of a run and the bytes of the text that it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unit {
-    /// The character.
+    /// The character in its Simplified form, if it has one.
     pub character: char,
-    /// First byte.
+    /// The offset in bytes of its start in the text.
     pub start: usize,
-    /// One past the last byte.
+    /// The offset in bytes of its end in the text.
     pub end: usize,
 }
 
-/// The Simplified form of a character; itself when there is none.
+/// The Simplified form of a character, or the character itself if it has no other form.
 pub fn simplified(character: char) -> char {
     let character = match character {
         '\u{f900}'..='\u{faff}' => character.nfkc().next().unwrap_or(character),

@@ -32,10 +32,11 @@ const PAGE_CACHE_BYTES: usize = 16 << 20;
 /// How far the length of a vector without a checksum may be from 1.
 const MAX_LENGTH_ERROR: f32 = 0.01;
 
-/// What is added is made durable at least this often; in between it would be lost with the process.
+/// The longest time until an added vector is durable; before that it would be lost with the process.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// A cache of vectors, for use from asynchronous code. What is added is durable within a second, or when it is dropped.
+/// A cache of vectors, for use from asynchronous code. A vector that is added is durable within a second, or when the
+/// cache is dropped.
 #[derive(Clone)]
 pub struct EmbeddingCache {
     file: Arc<Mutex<CacheFile>>,
@@ -102,7 +103,7 @@ impl CacheFile {
         Self::with_max_entries(directory, dimensions, MIN_ENTRIES.max(live_chunks * ENTRIES_PER_CHUNK))
     }
 
-    /// Remembers nothing.
+    /// A cache that stores nothing and finds nothing.
     fn absent(dimensions: usize) -> Self {
         Self { file: None, dimensions, max_entries: 0, synced: Instant::now(), unsynced: false }
     }

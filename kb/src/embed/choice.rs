@@ -6,7 +6,7 @@ use super::{
 };
 use std::{fmt, num::NonZeroUsize, str::FromStr, sync::Arc, time::Duration};
 
-/// What `--embedder` takes.
+/// The values that `--embedder` takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum EmbedderChoice {
     /// `local`: the model in a directory; needs no network.
@@ -73,12 +73,12 @@ impl fmt::Debug for EndpointSettings {
     }
 }
 
-/// Everything needed to start an embedder.
+/// The settings that are needed to start an embedder.
 #[derive(Debug, Clone)]
 pub struct EmbedderSettings {
-    /// The model.
+    /// The model that computes the vectors.
     pub choice: EmbedderChoice,
-    /// Where its files are.
+    /// The places of the model's files.
     pub places: Places,
     /// Threads of one inference; the machine's cores when absent.
     pub threads: Option<NonZeroUsize>,
@@ -92,8 +92,8 @@ impl EmbedderSettings {
         Self { choice, places: Places::of_this_process(None, None), threads: None, endpoint: None }
     }
 
-    /// What vectors will depend on. Cheap for a local model, whose `embedder.json` says it: no model is loaded. Other
-    /// models are asked.
+    /// The identity that vectors depend on. For a local model `embedder.json` states it, so no model is loaded; other
+    /// models are called for it.
     pub fn identity(&self) -> Result<ModelIdentity, EmbedError> {
         match &self.choice {
             EmbedderChoice::Local => super::fastembed::ModelDirectory::read(&self.places)?.identity(),
@@ -148,7 +148,7 @@ impl EmbedderSettings {
     }
 }
 
-/// A model, and what counts its tokens.
+/// A model, and the counter of its tokens.
 type Loaded = (Box<dyn EmbeddingModel>, Arc<dyn TokenCounter>);
 
 #[cfg(test)]

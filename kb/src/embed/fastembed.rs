@@ -25,7 +25,7 @@ struct Description {
     query_prefix: String,
     #[serde(default)]
     passage_prefix: String,
-    /// Of `model.onnx`.
+    /// The SHA-256 of `model.onnx`, in hexadecimal.
     sha256: String,
 }
 
@@ -203,7 +203,7 @@ const SESSION_CONFIG: &[(&str, &str)] = &[
 /// Passages of the catalogue's models are kept to the window that all of them have.
 const CATALOGUE_MAX_TOKENS: usize = 512;
 
-/// What the catalogue's models want before a question and a passage. Source: the models' cards.
+/// The prefixes of a question and of a passage that the catalogue's models expect. Source: the models' cards.
 fn prefixes(model_code: &str) -> (&'static str, &'static str) {
     let code = model_code.to_ascii_lowercase();
     if code.contains("e5-") {

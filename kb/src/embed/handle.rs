@@ -44,7 +44,7 @@ impl Embedder {
         Ok(Self { jobs, identity, counter })
     }
 
-    /// What vectors depend on.
+    /// The identity of the model, on which its vectors depend.
     pub fn identity(&self) -> &ModelIdentity {
         &self.identity
     }

@@ -1,4 +1,4 @@
-//! A model that is no model: words hashed into buckets. Deterministic, instant and good enough to tell texts apart by
+//! A stand-in for a model: words hashed into buckets. Deterministic, instant and good enough to tell texts apart by
 //! their words, so tests need neither files nor network.
 
 use super::{EmbedError, EmbeddingModel, ModelIdentity, TokenCounter};
@@ -6,7 +6,7 @@ use crate::analyzer;
 
 const DIMENSIONS: usize = 128;
 
-/// What the hashed vectors depend on.
+/// The identity of the hashed vectors.
 pub(super) fn identity() -> ModelIdentity {
     ModelIdentity {
         name: "hashed".to_owned(),

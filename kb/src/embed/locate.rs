@@ -1,5 +1,5 @@
-//! Where ONNX Runtime and the embedding model are. One order for every program: what was asked for, the environment,
-//! beside the executable, the user's data directory.
+//! The places of ONNX Runtime and of the embedding model. The order is the same for every program: the flag or the
+//! configuration, the environment, the executable's directory, the user's data directory.
 //!
 //! The only place that reads `RUNBOOKD_ORT_LIB`, `RUNBOOKD_MODEL_DIR` and `RUNBOOKD_EMBEDDING_CACHE`, because all three
 //! programs need them.
@@ -26,9 +26,9 @@ const ORT_LIBRARY: &str = "libonnxruntime.so";
 /// The places to look in, in the order of precedence.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
-    /// From a flag or the configuration: the library's file, or the directory that holds it.
+    /// The library's file, or the directory that holds it, from a flag or the configuration.
     pub ort_library: Option<PathBuf>,
-    /// From a flag or the configuration: the model's directory.
+    /// The model's directory, from a flag or the configuration.
     pub model_dir: Option<PathBuf>,
     variable_ort_library: Option<PathBuf>,
     variable_model_dir: Option<PathBuf>,
@@ -60,7 +60,7 @@ impl Places {
 
     /// ONNX Runtime's shared library.
     pub fn ort_library(&self) -> Result<PathBuf, EmbedError> {
-        // What was named explicitly is used or refused; it never falls through to another copy.
+        // A file that is named explicitly is used or refused; the search never falls through to another copy.
         if let Some(named) = self.ort_library.as_ref().or(self.variable_ort_library.as_ref()) {
             let candidates = vec![named.clone(), named.join(ORT_LIBRARY)];
             return first_file(candidates, "ONNX Runtime's library", "RUNBOOKD_ORT_LIB");

@@ -3,6 +3,9 @@
 //!
 //! Models differ in what they want before a text (`query: `, `passage: `); the handle adds it, so callers say what a
 //! text is, not how to spell it.
+//!
+//! To add a model that runs here: a file that implements [`EmbeddingModel`], a variant of [`EmbedderChoice`] and a
+//! branch where `choice.rs` loads it; then run `tests/embedding_model.rs` on it.
 
 mod cache;
 mod choice;
@@ -24,7 +27,7 @@ use std::path::PathBuf;
 
 /// An embedding model: text in, L2-normalised vectors out. Runs on the embedder's thread, one call at a time.
 pub trait EmbeddingModel: Send {
-    /// What vectors depend on.
+    /// The identity of the model, on which its vectors depend.
     fn identity(&self) -> &ModelIdentity;
 
     /// Embeds texts whose prefixes have been added and that fit the window: one vector a text, in order, each of
@@ -38,7 +41,7 @@ pub trait TokenCounter: Send + Sync {
     fn count(&self, text: &str) -> usize;
 }
 
-/// What can go wrong with an embedding model.
+/// The failures of an embedding model.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
     /// A file that the model needs is in none of the places.
@@ -48,15 +51,15 @@ pub enum EmbedError {
         what: &'static str,
         /// The environment variable that names it.
         variable: &'static str,
-        /// Where it was looked for, in order.
+        /// The places that were searched, in order.
         tried: Vec<PathBuf>,
     },
     /// ONNX Runtime could not be loaded.
     #[error("failed to load ONNX Runtime from `{path}`: {detail}; run `make setup`, or set RUNBOOKD_ORT_LIB")]
     Runtime {
-        /// The library's file.
+        /// The path of the library's file.
         path: PathBuf,
-        /// What the loader said.
+        /// The message of the loader.
         detail: String,
     },
     /// The model's files are not a model.
@@ -66,21 +69,21 @@ pub enum EmbedError {
     Model {
         /// The model's directory or file.
         path: PathBuf,
-        /// What is wrong.
+        /// The defect, in one line.
         detail: String,
     },
     /// The choice of embedder cannot be used.
     #[error("cannot use embedder `{choice}`: {detail}")]
     Choice {
-        /// What was asked for.
+        /// The value that was given for the embedder.
         choice: String,
-        /// Why not, and what to do.
+        /// The reason and the way out, in one line.
         detail: String,
     },
     /// The model failed on a batch.
     #[error("the embedding model failed: {detail}")]
     Inference {
-        /// What it said.
+        /// The model's message.
         detail: String,
     },
     /// The embeddings endpoint failed.
@@ -88,15 +91,15 @@ pub enum EmbedError {
     Endpoint {
         /// The endpoint, without credentials.
         url: String,
-        /// What happened.
+        /// The failure, in one line.
         detail: String,
     },
     /// A text is longer than the model's window. The chunker prevents this for passages, truncation for questions.
     #[error("a passage has {tokens} tokens, but the model takes {max}")]
     TooLong {
-        /// The passage's tokens.
+        /// The length of the passage, in tokens.
         tokens: usize,
-        /// The window.
+        /// The most tokens that the model takes.
         max: usize,
     },
     /// The embedder's thread has ended.

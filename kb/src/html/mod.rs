@@ -1,5 +1,5 @@
-//! The elements of HTML by their names, and what is true of each: `elements.txt` says it. Names are in lower case.
-//! Entry point: [`is`].
+//! The elements of HTML by their names, and the properties of each, as `elements.txt` lists them. Names are in lower
+//! case. Entry point: [`is`].
 
 use crate::lists::pairs;
 use rustc_hash::FxHashMap;
@@ -7,12 +7,12 @@ use std::sync::LazyLock;
 
 const ELEMENTS_FILE: &str = include_str!("elements.txt");
 
-/// What can be true of an element.
+/// The properties that an element can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Habit {
     /// It has no content.
     Void,
-    /// Its content is text and no tags.
+    /// Its content is text, without tags.
     Raw,
     /// It ends an open paragraph.
     EndsParagraph,

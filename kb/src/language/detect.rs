@@ -57,7 +57,8 @@ pub(crate) fn detect(text: &str) -> &'static str {
     if hangul >= 2 {
         return "ko";
     }
-    // One pasted line of English outweighs a short question in letters, not in what the asker speaks.
+    // A pasted line of English has more letters than a short question, but does not show which language the asker
+    // speaks.
     if han >= 4 || (han >= 1 && han * 6 >= latin) {
         return chinese(text);
     }
@@ -155,7 +156,7 @@ struct FunctionWords {
 impl FunctionWords {
     fn count(text: &str) -> Self {
         let mut words = Self::default();
-        // What has digits is a quantity or a name, and no word: `4Gi`.
+        // A word with digits is a quantity or a name, such as `4Gi`.
         let has_digit = |word: &str| word.contains(|c: char| c.is_ascii_digit());
         let plain = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         for word in plain.filter(|word| !has_digit(word)) {
@@ -176,7 +177,7 @@ impl FunctionWords {
     }
 }
 
-/// `whatlang`'s opinion, asked only when something else says that the text is no English.
+/// The opinion of `whatlang`, used only if another sign shows that the text is not English.
 fn by_statistics(text: &str) -> Option<&'static str> {
     // Trigrams saturate long before; a long pasted log would only cost time.
     let end = text.char_indices().nth(2_000).map_or(text.len(), |(at, _)| at);

@@ -20,16 +20,16 @@ const NAMES_FILE: &str = include_str!("names.txt");
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Language(pub String);
 
-/// What can be true of a language.
+/// The properties that a language can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Habit {
     /// Answers can be asked for in it.
     Asked,
-    /// Its two letters in a path name it and nothing else.
+    /// Its two letters in a path always name the language.
     InPaths,
     /// A question in it is told by the statistics of its letters.
     Told,
-    /// It is not written in Latin letters.
+    /// It is written in other letters than Latin ones.
     OwnScript,
 }
 
@@ -74,7 +74,8 @@ pub fn is_same(one: &str, two: &str) -> bool {
     primary(one) == primary(two) && is_traditional_tag(one) == is_traditional_tag(two)
 }
 
-/// A tag in its usual case: `zh-tw` and `zh_TW` become `zh-TW`, `EN` becomes `en`. `None` when it is no language tag.
+/// A tag in its usual case: `zh-tw` and `zh_TW` become `zh-TW`, `EN` becomes `en`. `None` if the text is not a language
+/// tag.
 pub fn normalised_tag(text: &str) -> Option<String> {
     let mut parts = text.trim().split(['-', '_']);
     let language = parts.next().filter(|part| matches!(part.len(), 2 | 3) && is_letters(part))?;

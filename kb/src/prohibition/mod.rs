@@ -1,9 +1,9 @@
-//! What a text forbids: found when a document is read, kept with its passages, and said before every answer about the
-//! object that the document's rule names. Pure, and linear in the text's length.
+//! Prohibitions: found when a document is read, kept with its passages, and stated before every answer about the object
+//! that the document's rule names. Pure, and linear in the text's length.
 //!
-//! Entry points: [`of_passage`] for what is written in a passage, [`sentence::advised`] for what a reply advises,
-//! [`forbids`] to compare the two. What is no prohibition is told apart by `vocabulary.rs`' lists: `do not worry`, `if it
-//! does not start`, `to avoid downtime`.
+//! Entry points: [`of_passage`] for the prohibitions in a passage, [`sentence::advised`] for the actions that a reply
+//! advises, [`forbids`] to compare the two. The lists of `vocabulary.rs` tell other negative sentences apart: `do not
+//! worry`, `if it does not start`, `to avoid downtime`.
 
 mod passage;
 mod sentence;
@@ -23,8 +23,8 @@ use std::collections::BTreeSet;
 pub struct Prohibition {
     /// The sentence, on one line, without its markup but for code; what a list below it names follows it.
     pub text: String,
-    /// What is forbidden, by the names of `actions.txt`; [`ANY`] is everything, a verb that is not there stands for itself.
-    /// Empty where a box only warns.
+    /// The forbidden actions, by their names in `actions.txt`; [`ANY`] stands for all actions, and a verb that is not
+    /// in the file stands for itself. Empty for a box that only warns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<String>,
     /// The names and the kinds of objects that the sentence speaks of; empty where it says `it`.
@@ -49,7 +49,7 @@ pub fn is_known(action: &str) -> bool {
     KNOWN.contains(&action)
 }
 
-/// Whether what is advised is an instance of what is forbidden: an action is itself, and what it comes to.
+/// Whether an advised action is an instance of a forbidden one: it is the same action, or one that amounts to it.
 pub fn forbids(forbidden: &str, advised: &str) -> bool {
     forbidden == advised
         || match forbidden {

@@ -13,7 +13,7 @@ use crate::{
 use pulldown_cmark::{BlockQuoteKind, Event, Options, Parser, Tag, TagEnd};
 use std::{collections::BTreeSet, sync::LazyLock};
 
-/// What is read besides CommonMark.
+/// The extensions of CommonMark that are read.
 const OPTIONS: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_STRIKETHROUGH)
     .union(Options::ENABLE_TASKLISTS)
@@ -21,7 +21,7 @@ const OPTIONS: Options = Options::ENABLE_TABLES
 
 /// A prohibition's text with the list below it is cut here.
 const MAX_TEXT_BYTES: usize = 1_200;
-/// A warning that forbids nothing by itself is told in so many bytes.
+/// The most bytes that are quoted of a warning that forbids nothing by itself.
 const MAX_WARNING_BYTES: usize = 600;
 
 pub(super) const LABELS_FILE: &str = include_str!("labels.txt");
@@ -46,7 +46,7 @@ pub fn of_passage(heading_path: &[String], markdown: &str) -> Vec<Prohibition> {
     reader.found
 }
 
-/// What a document's title forbids by itself.
+/// The prohibition that a document's title states by itself.
 pub fn of_title(title: &str) -> Option<Prohibition> {
     let title = one_line(title);
     forbidden(&title).map(|found| Prohibition::new(title, found.actions))
@@ -229,7 +229,7 @@ impl Reader {
         }
     }
 
-    /// What a warning's box says counts even where it forbids nothing by itself.
+    /// The text in a warning's box counts even if it forbids nothing by itself.
     fn end_warning(&mut self) {
         self.end_lead();
         let Some((text, forbids)) = self.warning.take() else { return };
@@ -350,7 +350,7 @@ fn is_no(sentence: &str) -> bool {
     NOES.contains(bare.as_str())
 }
 
-/// Whether a paragraph begins with a label that warns, and what follows it.
+/// Whether a paragraph begins with a label that warns, and the text after the label.
 fn labelled(text: &str) -> (bool, &str) {
     let lower = text.to_lowercase();
     for label in LABELS.iter() {

@@ -1,4 +1,4 @@
-//! What one sentence forbids, and what it advises. Pure.
+//! The actions that one sentence forbids or advises. Pure.
 
 use super::vocabulary::{
     Expressions, HARMLESS_MARK, Mark, Marked, NAME, Reach, classes_in, folded, languages, marked,
@@ -9,23 +9,23 @@ use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 /// A longer sentence is read up to here.
 const MAX_SENTENCE_BYTES: usize = 4 << 10;
 
-/// Everything: the action of a sentence that says `never touch it`.
+/// The action of a sentence that forbids every action, such as `never touch it`.
 pub const ANY: &str = "any";
 
-/// What a sentence forbids.
+/// The prohibition that a sentence states.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
     /// The actions, by their names in `actions.txt`; a verb that is not there by itself.
     pub actions: BTreeSet<String>,
-    /// Where in the marked text it is said that something is forbidden, with the clause that follows.
+    /// The places in the marked text that state the prohibition, each with the clause that follows.
     said: Vec<Range<usize>>,
-    /// Where in the marked text the first expression begins.
+    /// The offset in the marked text of the first expression that forbids.
     begins: Option<usize>,
     /// Whether the expression ends with the sentence, so that the forbidden things are named by what follows.
     pub is_lead: bool,
 }
 
-/// What a sentence forbids; `None` when it forbids nothing.
+/// The prohibition that a sentence states; `None` if it forbids nothing.
 pub fn forbidden(sentence: &str) -> Option<Found> {
     let sentence = &sentence[..sentence.floor_char_boundary(MAX_SENTENCE_BYTES)];
     let folded = folded(sentence);
@@ -36,7 +36,7 @@ pub fn forbidden(sentence: &str) -> Option<Found> {
     }
 }
 
-/// A sentence with its marks, and what it forbids.
+/// A sentence with its marks, and the prohibition that it states.
 fn read(sentence: &str) -> (Marked, Option<Found>) {
     let folded = folded(&sentence[..sentence.floor_char_boundary(MAX_SENTENCE_BYTES)]);
     let languages = languages(&folded);
@@ -141,14 +141,14 @@ static BREAKS: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
-/// Where the clause ends that begins with an expression which ends at `end`.
+/// The end of the clause that begins with an expression which ends at `end`.
 fn end_of_clause(text: &str, start: usize, end: usize) -> usize {
     let rest = &text[end..];
     // An expression that begins a list stands before its colon.
     let rest_start = rest.len() - rest.trim_start_matches([' ', ':', '：']).len();
     let has_mark = |until: usize| text[start..end + until].contains(|c: char| Mark::of(c).is_some());
     let mut turns = TURNS.find_iter(rest).filter(|turn| turn.start() >= rest_start);
-    // What stands behind a colon may be what is forbidden.
+    // The forbidden actions may follow a colon.
     let turn = turns.find(|turn| has_mark(turn.start()) || !matches!(turn.as_str(), ":" | "："));
     let limit = turn.map_or(rest.len(), |turn| turn.start());
     let rest = &rest[..limit];
@@ -189,7 +189,7 @@ pub fn is_conditional(sentence: &str) -> bool {
     CONDITIONS.is_match(&folded(sentence))
 }
 
-/// What stands directly before an action that is told and not advised.
+/// The words directly before an action that is reported and not advised.
 static TOLD_BEFORE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?x)(?:\b(?:before|if|when|whenever|unless|because|why|until|after|since|whether|that|which|who|it|they|kubelet|controller|will|would|did|does|had|was|were|not|never|or\ else\ it)
@@ -203,7 +203,7 @@ static TOLD_BEFORE: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
-/// What stands directly after an action that is told and not advised.
+/// The words directly after an action that is reported and not advised.
 static TOLD_AFTER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?x)^\s*(?:\b(?:counts?|policy|loop|backoff|back-off|history|reason|would|will|loses|causes|destroys|event)\b
@@ -237,7 +237,7 @@ static PASSIVE: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
-/// The actions that a sentence of a reply advises. What it forbids, asks or tells is no advice.
+/// The actions that a sentence of a reply advises. An action that it forbids, asks about or reports is not advice.
 pub fn advised(sentence: &str) -> BTreeSet<String> {
     let (marked, found) = read(sentence);
     let text = marked.text.as_str();
@@ -329,7 +329,7 @@ pub fn object_classes(sentence: &str) -> Vec<&'static str> {
     classes.into_iter().collect()
 }
 
-/// Where, as a share of the sentence's length, the forbidding begins: what a shortened sentence must keep.
+/// The offset at which the prohibition begins, as a share of the sentence's length: a shortened sentence must keep it.
 pub fn begins_at(sentence: &str) -> f32 {
     let (marked, found) = read(sentence);
     let length = marked.text.len().max(1) as f32;

@@ -11,7 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 /// `word<TAB>verb or word<TAB>action`: a verb is English and inflected, a word stands as it is. The action `none` makes a
 /// word that holds another one harmless.
 const ACTIONS: &str = include_str!("actions.txt");
-/// `language<TAB>reach<TAB>expression`.
+/// One expression a line: `language<TAB>reach<TAB>expression`.
 const FORBIDDING: &str = include_str!("forbidding.txt");
 /// `language<TAB>expression`: what negates and forbids nothing.
 const HARMLESS: &str = include_str!("harmless.txt");
@@ -28,16 +28,16 @@ pub const NAME: char = '\u{6}';
 /// Stands for what is harmless.
 pub const HARMLESS_MARK: char = '\u{7}';
 
-/// What a word for an action was.
+/// The grammatical form of a word for an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// `restart`.
+    /// The base form: `restart`.
     Base,
-    /// `restarting`.
+    /// The gerund: `restarting`.
     Gerund,
-    /// `restarted`.
+    /// The past participle: `restarted`.
     Participle,
-    /// `restarts`.
+    /// The third person: `restarts`.
     Third,
     /// A word without inflection: a noun, or another language.
     Word,
@@ -56,13 +56,13 @@ impl Mark {
         Self::ALL.iter().find(|(mark, _)| *mark == self).map_or(NAME, |(_, character)| *character)
     }
 
-    /// What a character stands for.
+    /// The form that a marking character stands for; `None` for another character.
     pub fn of(character: char) -> Option<Self> {
         Self::ALL.iter().find(|(_, own)| *own == character).map(|(mark, _)| *mark)
     }
 }
 
-/// Where the actions stand that an expression forbids.
+/// The place of the forbidden actions, relative to the expression that forbids them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// After it, to the end of its clause.
@@ -80,7 +80,7 @@ pub enum Reach {
 pub struct Marked {
     /// The folded text with its marks.
     pub text: String,
-    /// For each mark, in order: where it stands in `text`, what it was, and its action.
+    /// For each mark, in order: its offset in `text`, its form, and its action.
     pub actions: Vec<(usize, Mark, &'static str)>,
 }
 
@@ -171,7 +171,7 @@ impl Expressions {
         Self { triggers: compiled(&triggers.join("|")), harmless, set, each }
     }
 
-    /// Where its expressions stand in a marked text, with their reaches.
+    /// The places of the expressions in a marked text, with their reaches.
     pub fn find<'t>(&'t self, text: &'t str) -> impl Iterator<Item = (Reach, Range<usize>)> + 't {
         self.set.matches(text).into_iter().flat_map(move |index| {
             let (reach, expression) = &self.each[index];
@@ -242,7 +242,7 @@ fn word_lists(mut words: Vec<&str>) -> Vec<Regex> {
     ]
 }
 
-/// Where words of some lists stand; of two that overlap the one that begins first, then the longer one.
+/// The places of the lists' words; of two that overlap, the one that begins first, then the longer one.
 fn words_in(lists: &[Regex], text: &str) -> Vec<Range<usize>> {
     let is_ascii = text.is_ascii();
     let of_text = lists.iter().enumerate().filter(|(at, _)| *at == 1 || !is_ascii);
@@ -463,7 +463,7 @@ fn is_doubled(name: &str) -> bool {
     })
 }
 
-/// What stands in backticks.
+/// The texts in backticks.
 fn spans(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2).filter(|span| !span.is_empty())
 }

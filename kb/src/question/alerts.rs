@@ -60,7 +60,7 @@ fn is_in_front(text: &str, words: &[Word<'_>], i: usize) -> bool {
     }
 }
 
-/// `alertname=KubePodNotReady`, `告警 KubePodNotReady`.
+/// Whether the word follows a key or a word for an alert: `alertname=KubePodNotReady`, `告警 KubePodNotReady`.
 fn follows_alert(text: &str, words: &[Word<'_>], i: usize) -> bool {
     let Some(before) = i.checked_sub(1).map(|before| &words[before]) else { return false };
     let is_key = matches!(

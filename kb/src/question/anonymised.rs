@@ -60,7 +60,7 @@ fn is_digit(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'
 }
 
-/// One piece of a run: between joints and equals signs that are no padding.
+/// One piece of a run, between joints and equals signs that are not padding.
 struct Piece {
     start: usize,
     end: usize,
@@ -75,7 +75,7 @@ enum Verdict {
     Possible,
     /// Anonymised beside an anonymised one only.
     Weak,
-    /// Anything else.
+    /// Not a stand-in.
     No,
 }
 
@@ -109,7 +109,7 @@ fn tokens_of_run(run: &str, before: &str, after: &str) -> Vec<(usize, usize)> {
             verdict => verdict,
         };
     }
-    // Of two encodings with a slash between, one is the namespace of the other, whatever kind the object is of.
+    // Of two encodings with a slash between them, the first is the namespace of the second, for an object of any kind.
     for i in 1..pieces.len() {
         let is_long = |piece: &Piece| piece.verdict == Verdict::Possible && text(piece).len() >= 8;
         if joint(&pieces[i - 1], &pieces[i]) == "/" && is_long(&pieces[i - 1]) && is_long(&pieces[i]) {

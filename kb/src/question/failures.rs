@@ -58,7 +58,8 @@ fn continues(before: &str) -> bool {
     UNFINISHED.contains(before.rsplit(' ').next().unwrap_or(before))
 }
 
-/// A question, or an alert with its name in front: nobody joined those.
+/// Whether the text is a question, or an alert with its name in front. Such a text is never joined from several
+/// failures.
 fn reads_like_a_person(text: &str) -> bool {
     // Log lines end in `?` as well; a person's question mark stands at the end or before a new sentence.
     text.ends_with(['?', '？']) || text.contains("? ") || text.contains('？') || begins_with_alert(text)

@@ -19,14 +19,14 @@ use std::{
     sync::{LazyLock, OnceLock},
 };
 
-/// Most identifiers of one failure; a pasted log has no more that anybody meant.
+/// The most identifiers of one failure; the writer of a question does not mean more, even with a pasted log.
 const MAX_IDENTIFIERS: usize = 256;
 
-/// What a failure names.
+/// The names in one failure.
 pub(super) struct Recognised {
-    /// In order of appearance, without duplicates.
+    /// Identifiers in order of appearance, without duplicates.
     pub identifiers: Vec<Identifier>,
-    /// In order of appearance.
+    /// Objects in order of appearance.
     pub objects: Vec<Object>,
     /// Namespaces that stand by themselves.
     pub namespaces: Vec<Label>,
@@ -118,7 +118,7 @@ fn kind_in_name(name: &str) -> Option<&'static str> {
         .map(|kind| kind.canonical)
 }
 
-/// What a single word is, apart from objects and kinds.
+/// Recognises a single word, apart from objects and kinds.
 fn word_identifiers(text: &str, words: &[Word<'_>], i: usize, sink: &mut Sink) {
     let word = &words[i];
     let at = word.start;
@@ -322,7 +322,7 @@ fn is_api_field(word: &str) -> bool {
         && humps.iter().skip(1).all(|hump| hump.len() >= 2)
 }
 
-/// One automaton says which phrases occur; the place of each is looked for only then.
+/// One automaton finds which phrases occur; only for those is the place searched.
 static REASON_PHRASES: LazyLock<RegexSet> = LazyLock::new(|| {
     let patterns = vocabulary::reason_phrases().map(|(pattern, _)| reason_pattern(pattern));
     RegexSet::new(patterns).expect("the patterns are fixed")
@@ -385,7 +385,7 @@ static QUANTITY: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is fixed")
 });
 
-/// What takes more than a word.
+/// Recognises names of more than one word.
 fn phrases(text: &str, sink: &mut Sink) {
     for index in REASON_PHRASES.matches(text) {
         let ReasonPhrase { pattern, compiled, reason } = &EACH_REASON_PHRASE[index];

@@ -1,16 +1,16 @@
-//! Understanding a failure: from the text that arrives to what it names, what to search for and what to echo.
+//! Understanding a failure: from the text that arrives to the names in it, the text to search for and the text to echo.
 //!
 //! Deterministic, offline and linear in the text's length. Entry point: [`Question::parse`], which goes through
 //!
 //! - `anonymised`: k8sgpt's stand-ins for names are found and set aside,
-//! - `failures`: what k8sgpt joined is split,
-//! - `objects` and `identifiers`: what each failure names is recognised, with the lists of `vocabulary`,
-//! - `volatile`: what no document can repeat is taken out of the text to search for,
-//! - `subject`: what the text is about is told from what every question says,
+//! - `failures`: failures that k8sgpt joined are split,
+//! - `objects` and `identifiers`: the names in each failure are recognised, with the lists of `vocabulary`,
+//! - `volatile`: the parts that no document can repeat are removed from the text to search for,
+//! - `subject`: the subject of the text is told from the words that every question has,
 //! - `wordings`: the states that the text describes get the words that headings have for them,
 //! - [`crate::language`]: the language of the answer is chosen.
 //!
-//! `docs/failure-understanding.md` has the rules. How a document's `applies_to` is compared with what was recognised is
+//! `docs/failure-understanding.md` has the rules. How a document's `applies_to` is compared with the recognised names is
 //! in [`crate::retrieve::matches`].
 
 mod alerts;
@@ -38,7 +38,7 @@ use crate::language;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 
-/// What was asked, parsed once.
+/// A question, parsed once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     text: String,
@@ -61,7 +61,7 @@ pub struct Question {
 pub struct Failure {
     /// The failure's own text, as it arrived.
     pub text: String,
-    /// What it names, in order of appearance, without duplicates.
+    /// The names in it, in order of appearance, without duplicates.
     #[serde(default)]
     pub identifiers: Vec<Identifier>,
     /// The objects it speaks of, in order of appearance.
@@ -82,11 +82,11 @@ impl Failure {
 /// An object, as far as the text says which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Object {
-    /// Its kind, in canonical spelling, when the text states one.
+    /// The object's kind, in canonical spelling, if the text states one.
     pub kind: Option<String>,
-    /// Its namespace, when it stands beside the name.
+    /// The object's namespace, if it stands beside the name.
     pub namespace: Option<Label>,
-    /// Its name.
+    /// The object's name, or the stand-in for it.
     pub name: Label,
 }
 
@@ -101,7 +101,7 @@ pub enum Label {
     Anonymised,
 }
 
-/// What a recognised part of the text is.
+/// The kind of a recognised part of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentifierKind {
@@ -109,7 +109,7 @@ pub enum IdentifierKind {
     Kind,
     /// The name of an object, or of a container, without random suffixes.
     Name,
-    /// A namespace.
+    /// The namespace of an object.
     Namespace,
     /// A reason, in its canonical spelling: `OOMKilled` (also from `exit code 137`).
     Reason,
@@ -117,7 +117,7 @@ pub enum IdentifierKind {
     Alert,
     /// A process's exit code.
     ExitCode,
-    /// An HTTP status.
+    /// The status code of an HTTP reply.
     HttpStatus,
     /// An errno or its sentence: `connection refused`.
     Errno,
@@ -125,7 +125,7 @@ pub enum IdentifierKind {
     Image,
     /// `liveness`, `readiness` or `startup`.
     Probe,
-    /// A taint.
+    /// The key of a node's taint.
     Taint,
     /// An API group or version: `storage.k8s.io`.
     ApiGroup,
@@ -138,7 +138,8 @@ pub enum IdentifierKind {
 }
 
 impl IdentifierKind {
-    /// What a failure is about, the same for every object that it happens to; the most general first.
+    /// The kinds that tell the subject of a failure, the same for every object that it happens to; the most general
+    /// first.
     pub const TELLING: [Self; 8] = [
         Self::Kind,
         Self::Reason,
@@ -154,30 +155,30 @@ impl IdentifierKind {
 /// A recognised part of the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identifier {
-    /// What it is.
+    /// The kind of name.
     pub kind: IdentifierKind,
-    /// Canonical spelling.
+    /// The name in its canonical spelling.
     pub text: String,
 }
 
 /// Words of a question that are not its subject, of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aside {
-    /// Which kind.
+    /// The reason why the words are set aside.
     pub kind: AsideKind,
     /// The words, phrase by phrase.
     pub text: String,
 }
 
-/// Why words are no part of a question's subject.
+/// The reasons why words are not part of a question's subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AsideKind {
-    /// What many failures begin with: `MountVolume.SetUp failed for volume`.
+    /// The beginning of many failures: `MountVolume.SetUp failed for volume`.
     Event,
     /// A word that is near every failure: `error`, `lỗi`.
     Generic,
-    /// What an English question is made with: `how do I fix`.
+    /// The words that form an English question: `how do I fix`.
     Frame,
 }
 
@@ -187,10 +188,10 @@ pub enum QuestionError {
     /// Empty, or white space only.
     #[error("the question is empty")]
     Empty,
-    /// Over [`MAX_QUESTION_BYTES`].
+    /// The text is longer than [`MAX_QUESTION_BYTES`].
     #[error("the question has {bytes} bytes; at most {MAX_QUESTION_BYTES} are read")]
     TooLong {
-        /// Its length.
+        /// The length of the text, in bytes.
         bytes: usize,
     },
 }
@@ -226,7 +227,7 @@ impl Question {
         cleaned.retain(|part| !part.is_empty());
         let mut search_text = cleaned.join(" ");
         if search_text.is_empty() {
-            // Nothing but volatile parts: better to search for them than for nothing.
+            // The text has volatile parts only: a search for them is better than a search for nothing.
             search_text = text.to_owned();
         }
         let mut seen = HashSet::new();
@@ -276,7 +277,7 @@ impl Question {
         &self.failures
     }
 
-    /// What the text names, in order of appearance, without duplicates.
+    /// The names in the text, in order of appearance, without duplicates.
     pub fn identifiers(&self) -> &[Identifier] {
         &self.identifiers
     }
@@ -286,7 +287,7 @@ impl Question {
         self.identifiers.iter().filter(move |identifier| identifier.kind == kind).map(|i| i.text.as_str())
     }
 
-    /// Whether something is asked without telling of a failure: `How do I drain a node?`, but not `OOMKilled, what now?`.
+    /// Whether the text asks without reporting a failure: `How do I drain a node?`, but not `OOMKilled, what now?`.
     pub fn only_asks(&self) -> bool {
         let tells = |identifier: &Identifier| {
             use IdentifierKind::{Alert, Errno, ExitCode, HttpStatus, Reason};
@@ -326,25 +327,26 @@ impl Question {
             .filter(|object| object.name == Label::Anonymised || object.namespace == Some(Label::Anonymised))
     }
 
-    /// What differs from one occurrence of the same failure to the next, in order of appearance; anonymised names apart.
+    /// The parts that differ from one occurrence of the same failure to the next, in order of appearance, without
+    /// anonymised names.
     pub fn volatile(&self) -> Vec<Volatile> {
         let visible = self.failures.iter().map(|failure| set_stand_ins_aside(&failure.text, &mut Vec::new()));
         visible.flat_map(|visible| volatile::parts(&visible)).collect()
     }
 
-    /// What to search for: the text without volatile parts (UIDs, pod hashes, addresses, times, anonymised tokens). Prose
-    /// comes out as it went in; never longer than the text.
+    /// The text to search for: without volatile parts (UIDs, pod hashes, addresses, times, anonymised tokens). Prose
+    /// stays as it is; the result is never longer than the text.
     pub fn search_text(&self) -> &str {
         &self.search_text
     }
 
-    /// What of [`Question::search_text`] the question is about: without the words that every question has in the
-    /// language that it is written in. Never empty.
+    /// The part of [`Question::search_text`] that the question is about: without the words that every question has in
+    /// its language. Never empty.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// What of [`Question::search_text`] was set aside because every question, or many a failure, has it.
+    /// The parts of [`Question::search_text`] that were set aside, because every question or many failures have them.
     pub fn asides(&self) -> &[Aside] {
         &self.asides
     }
@@ -355,7 +357,7 @@ impl Question {
         &self.other_words
     }
 
-    /// What to embed: [`Question::search_text`] without what many failures begin with, where more follows.
+    /// The text to embed: [`Question::search_text`] without the beginning that many failures share, if more follows it.
     pub fn embedded_text(&self) -> &str {
         self.without_events.as_deref().unwrap_or(&self.search_text)
     }

@@ -35,20 +35,20 @@ const GAP: &str = " · ";
 /// A question's text in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Subject {
-    /// What it is about. Never empty.
+    /// The text that the question is about. Never empty.
     pub subject: String,
-    /// What was set aside.
+    /// The parts that were set aside.
     pub asides: Vec<Aside>,
-    /// The whole text but for the events that were set aside; `None` when there are none.
+    /// The whole text without the events that were set aside; `None` if there are no events.
     pub without_events: Option<String>,
 }
 
-/// What a phrase is good for.
+/// The use of a phrase for the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
-    /// Nothing.
+    /// It is left out.
     Nothing,
-    /// What an aside is.
+    /// It is set aside and counts less.
     Aside(AsideKind),
 }
 
@@ -119,7 +119,7 @@ static RUNS: LazyLock<FxHashMap<char, Vec<Run>>> = LazyLock::new(|| {
 /// A word of a text.
 struct Word {
     range: Range<usize>,
-    /// Lower case, composed.
+    /// The word in lower case and composed form.
     key: String,
 }
 
@@ -152,7 +152,7 @@ pub(super) fn split(text: &str, language: &str) -> Subject {
     Subject { subject, asides, without_events }
 }
 
-/// What is left of a text without some ranges, which are apart.
+/// The rest of a text without the given ranges, which do not overlap.
 fn left(text: &str, out: &[(Range<usize>, Weight)]) -> String {
     let mut out: Vec<&Range<usize>> = out.iter().map(|(range, _)| range).collect();
     out.sort_unstable_by_key(|range| range.start);

@@ -1,8 +1,8 @@
-//! Takes out of a text what no document can repeat: UIDs, pod hashes, addresses, times, digests, long numbers, unfilled
-//! templates and anonymised names.
+//! Removes the parts of a text that no document can repeat: UIDs, pod hashes, addresses, times, digests, long numbers,
+//! unfilled templates and anonymised names.
 //!
-//! Entry point: [`clean`]. Whatever is not taken out stays byte for byte, so prose comes out as it went in. The result is
-//! never longer than the text, and cleaning it again changes nothing.
+//! Entry point: [`clean`]. The rest of the text stays byte for byte, so prose stays as it is. The result is never
+//! longer than the text, and cleaning it again changes nothing.
 
 use regex::Regex;
 use std::{net::Ipv6Addr, ops::Range, sync::LazyLock};
@@ -30,7 +30,7 @@ pub(super) fn clean(text: &str) -> String {
     cleaned
 }
 
-/// What differs from one occurrence of a failure to the next.
+/// A part that differs from one occurrence of a failure to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volatile {
     /// As it stands in the text.
@@ -39,7 +39,7 @@ pub struct Volatile {
     pub is_random: bool,
 }
 
-/// What [`clean`] takes out of a text and no stand-in stands for, and the durations that it leaves, in order of appearance.
+/// The parts that [`clean`] removes without a stand-in, and the durations that it leaves, in order of appearance.
 pub(super) fn parts(text: &str) -> Vec<Volatile> {
     let mut parts = removals(text);
     parts.extend(DURATION.find_iter(text).map(|found| Removal::of(found.range())));
@@ -55,7 +55,7 @@ pub(super) fn parts(text: &str) -> Vec<Volatile> {
     told.map(|(text, is_random)| Volatile { text, is_random }).collect()
 }
 
-/// A part to take out, and what stays in its place.
+/// A part to remove, and the text that replaces it.
 struct Removal<'t> {
     range: Range<usize>,
     keep: Option<&'t str>,
@@ -77,7 +77,7 @@ static ALWAYS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let b = r"(?-u:\b)";
     let time = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?";
     [
-        // UID.
+        // A UID.
         format!("{b}[0-9a-fA-F]{{8}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{12}}{b}"),
         // Digest, with the `@` that hangs it to an image.
         format!(r"@?{b}sha(?:1|256|512):[0-9a-fA-F]{{7,128}}{b}"),
@@ -85,7 +85,7 @@ static ALWAYS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         format!(
             r"{b}[0-9]{{4}}[-/][0-9]{{2}}[-/][0-9]{{2}}[Tt ]{time}(?:Z{b}| ?[+-][0-9]{{2}}:?[0-9]{{2}}{b}(?: UTC{b})?(?: m=[+-][0-9.]{{1,20}})?| UTC{b})?"
         ),
-        // klog's header.
+        // The header of a line by klog.
         format!(r"{b}[IWEF][0-9]{{4}} {time} {{1,8}}[0-9]{{1,7}} "),
         // syslog, common log format, and a time alone.
         format!(r"{b}(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {{1,2}}[0-9]{{1,2}} {time}{b}"),
@@ -93,13 +93,13 @@ static ALWAYS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         format!(r"{b}[0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}}(?:[.,][0-9]{{1,9}})?{b}"),
         // A node named after its address.
         format!(r"{b}ip-[0-9]{{1,3}}-[0-9]{{1,3}}-[0-9]{{1,3}}-[0-9]{{1,3}}(?:\.[a-z0-9-]{{1,63}}){{0,6}}"),
-        // Hardware address, pointer.
+        // A hardware address or a pointer.
         format!("{b}(?:[0-9a-fA-F]{{2}}:){{5}}[0-9a-fA-F]{{2}}{b}"),
         format!("{b}0x[0-9a-f]{{9,16}}{b}"),
         // A measured value with the digits only a machine writes; a number that only counts something.
         format!(r"{b}[0-9]{{1,20}}\.[0-9]{{4,20}}(?:e[+-]?[0-9]{{1,3}})?{b}"),
         format!("{b}[0-9]{{9,40}}{b}"),
-        // An alert's template that nobody filled in.
+        // A template in an alert that was not filled in.
         r"\{\{[^{}]{0,200}\$(?:value|labels|externalLabels|externalURL)[^{}]{0,200}\}\}".to_owned(),
         "<no value>".to_owned(),
         // Anonymised names, with what joins them to each other.

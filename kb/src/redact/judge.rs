@@ -11,13 +11,13 @@ const TECHNICAL_FILE: &str = include_str!("technical.txt");
 /// Markers of values that stand for a secret instead of being one.
 static MARKERS: LazyLock<Vec<&str>> = LazyLock::new(|| lines(MARKERS_FILE).collect());
 
-/// Words that stand beside a marker, or alone as a value that nobody has.
+/// Words that stand beside a marker, or alone as a value that is never a real secret.
 static FILLERS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(FILLERS_FILE));
 
-/// Names of algorithms and formats, which have digits as passwords do.
+/// The names of algorithms and formats, which have digits as passwords do.
 static TECHNICAL: LazyLock<Vec<&str>> = LazyLock::new(|| lines(TECHNICAL_FILE).collect());
 
-/// What is left of a value beside its markers and fillers, when it is a placeholder: a few letters, no more.
+/// The most letters that a placeholder has beside its markers and fillers.
 const MAX_REST: usize = 5;
 
 /// Whether a value stands for a secret instead of being one: a variable, a template, a file's path, `changeme`.
@@ -26,7 +26,7 @@ pub(super) fn is_stand_in(value: &str) -> bool {
     is_no_value(value) || is_reference(value) || is_filled(value) || is_of_aws()
 }
 
-/// The same of a value that a vendor's format shows to be a secret: only what the vendor's own manual shows is none.
+/// The same for a value in a vendor's format: only the examples in the vendor's own manual are not secret.
 pub(super) fn is_shown_format(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     is_no_value(value)
@@ -35,7 +35,7 @@ pub(super) fn is_shown_format(value: &str) -> bool {
         || lower.contains("example") && is_filled(value)
 }
 
-/// Nothing, one character over and over, or what was redacted before.
+/// Whether a value is empty, one character repeated, or a redaction.
 fn is_no_value(value: &str) -> bool {
     let bare = value.trim_matches(|c: char| !c.is_alphanumeric());
     let first = bare.chars().next();
@@ -63,7 +63,7 @@ fn is_reference(value: &str) -> bool {
     is_path(value) || is_address(value) || value.starts_with("//")
 }
 
-/// Where a reference that a text begins with ends.
+/// The end of a reference that the text begins with.
 fn reference_at(text: &str) -> Option<usize> {
     let closed = |open: &str, close: &str| {
         let inside = text.strip_prefix(open)?;
@@ -111,13 +111,13 @@ pub(super) fn is_path(value: &str) -> bool {
     (starts || is_file) && path.split('/').all(|part| !looks_random(part)) && is_plain(path)
 }
 
-/// Letters, digits and what names and paths hold.
+/// Whether a text has only letters, digits and the marks of names and paths.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-:~@{}$*,\\[]#".contains(&b))
         && !text.split(['/', ':']).any(looks_random)
 }
 
-/// A word of a path that nobody would call a file: long, of all kinds of characters.
+/// Whether a word of a path is unlikely to be a file's name: long, with all kinds of characters.
 fn looks_random(part: &str) -> bool {
     let digits = part.bytes().filter(u8::is_ascii_digit).count();
     let upper = part.bytes().filter(u8::is_ascii_uppercase).count();
@@ -255,7 +255,7 @@ pub(super) fn looks_drawn(value: &str, min_entropy: f32) -> bool {
         && entropy(value) >= min_entropy
 }
 
-/// `8-4-4-4-12` hexadecimal digits.
+/// Whether a value has the form of a UUID: hexadecimal digits in groups of 8, 4, 4, 4 and 12.
 pub(super) fn is_uuid(value: &str) -> bool {
     let lengths = [8, 4, 4, 4, 12];
     let parts: Vec<&str> = value.split('-').collect();
@@ -286,7 +286,7 @@ fn is_name(value: &str) -> bool {
         })
 }
 
-/// `v1.2.3`, `2024-05-01`.
+/// Whether a value is a version or a date: `v1.2.3`, `2024-05-01`.
 fn is_version(value: &str) -> bool {
     let digits = value.strip_prefix('v').unwrap_or(value);
     digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'/'))

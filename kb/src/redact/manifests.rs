@@ -234,7 +234,7 @@ fn json(text: &str, quote: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Where a string that begins here ends, or, where it does not on its line, that line's end.
+/// The end of a string that begins here; as an error the end of the line, if the string does not end on it.
 fn string_end(text: &str, start: usize, quote: &str) -> Result<usize, usize> {
     let bytes = text.as_bytes();
     let mut at = start;

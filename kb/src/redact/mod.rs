@@ -47,8 +47,8 @@ pub struct Redacted<'t> {
     pub text: Cow<'t, str>,
     /// How many secrets each rule redacted; rules that redacted none are left out.
     pub counts: BTreeMap<&'static str, usize>,
-    /// What was redacted, as ranges of the given text with the rule's name, in order and without overlaps: for whoever
-    /// has to know where the rest of the text stood before.
+    /// The redacted ranges of the given text with the rules' names, in order and without overlaps. With them a caller
+    /// finds the earlier place of the rest of the text.
     pub redacted: Vec<(Range<usize>, &'static str)>,
 }
 
@@ -117,7 +117,7 @@ impl Detector {
                 None => groups.next().or_else(|| captures.get(0)),
             };
             let (Some(secret), Some(whole)) = (secret, captures.get(0)) else { continue };
-            // Patterns match bytes.
+            // Patterns match bytes, which may divide a character.
             let start = text.floor_char_boundary(secret.start());
             let end = text.ceil_char_boundary(secret.end());
             let from = text.floor_char_boundary(whole.start());
@@ -137,7 +137,7 @@ impl Detector {
     }
 }
 
-/// Whether a text ends within a redaction, whose name is no key.
+/// Whether a text ends within a redaction, whose name is not a key.
 fn is_within_redaction(before: &str) -> bool {
     const BEGIN: &str = "[redacted:";
     let near = &before[before.floor_char_boundary(before.len().saturating_sub(60))..];
@@ -159,7 +159,7 @@ fn is_match(pattern: &'static str, text: &str) -> bool {
 
 /// All rules, with the automaton that finds their keywords.
 struct Detectors {
-    /// In order: an earlier rule wins where two overlap.
+    /// The detectors in order: an earlier rule wins if two overlap.
     all: Vec<Detector>,
     keywords: AhoCorasick,
     /// The rules of each keyword.
@@ -218,7 +218,7 @@ pub fn redact(text: &str) -> Redacted<'_> {
     let mut at = 0;
     for (range, rule) in found {
         if range.start < at {
-            // The rest of an overlapping find is no less secret.
+            // The rest of an overlapping find is secret as well.
             at = at.max(range.end);
             if let Some((last, _)) = redacted.last_mut() {
                 last.end = at;
@@ -237,7 +237,7 @@ pub fn redact(text: &str) -> Redacted<'_> {
     Redacted { text: Cow::Owned(out), counts, redacted }
 }
 
-/// Where the rules find something, rule by rule.
+/// The ranges that the rules find, rule by rule.
 fn secrets(text: &str) -> Vec<(Range<usize>, &'static str)> {
     let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
     if text.contains("Secret") {

@@ -65,7 +65,7 @@ fn secrets_that_are_cut_or_filled_are_none() {
             let value = &text[secret.clone()];
             let half = &value[..value.floor_char_boundary(value.len() / 2)];
             num_cut += usize::from(redacts(&vendor.id, &with(half)));
-            // What a template shows in the place of the part that differs.
+            // A text that a template shows in place of the part that differs.
             let kept =
                 value.find(|c: char| c.is_ascii_digit() || matches!(c, '_' | '-')).map_or(0, |at| at + 1);
             let kept = kept.min(value.len() / 2);

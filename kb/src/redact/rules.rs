@@ -1,18 +1,19 @@
-//! What no vendor's format tells: assignments, sentences, commands and headers in which a secret stands in its place, and
-//! the formats that are written more widely here than in `vendors.json`.
+//! Rules for secrets without a vendor's format: assignments, sentences, commands and headers that hold a secret at a
+//! known place, and the formats that are written more widely here than in `vendors.json`.
 //!
 //! Patterns match bytes, so that letters are ASCII's and other characters stand for themselves. The secret is the first
-//! group that took part, or all of the match.
+//! group that took part, or the whole match. To add a rule, write a `Rule` with its keywords at the place in [`RULES`]
+//! that its precedence asks for, and a secret and a near miss in `tests.rs`.
 
 use super::{
     judge::{self, is_stand_in, looks_drawn, num_classes},
     values::{holds_password, holds_secret, holds_told, is_aws_secret, is_hash_of, is_private_pem},
 };
 
-/// One rule: what to look for, and what else must hold of the secret.
+/// One rule: its pattern, and the further conditions on the secret.
 pub(super) struct Rule {
     pub(super) name: &'static str,
-    /// One of these, in lower case, is in every text that the pattern fits, in any case.
+    /// Keywords in lower case: each text that the pattern matches has one of them, in any case.
     pub(super) keywords: &'static [&'static str],
     pub(super) pattern: &'static str,
     /// Whether a value is a secret; the first text is what the pattern found before it.
@@ -88,7 +89,7 @@ const SECRET_WORDS: &[&str] = &[
     "kunci",
 ];
 
-/// In order: an earlier rule wins where two overlap.
+/// The rules in order: an earlier rule wins if two overlap.
 pub(super) static RULES: &[Rule] = &[
     // Base64 lines of 16 and more characters, so that `-----BEGIN … KEY-----` with dots below stays; the end may be cut off.
     format(
@@ -243,7 +244,7 @@ pub(super) static RULES: &[Rule] = &[
         &["privatekey", "presharedkey"],
         r"(?i)\b(?:PrivateKey|PresharedKey)\s{0,4}[=:]\s{0,4}([A-Za-z0-9+/]{43}=)",
     ),
-    // What a kubeconfig, a registry's credentials and a Secret in a template hold.
+    // The secrets in a kubeconfig, in a registry's credentials and in a Secret within a template.
     format(
         "kubeconfig",
         &["client-key-data", "client-certificate-data"],

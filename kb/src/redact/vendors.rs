@@ -10,14 +10,14 @@ struct File {
     rules: Vec<Vendor>,
 }
 
-/// One format.
+/// One vendor's format of a secret.
 #[derive(Deserialize)]
 pub(super) struct Vendor {
-    /// Its name, as reports and redactions show it.
+    /// The format's name, as reports and redactions show it.
     pub(super) id: String,
-    /// What to look for.
+    /// The regular expression of the format.
     pub(super) pattern: String,
-    /// One of these is in every text that the pattern fits, in any case.
+    /// Keywords: each text that the pattern matches has one of them, in any case.
     pub(super) keywords: Vec<String>,
     /// The least entropy of the secret.
     #[serde(default)]
@@ -27,7 +27,7 @@ pub(super) struct Vendor {
     /// Whether a vendor's name and an operator stand before the value, which is a word like any other.
     #[serde(default)]
     assigned: bool,
-    /// Patterns of secrets that are none.
+    /// Patterns of values in this format that are not secret.
     #[serde(default)]
     allowed: Vec<String>,
 }
@@ -36,7 +36,7 @@ static FILE: LazyLock<File> = LazyLock::new(|| {
     serde_json::from_str(include_str!("vendors.json")).expect("the file is generated and tested")
 });
 
-/// All formats.
+/// The formats of `vendors.json`.
 pub(super) fn all() -> &'static [Vendor] {
     &FILE.rules
 }
@@ -59,7 +59,7 @@ const IDENTIFIERS: [&str; 13] = [
 ];
 
 impl Vendor {
-    /// Patterns of secrets that are none.
+    /// The patterns of values in this format that are not secret.
     #[cfg(test)]
     pub(super) fn allowed(&self) -> impl Iterator<Item = &str> {
         self.allowed.iter().map(String::as_str)

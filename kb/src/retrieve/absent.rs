@@ -1,7 +1,8 @@
-//! What a question names and no document mentions, as an answer tells it.
+//! The names in a question that no document mentions, as an answer reports them.
 //!
-//! In English a word is what stands between spaces. Chinese has none, so a run of characters between such as documents
-//! have is one word; Vietnamese has them between syllables, so those that nowhere stand together are.
+//! English words stand between spaces. Chinese has no spaces, so a word is a run of characters between such as
+//! documents have. Vietnamese has spaces between syllables, so a word is a run of syllables that nowhere stand
+//! together.
 
 use super::{legs::Legs, signals::mentioned};
 use crate::{
@@ -18,18 +19,18 @@ const NAMING: [IdentifierKind; 5] = [
     IdentifierKind::Kind,
     IdentifierKind::ApiGroup,
 ];
-/// Shorter words are no names.
+/// The least characters of a word that counts as a name.
 const MIN_WORD: usize = 4;
-/// Shorter runs are no words.
+/// The least characters of a run that counts as a word.
 const MIN_RUN: usize = 2;
 /// A longer run of characters is a sentence; its beginning tells enough.
 const MAX_RUN: usize = 10;
 /// So is one of more syllables.
 const MAX_SYLLABLES: usize = 4;
-/// More would be a list nobody reads.
+/// The most names that are reported; people do not read longer lists.
 const MAX_ABSENT: usize = 3;
 
-/// What the question names and no document mentions: identifiers first, then plain words.
+/// The names in the question that no document mentions: identifiers first, then plain words.
 pub(super) fn absent(question: &Question, legs: &Legs) -> Vec<String> {
     let mentioned = mentioned(legs);
     let is_absent = |term: &str| mentioned.get(term) == Some(&false);
@@ -157,7 +158,7 @@ fn runs(pairs: &[Piece]) -> Vec<Run> {
 mod tests {
     use super::*;
 
-    /// What is told missing of a text when documents have these terms.
+    /// The words that are reported missing of a text if documents have these terms.
     fn check(text: &str, is_vietnamese: bool, known: &str, told: &[&str]) {
         let known: Vec<&str> = known.split_whitespace().collect();
         let words = absent_words(text, is_vietnamese, |term| !known.contains(&term));

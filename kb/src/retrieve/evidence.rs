@@ -1,5 +1,5 @@
-//! From ranked hits to the evidence of one answer: near-duplicates collapsed, the part of a page that was found completed by
-//! what a reader needs beside it, consecutive passages merged, all within a budget.
+//! From ranked hits to the evidence of one answer: near-duplicates collapsed, the found part of a page completed by the
+//! parts that a reader needs beside it, consecutive passages merged, all within a budget.
 
 use super::{Hit, Options, RuleStrength};
 use crate::{
@@ -27,9 +27,9 @@ const MIN_OWN_SCORE_SHARE: f32 = 0.72;
 const SAME_SHARE: f32 = 0.8;
 /// A further passage of a page, outside of the part that was found, must score this share of the best one of all.
 const BESIDE_SHARE: f32 = 0.9;
-/// A page of the team's own that misses its place by so many tokens gets it: the half of a runbook misleads.
+/// The most tokens by which one of the team's own pages may exceed the rest of the budget: half of a runbook misleads.
 const OWN_OVERDRAFT_TOKENS: u32 = 500;
-/// Whatever rules took, the first page without one has room for so many tokens.
+/// The tokens that are kept for the first page without a matching rule, even if rules took the whole budget.
 const FIRST_PAGE_TOKENS: u32 = 1_400;
 
 /// The first `limit` hits without those that repeat an earlier one's passage. Between two alike, the one that stands first
@@ -180,7 +180,7 @@ fn is_one_procedure(hit: &Hit) -> bool {
     matches!(hit.document.meta.kind, Kind::Runbook | Kind::Sop)
 }
 
-/// What was taken by now.
+/// The evidence that has been chosen so far.
 struct Chosen {
     evidence: Vec<Hit>,
     tokens_left: u32,
@@ -222,7 +222,7 @@ impl Chosen {
     }
 }
 
-/// Those of the wanted places that fit, each in its turn.
+/// The wanted places that fit into the budget, each in its turn.
 fn fitting(wanted: &[usize], page: &Page<'_>, mut tokens_left: u32) -> Vec<usize> {
     let mut taken = Vec::new();
     for &at in wanted {

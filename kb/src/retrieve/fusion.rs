@@ -3,8 +3,8 @@
 use crate::store::{DocumentKey, Match};
 use std::collections::HashMap;
 
-/// What share of a document's second and third best passage counts in the lexical leg: a long page with several good
-/// passages is a better answer than one with a single lucky one.
+/// The shares with which a document's best, second and third best passage count in the lexical leg: a long page with
+/// several good passages is a better answer than one with a single lucky passage.
 pub const PASSAGE_SHARES: [f32; 3] = [1.0, 0.3, 0.2];
 
 /// How much a further passage raises a document above its best one in the dense leg.
@@ -52,7 +52,7 @@ pub(super) fn ranking(scores: &HashMap<DocumentKey, f32>) -> Vec<(DocumentKey, f
     ranking
 }
 
-/// The highest score; a tiny positive number when there is none, so that it can be divided by.
+/// The highest score; a tiny positive number if there are no scores, so that it can be divided by.
 pub(super) fn maximum(scores: &HashMap<DocumentKey, f32>) -> f32 {
     scores.values().copied().fold(f32::MIN_POSITIVE, f32::max)
 }

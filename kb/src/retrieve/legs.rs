@@ -1,4 +1,4 @@
-//! What both legs find for a question, and their fusion. The numbers are in [`Tuning`].
+//! The results of both legs for a question, and their fusion. The numbers are in [`Tuning`].
 
 use super::{RankedDocument, RetrieveError, Stages, fusion};
 use crate::{
@@ -29,13 +29,13 @@ pub struct Tuning {
     pub centroid: f32,
     /// Factor of ln(1 + number of documents that link to a document).
     pub inbound: f32,
-    /// What the terms of an event that many failures begin with weigh, where more follows.
+    /// The weight of the terms of an event that many failures begin with, if more follows.
     pub events: f32,
-    /// What words weigh that are near every failure.
+    /// The weight of words that occur near every failure.
     pub generic: f32,
-    /// What the words weigh that an English question is made with.
+    /// The weight of the words that form an English question.
     pub frames: f32,
-    /// What the words weigh that headings have for the states that a question describes.
+    /// The weight of the words that headings use for the states that a question describes.
     pub wordings: f32,
     /// Taken from a passage below the name of an alert about something else than the question.
     pub other_alert: f32,
@@ -46,7 +46,7 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// What the product uses.
+    /// The values that the product uses.
     pub const DEFAULT: Tuning = Tuning {
         passages: 1.0,
         fields: FieldWeights { title: 0.76, name: 0.94, headings: 0.11, links: 1.34 },
@@ -66,11 +66,11 @@ impl Tuning {
     };
 }
 
-/// What both legs found.
+/// The results of both legs.
 pub(super) struct Legs {
     /// The question's terms with their weights.
     pub terms: Vec<(Term, f32)>,
-    /// What `terms` weigh, in order, where the question is that is to be covered.
+    /// The weights of `terms`, in order, for the coverage of the question.
     pub telling: Vec<f32>,
     /// Number of distinct terms, each word's forms counting once.
     pub num_words: usize,
@@ -78,7 +78,7 @@ pub(super) struct Legs {
     pub overlaps: Vec<(usize, usize)>,
     /// How common `terms` are, in order; those that no document has which may be seen are nowhere.
     pub commonness: Commonness,
-    /// Scores of passages.
+    /// BM25 scores of passages.
     pub bm25: HashMap<ChunkKey, f32>,
     pub cosine: HashMap<ChunkKey, f32>,
     /// The passages of each candidate that either leg found.
@@ -149,7 +149,7 @@ impl Legs {
         for (document, centroid) in centroids {
             *dense_scores.entry(document).or_default() += tuning.centroid * centroid;
         }
-        // Whether a hidden document has a word is nobody's business who may not read it.
+        // A reader who may not read a document must not learn whether it has a word.
         let counts = lexical.commonness.terms.into_iter().zip(&lexical.shown);
         let common =
             counts.map(|(counts, is_shown)| if *is_shown { counts } else { Counts::default() }).collect();
@@ -215,7 +215,7 @@ impl Legs {
     }
 }
 
-/// What a term weighs that a word has without its marks: other words are the same without theirs.
+/// The weight of a term that a word has without its diacritical marks: different words become the same without them.
 const UNMARKED_WEIGHT: f32 = 0.3;
 /// How much the words set aside tell of whether the question is covered.
 fn telling_of(kind: AsideKind) -> f32 {

@@ -29,21 +29,21 @@ use crate::{
 use legs::Legs;
 use std::sync::Arc;
 
-/// What each leg gave a chunk; `None` when the leg did not find it.
+/// The score of a chunk in each leg; `None` if the leg did not find it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
 pub struct LegScores {
     /// BM25 of the passage.
     pub bm25: Option<f32>,
-    /// Cosine.
+    /// The cosine of the question's and the passage's vectors.
     pub dense: Option<f32>,
 }
 
 /// A chunk that was found, with everything needed to show it.
 #[derive(Debug, Clone)]
 pub struct Hit {
-    /// The passage.
+    /// The passage that was found.
     pub chunk: Chunk,
-    /// Its document.
+    /// The document that the passage belongs to.
     pub document: Arc<DocumentRecord>,
     /// Fused score, comparable within one retrieval; falls from hit to hit.
     pub score: f32,
@@ -56,7 +56,7 @@ pub struct Hit {
 /// How a document's `applies_to` matched a question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleMatch {
-    /// The rule.
+    /// The rule that matches.
     pub rule: Rule,
     /// Whether it holds, or may hold behind an anonymised name.
     pub strength: RuleStrength,
@@ -74,7 +74,7 @@ pub enum RuleStrength {
 /// A document with a score, best first in every list.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RankedDocument {
-    /// The document's id.
+    /// The id of the document.
     pub document: String,
     /// Score, comparable within one list.
     pub score: f32,
@@ -89,25 +89,25 @@ pub struct Stages {
     pub dense: Vec<RankedDocument>,
     /// Both fused, before rules and trust.
     pub fused: Vec<RankedDocument>,
-    /// The final order.
+    /// The documents in the final order.
     pub ranked: Vec<RankedDocument>,
 }
 
-/// Everything one retrieval found.
+/// The results of one retrieval.
 pub struct Retrieval {
     /// The state that was searched; expansion and document look-ups must use it.
     pub view: Arc<dyn View>,
     /// The best chunks, best first, near-duplicates collapsed.
     pub hits: Vec<Hit>,
-    /// What the final prompt gets, within the budget, best first; consecutive passages of a document merged.
+    /// The passages for the final prompt, within the budget, best first; consecutive passages of a document are merged.
     pub evidence: Vec<Hit>,
     /// Documents by stage, at most [`Options::documents`] each; empty when that is 0.
     pub stages: Stages,
-    /// What the question names and no document mentions, as it was written; a few at most.
+    /// The names in the question that no document mentions, as they were written; a few at most.
     pub absent: Vec<String>,
     /// The version that the question asks for, where others are described instead.
     pub version_gap: Option<VersionGap>,
-    /// What the decision to answer looks at.
+    /// The signals that the decision to answer is based on.
     pub signals: Signals,
 }
 
@@ -120,7 +120,7 @@ impl AsRef<Retrieval> for Retrieval {
 /// How much to find.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
-    /// Most hits.
+    /// The most hits that are returned.
     pub hits: usize,
     /// Most documents in each of [`Stages`]; 0 leaves them empty, which is faster.
     pub documents: usize,

@@ -188,7 +188,7 @@ pub(super) async fn hits(
     let mut chosen: Vec<(&Ranked, ChunkKey, f32)> = Vec::new();
     for (document, mut passages) in pages {
         put_back(&mut passages, &others.of_other_kinds, tuning);
-        // What the page scores, it scores for its best passage; where that is about something else, it scores less.
+        // A page's score is that of its best passage; it is lower if that passage is about something else.
         let best = passages.first().map_or(0.0, |(_, score)| *score);
         put_back(&mut passages, &others.unmentioned, tuning);
         let first = passages.first().map_or(0.0, |(_, score)| *score);
@@ -218,8 +218,8 @@ pub(super) async fn hits(
         rule: document.rule.clone(),
     };
     let mut hits: Vec<Hit> = chosen.into_iter().zip(chunks).map(hit).collect();
-    // A section that bears the alert's very name treats it, and so does one that names the error's code, whatever else is
-    // near. What rules put first stays there.
+    // A section whose heading is the alert's name treats the alert, and a section that names the error's code treats
+    // the error, in any company. The hits that rules put first stay there.
     hits.sort_by_key(|hit| (rule_tier(hit.rule.as_ref()), !treats(&hit.chunk)));
     let is_named = |hit: &&mut Hit| hit.rule.is_none() && treats(&hit.chunk);
     hits.iter_mut().filter(is_named).for_each(|hit| hit.score = hit.score.max(best));

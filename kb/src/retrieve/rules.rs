@@ -101,8 +101,8 @@ fn fits_kind(rule: &Rule, object: &Object) -> bool {
         }
 }
 
-/// Whether the stand-in may hide what the rule is about. Where the object says no kind, one that the failure names must do:
-/// a stand-in of which nothing is known would fit every rule.
+/// Whether the stand-in may hide the object that the rule is about. If the object states no kind, another name in the
+/// failure must give one: an unknown stand-in would fit every rule.
 fn fits_anonymised(rule: &Rule, object: &Object, failure: &Failure) -> bool {
     let fits = |kind: &str| {
         matches_any(&rule.kind, kind) || owners(kind).iter().any(|owner| matches_any(&rule.kind, owner))
@@ -136,7 +136,7 @@ fn fits_name(rule: &Rule, object: &Object, name: &str) -> bool {
     if fits_kind(rule, object) && matches_any(&rule.name, name) {
         return true;
     }
-    // What it belongs to: named without a kind, `web-7d9c5b6f4-x2x9k` can only be a pod or a ReplicaSet.
+    // The owner's kind: named without a kind, `web-7d9c5b6f4-x2x9k` can only be a pod or a ReplicaSet.
     let kind = object.kind.as_deref().unwrap_or("Pod");
     let workload = stem(name);
     let is_workload = |owner: &str| rule.kind.is_empty() || matches_any(&rule.kind, owner);

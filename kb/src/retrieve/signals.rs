@@ -1,4 +1,4 @@
-//! What the decision to answer looks at, measured on one retrieval: [`Signals`], whose fields say the formulas.
+//! The measures of one retrieval that the decision to answer is based on: [`Signals`], whose fields say the formulas.
 
 use super::{RetrieveError, RuleStrength, legs::Legs, order::Ranked};
 use crate::{
@@ -14,8 +14,8 @@ const TITLES: usize = 3;
 /// The usual number of terms of a title, for the saturation of BM25.
 const TITLE_TERMS: f32 = 5.0;
 
-/// What the decision looks at: measured by the retriever, stored with recordings so that a calibration can be fitted
-/// without searching again.
+/// The input of the decision to answer: measured by the retriever, and stored with recordings so that a calibration can
+/// be fitted without another search.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Signals {
     /// Highest cosine of any passage.
@@ -55,8 +55,8 @@ impl Signals {
         "unread_coverage",
     ];
 
-    /// What the calibrated probability is computed from. A matched rule is no feature: it decides by itself. Where the
-    /// model does not read the question, its cosine tells less, and the words tell more: both have a slope of their own.
+    /// The input of the calibrated probability. A matched rule is not a feature: it decides by itself. If the model
+    /// does not read the question, its cosine tells less and the words tell more, so both have a slope of their own.
     pub fn features(&self) -> Vec<f64> {
         let Self { top_cosine, bm25_share, log_terms, title_share, coverage, .. } = *self;
         let Self { unread_share, log_passages, unknown_alert, .. } = *self;
@@ -138,8 +138,9 @@ pub(super) async fn measure(
     })
 }
 
-/// How much of each term that is not `present` is where two words meet: of the two characters, or syllables, of a pair,
-/// the share that a pair beside it has with it which is present. Nobody writes such a pair but by chance.
+/// For each term that is not `present`, how far it stands at a seam between two words: of the two characters, or
+/// syllables, of a pair, the share that a present neighbouring pair shares with it. Such a pair is written only by
+/// chance.
 fn seams(legs: &Legs, present: &[bool]) -> Vec<f32> {
     let mut beside = vec![[false; 2]; present.len()];
     for &(left, right) in &legs.overlaps {

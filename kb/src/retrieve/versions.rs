@@ -15,9 +15,9 @@ use std::{
 
 /// Added to the score of a document on the version that was asked for.
 const ASKED_BONUS: f32 = 0.05;
-/// Where the documents that fit best are on other versions, another one must score this share of theirs to stay.
+/// If the best documents are on other versions, another document must score this share of theirs to stay.
 const WORTH_SHARE: f32 = 0.8;
-/// Most documents that are named in the place of what is not described.
+/// The most documents that are named in place of a missing one.
 const MAX_NAMED: usize = 3;
 
 /// A version that was asked for and is not described, though others are.
@@ -25,7 +25,7 @@ const MAX_NAMED: usize = 3;
 pub struct VersionGap {
     /// The version that was asked for.
     pub asked: String,
-    /// Those that are described, oldest first.
+    /// The versions that are described, oldest first.
     pub described: Vec<String>,
     /// The best documents on those.
     pub documents: Vec<Arc<DocumentRecord>>,
@@ -90,13 +90,13 @@ pub(super) fn choose(ranked: &mut Vec<Ranked>, question: &Question) -> Option<Ve
     gap
 }
 
-/// Whether the best edition is among what may answer; otherwise nobody asks for a version of it.
+/// Whether the best edition is among the possible answers; otherwise no version is asked for.
 fn is_near_the_best(ranked: &[Ranked], edition: &Edition) -> bool {
     let best = ranked.iter().map(|ranked| ranked.score).fold(f32::MIN, f32::max);
     ranked[edition.at].score >= WORTH_SHARE * best
 }
 
-/// Of each page the newest edition stays, with the score of the best one.
+/// Keeps the newest edition of each page, with the score of the best one.
 fn leave_newest(editions: &[Edition], left_out: &mut BTreeSet<usize>, ranked: &mut [Ranked]) {
     let mut pages: HashMap<&str, Vec<&Edition>> = HashMap::new();
     for edition in editions {
@@ -115,8 +115,8 @@ fn leave_newest(editions: &[Edition], left_out: &mut BTreeSet<usize>, ranked: &m
     }
 }
 
-/// What is told where no document is on the version that was asked for. Where several versions are described, none of them
-/// answers; a single one is shown with that said.
+/// The gap that is reported if no document is on the requested version. If several versions are described, none of them
+/// answers; a single one is shown together with this statement.
 fn gap_of(
     asked: &Asked,
     editions: &[Edition],
@@ -168,7 +168,7 @@ fn names(meta: &DocumentMeta, products: &[&str]) -> bool {
     words.any(|word| products.contains(&word))
 }
 
-/// What the editions of a page have in common: the path but for the version, else the title but for it.
+/// The identity that the editions of a page share: the path without the version, or else the title without it.
 fn page_of(meta: &DocumentMeta) -> String {
     if let Some((at, _)) = version::of_path(&meta.id) {
         let components = meta.id.split('/').enumerate();

@@ -14,7 +14,7 @@ const WHOLE_TOKENS: u32 = 1_400;
 const MAX_BELOW_TOKENS: u32 = 700;
 /// A page that is written as one procedure is given to a model whole up to this length, in tokens.
 const MAX_PROCEDURE_TOKENS: u32 = 2_000;
-/// What stands above a section is given to a model with it up to this length, in tokens.
+/// The longest text above a section that is given to a model with it, in tokens.
 const MAX_ABOVE_TOKENS: u32 = 250;
 
 /// The part of a page that treats the problem of one of its passages.
@@ -27,7 +27,7 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// The whole page.
+    /// The whole page as one unit.
     pub fn whole(passages: &[Chunk]) -> Self {
         Self { passages: (0..passages.len()).collect(), depth: 0 }
     }
@@ -51,9 +51,9 @@ impl Unit {
         outline.section(path, lead)
     }
 
-    /// The unit of the passage `lead` with what a reader needs beside it: the sections below it, whatever their length, the
-    /// parts that stand beside it (`The rules`, `Before`, `Mitigation`) and the short introductions above it. It is for a
-    /// model, which tells apart what it needs; whoever quotes takes [`Unit::around`].
+    /// The unit of the passage `lead` with the parts that a reader needs beside it: the sections below it, whatever
+    /// their length, the parts that stand beside it (`The rules`, `Before`, `Mitigation`) and the short introductions
+    /// above it. It is for a model, which can select the parts that it needs; for quoting use [`Unit::around`].
     pub fn with_surroundings(passages: &[Chunk], lead: usize, is_one_procedure: bool) -> Self {
         let Some(leading) = passages.get(lead) else { return Self::whole(passages) };
         let outline = Outline::of(passages);
@@ -70,7 +70,8 @@ impl Unit {
         let depth = if is_part { depth - 1 } else { depth };
         let whole = outline.below(&path[..depth]);
         let is_bounded = outline.tokens(&whole) <= MAX_PROCEDURE_TOKENS;
-        // The sections below the first lines of a page may be anything: they come along where they are no list of cases.
+        // The sections below the first lines of a page may treat any subject: they are included unless they are a list
+        // of cases.
         let is_one = depth > 0 || (outline.tokens(&whole) <= WHOLE_TOKENS && !outline.is_catalogue(&[]));
         if !outline.has_entries(&path[..depth]) && is_bounded && is_one {
             wide.extend(whole);

@@ -11,9 +11,9 @@ pub enum Role {
     Cause,
     /// How to find out more.
     Diagnosis,
-    /// What to do against it.
+    /// The steps against the problem.
     Steps,
-    /// What is said beside the problem: impact, escalation, versions, references.
+    /// Remarks beside the problem: impact, escalation, versions, references.
     Aside,
 }
 
@@ -46,7 +46,7 @@ fn entry(line: &'static str) -> Option<Entry> {
     Some(Entry { text: text.trim_end_matches('*'), is_open: text.ends_with('*'), role })
 }
 
-/// What a heading is made of, as far as roles go.
+/// The parts of a heading that decide its role.
 struct Read {
     /// The roles in it, in the order of their places.
     roles: Vec<Role>,

@@ -1,4 +1,4 @@
-//! What a request may see: the scope of a view.
+//! The documents that a request may see: the scope of a view.
 
 use crate::{
     document::{DocumentMeta, Kind},
@@ -29,11 +29,11 @@ impl Default for Access {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OpenPart {
-    /// [`Filter::products`].
+    /// The open part that [`Filter::products`] selects.
     Product,
-    /// [`Filter::versions`].
+    /// The open part that [`Filter::versions`] selects.
     Version,
-    /// [`Filter::clusters`].
+    /// The open part that [`Filter::clusters`] selects.
     Cluster,
 }
 
@@ -42,9 +42,9 @@ pub enum OpenPart {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Filter {
-    /// Only these sources.
+    /// The sources that are shown; empty for all.
     pub sources: BTreeSet<String>,
-    /// Only these kinds.
+    /// The kinds that are shown; empty for all.
     pub kinds: BTreeSet<Kind>,
     /// Only these products; a document without a product is shown too.
     pub products: BTreeSet<String>,
@@ -56,7 +56,7 @@ pub struct Filter {
     pub clusters: BTreeSet<String>,
     /// Only documents that say nothing of these parts: two filters asked for different ones.
     pub unsaid: BTreeSet<OpenPart>,
-    /// What the reader may see at all.
+    /// The documents that the reader has access to.
     pub access: Access,
 }
 
@@ -191,7 +191,7 @@ impl OpenPart {
     }
 }
 
-/// What both sets allow, an empty one allowing everything; `None` where that is nothing.
+/// The values that both sets allow; an empty set allows all values. `None` if they have no value in common.
 fn shared<T: Ord + Clone>(one: BTreeSet<T>, two: BTreeSet<T>) -> Option<BTreeSet<T>> {
     match (one.is_empty(), two.is_empty()) {
         (true, _) => Some(two),
@@ -200,7 +200,7 @@ fn shared<T: Ord + Clone>(one: BTreeSet<T>, two: BTreeSet<T>) -> Option<BTreeSet
     }
 }
 
-/// What labels begin with that name a cluster.
+/// The beginning of a label that names a cluster.
 const CLUSTER_LABEL: &str = "cluster:";
 
 /// Longer values are compared by their hash: an index has a limit on terms, and documents have none on labels.

@@ -1,13 +1,13 @@
-//! What a knowledge base was built with, and whether this program can use it.
+//! The identity that a knowledge base was built with, and whether this program can use it.
 
 use super::StoreError;
 use crate::embed::ModelIdentity;
 use serde::{Deserialize, Serialize};
 
-/// Everything that must be equal between the program that wrote a knowledge base and the one that reads it.
+/// The values that must be equal between the program that wrote a knowledge base and the one that reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The embedding model.
+    /// The identity of the embedding model.
     pub model: ModelIdentity,
     /// Version of the rules that cut chunks.
     pub chunker_version: u32,
@@ -23,12 +23,12 @@ pub const FORMAT_VERSION: u32 = 3;
 pub const CHUNKER_VERSION: u32 = 2;
 
 impl Identity {
-    /// What this program builds knowledge bases with, given its embedding model.
+    /// The identity that this program builds knowledge bases with, given its embedding model.
     pub fn current(model: ModelIdentity) -> Self {
         Self { model, chunker_version: CHUNKER_VERSION, analyzer_version: crate::analyzer::VERSION }
     }
 
-    /// Refuses a question's vector that is none of the model's.
+    /// Refuses a question's vector that the model cannot have made.
     pub(crate) fn check_query(&self, query: &[f32]) -> Result<(), StoreError> {
         let expected = self.model.dimensions;
         match query.len() == expected && query.iter().all(|component| component.is_finite()) {
@@ -50,7 +50,7 @@ pub struct Manifest {
     pub format_version: u32,
     /// Number of the generation.
     pub generation: u64,
-    /// What it was built with.
+    /// The identity that the knowledge base was built with.
     pub identity: Identity,
 }
 

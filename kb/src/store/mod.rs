@@ -3,6 +3,9 @@
 //! [`KnowledgeBase`] is opened for reading with [`open`], [`Writer`] for writing with [`open_writer`]. Reading goes
 //! through a [`View`] only: one generation and one [`Filter`], held for the whole request. Engines must rank alike;
 //! `contract/` holds the suite that each must pass.
+//!
+//! To add an engine: a folder here with a reader and a writer that implement the two traits, a variant of [`Address`],
+//! a branch in each function that takes one, and a test module with `contract_tests!`.
 
 pub(crate) mod bm25;
 #[cfg(test)]
@@ -49,7 +52,7 @@ impl ChunkKey {
         Self(u128::from(document.0) << 64 | u128::from(ordinal))
     }
 
-    /// The chunk's document.
+    /// The key of the chunk's document.
     pub fn document(self) -> DocumentKey {
         DocumentKey((self.0 >> 64) as u64)
     }
@@ -76,29 +79,29 @@ impl DocumentKey {
 /// A chunk that one leg of the search found, light enough to have a thousand of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Match {
-    /// The chunk.
+    /// The key of the chunk.
     pub chunk: ChunkKey,
-    /// Its document.
+    /// The key of its document.
     pub document: DocumentKey,
     /// BM25 sum or cosine, by the leg that found it; comparable within one result only.
     pub score: f32,
 }
 
-/// What is searched of a document as a whole, each with its own length statistics.
+/// The parts of a document that are searched as a whole, each with its own length statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Field {
-    /// The title.
+    /// The document's title.
     Title,
     /// The name of the file: see [`crate::document::file_name`].
     Name,
-    /// All headings.
+    /// The headings of all its passages.
     Headings,
     /// The sentences that link to the document, in documents of any source that have no access tags.
     Links,
 }
 
 impl Field {
-    /// Every field.
+    /// All fields, in the order in which engines store their numbers.
     pub const ALL: [Field; 4] = [Field::Title, Field::Name, Field::Headings, Field::Links];
 
     /// Name in the index.
@@ -115,13 +118,13 @@ impl Field {
 /// Factor of each field's BM25 score; a document's score is the weighted sum. A weight of 0 leaves the field out.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FieldWeights {
-    /// See [`Field::Title`].
+    /// The weight of [`Field::Title`].
     pub title: f32,
-    /// See [`Field::Name`].
+    /// The weight of [`Field::Name`].
     pub name: f32,
-    /// See [`Field::Headings`].
+    /// The weight of [`Field::Headings`].
     pub headings: f32,
-    /// See [`Field::Links`].
+    /// The weight of [`Field::Links`].
     pub links: f32,
 }
 
@@ -152,7 +155,7 @@ pub struct LexicalQuery {
     pub weights: FieldWeights,
 }
 
-/// What the lexical leg found.
+/// The matches of the lexical leg.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LexicalMatches {
     /// The passages with the highest scores, best first, ties by key.
@@ -168,7 +171,7 @@ pub struct LexicalMatches {
 /// How common terms are in the whole knowledge base.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Commonness {
-    /// Everything there is.
+    /// The numbers of all documents and chunks.
     pub total: Counts,
     /// For each term of the query, in order: the documents and passages that have it. A repeated term has none.
     pub terms: Vec<Counts>,
@@ -177,7 +180,7 @@ pub struct Commonness {
 /// How near a document is to a question's vector.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DocumentSimilarity {
-    /// Its nearest passage.
+    /// The passage of the document that is nearest to the question.
     pub best_passage: ChunkKey,
     /// The cosine of that passage.
     pub best: f32,
@@ -185,7 +188,7 @@ pub struct DocumentSimilarity {
     pub centroid: f32,
 }
 
-/// What links to a document.
+/// The links to a document.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Inbound {
     /// Number of other documents without access tags that link to it.
@@ -198,16 +201,16 @@ pub struct Inbound {
 /// How much a view shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Documents.
+    /// The number of documents.
     pub documents: u64,
-    /// Chunks.
+    /// The number of chunks.
     pub chunks: u64,
 }
 
 /// A document that carries `applies_to` rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuledDocument {
-    /// The document's id.
+    /// The id of the document.
     pub document: String,
     /// Its rules; any one that matches is enough.
     pub rules: Vec<Rule>,
@@ -224,7 +227,7 @@ pub trait View: Send + Sync {
         None
     }
 
-    /// What this view shows.
+    /// The numbers of documents and chunks that this view shows.
     async fn counts(&self) -> Result<Counts, StoreError>;
 
     /// At most `passages` passages and `documents` documents for a bag of words.
@@ -245,14 +248,14 @@ pub trait View: Send + Sync {
         documents: &[DocumentKey],
     ) -> Result<Vec<Option<DocumentSimilarity>>, StoreError>;
 
-    /// What links to documents, in their order.
+    /// The links to documents, in the order of `documents`.
     async fn inbound(&self, documents: &[DocumentKey]) -> Result<Vec<Inbound>, StoreError>;
 
     /// The vectors of all chunks of a document, in order; empty when this view does not show it. For copying.
     async fn vectors_of(&self, document: DocumentKey) -> Result<Vec<Vec<f32>>, StoreError>;
 
-    /// For each of `terms`, in order: whether a passage of the document has it. None is in one that this view does not
-    /// show.
+    /// For each of `terms`, in order: whether a passage of the document has it. All are `false` for a document that
+    /// this view does not show.
     async fn terms_of(&self, document: DocumentKey, terms: &[Term]) -> Result<Vec<bool>, StoreError>;
 
     /// The chunks, in the order of `keys`. [`StoreError::UnknownChunk`] for one that this view does not show.
@@ -295,33 +298,33 @@ impl Trouble {
 /// A knowledge base open for reading. It moves on to new generations by itself.
 #[async_trait]
 pub trait KnowledgeBase: Send + Sync {
-    /// What the knowledge base was built with.
+    /// The identity that the knowledge base was built with.
     fn identity(&self) -> Identity;
 
     /// The newest state, through `filter`.
     async fn view(&self, filter: &Filter) -> Result<Arc<dyn View>, StoreError>;
 
-    /// What is wrong with the stored files, while views still show the last state that was whole. Known as of the last
-    /// views; looking takes a few seconds.
+    /// The damage of the stored files, while views still show the last undamaged state. Known as of the last views; a
+    /// check takes a few seconds.
     fn trouble(&self) -> Option<Trouble> {
         None
     }
 
-    /// What [`Writer::set_run_log`] stored last; `None` when nothing was.
+    /// The value that [`Writer::set_run_log`] stored last; `None` if it stored nothing.
     async fn run_log(&self) -> Result<Option<serde_json::Value>, StoreError>;
 
     /// The stored calibration of the decision to answer, as JSON; `None` when there is none.
     async fn calibration(&self) -> Result<Option<serde_json::Value>, StoreError>;
 }
 
-/// What one [`Writer::commit`] wrote.
+/// The result of one [`Writer::commit`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// The version that readers see from now on.
     pub version: String,
-    /// The generation's number.
+    /// The number of the generation.
     pub generation: u64,
-    /// What failed after the changes were safe; they stand.
+    /// Failures after the changes were safe; the changes stand.
     pub warnings: Vec<String>,
 }
 
@@ -383,7 +386,7 @@ pub trait Writer: Send {
         state: Option<&serde_json::Value>,
     ) -> Result<(), StoreError>;
 
-    /// What [`Writer::set_run_log`] stored last; `None` when nothing was.
+    /// The value that [`Writer::set_run_log`] stored last; `None` if it stored nothing.
     async fn run_log(&mut self) -> Result<Option<serde_json::Value>, StoreError>;
 
     /// Stores what is known of the last runs; visible at once, outside the generations.
@@ -403,7 +406,7 @@ pub fn embedding_key(model: &ModelIdentity, text: &str) -> ContentHash {
     ])
 }
 
-/// Where a knowledge base is: what `--kb` and `RUNBOOKD_KB` hold.
+/// The place of a knowledge base, as `--kb` and `RUNBOOKD_KB` hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     /// A directory of the embedded engine.
@@ -413,13 +416,13 @@ pub enum Address {
     Qdrant(QdrantAddress),
 }
 
-/// The text is no address of a knowledge base.
+/// The reasons why a text is not the address of a knowledge base.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
-    /// It is empty.
+    /// The text is empty.
     #[error("the knowledge base's address is empty; give a directory")]
     Empty,
-    /// It is a Qdrant server's, and not a good one.
+    /// The text begins like the address of a Qdrant server, and is not a valid one.
     #[cfg(feature = "qdrant")]
     #[error(transparent)]
     Qdrant(#[from] QdrantAddressError),
@@ -525,20 +528,20 @@ pub async fn documents_of_damaged(address: &Address) -> Option<HashMap<String, C
     }
 }
 
-/// What [`verify`] found.
+/// The result of [`verify`].
 #[derive(Debug, Default)]
 pub struct Verification {
     /// The version that was looked at, where it could be told.
     pub version: Option<String>,
     /// The files that are as they should be, as far as can be told.
     pub files: Vec<PathBuf>,
-    /// Their bytes.
+    /// The size of these files, in bytes.
     pub bytes: u64,
-    /// Those of them that an earlier version wrote without checksums; the next commit covers them.
+    /// The files among them that an earlier version wrote without checksums; the next commit covers them.
     pub uncovered: Vec<PathBuf>,
     /// How the servers are, a line each, where the knowledge base is on servers.
     pub servers: Vec<ServerHealth>,
-    /// Everything that is wrong; each names a file and the way out.
+    /// All damage that was found; each error names a file and the way out.
     pub damaged: Vec<StoreError>,
 }
 
@@ -574,20 +577,20 @@ pub async fn verify(address: &Address) -> Result<Verification, StoreError> {
     }
 }
 
-/// What a backup holds, or what was restored from one.
+/// The content of a backup, or of the state that was restored from one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Copied {
     /// The version of the copy.
     pub version: String,
-    /// Number of chunks.
+    /// The number of chunks.
     pub chunks: u64,
-    /// Number of files.
+    /// The number of files.
     pub files: u64,
-    /// Their bytes.
+    /// The size of the files, in bytes.
     pub bytes: u64,
     /// Whether the original had checksums. The copy has.
     pub was_covered: bool,
-    /// What failed after the copy was safe; it stands.
+    /// Failures after the copy was safe; the copy stands.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -626,13 +629,13 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// What can go wrong in a storage engine.
+/// The failures of a storage engine.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no knowledge base at the address.
     #[error("there is no knowledge base at `{path}`; create one with `ingest --kb {path} FOLDER`")]
     Missing {
-        /// The address.
+        /// The address that was opened.
         path: String,
     },
     /// Another writer is at work.
@@ -646,15 +649,15 @@ pub enum StoreError {
         "the knowledge base at `{path}` was built with {what} `{found}`, but this program uses `{expected}`; {advice}"
     )]
     Mismatch {
-        /// The address.
+        /// The address that was opened.
         path: String,
         /// The part of the identity that differs.
         what: &'static str,
-        /// The stored value.
+        /// The value in the stored manifest.
         found: String,
-        /// This program's value.
+        /// The value of this program.
         expected: String,
-        /// What to do about it.
+        /// The way out, in one line.
         advice: String,
     },
     /// A file's content is not what was written.
@@ -662,30 +665,30 @@ pub enum StoreError {
         "`{path}` is damaged: {detail}; bring back a backup with `ingest restore`, or build the knowledge base again from its documents with `ingest --rebuild`"
     )]
     Damaged {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The damage, in one line.
         detail: String,
     },
     /// The file system failed.
     #[error("failed to {action} `{path}`")]
     Io {
-        /// What was tried: a verb phrase before the path.
+        /// The operation that failed: a verb phrase before the path.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// The cause.
+        /// The cause, as the operating system gives it.
         #[source]
         source: std::io::Error,
     },
-    /// The index failed.
+    /// An operation of the index failed.
     #[error("failed to {action} the index in `{place}`")]
     Index {
-        /// What was tried: a verb phrase before "the index".
+        /// The operation that failed: a verb phrase before "the index".
         action: &'static str,
-        /// Where the index is.
+        /// The place of the index.
         place: String,
-        /// The cause.
+        /// The cause, as the index gives it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -695,29 +698,29 @@ pub enum StoreError {
         "the knowledge base at `{address}` cannot be reached: no server managed to {action} it: {detail}"
     )]
     Unreachable {
-        /// The address.
+        /// The address that was called.
         address: String,
-        /// What was tried: a verb phrase before "it".
+        /// The operation that failed: a verb phrase before "it".
         action: &'static str,
-        /// The last failure.
+        /// The last failure, in one line.
         detail: String,
     },
     /// The servers of the knowledge base do not do what was asked for, now or later.
     #[error("the knowledge base at `{address}` does not allow to {action} it: {detail}")]
     Refused {
-        /// The address.
+        /// The address that was called.
         address: String,
-        /// What was tried: a verb phrase before "it".
+        /// The operation that failed: a verb phrase before "it".
         action: &'static str,
-        /// The reason.
+        /// The server's reason, in one line.
         detail: String,
     },
     /// The stored calibration is not what was written. The knowledge base itself is not concerned.
     #[error("`{path}` is damaged: {detail}; remove it, or write it again with `evaluate calibrate`")]
     DamagedCalibration {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The defect, in one line.
         detail: String,
     },
     /// A knowledge base was to be made among somebody's files.
@@ -725,53 +728,53 @@ pub enum StoreError {
         "`{path}` is no knowledge base, and not empty: it has `{entry}`; give a new or an empty directory"
     )]
     ForeignDirectory {
-        /// The directory.
+        /// The path of the directory.
         path: PathBuf,
-        /// Something in it.
+        /// The name of an entry of the directory.
         entry: String,
     },
     /// A backup was to be written where something is.
     #[error("`{path}` is not free; give a new directory to the backup")]
     Occupied {
-        /// The directory.
+        /// The path of the directory.
         path: PathBuf,
     },
     /// There is nothing to restore.
     #[error("there is no backup in `{path}`; `ingest backup` makes one")]
     NoBackup {
-        /// The directory.
+        /// The path of the directory.
         path: PathBuf,
     },
     /// There is no generation to go back to.
     #[error("there is no earlier generation of `{address}`: {advice}")]
     NoEarlier {
-        /// The address.
+        /// The address that was opened.
         address: String,
-        /// What to do instead.
+        /// The way out, in one line.
         advice: &'static str,
     },
     /// A knowledge base was to be restored from its own directory.
     #[error("`{path}` cannot be restored from itself")]
     FromItself {
-        /// The directory.
+        /// The path of the directory.
         path: PathBuf,
     },
     /// The writer failed before; what it has pending is incomplete and cannot be committed.
     #[error("an earlier change to `{place}` failed, so nothing more can be written; open it again")]
     Broken {
-        /// The knowledge base.
+        /// The place of the knowledge base.
         place: String,
     },
     /// The view does not show this chunk.
     #[error("this view shows no chunk {:016x}#{}", .chunk.document().0, .chunk.ordinal())]
     UnknownChunk {
-        /// The chunk.
+        /// The key of the chunk.
         chunk: ChunkKey,
     },
     /// The query cannot be searched for; a bug of the caller.
     #[error("cannot search: {detail}")]
     InvalidQuery {
-        /// What is wrong.
+        /// The defect, in one line.
         detail: String,
     },
     /// The program is ending.
@@ -780,9 +783,9 @@ pub enum StoreError {
     /// The caller handed over something that cannot be stored; a bug.
     #[error("cannot store `{document}`: {detail}")]
     Invalid {
-        /// The document's id.
+        /// The id of the document.
         document: String,
-        /// What is wrong.
+        /// The defect, in one line.
         detail: String,
     },
 }

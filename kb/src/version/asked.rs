@@ -28,7 +28,7 @@ pub fn is_known_product(name: &str) -> bool {
 /// A version that a question asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// The version.
+    /// The requested version.
     pub version: Version,
     /// The word before it, lower-cased, where it may name the product whose version it is.
     pub product: Option<String>,
@@ -40,7 +40,7 @@ pub struct Asked {
 ///
 pub(super) static OTHER_NUMBERS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(OTHER_NUMBERS_FILE));
 
-/// Units and what else makes a quantity of the number before it.
+/// Units and other words that make the number before them a quantity.
 static UNITS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(UNITS_FILE));
 
 /// Words that say that a number is a version, in every language of our users.
@@ -111,7 +111,7 @@ fn asked_at(question: &str, start: usize, number: &str, end: usize) -> Option<As
         || (is_prefixed && version.numbers.len() > 1);
     let is_several = version.numbers.len() > 1 || version.is_open;
     if !is_said {
-        // One number alone, as `v1` of an API, is no version that anybody asks for.
+        // A single number, such as `v1` of an API, is not a version that people ask for.
         if !is_several || UNITS.contains(word_after.as_str()) || OTHER_NUMBERS.contains(word_before.as_str())
         {
             return None;

@@ -109,7 +109,7 @@ fn within(numbers: &[u32]) -> String {
 /// The versions that a document is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Versions {
-    /// In order, each once. Empty where the document names its version otherwise (`latest`).
+    /// The versions in order, each once. Empty if the document names its version in another way (`latest`).
     known: Vec<Version>,
 }
 
@@ -123,7 +123,7 @@ impl Versions {
         Self { known: known.into_iter().collect() }
     }
 
-    /// The newest.
+    /// The newest version; `None` if the document states no number.
     pub fn newest(&self) -> Option<&Version> {
         self.known.last()
     }
@@ -133,7 +133,7 @@ impl Versions {
         self.known.iter().any(|described| asked.is_told_of_by(described))
     }
 
-    /// What an index keeps of a document's version, so that [`wanted_terms`] finds it.
+    /// The terms of a document's version that an index keeps, so that [`wanted_terms`] finds it.
     pub fn terms(text: &str) -> Vec<String> {
         let Self { known } = Self::of(text);
         match known.is_empty() {

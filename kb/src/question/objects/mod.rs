@@ -19,7 +19,7 @@ pub(super) use words::{Word, words};
 use super::{Label, Object};
 use kinds::KindAt;
 
-/// What was found in a text.
+/// The objects and containers in a text.
 #[derive(Default)]
 pub(super) struct Found {
     /// Objects with the byte where each was named, in order.
@@ -28,7 +28,7 @@ pub(super) struct Found {
     pub namespaces: Vec<(usize, Label)>,
     /// Kinds that are named without a name.
     pub kinds: Vec<(usize, &'static str)>,
-    /// Names of containers.
+    /// The containers, by the place of their word.
     pub containers: Vec<(usize, String)>,
 }
 
@@ -85,7 +85,7 @@ impl<'t> Finder<'t, '_> {
         self.words.get(i).map_or("", |word| word.text)
     }
 
-    /// What stands between word `i` and the next one.
+    /// The text between word `i` and the next one.
     fn gap(&self, i: usize) -> &'t str {
         match (self.words.get(i), self.words.get(i + 1)) {
             (Some(word), Some(next)) => &self.text[word.end..next.start],

@@ -6,9 +6,9 @@ use crate::{analyzer::is_cjk, question::volatile::STAND_IN};
 pub(in crate::question) struct Word<'t> {
     /// The word, without punctuation around it.
     pub text: &'t str,
-    /// First byte.
+    /// The offset in bytes of the word's start.
     pub start: usize,
-    /// One past the last byte.
+    /// The offset in bytes of the word's end.
     pub end: usize,
     /// Whether it is a run of CJK characters.
     pub is_cjk: bool,
@@ -51,7 +51,7 @@ fn push<'t>(text: &'t str, start: usize, end: usize, is_cjk: bool, words: &mut V
     let word = &text[start..end];
     let word_start = start + (word.len() - word.trim_start_matches([':', '@', '+']).len());
     let word = text[word_start..end].trim_end_matches(['.', ':', '/', '@', '+', '_']);
-    // The end of `Pod's` is no word.
+    // The end of `Pod's` is not a word.
     let is_clitic = word.len() <= 2 && text[..start].ends_with(['\'', '’']) && {
         let before = text[..start].trim_end_matches(['\'', '’']);
         before.ends_with(|c: char| c.is_alphanumeric())

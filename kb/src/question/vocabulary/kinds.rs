@@ -18,9 +18,9 @@ pub(super) const LISTS: [(&str, &str); 4] = [
     ("foreign_kinds.txt", FOREIGN_FILE),
 ];
 
-/// A resource kind.
+/// A kind of Kubernetes resource.
 pub(in crate::question) struct ResourceKind {
-    /// Canonical spelling.
+    /// The canonical spelling.
     pub canonical: &'static str,
     /// Whether the lower-case word is plain English too (`service`, `job`): then it counts only beside a name.
     pub ambiguous: bool,
@@ -110,7 +110,7 @@ struct ForeignKind {
     ambiguous: bool,
 }
 
-/// Of several kinds that one run of characters names, the one that stands first here is meant.
+/// The order of precedence if one run of characters names several kinds.
 const MEANT_FIRST: [&str; 15] = [
     "PersistentVolumeClaim",
     "StatefulSet",

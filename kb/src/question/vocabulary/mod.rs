@@ -1,6 +1,6 @@
-//! The closed lists that recognition rests on, as data files: resource kinds with their other spellings, reasons and the
-//! phrases that mean them, sentences of the operating system, components and products, and hyphenated English that is no
-//! name. How they are applied to a text is in [`super::identifiers`] and [`super::objects`].
+//! The closed lists that recognition rests on, as data files: resource kinds with their other spellings, reasons and
+//! the phrases that mean them, sentences of the operating system, components and products, and hyphenated English words
+//! that are not names. How they are applied to a text is in [`super::identifiers`] and [`super::objects`].
 
 mod components;
 mod compounds;

@@ -1,5 +1,5 @@
-//! What every storage engine must do: one function a property, and [`contract_tests`] to run them all against an
-//! engine.
+//! The duties of every storage engine: one function for each property, and [`contract_tests`] to run them all against
+//! an engine.
 //!
 //! Rankings are compared with a plain implementation over the documents in memory ([`Oracle`]), so that engines rank
 //! alike because each ranks as written down. Vectors are compared by cosine.

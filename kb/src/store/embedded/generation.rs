@@ -103,7 +103,7 @@ impl Generation {
         let vectors =
             Appender::open(&paths, manifest.identity.model.dimensions, payload.rows, row_sums.as_deref())?;
         for name in RETIRED_FILES {
-            // One that cannot be removed is in nobody's way.
+            // A file that cannot be removed does no harm.
             let _ = fs::remove_file(paths.index.join(name));
         }
         let directory = IndexDirectory::new(&paths.index, committed.sums.unwrap_or_default());

@@ -57,7 +57,7 @@ struct Seen {
     retry: Option<(Instant, StateStamp)>,
 }
 
-/// What is known of the files of the state that is served.
+/// The known state of the files that are served.
 struct Files {
     stamps: Vec<(PathBuf, Option<Stamp>)>,
     next_look: Instant,

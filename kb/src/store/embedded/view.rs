@@ -191,7 +191,7 @@ fn similarity(
             (best, best_ordinal) = (cosine, ordinal);
         }
     }
-    // Where vectors nearly cancel each other out, rounding is all that is left of both.
+    // If vectors nearly cancel each other out, only rounding errors are left of both.
     let centroid = (sum / snapshot.centroid_length(number)?.max(f32::MIN_POSITIVE)).clamp(-1.0, 1.0);
     let best_passage = ChunkKey::new(document, best_ordinal);
     Ok((entry.num_chunks > 0).then_some(DocumentSimilarity { best_passage, best, centroid }))
