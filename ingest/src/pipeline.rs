@@ -21,7 +21,7 @@ use crate::{
 use jiff::Timestamp;
 use kb::{
     causes::with_causes,
-    document::ContentHash,
+    document::{ContentHash, source_of},
     embed::{EmbedError, EmbedderSettings, EmbeddingCache},
     store::{self, Address, Filter, Identity, ModelIdentity, StoreError, Writer},
 };
@@ -259,11 +259,6 @@ async fn embedding_cache(
 ) -> Result<EmbeddingCache, StoreError> {
     let chunks = writer.counts().await?.chunks;
     Ok(EmbeddingCache::open(&kb.embedding_cache(), model.dimensions, chunks).await)
-}
-
-/// The source of a document, by its id.
-pub(crate) fn source_of(id: &str) -> &str {
-    id.split('/').next().unwrap_or_default()
 }
 
 /// The stored documents of sources, by the sources' names.

@@ -4,14 +4,14 @@
 //! same one, the paths and the contents of its documents tell, for they are hashed without the source's name.
 
 use crate::{
-    pipeline::{IngestError, keep_log, source_of},
+    pipeline::{IngestError, keep_log},
     plan::Found,
     report::Warning,
     runs::RunLog,
     sources::folder::check_name,
 };
 use kb::{
-    document::ContentHash,
+    document::{ContentHash, source_of},
     store::{self, Address, Commit, Identity, StoreError},
 };
 use std::collections::{BTreeMap, HashMap, HashSet};

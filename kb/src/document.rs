@@ -225,6 +225,11 @@ pub struct DocumentRecord {
     pub ingested_at: Timestamp,
 }
 
+/// The name of the source that a document's id begins with: `docs` of `docs/pages/a.md`.
+pub fn source_of(id: &str) -> &str {
+    id.split('/').next().unwrap_or_default()
+}
+
 /// A document's id without the language of a translation, and its ending: `a/b.zh-TW.md` gives `a/b` and `.md`.
 pub fn untranslated(id: &str) -> (&str, &str) {
     let name_at = id.rfind('/').map_or(0, |at| at + 1);

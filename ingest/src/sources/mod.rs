@@ -13,7 +13,6 @@ pub(crate) mod contract;
 mod exports;
 pub mod files;
 pub mod folder;
-mod folder_tree;
 pub mod git;
 pub mod github;
 pub mod jira;

@@ -18,7 +18,7 @@ use super::{
     states,
 };
 use crate::{
-    document::{Chunk, ContentHash, DocumentMeta, DocumentRecord},
+    document::{Chunk, ContentHash, DocumentMeta, DocumentRecord, source_of},
     store::{
         Access, Commit, Counts, DocumentKey, Field, Filter, Identity, StoreError, Writer, blocking,
         prepared::{Lengths, PreparedDocument, StoredDocument, check},
@@ -380,11 +380,6 @@ impl QdrantWriter {
 /// Analyses a document off the asynchronous threads.
 async fn prepared(record: DocumentRecord, chunks: Vec<Chunk>) -> Result<PreparedDocument, StoreError> {
     blocking(move || Ok(PreparedDocument::new(record, &chunks))).await
-}
-
-/// The source of a document, by its id.
-fn source_of(id: &str) -> &str {
-    id.split('/').next().unwrap_or_default()
 }
 
 async fn create_first(cluster: &Cluster, identity: &Identity) -> Result<u64, StoreError> {

@@ -1,14 +1,16 @@
 //! The files of a folder as they were listed, those in its archives as well.
 
-use super::{
-    Item,
-    archive::{Archive, Contents, is_archive},
-    archives::{Archives, Expanded, within_archive},
-    exports::Exports,
-    files::{FileTree, ReadError},
-    folder::{Folder, ListedFile},
+use super::{Folder, ListedFile};
+use crate::{
+    report::Rejection,
+    sources::{
+        Item,
+        archive::{Archive, Contents, is_archive},
+        archives::{Archives, Expanded, within_archive},
+        exports::Exports,
+        files::{FileTree, ReadError},
+    },
 };
-use crate::report::Rejection;
 use std::{collections::HashMap, path::Path};
 
 /// The files of a folder as they were listed.
