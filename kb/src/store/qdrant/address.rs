@@ -152,6 +152,15 @@ fn endpoint(transport: &str, host: &str) -> Result<String, String> {
 }
 
 impl Settings {
+    /// The layout of a generation that is created with these settings, as text to compare.
+    pub fn layout(&self) -> String {
+        let Self { edges, ef_construct, quantization, shards, replicas, consistency, .. } = self;
+        format!(
+            "m={edges} ef_construct={ef_construct} quantization={quantization:?} shards={shards} replicas={replicas} \
+             consistency={consistency}"
+        )
+    }
+
     fn parse(options: &str) -> Result<Self, String> {
         let mut settings = Self {
             exact: false,

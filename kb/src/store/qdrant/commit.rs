@@ -3,7 +3,7 @@
 //! One writer commits at a time. It marks what its changes supersede, brings the documents up to date that the changed
 //! ones link to, writes the counts of terms, and then the manifest, which lists the number of its change as
 //! committed. Until that last write nothing of it is seen; after it, everything is. Whatever a writer that was killed has left
-//! behind carries a number that is never listed, and is cleaned away here.
+//! behind carries a number that is never listed, and is cleaned away here, unless the next writer of its sources goes on with it (`left.rs`).
 
 use super::{
     collection,
@@ -13,7 +13,7 @@ use super::{
         self, Draft, FIELDS, Sort, document_of, fields, integer, is_any, is_key, is_of, is_sort, nested,
         payload, record_id, sparse_of,
     },
-    requests::{self, Wanted, all},
+    requests::{self, Pages, Wanted, all},
     session::Turn,
     states,
     terms::{self, Delta, TERMS_AT_ONCE},
@@ -96,7 +96,7 @@ impl QdrantWriter {
         if self.changes.is_empty() && self.state.sequence > 0 && !self.is_beside {
             return Ok(self.committed_as(Vec::new()));
         }
-        let number = self.session.number().await?;
+        let number = self.number().await?;
         let turn = self.session.turn().await?;
         let result = self.commit_in_turn(&turn, number).await;
         turn.end().await;
@@ -114,6 +114,8 @@ impl QdrantWriter {
         let mut state = self.newest().await?;
         let before = state.sequence;
         let cleaned = self.clean_up(&state.visible, number).await?;
+        self.left.discard(&self.cluster, &self.collection, number).await?;
+        self.session.begin_commit().await?;
         let visible = state.visible.clone();
         self.supersede_changed(&visible, number).await?;
         let mut affected: Vec<DocumentKey> = self.changes.affected.iter().copied().collect();
@@ -176,7 +178,7 @@ impl QdrantWriter {
         if pending.is_empty() {
             return Ok(pending);
         }
-        let at_work = self.session.meta().numbers_at_work().await?;
+        let at_work = self.session.meta().end_the_dead().await?;
         let left: Vec<u64> = pending.into_iter().filter(|number| !at_work.contains(number)).collect();
         if left.is_empty() {
             return Ok(left);
@@ -287,10 +289,8 @@ impl QdrantWriter {
             vectors: &[],
         };
         let mut inbound: HashMap<DocumentKey, InboundTerms> = HashMap::new();
-        let mut offset = None;
-        loop {
-            let (links, next) =
-                requests::page(&self.cluster, &self.collection, &conditions, wanted, offset).await?;
+        let mut pages = Pages::new(&self.cluster, &self.collection, &conditions, wanted);
+        while let Some(links) = pages.next().await? {
             for link in &links {
                 let link = fields(link);
                 let is_changed = self.changes.documents.contains_key(&link.key(payload::KEY)?);
@@ -306,11 +306,8 @@ impl QdrantWriter {
                     *inbound.frequencies.entry(dimension as u32).or_default() += frequency.max(0) as u64;
                 }
             }
-            match next {
-                Some(next) => offset = Some(next),
-                None => return Ok(inbound),
-            }
         }
+        Ok(inbound)
     }
 
     async fn write_terms(&self, visible: &Visible, number: u64) -> Result<(), StoreError> {

@@ -27,6 +27,7 @@ mod commit;
 mod health;
 mod kept;
 mod key;
+mod left;
 mod lexical;
 mod manifest;
 mod numbers;

@@ -52,6 +52,8 @@ pub(super) mod payload {
     pub const SOURCE: &str = "source";
     pub const ID: &str = "id";
     pub const HASH: &str = "hash";
+    /// The digest of everything that is stored for a document: see [`super::super::left`].
+    pub const DIGEST: &str = "digest";
     /// The document that a link leads to, and the terms of the linking sentences with their numbers.
     pub const TARGET: &str = "target";
     pub const DIMENSIONS: &str = "dimensions";

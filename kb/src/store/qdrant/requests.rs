@@ -16,6 +16,8 @@ use std::collections::HashMap;
 const PAGE: u32 = 1_000;
 /// The same where vectors come with them.
 const PAGE_WITH_VECTORS: u32 = 256;
+/// The same where only the ids come.
+const PAGE_OF_IDS: u32 = 10_000;
 
 /// What is wanted of points beside their ids.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,6 +39,14 @@ impl Wanted {
         WithPayloadSelector { selector_options: Some(options) }
     }
 
+    fn page_size(self) -> u32 {
+        match (self.vectors.is_empty(), self.payload.is_empty()) {
+            (false, _) => PAGE_WITH_VECTORS,
+            (true, false) => PAGE,
+            (true, true) => PAGE_OF_IDS,
+        }
+    }
+
     pub fn vectors_selector(self) -> WithVectorsSelector {
         let include = VectorsSelector { names: self.vectors.iter().map(|&name| name.to_owned()).collect() };
         let options = match self.vectors.is_empty() {
@@ -47,29 +57,46 @@ impl Wanted {
     }
 }
 
-/// A page of the points that a filter finds, from `offset` on, and where the next page begins.
-pub(super) async fn page(
-    cluster: &Cluster,
-    collection: &str,
-    filter: &Filter,
+/// The points that a filter finds, a page at a time.
+pub(super) struct Pages<'a> {
+    cluster: &'a Cluster,
+    collection: &'a str,
+    filter: &'a Filter,
     wanted: Wanted,
+    /// Where the next page begins; `None` for the first page.
     offset: Option<PointId>,
-) -> Result<(Vec<RetrievedPoint>, Option<PointId>), StoreError> {
-    let found = cluster
-        .call(Mode::Read, "read records of", |server| {
-            let request = ScrollPoints {
-                collection_name: collection.to_owned(),
-                filter: Some(filter.clone()),
-                offset: offset.clone(),
-                limit: Some(if wanted.vectors.is_empty() { PAGE } else { PAGE_WITH_VECTORS }),
-                with_payload: Some(wanted.payload_selector()),
-                with_vectors: Some(wanted.vectors_selector()),
-                ..ScrollPoints::default()
-            };
-            async move { server.scroll(request).await }
-        })
-        .await?;
-    Ok((found.result, found.next_page_offset))
+    is_over: bool,
+}
+
+impl<'a> Pages<'a> {
+    pub fn new(cluster: &'a Cluster, collection: &'a str, filter: &'a Filter, wanted: Wanted) -> Self {
+        Self { cluster, collection, filter, wanted, offset: None, is_over: false }
+    }
+
+    /// The next page; `None` after the last.
+    pub async fn next(&mut self) -> Result<Option<Vec<RetrievedPoint>>, StoreError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let found = self
+            .cluster
+            .call(Mode::Read, "read records of", |server| {
+                let request = ScrollPoints {
+                    collection_name: self.collection.to_owned(),
+                    filter: Some(self.filter.clone()),
+                    offset: self.offset.clone(),
+                    limit: Some(self.wanted.page_size()),
+                    with_payload: Some(self.wanted.payload_selector()),
+                    with_vectors: Some(self.wanted.vectors_selector()),
+                    ..ScrollPoints::default()
+                };
+                async move { server.scroll(request).await }
+            })
+            .await?;
+        self.is_over = found.next_page_offset.is_none();
+        self.offset = found.next_page_offset;
+        Ok(Some(found.result))
+    }
 }
 
 /// All points that a filter finds. For sets that are known to be small.
@@ -80,15 +107,11 @@ pub(super) async fn all(
     wanted: Wanted,
 ) -> Result<Vec<RetrievedPoint>, StoreError> {
     let mut points = Vec::new();
-    let mut offset = None;
-    loop {
-        let (found, next) = page(cluster, collection, filter, wanted, offset).await?;
+    let mut pages = Pages::new(cluster, collection, filter, wanted);
+    while let Some(found) = pages.next().await? {
         points.extend(found);
-        match next {
-            Some(next) => offset = Some(next),
-            None => return Ok(points),
-        }
     }
+    Ok(points)
 }
 
 /// Writes points, each in place of the one with its id.
@@ -156,6 +179,7 @@ pub(super) async fn delete(cluster: &Cluster, collection: &str, filter: &Filter)
                 collection_name: collection.to_owned(),
                 wait: Some(true),
                 points: Some(by(filter)),
+                ordering: Some(super::manifest::in_order()),
                 ..qdrant_client::qdrant::DeletePoints::default()
             };
             async move { server.delete_points(request).await }

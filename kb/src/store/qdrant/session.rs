@@ -8,6 +8,10 @@
 //! Each is taken by a conditional write and then read back: a server applies the writes of a point one after the other,
 //! so only one of those who saw it free finds itself there. Times are those of the writers' clocks, which must not differ by more than
 //! [`LEASE`].
+//!
+//! A session that ended without a commit stays, and its claims with it: the next session of the same sources *goes on* with its change
+//! (`left.rs`), unless a commit of another has removed it meanwhile. A change that was being committed is never gone on
+//! with, for by then it has touched more than its own points.
 
 use super::{
     client::{CallFailure, Cluster, Mode},
@@ -15,6 +19,7 @@ use super::{
     points::{self, Draft, Fields, Sort, fields, integer, numbered, payload, text},
     requests,
     surroundings::Surroundings,
+    visible::Visible,
 };
 use crate::store::StoreError;
 use qdrant_client::qdrant::{
@@ -24,7 +29,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -50,6 +55,10 @@ const EXPIRES: &str = "expires";
 const NAME: &str = "name";
 const ROLE: &str = "role";
 const SESSION: &str = "session";
+/// Of a session's change: its generation, the layout of that generation, and whether the change is being committed.
+const GENERATION: &str = "generation";
+const LAYOUT: &str = "layout";
+const COMMITS: &str = "commits";
 
 const COUNTER: u64 = 1;
 const TURN: u64 = 2;
@@ -68,13 +77,50 @@ pub(super) struct Meta {
 pub(super) struct Session {
     meta: Arc<Meta>,
     token: String,
-    /// When the session was last renewed, in milliseconds since `started`.
-    renewed: Arc<AtomicU64>,
-    started: Instant,
+    renewed: Arc<Renewed>,
     /// The number of the change at hand; 0 for none.
-    number: Arc<AtomicU64>,
+    number: u64,
+    /// The generation that the change is of.
+    generation: u64,
+    /// Whether the change is being committed.
+    commits: bool,
     claims: BTreeSet<String>,
+    /// Sessions that ended without giving back what this one has taken from them.
+    left: Vec<String>,
     renewing: tokio::task::JoinHandle<()>,
+}
+
+/// The last sign of life that the server took of a session.
+struct Renewed {
+    started: Instant,
+    /// In milliseconds since `started`, which a suspended machine may not count.
+    at: AtomicU64,
+    /// In milliseconds since 1970.
+    at_time_of_day: AtomicI64,
+    /// Whether others have taken the session for given up, which is never taken back.
+    is_lost: AtomicBool,
+}
+
+impl Renewed {
+    fn new(surroundings: &Surroundings) -> Self {
+        let started = surroundings.instant();
+        let now = AtomicI64::new(surroundings.now().as_millisecond());
+        Self { started, at: AtomicU64::new(0), at_time_of_day: now, is_lost: AtomicBool::new(false) }
+    }
+
+    /// Notes that the server took a sign of life which was sent at these times.
+    fn note(&self, sent: Instant, time_of_day: i64) {
+        self.at.store(sent.duration_since(self.started).as_millis() as u64, Ordering::Relaxed);
+        self.at_time_of_day.store(time_of_day, Ordering::Relaxed);
+    }
+
+    /// The time since then, in milliseconds.
+    fn age(&self, surroundings: &Surroundings) -> u64 {
+        let elapsed = surroundings.instant().duration_since(self.started).as_millis() as u64;
+        let by_time_of_day =
+            surroundings.now().as_millisecond() - self.at_time_of_day.load(Ordering::Relaxed);
+        elapsed.saturating_sub(self.at.load(Ordering::Relaxed)).max(by_time_of_day.max(0) as u64)
+    }
 }
 
 /// The number of a point that has a name.
@@ -226,14 +272,38 @@ impl Meta {
         self.set_json(CALIBRATION, calibration).await
     }
 
+    /// Deletes a point if it satisfies `conditions` then.
+    async fn delete_if(&self, id: PointId, mut conditions: Filter) -> Result<(), StoreError> {
+        conditions.must.push(points::has_id(vec![id]));
+        requests::delete(&self.cluster, &self.collection, &conditions).await
+    }
+
+    async fn sessions(&self, which: Option<Condition>) -> Result<Vec<RetrievedPoint>, StoreError> {
+        let mut conditions = Filter::must([points::has_any(ROLE, vec![SESSION.to_owned()])]);
+        conditions.must.extend(which);
+        let wanted = requests::Wanted {
+            payload: &[NUMBER, HOLDER, EXPIRES, GENERATION, LAYOUT, COMMITS],
+            vectors: &[],
+        };
+        requests::all(&self.cluster, &self.collection, &conditions, wanted).await
+    }
+
     /// The sessions that are at work: the number of the change of each.
-    pub async fn numbers_at_work(&self) -> Result<BTreeSet<u64>, StoreError> {
-        let sessions = Filter::must([
+    async fn numbers_at_work(&self) -> Result<BTreeSet<u64>, StoreError> {
+        let at_work = points::between(EXPIRES, Some(self.now()), None);
+        let found = self.sessions(Some(at_work)).await?;
+        found.iter().map(|point| fields(point).count(NUMBER)).collect()
+    }
+
+    /// Takes the sessions away that have ended, so that nobody goes on with their changes. Returns the numbers of the changes of all
+    /// others: whoever went on with one before is among them, and nobody can do so afterwards.
+    pub async fn end_the_dead(&self) -> Result<BTreeSet<u64>, StoreError> {
+        let dead = Filter::must([
             points::has_any(ROLE, vec![SESSION.to_owned()]),
-            points::between(EXPIRES, Some(self.now()), None),
+            points::between(EXPIRES, None, Some(self.now() - 1)),
         ]);
-        let wanted = requests::Wanted { payload: &[NUMBER], vectors: &[] };
-        let found = requests::all(&self.cluster, &self.collection, &sessions, wanted).await?;
+        requests::delete(&self.cluster, &self.collection, &dead).await?;
+        let found = self.sessions(None).await?;
         found.iter().map(|point| fields(point).count(NUMBER)).collect()
     }
 
@@ -252,10 +322,8 @@ impl Session {
     /// Begins a session. One that rebuilds is alone; others are refused while one rebuilds.
     pub async fn begin(meta: Arc<Meta>, rebuilds: bool) -> Result<Self, StoreError> {
         let token = meta.surroundings().new_name();
-        let (renewed, number) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let started = meta.surroundings().instant();
         if rebuilds {
-            let end = started + PATIENCE;
+            let end = meta.surroundings().instant() + PATIENCE;
             while meta.take(numbered(REBUILDING), &token).await?.is_err()
                 || !meta.numbers_at_work().await?.is_empty()
             {
@@ -266,22 +334,47 @@ impl Session {
                 meta.surroundings().wait(LOOK_EVERY).await;
             }
         }
-        write_session(&meta, &token, 0).await?;
+        let renewed = Arc::new(Renewed::new(meta.surroundings()));
+        let renewing = tokio::spawn(std::future::pending());
+        let mut session = Self {
+            meta: meta.clone(),
+            token: token.clone(),
+            renewed: renewed.clone(),
+            number: 0,
+            generation: 0,
+            commits: false,
+            claims: BTreeSet::new(),
+            left: Vec::new(),
+            renewing,
+        };
+        session.write().await?;
         // One that began to rebuild just now looks for sessions after it has said so, and this looks after its own is written.
         if !rebuilds && meta.is_rebuilding().await? {
-            let own = Filter::must([points::has_id(vec![id_of(SESSION, &token)])]);
-            requests::delete(&meta.cluster, &meta.collection, &own).await?;
+            meta.delete_if(id_of(SESSION, &token), Filter::default()).await?;
             return Err(meta.locked("it is being built again"));
         }
-        let renewing = tokio::spawn(renew(
-            meta.clone(),
-            token.clone(),
-            rebuilds,
-            number.clone(),
-            renewed.clone(),
-            started,
-        ));
-        Ok(Self { meta, token, renewed, started, number, claims: BTreeSet::new(), renewing })
+        session.renewing = tokio::spawn(renew(meta, token, rebuilds, renewed));
+        Ok(session)
+    }
+
+    /// Writes the session's point.
+    async fn write(&self) -> Result<(), StoreError> {
+        let layout = self.meta.cluster.address().settings().layout();
+        let draft = Draft::new(id_of(SESSION, &self.token), Sort::Manifest)
+            .with(ROLE, text(SESSION))
+            .with(HOLDER, text(self.token.clone()))
+            .with(NUMBER, integer(self.number as i64))
+            .with(GENERATION, integer(self.generation as i64))
+            .with(LAYOUT, text(layout))
+            .with(COMMITS, integer(i64::from(self.commits)))
+            .with(EXPIRES, integer(self.meta.expiry()));
+        self.meta.put(draft, UpdateMode::Upsert).await
+    }
+
+    /// Sends a sign of life at once, where no clock does.
+    #[cfg(test)]
+    pub async fn renew_now(&self) -> Result<(), StoreError> {
+        renew_once(&self.meta, &self.token, false, &self.renewed).await
     }
 
     pub fn meta(&self) -> &Arc<Meta> {
@@ -290,24 +383,62 @@ impl Session {
 
     /// An error once the session may have passed for given up: then nothing more may be written under its number.
     pub fn check(&self) -> Result<(), StoreError> {
-        let elapsed = self.meta.surroundings().instant().duration_since(self.started).as_millis() as u64;
-        let since = elapsed.saturating_sub(self.renewed.load(Ordering::Relaxed));
-        match since < SELF_DOUBT.as_millis() as u64 {
-            true => Ok(()),
-            false => Err(StoreError::Unreachable {
-                address: self.meta.cluster.address().to_string(),
-                action: "keep the right to write to",
-                detail: format!("for {} s the server took no sign of life", since / 1_000),
-            }),
-        }
+        let since = self.renewed.age(self.meta.surroundings());
+        let detail = match self.renewed.is_lost.load(Ordering::Relaxed) {
+            true => "another writer took this one for given up; run again".to_owned(),
+            false if since < SELF_DOUBT.as_millis() as u64 => return Ok(()),
+            false => format!("for {} s the server took no sign of life", since / 1_000),
+        };
+        Err(StoreError::Unreachable {
+            address: self.meta.cluster.address().to_string(),
+            action: "keep the right to write to",
+            detail,
+        })
     }
 
-    /// The number of the change at hand; the first call after a commit takes a new one.
-    pub async fn number(&self) -> Result<u64, StoreError> {
-        let known = self.number.load(Ordering::Relaxed);
-        if known != 0 {
-            return Ok(known);
+    /// Looks for the change of a rebuilding that was left in a generation of the present layout. Whether there is one.
+    pub async fn find_left(&mut self, generation: u64) -> Result<bool, StoreError> {
+        let layout = self.meta.cluster.address().settings().layout();
+        let dead = points::between(EXPIRES, None, Some(self.meta.now() - 1));
+        for point in self.meta.sessions(Some(dead)).await? {
+            let fields = fields(&point);
+            let is_of_it = Change::of(&fields).is_some_and(|change| change.can_go_on(generation));
+            if is_of_it && fields.text(LAYOUT).is_ok_and(|other| other == layout) {
+                self.left.push(fields.text(HOLDER)?.to_owned());
+            }
         }
+        Ok(!self.left.is_empty())
+    }
+
+    /// The number of the change at hand; `None` until there is one.
+    pub fn number(&self) -> Option<u64> {
+        (self.number != 0).then_some(self.number)
+    }
+
+    /// Goes on with a change of a generation that was left by a session whose claims this one has taken. Returns its number; `None`
+    /// where there is none that is not committed.
+    pub async fn go_on(&mut self, generation: u64, visible: &Visible) -> Result<Option<u64>, StoreError> {
+        for token in std::mem::take(&mut self.left) {
+            let id = id_of(SESSION, &token);
+            let point = self.meta.read(id.clone()).await?;
+            let change = point.as_ref().and_then(|point| Change::of(&fields(point)));
+            let Some(change) = change.filter(|change| change.can_go_on(generation)) else { continue };
+            if visible.has(change.number) || self.meta.take(id.clone(), &self.token).await?.is_err() {
+                continue;
+            }
+            // Two sessions have the number for a moment, and both are this one's.
+            (self.number, self.generation) = (change.number, generation);
+            self.write().await?;
+            let taken = Filter::must([points::has_any(HOLDER, vec![self.token.clone()])]);
+            self.meta.delete_if(id, taken).await?;
+            return Ok(Some(change.number));
+        }
+        Ok(None)
+    }
+
+    /// Begins a change of a generation, with a number of its own.
+    pub async fn begin_change(&mut self, generation: u64) -> Result<u64, StoreError> {
+        self.generation = generation;
         loop {
             let counter = self.meta.read(numbered(COUNTER)).await?;
             let last = counter.as_ref().map(|point| fields(point).count(NUMBER)).transpose()?.unwrap_or(0);
@@ -320,7 +451,10 @@ impl Session {
                 ));
             }
             // The session has the number before the counter has it: nobody may take it for one that was given up.
-            write_session(&self.meta, &self.token, next).await?;
+            self.number = next;
+            let written = self.write().await;
+            self.number = 0;
+            written?;
             let values = HashMap::from([
                 (NUMBER.to_owned(), integer(next as i64)),
                 (HOLDER.to_owned(), text(self.token.clone())),
@@ -334,15 +468,21 @@ impl Session {
                     && fields.text(HOLDER).is_ok_and(|holder| holder == self.token)
             });
             if won {
-                self.number.store(next, Ordering::Relaxed);
+                self.number = next;
                 return Ok(next);
             }
         }
     }
 
+    /// From here on nobody may go on with the change.
+    pub async fn begin_commit(&mut self) -> Result<(), StoreError> {
+        self.commits = true;
+        self.write().await
+    }
+
     /// The number is used up.
-    pub fn has_committed(&self) {
-        self.number.store(0, Ordering::Relaxed);
+    pub fn has_committed(&mut self) {
+        (self.number, self.commits) = (0, false);
     }
 
     /// Keeps other writers away from sources until the session ends.
@@ -373,14 +513,15 @@ impl Session {
     }
 
     /// A claim lasts as long as the session of its holder.
-    async fn take_from_dead(&self, id: &PointId) -> Result<bool, StoreError> {
+    async fn take_from_dead(&mut self, id: &PointId) -> Result<bool, StoreError> {
         let point = self.meta.read(id.clone()).await?;
         let holder = point.as_ref().and_then(|point| fields(point).text(HOLDER).ok().map(str::to_owned));
         let holder = holder.unwrap_or_default();
         if !holder.is_empty() && holder != self.token {
-            let session = self.meta.read(id_of(SESSION, &holder)).await?;
-            if session.is_some_and(|session| self.meta.is_held(&fields(&session))) {
-                return Ok(false);
+            match self.meta.read(id_of(SESSION, &holder)).await? {
+                Some(session) if self.meta.is_held(&fields(&session)) => return Ok(false),
+                Some(_) if !self.left.contains(&holder) => self.left.push(holder.clone()),
+                Some(_) | None => {}
             }
         }
         let unchanged: Condition = points::has_any(HOLDER, vec![holder]);
@@ -411,18 +552,28 @@ impl Session {
         Ok(Turn { meta: self.meta.clone(), token: self.token.clone(), renewing })
     }
 
-    /// Gives everything back. What was not committed is left to the next writer, who cleans it away.
+    /// Gives everything back, but for the claims of a change without a commit: the next writer of these sources goes on with
+    /// it, and any other cleans it away.
     fn end(&mut self) {
         self.renewing.abort();
         let (meta, token, claims) = (self.meta.clone(), self.token.clone(), std::mem::take(&mut self.claims));
+        let leaves = self.number != 0 && !self.commits;
         // Without a runtime nobody can be told; the lease ends by itself.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let work = async move {
-            let gone = Filter::must([points::has_id(vec![id_of(SESSION, &token)])]);
-            if let Err(error) = requests::delete(&meta.cluster, &meta.collection, &gone).await {
+            let (id, own) =
+                (id_of(SESSION, &token), Filter::must([points::has_any(HOLDER, vec![token.clone()])]));
+            let ended = match leaves {
+                true => {
+                    let values = HashMap::from([(EXPIRES.to_owned(), integer(0))]);
+                    meta.change_if(id, own, values).await
+                }
+                false => meta.delete_if(id, own).await,
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a session was not taken back; it ends by itself");
             }
-            for source in claims {
+            for source in claims.into_iter().filter(|_| !leaves) {
                 let _ = meta.give_back(id_of("source", &source), &token).await;
             }
             let _ = meta.give_back(numbered(REBUILDING), &token).await;
@@ -434,6 +585,28 @@ impl Session {
                 let _ = runtime.block_on(tokio::time::timeout(GOODBYE, work));
             }),
         }
+    }
+}
+
+/// The change of a session that may have ended.
+struct Change {
+    number: u64,
+    generation: u64,
+    commits: bool,
+}
+
+impl Change {
+    /// `None` where the point is of an earlier version of this program.
+    fn of(session: &Fields<'_>) -> Option<Self> {
+        Some(Self {
+            number: session.count(NUMBER).ok()?,
+            generation: session.count(GENERATION).ok()?,
+            commits: session.count(COMMITS).ok()? != 0,
+        })
+    }
+
+    fn can_go_on(&self, generation: u64) -> bool {
+        self.number != 0 && self.generation == generation && !self.commits
     }
 }
 
@@ -471,37 +644,30 @@ impl Drop for Turn {
     }
 }
 
-async fn write_session(meta: &Meta, token: &str, number: u64) -> Result<(), StoreError> {
-    let draft = Draft::new(id_of(SESSION, token), Sort::Manifest)
-        .with(ROLE, text(SESSION))
-        .with(NUMBER, integer(number as i64))
-        .with(EXPIRES, integer(meta.expiry()));
-    meta.put(draft, UpdateMode::Upsert).await
-}
-
-/// Renews a session until it ends.
-async fn renew(
-    meta: Arc<Meta>,
-    token: String,
-    rebuilds: bool,
-    number: Arc<AtomicU64>,
-    renewed: Arc<AtomicU64>,
-    started: Instant,
-) {
-    loop {
+/// Renews a session until it ends or is lost.
+async fn renew(meta: Arc<Meta>, token: String, rebuilds: bool, renewed: Arc<Renewed>) {
+    while !renewed.is_lost.load(Ordering::Relaxed) {
         meta.surroundings().wait_to_renew(RENEW_EVERY).await;
-        let asked = meta.surroundings().instant().duration_since(started);
-        let still = Filter::must([points::has_id(vec![id_of(SESSION, &token)])]);
-        let values = HashMap::from([(EXPIRES.to_owned(), integer(meta.expiry()))]);
-        let mut result = requests::set(&meta.cluster, &meta.collection, &still, values).await;
-        if rebuilds && result.is_ok() {
-            result = meta.take(numbered(REBUILDING), &token).await.map(drop);
-        }
-        match result {
-            Ok(()) => renewed.store(asked.as_millis() as u64, Ordering::Relaxed),
-            Err(error) => {
-                tracing::warn!(%error, number = number.load(Ordering::Relaxed), "the right to write was not renewed");
-            }
+        if let Err(error) = renew_once(&meta, &token, rebuilds, &renewed).await {
+            tracing::warn!(%error, "the right to write was not renewed");
         }
     }
+}
+
+/// Sends one sign of life.
+async fn renew_once(meta: &Meta, token: &str, rebuilds: bool, renewed: &Renewed) -> Result<(), StoreError> {
+    let (sent, time_of_day) = (meta.surroundings().instant(), meta.now());
+    let id = id_of(SESSION, token);
+    let own = Filter::must([points::has_any(HOLDER, vec![token.to_owned()])]);
+    let values = HashMap::from([(EXPIRES.to_owned(), integer(meta.expiry()))]);
+    meta.change_if(id.clone(), own, values).await?;
+    let point = meta.read(id).await?;
+    let is_own = point.is_some_and(|point| fields(&point).text(HOLDER).is_ok_and(|holder| holder == token));
+    if !is_own || (rebuilds && meta.take(numbered(REBUILDING), token).await?.is_err()) {
+        renewed.is_lost.store(true, Ordering::Relaxed);
+        tracing::warn!("another writer took this one for given up; nothing more is written");
+        return Ok(());
+    }
+    renewed.note(sent, time_of_day);
+    Ok(())
 }

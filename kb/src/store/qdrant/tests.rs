@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::store::{
-    Address, DocumentKey, Filter, Identity, KnowledgeBase, StoreError, Writer, backup,
+    Address, DocumentKey, Filter, Identity, KnowledgeBase, StoreError, View, Writer, backup,
     contract::{
         EngineUnderTest, contract_tests, document, everything, identity, ids, put, vector_of, view_at,
     },
@@ -106,7 +106,7 @@ async fn writers_of_different_sources_do_not_hinder_each_other() {
     engine.clean().await;
 }
 
-/// What a writer has stored and not committed is gone after the next commit of another.
+/// What a writer has stored and not committed is gone after the next commit of another, whatever its sources are.
 #[tokio::test(flavor = "multi_thread")]
 async fn leftovers_are_cleaned_away() {
     let Some(engine) = OnServer::find() else { return };
@@ -129,6 +129,95 @@ async fn leftovers_are_cleaned_away() {
     let chunks = qdrant_client::qdrant::Filter::must([points::is_sort(points::Sort::Chunk)]);
     let stored = requests::all(&cluster, &collection, &chunks, requests::Wanted::default()).await;
     assert_eq!(stored.expect("readable").len(), 2, "nothing of what was given up is left");
+    engine.clean().await;
+}
+
+/// When a document was stored, as its record says.
+async fn ingested_at(view: &dyn View, document: &str) -> jiff::Timestamp {
+    let records = view.documents(&[DocumentKey::of(document)]).await.expect("readable");
+    records[0].as_ref().expect("it is there").ingested_at
+}
+
+/// The next writer of the same sources does not store again what a writer without a commit has stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_on_where_another_has_ended() {
+    let Some(engine) = OnServer::find() else { return };
+    let page = |number: usize| {
+        document(&format!("s/{number}.md"), &format!("Page {number}"))
+            .chunk(&format!("pod {number} fails"))
+            .chunk("it is killed again and again")
+            .link(&format!("s/{}.md", number / 2), "see the other page")
+    };
+    let mut writer = engine.writer("goes-on", &identity()).await.expect("it answers");
+    put(writer.as_mut(), &page(0)).await;
+    writer.commit().await.expect("it is its turn");
+    for number in 0..600 {
+        put(writer.as_mut(), &page(number)).await;
+    }
+    // What was not sent is lost with the writer.
+    drop(writer);
+    let second = jiff::Timestamp::now();
+    let mut writer = engine.writer("goes-on", &identity()).await.expect("it answers");
+    for number in 0..500 {
+        let page = if number == 7 { page(7).chunk("and a third chunk") } else { page(number) };
+        put(writer.as_mut(), &page).await;
+    }
+    put(writer.as_mut(), &page(9)).await;
+    writer.remove("s/11.md").await.expect("it is there");
+    let commit = writer.commit().await.expect("it is its turn");
+    drop(writer);
+    let kb = engine.reader("goes-on", Some(&identity())).await.expect("it was just written");
+    let view = view_at(kb.as_ref(), &commit.version).await;
+    assert_eq!(ids(view.as_ref()).await.len(), 499);
+    let anew = [7, 9];
+    for number in [0, 3, 4, 5, 7, 9, 100] {
+        let is_anew = ingested_at(view.as_ref(), &format!("s/{number}.md")).await >= second;
+        assert_eq!(is_anew, anew.contains(&number), "page {number}");
+    }
+    assert_eq!(view.inbound(&[DocumentKey::of("s/5.md")]).await.expect("known")[0].linking, 1);
+    assert_eq!(view.counts().await.expect("known").chunks, 499 * 2 + 1);
+    let found = verify(&Address::Qdrant(engine.address("goes-on"))).await.expect("it answers");
+    assert!(found.damaged.is_empty(), "{:?}", found.damaged);
+    engine.clean().await;
+}
+
+/// A rebuilding goes on as well, if its generation has the layout that is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuilding_goes_on_where_another_has_ended() {
+    let Some(engine) = OnServer::find() else { return };
+    let address = engine.address("beside");
+    let open = async |options: &str| {
+        let address: QdrantAddress = format!("{address}{options}").parse().expect("an address");
+        open_rebuilding(&Address::Qdrant(address), &identity()).await.expect("nobody is at work")
+    };
+    let mut writer = engine.writer("beside", &identity()).await.expect("it answers");
+    put(writer.as_mut(), &document("s/a.md", "A").chunk("alpha")).await;
+    writer.commit().await.expect("it is its turn");
+    drop(writer);
+    let pages: Vec<_> =
+        (0..600).map(|number| document(&format!("s/{number}.md"), "Page").chunk("beta")).collect();
+    for (options, generation, is_anew) in [("", 2, true), ("", 2, false), ("&m=8", 4, true)] {
+        let began = jiff::Timestamp::now();
+        let mut writer = open(options).await;
+        for page in &pages {
+            put(writer.as_mut(), page).await;
+        }
+        if is_anew && generation == 2 {
+            continue;
+        }
+        let commit = writer.commit().await.expect("it is its turn");
+        drop(writer);
+        assert_eq!(commit.generation, generation);
+        let kb = engine.reader("beside", Some(&identity())).await.expect("it was just written");
+        let view = view_at(kb.as_ref(), &commit.version).await;
+        assert_eq!(ids(view.as_ref()).await.len(), 600);
+        assert_eq!(ingested_at(view.as_ref(), "s/0.md").await >= began, is_anew, "{options}");
+        if generation == 2 {
+            // A third rebuilding ends without a commit, in the generation 3, which has another layout than the next.
+            let mut writer = open("").await;
+            put(writer.as_mut(), &pages[0]).await;
+        }
+    }
     engine.clean().await;
 }
 

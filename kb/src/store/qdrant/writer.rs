@@ -6,13 +6,14 @@ use super::{
     client::{Cluster, refused},
     collection,
     commit::Changes,
+    left::{self, Comparison, Left},
     lexical::{add_field_weights, field_frequencies, passage_dimensions, passage_vector, passage_weights},
     manifest::{self, State},
     points::{
         self, DENSE, Draft, FIELDS, PASSAGE, Sort, chunk_id, document_of, fields, float, integer, is_any,
         is_key, is_sort, key, list, payload, record_id, text,
     },
-    requests::{self, Wanted, all},
+    requests::{Wanted, all},
     session::{Meta, Session},
     staging::Staging,
     states,
@@ -48,6 +49,8 @@ pub struct QdrantWriter {
     pub(super) first_sequence: u64,
     pub(super) staging: Staging,
     pub(super) changes: Changes,
+    /// What an earlier writer had stored of the change at hand.
+    pub(super) left: Left,
     /// Whether a change failed half-way: then what is pending is not what was asked for.
     broken: bool,
 }
@@ -81,19 +84,33 @@ impl QdrantWriter {
     ) -> Result<Self, StoreError> {
         let meta = Meta::new(cluster.clone());
         meta.create().await?;
-        let session = Session::begin(meta, true).await?;
+        let mut session = Session::begin(meta, true).await?;
         let current = collection::current(&cluster).await?;
         let generations = collection::generations(&cluster).await?;
-        // What a rebuilding that was killed has left. The number goes on, so that no version is ever given twice.
-        let generation = generations.last().map_or(1, |last| last + 1);
         let before = match current {
             Some(current) => manifest::read_any(&cluster, &collection::name(&cluster, current)).await?,
             None => 0,
         };
-        for &generation in generations.iter().filter(|&&number| Some(number) > current) {
+        let beside = generations.iter().copied().filter(|&number| Some(number) > current);
+        let mut resumed = None;
+        if let Some(last) = beside.clone().max()
+            && session.find_left(last).await?
+            && is_empty_of(&cluster, last, identity).await?
+        {
+            resumed = Some(last);
+        }
+        // The rest is what rebuildings have left that were killed. The number goes on, so that no version is ever given twice.
+        for generation in beside.filter(|&generation| Some(generation) != resumed) {
             collection::remove(&cluster, generation).await?;
         }
-        create(&cluster, generation, identity).await?;
+        let generation = match resumed {
+            Some(generation) => generation,
+            None => {
+                let next = generations.last().map_or(1, |last| last + 1);
+                create(&cluster, next, identity).await?;
+                next
+            }
+        };
         let mut writer = Self::new(cluster, session, generation, identity, true).await?;
         writer.first_sequence = before;
         Ok(writer)
@@ -127,8 +144,25 @@ impl QdrantWriter {
             is_beside,
             first_sequence: 0,
             changes: Changes::default(),
+            left: Left::default(),
             broken: false,
         })
+    }
+
+    /// The number of the change at hand. Where an earlier writer has left one of the same sources, it is gone on with.
+    pub(super) async fn number(&mut self) -> Result<u64, StoreError> {
+        if let Some(known) = self.session.number() {
+            return Ok(known);
+        }
+        let Some(number) = self.session.go_on(self.generation, &self.state.visible).await? else {
+            return self.session.begin_change(self.generation).await;
+        };
+        self.left = Left::read(&self.cluster, &self.collection, number).await?;
+        tracing::info!(
+            documents = self.left.num_documents(),
+            "going on with a run that ended without a commit"
+        );
+        Ok(number)
     }
 
     /// Runs a change; one that fails half-way ends the writer's usefulness.
@@ -187,7 +221,7 @@ impl QdrantWriter {
         if before.is_none() {
             return Ok(());
         }
-        let number = self.session.number().await?;
+        let number = self.number().await?;
         let is_of_this_run =
             self.changes.documents.get(&document).is_some_and(|change| change.after.is_some());
         if is_of_this_run {
@@ -213,11 +247,7 @@ impl QdrantWriter {
             self.changes.affected.insert(fields(link).key(payload::TARGET)?);
         }
         if is_of_this_run {
-            let of_this_run = Conditions::must([
-                is_key(payload::KEY, [document]),
-                is_any(payload::FROM, vec![number as i64]),
-            ]);
-            requests::delete(&self.cluster, &self.collection, &of_this_run).await?;
+            left::remove(&self.cluster, &self.collection, &[document], number).await?;
         }
         Ok(())
     }
@@ -229,9 +259,16 @@ impl QdrantWriter {
         vectors: &[Vec<f32>],
     ) -> Result<(), StoreError> {
         self.session.claim(std::slice::from_ref(&document.record.meta.source)).await?;
-        let number = self.session.number().await?;
+        let number = self.number().await?;
         let before = self.lengths(document.key, id).await?;
         self.take_out(document.key, before).await?;
+        let digest = left::digest(&document, vectors);
+        let comparison = self.left.take(&document, &digest);
+        if comparison == Comparison::Different {
+            left::remove(&self.cluster, &self.collection, &[document.key], number).await?;
+        }
+        // Its points are there; the counts are this writer's to make.
+        let is_stored = comparison == Comparison::Same;
         let PreparedDocument {
             key: document_key, lengths, record, filter_terms, fields, links, chunks, ..
         } = document;
@@ -247,6 +284,9 @@ impl QdrantWriter {
             chunk.terms.lines().for_each(|term| *frequencies.entry(term).or_default() += 1);
             let weights = passage_weights(&frequencies, chunk.length);
             dimensions.push(weights.keys().copied().collect::<BTreeSet<u32>>());
+            if is_stored {
+                continue;
+            }
             sum.iter_mut().zip(vector).for_each(|(sum, part)| *sum += part);
             let stored = String::from_utf8_lossy(&chunk.stored).into_owned();
             let point =
@@ -259,6 +299,11 @@ impl QdrantWriter {
             self.staging.push(point.build()).await?;
         }
         self.changes.count(dimensions, 1);
+        self.changes.affected.extend(links.iter().map(|(target, _)| *target));
+        self.changes.set(document_key, before, Some(lengths));
+        if is_stored {
+            return Ok(());
+        }
 
         let centroid = sum.iter().map(|part| part * part).sum::<f32>().sqrt();
         let mut weights = BTreeMap::new();
@@ -278,6 +323,7 @@ impl QdrantWriter {
         )
         .with(payload::ID, text(id))
         .with(payload::HASH, text(hash))
+        .with(payload::DIGEST, text(digest))
         .with(payload::SOURCE, text(source_name))
         .with(payload::FILTER, filter())
         .with(payload::STORED, text(stored))
@@ -304,9 +350,7 @@ impl QdrantWriter {
                 )
                 .with(payload::FREQUENCIES, list(frequencies.values().map(|&count| integer(count as i64))));
             self.staging.push(point.build()).await?;
-            self.changes.affected.insert(target);
         }
-        self.changes.set(document_key, before, Some(lengths));
         Ok(())
     }
 
@@ -387,6 +431,18 @@ async fn create_first(cluster: &Cluster, identity: &Identity) -> Result<u64, Sto
     create(cluster, 1, identity).await?;
     collection::publish(cluster, 1).await?;
     Ok(1)
+}
+
+/// Whether a generation is without a commit, and made for `identity`.
+async fn is_empty_of(cluster: &Cluster, generation: u64, identity: &Identity) -> Result<bool, StoreError> {
+    match manifest::read(cluster, &collection::name(cluster, generation)).await {
+        Ok(state) => {
+            let is_it = |state: State| state.sequence == 0 && state.manifest.identity == *identity;
+            Ok(state.is_some_and(is_it))
+        }
+        Err(StoreError::Mismatch { .. } | StoreError::Damaged { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Creates a generation without documents.

@@ -6,7 +6,7 @@ use crate::{
     document::Rule,
     store::{
         Access, Counts, DocumentKey, FieldWeights, Filter, Identity, KnowledgeBase as _, LexicalQuery,
-        StoreError, Writer as _,
+        StoreError, View, Writer as _,
         contract::{TestDocument, document, identity, ids, vector_of},
     },
 };
@@ -19,6 +19,9 @@ const DIMENSIONS: usize = 4;
 const LATER: Duration = Duration::from_secs(301);
 /// Longer than a reader goes on without looking for a newer commit.
 const A_MOMENT: Duration = Duration::from_secs(1);
+
+/// Longer than a session counts that shows no sign of life.
+const GIVEN_UP: Duration = Duration::from_secs(21);
 
 fn small() -> Identity {
     let mut identity = identity();
@@ -101,6 +104,11 @@ async fn writing() {
     .await;
 }
 
+/// How many documents link to each of these.
+async fn linking(view: &dyn View, documents: &[DocumentKey]) -> Result<Vec<u32>, StoreError> {
+    Ok(view.inbound(documents).await?.iter().map(|inbound| inbound.linking).collect())
+}
+
 /// Reads what [`library`] has through a filter that shows two of the three documents.
 async fn read(place: Place, filter: Filter) -> Result<(), StoreError> {
     let documents = library();
@@ -125,9 +133,7 @@ async fn read(place: Place, filter: Filter) -> Result<(), StoreError> {
     assert_eq!(chunks[0].text, "Raise the memory limit of the container.");
     let similar = view.document_similarities(&vector, &[oom, limits, vault]).await?;
     assert!(similar[0].is_some() && similar[1].is_some() && similar[2].is_none());
-    let inbound: Vec<u32> =
-        view.inbound(&[oom, limits, vault]).await?.iter().map(|inbound| inbound.linking).collect();
-    assert_eq!(inbound, [1, 1, 0]);
+    assert_eq!(linking(view.as_ref(), &[oom, limits, vault]).await?, [1, 1, 0]);
     assert_eq!(view.vectors_of(limits).await?, [direction_of("The kernel enforces a memory limit.")]);
     assert_eq!(view.chunks_of(oom).await?.len(), 2);
     let terms = analyzer::distinct_terms("kernel vault");
@@ -226,6 +232,39 @@ async fn two_writers() {
         let reader = place.reader(None).await?;
         let view = reader.view(&Filter::everything()).await?;
         assert_eq!(ids(view.as_ref()).await, ["ops/c.md", "wiki/b.md"]);
+        Ok(())
+    })
+    .await;
+}
+
+/// A writer is killed, and the next one of the same sources goes on with its change; should the first wake again, it writes nothing
+/// more.
+#[tokio::test(flavor = "multi_thread")]
+async fn going_on() {
+    recorded("going-on", |place| async move {
+        let [oom, limits, _] = library();
+        let mut killed = place.writer(&small()).await?;
+        put(&mut killed, &oom).await?;
+        put(&mut killed, &limits).await?;
+        put(&mut killed, &document("ops/gone.md", "Gone").chunk("gamma")).await?;
+        killed.staging.flush().await?;
+        let began = place.cluster().surroundings().now();
+        place.pass(GIVEN_UP);
+        let mut next = place.writer(&small()).await?;
+        put(&mut next, &oom).await?;
+        let changed = document("ops/limits.md", "Memory limits").chunk("There are two limits.");
+        put(&mut next, &changed).await?;
+        killed.session.renew_now().await?;
+        let refused = put(&mut killed, &limits).await.expect_err("its change is another's");
+        assert!(refused.to_string().contains("given up"), "{refused}");
+        assert_eq!(next.commit().await?.version, "g1.1");
+        let reader = place.reader(None).await?;
+        let view = reader.view(&Filter::everything()).await?;
+        assert_eq!(ids(view.as_ref()).await, ["ops/limits.md", "ops/oom.md"]);
+        let records = view.documents(&[oom.key(), changed.key()]).await?;
+        let ingested: Vec<_> = records.into_iter().flatten().map(|record| record.ingested_at).collect();
+        assert_eq!(ingested, [began, began + GIVEN_UP], "the first was stored by the killed writer");
+        assert_eq!(linking(view.as_ref(), &[changed.key(), oom.key()]).await?, [1, 0]);
         Ok(())
     })
     .await;
