@@ -44,7 +44,7 @@ pub(super) struct Settings {
 /// Smaller copies of the vectors, held in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quantization {
-    /// Floats only.
+    /// No copies: the graph is searched with the floats.
     None,
     /// A byte a dimension.
     Int8,
@@ -91,7 +91,7 @@ impl FromStr for QdrantAddress {
     type Err = QdrantAddressError;
 
     fn from_str(text: &str) -> Result<Self, QdrantAddressError> {
-        // Whatever is before an `@` may be a password: no error repeats it.
+        // The part before an `@` may be a password, so no error repeats it.
         let shown = match text.split_once("://") {
             Some((scheme, rest)) if rest.contains('@') => format!("{scheme}://..."),
             _ => text.to_owned(),
@@ -198,7 +198,7 @@ impl Settings {
             }
         }
         if settings.consistency == 0 {
-            // One copy of two, two of three: one node may be lost.
+            // One of two copies, two of three: writing goes on after the loss of one node.
             settings.consistency = settings.replicas.div_ceil(2);
         }
         match settings.consistency > settings.replicas {

@@ -1,5 +1,6 @@
-//! Calls to the servers of a cluster: each has a deadline, and is tried again, at the next server, where it failed for a
-//! reason that may pass. Every call of this engine has the same effect done twice as done once, so trying again is safe.
+//! Calls to the servers of a cluster: each has a deadline, and is tried again, at the next server, where it failed for
+//! a reason that may pass. Every call of this engine has the same effect done twice as done once, so trying again is
+//! safe.
 
 use super::{address::QdrantAddress, surroundings::Surroundings};
 use crate::{files, store::StoreError};
@@ -25,8 +26,8 @@ const READ_DEADLINE: Duration = Duration::from_secs(12);
 const WRITE_DEADLINE: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Tries of a call that reads: at least so many, and each server more than once. One that writes is tried until its deadline,
-/// for a cluster that has lost a node takes a while to notice.
+/// A call that reads is tried at least so often, and at each server more than once. A call that writes is tried until
+/// its deadline, for a cluster takes a while to notice the loss of a node.
 const MIN_TRIES: usize = 4;
 
 /// Pause after the first failure; it doubles up to the longest.
@@ -59,7 +60,7 @@ pub(super) struct Cluster {
 pub(super) enum CallFailure {
     /// The collection, or what else was asked for, does not exist.
     NotFound,
-    /// Everything else.
+    /// The call failed for another reason.
     Store(StoreError),
 }
 
@@ -102,7 +103,7 @@ impl Cluster {
         &self.address
     }
 
-    /// What its callers go by for the time and for new names.
+    /// The source of the time and of new names for all callers.
     pub fn surroundings(&self) -> &Surroundings {
         &self.surroundings
     }
@@ -179,7 +180,7 @@ impl Cluster {
     }
 }
 
-/// What a failure says of trying again.
+/// Whether another try of a failed call may succeed.
 enum Kind {
     NotFound,
     Refused,

@@ -1,9 +1,10 @@
-//! A commit: what makes the changes of a writer count.
+//! A commit makes the changes of a writer visible to readers.
 //!
 //! One writer commits at a time. It marks what its changes supersede, brings the documents up to date that the changed
-//! ones link to, writes the counts of terms, and then the manifest, which lists the number of its change as
-//! committed. Until that last write nothing of it is seen; after it, everything is. Whatever a writer that was killed has left
-//! behind carries a number that is never listed, and is cleaned away here, unless the next writer of its sources goes on with it (`left.rs`).
+//! ones link to, writes the counts of terms, and then the manifest, which lists the number of its change as committed.
+//! Until that last write no reader sees any of it; after it, readers see all of it. The points of a writer that was
+//! killed carry a number that is never listed. The next writer of the same sources goes on with them (`left.rs`), and
+//! any other removes them here.
 
 use super::{
     collection,
@@ -34,24 +35,24 @@ const DOCUMENTS_AT_ONCE: usize = 128;
 /// How long superseded versions stay for those who are reading an earlier state.
 const GRACE: Duration = Duration::from_secs(300);
 
-/// What a writer has done since its last commit.
+/// The changes of a writer since its last commit.
 #[derive(Default)]
 pub(super) struct Changes {
     pub documents: HashMap<DocumentKey, Change>,
     /// Documents whose inbound links may have changed.
     pub affected: HashSet<DocumentKey>,
-    /// By dimension.
+    /// The changes of the counts of terms, by the term's dimension.
     terms: HashMap<u32, Delta>,
     /// New states of sources; `None` for one that is forgotten.
     pub states: BTreeMap<String, Option<serde_json::Value>>,
 }
 
-/// What was done to a document.
+/// The change of one document.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Change {
     /// Whether it is committed in another version.
     pub was_there: bool,
-    /// Its lengths, unless it is removed.
+    /// The lengths of the new version; `None` for a document that is removed.
     pub after: Option<Lengths>,
 }
 
@@ -134,7 +135,7 @@ impl QdrantWriter {
         state.committed_at = Some(now);
         state.finished.push((number, now));
         let expired = expired(&mut state, now);
-        // Whoever holds the turn now would write the manifest as well.
+        // A writer that holds the turn by now would write the manifest as well.
         turn.check().await?;
         self.session.check()?;
         if !manifest::write(&self.cluster, &self.collection, &state, before).await? {
@@ -143,10 +144,10 @@ impl QdrantWriter {
         }
         self.state = state;
 
-        // The changes are what readers see. Nothing from here on may say that they are not.
+        // Readers see the changes from here on, so a later failure is a warning and no error.
         let mut warnings = Vec::new();
         if self.is_beside {
-            // Of a generation that is built beside, nothing is seen before this.
+            // Readers see a generation that is built beside the current one only after this.
             self.publish().await?;
         }
         if let Err(error) = self.remove_superseded(&expired).await {
@@ -171,7 +172,8 @@ impl QdrantWriter {
         }
     }
 
-    /// Removes what writers have left that ended without a commit, of numbers up to the one at hand. Returns those numbers.
+    /// Removes what writers have left that ended without a commit, of numbers up to the one at hand. Returns those
+    /// numbers.
     async fn clean_up(&self, visible: &Visible, number: u64) -> Result<Vec<u64>, StoreError> {
         let given_out = visible.clone().with(number);
         let pending: Vec<u64> = given_out.pending().collect();
@@ -204,7 +206,8 @@ impl QdrantWriter {
         Ok(())
     }
 
-    /// Writes the versions of documents with the sentences that link to them now, and corrects the numbers of the whole.
+    /// Writes the versions of documents with the sentences that link to them now, and corrects the numbers of the
+    /// whole.
     async fn bring_up_to_date(
         &self,
         state: &mut State,
@@ -316,7 +319,7 @@ impl QdrantWriter {
         dimensions.sort_unstable();
         for dimensions in dimensions.chunks(TERMS_AT_ONCE) {
             self.session.check()?;
-            // Where nothing was committed, nothing was counted.
+            // Before the first commit there are no counts to read.
             let mut known = match visible == &Visible::default() {
                 true => HashMap::new(),
                 false => terms::read(&self.cluster, &self.collection, dimensions).await?,

@@ -1,5 +1,5 @@
-//! What `doctor` says of a knowledge base on a server: whether the numbers of the manifest are those of the collection, and how
-//! the cluster is.
+//! The findings of `doctor` about a knowledge base on a server: whether the collection has as many records as the
+//! manifest says, and the state of the cluster.
 
 use super::{
     address::QdrantAddress,

@@ -1,5 +1,5 @@
-//! Answers of the servers that readers of one knowledge base keep between questions. All of it is bounded, and belongs to a
-//! state: a reader that moves on to a newer one asks again.
+//! Answers of the servers that readers of one knowledge base keep between questions. All of it is bounded, and belongs
+//! to a state: a reader that moves on to a newer one asks again.
 
 use super::{numbers::DocumentNumbers, terms::TermCounts};
 use crate::store::{Counts, DocumentKey, Filter, RuledDocument};
@@ -13,7 +13,7 @@ const KEPT_FILTERS: usize = 64;
 const KEPT_TERMS: usize = 200_000;
 const KEPT_DOCUMENTS: usize = 200_000;
 
-/// What readers of one knowledge base keep between questions; all of it belongs to a state.
+/// The answers that readers of one knowledge base keep between questions; all of them belong to one state.
 #[derive(Default)]
 pub(super) struct Kept {
     terms: Mutex<TermCache>,
@@ -43,7 +43,7 @@ impl DocumentCache {
     }
 }
 
-/// What is the same for all questions through one filter.
+/// Answers that are the same for all questions through one filter.
 #[derive(Clone, Default)]
 pub(super) struct OfFilter {
     pub counts: Option<Counts>,
@@ -80,7 +80,7 @@ impl Kept {
         self.documents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Of each document of which it is known: its numbers, or `None` where the filter hides it.
+    /// The numbers of those documents that are kept, or `None` for a document that the filter hides.
     pub fn numbers(
         &self,
         filter: &Filter,

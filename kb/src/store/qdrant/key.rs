@@ -1,4 +1,4 @@
-//! Where this process is told the API key of its Qdrant servers.
+//! The API key of the Qdrant servers, from the environment or a file.
 
 use std::path::PathBuf;
 

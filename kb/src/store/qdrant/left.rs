@@ -1,9 +1,9 @@
-//! A change that an earlier writer has left without a commit: killed, stopped or failed. The next writer of the same sources goes on with it
-//! under its number, so that a document that was stored whole is not stored again.
+//! A change that an earlier writer has left without a commit: killed, stopped or failed. The next writer of the same
+//! sources goes on with it under its number, so that a document that was stored whole is not stored again.
 //!
-//! The ids of the points tell which chunks there are; a document's point carries a digest of everything that was given for
-//! it. A document of which anything is missing or different is removed and stored anew, and one that the run does not
-//! bring any more is removed before the commit.
+//! The ids of the points tell which chunks there are; a document's point carries a digest of everything that was given
+//! for it. A document of which anything is missing or different is removed and stored anew, and one that the run does
+//! not bring any more is removed before the commit.
 
 use super::{
     client::Cluster,
@@ -26,7 +26,7 @@ pub(super) struct Left {
 /// The parts of a document that are stored.
 #[derive(Default)]
 struct Stored {
-    /// Of the document's own point; `None` where that point is missing.
+    /// The digest in the document's own point; `None` where that point is missing.
     digest: Option<String>,
     chunks: usize,
     links: usize,
@@ -35,15 +35,16 @@ struct Stored {
 /// How a document that is to be stored compares with the one that was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Comparison {
-    /// Nothing was left of it.
+    /// No point of it was left.
     Absent,
-    /// It is stored whole, and nothing of it has changed.
+    /// All of its points are stored, and their content is the same.
     Same,
     /// It was another version, or not all of it was stored.
     Different,
 }
 
-/// What a document's point keeps of everything that is stored for it: 64 hexadecimal digits. The time of ingestion is left out.
+/// A digest of everything that is stored for a document, except for the time of ingestion: BLAKE3, 64 hexadecimal
+/// digits.
 pub(super) fn digest(document: &PreparedDocument, vectors: &[Vec<f32>]) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut part = |bytes: &[u8]| {
@@ -104,7 +105,7 @@ impl Left {
         if is_whole { Comparison::Same } else { Comparison::Different }
     }
 
-    /// Removes the documents that nobody asked for.
+    /// Removes the documents that were not compared with anything.
     pub async fn discard(
         &mut self,
         cluster: &Cluster,

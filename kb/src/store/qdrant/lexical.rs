@@ -97,7 +97,7 @@ pub(super) fn field_frequency_of(field: Field, weight: f32, length: u64) -> u64 
 
 /// A term of a query, once.
 struct Asked<'a> {
-    /// Its place in the query.
+    /// The term's place in the query.
     at: usize,
     term: &'a str,
     weight: f32,
@@ -217,7 +217,7 @@ impl QdrantView {
     ) -> Result<Vec<(DocumentKey, f32)>, StoreError> {
         let state: &State = self.state();
         let mut weights: Vec<(u32, f32)> = Vec::new();
-        // In this order, so that sums are rounded as every engine rounds them.
+        // The order of the query's terms, so that every engine rounds the sums alike.
         for asked in asked.iter().filter(|asked| asked.weight > 0.0) {
             let rarity =
                 asked.weight * inverse_document_frequency(asked.counts.documents, state.counts.documents);
@@ -258,8 +258,8 @@ impl QdrantView {
         Ok(best)
     }
 
-    /// The points with the highest sums of stored weights, with these. Points that are equal to the last of them are asked for as
-    /// well, since ties fall by key.
+    /// The points with the highest sums of stored weights, with these. Points that are equal to the last of them are
+    /// asked for as well, since ties fall by key.
     async fn candidates(
         &self,
         using: &'static str,
@@ -330,7 +330,7 @@ impl QdrantView {
     }
 }
 
-/// What was found of passages.
+/// The passages that were found.
 struct Passages {
     best: Vec<Match>,
     /// The dimensions of the query's terms that candidates have.

@@ -1,5 +1,6 @@
-//! What a generation says of itself, in one point of its collection: what it was built with, which changes count, and the
-//! numbers that ranking needs of the whole. Writing it is the only commit there is.
+//! The manifest of a generation, in one point of its collection: the model and versions that it was built with, the
+//! changes that are committed, and the numbers that ranking needs of the whole. The writing of this point is the
+//! commit.
 
 use super::{
     client::{Cluster, Mode},
@@ -21,7 +22,7 @@ const MANIFEST: u64 = 1 << 40;
 /// The number of the commit, in the payload.
 const SEQUENCE: &str = "sequence";
 
-/// What is stored.
+/// The content of the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
     pub manifest: Manifest,
@@ -34,7 +35,7 @@ pub(super) struct State {
     pub counts: Counts,
     /// Lengths of all chunks.
     pub lengths: Lengths,
-    /// By field: lengths over the documents that have one.
+    /// The lengths of each field, over the documents that have the field.
     pub fields: [FieldLengths; 4],
     pub sources: BTreeMap<String, SourceCounts>,
 }
@@ -53,18 +54,18 @@ pub(super) struct SourceCounts {
     pub linked: u64,
 }
 
-/// What one document adds to the numbers of the whole.
+/// The part of one document in the numbers of the whole.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Share {
     pub source: String,
     pub lengths: Lengths,
-    /// By field.
+    /// The rounded number of terms of each field.
     pub fields: [u64; 4],
     pub linking: u64,
 }
 
 impl Share {
-    /// Of a document's point.
+    /// The share of the document that a point holds.
     pub fn of(point: &Fields<'_>) -> Result<Self, StoreError> {
         let mut lengths = [0; 4];
         for (length, stored) in lengths.iter_mut().zip(point.integers(payload::LENGTHS)?) {
@@ -81,7 +82,7 @@ impl Share {
 }
 
 impl State {
-    /// Of a generation without documents.
+    /// The manifest of a generation without documents.
     pub fn new(generation: u64, identity: &Identity) -> Self {
         let manifest = Manifest { format_version: FORMAT_VERSION, generation, identity: identity.clone() };
         Self {
@@ -143,7 +144,7 @@ impl State {
         if count == 0 { 0.0 } else { sum as f32 / count as f32 }
     }
 
-    /// See [`crate::store::Inbound::coverage`].
+    /// The coverage of a source's documents by links: see [`crate::store::Inbound::coverage`].
     pub fn coverage(&self, source: &str) -> f32 {
         let SourceCounts { documents, linked } = self.sources.get(source).copied().unwrap_or_default();
         if documents == 0 { 0.0 } else { (2.0 * linked as f32 / documents as f32).min(1.0) }
@@ -176,11 +177,11 @@ pub(super) async fn read(cluster: &Cluster, collection: &str) -> Result<Option<S
     serde_json::from_str(&stored).map(Some).map_err(|_| points::damaged(payload::STORED))
 }
 
-/// The number of a collection's last commit, whatever else its manifest says; 0 where there is none.
+/// The number of a collection's last commit; 0 without a manifest, or with one that this version cannot read.
 pub(super) async fn read_any(cluster: &Cluster, collection: &str) -> Result<u64, StoreError> {
     match read(cluster, collection).await {
         Ok(state) => Ok(state.map_or(0, |state| state.sequence)),
-        // Of another format, or damaged: that is why it is built again.
+        // A manifest of another format, or a damaged one, is a reason to build the knowledge base again.
         Err(StoreError::Mismatch { .. } | StoreError::Damaged { .. }) => Ok(0),
         Err(error) => Err(error),
     }
@@ -196,7 +197,8 @@ struct Version {
     format_version: u32,
 }
 
-/// Writes the manifest of a collection in place of that of commit `before`. Whether it did: another may have come first.
+/// Writes the manifest of a collection in place of that of commit `before`. Whether it did: another may have come
+/// first.
 pub(super) async fn write(
     cluster: &Cluster,
     collection: &str,
@@ -257,8 +259,8 @@ pub(super) fn get(collection: &str, ids: Vec<PointId>) -> GetPoints {
     }
 }
 
-/// Writes of one point keep their order on every replica: they pass through one of them, and another takes its place when
-/// it fails. (With the strong ordering nothing could be written until it is back.)
+/// Writes of one point keep their order on every replica: they pass through one of them, and another takes its place
+/// when it fails. (With the strong ordering nothing could be written until it is back.)
 pub(super) fn in_order() -> WriteOrdering {
     WriteOrdering { r#type: WriteOrderingType::Medium.into() }
 }

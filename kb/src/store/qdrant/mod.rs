@@ -15,10 +15,10 @@
 //! - a *term*: how many documents and passages have it (`terms.rs`);
 //! - the *manifest*: identity, committed changes, numbers of the whole (`manifest.rs`).
 //!
-//! What ranking owes to side tables is therefore: term counts by change, lengths with every record, inbound links added up
-//! at the commit, and totals in the manifest; the server's own statistics are not used. Entry points: [`Reader`] and
-//! [`QdrantWriter`]. Reading is in `view.rs` and `lexical.rs`, writing in `writer.rs` and `commit.rs`, writers among each other
-//! in `session.rs`, failing servers in `client.rs`.
+//! What ranking owes to side tables is therefore: term counts by change, lengths with every record, inbound links added
+//! up at the commit, and totals in the manifest; the server's own statistics are not used. Entry points: [`Reader`] and
+//! [`QdrantWriter`]. Reading is in `view.rs` and `lexical.rs`, writing in `writer.rs` and `commit.rs`, writers among
+//! each other in `session.rs`, failing servers in `client.rs`.
 
 mod address;
 mod client;

@@ -17,7 +17,7 @@ pub(super) const OF_NUMBERS: &[&str] = &[
     payload::LINKING,
 ];
 
-/// See the module's documentation.
+/// The lengths and the links of one document that ranking uses.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DocumentNumbers {
     pub chunks: u64,

@@ -1,7 +1,8 @@
 //! The points of a collection: their ids, their payload, their vectors, and the conditions that find them.
 //!
-//! A point's id is made of a key (the document's), a slot (the chunk's ordinal, or the sort of record) and the number of
-//! the change that wrote it, so that every version of a record has an id of its own and writing twice is writing once.
+//! A point's id is made of a key (the document's), a slot (the chunk's ordinal, or the sort of record) and the number
+//! of the change that wrote it, so that every version of a record has an id of its own and writing twice is writing
+//! once.
 
 use super::visible::Visible;
 use crate::store::{ChunkKey, DocumentKey, Field, StoreError};
@@ -20,9 +21,9 @@ pub(super) const PASSAGE: &str = "passage";
 /// The weighted terms of a document's fields.
 pub(super) const FIELDS: &str = "fields";
 
-/// Names in the payload.
+/// The names of the values in a point's payload.
 pub(super) mod payload {
-    /// What the point is: one of [`super::Sort`].
+    /// The sort of the point: one of [`super::Sort`].
     pub const SORT: &str = "sort";
     /// The key of the document that it came from.
     pub const KEY: &str = "key";
@@ -32,7 +33,7 @@ pub(super) mod payload {
     pub const FROM: &str = "from";
     /// The change that put another in its place, or took it away; [`super::NEVER`] until then.
     pub const UNTIL: &str = "until";
-    /// What filters look for: see [`crate::store::Filter`].
+    /// The terms that filters look for: see [`crate::store::Filter`].
     pub const FILTER: &str = "filter";
     /// The JSON of a chunk, of a document with its lengths, of a source's state.
     pub const STORED: &str = "stored";
@@ -67,7 +68,7 @@ pub(super) const NEVER: i64 = 1 << 50;
 pub(super) const MAX_NUMBER: u64 = (1 << 40) - 1;
 pub(super) const MAX_ORDINAL: u32 = 0xff_ff00;
 
-/// What a point is.
+/// The sort of a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sort {
     Chunk,
@@ -213,8 +214,8 @@ pub(super) fn sparse(weights: &BTreeMap<u32, f32>) -> SparseVector {
     SparseVector { indices: weights.keys().copied().collect(), values: weights.values().copied().collect() }
 }
 
-/// The dimension that holds the rounded number of terms of a passage, where it is read with the weights: reading the payload of
-/// many points takes the server several times as long as their vectors. No term has it, and no query.
+/// The dimension that holds the rounded number of terms of a passage, where it is read with the weights: reading the
+/// payload of many points takes the server several times as long as their vectors. No term has it, and no query.
 pub(super) const LENGTH_DIMENSION: u32 = u32::MAX;
 const LARGEST_DIMENSION: u32 = 0xffff_fffb;
 
@@ -235,7 +236,7 @@ pub(super) fn is_of(field: Field, dimension: u32) -> bool {
     dimension & 3 == field as u32
 }
 
-/// The payload of a point that was read. What is missing or of another kind is an error that names the point.
+/// The payload of a point that was read. A value that is missing or of another type is an error that names the value.
 pub(super) struct Fields<'a> {
     pub payload: &'a HashMap<String, Value>,
 }

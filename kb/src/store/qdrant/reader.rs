@@ -1,5 +1,5 @@
-//! The reading side: hands out views of the newest state and moves on when writers commit. It keeps nothing that a server does
-//! not have, so any number of readers may run.
+//! The reading side: hands out views of the newest state and moves on when writers commit. It keeps nothing that a
+//! server does not have, so any number of readers may run.
 
 use super::{
     address::QdrantAddress,
@@ -31,7 +31,7 @@ pub struct Reader {
     kept: Arc<Kept>,
     checked: Mutex<Instant>,
     trouble: Mutex<Option<Trouble>>,
-    /// Held by the one that looks for a newer state; nobody waits for it.
+    /// Held by the caller that looks for a newer state; the others do not wait for it.
     watch: tokio::sync::Mutex<()>,
 }
 
@@ -66,8 +66,8 @@ impl Reader {
         self.state.load_full()
     }
 
-    /// Moves on to the newest state when it is time to look. One caller looks and waits for it; others go on with the
-    /// state at hand.
+    /// Moves on to the newest state when it is time to look. One caller looks and waits for the reply; the others go on
+    /// with the state at hand.
     async fn follow(&self) -> Result<(), StoreError> {
         let checked = *self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if self.cluster.surroundings().instant().duration_since(checked) < CHECK_EVERY {
@@ -82,7 +82,7 @@ impl Reader {
                 }
                 (None, Ok(()))
             }
-            // Nothing can be searched, and nobody shall take that for an empty knowledge base.
+            // The knowledge base cannot be searched, which must not look like an empty one.
             Err(error @ StoreError::Unreachable { .. }) => {
                 (Some(Trouble { is_damage: false, ..Trouble::of(&error) }), Err(error))
             }

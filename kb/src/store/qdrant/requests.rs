@@ -19,12 +19,12 @@ const PAGE_WITH_VECTORS: u32 = 256;
 /// The same where only the ids come.
 const PAGE_OF_IDS: u32 = 10_000;
 
-/// What is wanted of points beside their ids.
+/// The parts of points that are read beside their ids.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Wanted {
-    /// Names in the payload.
+    /// The names of values in the payload.
     pub payload: &'static [&'static str],
-    /// Names of vectors.
+    /// The names of vectors.
     pub vectors: &'static [&'static str],
 }
 

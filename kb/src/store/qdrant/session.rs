@@ -1,17 +1,17 @@
 //! Writers among each other: numbers for their changes, claims on sources, and the one commit at a time.
 //!
-//! A collection beside the generations, `NAME-meta`, has a point for each of these. A writer's *session* says that it is at
-//! work; it is renewed all the time, and whatever belongs to a session that was not renewed counts as given up. A source
-//! is *claimed* by one session, so that several writers can bring in different sources at once. The *turn* to commit is
-//! held by one session.
+//! A collection beside the generations, `NAME-meta`, has a point for each of these. A writer's *session* says that it
+//! is at work; it is renewed all the time, and whatever belongs to a session that was not renewed counts as given up. A
+//! source is *claimed* by one session, so that several writers can bring in different sources at once. The *turn* to
+//! commit is held by one session.
 //!
 //! Each is taken by a conditional write and then read back: a server applies the writes of a point one after the other,
-//! so only one of those who saw it free finds itself there. Times are those of the writers' clocks, which must not differ by more than
-//! [`LEASE`].
+//! so only one of those who saw it free finds itself there. Times are those of the writers' clocks, which must not
+//! differ by more than [`LEASE`].
 //!
-//! A session that ended without a commit stays, and its claims with it: the next session of the same sources *goes on* with its change
-//! (`left.rs`), unless a commit of another has removed it meanwhile. A change that was being committed is never gone on
-//! with, for by then it has touched more than its own points.
+//! A session that ended without a commit stays, and its claims with it: the next session of the same sources *goes on*
+//! with its change (`left.rs`), unless a commit of another has removed it meanwhile. A change that was being committed
+//! is never gone on with, for by then it has touched more than its own points.
 
 use super::{
     client::{CallFailure, Cluster, Mode},
@@ -38,7 +38,7 @@ use tokio::time::Instant;
 /// How long a session counts after it was renewed.
 pub(super) const LEASE: Duration = Duration::from_secs(20);
 const RENEW_EVERY: Duration = Duration::from_secs(4);
-/// From here on a session that could not be renewed takes itself for given up, well before others do.
+/// A session that could not be renewed for so long takes itself for given up, well before others do.
 const SELF_DOUBT: Duration = Duration::from_secs(14);
 
 /// How long something that another writer is about to give back is waited for.
@@ -55,7 +55,7 @@ const EXPIRES: &str = "expires";
 const NAME: &str = "name";
 const ROLE: &str = "role";
 const SESSION: &str = "session";
-/// Of a session's change: its generation, the layout of that generation, and whether the change is being committed.
+/// The generation of a session's change, the layout of that generation, and whether the change is being committed.
 const GENERATION: &str = "generation";
 const LAYOUT: &str = "layout";
 const COMMITS: &str = "commits";
@@ -93,9 +93,9 @@ pub(super) struct Session {
 /// The last sign of life that the server took of a session.
 struct Renewed {
     started: Instant,
-    /// In milliseconds since `started`, which a suspended machine may not count.
+    /// Milliseconds since `started`. A suspended machine may not count them.
     at: AtomicU64,
-    /// In milliseconds since 1970.
+    /// Milliseconds since 1970.
     at_time_of_day: AtomicI64,
     /// Whether others have taken the session for given up, which is never taken back.
     is_lost: AtomicBool,
@@ -295,8 +295,8 @@ impl Meta {
         found.iter().map(|point| fields(point).count(NUMBER)).collect()
     }
 
-    /// Takes the sessions away that have ended, so that nobody goes on with their changes. Returns the numbers of the changes of all
-    /// others: whoever went on with one before is among them, and nobody can do so afterwards.
+    /// Deletes the sessions that have ended, so that no writer goes on with their changes any more. Returns the numbers
+    /// of the changes of all other sessions, one of which may have gone on with such a change just before.
     pub async fn end_the_dead(&self) -> Result<BTreeSet<u64>, StoreError> {
         let dead = Filter::must([
             points::has_any(ROLE, vec![SESSION.to_owned()]),
@@ -319,7 +319,7 @@ impl Meta {
 }
 
 impl Session {
-    /// Begins a session. One that rebuilds is alone; others are refused while one rebuilds.
+    /// Begins a session. A session that rebuilds is the only one; others are refused while it lasts.
     pub async fn begin(meta: Arc<Meta>, rebuilds: bool) -> Result<Self, StoreError> {
         let token = meta.surroundings().new_name();
         if rebuilds {
@@ -348,7 +348,8 @@ impl Session {
             renewing,
         };
         session.write().await?;
-        // One that began to rebuild just now looks for sessions after it has said so, and this looks after its own is written.
+        // A session that begins to rebuild at the same moment writes that first and looks for sessions then. This one
+        // has written its own point first, so at least one of the two sees the other.
         if !rebuilds && meta.is_rebuilding().await? {
             meta.delete_if(id_of(SESSION, &token), Filter::default()).await?;
             return Err(meta.locked("it is being built again"));
@@ -415,8 +416,8 @@ impl Session {
         (self.number != 0).then_some(self.number)
     }
 
-    /// Goes on with a change of a generation that was left by a session whose claims this one has taken. Returns its number; `None`
-    /// where there is none that is not committed.
+    /// Goes on with a change that another session has left in a generation, and whose claims this one has taken.
+    /// Returns the number of the change; `None` where no change was left.
     pub async fn go_on(&mut self, generation: u64, visible: &Visible) -> Result<Option<u64>, StoreError> {
         for token in std::mem::take(&mut self.left) {
             let id = id_of(SESSION, &token);
@@ -450,7 +451,8 @@ impl Session {
                     "it has no numbers left; build it again under another name",
                 ));
             }
-            // The session has the number before the counter has it: nobody may take it for one that was given up.
+            // The session has the number before the counter has it, so that no other writer takes it for a number that
+            // was given up.
             self.number = next;
             let written = self.write().await;
             self.number = 0;
@@ -474,7 +476,7 @@ impl Session {
         }
     }
 
-    /// From here on nobody may go on with the change.
+    /// Notes that the change is being committed: no other session may go on with it.
     pub async fn begin_commit(&mut self) -> Result<(), StoreError> {
         self.commits = true;
         self.write().await
@@ -552,13 +554,13 @@ impl Session {
         Ok(Turn { meta: self.meta.clone(), token: self.token.clone(), renewing })
     }
 
-    /// Gives everything back, but for the claims of a change without a commit: the next writer of these sources goes on with
-    /// it, and any other cleans it away.
+    /// Gives everything back, but for the claims of a change without a commit: the next writer of these sources goes on
+    /// with it, and any other cleans it away.
     fn end(&mut self) {
         self.renewing.abort();
         let (meta, token, claims) = (self.meta.clone(), self.token.clone(), std::mem::take(&mut self.claims));
         let leaves = self.number != 0 && !self.commits;
-        // Without a runtime nobody can be told; the lease ends by itself.
+        // Without a runtime no call can be made; the lease ends by itself.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let work = async move {
             let (id, own) =

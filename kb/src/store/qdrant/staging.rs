@@ -1,5 +1,5 @@
-//! Points on their way to the server: collected to batches, of which a few are under way at a time. Whoever stages more
-//! than the server takes waits for it.
+//! Points on their way to the server, collected into batches, of which a few are under way at a time. A writer that
+//! stages points faster than the server stores them waits.
 
 use super::{client::Cluster, requests};
 use crate::store::StoreError;
@@ -8,14 +8,14 @@ use qdrant_client::qdrant::PointStruct;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// A batch is sent when it has so many points or bytes.
+/// The size of a batch: it is sent with so many points, or with so many encoded bytes.
 const POINTS_AT_ONCE: usize = 512;
 const BYTES_AT_ONCE: usize = 4 << 20;
 
 /// Batches under way at a time.
 const BATCHES_UNDER_WAY: usize = 3;
 
-/// See the module's documentation.
+/// The points that are not stored yet.
 pub(super) struct Staging {
     cluster: Arc<Cluster>,
     collection: String,

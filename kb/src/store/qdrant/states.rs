@@ -1,4 +1,4 @@
-//! What is kept with each source's documents for the next run: one record a source, in versions as documents are.
+//! The state of each source that is kept for the next run: one record for each source, in versions as documents are.
 
 use super::{
     client::Cluster,

@@ -1,17 +1,17 @@
-//! What a run takes from around it beside its arguments: the time, and names that nobody else has. It is a value, so that
-//! a test can repeat a run to the last byte of its requests.
+//! The inputs of a run beside its arguments: the time, and new names. They are a value, so that a test can repeat a run
+//! to the last byte of its requests.
 
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// See the module's documentation.
+/// The source of the time and of new names.
 #[derive(Clone, Default)]
 pub(super) enum Surroundings {
     /// The clocks of this machine, and chance.
     #[default]
     Real,
-    /// Those of a test.
+    /// The time and the names of a test.
     #[cfg(test)]
     Set(std::sync::Arc<Set>),
 }
@@ -61,7 +61,7 @@ impl Surroundings {
         }
     }
 
-    /// A name that nobody else takes: 32 hexadecimal digits.
+    /// A name that no other session has: 32 hexadecimal digits.
     pub fn new_name(&self) -> String {
         match self {
             Self::Real => format!("{:032x}", rand::random::<u128>()),
@@ -76,7 +76,7 @@ impl Surroundings {
 
 #[cfg(test)]
 impl Set {
-    /// 2026-01-02T03:04:05Z.
+    /// The time at the start of a test: 2026-01-02T03:04:05Z.
     const START: Timestamp = Timestamp::constant(1_767_323_045, 0);
 
     pub fn new() -> Self {
@@ -87,7 +87,7 @@ impl Set {
         }
     }
 
-    /// Lets time pass.
+    /// Moves the time on.
     pub fn pass(&self, time: Duration) {
         *self.passed.lock().expect("nothing panics while holding it") += time;
     }

@@ -1,7 +1,8 @@
 //! How many documents and passages have a term, in the whole generation: a point for each term, by its dimension.
 //!
-//! A point holds the counts after each of the last few changes of them, each with the number of its change, so that every
-//! state finds its own. The server's own estimate of rarity would count superseded versions, and each shard apart.
+//! A point holds the counts after each of the last few changes of them, each with the number of its change, so that
+//! every state finds its own. The server's own estimate of rarity would count superseded versions, and each shard
+//! apart.
 
 use super::{
     client::{Cluster, Mode},
@@ -40,7 +41,7 @@ impl TermCounts {
             documents: moved(before.documents, delta.documents),
             chunks: moved(before.chunks, delta.chunks),
         };
-        // What was never committed counts no more.
+        // Counts of changes that were never committed are dropped.
         let mut kept: Vec<(u64, Counts)> =
             self.0.iter().filter(|(number, _)| visible.has(*number)).copied().collect();
         kept.drain(..kept.len().saturating_sub(KEPT_COUNTS - 1));
@@ -64,7 +65,7 @@ impl TermCounts {
     }
 }
 
-/// By how much a change moves the counts of a term.
+/// The differences that a change makes to the counts of a term.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Delta {
     pub documents: i64,

@@ -1,5 +1,5 @@
-//! The contract against a real server, named by `RUNBOOKD_TEST_QDRANT` (such as `http://127.0.0.1:6334`), and what only this
-//! engine promises.
+//! The contract against a real server, named by `RUNBOOKD_TEST_QDRANT` (such as `http://127.0.0.1:6334`), and what only
+//! this engine promises.
 
 use super::*;
 use crate::store::{

@@ -1,5 +1,5 @@
-//! One state of one generation through one filter. Everything is asked of the server with the conditions that show this
-//! state, whatever writers do meanwhile.
+//! One state of one generation through one filter. Every request carries the conditions that show this state, so
+//! writers do not change the results.
 
 use super::{
     client::{Cluster, Mode},
@@ -36,7 +36,7 @@ const DOCUMENTS_AT_ONCE: usize = 128;
 const SPARE: usize = 16;
 const MAX_TIED: usize = 8_192;
 
-/// See the module's documentation.
+/// One state through one filter.
 pub(super) struct QdrantView {
     cluster: Arc<Cluster>,
     collection: String,
@@ -225,7 +225,7 @@ impl QdrantView {
             let points = self.search(request).await?;
             let last = points.last().map(|point| point.score);
             let is_cut = points.len() >= asked && asked < MAX_TIED;
-            // Those as near as the last one asked for fall by their keys.
+            // Among hits as near as the last one, the smallest keys stay.
             if is_cut && points.get(limit.saturating_sub(1)).map(|point| point.score) == last {
                 asked = (asked * 4).min(MAX_TIED);
                 continue;

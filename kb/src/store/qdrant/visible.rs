@@ -1,9 +1,10 @@
 //! Which versions of records a state shows.
 //!
-//! Every change has a number of its own, given out in order. A writer puts new versions beside the old ones, marked with
-//! its number, and marks the old ones as superseded by it. All of that counts from the moment on at which the manifest
-//! lists the number as committed, and not before: a commit is the writing of one point. (Multi-version concurrency control,
-//! as in Bernstein and Goodman, "Multiversion concurrency control: theory and algorithms", ACM TODS 8(4), 1983.)
+//! Every change has a number of its own, given out in order. A writer puts new versions beside the old ones, marked
+//! with its number, and marks the old ones as superseded by it. All of that counts from the moment on at which the
+//! manifest lists the number as committed, and not before: a commit is the writing of one point. (Multi-version
+//! concurrency control, as in Bernstein and Goodman, "Multiversion concurrency control: theory and algorithms", ACM
+//! TODS 8(4), 1983.)
 
 use super::points::{between, is_any, nested, payload};
 use qdrant_client::qdrant::Filter;

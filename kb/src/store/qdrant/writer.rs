@@ -1,5 +1,5 @@
-//! The writing side. Documents are stored as they come, in versions that nobody sees yet; [`commit`](super::commit) makes
-//! them count.
+//! The writing side. Documents are stored as they come, in versions that readers do not see; [`commit`](super::commit)
+//! makes them visible.
 
 use super::{
     address::QdrantAddress,
@@ -49,15 +49,15 @@ pub struct QdrantWriter {
     pub(super) first_sequence: u64,
     pub(super) staging: Staging,
     pub(super) changes: Changes,
-    /// What an earlier writer had stored of the change at hand.
+    /// The documents that an earlier writer had stored of the change at hand.
     pub(super) left: Left,
     /// Whether a change failed half-way: then what is pending is not what was asked for.
     broken: bool,
 }
 
 impl QdrantWriter {
-    /// Opens the knowledge base at an address for writing; the first commit creates it. One built with something else than
-    /// `identity` is refused.
+    /// Opens the knowledge base at an address for writing, and creates it where there is none. A knowledge base with
+    /// another identity than `identity` is refused.
     pub async fn open(address: &QdrantAddress, identity: &Identity) -> Result<Self, StoreError> {
         Self::open_on(Cluster::new(address)?, identity).await
     }
@@ -99,7 +99,8 @@ impl QdrantWriter {
         {
             resumed = Some(last);
         }
-        // The rest is what rebuildings have left that were killed. The number goes on, so that no version is ever given twice.
+        // The rest is what rebuildings have left that were killed. The number goes on, so that no version is ever given
+        // twice.
         for generation in beside.filter(|&generation| Some(generation) != resumed) {
             collection::remove(&cluster, generation).await?;
         }
@@ -149,7 +150,7 @@ impl QdrantWriter {
         })
     }
 
-    /// The number of the change at hand. Where an earlier writer has left one of the same sources, it is gone on with.
+    /// The number of the change at hand. A change that an earlier writer of the same sources has left is gone on with.
     pub(super) async fn number(&mut self) -> Result<u64, StoreError> {
         if let Some(known) = self.session.number() {
             return Ok(known);
@@ -181,7 +182,7 @@ impl QdrantWriter {
         result
     }
 
-    /// What is committed of a document.
+    /// The conditions for the committed points of a document.
     fn committed(&self, sort: Sort, document: DocumentKey) -> Conditions {
         let mut conditions = self.state.visible.filter();
         conditions.must.extend([is_sort(sort), is_key(payload::KEY, [document])]);
@@ -216,7 +217,8 @@ impl QdrantWriter {
         Ok(Some(Lengths { chunks: fields.count(payload::CHUNKS)?, terms: fields.count(payload::TERMS)? }))
     }
 
-    /// Takes a document out of what is to be committed: its terms, the pages that it links to, and a version of this run.
+    /// Takes a document out of what is to be committed: its terms, the pages that it links to, and a version of this
+    /// run.
     async fn take_out(&mut self, document: DocumentKey, before: Option<Lengths>) -> Result<(), StoreError> {
         if before.is_none() {
             return Ok(());
@@ -267,7 +269,7 @@ impl QdrantWriter {
         if comparison == Comparison::Different {
             left::remove(&self.cluster, &self.collection, &[document.key], number).await?;
         }
-        // Its points are there; the counts are this writer's to make.
+        // The points are there, but the counts of terms are made by the writer that commits.
         let is_stored = comparison == Comparison::Same;
         let PreparedDocument {
             key: document_key, lengths, record, filter_terms, fields, links, chunks, ..

@@ -1,4 +1,4 @@
-//! What the engine makes of a server's refusals. The replies are written by hand.
+//! The engine's errors and tries after a server's refusals. The replies are written by hand.
 
 use super::{
     super::{client::Mode, manifest},

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 /// For each method that the engine calls: its request and its reply.
 macro_rules! methods {
     ($($path:literal $request:ident $reply:ident;)*) => {
-        /// The text of a request; the error says why it is none.
+        /// The text of a request; the error says why the bytes are no request.
         pub(super) fn request_text(method: &str, bytes: &[u8]) -> Result<String, String> {
             match method {
                 $($path => {
@@ -81,11 +81,11 @@ pub(super) fn without_others(method: &str, bytes: &[u8], name: &str) -> Vec<u8> 
 /// Lines up to this length hold a whole part of a message.
 const LINE: usize = 118;
 
-/// The text of a message: equal messages have equal texts, whatever the order of their maps, and different ones different
-/// texts. Floats are written so that they are read back as they were.
+/// The text of a message: equal messages have equal texts, whatever the order of their maps, and different ones
+/// different texts. Floats are written so that they are read back as they were.
 ///
-/// It is what `{:#?}` writes, with maps in order and without what follows from the place: absent fields, names of types, the
-/// wrappers of the only value that there can be, most line breaks.
+/// It is what `{:#?}` writes, with maps in order and without what follows from the place: absent fields, names of
+/// types, the wrappers of the only value that there can be, most line breaks.
 pub(super) fn text_of(message: &impl std::fmt::Debug) -> String {
     let pretty = format!("{message:#?}");
     let mut lines = pretty.lines();
@@ -149,7 +149,7 @@ impl Part {
         Some(if is_map { part } else { part.simplified() })
     }
 
-    /// The same without what follows from its place. Of the values in a structure only those of variants have a name left.
+    /// The same without the names that follow from a value's place: in a structure only variants keep their names.
     fn simplified(mut self) -> Part {
         match (self.name.as_str(), self.brackets, self.inner.as_mut_slice()) {
             ("Some" | "IntegerValue" | "DoubleValue" | "StringValue" | "BoolValue", "()", [_]) => self.only(),
@@ -210,7 +210,8 @@ impl Part {
     }
 }
 
-/// Where two texts of messages differ first: the lines that enclose the place, and both lines from shortly before it.
+/// The first difference of two texts of messages: the lines that enclose the place, and both texts from shortly before
+/// it.
 pub(super) fn first_difference(recorded: &str, sent: &str) -> String {
     let (recorded, sent): (Vec<&str>, Vec<&str>) = (recorded.lines().collect(), sent.lines().collect());
     let at = recorded.iter().zip(&sent).take_while(|(a, b)| a == b).count();

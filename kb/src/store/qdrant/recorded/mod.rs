@@ -1,12 +1,13 @@
-//! What the engine sends, compared with recordings, so that it is tested where there is no Qdrant server.
+//! The requests of the engine, compared with recordings, so that they are tested where there is no Qdrant server.
 //!
-//! Each scenario is a test with a recording of its own in `recordings/`: the calls that the engine made of a real server, in
-//! order, with their replies. The test repeats the scenario against a server that has only the recording: every call must be one of
-//! those recorded, to the last field and the last bit of a float, must carry the API key, must come after the replies
-//! of the calls that it came after before (`script.rs`), and all must be made. Nothing is left out of the comparison: the time
-//! and the names of sessions are those of the test (`surroundings.rs`), and so is the name of the knowledge base.
+//! Each scenario is a test with a recording of its own in `recordings/`: the calls that the engine made of a real
+//! server, in order, with their replies. The test repeats the scenario against a server that has only the recording:
+//! every call must be one of those recorded, to the last field and the last bit of a float, must carry the API key,
+//! must come after the replies of the calls that it came after before (`script.rs`), and all must be made. Nothing is
+//! left out of the comparison: the time and the names of sessions are those of the test (`surroundings.rs`), and so is
+//! the name of the knowledge base.
 //!
-//! Where a change of what is sent is meant, record again and read what has changed in the recordings:
+//! After an intended change of the requests, record again and read the difference of the recordings:
 //!
 //! ```text
 //! RUNBOOKD_RECORD_QDRANT=127.0.0.1:6334 cargo test -p runbookd-kb --lib store::qdrant::recorded
@@ -36,7 +37,7 @@ const API_KEY: &str = "the-key-of-recordings";
 /// No scenario takes so long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Where a scenario takes place: a knowledge base that does not exist yet.
+/// The knowledge base of a scenario, which does not exist yet.
 #[derive(Clone)]
 struct Place {
     address: QdrantAddress,
@@ -68,7 +69,7 @@ impl Place {
         Reader::open_on(self.cluster(), identity).await
     }
 
-    /// Lets time pass.
+    /// Moves the time of the test on.
     fn pass(&self, time: Duration) {
         self.time.pass(time);
     }
@@ -94,7 +95,7 @@ fn real_server() -> Option<String> {
     std::env::var("RUNBOOKD_RECORD_QDRANT").ok().filter(|server| !server.is_empty())
 }
 
-/// Runs a scenario against recorded calls. What was not as recorded first, if anything.
+/// Runs a scenario against recorded calls. The error is the first deviation from the recording.
 async fn replay<F: Future<Output = Result<(), StoreError>> + Send + 'static>(
     name: &str,
     calls: Vec<Call>,
@@ -145,7 +146,7 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from(recordings).join(format!("{name}.txt"))
 }
 
-/// Empty where there is none yet.
+/// The text of a scenario's recording; empty where there is none yet.
 fn recording(name: &str) -> String {
     std::fs::read_to_string(path(name)).unwrap_or_default()
 }

@@ -89,7 +89,7 @@ async fn writing() {
         writer.set_run_log(&serde_json::json!({"runs": []})).await?;
         assert_eq!(writer.run_log().await?, Some(serde_json::json!({"runs": []})));
         drop(writer);
-        // What the second commit superseded is nobody's any more, and goes with the next.
+        // No reader needs the versions any more that the second commit superseded; the next commit removes them.
         place.pass(LATER);
         let mut writer = place.writer(&small()).await?;
         assert_eq!(writer.rename_source("ops", "team").await?, 2);
@@ -145,7 +145,7 @@ async fn read(place: Place, filter: Filter) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What somebody may see who holds no tag, of one source.
+/// The documents of one source that are open to everybody.
 fn open_pages() -> Filter {
     Filter { sources: BTreeSet::from(["ops".to_owned()]), ..Filter::default() }
 }
@@ -190,7 +190,8 @@ async fn rebuilding() {
     recorded("rebuilding", rebuild).await;
 }
 
-/// An engine that wrote the manifest before the records would be told: here the recording has it so, and the engine does not.
+/// An engine that wrote the manifest before the records would be told: here the recording has it so, and the engine
+/// does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_order_is_told() {
     if real_server().is_some() {
@@ -222,10 +223,11 @@ async fn two_writers() {
         put(&mut two, &document("wiki/b.md", "B").chunk("beta")).await?;
         let refused = two.claim(&["ops".to_owned()]).await;
         assert!(matches!(refused, Err(StoreError::Locked { .. })), "{refused:?}");
-        // The other is still at work, and what it has stored is not seen.
+        // The other writer is still at work, and readers do not see its points.
         assert_eq!(two.commit().await?.version, "g1.1");
         drop(one);
-        // Now it has ended without a commit, and what it has stored is cleaned away.
+        // The other writer has ended without a commit. This one goes on with its change, does not bring the document,
+        // and so removes it.
         two.claim(&["ops".to_owned()]).await?;
         put(&mut two, &document("ops/c.md", "C").chunk("gamma")).await?;
         assert_eq!(two.commit().await?.version, "g1.2");
@@ -237,8 +239,8 @@ async fn two_writers() {
     .await;
 }
 
-/// A writer is killed, and the next one of the same sources goes on with its change; should the first wake again, it writes nothing
-/// more.
+/// A writer is killed, and the next one of the same sources goes on with its change; should the first wake again, it
+/// writes nothing more.
 #[tokio::test(flavor = "multi_thread")]
 async fn going_on() {
     recorded("going-on", |place| async move {

@@ -1,15 +1,15 @@
-//! The calls of one scenario, as they were recorded: what was asked, what was replied, and which calls were under way at the
-//! same time. Compares what is asked now with it.
+//! The calls of one scenario, as they were recorded: the requests, the replies, and which calls were under way at the
+//! same time. The calls of a test run are compared with them.
 //!
-//! A call is taken for the first recorded one that is equal to it and was not asked yet. Every call that had its reply before
-//! that one was made must have it now; so the order of calls that may depend on each other is that of the recording, and calls
-//! that were under way at the same time may come in any order.
+//! A call is taken for the first recorded one that is equal to it and was not asked yet. Every call that had its reply
+//! before that one was made must have it now; so the order of calls that may depend on each other is that of the
+//! recording, and calls that were under way at the same time may come in any order.
 
 use super::messages::{first_difference, reply_text, request_text, text_of};
 use std::{collections::BTreeSet, fmt::Write as _};
 use tonic::{Code, Status};
 
-/// A recorded call.
+/// A call with its reply, and with the calls that had their replies before it was made.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
     pub method: String,
@@ -22,13 +22,13 @@ pub(super) struct Call {
 
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
-    /// A message.
+    /// The encoded message of a call that succeeded.
     Message(Vec<u8>),
     Status(Code, String),
 }
 
 impl Call {
-    /// One that is written by hand.
+    /// A call that is written by hand.
     pub fn new(method: &str, request: &impl std::fmt::Debug, reply: Reply) -> Self {
         let request = text_of(request);
         Self { method: method.to_owned(), request, beside: BTreeSet::new(), reply }
@@ -45,7 +45,8 @@ impl Reply {
     }
 }
 
-/// The calls as a file holds them: the method, the request indented, and the reply with everything that is no ASCII escaped.
+/// The calls as a file holds them: the method, the request indented, and the reply with everything that is no ASCII
+/// escaped.
 pub(super) fn written(calls: &[Call]) -> String {
     let mut text = String::new();
     for Call { method, request, beside, reply } in calls {
@@ -142,8 +143,8 @@ impl Recorder {
         self.under_way.remove(&place);
     }
 
-    /// What was recorded. A reply that says the same as that of an earlier recording is kept as it was, for the maps in it come
-    /// in any order.
+    /// The calls that were recorded. A reply that is equal to that of an earlier recording is kept byte for byte, for
+    /// the maps in it come in any order.
     pub fn finish(mut self, earlier: &[Call]) -> Vec<Call> {
         for (call, before) in self.calls.iter_mut().zip(earlier) {
             if let (Reply::Message(now), Reply::Message(then)) = (&call.reply, &before.reply)
@@ -157,7 +158,7 @@ impl Recorder {
     }
 }
 
-/// What has become of a recorded call.
+/// The progress of a recorded call in a test run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     /// It was not made yet.
@@ -170,7 +171,7 @@ enum Progress {
 pub(super) struct Playback {
     calls: Vec<Call>,
     progress: Vec<Progress>,
-    /// What was not as recorded first.
+    /// The first deviation from the recording.
     deviation: Option<String>,
 }
 
@@ -246,7 +247,7 @@ impl Playback {
         self.calls[place].reply.clone()
     }
 
-    /// Something beside the request was not as it should be.
+    /// Notes a deviation beside the request, such as another API key.
     pub fn deviates(&mut self, deviation: String) {
         self.deviation.get_or_insert(deviation);
     }

@@ -24,7 +24,8 @@ use std::{
 use tokio::net::{TcpListener, TcpStream};
 use tonic::{Code, Status};
 
-/// How long a reply is held back while recording: whatever the engine calls at the same time has come by then, and is recorded as such.
+/// How long a reply is held back while recording: whatever the engine calls at the same time has come by then, and is
+/// recorded as such.
 const HELD_BACK: Duration = Duration::from_millis(30);
 
 /// The server of one scenario.
@@ -48,12 +49,12 @@ enum Mode {
 }
 
 impl Server {
-    /// One that replies from a script.
+    /// A server that replies from a script.
     pub async fn replaying(calls: Vec<Call>, api_key: Option<&str>) -> Self {
         Self::start("", api_key, Mode::Replay(Mutex::new(Playback::new(calls)))).await
     }
 
-    /// One that hands calls on to a real server.
+    /// A server that hands calls on to a real one and records them.
     pub async fn recording(address: &str, name: &str, api_key: &str) -> Self {
         let stream = TcpStream::connect(address).await.expect("the real server is there");
         let (real, connection) =
@@ -72,12 +73,12 @@ impl Server {
         Self { work, address, accepting }
     }
 
-    /// `HOST:PORT`.
+    /// The address of the server: `HOST:PORT`.
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// An error unless all calls were those of the script. What was recorded otherwise.
+    /// Stops the server. Returns the recorder of one that records; the error is the first deviation from the script.
     pub fn finish(self) -> Result<Option<Recorder>, String> {
         self.accepting.abort();
         match &self.work.mode {
@@ -164,7 +165,7 @@ impl Work {
                 };
                 match place {
                     Some(place) => playback.end(place),
-                    // One that is not tried again.
+                    // A code after which the client does not try again.
                     None => Reply::Status(Code::InvalidArgument, "this is not as recorded".to_owned()),
                 }
             }
