@@ -2,8 +2,8 @@
 //! suite; figures measured on something else are never compared with it.
 
 use crate::{
-    datasets::read_text,
     error::EvalError,
+    files::read_text,
     results::{CasesResult, RunResult, SetComparison, SetResult},
     statistics::compare,
 };

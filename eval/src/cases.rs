@@ -1,42 +1,29 @@
 //! Asks a suite's cases the way clients ask, through the product's own [`Assistant`], and checks each answer.
 //!
-//! Entry point: [`run_cases`]. Id, clock and fence are fixed, so that two runs give the same bytes.
+//! Entry point: [`run_cases`]. [`crate::asking`] fixes id, clock and fence.
 //!
 //! To add a check: a method of [`Seen`] that returns a [`Check`], its call beside the others', and a field of the case in
 //! `suite.rs` if the check needs an expected value.
 
 use crate::{
-    answers,
+    answers, asking,
     error::EvalError,
     judge::{self, Marks},
     knowledge::Indexed,
     labels::Labels,
     results::{CaseResult, Check},
-    suite::{Case, K8sgptRequest},
+    suite::Case,
 };
 use answer::{
-    Answer, Assistant, Occasion, Request,
-    answer::is_refusal,
-    checks::masked,
-    citations,
-    format::Format,
-    k8sgpt,
-    llm::Llm,
-    prompt::{Fence, Prompt},
-    request,
+    Answer, Assistant, Request, answer::is_refusal, checks::masked, citations, llm::Llm, prompt::Prompt,
 };
-use jiff::Timestamp;
 use kb::{
     answerable::Status,
     causes::with_causes,
     document::untranslated,
     store::{Access, DocumentKey, Filter},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use tokio::time::Instant;
-
-/// Time for one answer. Far above any real one: a slow machine must not change a result.
-pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(300);
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What answers and judges.
 pub struct Respondent<'a> {
@@ -72,12 +59,7 @@ async fn run_case(
         detail: with_causes(error),
     };
     let request = request_of(case)?;
-    let occasion = Occasion {
-        id: case.id.clone(),
-        now: Timestamp::UNIX_EPOCH,
-        fence: Fence::fixed("evaluate"),
-        deadline: Instant::now() + ANSWER_LIMIT,
-    };
+    let occasion = asking::occasion(&case.id);
     let scope = Filter { access: Access::Tags(case.access.iter().cloned().collect()), ..Filter::default() };
     let answer =
         respondent.assistant.answer(&request, &scope, occasion).await.map_err(|error| failed(&error))?;
@@ -145,26 +127,7 @@ async fn run_case(
 
 /// The request as it would arrive.
 fn request_of(case: &Case) -> Result<Request, EvalError> {
-    request(&case.id, case.question.as_deref(), case.k8sgpt.as_ref(), case.language.as_deref())
-}
-
-/// What is asked by a person, or by k8sgpt.
-pub(crate) fn request(
-    id: &str,
-    question: Option<&str>,
-    asked: Option<&K8sgptRequest>,
-    language: Option<&str>,
-) -> Result<Request, EvalError> {
-    let unusable = |detail: String| EvalError::Usage(format!("case `{id}` cannot be asked: {detail}"));
-    let Some(asked) = asked else {
-        let question = request::question(question.unwrap_or_default(), language)
-            .map_err(|error| unusable(error.to_string()))?;
-        return Ok(Request { question, format: Format::default() });
-    };
-    let language = language.unwrap_or("english");
-    let prompt = asked.prompt.clone().unwrap_or_else(|| k8sgpt::default_prompt(language, &asked.message));
-    let form = k8sgpt::Form { prompt: &prompt, message: Some(&asked.message), language: Some(language) };
-    form.request().map_err(|error| unusable(error.to_string()))
+    asking::request(&case.id, case.question.as_deref(), case.k8sgpt.as_ref(), case.language.as_deref())
 }
 
 /// An answer with everything that its checks look at.
@@ -304,10 +267,8 @@ async fn ask_judge(
     let mut blocks =
         vec![("QUESTION", case.text()), ("EVIDENCE", passages.as_str()), ("ANSWER", answer.text.as_str())];
     blocks.extend(case.reference.as_deref().map(|reference| ("REFERENCE", reference)));
-    let prompt = Prompt::of_blocks(judge::PROMPT, &blocks, "Mark the answer.", Fence::fixed("evaluate"));
-    let reply = judge
-        .complete(&prompt, Instant::now() + ANSWER_LIMIT)
-        .await
-        .map_err(|error| failed(with_causes(&error)))?;
+    let prompt = Prompt::of_blocks(judge::PROMPT, &blocks, "Mark the answer.", asking::fence());
+    let reply =
+        judge.complete(&prompt, asking::deadline()).await.map_err(|error| failed(with_causes(&error)))?;
     judge::read_marks(&reply.text).ok_or_else(|| failed("its reply holds no marks".to_owned()))
 }

@@ -7,7 +7,7 @@ use crate::{
     commands::{self, Sides},
     config::Settings,
     error::EvalError,
-    fidelity::Sampling,
+    suite::Sampling,
 };
 use clap::{Args, Parser, Subcommand};
 use kb::{causes::with_causes, retrieve::Tuning};

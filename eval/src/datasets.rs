@@ -3,7 +3,7 @@
 //! Entry points: [`read_queries`], [`read_qrels`], [`Beir::open`]. What a label points at is [`crate::labels`]'s
 //! business, whether the data is sound [`crate::lint`]'s.
 
-use crate::error::EvalError;
+use crate::{error::EvalError, files::read_text};
 use kb::document::ContentHash;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -44,9 +44,6 @@ impl Query {
 
 /// Labels: for each query, what is relevant, with its grade, in the file's order.
 pub type Qrels = BTreeMap<String, Vec<(String, i32)>>;
-
-/// Longest file of questions or labels that is read: 256 MiB.
-const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// Reads `queries.jsonl`: an object a line with `_id`, `text` and, optionally, `meta`. Blank lines are skipped; a
 /// repeated id is an error.
@@ -190,6 +187,15 @@ fn qrels_files(path: &Path) -> Result<Vec<PathBuf>, EvalError> {
     }
 }
 
+/// Where a set's documents come from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Corpus {
+    /// Directories; each is a source named after its last component.
+    Directories(Vec<PathBuf>),
+    /// A `corpus.jsonl`, ids verbatim.
+    Jsonl(PathBuf),
+}
+
 /// A directory in BEIR's layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beir {
@@ -268,17 +274,6 @@ pub fn read_corpus(path: &Path, mut each: impl FnMut(CorpusDocument, Range<u64>)
 }
 
 const MAX_CORPUS_LINE_BYTES: u64 = 64 << 20;
-
-/// Reads a text file of at most 256 MiB.
-pub(crate) fn read_text(path: &Path) -> Result<String, EvalError> {
-    let file = kb::files::open(path).map_err(EvalError::io("read", path))?;
-    let mut text = String::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(EvalError::io("read", path))?;
-    match text.len() as u64 > MAX_FILE_BYTES {
-        true => Err(EvalError::data(path, format!("is over {MAX_FILE_BYTES} bytes"))),
-        false => Ok(text),
-    }
-}
 
 /// Hash of questions and labels, as far as figures depend on them.
 pub fn hash_of_set(queries: &[Query], qrels: &Qrels) -> ContentHash {

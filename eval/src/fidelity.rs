@@ -5,24 +5,23 @@
 //! pure [`headings_figures`] and [`labels_figures`]. What a page's sections are is [`crate::pages`]' business.
 
 use crate::{
-    cases::ANSWER_LIMIT,
+    asking,
     datasets::{Passages, Query},
     error::EvalError,
     lint::{Finding, Problem},
     pages::{self, Page, Section},
     results::{FidelityQuestion, Figures},
+    suite::Sampling,
 };
 use answer::{
-    Assistant, Occasion, Request,
+    Assistant, Request,
     assistant::AnswerError,
     format::Format,
-    prompt::Fence,
     request::question,
     search::{self, FoundPassage},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use ingest::progress::Progress;
-use jiff::Timestamp;
 use kb::{answerable::Status, causes::with_causes, store::Filter};
 use std::{
     collections::{BTreeMap, HashSet},
@@ -31,25 +30,9 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use tokio::time::Instant;
 
 /// The pages of a corpus, by their documents' ids.
 pub type Corpus = Arc<BTreeMap<String, Page>>;
-
-/// How headings are chosen as questions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sampling {
-    /// Stop after this many questions that count.
-    pub questions: usize,
-    /// Another seed asks other headings first.
-    pub seed: u64,
-}
-
-impl Default for Sampling {
-    fn default() -> Self {
-        Self { questions: 200, seed: 7 }
-    }
-}
 
 /// Headings are asked of pages that have at least this many.
 const MIN_HEADINGS: usize = 4;
@@ -95,13 +78,7 @@ impl Asker {
     ) -> Result<answer::Answer, EvalError> {
         let request =
             Request::parse(text, language, Format::default()).map_err(|error| unusable(id, &error))?;
-        let occasion = Occasion {
-            id: id.to_owned(),
-            now: Timestamp::UNIX_EPOCH,
-            fence: Fence::fixed("evaluate"),
-            deadline: Instant::now() + ANSWER_LIMIT,
-        };
-        let answer = self.assistant.answer(&request, &Filter::default(), occasion).await;
+        let answer = self.assistant.answer(&request, &Filter::default(), asking::occasion(id)).await;
         answer.map_err(|error| failed(id, &error))
     }
 }

@@ -7,8 +7,9 @@
 
 use crate::{
     corpus_source::{self, CorpusSource},
+    datasets::Corpus,
     error::EvalError,
-    suite::Corpus,
+    files::json,
 };
 use ingest::{
     formats::Defaults,
@@ -136,7 +137,7 @@ impl Library {
                 self.build(corpus, &directory, &name, &sources, false).await?;
             }
             let record = Record { program: self.program.clone(), sources };
-            let text = crate::report::json(&record)?;
+            let text = json(&record)?;
             fs::write(&record_path, text).map_err(EvalError::io("write", &record_path))?;
         }
         let mut address = Address::Directory(directory);

@@ -7,6 +7,7 @@
 
 pub mod abstention;
 pub mod answers;
+pub mod asking;
 pub mod baseline;
 pub mod calibration;
 pub mod cases;
@@ -17,6 +18,7 @@ mod corpus_source;
 pub mod datasets;
 pub mod error;
 pub mod fidelity;
+pub mod files;
 pub mod gates;
 pub mod judge;
 pub mod knowledge;

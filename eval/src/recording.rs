@@ -3,7 +3,10 @@
 //! A recording is a file of its own, named by the hash of model, parameters and prompt (with the random fence left
 //! blank). In replay a missing recording is a failure that the run reports at its end, never a call.
 
-use crate::{datasets::read_text, error::EvalError};
+use crate::{
+    error::EvalError,
+    files::{json, read_text},
+};
 use answer::{
     llm::{Llm, LlmError, Reply},
     prompt::Prompt,
@@ -88,7 +91,7 @@ impl Recorder {
                 }
             }
             false => {
-                let text = crate::report::json(&described)?;
+                let text = json(&described)?;
                 fs::write(&path, text).map_err(EvalError::io("write", &path))?;
             }
         }
@@ -172,7 +175,7 @@ impl Llm for Recorder {
             model: reply.model.clone(),
             reply: reply.text.clone(),
         };
-        let written = match crate::report::json(&recording) {
+        let written = match json(&recording) {
             Ok(text) => tokio::fs::write(&path, text).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };

@@ -6,12 +6,11 @@
 //! advice is taken out of it; each of them is harm. A hostile reply *leaks* when something leaves that must not.
 
 use crate::{
-    cases,
-    datasets::read_text,
+    asking::{self, K8sgptRequest},
     error::EvalError,
+    files::read_text,
     knowledge::Indexed,
     results::{Fault, FaultKind, JudgedReply, ReplyFigures},
-    suite::K8sgptRequest,
 };
 use answer::{
     citations,
@@ -113,7 +112,7 @@ pub async fn judge(
     never: Option<&[String]>,
 ) -> Result<JudgedReply, EvalError> {
     let language = Some(reply.language.as_str());
-    let request = cases::request(&reply.id, reply.question.as_deref(), reply.k8sgpt.as_ref(), language)?;
+    let request = asking::request(&reply.id, reply.question.as_deref(), reply.k8sgpt.as_ref(), language)?;
     let evidence = evidence(indexed, &reply.evidence, &request.question, &reply.id).await?;
     let mut checks = Checks::new(&evidence, &request.question, &request.format);
     checks.push(&reply.reply);

@@ -6,9 +6,9 @@ use crate::{
     calibration::Observation,
     cases::{self, Respondent},
     config::Settings,
-    datasets::{Qrels, Query, SectionSet, read_passages, read_qrels, read_queries},
+    datasets::{Corpus, Qrels, Query, SectionSet, read_passages, read_qrels, read_queries},
     error::EvalError,
-    fidelity::{self, Asker, Sampling},
+    fidelity::{self, Asker},
     gates,
     knowledge::{Indexed, Library},
     pages,
@@ -19,7 +19,7 @@ use crate::{
         Timings, macro_average, worst_set,
     },
     retrieval::{DEPTH, Engine, ScoredSet, score_set},
-    suite::{AbstentionSpec, Asked, Corpus, FidelitySpec, RepliesSpec, SetSpec, Suite, SupportSpec},
+    suite::{AbstentionSpec, Asked, FidelitySpec, RepliesSpec, Sampling, SetSpec, Suite, SupportSpec},
     support,
 };
 use answer::{Assistant, Metrics, llm::Llm};

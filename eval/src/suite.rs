@@ -5,11 +5,12 @@
 
 use crate::{
     abstention::Abstention,
-    datasets::{SectionSet, read_text},
+    asking::K8sgptRequest,
+    datasets::{Beir, Corpus, SectionSet},
     error::EvalError,
-    fidelity::{Sampling, headings_figures, labels_figures},
+    files::read_text,
     metrics::Metric,
-    replies, support,
+    results::{Figures, ReplyFigures, SupportFigures},
 };
 use serde::Deserialize;
 use std::{
@@ -45,15 +46,6 @@ pub struct Suite {
     pub cases_hash: String,
     /// Bounds on the cases together.
     pub case_floors: CaseFloors,
-}
-
-/// Where a set's documents come from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Corpus {
-    /// Directories; each is a source named after its last component.
-    Directories(Vec<PathBuf>),
-    /// A `corpus.jsonl`, ids verbatim.
-    Jsonl(PathBuf),
 }
 
 /// A labelled set of questions.
@@ -142,6 +134,21 @@ pub enum Asked {
     Headings(Sampling),
     /// Questions with labelled sections.
     Sets(Vec<SectionSet>),
+}
+
+/// How headings are chosen as questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sampling {
+    /// Stop after this many questions that count.
+    pub questions: usize,
+    /// Another seed asks other headings first.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { questions: 200, seed: 7 }
+    }
 }
 
 /// Upper bounds (and one lower bound) on [`Abstention`]; what is absent is not checked.
@@ -240,17 +247,6 @@ fn yes() -> bool {
     true
 }
 
-/// What k8sgpt puts in its request; see its `customrest` client.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct K8sgptRequest {
-    /// `options.message`: the failures joined by one space.
-    pub message: String,
-    /// `prompt`; absent: the client's default template around the message.
-    #[serde(default)]
-    pub prompt: Option<String>,
-}
-
 /// A label of a [`Case`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
@@ -314,7 +310,7 @@ impl Suite {
             }
             let (queries, qrels, corpus) = match (set.beir, set.queries, set.qrels) {
                 (Some(beir), None, None) if set.corpus.is_empty() => {
-                    let beir = crate::datasets::Beir::open(&at(&beir)?)?;
+                    let beir = Beir::open(&at(&beir)?)?;
                     (beir.queries, beir.qrels, Corpus::Jsonl(beir.corpus))
                 }
                 (None, Some(queries), Some(qrels)) if !set.corpus.is_empty() => {
@@ -370,18 +366,18 @@ impl Suite {
                 return Err(bad(format!("the name `{name}` comes twice")));
             }
             let corpus = all(&spec.corpus)?;
-            let (asked, figures) = match spec.headings {
+            let (asked, known) = match spec.headings {
                 Some(headings) if spec.sets.is_empty() && !corpus.is_empty() => {
                     let Sampling { questions, seed } = Sampling::default();
                     let sampling = Sampling {
                         questions: headings.questions.unwrap_or(questions),
                         seed: headings.seed.unwrap_or(seed),
                     };
-                    (Asked::Headings(sampling), headings_figures(&[]))
+                    (Asked::Headings(sampling), Figures::OF_HEADINGS)
                 }
                 None if !spec.sets.is_empty() && !corpus.is_empty() => {
                     let sets = all(&spec.sets)?.iter().map(|set| SectionSet::at(set)).collect();
-                    (Asked::Sets(sets), labels_figures(&[]))
+                    (Asked::Sets(sets), Figures::OF_LABELS)
                 }
                 _ => {
                     return Err(bad(format!(
@@ -389,7 +385,6 @@ impl Suite {
                     )));
                 }
             };
-            let known = figures.named().map(|(figure, _)| figure);
             if let Some(other) =
                 spec.floors.keys().chain(spec.ceilings.keys()).find(|key| !known.contains(&key.as_str()))
             {
@@ -411,7 +406,7 @@ impl Suite {
             if spec.corpus.is_empty() || spec.honest.is_empty() || spec.hostile.is_empty() {
                 return Err(bad(format!("replies `{name}` need `corpus`, `honest` and `hostile`")));
             }
-            let known = replies::figures(&[], &[]).named().map(|(figure, _)| figure);
+            let known = ReplyFigures::NAMES;
             if let Some(other) = spec.ceilings.keys().find(|key| !known.contains(&key.as_str())) {
                 return Err(bad(format!(
                     "replies `{name}` have no figure `{other}`; they have {}",
@@ -436,7 +431,7 @@ impl Suite {
             if spec.corpus.is_empty() {
                 return Err(bad(format!("support `{name}` needs a `corpus`")));
             }
-            let known = support::figures(&[]).named().map(|(figure, _)| figure);
+            let known = SupportFigures::NAMES;
             if let Some(other) =
                 spec.floors.keys().chain(spec.ceilings.keys()).find(|key| !known.contains(&key.as_str()))
             {

@@ -5,28 +5,18 @@
 //! the rule was fitted on one half, and is reported on the other.
 
 use crate::{
-    cases,
-    datasets::read_text,
+    asking,
     error::EvalError,
+    files::read_text,
     knowledge::Indexed,
     replies,
-    results::{JudgedSentence, SupportFigures},
+    results::{Half, JudgedSentence, SupportFigures},
 };
 use answer::{
     phrases::{self, Phrases},
     reply::Checks,
 };
 use std::path::Path;
-
-/// Which half of the documents a sentence is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Half {
-    /// The one that the rule was fitted on.
-    Fit,
-    /// The one that it was not fitted on.
-    Held,
-}
 
 /// A sentence about a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +73,7 @@ pub async fn judge(
 ) -> Result<JudgedSentence, EvalError> {
     // Nothing of the question may lend a sentence its support.
     let asked = Some("?!");
-    let request = cases::request(&sentence.document, asked, None, Some(sentence.language.as_str()))?;
+    let request = asking::request(&sentence.document, asked, None, Some(sentence.language.as_str()))?;
     let places = std::slice::from_ref(&sentence.document);
     let evidence = replies::evidence(indexed, places, &request.question, &sentence.document).await?;
     let mut checks = Checks::new(&evidence, &request.question, &request.format);

@@ -4,11 +4,10 @@ use crate::{
     config::Settings,
     datasets::SectionSet,
     error::EvalError,
-    fidelity::Sampling,
     knowledge::Indexed,
     results::FidelityResult,
     run::Runner,
-    suite::{Asked, FidelitySpec, Suite},
+    suite::{Asked, FidelitySpec, Sampling, Suite},
 };
 use kb::retrieve::Tuning;
 use serde_json::{Value, json};

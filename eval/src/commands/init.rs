@@ -2,8 +2,8 @@
 
 use crate::{
     config::Settings,
-    datasets::read_text,
     error::EvalError,
+    files::{json, read_text},
     labels::matches_chunk,
     rules::{Alert, Coverage, Matcher, alerts_of, build},
 };
@@ -71,7 +71,7 @@ pub async fn run(settings: &Settings, rules: &Path, out: &Path) -> Result<Covera
         }
     }
     write("qrels.tsv", lines)?;
-    write("coverage.json", crate::report::json(&built.coverage)?)?;
+    write("coverage.json", json(&built.coverage)?)?;
     Ok(built.coverage)
 }
 

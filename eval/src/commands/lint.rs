@@ -2,13 +2,13 @@
 
 use crate::{
     config::Settings,
-    datasets::{Qrels, Query, read_passages, read_qrels, read_queries},
+    datasets::{Corpus, Qrels, Query, read_passages, read_qrels, read_queries},
     error::EvalError,
     fidelity,
     knowledge::Indexed,
     lint::{Finding, Lint},
     run::{Runner, pages_of},
-    suite::{Asked, Corpus, Suite},
+    suite::{Asked, Suite},
 };
 use kb::{retrieve::Tuning, store::DocumentKey};
 use serde::Serialize;

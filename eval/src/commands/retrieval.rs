@@ -2,12 +2,12 @@
 
 use crate::{
     config::Settings,
-    datasets::{Beir, read_qrels, read_queries},
+    datasets::{Beir, Corpus, read_qrels, read_queries},
     error::EvalError,
     knowledge::Indexed,
     results::{SetResult, Stage, macro_average, worst_set},
     run::Runner,
-    suite::{Corpus, SetSpec, Suite},
+    suite::{SetSpec, Suite},
     trec,
 };
 use kb::retrieve::Tuning;

@@ -4,14 +4,14 @@
 //! stands behind it.
 
 use super::{
-    FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision, escape::html, fidelity_rows,
-    figure, percent, plots, signed,
+    escape::html,
+    figures::{
+        FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision, fidelity_rows, figure, percent,
+        signed,
+    },
+    plots,
 };
-use crate::{
-    gates::{Bound, Gate},
-    results::*,
-    statistics::quantile,
-};
+use crate::{results::*, statistics::quantile};
 use kb::answerable::Status;
 use std::{collections::HashSet, fmt::Write as _};
 

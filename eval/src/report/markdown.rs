@@ -1,9 +1,11 @@
 //! Markdown for a pull request: the verdict, what failed, the table of sets, what changed.
 
 use super::{
-    FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision,
     escape::{markdown as cell, shortened},
-    fidelity_rows, figure, percent, signed,
+    figures::{
+        FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision, fidelity_rows, figure, percent,
+        signed,
+    },
 };
 use crate::{metrics::Metrics, results::*};
 

@@ -1,14 +1,19 @@
 //! Tables for the terminal.
 
 use super::{
-    FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision,
     escape::{shortened, visible},
-    fidelity_rows, figure, percent, signed,
+    figures::{
+        FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision, fidelity_rows, figure, percent,
+        signed,
+    },
 };
 use crate::{
-    gates::Gate,
     metrics::{Metric, Metrics},
-    results::{AbstentionResult, FidelityResult, RepliesResult, RunResult, SetResult, Stage, SupportResult},
+    results::{
+        AbstentionResult, FidelityResult, Gate, RepliesResult, RunResult, SetResult, Stage, SupportResult,
+        macro_average,
+    },
+    statistics::mean,
 };
 use std::collections::BTreeMap;
 
@@ -103,14 +108,14 @@ pub fn retrieval_table(sets: &[SetResult]) -> String {
             rows.push(row);
         }
     }
-    let means = crate::results::macro_average(sets);
+    let means = macro_average(sets);
     let mut row =
         vec!["mean over sets".to_owned(), sets.iter().map(|set| set.num_queries).sum::<usize>().to_string()];
     row.extend(stages(&|stage| means.get(&stage).copied()));
     row.push(String::new());
     row.extend(others(&means.get(&Stage::Final).copied().unwrap_or_default()));
     let evidence: Vec<f64> = sets.iter().map(|set| set.evidence_recall).collect();
-    row.push(figure(crate::statistics::mean(&evidence)));
+    row.push(figure(mean(&evidence)));
     rows.push(row);
     format!("Retrieval: nDCG@10 by stage, the rest of the final ranking\n{}", table(&rows))
 }
