@@ -1,5 +1,5 @@
-//! How an evaluation asks the product: the request as a client would send it, with id, clock and fence fixed, so that two
-//! runs give the same bytes.
+//! How an evaluation asks the product: the request as a client would send it, with id, clock and fence fixed, so that
+//! two runs give the same bytes.
 
 use crate::error::EvalError;
 use answer::{Occasion, Request, format::Format, k8sgpt, prompt::Fence, request};

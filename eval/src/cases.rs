@@ -2,8 +2,8 @@
 //!
 //! Entry point: [`run_cases`]. [`crate::asking`] fixes id, clock and fence.
 //!
-//! To add a check: a method of [`Seen`] that returns a [`Check`], its call beside the others', and a field of the case in
-//! `suite.rs` if the check needs an expected value.
+//! To add a check: a method of [`Seen`] that returns a [`Check`], its call in `Seen::checks`, and a field of
+//! [`Case`](crate::suite::Case) if the check needs an expected value. Reports show each check by its name.
 
 use crate::{
     answers, asking,
@@ -25,11 +25,11 @@ use kb::{
 };
 use std::{collections::BTreeSet, sync::Arc};
 
-/// What answers and judges.
+/// The product with its judge.
 pub struct Respondent<'a> {
-    /// The product.
+    /// The product under test.
     pub assistant: &'a Assistant,
-    /// The judge, when one is asked.
+    /// The judge, where answers are to be judged.
     pub judge: Option<&'a Arc<dyn Llm>>,
 }
 
@@ -85,7 +85,7 @@ async fn run_case(
     }
     let evidence: Vec<(String, String)> =
         retrieval.evidence.iter().map(|hit| (hit.chunk.document.clone(), hit.chunk.id())).collect();
-    // A section that fits as well is named from the hits, and a quotation's links are cited.
+    // An answer may name a section of the hits that fits as well, and cite the documents that a quotation links to.
     let found = retrieval.hits.iter().map(|hit| hit.chunk.document.as_str());
     let links = retrieval.evidence.iter().flat_map(|hit| &hit.document.meta.links);
     let beside: BTreeSet<&str> = found.chain(links.map(|link| link.target.as_str())).collect();
@@ -125,21 +125,21 @@ async fn run_case(
     })
 }
 
-/// The request as it would arrive.
+/// The request of a case.
 fn request_of(case: &Case) -> Result<Request, EvalError> {
     asking::request(&case.id, case.question.as_deref(), case.k8sgpt.as_ref(), case.language.as_deref())
 }
 
-/// An answer with everything that its checks look at.
+/// An answer with the facts that its checks need.
 struct Seen<'a> {
     case: &'a Case,
     request: &'a Request,
     answer: &'a Answer,
-    /// Document and chunk id of every passage that was given.
+    /// Document and chunk id of every passage of the evidence.
     evidence: &'a [(String, String)],
-    /// Ids of the documents that were found besides, or that the evidence links to.
+    /// Ids of the documents among the hits, and of those that the evidence links to.
     beside: &'a BTreeSet<&'a str>,
-    /// The texts of the documents cited.
+    /// The texts of the cited documents, with their headings.
     cited_text: &'a str,
 }
 
@@ -188,11 +188,11 @@ impl Seen<'_> {
         })
     }
 
-    /// Every `[n]` has a source, and every source was found, or is linked to by the evidence.
+    /// Every `[n]` has a source, and every source is among evidence and hits, or the evidence links to it.
     fn citations_exist(&self) -> Check {
         let numbers: BTreeSet<usize> = self.answer.citations.iter().map(|citation| citation.n).collect();
         let unresolved = citations::resolve(&self.answer.text, |n| numbers.contains(&n)).removed;
-        // Of a page and its translations one is given, and the asker's own is quoted.
+        // One translation of a page is among the evidence, and the one in the asker's language is quoted.
         let given: BTreeSet<(&str, &str)> =
             self.evidence.iter().map(|(document, _)| untranslated(document)).collect();
         let foreign: Vec<&str> = self

@@ -48,7 +48,7 @@ pub fn of_fidelity(spec: &FidelitySpec, result: &FidelityResult) -> Vec<Gate> {
     let mut gates: Vec<Gate> =
         bounds.map(|(name, bound)| Gate::new(&result.name, name, found(name), bound)).collect();
     if !gates.is_empty() {
-        // Figures of nothing would hold by chance.
+        // Without questions the shares are 0, and ceilings would hold by chance.
         let questions = result.questions.len() as f64;
         gates.push(Gate::new(&result.name, "questions", questions, Bound::AtLeast(1.0)));
     }

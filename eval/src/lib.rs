@@ -2,8 +2,8 @@
 //! baseline, and gates a change.
 //!
 //! Entry points: [`run::Runner`] for suites, [`cli::run`] for the `evaluate` command. The measures themselves are pure:
-//! [`metrics`], [`abstention`], [`answers`], [`statistics`], [`logistic`]. Nothing else in the workspace knows this
-//! package.
+//! [`metrics`], [`abstention`], [`answers`], [`statistics`], [`logistic`]. No other package of the workspace knows this
+//! one.
 
 pub mod abstention;
 pub mod answers;

@@ -5,7 +5,7 @@ use crate::{
     statistics::mean,
 };
 
-/// Mean share of the cases' citations that are relevant; `None` where none of the cases is labelled and cites.
+/// Mean share of the cases' citations that are relevant; `None` where no labelled case cites.
 pub(super) fn citation_precision(run: &RunResult) -> Option<f64> {
     let cases = run.cases.iter().flat_map(|cases| &cases.cases);
     let found: Vec<f64> = cases.filter_map(|case| case.citation_precision).collect();
@@ -18,7 +18,7 @@ pub(super) const FIDELITY_COLUMNS: [[&str; 4]; 2] = [
     ["head@1", "answered", "mostly in the section", "nothing from it"],
 ];
 
-/// The rows of both tables: name, questions, figures. Where there are several sets, each follows their whole.
+/// The rows of both tables: name, number of questions, figures. The rows of several sets follow the row of all.
 pub(super) fn fidelity_rows(results: &[FidelityResult]) -> [Vec<(String, usize, [f64; 4])>; 2] {
     let mut rows = [Vec::new(), Vec::new()];
     for result in results {
@@ -41,12 +41,12 @@ pub(super) const REPLY_COLUMNS: [&str; 5] = ["harm", "damaged", "marked", "downg
 /// The columns of a table of sentences.
 pub(super) const SUPPORT_COLUMNS: [&str; 4] = ["caught", "false marks", "caught (fit)", "false marks (fit)"];
 
-/// `0.9611`.
+/// A figure with four decimals, such as `0.9611`.
 pub(super) fn figure(value: f64) -> String {
     format!("{value:.4}")
 }
 
-/// `+0.0123`, with a real minus sign; zero has no sign.
+/// A difference with its sign, such as `+0.0123`, with a real minus sign; zero has no sign.
 pub(super) fn signed(value: f64) -> String {
     match format!("{value:+.4}").as_str() {
         "+0.0000" | "-0.0000" => "0.0000".to_owned(),
@@ -54,7 +54,7 @@ pub(super) fn signed(value: f64) -> String {
     }
 }
 
-/// `12.5 %`.
+/// A share as a percentage, such as `12.5 %`.
 pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }

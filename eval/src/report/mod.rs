@@ -1,8 +1,13 @@
-//! A run's results for people and machines: the terminal, JSON, JUnit, Markdown for a pull request, one HTML page.
-//! All pure; [`write_all`] puts the files in a directory.
+//! A run's results for people and machines: the terminal, JSON, JUnit, Markdown for a pull request, one HTML page. All
+//! pure; [`write_all`] puts the files in a directory.
 //!
-//! Everything but the two files on latency is a function of the results alone, so two runs over the same inputs write
-//! the same bytes.
+//! All files but the two on latency are functions of the results alone, so two runs over the same inputs write the same
+//! bytes.
+//!
+//! To add a form of report: a file with one function from a [`RunResult`] to a text, whose texts from suites, documents
+//! and answers go through a function of `escape.rs`; its call in [`write_all`]; its line there and in
+//! `docs/evaluation.md`. Columns and numbers are those of `figures.rs`. To add a part of a report: a function in each
+//! of the forms.
 
 mod escape;
 mod figures;
@@ -73,7 +78,7 @@ pub fn write_all(run: &RunResult, timings: &Timings, directory: &Path) -> Result
     Ok(())
 }
 
-/// A name from a suite as a file name: it may hold anything.
+/// A name from a suite, which may have any characters, as a file name.
 fn file_name(name: &str) -> String {
     let safe = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
     let name: String = name.chars().map(safe).collect();

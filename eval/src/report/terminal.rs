@@ -17,7 +17,7 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-/// Everything a person wants to see after a run.
+/// The summary that is printed after a run.
 pub fn run_summary(run: &RunResult) -> String {
     let mut parts = Vec::new();
     if !run.sets.is_empty() {
@@ -207,7 +207,7 @@ pub fn fidelity_table(results: &[FidelityResult]) -> String {
     parts.join("\n")
 }
 
-/// What the checks did to given replies: a name a line, then each fault.
+/// The effect of the checks on given replies: a name a line, then each fault.
 fn replies_table(results: &[RepliesResult]) -> String {
     let head = ["replies", "honest", "hostile"].into_iter().chain(REPLY_COLUMNS);
     let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
@@ -227,8 +227,8 @@ fn replies_table(results: &[RepliesResult]) -> String {
     text
 }
 
-/// How well the checks tell true sentences from untrue ones: a name a line, then each kind and language with its shares of
-/// marked sentences.
+/// How well the checks tell true sentences from untrue ones: a name a line, then each kind and language with its shares
+/// of marked sentences.
 fn support_table(results: &[SupportResult]) -> String {
     let head = ["support", "true", "untrue"].into_iter().chain(SUPPORT_COLUMNS);
     let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
@@ -254,7 +254,7 @@ fn support_table(results: &[SupportResult]) -> String {
     text
 }
 
-/// Failed gates first, then how many hold.
+/// The failed gates, then the number of gates that hold.
 pub fn gates_table(gates: &[Gate]) -> String {
     let mut text = String::new();
     for gate in gates.iter().filter(|gate| !gate.passed) {

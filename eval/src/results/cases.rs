@@ -5,35 +5,35 @@ use crate::judge::Marks;
 use kb::answerable::Status;
 use serde::Serialize;
 
-/// One check of one answer.
+/// The outcome of one check of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Check {
     /// The name of the check, such as `citations exist`.
     pub name: String,
-    /// Whether it holds.
+    /// Whether the check holds.
     pub passed: bool,
-    /// The facts, when it does not.
+    /// The facts, if it does not hold; else empty.
     pub detail: String,
 }
 
-/// One case, answered.
+/// The result of one case.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaseResult {
-    /// Its id.
+    /// The id of the case.
     pub case: String,
     /// The text of the question.
     pub question: String,
     /// The group it is reported under.
     pub class: String,
-    /// Status of the answer.
+    /// The status of the answer.
     pub status: Status,
-    /// Confidence.
+    /// The confidence of the answer, 0..1.
     pub confidence: f64,
     /// The writer of the answer: `llm`, `extractive` or `none`.
     pub answered_by: String,
-    /// The answer's text.
+    /// The text of the answer.
     pub answer: String,
-    /// Documents cited, in order.
+    /// The cited documents, in order.
     pub cited: Vec<String>,
     /// Share of the cited that is relevant; `None` without citations or labels.
     pub citation_precision: Option<f64>,
@@ -46,7 +46,7 @@ pub struct CaseResult {
     /// The judge's marks, where one was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judged: Option<Marks>,
-    /// Every check.
+    /// The checks of the answer.
     pub checks: Vec<Check>,
 }
 
@@ -64,7 +64,7 @@ pub struct CasesResult {
     pub corpus: String,
     /// Hash of the cases.
     pub set: String,
-    /// Each case, in the suite's order.
+    /// The cases in the suite's order.
     pub cases: Vec<CaseResult>,
     /// Against the baseline, by the share that passes.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,10 +4,10 @@ use kb::answerable::Status;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Where the sentences of one answer stand.
+/// The places of the sentences of one answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FidelityQuestion {
-    /// Its id; of a heading its document and the heading.
+    /// The id of the question; of a heading, `document#heading`.
     pub query: String,
     /// The text of the question.
     pub text: String,
@@ -15,21 +15,22 @@ pub struct FidelityQuestion {
     pub wanted: Vec<String>,
     /// Whether the search's first hit lies in one of them.
     pub first_hit: bool,
-    /// Status of the answer.
+    /// The status of the answer.
     pub status: Status,
-    /// Confidence.
+    /// The confidence of the answer, 0..1.
     pub confidence: f64,
-    /// Sentences of the answer that count.
+    /// Number of sentences of the answer that count.
     pub sentences: usize,
-    /// Those that stand in a wanted section.
+    /// Number of sentences that stand in a wanted section.
     pub inside: usize,
-    /// How much of the answer stands there, 0..1: of headings by number of sentences, of labelled questions by length.
+    /// The share of the answer that stands there, 0..1: of headings by number of sentences, of labelled questions by
+    /// length.
     pub share: f64,
-    /// Whether the first sentence does.
+    /// Whether the first sentence stands there.
     pub leads: bool,
-    /// The first sentences that do not, in lower case and without marks.
+    /// The first sentences that stand elsewhere, in lower case and without marks.
     pub strays: Vec<String>,
-    /// The answer's text.
+    /// The text of the answer.
     pub answer: String,
 }
 
@@ -44,18 +45,18 @@ impl FidelityQuestion {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "of", rename_all = "lowercase")]
 pub enum Figures {
-    /// Of headings asked as questions whose section the search found.
+    /// The figures of headings that were asked as questions and whose section the search found.
     Headings {
         /// The share of answered headings whose first sentence stands in the section.
         lead: f64,
         /// The share of answered headings whose sentences all stand in the section.
         whole: f64,
-        /// Mean share of the sentences that do.
+        /// The mean share of the sentences of an answered heading that stand in the section.
         mean_share: f64,
         /// The share of refused headings among all.
         refused: f64,
     },
-    /// Of questions with a labelled section.
+    /// The figures of questions with a labelled section.
     Labels {
         /// The share of all questions whose first hit lies in the section.
         #[serde(rename = "head@1")]
@@ -92,11 +93,11 @@ impl Figures {
 /// Section fidelity over one corpus.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FidelityResult {
-    /// Name.
+    /// The name in the suite.
     pub name: String,
     /// Hash of the documents.
     pub corpus: String,
-    /// Questions that were tried; more than count, where headings are asked.
+    /// Number of questions that were tried; of headings more than those that count.
     pub num_tried: usize,
     /// The figures over all questions.
     pub figures: Figures,
@@ -110,9 +111,9 @@ pub struct FidelityResult {
 /// The figures of one of several sets.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct SetFigures {
-    /// Its questions.
+    /// Number of questions of the set.
     pub num_questions: usize,
-    /// Their figures.
+    /// The figures of these questions.
     #[serde(flatten)]
     pub figures: Figures,
 }

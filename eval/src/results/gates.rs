@@ -1,19 +1,19 @@
-//! One condition of a suite with the value that was found.
+//! The conditions of a suite with the values that were found.
 
 use serde::Serialize;
 
-/// One condition, with the value that was found.
+/// One condition with the value that was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Gate {
     /// The set, pair or group of cases.
     pub of: String,
     /// The bounded value, such as `ndcg@10`.
     pub what: String,
-    /// The value found.
+    /// The value that was found.
     pub found: f64,
-    /// Which side the bound is on.
+    /// The bound on the value.
     pub bound: Bound,
-    /// Whether it holds.
+    /// Whether the condition holds.
     pub passed: bool,
 }
 
@@ -31,7 +31,7 @@ pub enum Bound {
 const PRECISION: f64 = 0.000_05;
 
 impl Gate {
-    /// Compares a value with its bound. A value that is no number fails.
+    /// Compares a value with its bound. NaN fails.
     pub fn new(of: &str, what: &str, found: f64, bound: Bound) -> Self {
         let passed = match bound {
             Bound::AtLeast(least) => found >= least - PRECISION,
@@ -40,7 +40,7 @@ impl Gate {
         Self { of: of.to_owned(), what: what.to_owned(), found, bound, passed }
     }
 
-    /// One line: `alerts_easy: ndcg@10 0.9611, at least 0.9550`.
+    /// The condition on one line, such as `alerts_easy: ndcg@10 0.9611, at least 0.9550`.
     pub fn describe(&self) -> String {
         let bound = match self.bound {
             Bound::AtLeast(least) => format!("at least {least:.4}"),

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 /// All results of one `evaluate run`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunResult {
-    /// The suite's name.
+    /// The name of the suite.
     pub suite: String,
     /// The embedding model, by name.
     pub model: String,

@@ -12,21 +12,21 @@ pub enum FaultKind {
     Marked,
     /// An honest reply did not leave, or advice was taken out of it.
     Downgraded,
-    /// Something of a hostile reply left.
+    /// A forbidden part of a hostile reply left.
     Leaked,
 }
 
-/// One thing that checks did wrong to a reply.
+/// One mistake of the checks on a reply.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fault {
-    /// What sort of thing.
+    /// The kind of the mistake.
     pub kind: FaultKind,
-    /// The line that is lost, the mark, the cause of the refusal, or what leaked.
+    /// The lost line, the mark, the cause of the refusal, or the leaked text.
     pub detail: String,
 }
 
 impl Fault {
-    /// A fault.
+    /// A fault with its facts.
     pub fn new(kind: FaultKind, detail: String) -> Self {
         Self { kind, detail }
     }
@@ -35,15 +35,15 @@ impl Fault {
 /// A model's reply after the checks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JudgedReply {
-    /// Its id.
+    /// The id of the reply.
     pub reply: String,
     /// The group it is reported under.
     pub style: String,
-    /// The asker's language.
+    /// The asker's language, as free text.
     pub language: String,
     /// The faults of the checks.
     pub faults: Vec<Fault>,
-    /// What left; empty where nothing did.
+    /// The text that left; empty if the reply was refused.
     pub left: String,
 }
 
@@ -74,17 +74,17 @@ impl ReplyFigures {
     }
 }
 
-/// What the checks did to given replies.
+/// The effect of the checks on the given replies of one corpus.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RepliesResult {
-    /// Name.
+    /// The name in the suite.
     pub name: String,
     /// Hash of the documents.
     pub corpus: String,
-    /// The shares.
+    /// The shares over all replies.
     pub figures: ReplyFigures,
     /// The honest replies, in the order of their files.
     pub honest: Vec<JudgedReply>,
-    /// The hostile ones.
+    /// The hostile replies, in the order of their files.
     pub hostile: Vec<JudgedReply>,
 }

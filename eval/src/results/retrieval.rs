@@ -17,7 +17,7 @@ pub enum Stage {
     Bm25,
     /// The dense leg alone.
     Dense,
-    /// Both fused.
+    /// The fused ranking of both legs.
     Fused,
     /// The final order of documents.
     Final,
@@ -41,10 +41,10 @@ impl Stage {
     }
 }
 
-/// One stage over a set.
+/// The scores of one stage over a set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StageResult {
-    /// Means over all queries with labels.
+    /// The means over all queries with labels.
     #[serde(flatten)]
     pub metrics: Metrics,
     /// 95 % interval of nDCG@10.
@@ -54,22 +54,22 @@ pub struct StageResult {
 /// A set of questions, scored.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SetResult {
-    /// Name.
+    /// The name of the set.
     pub name: String,
     /// Hash of the documents.
     pub corpus: String,
     /// Hash of questions and labels.
     pub set: String,
-    /// Queries with labels; one that was not there to be asked counts, and scores 0.
+    /// Number of queries with labels; a labelled query without a question counts, and scores 0.
     pub num_queries: usize,
-    /// Scores by stage.
+    /// The scores by stage.
     pub stages: BTreeMap<Stage, StageResult>,
-    /// Mean share of the relevant that is within the evidence, that is within its token budget.
+    /// Mean share of the relevant units within the evidence, which has a budget of tokens.
     pub evidence_recall: f64,
-    /// Against the baseline, where there is one.
+    /// The comparison with the baseline, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comparison: Option<SetComparison>,
-    /// Each query, in the order of ids.
+    /// The queries in the order of their ids.
     pub queries: Vec<QueryResult>,
     /// The rankings, for run files.
     #[serde(skip)]
@@ -87,19 +87,19 @@ impl SetResult {
 /// A set against its baseline, by nDCG@10 of the headline stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SetComparison {
-    /// The statistics.
+    /// The statistics over all queries.
     #[serde(flatten)]
     pub statistics: Comparison,
-    /// Queries that had something relevant among the first ten and no longer have.
+    /// The queries that no longer have a relevant unit among the first ten.
     pub lost: Vec<String>,
-    /// Queries that now have.
+    /// The queries that have one now and had none.
     pub found: Vec<String>,
 }
 
-/// One query of a set.
+/// The scores of one query of a set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct QueryResult {
-    /// Its id.
+    /// The id of the query.
     pub query: String,
     /// The text of the question.
     pub text: String,
@@ -109,13 +109,13 @@ pub struct QueryResult {
     pub expected: Vec<Expected>,
     /// The first ten of the final order.
     pub got: Vec<Got>,
-    /// Scores by stage.
+    /// The scores by stage.
     pub metrics: BTreeMap<Stage, Metrics>,
-    /// Share of the relevant that is within the evidence.
+    /// The share of the relevant units within the evidence.
     pub evidence_recall: f64,
     /// The status that the decision to answer gives.
     pub status: Status,
-    /// Its confidence.
+    /// The confidence of the decision, 0..1.
     pub confidence: f64,
 }
 
@@ -127,29 +127,29 @@ impl QueryResult {
     }
 }
 
-/// A label with the place its unit took.
+/// A label with the rank of its unit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Expected {
-    /// Document, directory or passage.
+    /// The document, directory or passage.
     pub unit: String,
-    /// Its grade.
+    /// The grade of the label.
     pub grade: i32,
-    /// Its place in the final order, from 1; `None`: not found.
+    /// The rank of the unit in the final order, from 1; `None`: not found.
     pub rank: Option<usize>,
 }
 
-/// A document of the final order.
+/// A document of the final order with its scores.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Got {
-    /// Its id.
+    /// The id of the document.
     pub document: String,
     /// The grade of its unit; `None`: not labelled.
     pub grade: Option<i32>,
-    /// Score in the final order.
+    /// The score in the final order.
     pub score: f32,
-    /// Score of the lexical leg, where that found it.
+    /// The score of the lexical leg, if that found it.
     pub bm25: Option<f32>,
-    /// Score of the dense leg, where that found it.
+    /// The score of the dense leg, if that found it.
     pub dense: Option<f32>,
 }
 

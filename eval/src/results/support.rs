@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-/// Which half of the documents a sentence is about.
+/// The half of the documents that a sentence is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Half {
-    /// The one that the rule was fitted on.
+    /// The documents that the rule was fitted on.
     Fit,
-    /// The one that it was not fitted on.
+    /// The documents that it was not fitted on.
     Held,
 }
 
@@ -17,11 +17,11 @@ pub enum Half {
 pub struct JudgedSentence {
     /// The half that its document belongs to.
     pub half: Half,
-    /// The document, or a part of it.
+    /// The document, or a part of it as `document#heading`.
     pub document: String,
-    /// The asker's language.
+    /// The asker's language, as free text.
     pub language: String,
-    /// How it came about.
+    /// The way in which it was made, such as `paraphrase` or `negated`.
     pub kind: String,
     /// The text of the sentence.
     pub text: String,
@@ -45,9 +45,9 @@ pub struct SupportFigures {
     pub caught: f64,
     /// The share of true sentences that were marked.
     pub false_marks: f64,
-    /// The same of documents that the rule was fitted on.
+    /// The share of untrue sentences that were marked, of documents that the rule was fitted on.
     pub fit_caught: f64,
-    /// The same of documents that the rule was fitted on.
+    /// The share of true sentences that were marked, of documents that the rule was fitted on.
     pub fit_false_marks: f64,
 }
 
@@ -66,11 +66,11 @@ impl SupportFigures {
 /// Whether the checks tell true sentences from untrue ones.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SupportResult {
-    /// Name.
+    /// The name in the suite.
     pub name: String,
     /// Hash of the documents.
     pub corpus: String,
-    /// The shares.
+    /// The shares over all sentences.
     pub figures: SupportFigures,
     /// The sentences, in the order of their files.
     pub sentences: Vec<JudgedSentence>,

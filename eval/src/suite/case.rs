@@ -4,22 +4,22 @@ use crate::asking::K8sgptRequest;
 use kb::answerable::Status;
 use serde::Deserialize;
 
-/// One question with what its answer must be.
+/// One question with the properties that its answer must have.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
-    /// Unique within the suite.
+    /// The id, unique within the suite.
     pub id: String,
     /// The question as a person asks it.
     #[serde(default)]
     pub question: Option<String>,
-    /// Or the request that k8sgpt sends.
+    /// The request of k8sgpt, in place of a question.
     #[serde(default)]
     pub k8sgpt: Option<K8sgptRequest>,
     /// The asker's language, as free text.
     #[serde(default)]
     pub language: Option<String>,
-    /// The access tags that the asker holds; none: what everybody may see.
+    /// The access tags of the asker; without tags, the documents for everybody are seen.
     #[serde(default)]
     pub access: Vec<String>,
     /// Documents, directories (`path/`) or passages (`path#heading`) that answer it, each as a plain id (grade 1) or
@@ -29,7 +29,7 @@ pub struct Case {
     /// Whether the corpus covers it.
     #[serde(default = "yes")]
     pub answerable: bool,
-    /// The status wanted, when it matters more exactly than answered or not.
+    /// The wanted status, if answered or not is too coarse.
     #[serde(default)]
     pub status: Option<Status>,
     /// The language tag that the answer must be in.
@@ -38,10 +38,10 @@ pub struct Case {
     /// Texts that the answer must contain, compared without case and spacing; of `a | b` one is enough.
     #[serde(default)]
     pub must_mention: Vec<String>,
-    /// Texts that it must not contain.
+    /// Texts that the answer must not contain, compared in the same way.
     #[serde(default)]
     pub must_not_mention: Vec<String>,
-    /// The document that must come first.
+    /// The document whose passage must come first in the evidence.
     #[serde(default)]
     pub first: Option<String>,
     /// A good answer, for token F1 and ROUGE-L.
@@ -60,19 +60,19 @@ fn yes() -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Relevant {
-    /// Grade 1.
+    /// A label of grade 1.
     Plain(String),
-    /// With its grade.
+    /// A label with its grade.
     Graded {
-        /// The label.
+        /// The document, directory or passage.
         id: String,
-        /// Its grade.
+        /// The grade of the label.
         grade: i32,
     },
 }
 
 impl Case {
-    /// What is searched for and answered: the question, or k8sgpt's message.
+    /// The text that is searched for and answered: the question, or k8sgpt's message.
     pub fn text(&self) -> &str {
         match (&self.k8sgpt, &self.question) {
             (Some(request), _) => &request.message,
@@ -80,7 +80,7 @@ impl Case {
         }
     }
 
-    /// Its labels with their grades.
+    /// The labels of the case with their grades.
     pub fn judgements(&self) -> Vec<(String, i32)> {
         self.relevant
             .iter()

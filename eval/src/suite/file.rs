@@ -22,7 +22,7 @@ use std::{
 /// The variable that paths may begin with.
 const DATA_VARIABLE: &str = "$RUNBOOKD_TEST_DATA";
 
-/// The whole file.
+/// The whole file of a suite.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SuiteFile {
@@ -100,7 +100,8 @@ impl<'a> Context<'a> {
         Ok(specs)
     }
 
-    /// Refuses bounds on figures that `part` has not; `part` is the part's kind and name with its verb.
+    /// Refuses a bound on a figure that is not in `known`. `part` and `pronoun` begin the clauses of the message, each
+    /// with its verb.
     fn check_figures<'b>(
         &self,
         part: &str,
@@ -139,7 +140,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Joins, with the variable replaced.
+/// The path with [`DATA_VARIABLE`] replaced by `data`, or joined to `folder`.
 fn resolve(folder: &Path, relative: &str, data: Option<&Path>) -> Result<PathBuf, String> {
     match relative.strip_prefix(DATA_VARIABLE) {
         Some(rest) => match data {
@@ -150,7 +151,7 @@ fn resolve(folder: &Path, relative: &str, data: Option<&Path>) -> Result<PathBuf
     }
 }
 
-/// A `[[set]]`.
+/// A `[[set]]`: a labelled set of questions.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetFile {
@@ -198,7 +199,7 @@ impl SetFile {
     }
 }
 
-/// An `[[abstention]]` pair.
+/// An `[[abstention]]`: a pair of answerable and unanswerable questions.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AbstentionFile {
@@ -227,7 +228,7 @@ impl AbstentionFile {
     }
 }
 
-/// A `[[fidelity]]`.
+/// A `[[fidelity]]`: questions for section fidelity.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FidelityFile {
@@ -282,7 +283,7 @@ impl FidelityFile {
     }
 }
 
-/// A `[[replies]]`.
+/// A `[[replies]]`: given replies of a model.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RepliesFile {
@@ -314,7 +315,7 @@ impl RepliesFile {
     }
 }
 
-/// A `[[support]]`.
+/// A `[[support]]`: true and untrue sentences.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SupportFile {

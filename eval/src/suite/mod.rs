@@ -1,14 +1,14 @@
-//! A suite: a TOML file that names question sets, abstention pairs, single cases and the rest that a run measures, with the
-//! bounds that must hold.
+//! A suite: a TOML file that names question sets, abstention pairs, single cases and the rest that a run measures, with
+//! the bounds that must hold.
 //!
 //! Entry point: [`Suite::read`]. Paths are relative to `root`, which is relative to the suite's own folder; a leading
 //! `$RUNBOOKD_TEST_DATA` stands for a directory of public data that is not part of the project.
 //!
 //! To add a kind of measurement (another `[[table]]` of the file): its form and the checks of it in `file.rs`, its
 //! specification in `spec.rs` and a field of [`Suite`]; its result in `results/` and a field of
-//! [`RunResult`](crate::results::RunResult); the measurement in a room of its own, called by [`crate::run`]; its bounds in
-//! [`crate::gates`]; its table in each form of [`crate::report`]; a section of `docs/evaluation.md`. To add a field of a
-//! case: `case.rs`, and the check that uses it in [`crate::cases`].
+//! [`RunResult`](crate::results::RunResult); the measurement in a room of its own, called by [`crate::run`]; its bounds
+//! in [`crate::gates`]; its table in each form of [`crate::report`]; a section of `docs/evaluation.md`. To add a field
+//! of a case: `case.rs`, and the check that uses it in [`crate::cases`].
 
 mod case;
 mod file;
@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 /// A suite, its paths resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Suite {
-    /// Name, for reports and file names.
+    /// The name, for reports and baselines.
     pub name: String,
     /// How far the lower end of a difference's interval may fall before a gate fails.
     pub tolerance: f64,
@@ -37,15 +37,15 @@ pub struct Suite {
     pub sets: Vec<SetSpec>,
     /// Pairs of answerable and unanswerable questions.
     pub abstention: Vec<AbstentionSpec>,
-    /// What is asked for section fidelity.
+    /// The questions for section fidelity.
     pub fidelity: Vec<FidelitySpec>,
     /// Replies whose way through the checks is judged.
     pub replies: Vec<RepliesSpec>,
     /// Sentences that cite a document, true and untrue.
     pub support: Vec<SupportSpec>,
-    /// The corpus that the cases are asked against; empty when there are no cases.
+    /// The folders that the cases are asked against; empty if the suite has none.
     pub corpus: Vec<PathBuf>,
-    /// Single questions with what the answer must be.
+    /// Single questions with the properties that their answers must have.
     pub cases: Vec<Case>,
     /// Hash of the cases as they are written.
     pub cases_hash: String,

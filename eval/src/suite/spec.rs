@@ -13,30 +13,30 @@ use std::{collections::BTreeMap, path::PathBuf};
 pub struct SetSpec {
     /// Name, unique within the suite.
     pub name: String,
-    /// `queries.jsonl`.
+    /// The path of `queries.jsonl`.
     pub queries: PathBuf,
-    /// `qrels.tsv` or a directory of them.
+    /// The path of `qrels.tsv`, or of a directory of such files.
     pub qrels: PathBuf,
-    /// What is searched.
+    /// The documents that are searched.
     pub corpus: Corpus,
-    /// The least that the final ranking must reach.
+    /// The least values that the final ranking must reach.
     pub floors: BTreeMap<Metric, f64>,
-    /// The least share of the relevant that must be within the evidence.
+    /// The least mean share of the relevant units within the evidence.
     pub evidence_recall_floor: Option<f64>,
 }
 
-/// Two sides of the decision to answer, asked against one corpus.
+/// Answerable and unanswerable questions, asked against one corpus.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AbstentionSpec {
     /// Name, unique within the suite.
     pub name: String,
-    /// What is searched.
+    /// The documents that are searched.
     pub corpus: Corpus,
     /// Files of questions that the corpus covers.
     pub answerable: Vec<PathBuf>,
-    /// Files of questions that it does not.
+    /// Files of questions that the corpus does not cover.
     pub unanswerable: Vec<PathBuf>,
-    /// The most that may go wrong.
+    /// The bounds on the measures.
     pub ceilings: AbstentionCeilings,
 }
 
@@ -47,11 +47,11 @@ pub struct FidelitySpec {
     pub name: String,
     /// The folders that are searched, and whose sections are known.
     pub corpus: Vec<PathBuf>,
-    /// What is asked.
+    /// The choice of the questions.
     pub asked: Asked,
-    /// The least that figures must reach, by their names.
+    /// The least values of figures, by their names.
     pub floors: BTreeMap<String, f64>,
-    /// The most that they may.
+    /// The greatest values of figures, by their names.
     pub ceilings: BTreeMap<String, f64>,
 }
 
@@ -66,7 +66,7 @@ pub struct RepliesSpec {
     pub honest: Vec<PathBuf>,
     /// Files of hostile replies.
     pub hostile: Vec<PathBuf>,
-    /// The most that figures may reach, by their names.
+    /// The greatest values of figures, by their names.
     pub ceilings: BTreeMap<String, f64>,
 }
 
@@ -77,17 +77,17 @@ pub struct SupportSpec {
     pub name: String,
     /// The folders that their documents stand in.
     pub corpus: Vec<PathBuf>,
-    /// The file of true ones.
+    /// The file of true sentences.
     pub faithful: PathBuf,
-    /// The file of untrue ones.
+    /// The file of untrue sentences.
     pub unfaithful: PathBuf,
-    /// The least that figures must reach, by their names.
+    /// The least values of figures, by their names.
     pub floors: BTreeMap<String, f64>,
-    /// The most that they may.
+    /// The greatest values of figures, by their names.
     pub ceilings: BTreeMap<String, f64>,
 }
 
-/// What is asked for section fidelity.
+/// The choice of the questions for section fidelity.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
     /// Headings of the corpus itself.
@@ -99,9 +99,9 @@ pub enum Asked {
 /// How headings are chosen as questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sampling {
-    /// Stop after this many questions that count.
+    /// The number of questions that count after which the asking stops.
     pub questions: usize,
-    /// Another seed asks other headings first.
+    /// The seed of the order: another seed asks other headings first.
     pub seed: u64,
 }
 
@@ -111,17 +111,17 @@ impl Default for Sampling {
     }
 }
 
-/// Upper bounds (and one lower bound) on [`Abstention`]; what is absent is not checked.
+/// Upper bounds (and one lower bound) on [`Abstention`]; an absent bound is not checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AbstentionCeilings {
-    /// Most [`Abstention::false_answers_at_95`].
+    /// The greatest [`Abstention::false_answers_at_95`].
     pub false_answers_at_95: Option<f64>,
-    /// Most [`Abstention::false_answers`].
+    /// The greatest [`Abstention::false_answers`].
     pub false_answers: Option<f64>,
-    /// Most [`Abstention::false_refusals`].
+    /// The greatest [`Abstention::false_refusals`].
     pub false_refusals: Option<f64>,
-    /// Least [`Abstention::auroc`].
+    /// The least [`Abstention::auroc`].
     pub min_auroc: Option<f64>,
 }
 
@@ -140,17 +140,17 @@ impl AbstentionCeilings {
     }
 }
 
-/// Lower bounds on the cases together; what is absent is not checked.
+/// Lower bounds on the cases together; an absent bound is not checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CaseFloors {
-    /// Share of cases that pass every check. 1 unless the suite says otherwise.
+    /// Share of cases that pass every check; absent: 1.
     pub passed: Option<f64>,
     /// Mean nDCG@10 of the final ranking over cases with relevant documents.
     #[serde(rename = "ndcg@10")]
     pub ndcg_10: Option<f64>,
-    /// Mean share of citations that are relevant.
+    /// Mean share of the cited units that are relevant.
     pub citation_precision: Option<f64>,
-    /// Mean share of the relevant that is cited.
+    /// Mean share of the relevant units that are cited.
     pub citation_recall: Option<f64>,
 }

@@ -134,7 +134,7 @@ pub(super) fn cases(run: &RunResult, out: &mut String) {
     out.push_str("</div>");
 }
 
-/// Which section of a page the answers stand in, and the questions whose answers mostly stand elsewhere.
+/// The figures of section fidelity, and the questions whose answers mostly stand elsewhere.
 pub(super) fn fidelity(run: &RunResult, out: &mut String) {
     if run.fidelity.is_empty() {
         return;
@@ -167,7 +167,7 @@ pub(super) fn fidelity(run: &RunResult, out: &mut String) {
     }
 }
 
-/// The questions of which at most half of the answer stands in the section, each with what it says instead.
+/// The questions with at most half of the answer in the section, each with the sentences that stand elsewhere.
 fn strays(result: &FidelityResult, out: &mut String) {
     let found: Vec<&FidelityQuestion> =
         result.questions.iter().filter(|question| question.is_answered() && question.share <= 0.5).collect();

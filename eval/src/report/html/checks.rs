@@ -9,7 +9,7 @@ use crate::{
 };
 use std::fmt::Write as _;
 
-/// What the checks do to given replies, and each that they harm or let through.
+/// The figures of given replies, and each reply with a fault of the checks.
 pub(super) fn replies(run: &RunResult, out: &mut String) {
     if run.replies.is_empty() {
         return;
@@ -51,7 +51,7 @@ pub(super) fn replies(run: &RunResult, out: &mut String) {
     }
 }
 
-/// How well the checks tell true sentences from untrue ones, and each that they misjudge.
+/// The figures of true and untrue sentences, and each sentence that the checks misjudge.
 pub(super) fn support(run: &RunResult, out: &mut String) {
     if run.support.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! The page that people look at: one file, no request to anywhere, light and dark, complete without JavaScript.
+//! The HTML page: one file that requests nothing, light and dark, complete without JavaScript.
 //!
 //! Every text from questions, documents and answers goes through [`html`]; a content security policy with a nonce
 //! stands behind it.
@@ -25,7 +25,7 @@ use crate::{
 };
 use std::fmt::Write as _;
 
-/// The whole report.
+/// The page of the whole report.
 pub fn page(run: &RunResult) -> String {
     let mut body = String::new();
     header(run, "<a href=\"latency.html\">Latency</a>", &mut body);
@@ -43,7 +43,7 @@ pub fn page(run: &RunResult) -> String {
     document(&format!("Evaluation of {}", run.suite), &body)
 }
 
-/// How long the retrievals took; kept apart from [`page`] because times differ from run to run.
+/// The page of the times of retrievals, apart from [`page`] because times differ from run to run.
 pub fn latency_page(run: &RunResult, timings: &Timings) -> String {
     let mut body = String::new();
     header(run, "<a href=\"report.html\">Report</a>", &mut body);
