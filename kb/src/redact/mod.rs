@@ -28,7 +28,7 @@ mod vendors;
 use crate::rendered::{parted, rendered};
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
-use rules::{RULES, Rule};
+use rules::Rule;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
@@ -167,7 +167,7 @@ struct Detectors {
 }
 
 static DETECTORS: LazyLock<Detectors> = LazyLock::new(|| {
-    let own = RULES.iter().map(Kind::Own);
+    let own = rules::all().map(Kind::Own);
     let vendors = vendors::all().iter().map(Kind::Vendor);
     let all: Vec<Detector> =
         own.chain(vendors).map(|rule| Detector { rule, pattern: OnceLock::new() }).collect();
