@@ -7,7 +7,8 @@ use crate::redact::{
 };
 
 pub(super) static RULES: &[Rule] = &[
-    // Base64 lines of 16 and more characters, so that `-----BEGIN … KEY-----` with dots below stays; the end may be cut off.
+    // Base64 lines of 16 and more characters, so that `-----BEGIN … KEY-----` with dots below stays; the end may be cut
+    // off.
     format(
         "private-key",
         &["-----begin"],
