@@ -5,15 +5,15 @@
 //! a reader sees the kind of the secret. Three kinds of finds:
 //!
 //! - *formats* that a vendor gave its tokens so that they can be recognised (`vendors.json`, from gitleaks' rule set;
-//! no   crate on crates.io offers such a set as a library);
+//!   no crate on crates.io offers such a set as a library);
 //! - values at *places* where secrets stand, some whatever they look like, others only if they look drawn at random:
-//! assignments, sentences, commands, headers and addresses (`rules`), judged by `values` and `judge`;
+//!   assignments, sentences, commands, headers and addresses (`rules`), judged by `values` and `judge`;
 //! - the values of Kubernetes' Secrets (`manifests`).
 //!
 //! Not redacted are placeholders (`<password>`, `changeme`, `$DB_PASSWORD`, `xxxx`), values that contain `EXAMPLE` as
-//! in AWS' documentation does (`AKIAIOSFODNN7EXAMPLE`), names of Kubernetes objects, digests, and k8sgpt's anonymised
-//! tokens, which have no vendor's format; one is redacted only where a key such as `password=` stands before it, which
-//! k8sgpt never writes.
+//! those of AWS' documentation do (`AKIAIOSFODNN7EXAMPLE`), names of Kubernetes objects, digests, and k8sgpt's
+//! anonymised tokens, which have no vendor's format; such a token is redacted only where a key such as `password=`
+//! stands before it, which k8sgpt never writes.
 //!
 //! A secret that only shows when the text is rendered is redacted as well: with invisible characters in it, with an
 //! escape or a character reference in place of a character, parted by emphasis or a comment ([`rendered`]).
