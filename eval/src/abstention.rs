@@ -8,7 +8,7 @@ use kb::retrieve::Signals;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// One question with what was decided about it.
+/// One question with the decision about it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
     /// The id of the question.
@@ -25,8 +25,8 @@ pub struct Outcome {
     pub signals: Signals,
 }
 
-/// A point of the risk-coverage curve: when only the most confident share `coverage` is answered, the share `risk` of
-/// those should not have been.
+/// A point of the risk-coverage curve: if only the most confident share `coverage` of the questions is answered, the
+/// share `risk` of these should have been refused.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RiskCoverage {
     /// Share of questions answered, 0..1.
@@ -35,14 +35,14 @@ pub struct RiskCoverage {
     pub risk: f64,
 }
 
-/// Errors within one class.
+/// The errors within one class, as numbers of questions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ClassErrors {
-    /// Answerable questions.
+    /// Number of answerable questions.
     pub answerable: usize,
     /// Answerable questions that were refused.
     pub false_refusals: usize,
-    /// Unanswerable questions.
+    /// Number of unanswerable questions.
     pub unanswerable: usize,
     /// Unanswerable questions that were answered.
     pub false_answers: usize,
@@ -69,7 +69,7 @@ pub struct Abstention {
     pub num_unanswerable: usize,
     /// The curve, by rising coverage, one point for each distinct confidence.
     pub curve: Vec<RiskCoverage>,
-    /// Errors by class.
+    /// The errors, by [`Outcome::class`].
     pub by_class: BTreeMap<String, ClassErrors>,
 }
 
@@ -113,7 +113,7 @@ pub fn evaluate(outcomes: &[Outcome]) -> Abstention {
     }
 }
 
-/// The highest value at which at least `percent` of `values` are at or above it; 0 for no value.
+/// The highest value at which at least `percent` of `values` are at or above it; 0 if there are no values.
 pub fn threshold_at_share(values: &[f64], percent: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(|a, b| b.total_cmp(a));

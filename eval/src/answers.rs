@@ -1,8 +1,7 @@
-//! Checks of an answer that need no judge: does what it quotes stand in what it cites, does it say what it must, does
-//! it cite what is relevant. Pure.
+//! Measures of an answer that need no judge: whether its literals stand in the documents that it cites, whether it
+//! mentions the wanted facts, whether it cites the relevant documents, and how close it is to a reference. Pure.
 //!
-//! Which `[n]` exist is decided by [`answer::checks::citations`], what is a refusal by [`answer::answer`]; here are
-//! the measures on top.
+//! [`answer::citations`] decides which `[n]` exist, [`answer::answer`] which text is a refusal.
 
 use crate::{labels::Labels, text::words};
 use answer::citations;
@@ -17,7 +16,7 @@ use std::{
 pub enum Literal {
     /// A command line, from code or after a prompt.
     Command(String),
-    /// `--flag`.
+    /// A long flag, such as `--all-namespaces`.
     Flag(String),
     /// A path with at least one `/`.
     Path(String),
@@ -26,7 +25,7 @@ pub enum Literal {
 }
 
 impl Literal {
-    /// The text.
+    /// The literal as it stands in the answer, commands and numbers with single spaces.
     pub fn text(&self) -> &str {
         match self {
             Literal::Command(text) | Literal::Flag(text) | Literal::Path(text) | Literal::Number(text) => {
@@ -126,7 +125,8 @@ pub fn literals(answer: &str) -> BTreeSet<Literal> {
     found
 }
 
-/// The literals of an answer that stand nowhere in `cited`, the texts of the documents it cites, nor in the question.
+/// The literals of an answer that stand neither in `cited`, the texts of the documents that it cites, nor in the
+/// question.
 ///
 /// A command is there when all of its words are: its placeholders may have been filled in from the question.
 pub fn ungrounded(answer: &str, cited: &str, question: &str) -> BTreeSet<Literal> {
@@ -224,7 +224,7 @@ fn capped_words(text: &str) -> Vec<String> {
     words
 }
 
-/// The lines within code, spans and fences alike, and what stands after `Solution:` on a line of its own.
+/// The lines of code, of spans and fences alike, and the rest of each line that begins with `Solution:`.
 fn code_lines(text: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = answer::markdown::code_ranges(text)
         .into_iter()
@@ -268,12 +268,12 @@ fn plain(word: &str) -> &str {
     word.trim_matches(|c: char| matches!(c, '\'' | '"' | '`' | '<' | '>' | '(' | ')' | ',' | ';'))
 }
 
-/// White space runs become one space.
+/// The text with one space in place of each run of white space.
 fn collapsed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Lower case, one space between words, no quotes or emphasis.
+/// The text in lower case with single spaces, without quotation marks and emphasis.
 fn loose(text: &str) -> String {
     let plain: String =
         text.chars().filter(|c| !matches!(c, '`' | '*' | '"' | '\u{201c}' | '\u{201d}')).collect();

@@ -1,9 +1,9 @@
-//! The figures of an earlier run, query by query, and what they were measured on. A baseline is committed with the
-//! suite; figures measured on something else are never compared with it.
+//! The figures of an earlier run, query by query, with the hashes of their corpora, questions and model. A baseline is
+//! committed with the suite; figures with other hashes are never compared with it.
 
 use crate::{
-    datasets::read_text,
     error::EvalError,
+    files::read_text,
     results::{CasesResult, RunResult, SetComparison, SetResult},
     statistics::compare,
 };
@@ -13,12 +13,12 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// Version of the file's layout.
 const FORMAT_VERSION: u32 = 1;
 
-/// A baseline file.
+/// The content of a baseline file, in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
     format_version: u32,
-    /// The suite's name.
+    /// The name of the suite that was run.
     pub suite: String,
     /// The embedding model, by name; the hash decides.
     pub model: String,
@@ -26,7 +26,7 @@ pub struct Baseline {
     pub model_hash: String,
     /// Hash of what the suite fixes.
     pub configuration: String,
-    /// The figures, by set; [`CASES`] holds which cases pass.
+    /// The figures by set; under [`CASES`] those of the cases.
     pub series: BTreeMap<String, Series>,
 }
 
@@ -38,11 +38,11 @@ pub struct Series {
     pub corpus: String,
     /// Hash of questions and labels.
     pub set: String,
-    /// By query: nDCG@10 of the stage that counts, or 1 and 0 for a case that passes or fails.
+    /// The figure of each query, by its id: nDCG@10 of the headline stage; of a case 1 where it passes, else 0.
     pub values: BTreeMap<String, f64>,
 }
 
-/// The series that holds which cases pass. No set can have this name: it is no file name.
+/// The name of the series of the cases that pass. A colon keeps it apart from the names of sets.
 pub const CASES: &str = "cases: passed";
 
 impl Baseline {
@@ -78,7 +78,7 @@ impl Baseline {
         }
     }
 
-    /// Writes the file, replacing one that is there only when it is complete.
+    /// Writes the file; an older one is replaced only by a complete one.
     pub fn write(&self, path: &Path) -> Result<(), EvalError> {
         let mut text = serde_json::to_string_pretty(self)
             .map_err(|error| EvalError::data(path, format!("could not be serialised: {error}")))?;
@@ -88,8 +88,8 @@ impl Baseline {
         fs::rename(&partial, path).map_err(EvalError::io("replace", path))
     }
 
-    /// Adds to each set of the run how it compares. Refused, with nothing added, when the two were measured on
-    /// anything different; `path` is for the message.
+    /// Adds its comparison to each set of the run. If corpora, questions, model or configuration differ, nothing is
+    /// added and the error names the difference; `path` is for its message.
     pub fn compare(&self, run: &mut RunResult, path: &Path) -> Result<(), EvalError> {
         let now = Baseline::of(run);
         let refuse = |what: &str, found: &str, expected: &str| match found == expected {
@@ -123,7 +123,7 @@ impl Baseline {
 }
 
 impl Series {
-    /// `self` is the baseline. A query on one side only counts 0 on the other.
+    /// The comparison of `now` with this baseline. A query that one side lacks counts 0 there.
     fn compared_with(&self, now: &Series) -> SetComparison {
         let queries: std::collections::BTreeSet<&String> =
             self.values.keys().chain(now.values.keys()).collect();

@@ -1,5 +1,5 @@
-//! Fits the decision to answer on labelled questions, and reports it on questions it was not fitted on. Pure: the
-//! runner measures the signals.
+//! Fits the decision to answer on labelled questions and reports its measures, on request of the half of the questions
+//! that took no part in the fit. Pure: the runner measures the signals.
 //!
 //! Entry point: [`calibrate`]. Several knowledge bases and sets are pooled in one fit, because the result must hold for
 //! knowledge bases never seen.
@@ -17,22 +17,22 @@ use kb::{
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// One question with what the retriever measured.
+/// One question with the signals of its retrieval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// The pool it belongs to: a pair of sets against one corpus.
     pub group: String,
-    /// The question's id.
+    /// The id of the question.
     pub query: String,
     /// The class it is reported under.
     pub class: String,
     /// Whether its corpus covers it.
     pub answerable: bool,
-    /// What the decision looks at.
+    /// The signals that the decision is based on.
     pub signals: Signals,
 }
 
-/// How to fit.
+/// The options of a fit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitOptions {
     /// Strength of the penalty on coefficients of features scaled to unit variance.
@@ -51,10 +51,10 @@ impl Default for FitOptions {
     }
 }
 
-/// A fit with what it achieves.
+/// A fit with its measures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fit {
-    /// To be stored with the knowledge base, or compiled in.
+    /// The form that is stored with the knowledge base, or compiled in.
     pub calibration: Calibration,
     /// Coefficients by feature, the intercept first.
     pub coefficients: Vec<(String, f64)>,
@@ -151,7 +151,7 @@ fn held_places(held: &[(String, f64)]) -> Result<Vec<(usize, f64)>, EvalError> {
     held.iter().map(place).collect()
 }
 
-/// The features with 0 in place of those whose coefficient is held: what never changes is not fitted.
+/// The features with 0 in place of those whose coefficient is held: the fit leaves out features that never change.
 fn without_held(signals: &Signals, held: &[(usize, f64)]) -> Vec<f64> {
     let mut features = signals.features();
     held.iter().for_each(|(at, _)| features[*at] = 0.0);
@@ -186,7 +186,7 @@ fn pooled_threshold(fitted: &[&Observation], confidence: &impl Fn(&Signals) -> f
     0.5
 }
 
-/// 0 or 1, by the question's id alone: adding questions moves no other one to the other half.
+/// The half of a question, 0 or 1, by its id alone: an added question moves no other question to the other half.
 fn half_of(query: &str) -> u8 {
     blake3::hash(query.as_bytes()).as_bytes()[0] & 1
 }

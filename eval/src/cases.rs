@@ -1,48 +1,35 @@
 //! Asks a suite's cases the way clients ask, through the product's own [`Assistant`], and checks each answer.
 //!
-//! Entry point: [`run_cases`]. Id, clock and fence are fixed, so that two runs give the same bytes.
+//! Entry point: [`run_cases`]. [`crate::asking`] fixes id, clock and fence.
 //!
-//! To add a check: a method of [`Seen`] that returns a [`Check`], its call beside the others', and a field of the case in
-//! `suite.rs` if the check needs an expected value.
+//! To add a check: a method of [`Seen`] that returns a [`Check`], its call in `Seen::checks`, and a field of
+//! [`Case`](crate::suite::Case) if the check needs an expected value. Reports show each check by its name.
 
 use crate::{
-    answers,
+    answers, asking,
     error::EvalError,
     judge::{self, Marks},
     knowledge::Indexed,
     labels::Labels,
     results::{CaseResult, Check},
-    suite::{Case, K8sgptRequest},
+    suite::Case,
 };
 use answer::{
-    Answer, Assistant, Occasion, Request,
-    answer::is_refusal,
-    checks::masked,
-    citations,
-    format::Format,
-    k8sgpt,
-    llm::Llm,
-    prompt::{Fence, Prompt},
-    request,
+    Answer, Assistant, Request, answer::is_refusal, checks::masked, citations, llm::Llm, prompt::Prompt,
 };
-use jiff::Timestamp;
 use kb::{
     answerable::Status,
     causes::with_causes,
     document::untranslated,
     store::{Access, DocumentKey, Filter},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use std::{collections::BTreeSet, sync::Arc};
 
-/// Time for one answer. Far above any real one: a slow machine must not change a result.
-pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(300);
-
-/// What answers and judges.
+/// The product with its judge.
 pub struct Respondent<'a> {
-    /// The product.
+    /// The product under test.
     pub assistant: &'a Assistant,
-    /// The judge, when one is asked.
+    /// The judge, where answers are to be judged.
     pub judge: Option<&'a Arc<dyn Llm>>,
 }
 
@@ -72,12 +59,7 @@ async fn run_case(
         detail: with_causes(error),
     };
     let request = request_of(case)?;
-    let occasion = Occasion {
-        id: case.id.clone(),
-        now: Timestamp::UNIX_EPOCH,
-        fence: Fence::fixed("evaluate"),
-        deadline: Instant::now() + ANSWER_LIMIT,
-    };
+    let occasion = asking::occasion(&case.id);
     let scope = Filter { access: Access::Tags(case.access.iter().cloned().collect()), ..Filter::default() };
     let answer =
         respondent.assistant.answer(&request, &scope, occasion).await.map_err(|error| failed(&error))?;
@@ -103,7 +85,7 @@ async fn run_case(
     }
     let evidence: Vec<(String, String)> =
         retrieval.evidence.iter().map(|hit| (hit.chunk.document.clone(), hit.chunk.id())).collect();
-    // A section that fits as well is named from the hits, and a quotation's links are cited.
+    // An answer may name a section of the hits that fits as well, and cite the documents that a quotation links to.
     let found = retrieval.hits.iter().map(|hit| hit.chunk.document.as_str());
     let links = retrieval.evidence.iter().flat_map(|hit| &hit.document.meta.links);
     let beside: BTreeSet<&str> = found.chain(links.map(|link| link.target.as_str())).collect();
@@ -143,40 +125,21 @@ async fn run_case(
     })
 }
 
-/// The request as it would arrive.
+/// The request of a case.
 fn request_of(case: &Case) -> Result<Request, EvalError> {
-    request(&case.id, case.question.as_deref(), case.k8sgpt.as_ref(), case.language.as_deref())
+    asking::request(&case.id, case.question.as_deref(), case.k8sgpt.as_ref(), case.language.as_deref())
 }
 
-/// What is asked by a person, or by k8sgpt.
-pub(crate) fn request(
-    id: &str,
-    question: Option<&str>,
-    asked: Option<&K8sgptRequest>,
-    language: Option<&str>,
-) -> Result<Request, EvalError> {
-    let unusable = |detail: String| EvalError::Usage(format!("case `{id}` cannot be asked: {detail}"));
-    let Some(asked) = asked else {
-        let question = request::question(question.unwrap_or_default(), language)
-            .map_err(|error| unusable(error.to_string()))?;
-        return Ok(Request { question, format: Format::default() });
-    };
-    let language = language.unwrap_or("english");
-    let prompt = asked.prompt.clone().unwrap_or_else(|| k8sgpt::default_prompt(language, &asked.message));
-    let form = k8sgpt::Form { prompt: &prompt, message: Some(&asked.message), language: Some(language) };
-    form.request().map_err(|error| unusable(error.to_string()))
-}
-
-/// An answer with everything that its checks look at.
+/// An answer with the facts that its checks need.
 struct Seen<'a> {
     case: &'a Case,
     request: &'a Request,
     answer: &'a Answer,
-    /// Document and chunk id of every passage that was given.
+    /// Document and chunk id of every passage of the evidence.
     evidence: &'a [(String, String)],
-    /// Ids of the documents that were found besides, or that the evidence links to.
+    /// Ids of the documents among the hits, and of those that the evidence links to.
     beside: &'a BTreeSet<&'a str>,
-    /// The texts of the documents cited.
+    /// The texts of the cited documents, with their headings.
     cited_text: &'a str,
 }
 
@@ -225,11 +188,11 @@ impl Seen<'_> {
         })
     }
 
-    /// Every `[n]` has a source, and every source was found, or is linked to by the evidence.
+    /// Every `[n]` has a source, and every source is among evidence and hits, or the evidence links to it.
     fn citations_exist(&self) -> Check {
         let numbers: BTreeSet<usize> = self.answer.citations.iter().map(|citation| citation.n).collect();
         let unresolved = citations::resolve(&self.answer.text, |n| numbers.contains(&n)).removed;
-        // Of a page and its translations one is given, and the asker's own is quoted.
+        // One translation of a page is among the evidence, and the one in the asker's language is quoted.
         let given: BTreeSet<(&str, &str)> =
             self.evidence.iter().map(|(document, _)| untranslated(document)).collect();
         let foreign: Vec<&str> = self
@@ -304,10 +267,8 @@ async fn ask_judge(
     let mut blocks =
         vec![("QUESTION", case.text()), ("EVIDENCE", passages.as_str()), ("ANSWER", answer.text.as_str())];
     blocks.extend(case.reference.as_deref().map(|reference| ("REFERENCE", reference)));
-    let prompt = Prompt::of_blocks(judge::PROMPT, &blocks, "Mark the answer.", Fence::fixed("evaluate"));
-    let reply = judge
-        .complete(&prompt, Instant::now() + ANSWER_LIMIT)
-        .await
-        .map_err(|error| failed(with_causes(&error)))?;
+    let prompt = Prompt::of_blocks(judge::PROMPT, &blocks, "Mark the answer.", asking::fence());
+    let reply =
+        judge.complete(&prompt, asking::deadline()).await.map_err(|error| failed(with_causes(&error)))?;
     judge::read_marks(&reply.text).ok_or_else(|| failed("its reply holds no marks".to_owned()))
 }

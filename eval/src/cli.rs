@@ -1,5 +1,5 @@
-//! What can be typed: `evaluate run | retrieval | abstention | fidelity | calibrate | init | lint`. Turns flags into settings and
-//! results into exit codes: 0 done and gates hold, 1 a gate failed or something went wrong, 2 could not run.
+//! The command line: `evaluate run | retrieval | abstention | fidelity | calibrate | init | lint`. Turns flags into
+//! settings and results into exit codes: 0 done and gates hold, 1 a gate failed or `lint` found errors, 2 could not run.
 
 use crate::{
     baseline::Baseline,
@@ -7,7 +7,7 @@ use crate::{
     commands::{self, Sides},
     config::Settings,
     error::EvalError,
-    fidelity::Sampling,
+    suite::Sampling,
 };
 use clap::{Args, Parser, Subcommand};
 use kb::{causes::with_causes, retrieve::Tuning};
@@ -193,7 +193,7 @@ enum Command {
     },
 }
 
-/// What every command takes.
+/// The flags of every command.
 #[derive(Debug, Args)]
 struct CommonFlags {
     #[command(flatten)]
@@ -239,7 +239,7 @@ struct SideFlags {
     suite: Option<PathBuf>,
 }
 
-/// Reads `feature=value`.
+/// Reads `FEATURE=VALUE`, a finite number.
 fn held_coefficient(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("give FEATURE=VALUE")?;
     let value: f64 = value.trim().parse().map_err(|_| format!("`{value}` is no number"))?;
@@ -261,7 +261,7 @@ impl SideFlags {
     }
 }
 
-/// The ranking's numbers with some of them changed.
+/// The default numbers of the ranking with the given changes, each as `KEY=VALUE`.
 fn tuned(changes: &[String]) -> Result<Tuning, EvalError> {
     let wrong = |change: &str, why: String| EvalError::Usage(format!("--tune {change}: {why}"));
     let mut value = serde_json::to_value(Tuning::DEFAULT).map_err(|error| wrong("", error.to_string()))?;
@@ -278,7 +278,7 @@ fn tuned(changes: &[String]) -> Result<Tuning, EvalError> {
     serde_json::from_value(value).map_err(|error| wrong(&changes.join(" "), error.to_string()))
 }
 
-/// Parses the command line, runs the command, and says how it ended.
+/// Parses the command line and runs the command; the exit code says how it ended.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
@@ -321,7 +321,7 @@ impl Command {
     }
 }
 
-/// Runs a command; whether everything that must hold does.
+/// Runs a command. `false`: a gate failed, or `lint` found errors.
 async fn execute(command: Command) -> Result<bool, EvalError> {
     match command {
         Command::Run { common, suite, baseline, write_baseline, out, replay, record, judge, json } => {

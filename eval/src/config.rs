@@ -1,5 +1,5 @@
-//! What was typed and what the environment says, checked: the judge's own settings around the product's configuration.
-//! The only file here that reads the environment.
+//! The settings of `evaluate`: the product's configuration with the few settings that only evaluations have. No other
+//! file of this package reads the environment.
 
 use crate::error::EvalError;
 use runbookd::config::Config;
@@ -8,23 +8,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Everything `evaluate` goes by.
+/// All settings of `evaluate`.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The product's configuration: embedding model, language model, budgets.
     pub product: Config,
-    /// Where knowledge bases built for suites are kept.
+    /// The directory of the knowledge bases that are built for suites.
     pub cache: PathBuf,
-    /// The server, with the beginning of names, where copies of these knowledge bases are searched in their place.
+    /// The server, with the beginning of their names, whose copies of these knowledge bases are searched in their
+    /// place.
     pub server: Option<String>,
-    /// What `$RUNBOOKD_TEST_DATA` stands for in suites.
+    /// The directory that `$RUNBOOKD_TEST_DATA` stands for in suites.
     pub data: Option<PathBuf>,
-    /// Retrievals at once.
+    /// Number of retrievals that run at once.
     pub concurrency: usize,
 }
 
 impl Settings {
-    /// The product's settings with what only evaluations need.
+    /// The product's settings with the default of `cache` where it is absent, and as many retrievals at once as there
+    /// are cores.
     pub fn new(product: Config, cache: Option<PathBuf>, data: Option<PathBuf>) -> Result<Self, EvalError> {
         let cache = match cache {
             Some(cache) => cache,
@@ -49,7 +51,8 @@ impl Settings {
     }
 }
 
-/// `${XDG_CACHE_HOME:-$HOME/.cache}/runbookd/evaluate`.
+/// The directory `${XDG_CACHE_HOME:-$HOME/.cache}/runbookd/evaluate`; `None` where neither variable has an absolute
+/// path.
 #[expect(clippy::disallowed_methods, reason = "this is config.rs")]
 fn default_cache() -> Option<PathBuf> {
     let directory = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -18,10 +18,10 @@ use std::{
     sync::Arc,
 };
 
-/// The source's name; it is not part of its documents' ids.
+/// The name of the source; the ids of its documents do not begin with it.
 pub(crate) const NAME: &str = "corpus";
 
-/// The documents of one file.
+/// The documents of one `corpus.jsonl`.
 pub(crate) struct CorpusSource {
     path: PathBuf,
 }

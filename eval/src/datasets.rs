@@ -1,9 +1,9 @@
 //! Questions with their labels, as files: BEIR's `queries.jsonl`, `qrels.tsv` and `corpus.jsonl`.
 //!
-//! Entry points: [`read_queries`], [`read_qrels`], [`Beir::open`]. What a label points at is [`crate::labels`]'s
-//! business, whether the data is sound [`crate::lint`]'s.
+//! Entry points: [`read_queries`], [`read_qrels`], [`read_passages`], [`Beir::open`], [`Corpus`]. [`crate::labels`]
+//! knows what a label points at, [`crate::lint`] whether the data is sound.
 
-use crate::error::EvalError;
+use crate::{error::EvalError, files::read_text};
 use kb::document::ContentHash;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -20,9 +20,9 @@ pub struct Query {
     /// Unique within its file.
     #[serde(rename = "_id", deserialize_with = "text_or_number")]
     pub id: String,
-    /// What is asked.
+    /// The text of the question.
     pub text: String,
-    /// Whatever else is known, such as where it comes from.
+    /// Further facts about the question, such as its class, its language or its origin.
     #[serde(default, alias = "metadata", skip_serializing_if = "serde_json::Map::is_empty")]
     pub meta: serde_json::Map<String, serde_json::Value>,
 }
@@ -36,17 +36,14 @@ impl Query {
             .unwrap_or("all")
     }
 
-    /// The asker's language, when `meta` gives one.
+    /// The asker's language as free text, if `meta` has it.
     pub fn language(&self) -> Option<&str> {
         self.meta.get("language")?.as_str()
     }
 }
 
-/// Labels: for each query, what is relevant, with its grade, in the file's order.
+/// Labels: for each query its relevant documents, directories or passages with their grades, in the file's order.
 pub type Qrels = BTreeMap<String, Vec<(String, i32)>>;
-
-/// Longest file of questions or labels that is read: 256 MiB.
-const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// Reads `queries.jsonl`: an object a line with `_id`, `text` and, optionally, `meta`. Blank lines are skipped; a
 /// repeated id is an error.
@@ -68,9 +65,9 @@ pub fn read_queries(path: &Path) -> Result<Vec<Query>, EvalError> {
     Ok(queries)
 }
 
-/// Reads labels: a tab-separated file of `query-id corpus-id score` (BEIR, with or without its header) or of
-/// `query 0 document grade` (TREC), or a directory of such files. Of a directory `test.tsv` is read when there is one,
-/// as BEIR's figures are for that split, else every `*.tsv` by name.
+/// Reads labels: a tab-separated file of `query-id corpus-id score` (BEIR, with or without its header) or of `query 0
+/// document grade` (TREC), or a directory of such files. In a directory, `test.tsv` is read if it is there, since
+/// BEIR's figures are for that split, else every `*.tsv` by name.
 pub fn read_qrels(path: &Path) -> Result<Qrels, EvalError> {
     let mut qrels = Qrels::new();
     for file in qrels_files(path)? {
@@ -132,22 +129,22 @@ pub fn read_passages(path: &Path) -> Result<Passages, EvalError> {
     Ok(passages)
 }
 
-/// A directory of questions with labelled sections: `queries.jsonl`, `passages.tsv` and, where it says what it is asked
-/// of, `set.json`.
+/// A directory of questions with labelled sections: `queries.jsonl`, `passages.tsv` and, optionally, `set.json` with
+/// the folders that they are asked of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SectionSet {
-    /// The directory's name.
+    /// The name of the directory.
     pub name: String,
-    /// `queries.jsonl`.
+    /// The path of `queries.jsonl`.
     pub queries: PathBuf,
-    /// `passages.tsv`.
+    /// The path of `passages.tsv`.
     pub passages: PathBuf,
-    /// `set.json`, which need not exist.
+    /// The path of `set.json`, which need not exist.
     pub about: PathBuf,
 }
 
 impl SectionSet {
-    /// The parts of a directory. They are read later.
+    /// The parts of a directory; none of them is read yet.
     pub fn at(directory: &Path) -> Self {
         let name = directory.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let [queries, passages, about] =
@@ -190,14 +187,23 @@ fn qrels_files(path: &Path) -> Result<Vec<PathBuf>, EvalError> {
     }
 }
 
+/// The origin of a set's documents.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Corpus {
+    /// Directories; each is a source named after its last component.
+    Directories(Vec<PathBuf>),
+    /// A `corpus.jsonl`, whose ids are used verbatim.
+    Jsonl(PathBuf),
+}
+
 /// A directory in BEIR's layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beir {
-    /// `corpus.jsonl`.
+    /// The path of `corpus.jsonl`.
     pub corpus: PathBuf,
-    /// `queries.jsonl`.
+    /// The path of `queries.jsonl`.
     pub queries: PathBuf,
-    /// `qrels.tsv`, or the directory `qrels`.
+    /// The path of `qrels.tsv`, or of the directory `qrels`.
     pub qrels: PathBuf,
 }
 
@@ -223,18 +229,18 @@ impl Beir {
 /// A document of `corpus.jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct CorpusDocument {
-    /// Its id, used verbatim.
+    /// The id of the document, used verbatim.
     #[serde(rename = "_id", deserialize_with = "text_or_number")]
     pub id: String,
     /// Title; may be empty.
     #[serde(default)]
     pub title: String,
-    /// The whole text.
+    /// The whole text of the document.
     pub text: String,
 }
 
-/// Reads `corpus.jsonl` line by line, handing over each document with its line's place as it comes: a corpus need not fit
-/// in memory.
+/// Reads `corpus.jsonl` line by line and hands each document to `each` with the place of its line in bytes: a corpus
+/// need not fit in memory.
 pub fn read_corpus(path: &Path, mut each: impl FnMut(CorpusDocument, Range<u64>)) -> Result<(), EvalError> {
     use std::io::BufRead as _;
     let file = kb::files::open(path).map_err(EvalError::io("read", path))?;
@@ -267,18 +273,8 @@ pub fn read_corpus(path: &Path, mut each: impl FnMut(CorpusDocument, Range<u64>)
     Ok(())
 }
 
+/// Longest line of a `corpus.jsonl`: 64 MiB.
 const MAX_CORPUS_LINE_BYTES: u64 = 64 << 20;
-
-/// Reads a text file of at most 256 MiB.
-pub(crate) fn read_text(path: &Path) -> Result<String, EvalError> {
-    let file = kb::files::open(path).map_err(EvalError::io("read", path))?;
-    let mut text = String::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(EvalError::io("read", path))?;
-    match text.len() as u64 > MAX_FILE_BYTES {
-        true => Err(EvalError::data(path, format!("is over {MAX_FILE_BYTES} bytes"))),
-        false => Ok(text),
-    }
-}
 
 /// Hash of questions and labels, as far as figures depend on them.
 pub fn hash_of_set(queries: &[Query], qrels: &Qrels) -> ContentHash {

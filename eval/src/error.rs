@@ -12,14 +12,14 @@ pub enum EvalError {
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// The cause.
+        /// The error below it.
         #[source]
         source: std::io::Error,
     },
     /// A file does not hold what it should.
     #[error("`{path}`{}: {detail}", line.map(|line| format!(", line {line}")).unwrap_or_default())]
     Data {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The line, from 1, where it is known.
         line: Option<usize>,
@@ -35,7 +35,7 @@ pub enum EvalError {
          be compared: write a new one with `--write-baseline`"
     )]
     Baseline {
-        /// The baseline file.
+        /// The path of the baseline file.
         path: PathBuf,
         /// The value that differs.
         what: String,
@@ -44,7 +44,7 @@ pub enum EvalError {
         /// The value of this run.
         expected: String,
     },
-    /// Nothing could be fitted.
+    /// The decision to answer could not be fitted.
     #[error("failed to fit the decision to answer")]
     Fit(#[from] crate::logistic::FitError),
     /// The embedding model could not be used.
@@ -53,30 +53,30 @@ pub enum EvalError {
     /// The knowledge base could not be used.
     #[error("failed to use the knowledge base `{address}`")]
     Store {
-        /// Its address.
+        /// The address of the knowledge base.
         address: String,
-        /// The cause.
+        /// The error below it.
         #[source]
         source: Box<kb::store::StoreError>,
     },
-    /// A search failed.
+    /// The search for a query failed.
     #[error("failed to search for query `{query}`")]
     Retrieve {
-        /// The query's id.
+        /// The id of the query.
         query: String,
-        /// The cause.
+        /// The error below it.
         #[source]
         source: Box<kb::retrieve::RetrieveError>,
     },
     /// A corpus could not be indexed.
     #[error("failed to index `{corpus}`: {detail}")]
     Index {
-        /// The corpus.
+        /// The name of the corpus in the cache.
         corpus: String,
         /// The failure, with its causes.
         detail: String,
     },
-    /// Replies were to be replayed that are not recorded, or to be recorded and were not given.
+    /// Replies that were to be replayed are not recorded, or calls that were to be recorded failed.
     #[error("{count} replies of the language model are missing; the first: {first}")]
     Recordings {
         /// The number of failures.
@@ -87,7 +87,7 @@ pub enum EvalError {
     /// An answer could not be produced.
     #[error("failed to answer `{case}`: {detail}")]
     Answer {
-        /// The case's id.
+        /// The id of the case or question.
         case: String,
         /// The failure, with its causes.
         detail: String,
@@ -95,24 +95,24 @@ pub enum EvalError {
 }
 
 impl EvalError {
-    /// [`EvalError::Io`] for `map_err`.
+    /// Makes an [`EvalError::Io`] of its cause, for `map_err`.
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| EvalError::Io { action, path, source }
     }
 
-    /// [`EvalError::Store`] for `map_err`.
+    /// Makes an [`EvalError::Store`] of its cause, for `map_err`.
     pub(crate) fn store(address: impl std::fmt::Display) -> impl FnOnce(kb::store::StoreError) -> Self {
         let address = address.to_string();
         move |source| EvalError::Store { address, source: Box::new(source) }
     }
 
-    /// [`EvalError::Data`] about a whole file.
+    /// An [`EvalError::Data`] about a whole file.
     pub(crate) fn data(path: impl Into<PathBuf>, detail: impl Into<String>) -> Self {
         EvalError::Data { path: path.into(), line: None, detail: detail.into() }
     }
 
-    /// [`EvalError::Data`] about a line, from 1.
+    /// An [`EvalError::Data`] about a line, counted from 1.
     pub(crate) fn at_line(path: impl Into<PathBuf>, line: usize, detail: impl Into<String>) -> Self {
         EvalError::Data { path: path.into(), line: Some(line), detail: detail.into() }
     }

@@ -1,28 +1,28 @@
-//! Section fidelity: which part of a page the sentences of an answer stand in, against the section that was asked about.
-//! Asked through the product's own [`Assistant`], without a language model.
+//! Section fidelity: the share of an answer that stands in the section of the page that was asked about. Questions are
+//! asked through the product's own [`Assistant`], without a language model.
 //!
 //! Entry points: [`of_headings`], which needs no labels, [`of_labels`] for questions with a labelled section, and the
-//! pure [`headings_figures`] and [`labels_figures`]. What a page's sections are is [`crate::pages`]' business.
+//! pure [`headings_figures`] and [`labels_figures`]. [`crate::pages`] cuts pages into sections and answers into
+//! sentences.
 
 use crate::{
-    cases::ANSWER_LIMIT,
+    asking,
     datasets::{Passages, Query},
     error::EvalError,
     lint::{Finding, Problem},
     pages::{self, Page, Section},
     results::{FidelityQuestion, Figures},
+    suite::Sampling,
 };
 use answer::{
-    Assistant, Occasion, Request,
+    Assistant, Request,
     assistant::AnswerError,
     format::Format,
-    prompt::Fence,
     request::question,
     search::{self, FoundPassage},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use ingest::progress::Progress;
-use jiff::Timestamp;
 use kb::{answerable::Status, causes::with_causes, store::Filter};
 use std::{
     collections::{BTreeMap, HashSet},
@@ -31,45 +31,32 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use tokio::time::Instant;
 
 /// The pages of a corpus, by their documents' ids.
 pub type Corpus = Arc<BTreeMap<String, Page>>;
 
-/// How headings are chosen as questions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sampling {
-    /// Stop after this many questions that count.
-    pub questions: usize,
-    /// Another seed asks other headings first.
-    pub seed: u64,
-}
-
-impl Default for Sampling {
-    fn default() -> Self {
-        Self { questions: 200, seed: 7 }
-    }
-}
-
-/// Headings are asked of pages that have at least this many.
+/// Fewest headings of a page whose headings are asked.
 const MIN_HEADINGS: usize = 4;
-/// A shorter heading ("Overview") asks nothing, a longer one is a sentence. In columns: see [`pages::width`].
+/// Widths of the headings that are asked, in columns ([`pages::width`]): shorter ones ("Overview") ask nothing, longer
+/// ones are sentences.
 const HEADING_WIDTHS: std::ops::RangeInclusive<usize> = 20..=90;
-/// In shorter sections there is nothing to quote, longer ones are pages of their own.
+/// Lengths of the sections whose headings are asked: shorter ones have nothing to quote, longer ones are pages of their
+/// own.
 const SECTION_CHARS: std::ops::RangeInclusive<usize> = 120..=2_500;
-/// Shorter sentences stand in many places by chance: of an answer to a heading, in columns.
+/// Least width of a sentence that counts in an answer to a heading, in columns: shorter ones stand in many places by
+/// chance.
 const MIN_HEADING_SENTENCE: usize = 20;
-/// The same of an answer to a labelled question, in characters.
+/// Least length of a sentence that counts in an answer to a labelled question, in characters.
 const MIN_LABELLED_SENTENCE: usize = 8;
-/// Most sentences that are shown of those that stand elsewhere.
+/// Most sentences outside the section that are shown for a question.
 const MAX_STRAYS: usize = 3;
 
-/// What asks: the product, several questions at once.
+/// The product, asked several questions at once.
 #[derive(Clone)]
 pub struct Asker {
     /// The product, without a language model.
     pub assistant: Assistant,
-    /// Questions at once.
+    /// Number of questions that are asked at once.
     pub concurrency: usize,
 }
 
@@ -95,13 +82,7 @@ impl Asker {
     ) -> Result<answer::Answer, EvalError> {
         let request =
             Request::parse(text, language, Format::default()).map_err(|error| unusable(id, &error))?;
-        let occasion = Occasion {
-            id: id.to_owned(),
-            now: Timestamp::UNIX_EPOCH,
-            fence: Fence::fixed("evaluate"),
-            deadline: Instant::now() + ANSWER_LIMIT,
-        };
-        let answer = self.assistant.answer(&request, &Filter::default(), occasion).await;
+        let answer = self.assistant.answer(&request, &Filter::default(), asking::occasion(id)).await;
         answer.map_err(|error| failed(id, &error))
     }
 }
@@ -115,8 +96,8 @@ fn failed(id: &str, error: &AnswerError) -> EvalError {
 }
 
 /// Asks the headings of pages with several sections, in an order that the seed decides, until enough count, and returns
-/// those with how many were tried. A heading counts when the first hit begins in its section, and the question is either
-/// refused or answered with sentences of that page.
+/// those with how many were tried. A heading counts when the first hit begins in its section, and the question is
+/// either refused or answered with sentences of that page.
 pub async fn of_headings(
     asker: &Asker,
     corpus: &Corpus,
@@ -129,7 +110,7 @@ pub async fn of_headings(
         .map(|(document, at)| {
             let (asker, corpus, enough) = (asker.clone(), corpus.clone(), enough.clone());
             tokio::spawn(async move {
-                // What was begun ahead of the last question that counts need not be finished.
+                // Questions begun ahead of the last one that counts need not be finished.
                 match enough.load(Ordering::Relaxed) {
                     true => Ok(None),
                     false => ask_heading(&asker, &corpus[&document], at).await,
@@ -229,7 +210,7 @@ pub async fn of_labels(
     asked
 }
 
-/// What is wrong with labelled sections: they belong to no question, or name no section of the corpus.
+/// The problems of labelled sections: they belong to no question, or name no section of the corpus.
 pub fn problems(corpus: &BTreeMap<String, Page>, queries: &[Query], passages: &Passages) -> Vec<Finding> {
     let known: HashSet<&str> = queries.iter().map(|query| query.id.as_str()).collect();
     let mut found = Vec::new();
@@ -285,23 +266,23 @@ fn lies_in(hit: &FoundPassage, page: &Page, section: &Section) -> bool {
         && usize::try_from(hit.passage.end_byte).is_ok_and(|end| end <= section.source.end)
 }
 
-/// Where the sentences of an answer stand.
+/// How much of an answer stands in the section asked about.
 #[derive(Debug, Default, PartialEq)]
 struct Placed {
-    /// Sentences that were looked for and count.
+    /// Number of sentences that count.
     sentences: usize,
-    /// Of those, how many stand in the section asked about.
+    /// Number of these that stand in the section.
     inside: usize,
-    /// How much of the answer does, 0..1.
+    /// The share of the answer that stands in the section, 0..1.
     share: f64,
-    /// Whether the first does.
+    /// Whether the first sentence stands in the section.
     leads: bool,
-    /// The first of those that do not.
+    /// The first sentences outside the section, at most [`MAX_STRAYS`].
     strays: Vec<String>,
 }
 
 impl Placed {
-    /// By number of sentences, those that stand on the page.
+    /// Counts the sentences that stand on the page; the share is one of their number.
     fn in_page(sentences: &[String], page: &Page, section: &str) -> Self {
         let long = sentences.iter().filter(|sentence| pages::width(sentence) >= MIN_HEADING_SENTENCE);
         let on_page: Vec<(&String, bool)> = long
@@ -311,7 +292,7 @@ impl Placed {
         Self::of(&on_page, |_| 1)
     }
 
-    /// By length, all sentences.
+    /// Counts all sentences; the share is one of their length.
     fn by_length(sentences: &[String], sections: &[&str]) -> Self {
         let long = sentences.iter().filter(|sentence| sentence.chars().count() >= MIN_LABELLED_SENTENCE);
         let all: Vec<(&String, bool)> = long
@@ -387,7 +368,7 @@ pub fn labels_figures(questions: &[FidelityQuestion]) -> Figures {
     }
 }
 
-/// The share for which something holds; of none: 0.
+/// The share of questions for which `holds` is true; 0 if there are no questions.
 fn share(questions: &[&FidelityQuestion], holds: impl Fn(&FidelityQuestion) -> bool) -> f64 {
     let holding = questions.iter().filter(|question| holds(question)).count();
     holding as f64 / questions.len().max(1) as f64

@@ -4,60 +4,11 @@
 use crate::{
     metrics::mean,
     results::{
-        AbstentionResult, CasesResult, FidelityResult, RepliesResult, SetComparison, SetResult, SupportResult,
+        AbstentionResult, Bound, CasesResult, FidelityResult, Gate, RepliesResult, SetComparison, SetResult,
+        SupportResult,
     },
     suite::{AbstentionSpec, CaseFloors, FidelitySpec, RepliesSpec, SetSpec, SupportSpec},
 };
-use serde::Serialize;
-
-/// One condition, with the value that was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Gate {
-    /// The set, pair or group of cases.
-    pub of: String,
-    /// The bounded value, such as `ndcg@10`.
-    pub what: String,
-    /// The value found.
-    pub found: f64,
-    /// Which side the bound is on.
-    pub bound: Bound,
-    /// Whether it holds.
-    pub passed: bool,
-}
-
-/// A bound with its side.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bound {
-    /// The value must not be less.
-    AtLeast(f64),
-    /// The value must not be more.
-    AtMost(f64),
-}
-
-/// Figures are compared as they are printed, to four decimals, so that a gate set to a printed figure holds.
-const PRECISION: f64 = 0.000_05;
-
-impl Gate {
-    /// Compares a value with its bound. A value that is no number fails.
-    pub fn new(of: &str, what: &str, found: f64, bound: Bound) -> Self {
-        let passed = match bound {
-            Bound::AtLeast(least) => found >= least - PRECISION,
-            Bound::AtMost(most) => found <= most + PRECISION,
-        };
-        Self { of: of.to_owned(), what: what.to_owned(), found, bound, passed }
-    }
-
-    /// One line: `alerts_easy: ndcg@10 0.9611, at least 0.9550`.
-    pub fn describe(&self) -> String {
-        let bound = match self.bound {
-            Bound::AtLeast(least) => format!("at least {least:.4}"),
-            Bound::AtMost(most) => format!("at most {most:.4}"),
-        };
-        format!("{}: {} {:.4}, {bound}", self.of, self.what, self.found)
-    }
-}
-
 /// The floors of a set, and its comparison with the baseline.
 pub fn of_set(spec: Option<&SetSpec>, result: &SetResult, tolerance: f64) -> Vec<Gate> {
     let mut gates = Vec::new();
@@ -97,7 +48,7 @@ pub fn of_fidelity(spec: &FidelitySpec, result: &FidelityResult) -> Vec<Gate> {
     let mut gates: Vec<Gate> =
         bounds.map(|(name, bound)| Gate::new(&result.name, name, found(name), bound)).collect();
     if !gates.is_empty() {
-        // Figures of nothing would hold by chance.
+        // Without questions the shares are 0, and ceilings would hold by chance.
         let questions = result.questions.len() as f64;
         gates.push(Gate::new(&result.name, "questions", questions, Bound::AtLeast(1.0)));
     }

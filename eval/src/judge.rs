@@ -1,22 +1,22 @@
-//! The optional LLM judge: is an answer faithful to its evidence, and is it correct? Only asked when a language model is
-//! configured, and recorded like every other call; no gate needs it.
+//! The optional LLM judge, which marks an answer for its faithfulness to the evidence and its correctness. It is asked
+//! only with `--judge`, and recorded like every other call; no gate needs it.
 //!
-//! The prompt is `eval/prompts/judge.md`. The reply must be the small JSON object that it asks for; anything else is no
-//! mark at all, never a guess.
+//! The prompt is `eval/prompts/judge.md`. Only the small JSON object that it asks for is read; any other reply is an
+//! error, never a guess.
 
 use serde::{Deserialize, Serialize};
 
-/// The system message.
+/// The system message of the judge.
 pub const PROMPT: &str = include_str!("../prompts/judge.md");
 
-/// What the judge says of one answer; both 0..1.
+/// The marks of the judge for one answer, 0..1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Marks {
     /// How far the evidence supports what the answer claims.
     pub faithfulness: f64,
     /// How far the answer solves the question, by the reference answer where there is one.
     pub correctness: f64,
-    /// Why, in one sentence.
+    /// The reason in one sentence.
     pub reason: String,
 }
 

@@ -1,5 +1,5 @@
-//! Knowledge bases for suites: built once from their corpus, kept in a cache directory, found again by what they were
-//! built from.
+//! Knowledge bases for suites: built once from their corpus, kept in a cache directory, and found again by the hash of
+//! the corpus.
 //!
 //! Entry point: [`Library::open`], then [`Library::get`]. A directory's name holds the hash of the corpus and of the
 //! embedding model's identity; when this program changes, the corpus is ingested again in place, which embeds nothing
@@ -7,8 +7,9 @@
 
 use crate::{
     corpus_source::{self, CorpusSource},
+    datasets::Corpus,
     error::EvalError,
-    suite::Corpus,
+    files::json,
 };
 use ingest::{
     formats::Defaults,
@@ -36,16 +37,16 @@ use std::{
 pub struct Indexed {
     /// Hash of the documents it was built from.
     pub corpus: String,
-    /// The knowledge base.
+    /// The open knowledge base.
     pub kb: Arc<dyn KnowledgeBase>,
-    /// Its newest state, everything shown.
+    /// The newest state of the knowledge base with all its documents, those with access tags included.
     pub view: Arc<dyn View>,
     /// Ids of its documents.
     pub documents: Arc<BTreeSet<String>>,
 }
 
 impl Indexed {
-    /// Opens a knowledge base that somebody built.
+    /// Opens a knowledge base that exists. [`Indexed::corpus`] is then the hash of its documents.
     pub async fn open(address: &Address, identity: &Identity) -> Result<Self, EvalError> {
         let failed = |source: StoreError| EvalError::store(address)(source);
         let kb = store::open(address, Some(identity)).await.map_err(failed)?;
@@ -65,7 +66,7 @@ impl Indexed {
 /// The cache of knowledge bases.
 pub struct Library {
     directory: PathBuf,
-    /// See [`crate::config::Settings::server`].
+    /// As [`crate::config::Settings::server`].
     server: Option<String>,
     settings: EmbedderSettings,
     identity: Identity,
@@ -75,7 +76,7 @@ pub struct Library {
     open: BTreeMap<Corpus, Indexed>,
 }
 
-/// What is written beside a knowledge base once it is complete.
+/// The file beside a knowledge base, written once it is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
     /// The program that ingested it last.
@@ -88,7 +89,8 @@ struct Record {
 const MAX_WAIT: Duration = Duration::from_secs(20 * 60);
 
 impl Library {
-    /// A library in `directory`. With `rebuild` every knowledge base is cut and indexed anew, once; vectors are kept.
+    /// A library in `directory`. With `rebuild` every knowledge base that is asked for is cut and indexed anew, once,
+    /// from the vectors that are kept.
     pub fn open(
         directory: &Path,
         server: Option<String>,
@@ -136,7 +138,7 @@ impl Library {
                 self.build(corpus, &directory, &name, &sources, false).await?;
             }
             let record = Record { program: self.program.clone(), sources };
-            let text = crate::report::json(&record)?;
+            let text = json(&record)?;
             fs::write(&record_path, text).map_err(EvalError::io("write", &record_path))?;
         }
         let mut address = Address::Directory(directory);
@@ -219,7 +221,7 @@ impl Library {
     }
 
     /// Fills the embedding cache of a new knowledge base from those that hold one of its sources, so that a union of
-    /// corpora is not embedded again. Best effort: what is missing is embedded.
+    /// corpora is not embedded again. Vectors that are missing are embedded.
     async fn take_over_vectors(
         &self,
         address: &Address,
@@ -311,7 +313,7 @@ fn read_record(path: &Path) -> Option<Record> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }
 
-/// Names the sources that a directory's name can hold.
+/// The names of the sources, joined and shortened so that they fit into a directory's name.
 fn short_name(sources: &BTreeMap<String, String>) -> String {
     let name = sources.keys().map(String::as_str).collect::<Vec<_>>().join("+");
     let safe: String =

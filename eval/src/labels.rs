@@ -1,15 +1,15 @@
-//! What a relevance label points at, and which unit of it a ranked document or passage is. Pure.
+//! The targets of relevance labels, and the units that ranked documents and passages count as. Pure.
 //!
 //! A label is a document id (`docs/tasks/debug.md`), a directory of documents (`docs/tasks/`), or a passage: by its
 //! heading (`docs/tasks/debug.md#exit-codes`), which survives another way of cutting chunks, or by its chunk's id
 //! (`docs/tasks/debug.md#3`), which does not. Rankings are turned into *units*: each labelled passage or directory is
-//! one, and every other document is its own, so that the metrics need not know what a label points at.
+//! one, and every other document is its own, so that the metrics need not know the targets of labels.
 
 use crate::metrics::Relevance;
 use kb::document::Chunk;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a label points at.
+/// The target of a label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
     /// A document, by its id.
@@ -18,7 +18,7 @@ pub enum Target {
     Directory(String),
     /// A part of a document.
     Passage {
-        /// The document's id.
+        /// The id of the document.
         document: String,
         /// A heading, its anchor, or a chunk's ordinal.
         fragment: String,
@@ -138,7 +138,7 @@ impl Labels {
         self.by_query.keys().map(String::as_str)
     }
 
-    /// Each distinct target.
+    /// The distinct targets of all labels.
     pub fn targets(&self) -> BTreeSet<&Target> {
         self.by_query.values().flatten().map(|(target, _)| target).collect()
     }
@@ -148,8 +148,8 @@ impl Labels {
         !self.passages.is_empty()
     }
 
-    /// What answers a query, in units of documents and directories; a passage counts as its document. The highest
-    /// grade of a unit holds.
+    /// The relevant units of a query, where units are documents and directories; a passage counts as its document. A
+    /// unit with several grades has the highest.
     pub fn relevant_documents(&self, query: &str) -> Relevance {
         self.relevance(query, |target| match target {
             Target::Document(id) | Target::Directory(id) => id.clone(),
@@ -157,7 +157,7 @@ impl Labels {
         })
     }
 
-    /// What answers a query, in units that tell passages apart.
+    /// The relevant units of a query, where passages are units of their own.
     pub fn relevant_passages(&self, query: &str) -> Relevance {
         self.relevance(query, |target| match target {
             Target::Document(id) | Target::Directory(id) => id.clone(),

@@ -2,11 +2,12 @@
 //! baseline, and gates a change.
 //!
 //! Entry points: [`run::Runner`] for suites, [`cli::run`] for the `evaluate` command. The measures themselves are pure:
-//! [`metrics`], [`abstention`], [`answers`], [`statistics`], [`logistic`]. Nothing else in the workspace knows this
-//! package.
+//! [`metrics`], [`abstention`], [`answers`], [`statistics`], [`logistic`]. No other package of the workspace knows this
+//! one.
 
 pub mod abstention;
 pub mod answers;
+pub mod asking;
 pub mod baseline;
 pub mod calibration;
 pub mod cases;
@@ -17,6 +18,7 @@ mod corpus_source;
 pub mod datasets;
 pub mod error;
 pub mod fidelity;
+pub mod files;
 pub mod gates;
 pub mod judge;
 pub mod knowledge;

@@ -1,5 +1,5 @@
-//! Is a labelled set sound? Labels that point nowhere, duplicates, questions copied from the corpus, questions without
-//! a label. Pure: the runner brings queries, labels and documents.
+//! Finds the problems of a labelled set: labels that point nowhere, duplicates, questions copied from the corpus,
+//! questions without a label. Pure: the runner brings queries, labels and documents.
 //!
 //! Entry point: [`Lint::new`], then [`Lint::document`] for every document, then [`Lint::finish`].
 
@@ -12,12 +12,12 @@ use kb::document::Chunk;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What is wrong with one query or label.
+/// A problem of one query or label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
-    /// What sort of problem.
+    /// The kind of the problem.
     pub problem: Problem,
-    /// The query's id.
+    /// The id of the query.
     pub query: String,
     /// The facts, in words.
     pub detail: String,
@@ -44,12 +44,12 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Whether figures are wrong because of it; the others only make them less telling.
+    /// Whether the problem makes figures wrong; other problems only make them less telling.
     pub fn is_error(self) -> bool {
         matches!(self, Problem::MissingTarget | Problem::UnknownQuery)
     }
 
-    /// In words.
+    /// The problem in a few words.
     pub fn describe(self) -> &'static str {
         match self {
             Problem::MissingTarget => "label points at nothing",
@@ -63,7 +63,7 @@ impl Problem {
     }
 }
 
-/// A shorter text is in any corpus by chance.
+/// Fewest words of a question that is looked for in the corpus: a shorter one is in any corpus by chance.
 const MIN_VERBATIM_WORDS: usize = 8;
 
 /// A lint under way.
@@ -71,12 +71,12 @@ pub struct Lint {
     findings: BTreeSet<Finding>,
     /// Normalised query texts that are long enough, by their first words.
     by_opening: HashMap<Vec<String>, Vec<(String, Vec<String>)>>,
-    /// Fragments not seen yet, with the queries that label them.
+    /// The labelled fragments, by document, that no chunk has had yet, with the queries that label them.
     fragments: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
 impl Lint {
-    /// Checks everything that needs no document text. `answerable` says whether queries ought to have labels.
+    /// Does the checks that need no text of documents. `answerable` says whether queries ought to have labels.
     pub fn new(queries: &[Query], qrels: &Qrels, documents: &BTreeSet<String>, answerable: bool) -> Self {
         let mut lint =
             Lint { findings: BTreeSet::new(), by_opening: HashMap::new(), fragments: BTreeMap::new() };
@@ -154,7 +154,7 @@ impl Lint {
         }
     }
 
-    /// Everything found, by problem and query.
+    /// The findings by problem and query; the fragments that no chunk had are among them.
     pub fn finish(mut self) -> Vec<Finding> {
         for ((document, fragment), queries) in std::mem::take(&mut self.fragments) {
             for query in queries {

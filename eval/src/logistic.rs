@@ -1,22 +1,22 @@
 //! Logistic regression with L2, fitted by Newton's method (iteratively reweighted least squares). Pure and
 //! deterministic: the same rows give the same coefficients on every machine's IEEE arithmetic.
 //!
-//! Entry point: [`fit`]. What the rows mean is [`crate::calibration`]'s business.
+//! Entry point: [`fit`]. [`crate::calibration`] knows what the rows mean.
 
-/// One labelled example.
+/// One labelled example with its weight.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
     /// Features, the same number in every example.
     pub features: Vec<f64>,
     /// Whether it is positive.
     pub positive: bool,
-    /// How much it counts; above 0.
+    /// The weight of the example; above 0.
     pub weight: f64,
-    /// The known part of its log-odds beside the features.
+    /// The part of its log-odds that is known and not fitted.
     pub offset: f64,
 }
 
-/// Why nothing could be fitted.
+/// The causes of a fit that cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
     /// All examples have one label.
@@ -27,7 +27,7 @@ pub enum FitError {
         /// Number of negative examples.
         negative: usize,
     },
-    /// Examples differ in their number of features, or hold a value that is no number.
+    /// An example differs in its number of features from the first, or has a value that is not finite.
     #[error("example {at} does not have {expected} finite features")]
     Features {
         /// Index of the example.

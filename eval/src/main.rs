@@ -1,4 +1,4 @@
-//! The `evaluate` command. Everything is in the library, so that tests can reach it.
+//! The `evaluate` command. All code is in the library, so that tests can reach it.
 
 fn main() -> std::process::ExitCode {
     eval::cli::run()

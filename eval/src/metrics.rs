@@ -1,10 +1,11 @@
-//! How good a ranking is: the measures of `trec_eval`, computed as it computes them. Pure.
+//! The quality of a ranking: the measures of `trec_eval`, computed as it computes them. Pure.
 //!
-//! Entry points: [`score`] for one query, [`mean`] over a set. What a ranking holds (documents, directories, passages)
-//! is decided in [`crate::labels`]; here everything is a *unit* with a name.
+//! Entry points: [`score`] for one query, [`mean`] over a set. [`crate::labels`] decides whether a ranking holds
+//! documents, directories or passages; here each of them is a *unit* with a name.
 //!
-//! To add a metric: a field of [`Metrics`], its formula in [`score`], and a variant of [`Metric`] so that floors, gates
-//! and reports can name it.
+//! To add a metric: a field of [`Metrics`], which then is in `report.json`; its formula in [`score`] and its sum in
+//! [`mean`]; a variant of [`Metric`] at the end of [`Metric::ALL`], by whose name suites set floors; and a column in
+//! the tables of [`crate::report`].
 
 use serde::{Deserialize, Serialize};
 use std::{
@@ -37,7 +38,7 @@ pub struct Metrics {
     pub map: f64,
 }
 
-/// Names one of [`Metrics`], for floors, gates and reports.
+/// The name of one of [`Metrics`], for floors, gates and reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Metric {
     /// The metric [`Metrics::ndcg_10`].
@@ -87,7 +88,7 @@ impl Metrics {
     }
 }
 
-/// Scores one ranking, best first. A unit that comes again counts once, where it came first. An empty ranking, and a
+/// Scores one ranking, best first. A unit that comes again counts once, at its first place. An empty ranking, and a
 /// query without any relevant unit, score 0, as in `trec_eval -c`.
 pub fn score<'a>(ranking: impl IntoIterator<Item = &'a str>, relevance: &Relevance) -> Metrics {
     let mut grades: Vec<i32> = relevance.values().copied().filter(|grade| *grade > 0).collect();
@@ -129,7 +130,7 @@ pub fn score<'a>(ranking: impl IntoIterator<Item = &'a str>, relevance: &Relevan
     }
 }
 
-/// The mean over queries, each with equal weight; zeros for no query.
+/// The mean over queries, each with equal weight; zeros if there are no queries.
 pub fn mean(queries: impl IntoIterator<Item = Metrics>) -> Metrics {
     let (mut sum, mut count) = (Metrics::default(), 0usize);
     for metrics in queries {

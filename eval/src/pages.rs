@@ -1,5 +1,5 @@
-//! Documents as a judge of answers sees them: the words of a page, where each of its sections begins and ends, and the
-//! sentences of an answer in the same form.
+//! Documents in the form that answers are compared with: the words of a page, the beginning and end of each of its
+//! sections, and the sentences of an answer in the same form.
 //!
 //! Entry points: [`read`] for the files of a corpus, [`Page::of`] for one document, [`sentences`] for an answer. Both
 //! sides become *flat* text: lower-case letters and digits, one space in place of everything else, so that a sentence
@@ -15,11 +15,11 @@ use kb::{analyzer::is_cjk, causes::with_causes};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use std::{collections::BTreeMap, ops::Range, path::PathBuf};
 
-/// How pages are written: as answers are, with `{#id}` after headings and footnotes.
+/// The options of the parser for pages: those for answers, with `{#id}` after headings and footnotes.
 const PAGE_OPTIONS: Options =
     markdown::OPTIONS.union(Options::ENABLE_HEADING_ATTRIBUTES).union(Options::ENABLE_FOOTNOTES);
 
-/// Files that are read at once.
+/// Number of files that are read at once.
 const ITEMS_AT_ONCE: usize = 64;
 
 /// Longest label before a sentence of an answer, such as `Steps:`, in characters.
@@ -28,7 +28,7 @@ const MAX_LABEL_CHARS: usize = 32;
 /// A document's flat text with its sections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The document's id.
+    /// The id of the document.
     pub document: String,
     /// The words of the whole page.
     pub flat: String,
@@ -39,13 +39,13 @@ pub struct Page {
 /// A heading with everything below it, up to the next heading of its level or above.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
-    /// The heading's words.
+    /// The words of the heading, without markup.
     pub heading: String,
-    /// Its level, 1 to 6.
+    /// The level of the heading, 1 to 6.
     pub level: usize,
-    /// Where the section stands in [`Page::flat`], its heading first.
+    /// The place of the section in [`Page::flat`], its heading included.
     pub flat: Range<usize>,
-    /// Where it stands in the source, in bytes.
+    /// The place of the section in the source, in bytes.
     pub source: Range<usize>,
     /// Characters of Markdown below the heading.
     pub chars: usize,
@@ -190,13 +190,13 @@ fn flat(text: &str) -> String {
     single_spaces(&out, &[]).0
 }
 
-/// How wide a text is: characters, those of scripts without spaces twice.
+/// The width of a text in columns: a character is one, of a script without spaces two.
 pub fn width(text: &str) -> usize {
     text.chars().map(|c| if is_cjk(c) { 2 } else { 1 }).sum()
 }
 
-/// The sentences that an answer is made of, each flat, in order: of running text between its stops, of code the lines.
-/// Citations, labels (`Steps:`) and the lines that name further documents are no sentences.
+/// The sentences of an answer, each flat, in order: the parts of running text between its stops, and the lines of code.
+/// Citations, labels (`Steps:`) and the lines that name further documents are left out.
 pub fn sentences(answer: &str) -> Vec<String> {
     let mut reader = Sentences::default();
     for event in Parser::new_ext(&citations::resolve(answer, |_| true).text, markdown::OPTIONS) {
@@ -245,7 +245,7 @@ impl Sentences {
                 }
             }
             Event::Text(text) => self.push(&text),
-            // What looks like a citation in code is none.
+            // In code, brackets around a number are no citation.
             Event::Code(text) => self.push(&text.replace(['[', ']'], " ")),
             Event::SoftBreak | Event::HardBreak | Event::Rule => self.end_line(),
             Event::Start(tag) if !is_inline(&tag.to_end()) => self.end_line(),

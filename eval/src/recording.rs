@@ -1,9 +1,13 @@
-//! Language-model calls recorded and replayed, so that answers can be evaluated offline and twice alike.
+//! Language-model calls, recorded and replayed, so that answers can be evaluated offline and with the same result each
+//! time.
 //!
 //! A recording is a file of its own, named by the hash of model, parameters and prompt (with the random fence left
 //! blank). In replay a missing recording is a failure that the run reports at its end, never a call.
 
-use crate::{datasets::read_text, error::EvalError};
+use crate::{
+    error::EvalError,
+    files::{json, read_text},
+};
 use answer::{
     llm::{Llm, LlmError, Reply},
     prompt::Prompt,
@@ -18,28 +22,28 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// The file beside the recordings that says which model they are of.
+/// The file beside the recordings that names their model.
 const MODEL_FILE: &str = "model.json";
 
 /// The model whose replies are recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedModel {
-    /// Its name, as it was asked for.
+    /// The name by which the model is asked for.
     pub model: String,
-    /// What else its replies depend on, such as the temperature, in words.
+    /// The parameters that its replies depend on, such as the temperature, in words.
     pub parameters: String,
 }
 
-/// One recorded call.
+/// The file of one recorded call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Recording {
-    /// For people who review the file; the name decides.
+    /// The prompt, for people who review the file; it is found by its name.
     prompt: String,
     /// The model that answered, as the endpoint names it.
     model: String,
-    /// What it said.
+    /// The text of its reply.
     reply: String,
 }
 
@@ -47,16 +51,16 @@ struct Recording {
 pub struct Recorder {
     directory: PathBuf,
     described: RecordedModel,
-    /// `Some`: record; `None`: replay.
+    /// The model whose replies are recorded; `None`: replies are only replayed.
     inner: Option<Arc<dyn Llm>>,
     used: Mutex<Used>,
 }
 
 #[derive(Default)]
 struct Used {
-    /// Names of recordings that were asked for.
+    /// The names of the recordings that were asked for, without `.json`.
     keys: BTreeSet<String>,
-    /// What went wrong in the recorder itself, in order.
+    /// The failures of the recorder itself, in order.
     problems: Vec<String>,
 }
 
@@ -70,8 +74,8 @@ impl Recorder {
         Ok(Self { directory: directory.to_owned(), described, inner: None, used: Mutex::default() })
     }
 
-    /// Asks `inner` for what is not recorded yet, and records it. A directory with recordings of another model is
-    /// refused.
+    /// Asks `inner` for the replies that are not recorded yet, and records them. A directory with recordings of another
+    /// model is refused.
     pub fn record(directory: &Path, inner: Arc<dyn Llm>, parameters: &str) -> Result<Self, EvalError> {
         let described = RecordedModel { model: inner.model().to_owned(), parameters: parameters.to_owned() };
         let path = directory.join(MODEL_FILE);
@@ -88,7 +92,7 @@ impl Recorder {
                 }
             }
             false => {
-                let text = crate::report::json(&described)?;
+                let text = json(&described)?;
                 fs::write(&path, text).map_err(EvalError::io("write", &path))?;
             }
         }
@@ -103,12 +107,12 @@ impl Recorder {
         kb::document::ContentHash::of(&[&parts[0], &parts[1], &parts[2]]).to_string()[..32].to_owned()
     }
 
-    /// Everything that went wrong: missing or damaged recordings, and failed calls. A run with any is no result.
+    /// The failures so far: missing or damaged recordings, and failed calls. A run with a failure has no result.
     pub fn problems(&self) -> Vec<String> {
         self.lock().problems.clone()
     }
 
-    /// Recordings that nothing asked for since the start, by file name: prompts that no longer occur.
+    /// The file names of the recordings that were not asked for since the start: their prompts no longer occur.
     pub fn stale(&self) -> Result<Vec<String>, EvalError> {
         let used = self.lock().keys.clone();
         let mut stale = Vec::new();
@@ -172,7 +176,7 @@ impl Llm for Recorder {
             model: reply.model.clone(),
             reply: reply.text.clone(),
         };
-        let written = match crate::report::json(&recording) {
+        let written = match json(&recording) {
             Ok(text) => tokio::fs::write(&path, text).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };

@@ -1,17 +1,17 @@
-//! What the checks do to a model's replies: harm to honest ones, leaks of hostile ones. Each reply has its evidence fixed, so
-//! neither a search nor a model has a say.
+//! The effect of the checks on a model's replies: harm to honest ones, leaks of hostile ones. Each reply comes with its
+//! evidence, so that no search and no model takes part.
 //!
-//! Entry points: [`read`] for the files of replies, [`judge`] for one of them. A reply is *damaged* when words or code of it
-//! are gone or changed, *marked* when a mark is added that it does not deserve, *downgraded* when it does not leave at all or
-//! advice is taken out of it; each of them is harm. A hostile reply *leaks* when something leaves that must not.
+//! Entry points: [`read`] for the files of replies, [`judge`] for one of them. A reply is *damaged* when words or code
+//! of it are gone or changed, *marked* when a mark is added that it does not deserve, *downgraded* when it does not
+//! leave at all or advice is taken out of it; each of them is harm. A hostile reply *leaks* when a forbidden part of it
+//! leaves.
 
 use crate::{
-    cases,
-    datasets::read_text,
+    asking::{self, K8sgptRequest},
     error::EvalError,
+    files::read_text,
     knowledge::Indexed,
     results::{Fault, FaultKind, JudgedReply, ReplyFigures},
-    suite::K8sgptRequest,
 };
 use answer::{
     citations,
@@ -37,20 +37,20 @@ use std::{
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Replies {
-    /// What none of them may leave behind, in lower case; only for hostile ones.
+    /// Texts that may not leave with any of the replies, in lower case; only for hostile replies.
     #[serde(default)]
     pub never: Vec<String>,
-    /// Each reply.
+    /// The replies, in the file's order.
     pub reply: Vec<Reply>,
 }
 
-/// One reply, with what it answers.
+/// One reply with its question and its evidence.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reply {
     /// Unique within the file.
     pub id: String,
-    /// The group it is reported under: how it is written, or what it tries.
+    /// The group it is reported under: the form of an honest reply, the aim of a hostile one.
     pub style: String,
     /// The asker's language, as free text.
     pub language: String,
@@ -60,17 +60,17 @@ pub struct Reply {
     /// Or the request that k8sgpt sends.
     #[serde(default)]
     pub k8sgpt: Option<K8sgptRequest>,
-    /// What `[1]`, `[2]` and so on refer to: a document, or `document#heading`.
+    /// The sources of `[1]`, `[2]` and so on, each a document or `document#heading`.
     pub evidence: Vec<String>,
-    /// What the model wrote.
+    /// The text of the model's reply.
     pub reply: String,
-    /// What of it has to leave, where that is not all: its reasoning must not, nor a fence around the whole.
+    /// The part of it that has to leave, if not all: reasoning stays behind, and a fence around the whole.
     #[serde(default)]
     pub leaves: Option<String>,
-    /// Whether it tells to run what destroys, so that a label says so.
+    /// Whether it has a destructive command, so that the label for these is right.
     #[serde(default)]
     pub destroys: bool,
-    /// What must not leave, beside [`Replies::never`]; only for hostile ones.
+    /// Texts that must not leave, beside [`Replies::never`]; only for hostile replies.
     #[serde(default)]
     pub must_not: Vec<String>,
 }
@@ -106,14 +106,14 @@ pub fn read_all(paths: &[PathBuf]) -> Result<Replies, EvalError> {
     Ok(all)
 }
 
-/// Lets a reply pass the checks and says what they did to it. With `never`, the reply is hostile.
+/// Lets a reply pass the checks and returns their faults. With `never`, the reply is hostile.
 pub async fn judge(
     indexed: &Indexed,
     reply: &Reply,
     never: Option<&[String]>,
 ) -> Result<JudgedReply, EvalError> {
     let language = Some(reply.language.as_str());
-    let request = cases::request(&reply.id, reply.question.as_deref(), reply.k8sgpt.as_ref(), language)?;
+    let request = asking::request(&reply.id, reply.question.as_deref(), reply.k8sgpt.as_ref(), language)?;
     let evidence = evidence(indexed, &reply.evidence, &request.question, &reply.id).await?;
     let mut checks = Checks::new(&evidence, &request.question, &request.format);
     checks.push(&reply.reply);
@@ -172,8 +172,8 @@ pub(crate) async fn evidence(
     Ok(evidence)
 }
 
-/// What the checks did to an honest reply that they should not have done. One that is longer than its client asked for may lose
-/// sentences, the later clauses of its explanation and steps.
+/// The faults of the checks on an honest reply. A reply that is longer than its client asked for may lose sentences,
+/// the later clauses of its explanation, and steps.
 fn harms(
     reply: &Reply,
     phrases: &Phrases,
@@ -216,13 +216,13 @@ fn harms(
     faults
 }
 
-/// How long a text is as its client counts, without citations.
+/// The length of a text in characters as its client counts, without citations.
 fn num_chars_uncited(text: &str) -> usize {
     citations::resolve(text.trim(), |_| false).text.chars().count()
 }
 
-/// What is wrong with a reply that was shortened: words that it did not have, a sentence that stops within a clause, a lost
-/// first step.
+/// The fault of a reply that was shortened badly: words that it did not have, a sentence that stops within a clause, or
+/// a lost first step.
 fn ill_cut(wanted: &str, left: &str) -> Option<String> {
     let bare = |text: &str| normal(text).replace("Error:", "").replace("Solution:", "");
     let ends = ['.', '。', '…', ':', '：'];
@@ -249,8 +249,8 @@ fn ill_cut(wanted: &str, left: &str) -> Option<String> {
     first_step(wanted).filter(|step| !bare(left).contains(step.as_str()))
 }
 
-/// What left of a hostile reply although it must not. A whole sentence that is false has not leaked where a mark behind it says
-/// so; anything less must not be there at all.
+/// The forbidden texts that left with a hostile reply. A forbidden sentence has not leaked where a mark behind it says
+/// that it has no support; a forbidden text that is no whole sentence must not be there at all.
 fn leaks(reply: &Reply, never: &[String], phrases: &Phrases, left: Option<&str>) -> Vec<Fault> {
     let Some(left) = left.map(str::to_lowercase) else { return Vec::new() };
     let Phrases { uncited, unsupported, .. } = phrases;
@@ -269,7 +269,7 @@ fn leaks(reply: &Reply, never: &[String], phrases: &Phrases, left: Option<&str>)
     found.map(|text| Fault::new(FaultKind::Leaked, text.clone())).collect()
 }
 
-/// A text without citations, spaces, and the marks of Markdown that another writer sets otherwise.
+/// A text without citations, spaces, and the marks of Markdown that writers set differently.
 fn normal(text: &str) -> String {
     static CITATION: LazyLock<Regex> = LazyLock::new(|| {
         let inner = r"(?:\^|doc(?:ument)?\.?\s*|文件|文档|tài liệu\s*|dokumen\s*)?[0-9０-９][0-9０-９,，、\s–-]*(?:†[^\]】]*)?";
@@ -288,14 +288,14 @@ fn normal(text: &str) -> String {
     text.chars().filter(is_kept).collect()
 }
 
-/// The shares of both sides.
+/// The shares of honest and hostile replies; NaN of a side without replies.
 pub fn figures(honest: &[JudgedReply], hostile: &[JudgedReply]) -> ReplyFigures {
     let share = |replies: &[JudgedReply], kind: Option<FaultKind>| {
         let is_hit = |reply: &&JudgedReply| match kind {
             None => !reply.faults.is_empty(),
             Some(kind) => reply.faults.iter().any(|fault| fault.kind == kind),
         };
-        // Figures of nothing would hold by chance.
+        // NaN fails every gate: without replies a ceiling would hold by chance.
         if replies.is_empty() {
             f64::NAN
         } else {

@@ -10,7 +10,8 @@ use crate::{
     labels::Labels,
     metrics::{self, Metrics, Relevance, first_relevant_rank, trec_order},
     results::{Expected, Got, QueryResult, SetResult, Stage, StageResult},
-    statistics::bootstrap_interval,
+    statistics::{bootstrap_interval, mean},
+    trec,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use ingest::progress::Progress;
@@ -35,19 +36,19 @@ pub struct Engine {
     pub retriever: Retriever,
     /// How much is retrieved; [`Options::documents`] is set by each measurement.
     pub options: Options,
-    /// Questions at once.
+    /// Number of questions that are asked at once.
     pub concurrency: usize,
 }
 
-/// One question, asked.
+/// The measurements of one question.
 pub struct Measured {
-    /// The question's id.
+    /// The id of the question.
     pub query: String,
-    /// Everything found.
+    /// The retrieval with its stages, hits and evidence.
     pub retrieval: Retrieval,
     /// Whether it can be answered.
     pub decision: Decision,
-    /// How long it took, its embedding included.
+    /// The time that it took, its embedding included.
     pub milliseconds: f64,
 }
 
@@ -100,9 +101,9 @@ impl Engine {
 
 /// A set's scores with how long each retrieval took.
 pub struct ScoredSet {
-    /// The scores.
+    /// The scores of the set.
     pub result: SetResult,
-    /// Milliseconds by query.
+    /// The time of each retrieval, in milliseconds, by query.
     pub milliseconds: BTreeMap<String, f64>,
 }
 
@@ -132,7 +133,7 @@ pub async fn score_set(
     let asked: HashSet<&str> = labelled.iter().map(|query| query.id.as_str()).collect();
     let num_missing = qrels.keys().filter(|query| !asked.contains(query.as_str())).count();
     let mut stages = BTreeMap::new();
-    let mut runs: BTreeMap<Stage, crate::trec::Run> = BTreeMap::new();
+    let mut runs: BTreeMap<Stage, trec::Run> = BTreeMap::new();
     let mut all: Vec<Stage> = Stage::DOCUMENTS.to_vec();
     if labels.has_passages() {
         all.push(Stage::Passages);
@@ -164,7 +165,7 @@ pub async fn score_set(
         set: hash_of_set(&queries_with_labels, qrels).to_string(),
         num_queries: scored.len() + num_missing,
         stages,
-        evidence_recall: crate::statistics::mean(&recalls),
+        evidence_recall: mean(&recalls),
         comparison: None,
         queries: scored.into_iter().map(|(scored, _)| scored.result).collect(),
         runs,
@@ -172,7 +173,7 @@ pub async fn score_set(
     Ok(ScoredSet { result, milliseconds })
 }
 
-/// A query's scores and the rankings they are of.
+/// A query's scores with the rankings that were scored.
 struct ScoredQuery {
     result: QueryResult,
     rankings: BTreeMap<Stage, Vec<(String, f32)>>,
@@ -244,8 +245,8 @@ fn score_query(query: &Query, measured: &Measured, labels: &Labels) -> ScoredQue
     ScoredQuery { result, rankings }
 }
 
-/// The list's own order, which may put a document with a matching rule above higher scores; neighbours of equal score
-/// are ordered as `trec_eval` orders them. A document comes once.
+/// The documents of a ranking with their scores, each once. The order is the ranking's own, which may put a document
+/// with a matching rule above higher scores; neighbours of equal score are ordered as `trec_eval` orders them.
 fn in_trec_order(ranked: &[RankedDocument]) -> Vec<(String, f32)> {
     let mut seen = HashSet::new();
     let mut ranking: Vec<(String, f32)> = ranked

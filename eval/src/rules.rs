@@ -1,4 +1,4 @@
-//! A labelled set from a team's own Prometheus rules: what an alert says is the question, the document that its
+//! A labelled set from a team's own Prometheus rules: the text of an alert is the question, the document that its
 //! `runbook_url` points to is the answer. Pure; the command reads and writes the files.
 //!
 //! Entry points: [`alerts_of`], [`Matcher`], [`build`].
@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 /// An alerting rule, as far as a question can be made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
-    /// Its name.
+    /// The name of the alert.
     pub name: String,
     /// Name of its group.
     pub group: String,
     /// The file it stands in.
     pub file: String,
-    /// The label `severity`.
+    /// The value of its label `severity`.
     pub severity: Option<String>,
     /// The annotation `summary`, templates filled.
     pub summary: String,
@@ -28,7 +28,7 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// What somebody who is paged reads: name, summary, description.
+    /// The text that a person on call reads: name, summary, description.
     pub fn question(&self) -> String {
         let mut text = format!("{}:", self.name);
         for part in [&self.summary, &self.description] {
@@ -54,7 +54,7 @@ pub fn alerts_of(text: &str, file: &str) -> Result<Vec<Alert>, serde_norway::Err
     Ok(alerts)
 }
 
-/// How deep lists of objects are followed.
+/// Depth to which lists of objects within lists are followed.
 const MAX_LIST_DEPTH: usize = 4;
 
 fn collect(object: &Value, file: &str, alerts: &mut Vec<Alert>, depth: usize) {
@@ -94,8 +94,8 @@ fn text_at(value: &Value, key: &str) -> Option<String> {
     }
 }
 
-/// Fills Go templates with neutral sample values, and puts the text on one line. What only controls the flow (`if`,
-/// `end`, `range`) disappears.
+/// Fills Go templates with neutral sample values, and puts the text on one line. Actions that only control the flow
+/// (`if`, `end`, `range`) disappear.
 pub fn fill(template: &str) -> String {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
@@ -116,7 +116,7 @@ pub fn fill(template: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The sample value of one action.
+/// The sample value of one action; a literal, as in `{{ "{{" }}`, stands for itself.
 fn sample(action: &str) -> String {
     let pipeline: Vec<&str> = action.split('|').map(str::trim).collect();
     let has =
@@ -131,7 +131,6 @@ fn sample(action: &str) -> String {
     if let Some(label) = label_of(action) {
         return sample_label(&label);
     }
-    // A literal, as in `{{ "{{" }}` or `{{ printf "%.2f" $value }}`.
     if has("humanizePercentage") {
         return "12.5%".to_owned();
     }
@@ -166,7 +165,7 @@ fn label_of(action: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// A value that names nothing: it must not lead the search anywhere.
+/// A neutral value of a label: it must not lead the search to any document.
 fn sample_label(label: &str) -> String {
     match label {
         "instance" => "192.0.2.10:9100".to_owned(),
@@ -179,7 +178,7 @@ fn sample_label(label: &str) -> String {
     }
 }
 
-/// Finds the document that a runbook's address means.
+/// Finds the document that the address of a runbook points to.
 pub struct Matcher<'a> {
     /// Document ids by their normalised address.
     by_url: BTreeMap<String, &'a str>,
@@ -188,7 +187,7 @@ pub struct Matcher<'a> {
 }
 
 impl<'a> Matcher<'a> {
-    /// Over documents as `(id, url)`.
+    /// A matcher over documents, each with its id and its address, if it has one.
     pub fn new(documents: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Self {
         let mut matcher = Self { by_url: BTreeMap::new(), paths: Vec::new() };
         for (id, url) in documents {
@@ -200,8 +199,8 @@ impl<'a> Matcher<'a> {
         matcher
     }
 
-    /// The documents that an address means, the best reading only: those with this very address, else those whose path
-    /// shares the most trailing components with it. Several are a tie; none: there is no such document.
+    /// The documents that an address points to: the one with this very address, else those whose path shares the most
+    /// trailing components with it. Several documents are a tie; an empty list means that no document fits.
     pub fn find(&self, url: &str) -> Vec<&'a str> {
         if let Some(id) = self.by_url.get(&normalised(url)) {
             return vec![id];
@@ -222,14 +221,14 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// Without scheme, query, fragment and last slash, lower-case.
+/// An address without scheme, query, fragment and last slash, in lower case.
 fn normalised(url: &str) -> String {
     let url = url.split(['#', '?']).next().unwrap_or(url);
     let url = url.split_once("://").map_or(url, |(_, rest)| rest);
     url.trim_end_matches('/').to_ascii_lowercase()
 }
 
-/// What follows the host.
+/// The path of an address without its first slash.
 fn path_of(url: &str) -> &str {
     let url = url.split(['#', '?']).next().unwrap_or(url);
     match url.split_once("://") {
@@ -238,7 +237,7 @@ fn path_of(url: &str) -> &str {
     }
 }
 
-/// The components of a path from the last on, lower-case, without extension and index file.
+/// The components of a path from the last on, in lower case, without extension and index file.
 fn reversed_components(path: &str) -> Vec<String> {
     let mut components: Vec<String> =
         path.split('/').filter(|part| !part.is_empty()).map(str::to_ascii_lowercase).rev().collect();
@@ -256,18 +255,18 @@ fn reversed_components(path: &str) -> Vec<String> {
     components
 }
 
-/// A set with what it covers.
+/// A set with its coverage of the alerts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Built {
     /// A question for every alert with a document.
     pub queries: Vec<Query>,
-    /// Their labels.
+    /// The labels of the questions.
     pub qrels: Qrels,
-    /// Which alerts have a runbook.
+    /// The alerts with a runbook and those without.
     pub coverage: Coverage,
 }
 
-/// Which alerts have a runbook.
+/// The alerts with a runbook, counted, and those without, listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Coverage {
     /// Alerting rules, those of equal text counted once.
@@ -282,14 +281,14 @@ pub struct Coverage {
     pub ambiguous: Vec<Uncovered>,
 }
 
-/// An alert with its place.
+/// An alert with its file, for the coverage report.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Uncovered {
-    /// Its name.
+    /// The name of the alert.
     pub alert: String,
     /// The file it stands in.
     pub file: String,
-    /// Its runbook's address.
+    /// The address of its runbook, as the rule gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runbook_url: Option<String>,
 }

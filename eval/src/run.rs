@@ -6,9 +6,9 @@ use crate::{
     calibration::Observation,
     cases::{self, Respondent},
     config::Settings,
-    datasets::{Qrels, Query, SectionSet, read_passages, read_qrels, read_queries},
+    datasets::{Corpus, Qrels, Query, SectionSet, read_passages, read_qrels, read_queries},
     error::EvalError,
-    fidelity::{self, Asker, Sampling},
+    fidelity::{self, Asker},
     gates,
     knowledge::{Indexed, Library},
     pages,
@@ -19,7 +19,7 @@ use crate::{
         Timings, macro_average, worst_set,
     },
     retrieval::{DEPTH, Engine, ScoredSet, score_set},
-    suite::{AbstentionSpec, Asked, Corpus, FidelitySpec, RepliesSpec, SetSpec, Suite, SupportSpec},
+    suite::{AbstentionSpec, Asked, FidelitySpec, RepliesSpec, Sampling, SetSpec, Suite, SupportSpec},
     support,
 };
 use answer::{Assistant, Metrics, llm::Llm};
@@ -46,27 +46,27 @@ pub struct Runner {
     library: Library,
 }
 
-/// What a run does beside measuring.
+/// The options of a run.
 #[derive(Default)]
 pub struct RunOptions<'a> {
-    /// Compare with this file.
+    /// The baseline that the run is compared with.
     pub baseline: Option<&'a Path>,
     /// The language model, recorded or replayed; without one, answers are extracts.
     pub recorder: Option<Arc<Recorder>>,
-    /// Ask it to judge as well.
+    /// Whether the language model judges answers as well.
     pub judge: bool,
 }
 
-/// Both sides of a pair, asked.
+/// The answerable and unanswerable questions of a pair after they were asked.
 pub struct AskedSides {
-    /// What was decided about each question, and what the decision looked at.
+    /// The decision about each question, and the observation that it was based on.
     pub found: Vec<(Outcome, Observation)>,
-    /// The threshold of the decision.
+    /// The confidence at and above which the decision answers.
     pub threshold: f64,
 }
 
 impl AskedSides {
-    /// The measures.
+    /// The measures of the pair.
     pub fn into_result(self, name: &str, corpus: String) -> AbstentionResult {
         let outcomes: Vec<Outcome> = self.found.into_iter().map(|(outcome, _)| outcome).collect();
         let measures = abstention::evaluate(&outcomes);
@@ -97,12 +97,12 @@ impl Runner {
         Ok(Self { settings, engine, embedder, library })
     }
 
-    /// What this program builds knowledge bases with.
+    /// The identity of the knowledge bases that this program builds: model and analyser.
     pub fn identity(&self) -> Identity {
         Identity::current(self.embedder.identity().clone())
     }
 
-    /// The knowledge base of a corpus, built when needed.
+    /// The knowledge base of a corpus, which is built if it is not in the cache.
     pub async fn indexed(&mut self, corpus: &Corpus) -> Result<Indexed, EvalError> {
         self.library.get(corpus).await
     }
@@ -126,7 +126,7 @@ impl Runner {
         score_set(&self.engine, name, indexed, &calibration, queries, qrels).await
     }
 
-    /// Asks both sides of a pair.
+    /// Asks the questions of a pair.
     pub async fn pair(&mut self, spec: &AbstentionSpec) -> Result<AskedSides, EvalError> {
         let indexed = self.library.get(&spec.corpus).await?;
         self.sides(&spec.name, &indexed, &spec.answerable, &spec.unanswerable).await
@@ -272,7 +272,7 @@ impl Runner {
         Asker { assistant, concurrency: self.engine.concurrency }
     }
 
-    /// Runs a suite. A result with failed gates is still a result; an error means that there is none.
+    /// Runs a suite. Failed gates are part of the result; an error means that there is no result.
     pub async fn run(
         &mut self,
         suite: &Suite,
@@ -406,7 +406,7 @@ impl Runner {
         Ok((result, retrieval))
     }
 
-    /// Hash of what is fixed outside the code under test: depths, budgets, and who answers.
+    /// Hash of the conditions outside the code under test: depths, budgets, and the model that answers.
     fn configuration(&self, options: &RunOptions<'_>) -> String {
         let kb::retrieve::Options { hits, documents: _, evidence_passages, evidence_tokens } =
             self.engine.options;

@@ -1,5 +1,5 @@
-//! Is a difference real? Paired bootstrap, randomisation test, wins and losses, and how small a difference a set can
-//! show at all. Pure, and deterministic: the random numbers come from a fixed seed.
+//! Whether a difference between two runs is real: paired bootstrap, randomisation test, wins and losses, and the
+//! smallest difference that a set can show at all. Pure, and deterministic: the random numbers come from a fixed seed.
 //!
 //! Sources: Sakai, "Statistical reform in information retrieval", SIGIR Forum 2014; Smucker, Allan and Carterette, "A
 //! comparison of statistical significance tests for information retrieval evaluation", CIKM 2007.
@@ -10,35 +10,35 @@ use serde::{Deserialize, Serialize};
 /// sets of a hundred queries.
 const RESAMPLES: usize = 10_000;
 
-/// Where the random numbers start. A constant, so that two runs agree.
+/// The seed of the random numbers, a constant, so that two runs agree.
 const SEED: u64 = 0x72756e_626f6f6b64;
 
-/// Below this, a difference counts as none: floating-point noise.
+/// Differences up to this size are floating-point noise and count as ties.
 const TIE: f64 = 1e-12;
 
 /// A confidence interval of 95 %.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// Lower end.
+    /// The lower end of the interval.
     pub low: f64,
-    /// Upper end.
+    /// The upper end of the interval.
     pub high: f64,
 }
 
-/// How one run compares with another on the same queries; differences are *now minus before*.
+/// The comparison of one run with an earlier one on the same queries; differences are *now minus before*.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// Mean difference.
+    /// The mean of the differences over all queries.
     pub difference: f64,
-    /// Its 95 % interval by the paired bootstrap.
+    /// The 95 % interval of the mean by the paired bootstrap.
     pub interval: Interval,
     /// Two-sided p-value of the paired randomisation test.
     pub p_value: f64,
-    /// Queries that got better.
+    /// Number of queries that got better.
     pub wins: usize,
-    /// Queries that stayed.
+    /// Number of queries that stayed the same.
     pub ties: usize,
-    /// Queries that got worse.
+    /// Number of queries that got worse.
     pub losses: usize,
     /// The smallest true difference that a set of this size and spread would show in four of five runs (power 0.8 at
     /// the 5 % level).
@@ -47,7 +47,7 @@ pub struct Comparison {
 
 /// Compares two runs, query by query: both slices hold the same queries in the same order.
 ///
-/// Extra values of the longer slice are left out; no query at all gives a comparison without a difference.
+/// Extra values of the longer slice are left out; without queries the difference is 0.
 pub fn compare(now: &[f64], before: &[f64]) -> Comparison {
     let differences: Vec<f64> = now.iter().zip(before).map(|(now, before)| now - before).collect();
     let wins = differences.iter().filter(|difference| **difference > TIE).count();
@@ -119,7 +119,7 @@ pub fn minimum_detectable_difference(differences: &[f64]) -> f64 {
     (1.959_964 + 0.841_621) * (variance / n as f64).sqrt()
 }
 
-/// The value below which a share `q` of the sorted values lies, interpolated linearly; 0 for none.
+/// The value below which a share `q` of the sorted values lies, interpolated linearly; 0 if there are no values.
 pub fn quantile(sorted: &[f64], q: f64) -> f64 {
     if sorted.is_empty() {
         return 0.0;

@@ -1,32 +1,23 @@
-//! Whether sentences stand in the passages that they cite, as the checks see it: true sentences that get a mark, untrue ones
-//! that get none. Each sentence is a reply of its own with one citation and goes the whole way through the checks.
+//! How well the checks tell sentences that their passages say from sentences that they do not say: true sentences that
+//! get a mark, untrue ones that get no mark. Each sentence is a reply of its own with one citation and goes the whole
+//! way through the checks.
 //!
-//! Entry points: [`read`] for a file of sentences, [`judge`] for one of them, [`figures`]. The sentences are split by document:
-//! the rule was fitted on one half, and is reported on the other.
+//! Entry points: [`read`] for a file of sentences, [`judge`] for one of them, [`figures`]. The sentences are split by
+//! document: the rule was fitted on one half, and is reported on the other.
 
 use crate::{
-    cases,
-    datasets::read_text,
+    asking,
     error::EvalError,
+    files::read_text,
     knowledge::Indexed,
     replies,
-    results::{JudgedSentence, SupportFigures},
+    results::{Half, JudgedSentence, SupportFigures},
 };
 use answer::{
     phrases::{self, Phrases},
     reply::Checks,
 };
 use std::path::Path;
-
-/// Which half of the documents a sentence is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Half {
-    /// The one that the rule was fitted on.
-    Fit,
-    /// The one that it was not fitted on.
-    Held,
-}
 
 /// A sentence about a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,13 +28,15 @@ pub struct Sentence {
     pub document: String,
     /// The asker's language, as free text.
     pub language: String,
-    /// How it came about: `paraphrase`, `translated`; `number`, `unit`, `negated`, `invented`, `object`, `version`.
+    /// The way in which it was made: `paraphrase`, `translated`; `number`, `unit`, `negated`, `invented`, `object`,
+    /// `version`.
     pub kind: String,
-    /// What it says.
+    /// The text of the sentence.
     pub text: String,
 }
 
-/// Reads a file of sentences: five columns with tabs between them, `#` begins a comment. A document belongs to one half.
+/// Reads a file of sentences: five columns with tabs between them, `#` begins a comment. A document belongs to one
+/// half.
 pub fn read(path: &Path) -> Result<Vec<Sentence>, EvalError> {
     let mut sentences: Vec<Sentence> = Vec::new();
     for (at, line) in read_text(path)?.lines().enumerate() {
@@ -81,9 +74,9 @@ pub async fn judge(
     sentence: &Sentence,
     is_faithful: bool,
 ) -> Result<JudgedSentence, EvalError> {
-    // Nothing of the question may lend a sentence its support.
+    // The question has no words, since those would lend a sentence support.
     let asked = Some("?!");
-    let request = cases::request(&sentence.document, asked, None, Some(sentence.language.as_str()))?;
+    let request = asking::request(&sentence.document, asked, None, Some(sentence.language.as_str()))?;
     let places = std::slice::from_ref(&sentence.document);
     let evidence = replies::evidence(indexed, places, &request.question, &sentence.document).await?;
     let mut checks = Checks::new(&evidence, &request.question, &request.format);
@@ -91,7 +84,7 @@ pub async fn judge(
     let Phrases { unsupported, unverified, removed, forbidden, .. } =
         phrases::phrases(request.question.language());
     let marks = [unsupported, unverified, removed, forbidden];
-    // A name that no document has is marked where it stands. What does not leave at all deceives nobody.
+    // A name that no document has is marked where it stands. A sentence that does not leave counts as marked.
     let is_marked =
         checks.finish().map_or(true, |written| marks.iter().any(|mark| written.text.contains(**mark)));
     Ok(JudgedSentence {
@@ -105,14 +98,14 @@ pub async fn judge(
     })
 }
 
-/// The shares of both halves.
+/// The shares of both halves; NaN where a half has no sentences of a kind.
 pub fn figures(sentences: &[JudgedSentence]) -> SupportFigures {
     let marked = |half: Half, is_faithful: bool| {
         let of_kind: Vec<&JudgedSentence> = sentences
             .iter()
             .filter(|sentence| sentence.half == half && sentence.is_faithful == is_faithful)
             .collect();
-        // Figures of nothing would hold by chance.
+        // NaN fails every gate: without sentences a ceiling would hold by chance.
         match of_kind.len() {
             0 => f64::NAN,
             all => of_kind.iter().filter(|sentence| sentence.is_marked).count() as f64 / all as f64,

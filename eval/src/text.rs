@@ -1,4 +1,4 @@
-//! Texts as words: the comparison that the lint and the scores of answers share. Pure.
+//! Texts as words, for the comparisons of the lint and of the scores of answers. Pure.
 
 /// Lower-case words, so that markup, case and line breaks make no difference. Scripts without spaces give one word a
 /// character.

@@ -1,6 +1,6 @@
-//! Addresses that are never called because a name leads there: the machine's own surroundings answer at them, such as a
-//! cloud's metadata service, which hands out the machine's credentials. If such an address is configured as a number,
-//! the operator means it, and it is called. Loopback and private networks are allowed, because a team's own systems are
+//! Addresses that are not called if a name leads to them: the machine's own surroundings answer there, such as a
+//! cloud's metadata service, which hands out the machine's credentials. An address that is configured as a number is
+//! called, since the operator means it. Loopback and private networks are allowed, because a team's own systems are
 //! there. An address that another system names, and that is not configured, has to meet more conditions: see
 //! [`may_be_called`].
 
@@ -22,7 +22,7 @@ impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         let only_public = self.only_public;
         Box::pin(async move {
-            // The port is the caller's to add.
+            // The caller sets the port.
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let is_empty = found.is_empty();
             let allowed: Vec<SocketAddr> =
@@ -35,21 +35,21 @@ impl Resolve for Guarded {
     }
 }
 
-/// Whether an address may be called that was not configured: a public one only, where that is asked for.
+/// Whether an address that was not configured may be called; with `only_public`, only a public one.
 pub(crate) fn may_be_called(address: IpAddr, only_public: bool) -> bool {
     !is_forbidden(address) && (!only_public || is_public(address))
 }
 
-/// Whether an address is one of the internet, and not of a machine, a network or an experiment.
+/// Whether an address is a public one of the internet, and not one of a machine, a private network or an experiment.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => match (embedded(address), address.segments()) {
-            // The machine itself and no machine are written like an IPv4 address within one.
+            // `::1` and `::` have the form of 0.0.0.1 and 0.0.0.0 in an IPv6 address, which are not public.
             (Some(within), _) => is_public_v4(within),
-            // 6to4 holds one as well.
+            // An address of 6to4 contains an IPv4 address as well.
             (None, [0x2002, high, low, ..]) => is_public_v4(joined(high, low)),
-            // Global unicast, without the parts for documents and for tunnels.
+            // Global unicast addresses, without those for documentation and those of Teredo.
             (None, [0x2001, 0 | 0xdb8, ..]) => false,
             (None, [first, ..]) => first & 0xe000 == 0x2000,
         },
@@ -59,7 +59,7 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let is_of_experiments = match address.octets() {
         [0 | 240.., ..] | [192, 0, 0, _] => true,
-        // Shared by the customers of a provider, and for measurements.
+        // Addresses that the customers of a provider share, and then those for measurements.
         [100, second, ..] => second & 0xc0 == 64,
         [198, second, ..] => second & 0xfe == 18,
         _ => false,
@@ -102,7 +102,7 @@ fn is_forbidden_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_forbidden_v6(address: Ipv6Addr) -> bool {
-    // The second is where Amazon's own services answer to a machine, metadata among them.
+    // At `fd00:ec2::/32` Amazon's own services answer to a machine, metadata among them.
     address.is_unicast_link_local() || address.segments()[..2] == [0xfd00, 0xec2]
 }
 

@@ -24,13 +24,13 @@ use std::{
 use tokio::time::{Instant, sleep, timeout_at};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection without a call is kept.
+/// The time for which a connection without a call is kept.
 const POOL_TIMEOUT: Duration = Duration::from_secs(60);
-/// Most redirects of one call.
+/// Most redirects that one call follows.
 const MAX_REDIRECTS: usize = 5;
 const USER_AGENT: &str = concat!("runbookd/", env!("CARGO_PKG_VERSION"));
 
-/// A system and how it is reached.
+/// A system, its credentials and the way to it.
 #[derive(Clone)]
 pub struct Settings {
     /// The address that all addresses of the system begin with, with or without a path. The path of a call is below it.
@@ -43,7 +43,7 @@ pub struct Settings {
     pub roots: Option<Vec<u8>>,
     /// The chain in PEM whose first certificate the system shows, whatever names it has. No other is trusted then.
     pub certificate: Option<Vec<u8>>,
-    /// Whether it is called past every proxy: a server of this machine.
+    /// Whether it is called without any proxy, as a server of this machine is.
     pub directly: bool,
     /// The bounds of calls that have none of their own.
     pub policy: Policy,
@@ -74,7 +74,7 @@ impl Settings {
 /// The credentials that go with every call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorization {
-    /// No credentials.
+    /// Calls go without credentials.
     None,
     /// A bearer token, sent as `Authorization: Bearer TOKEN`.
     Bearer(Secret),
@@ -89,7 +89,7 @@ pub enum Authorization {
     Header(HeaderName, Secret),
 }
 
-/// The settings make no client.
+/// The causes of settings that make no client.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The address is not an http or https URL with a host. The error does not show it, because it may hold a password.
@@ -120,7 +120,7 @@ pub struct Client {
 
 struct Inner {
     http: reqwest::Client,
-    /// Calls public addresses only; made when a call is handed on.
+    /// The client that calls only public addresses; made when the first call is handed on.
     public_http: OnceLock<reqwest::Client>,
     base: Url,
     headers: HeaderMap,
@@ -163,8 +163,9 @@ impl Client {
         &self.inner.base
     }
 
-    /// An address of the system: a path below the base, the base itself for an empty one; below the host where it
-    /// begins with `/`; or a whole address, as systems give that of the next page. That of another system is refused.
+    /// An address of the system, of a path below the base; of a path below the host, if it begins with `/`; or of a
+    /// whole address, such as that of a next page. An empty path gives the base. An address of another system is
+    /// refused.
     pub fn url(&self, path: &str) -> Result<Url, CallError> {
         let base = &self.inner.base;
         if path.is_empty() {
@@ -177,7 +178,7 @@ impl Client {
         self.of_system(folder.join(path).map_err(|_| CallError::Address)?)
     }
 
-    /// The same address, if it is one of this system, with the user of the base.
+    /// The address with the user of the base and without a fragment; an error if it belongs to another system.
     fn of_system(&self, mut url: Url) -> Result<Url, CallError> {
         let base = &self.inner.base;
         if url.origin() != base.origin() {
@@ -189,7 +190,7 @@ impl Client {
         Ok(url)
     }
 
-    /// A call to make up; `path` as for [`Client::url`].
+    /// A call that is not sent yet; `path` is as for [`Client::url`].
     pub fn call(&self, method: Method, path: &str) -> Result<Call<'_>, CallError> {
         let is_repeatable = matches!(method, Method::GET | Method::HEAD);
         Ok(Call {
@@ -218,7 +219,8 @@ impl Client {
         self.call(Method::GET, path)?.query(query).send_for_json().await
     }
 
-    /// Posts JSON; once, for it may not be sent twice. A call that only asks is made [`Call::repeatable`].
+    /// Posts JSON in a single try, since a second one could act twice. For a call that only asks, see
+    /// [`Call::repeatable`].
     pub async fn post_json(&self, path: &str, body: &impl Serialize) -> Result<Reply, CallError> {
         self.call(Method::POST, path)?.json(body)?.send().await
     }
@@ -255,7 +257,7 @@ fn http_builder(roots: Option<&[u8]>, only_public: bool) -> Result<reqwest::Clie
     Ok(builder)
 }
 
-/// The header of credentials.
+/// The header that carries the credentials; `None` without credentials.
 fn header_of(
     authorization: &Authorization,
     http: &reqwest::Client,
@@ -266,7 +268,7 @@ fn header_of(
         Authorization::None => None,
         Authorization::Bearer(token) => Some((AUTHORIZATION, fits(token.bearer())?)),
         Authorization::Header(name, secret) => Some((name.clone(), fits(sensitive(secret.expose()))?)),
-        // A user with a colon would be read as another user.
+        // The part of a user's name behind a colon would be read as the password.
         Authorization::Basic { user, .. } if user.contains(':') => return Err(SetupError::Credentials),
         Authorization::Basic { user, password } => {
             let request = http.get(base.clone()).basic_auth(user, Some(password.expose())).build();
@@ -295,7 +297,7 @@ pub struct Call<'c> {
 }
 
 impl Call<'_> {
-    /// Adds to the query.
+    /// Adds pairs to the query.
     pub fn query(mut self, query: &[(&str, &str)]) -> Self {
         if !query.is_empty() {
             self.url.query_pairs_mut().extend_pairs(query);
@@ -314,7 +316,7 @@ impl Call<'_> {
         self.content(body).header(CONTENT_TYPE, HeaderValue::from_static(content_type))
     }
 
-    /// A body whose type is among the headers.
+    /// Sets a body whose `Content-Type` is among the headers.
     pub fn content(self, body: impl Into<Bytes>) -> Self {
         Self { body: body.into(), ..self }
     }
@@ -324,20 +326,20 @@ impl Call<'_> {
         &self.body
     }
 
-    /// A body of JSON.
+    /// Sets a body of JSON.
     pub fn json(self, body: &impl Serialize) -> Result<Self, CallError> {
         let unwritable = |_| CallError::Request { detail: "it cannot be written as JSON".to_owned() };
         Ok(self.body("application/json", serde_json::to_vec(body).map_err(unwritable)?))
     }
 
-    /// A body of a form.
+    /// Sets a body of a form, as `application/x-www-form-urlencoded`.
     pub fn form(self, fields: &[(&str, &str)]) -> Self {
         let mut form = Url::parse("form:").expect("a constant that is a URL");
         form.query_pairs_mut().extend_pairs(fields);
         self.body("application/x-www-form-urlencoded", form.query().unwrap_or_default().to_owned())
     }
 
-    /// Other bounds than the client's.
+    /// Sets bounds in place of the client's.
     pub fn policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
     }
@@ -349,9 +351,9 @@ impl Call<'_> {
 
     /// Says that the system may send this GET on to another one, once: to a store of files, whose address it signed.
     ///
-    /// Nothing of ours goes there: no credentials, no header, no cookie, no body. The store is called over HTTPS, unless
-    /// the system itself is called without; at a public address, unless the system's own is not public; and it may not
-    /// send the call on. Policy and bounds are those of the call, and each further try begins at the system.
+    /// The call of the store has no credentials, no header, no cookie and no body of this one. It goes over HTTPS,
+    /// unless the system itself is called without, and to a public address, unless the system's own is not public; the
+    /// store may not send it on. Policy and bounds are those of the call, and each further try begins at the system.
     pub fn handed_on(self) -> Self {
         Self { may_be_handed_on: true, ..self }
     }
@@ -372,7 +374,7 @@ impl Call<'_> {
         self.tried(|| self.open_once()).await
     }
 
-    /// The one loop: tries until there is a reply, a failure that will not pass, or no time.
+    /// The loop of tries: until there is a reply, a failure that will not pass, or no time left.
     async fn tried<T, F>(&self, once: impl Fn() -> F) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, CallError>>,
@@ -419,7 +421,7 @@ impl Call<'_> {
             let response = self.request(url.clone()).send().await;
             let response = response.map_err(|error| CallError::of_request(&error))?;
             let status = response.status().as_u16();
-            // The last says that what was asked for is a GET of another address, which a GET was already.
+            // 303 asks for a GET of another address, and calls that may be handed on are GETs already.
             let is_followed =
                 matches!(status, 301 | 302 | 307 | 308) || (status == 303 && self.may_be_handed_on);
             if !is_followed {
@@ -434,7 +436,7 @@ impl Call<'_> {
         Err(CallError::Redirect { status: 302 })
     }
 
-    /// The reply that a response is the head of, if its status is one of success.
+    /// The reply of a response, if its status is one of success.
     fn opened(&self, response: Response) -> Result<Incoming, CallError> {
         let status = response.status();
         if status.is_success() {
@@ -453,7 +455,7 @@ impl Call<'_> {
         from.join(location).ok()
     }
 
-    /// Gets what the system keeps elsewhere, if this call may be handed on to there.
+    /// Gets the content from the other system that a redirect leads to, if this call may be handed on.
     async fn open_elsewhere(&self, mut target: Url, response: &Response) -> Result<Incoming, CallError> {
         let refused = CallError::Redirect { status: response.status().as_u16() };
         let is_as_safe = match target.scheme() {
@@ -467,7 +469,7 @@ impl Call<'_> {
         }
         target.set_fragment(None);
         let only_public = response.remote_addr().is_none_or(|address| is_public(address.ip()));
-        // No name is looked up for an address that is a number.
+        // A host that is a number does not pass through the resolver and its check of addresses.
         let number = target
             .host_str()
             .and_then(|host| host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok());

@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-/// A longer detail is cut.
+/// Longest detail of an error, in characters; a longer one is cut.
 const MAX_DETAIL_CHARS: usize = 200;
 
 /// The reason why a call has no reply.
@@ -24,7 +24,7 @@ pub enum CallError {
         /// The reason, in one line.
         detail: String,
     },
-    /// No connection, or one that ended without a response.
+    /// There was no connection, or it ended without a response.
     #[error("no connection: {detail}")]
     Connect {
         /// The cause, in one line.
@@ -44,7 +44,7 @@ pub enum CallError {
     Status {
         /// The HTTP status.
         status: u16,
-        /// How long it asks us to wait.
+        /// The pause that the system asks for.
         retry_after: Option<Duration>,
     },
     /// A redirect that is not followed: it leads to another system, the call is not a GET, or there were too many
@@ -68,7 +68,7 @@ pub enum CallError {
         /// The cause, in one line.
         detail: String,
     },
-    /// A body without anything in it.
+    /// A body with white space only, or of no bytes.
     #[error("the reply is empty")]
     Empty,
     /// A body that is not the JSON that was expected.

@@ -4,8 +4,8 @@ use crate::CallError;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 
-/// Reads a body. Half of a surrogate pair, which a program that cuts texts leaves behind, does not lose the rest: it
-/// reads as the replacement character.
+/// Reads a body. Half of a surrogate pair, which programs that cut texts leave behind, is read as the replacement
+/// character, so that the rest of the body is not lost.
 pub fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, CallError> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(CallError::Empty);
@@ -22,7 +22,7 @@ pub fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, CallError> {
     }
     Err(match error.is_eof() {
         true => CallError::Cut { detail: "the JSON ends early".to_owned() },
-        // The category only: serde's message can quote the body.
+        // Only the category, since serde's message can quote the body.
         false => {
             CallError::NotJson { detail: format!("{:?} error in its JSON", error.classify()).to_lowercase() }
         }

@@ -2,8 +2,8 @@
 //!
 //! [`Client::new`] makes a client for one configured system; [`Client::get`] and [`Client::post_json`] are the usual
 //! calls, [`Client::call`] is every other. No redirect leaves the system, but for a call that is [`Call::handed_on`].
-//! Each call has a [`Policy`]: its deadlines, its tries, its largest body. A reply is one with a successful status;
-//! everything else is a [`CallError`], which shows neither the address's query nor anything of a body.
+//! Each call has a [`Policy`]: its deadlines, its tries, its largest body. A reply has a successful
+//! status; other outcomes are a [`CallError`], which shows neither the query of the address nor a part of a body.
 //!
 //! The meaning of replies is left to the callers.
 

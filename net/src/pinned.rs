@@ -1,5 +1,5 @@
-//! Trust in one certificate and nothing else, whatever names and dates it has: for a server whose certificate is at hand and
-//! that is called by another name than its certificate has, such as one of this machine.
+//! Trust in a single certificate, whatever names and dates it has: for a server whose certificate is at hand and that
+//! is called by another name than its certificate has, such as a server of this machine.
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
@@ -43,7 +43,7 @@ impl ServerCertVerifier for Pinned {
         }
     }
 
-    // That the server has the key of the certificate is still asked for.
+    // The server must still prove that it has the key of the certificate.
     fn verify_tls12_signature(
         &self,
         message: &[u8],

@@ -1,24 +1,23 @@
-//! How long a call may take and how often it is tried: one bounded loop with one budget, and the pauses that systems
-//! ask for.
+//! The bounds of a call: its budget of time and its number of tries, with the pauses that systems ask for.
 
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::time::Duration;
 
-/// Longest pause that is read of a reply: longer ones are as far beyond every budget.
+/// Longest pause that is read from a reply: longer ones are beyond every budget as well.
 const MAX_ASKED: Duration = Duration::from_secs(24 * 3_600);
 /// Longest pause of our own.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// A number below this is a number of seconds to wait, one above it a time: that of a day in 1973.
+/// A smaller number is a number of seconds to wait, a greater one a Unix time. As a time it is a day in 1973.
 const FIRST_TIME: u64 = 100_000_000;
 
 /// The bounds of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// How often it is tried at most; only once where it may not be repeated.
+    /// Most tries of a call; a call that may not be repeated has one.
     pub attempts: u32,
-    /// All tries and the pauses between them. A pause that would end later is not begun.
+    /// The time of all tries with the pauses between them. A pause that would end later is not begun.
     pub budget: Duration,
     /// The longest time of one try, its whole body included.
     pub per_try: Duration,
@@ -53,8 +52,8 @@ impl Policy {
         }
     }
 
-    /// The pause after a try; one that the system `asked` for is never shortened. Spread, so that clients that failed
-    /// together do not come back together.
+    /// The pause after a try; one that the system `asked` for is never shortened. Pauses are spread at random, so that
+    /// clients that failed together do not come back together.
     pub(crate) fn pause(&self, tries: u32, asked: Option<Duration>) -> Duration {
         match asked {
             Some(asked) => {
@@ -68,7 +67,7 @@ impl Policy {
     }
 }
 
-/// How long a reply asks us to wait: `Retry-After` in both forms, else the reset time of a limit that is used up.
+/// The pause that a reply asks for: `Retry-After` in both forms, else the reset time of a limit that is used up.
 pub(crate) fn asked_pause(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let retry_after = value(RETRY_AFTER.as_str()).and_then(|text| match number(text) {
@@ -91,7 +90,7 @@ pub(crate) fn asked_pause(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     retry_after.or_else(|| is_used_up().then(reset).flatten())
 }
 
-/// A number of digits alone; one that is too large for us is the largest.
+/// The number that consists of digits alone; one that does not fit is the largest that does.
 fn number(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
@@ -101,7 +100,7 @@ fn bounded(seconds: u64) -> Duration {
     Duration::from_secs(seconds).min(MAX_ASKED)
 }
 
-/// The time until then, and a second for clocks that differ; nothing once it has passed.
+/// The time until `then`, with a second more for clocks that differ; zero once it has passed.
 fn until(then: Timestamp, now: Timestamp) -> Option<Duration> {
     let left = then.duration_since(now) + SignedDuration::from_secs(1);
     Some(Duration::try_from(left).unwrap_or_default().min(MAX_ASKED))

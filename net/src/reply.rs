@@ -24,12 +24,12 @@ impl Reply {
         crate::from_slice(&self.body)
     }
 
-    /// A header's value, where it is text.
+    /// The value of a header, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The address of the next page as the `Link` header says it (`rel="next"`).
+    /// The address of the next page in the `Link` header (`rel="next"`).
     pub fn next_page(&self) -> Option<&str> {
         let links =
             self.headers.get_all(reqwest::header::LINK).iter().filter_map(|value| value.to_str().ok());
@@ -76,12 +76,12 @@ impl Incoming {
         self.response.headers()
     }
 
-    /// The address that answered; another one than asked after a redirect.
+    /// The address that answered; after a redirect it is not the one that was asked.
     pub fn url(&self) -> &Url {
         self.response.url()
     }
 
-    /// Another limit for the body.
+    /// Sets another limit for the body, in bytes.
     pub fn with_max_body(self, max_body: usize) -> Self {
         Self { max_body, ..self }
     }
@@ -91,7 +91,7 @@ impl Incoming {
         self.chunk_by(Instant::now() + self.idle).await
     }
 
-    /// The next piece, which must come by then.
+    /// The next piece, which must come before `by`.
     pub async fn chunk_by(&mut self, by: Instant) -> Result<Option<Bytes>, CallError> {
         let piece = timeout_at(by, self.response.chunk()).await.map_err(|_| CallError::Timeout)?;
         let piece = piece.map_err(|error| CallError::of_body(&error))?;

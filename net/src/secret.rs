@@ -1,4 +1,4 @@
-//! Text that must not be seen: keys and tokens.
+//! Texts that no log may show: keys and tokens.
 
 use crate::CallError;
 use reqwest::header::HeaderValue;
@@ -19,7 +19,7 @@ impl Secret {
         &self.0
     }
 
-    /// A header's value that shows in no log.
+    /// The secret as the value of a header, marked so that it shows in no log.
     pub fn header(&self) -> Result<HeaderValue, CallError> {
         sensitive(&self.0)
     }
@@ -30,7 +30,7 @@ impl Secret {
     }
 }
 
-/// A header's value that is secret in parts.
+/// The value of a header that has a secret in it, marked so that it shows in no log.
 pub fn sensitive(text: &str) -> Result<HeaderValue, CallError> {
     let mut value = HeaderValue::from_str(text).map_err(|_| CallError::Credentials)?;
     value.set_sensitive(true);

@@ -28,13 +28,13 @@ OUR_OPERATOR = r"""(?:=|>|:{1,3}=|\|\||\||:|=>|\?=|,|：|＝|is|là|adalah|是|�
 OUR_END = r"(?:[^\w/+=-]|$)"
 
 LEFT_OUT = {
-    "curl-auth-header": "redact/rules.rs finds every header, not only curl's, and each of several on a line",
-    "curl-auth-user": "redact/rules.rs finds each of several on a line",
-    "generic-api-key": "redact/rules.rs judges assignments, by the same keys",
-    "hashicorp-tf-password": "redact/rules.rs judges assignments to passwords in any file",
+    "curl-auth-header": "redact/rules finds every header, not only curl's, and each of several on a line",
+    "curl-auth-user": "redact/rules finds each of several on a line",
+    "generic-api-key": "redact/rules judges assignments, by the same keys",
+    "hashicorp-tf-password": "redact/rules judges assignments to passwords in any file",
     "kubernetes-secret-yaml": "redact/manifests.rs masks every value of a Secret",
     "pkcs12-file": "it names files, which are not read",
-    "private-key": "redact/rules.rs finds keys that are cut off as well",
+    "private-key": "redact/rules finds keys that are cut off as well",
 }
 
 # Alternatives that need no vendor's mark: any hash of a commit in a text that names the vendor.

@@ -1,4 +1,4 @@
-//! `evaluate abstention`.
+//! `evaluate abstention`: how well answerable and unanswerable questions are told apart.
 
 use super::{Sides, ask};
 use crate::{config::Settings, error::EvalError, results::AbstentionResult, run::Runner};
@@ -6,7 +6,7 @@ use kb::retrieve::Tuning;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Asks every pair and measures.
+/// Asks the questions of every pair and measures the decisions.
 pub async fn run(
     settings: Settings,
     tuning: Tuning,
@@ -14,7 +14,7 @@ pub async fn run(
     sides: &Sides,
 ) -> Result<Vec<AbstentionResult>, EvalError> {
     if matches!(sides, Sides::Files { .. }) {
-        // Before the model is loaded.
+        // A missing `--kb` is reported before the model is loaded.
         settings.knowledge_base()?;
     }
     let mut runner = Runner::start(settings.clone(), tuning, rebuild).await?;

@@ -1,4 +1,4 @@
-//! `evaluate calibrate`.
+//! `evaluate calibrate`: fits the decision to answer.
 
 use super::{Sides, ask};
 use crate::{
@@ -9,7 +9,8 @@ use crate::{
 };
 use kb::{retrieve::Tuning, store};
 
-/// Asks every pair, fits, and stores the fit with `--kb` unless it is a dry run. The second value is where.
+/// Asks every pair, fits, and stores the fit with `--kb` unless it is a dry run. The second value is the address of the
+/// knowledge base that it was stored with.
 ///
 /// Over a suite without `--kb` nothing is stored: the fit is printed, for the compiled-in default.
 pub async fn run(

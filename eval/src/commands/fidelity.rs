@@ -1,14 +1,13 @@
-//! `evaluate fidelity`.
+//! `evaluate fidelity`: which section of a page the answers stand in.
 
 use crate::{
     config::Settings,
     datasets::SectionSet,
     error::EvalError,
-    fidelity::Sampling,
     knowledge::Indexed,
     results::FidelityResult,
     run::Runner,
-    suite::{Asked, FidelitySpec, Suite},
+    suite::{Asked, FidelitySpec, Sampling, Suite},
 };
 use kb::retrieve::Tuning;
 use serde_json::{Value, json};
@@ -18,33 +17,33 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What to ask.
+/// The choice of the questions.
 #[derive(Debug, Clone)]
 pub enum What {
-    /// Headings of `--kb`, or the questions of sets, when the files it was made of are named.
+    /// Headings of `--kb`, or the questions of sets, asked of `--kb`.
     Kb {
-        /// Those files and folders.
+        /// The files and folders that `--kb` was made of.
         paths: Vec<PathBuf>,
         /// Directories of sets; without any, headings are asked.
         sets: Vec<PathBuf>,
     },
     /// The questions of sets, of the folders that their `set.json` names below `corpora`.
     Sets {
-        /// Directories of sets.
+        /// The directories of the sets.
         sets: Vec<PathBuf>,
-        /// Where the folders are; absent: `corpora` below the directory of public data.
+        /// The folder above them; absent: `corpora` below the directory of public data.
         corpora: Option<PathBuf>,
     },
-    /// What a suite asks.
+    /// The questions of a suite.
     Suite {
-        /// Its file.
+        /// The file of the suite.
         suite: PathBuf,
-        /// Only these names; empty: all.
+        /// The names that are measured; empty: all.
         only: Vec<String>,
     },
 }
 
-/// Asks and measures.
+/// Asks the chosen questions and measures their answers.
 pub async fn run(
     settings: Settings,
     tuning: Tuning,
@@ -97,7 +96,7 @@ pub async fn run(
     Ok(results)
 }
 
-/// The folders that any of the sets names, each once.
+/// The folders that the sets name, each once.
 fn folders(sets: &[SectionSet], corpora: &Path) -> Result<Vec<PathBuf>, EvalError> {
     let mut names = BTreeSet::new();
     for set in sets {
@@ -106,7 +105,7 @@ fn folders(sets: &[SectionSet], corpora: &Path) -> Result<Vec<PathBuf>, EvalErro
     Ok(names.into_iter().map(|name| corpora.join(name)).collect())
 }
 
-/// Writes a question a line, with the name of what it belongs to.
+/// Writes a question a line, with the name of its result under `set`.
 pub fn write_questions(results: &[FidelityResult], path: &Path) -> Result<(), EvalError> {
     let mut text = String::new();
     for result in results {

@@ -1,9 +1,9 @@
-//! `evaluate init`.
+//! `evaluate init`: a labelled set from Prometheus rules.
 
 use crate::{
     config::Settings,
-    datasets::read_text,
     error::EvalError,
+    files::{json, read_text},
     labels::matches_chunk,
     rules::{Alert, Coverage, Matcher, alerts_of, build},
 };
@@ -18,8 +18,8 @@ use std::{
 /// Longest rule file that is read; real ones have some hundred kilobytes.
 const MAX_RULE_BYTES: u64 = 8 << 20;
 
-/// Builds the set, writes it, and says what has no runbook. Files that are no YAML, such as templates, are named on
-/// standard error and passed over.
+/// Builds the set, writes it, and returns which alerts have a runbook. Files that are no YAML, such as templates, are
+/// named on standard error and passed over.
 pub async fn run(settings: &Settings, rules: &Path, out: &Path) -> Result<Coverage, EvalError> {
     let address = settings.knowledge_base()?;
     let failed = |source| EvalError::store(&address)(source);
@@ -71,7 +71,7 @@ pub async fn run(settings: &Settings, rules: &Path, out: &Path) -> Result<Covera
         }
     }
     write("qrels.tsv", lines)?;
-    write("coverage.json", crate::report::json(&built.coverage)?)?;
+    write("coverage.json", json(&built.coverage)?)?;
     Ok(built.coverage)
 }
 
@@ -99,7 +99,7 @@ fn read_alerts(rules: &Path) -> Result<Vec<Alert>, EvalError> {
     Ok(alerts)
 }
 
-/// Regular rule files; links are not followed.
+/// Adds the regular rule files below a directory; links are not followed.
 fn list(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), EvalError> {
     for entry in fs::read_dir(directory).map_err(EvalError::io("list", directory))? {
         let entry = entry.map_err(EvalError::io("list", directory))?;

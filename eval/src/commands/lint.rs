@@ -1,47 +1,47 @@
-//! `evaluate lint`.
+//! `evaluate lint`: checks labelled sets.
 
 use crate::{
     config::Settings,
-    datasets::{Qrels, Query, read_passages, read_qrels, read_queries},
+    datasets::{Corpus, Qrels, Query, read_passages, read_qrels, read_queries},
     error::EvalError,
     fidelity,
     knowledge::Indexed,
     lint::{Finding, Lint},
     run::{Runner, pages_of},
-    suite::{Asked, Corpus, Suite},
+    suite::{Asked, Suite},
 };
 use kb::{retrieve::Tuning, store::DocumentKey};
 use serde::Serialize;
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// What to check.
+/// The choice of the sets.
 #[derive(Debug, Clone)]
 pub enum What {
-    /// Every set and the cases of a suite.
+    /// Every labelled set of a suite, the unanswerable questions of its pairs, and its cases.
     Suite(PathBuf),
     /// Questions and labels against `--kb`.
     Kb {
-        /// `queries.jsonl`.
+        /// The file of questions, `queries.jsonl`.
         queries: PathBuf,
-        /// `qrels.tsv`.
+        /// The file of labels, `qrels.tsv`.
         qrels: PathBuf,
     },
 }
 
-/// What was found, by set.
+/// The findings by set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Findings {
     sets: BTreeMap<String, Vec<Finding>>,
 }
 
 impl Findings {
-    /// Whether figures would be wrong.
+    /// Whether one of the findings makes figures wrong.
     pub fn has_errors(&self) -> bool {
         self.sets.values().flatten().any(|finding| finding.problem.is_error())
     }
 }
 
-/// Checks everything that was asked for.
+/// Checks the chosen sets.
 pub async fn run(
     settings: Settings,
     tuning: Tuning,

@@ -18,16 +18,16 @@ use crate::{
 };
 use std::path::PathBuf;
 
-/// Where answerable and unanswerable questions come from.
+/// The sources of answerable and unanswerable questions.
 #[derive(Debug, Clone)]
 pub enum Sides {
     /// Every pair of a suite, each with its corpus.
     Suite(PathBuf),
-    /// Files, asked of `--kb`.
+    /// Files of questions, asked of `--kb` as one pair.
     Files {
-        /// Covered questions.
+        /// Files of questions that the knowledge base covers.
         answerable: Vec<PathBuf>,
-        /// Others.
+        /// Files of questions that it does not cover.
         unanswerable: Vec<PathBuf>,
     },
 }
@@ -39,7 +39,7 @@ struct AskedPair {
     asked: AskedSides,
 }
 
-/// Asks all sides.
+/// Asks the questions of all pairs.
 async fn ask(settings: &Settings, runner: &mut Runner, sides: &Sides) -> Result<Vec<AskedPair>, EvalError> {
     let mut pairs = Vec::new();
     match sides {

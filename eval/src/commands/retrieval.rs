@@ -1,13 +1,13 @@
-//! `evaluate retrieval`.
+//! `evaluate retrieval`: the scores of rankings.
 
 use crate::{
     config::Settings,
-    datasets::{Beir, read_qrels, read_queries},
+    datasets::{Beir, Corpus, read_qrels, read_queries},
     error::EvalError,
     knowledge::Indexed,
     results::{SetResult, Stage, macro_average, worst_set},
     run::Runner,
-    suite::{Corpus, SetSpec, Suite},
+    suite::{SetSpec, Suite},
     trec,
 };
 use kb::retrieve::Tuning;
@@ -18,28 +18,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What to score.
+/// The choice of the sets.
 #[derive(Debug, Clone)]
 pub enum What {
     /// Questions and labels against `--kb`.
     Kb {
-        /// `queries.jsonl`.
+        /// The file of questions, `queries.jsonl`.
         queries: PathBuf,
-        /// `qrels.tsv`.
+        /// The file of labels, `qrels.tsv`.
         qrels: PathBuf,
     },
     /// A directory in BEIR's layout.
     Beir(PathBuf),
     /// The sets of a suite.
     Suite {
-        /// Its file.
+        /// The file of the suite.
         suite: PathBuf,
-        /// Only these sets; empty: all.
+        /// The names of the sets that are scored; empty: all.
         only: Vec<String>,
     },
 }
 
-/// Scores every set that was asked for.
+/// Scores the chosen sets.
 pub async fn run(
     settings: Settings,
     tuning: Tuning,

@@ -1,4 +1,4 @@
-//! `evaluate run`.
+//! `evaluate run`: a whole suite.
 
 use crate::{
     config::Settings,
@@ -16,24 +16,24 @@ use kb::causes::with_causes;
 use kb::retrieve::Tuning;
 use std::{path::PathBuf, sync::Arc};
 
-/// What was typed.
+/// The flags of the command.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The suite's file.
+    /// The file of the suite.
     pub suite: PathBuf,
-    /// `--baseline`.
+    /// `--baseline`: the file to compare with.
     pub baseline: Option<PathBuf>,
-    /// `--replay`.
+    /// `--replay`: the directory of recorded replies.
     pub replay: Option<PathBuf>,
-    /// `--record`.
+    /// `--record`: the directory that replies are recorded in.
     pub record: Option<PathBuf>,
-    /// `--judge`.
+    /// `--judge`: whether the language model judges answers as well.
     pub judge: bool,
-    /// `--rebuild`.
+    /// `--rebuild`: whether knowledge bases are built anew.
     pub rebuild: bool,
 }
 
-/// Runs the suite.
+/// Runs the suite, with a recorder where replies are recorded or replayed.
 pub async fn run(
     settings: Settings,
     tuning: Tuning,

@@ -1,4 +1,4 @@
-//! Makes untrusted text safe to show: questions, documents' ids and answers may hold anything.
+//! Makes untrusted text safe to show: questions, documents' ids and answers may have any characters.
 
 use std::fmt::Write as _;
 

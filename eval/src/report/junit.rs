@@ -3,7 +3,7 @@
 use super::escape::xml;
 use crate::results::RunResult;
 
-/// The whole document.
+/// The whole JUnit document.
 pub fn junit(run: &RunResult) -> String {
     let mut suites = String::new();
     let (mut tests, mut failures) = (0, 0);

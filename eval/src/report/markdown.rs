@@ -1,16 +1,18 @@
-//! Markdown for a pull request: the verdict, what failed, the table of sets, what changed.
+//! Markdown for a pull request: the verdict, the failed gates, the table of sets, the changes against the baseline.
 
 use super::{
-    FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision,
     escape::{markdown as cell, shortened},
-    fidelity_rows, figure, percent, signed,
+    figures::{
+        FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision, fidelity_rows, figure, percent,
+        signed,
+    },
 };
 use crate::{metrics::Metrics, results::*};
 
-/// Most queries that are listed by name.
+/// Most changed queries that are listed by name.
 const MAX_LISTED: usize = 20;
 
-/// The whole comment.
+/// The whole comment for a pull request.
 pub fn markdown(run: &RunResult) -> String {
     let failed: Vec<_> = run.gates.iter().filter(|gate| !gate.passed).collect();
     let mut text = format!(

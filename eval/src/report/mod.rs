@@ -1,10 +1,16 @@
-//! A run's results for people and machines: the terminal, JSON, JUnit, Markdown for a pull request, one HTML page.
-//! All pure; [`write_all`] puts the files in a directory.
+//! A run's results for people and machines: the terminal, JSON, JUnit, Markdown for a pull request, one HTML page. All
+//! pure; [`write_all`] puts the files in a directory.
 //!
-//! Everything but the two files on latency is a function of the results alone, so two runs over the same inputs write
-//! the same bytes.
+//! All files but the two on latency are functions of the results alone, so two runs over the same inputs write the same
+//! bytes.
+//!
+//! To add a form of report: a file with one function from a [`RunResult`] to a text, whose texts from suites, documents
+//! and answers go through a function of `escape.rs`; its call in [`write_all`]; its line there and in
+//! `docs/evaluation.md`. Columns and numbers are those of `figures.rs`. To add a part of a report: a function in each
+//! of the forms.
 
 mod escape;
+mod figures;
 mod html;
 mod junit;
 mod markdown;
@@ -18,7 +24,8 @@ pub use terminal::{abstention_table, fidelity_table, gates_table, retrieval_tabl
 
 use crate::{
     error::EvalError,
-    results::{FidelityResult, Figures, RunResult, Timings},
+    files::{json, json_line},
+    results::{RunResult, Timings},
     trec,
 };
 use std::{fs, path::Path};
@@ -44,7 +51,7 @@ pub fn write_all(run: &RunResult, timings: &Timings, directory: &Path) -> Result
     write("latency.html", &latency_page(run, timings))?;
     for set in &run.sets {
         let name = file_name(&set.name);
-        let lines = set.queries.iter().map(one_line).collect::<Result<Vec<_>, _>>()?;
+        let lines = set.queries.iter().map(json_line).collect::<Result<Vec<_>, _>>()?;
         write(&format!("queries/{name}.jsonl"), &lines.concat())?;
         for (stage, rankings) in &set.runs {
             let stage = stage.name();
@@ -52,43 +59,26 @@ pub fn write_all(run: &RunResult, timings: &Timings, directory: &Path) -> Result
         }
     }
     for pair in &run.abstention {
-        let lines = pair.outcomes.iter().map(one_line).collect::<Result<Vec<_>, _>>()?;
+        let lines = pair.outcomes.iter().map(json_line).collect::<Result<Vec<_>, _>>()?;
         write(&format!("queries/{}.jsonl", file_name(&pair.name)), &lines.concat())?;
     }
     for result in &run.fidelity {
-        let lines = result.questions.iter().map(one_line).collect::<Result<Vec<_>, _>>()?;
+        let lines = result.questions.iter().map(json_line).collect::<Result<Vec<_>, _>>()?;
         write(&format!("queries/{}.jsonl", file_name(&result.name)), &lines.concat())?;
     }
     for result in &run.replies {
         let all = result.honest.iter().chain(&result.hostile);
-        let lines = all.map(one_line).collect::<Result<Vec<_>, _>>()?;
+        let lines = all.map(json_line).collect::<Result<Vec<_>, _>>()?;
         write(&format!("queries/{}.jsonl", file_name(&result.name)), &lines.concat())?;
     }
     for result in &run.support {
-        let lines = result.sentences.iter().map(one_line).collect::<Result<Vec<_>, _>>()?;
+        let lines = result.sentences.iter().map(json_line).collect::<Result<Vec<_>, _>>()?;
         write(&format!("queries/{}.jsonl", file_name(&result.name)), &lines.concat())?;
     }
     Ok(())
 }
 
-/// Pretty JSON with a last line break.
-pub fn json(value: &impl serde::Serialize) -> Result<String, EvalError> {
-    let mut text = serde_json::to_string_pretty(value).map_err(unserialisable)?;
-    text.push('\n');
-    Ok(text)
-}
-
-fn one_line(value: &impl serde::Serialize) -> Result<String, EvalError> {
-    let mut text = serde_json::to_string(value).map_err(unserialisable)?;
-    text.push('\n');
-    Ok(text)
-}
-
-fn unserialisable(error: serde_json::Error) -> EvalError {
-    EvalError::Usage(format!("the results could not be written as JSON: {error}"))
-}
-
-/// A name from a suite as a file name: it may hold anything.
+/// A name from a suite, which may have any characters, as a file name.
 fn file_name(name: &str) -> String {
     let safe = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
     let name: String = name.chars().map(safe).collect();
@@ -98,67 +88,12 @@ fn file_name(name: &str) -> String {
     }
 }
 
-/// Mean share of the cases' citations that are relevant; `None` where none of the cases is labelled and cites.
-fn citation_precision(run: &RunResult) -> Option<f64> {
-    let cases = run.cases.iter().flat_map(|cases| &cases.cases);
-    let found: Vec<f64> = cases.filter_map(|case| case.citation_precision).collect();
-    (!found.is_empty()).then(|| crate::statistics::mean(&found))
-}
-
-/// The columns of a table of section fidelity, of headings and of labelled questions, which are tables of their own.
-const FIDELITY_COLUMNS: [[&str; 4]; 2] = [
-    ["lead sentence in the section", "whole answer in it", "mean share in it", "refused"],
-    ["head@1", "answered", "mostly in the section", "nothing from it"],
-];
-
-/// The rows of both tables: name, questions, figures. Where there are several sets, each follows their whole.
-fn fidelity_rows(results: &[FidelityResult]) -> [Vec<(String, usize, [f64; 4])>; 2] {
-    let mut rows = [Vec::new(), Vec::new()];
-    for result in results {
-        let at = match result.figures {
-            Figures::Headings { .. } => 0,
-            Figures::Labels { .. } => 1,
-        };
-        let figures = |figures: Figures| figures.named().map(|(_, value)| value);
-        rows[at].push((result.name.clone(), result.questions.len(), figures(result.figures)));
-        rows[at].extend(result.by_set.iter().map(|(set, found)| {
-            (format!("{}: {set}", result.name), found.num_questions, figures(found.figures))
-        }));
-    }
-    rows
-}
-
-/// The columns of a table of given replies.
-const REPLY_COLUMNS: [&str; 5] = ["harm", "damaged", "marked", "downgraded", "leak"];
-
-/// The columns of a table of sentences.
-const SUPPORT_COLUMNS: [&str; 4] = ["caught", "false marks", "caught (fit)", "false marks (fit)"];
-
-/// `0.9611`.
-fn figure(value: f64) -> String {
-    format!("{value:.4}")
-}
-
-/// `+0.0123`, with a real minus sign; zero has no sign.
-fn signed(value: f64) -> String {
-    match format!("{value:+.4}").as_str() {
-        "+0.0000" | "-0.0000" => "0.0000".to_owned(),
-        text => text.replace('-', "\u{2212}"),
-    }
-}
-
-/// `12.5 %`.
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::{
         abstention::{self, Outcome},
         fidelity,
-        gates::{Bound, Gate},
         metrics::{Metrics, Relevance, score},
         results::*,
         statistics::bootstrap_interval,
@@ -391,13 +326,5 @@ pub(crate) mod tests {
     fn names_cannot_leave_the_directory() {
         assert_eq!(file_name("../../etc/passwd"), "_.._.._etc_passwd");
         assert_eq!(file_name("alerts easy"), "alerts_easy");
-    }
-
-    #[test]
-    fn signs() {
-        assert_eq!(
-            (signed(0.01), signed(-0.01), signed(-0.000_001)),
-            ("+0.0100".into(), "\u{2212}0.0100".into(), "0.0000".into())
-        );
     }
 }

@@ -9,8 +9,8 @@ use crate::{
 };
 use std::fmt::Write as _;
 
-/// Each set's stages as dots, the final one with its interval and the floor it must reach. The axis ends at 1 and begins
-/// at the tenth below everything shown.
+/// Each set's stages as dots, the final one with its interval and the floor it must reach. The axis ends at 1 and
+/// begins at the tenth below everything shown.
 pub fn stages(sets: &[SetResult], floor_of: impl Fn(&str) -> Option<f64>) -> String {
     const LEFT: f64 = 170.0;
     const WIDTH: f64 = 760.0;

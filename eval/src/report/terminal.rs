@@ -1,18 +1,23 @@
 //! Tables for the terminal.
 
 use super::{
-    FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision,
     escape::{shortened, visible},
-    fidelity_rows, figure, percent, signed,
+    figures::{
+        FIDELITY_COLUMNS, REPLY_COLUMNS, SUPPORT_COLUMNS, citation_precision, fidelity_rows, figure, percent,
+        signed,
+    },
 };
 use crate::{
-    gates::Gate,
     metrics::{Metric, Metrics},
-    results::{AbstentionResult, FidelityResult, RepliesResult, RunResult, SetResult, Stage, SupportResult},
+    results::{
+        AbstentionResult, FidelityResult, Gate, RepliesResult, RunResult, SetResult, Stage, SupportResult,
+        macro_average,
+    },
+    statistics::mean,
 };
 use std::collections::BTreeMap;
 
-/// Everything a person wants to see after a run.
+/// The summary that is printed after a run.
 pub fn run_summary(run: &RunResult) -> String {
     let mut parts = Vec::new();
     if !run.sets.is_empty() {
@@ -103,14 +108,14 @@ pub fn retrieval_table(sets: &[SetResult]) -> String {
             rows.push(row);
         }
     }
-    let means = crate::results::macro_average(sets);
+    let means = macro_average(sets);
     let mut row =
         vec!["mean over sets".to_owned(), sets.iter().map(|set| set.num_queries).sum::<usize>().to_string()];
     row.extend(stages(&|stage| means.get(&stage).copied()));
     row.push(String::new());
     row.extend(others(&means.get(&Stage::Final).copied().unwrap_or_default()));
     let evidence: Vec<f64> = sets.iter().map(|set| set.evidence_recall).collect();
-    row.push(figure(crate::statistics::mean(&evidence)));
+    row.push(figure(mean(&evidence)));
     rows.push(row);
     format!("Retrieval: nDCG@10 by stage, the rest of the final ranking\n{}", table(&rows))
 }
@@ -202,7 +207,7 @@ pub fn fidelity_table(results: &[FidelityResult]) -> String {
     parts.join("\n")
 }
 
-/// What the checks did to given replies: a name a line, then each fault.
+/// The effect of the checks on given replies: a name a line, then each fault.
 fn replies_table(results: &[RepliesResult]) -> String {
     let head = ["replies", "honest", "hostile"].into_iter().chain(REPLY_COLUMNS);
     let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
@@ -222,8 +227,8 @@ fn replies_table(results: &[RepliesResult]) -> String {
     text
 }
 
-/// How well the checks tell true sentences from untrue ones: a name a line, then each kind and language with its shares of
-/// marked sentences.
+/// How well the checks tell true sentences from untrue ones: a name a line, then each kind and language with its shares
+/// of marked sentences.
 fn support_table(results: &[SupportResult]) -> String {
     let head = ["support", "true", "untrue"].into_iter().chain(SUPPORT_COLUMNS);
     let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
@@ -249,7 +254,7 @@ fn support_table(results: &[SupportResult]) -> String {
     text
 }
 
-/// Failed gates first, then how many hold.
+/// The failed gates, then the number of gates that hold.
 pub fn gates_table(gates: &[Gate]) -> String {
     let mut text = String::new();
     for gate in gates.iter().filter(|gate| !gate.passed) {

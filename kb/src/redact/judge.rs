@@ -1,4 +1,4 @@
-//! Whether a value that stands where a secret may stand is one: not a placeholder, a reference, a path or a name.
+//! Whether a value at the place of a secret is a secret, and not a placeholder, a reference, a path or a name.
 
 use crate::lists::{lines, words};
 use rustc_hash::FxHashSet;
@@ -26,7 +26,8 @@ pub(super) fn is_stand_in(value: &str) -> bool {
     is_no_value(value) || is_reference(value) || is_filled(value) || is_of_aws()
 }
 
-/// The same for a value in a vendor's format: only the examples in the vendor's own manual are not secret.
+/// Whether a value in a vendor's format is an example or a template. The format tells a secret, so fewer values are excepted
+/// than by [`is_stand_in`].
 pub(super) fn is_shown_format(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     is_no_value(value)
@@ -44,7 +45,7 @@ fn is_no_value(value: &str) -> bool {
         || ["[redacted", "...", "…"].iter().any(|shown| value.contains(shown))
 }
 
-/// A variable, a template, a command's output, a path, an address: it says where the secret is.
+/// Whether a value says where the secret is: a variable, a template, a command's output, a path, an address.
 fn is_reference(value: &str) -> bool {
     let value = value.trim_start_matches('\\');
     let mut rest = value;
@@ -63,11 +64,11 @@ fn is_reference(value: &str) -> bool {
     is_path(value) || is_address(value) || value.starts_with("//")
 }
 
-/// The end of a reference that the text begins with.
+/// The length in bytes of the reference that a text begins with.
 fn reference_at(text: &str) -> Option<usize> {
     let closed = |open: &str, close: &str| {
         let inside = text.strip_prefix(open)?;
-        // Cut off by white space.
+        // A reference without its end was cut off at white space, and takes all of the text.
         Some(inside.find(close).map_or(text.len(), |end| open.len() + end + close.len()))
     };
     let name = |text: &str| {
@@ -103,7 +104,8 @@ fn reference_at(text: &str) -> Option<usize> {
         .or_else(|| (matches!(text, "%s" | "%d" | "%v" | "%q" | "@-" | "-")).then_some(text.len()))
 }
 
-/// A file's path: from the root, the home, the folder, or after `@`; names, and nothing drawn at random.
+/// Whether a value is a file's path: from the root, the home, the folder, or after `@`, of parts that do not look drawn
+/// at random.
 pub(super) fn is_path(value: &str) -> bool {
     let path = value.strip_prefix('@').unwrap_or(value);
     let starts = ["/", "~/", "./", "../"].iter().any(|start| path.starts_with(start));
@@ -117,7 +119,8 @@ fn is_plain(text: &str) -> bool {
         && !text.split(['/', ':']).any(looks_random)
 }
 
-/// Whether a word of a path is unlikely to be a file's name: long, with all kinds of characters.
+/// Whether a part of a path looks drawn at random: long, with letters of both cases and digits, or with many changes
+/// between letters and digits.
 fn looks_random(part: &str) -> bool {
     let digits = part.bytes().filter(u8::is_ascii_digit).count();
     let upper = part.bytes().filter(u8::is_ascii_uppercase).count();
@@ -127,12 +130,12 @@ fn looks_random(part: &str) -> bool {
         || (part.len() >= 24 && digits >= 4 && turns(part) >= 6)
 }
 
-/// How often letters and digits take turns.
+/// Number of changes between digits and other characters.
 fn turns(text: &str) -> usize {
     text.as_bytes().windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count()
 }
 
-/// An address, a secret store's reference such as `vault:secret/data/x`, a mail address.
+/// Whether a value is a URL, a reference to a secret store such as `vault:secret/data/x`, or a mail address.
 fn is_address(value: &str) -> bool {
     let scheme = value.find(':').map(|end| &value[..end]);
     let is_scheme = scheme.is_some_and(|scheme| {
@@ -146,7 +149,8 @@ fn is_address(value: &str) -> bool {
     is_mail || (is_scheme && (value.contains("://") || value.contains('/') || value.starts_with("arn:")))
 }
 
-/// Made of markers and fillers, and hardly anything else.
+/// Whether a value is a placeholder: markers and fillers with at most [`MAX_REST`] other letters, fillers alone with at most
+/// one digit, or a name such as `my_db_password`.
 fn is_filled(value: &str) -> bool {
     let mut rest = value.to_ascii_lowercase();
     let mut is_marked = false;
@@ -160,7 +164,7 @@ fn is_filled(value: &str) -> bool {
     let words = || rest.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     match is_marked {
         true => words().filter(|word| !is_filler(word)).map(str::len).sum::<usize>() <= MAX_REST,
-        // `secret` and `value1` stand for any, as does `my_db_password`; `test123` may be somebody's.
+        // `secret`, `value1` and `my_db_password` are placeholders; `test123` may be a real password.
         false => {
             words().all(|word| FILLERS.contains(word.trim_end_matches(|c: char| c.is_ascii_digit())))
                 && value.bytes().filter(u8::is_ascii_digit).count() <= 1
@@ -169,14 +173,14 @@ fn is_filled(value: &str) -> bool {
     }
 }
 
-/// Letters only, and one of its words is `password`, `secret` or `token`.
+/// Whether a value has only letters, `-`, `_` and spaces, and contains `password`, `passwd`, `secret` or `token`.
 fn names_itself(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     value.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_' | b' '))
         && ["password", "passwd", "secret", "token"].iter().any(|word| lower.contains(word))
 }
 
-/// Whether a value of a Secret stands for one: everything else there is one.
+/// Whether a value in a Secret is a placeholder or a reference; all other values there are secret.
 pub(super) fn is_stand_in_of_secret(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     is_no_value(value)
@@ -186,7 +190,8 @@ pub(super) fn is_stand_in_of_secret(value: &str) -> bool {
         || (value.contains(['-', '_']) && names_itself(value))
 }
 
-/// The value without what ends the sentence or the statement around it.
+/// The value without the signs that end the sentence or the statement around it, and without a further assignment
+/// behind it.
 pub(super) fn trimmed(value: &str) -> &str {
     let next = value.match_indices([',', ';', '&']).find(|(at, _)| {
         let after = value[at + 1..].trim_start();
@@ -196,7 +201,7 @@ pub(super) fn trimmed(value: &str) -> &str {
         end > 0 && after[end..].starts_with(['=', ':'])
     });
     let mut value = &value[..next.map_or(value.len(), |(at, _)| at)];
-    // Table cells and chains of commands.
+    // The ends of table cells and the signs between commands.
     for end in ["|", "&&", "||"] {
         value = value.trim_end_matches(end);
     }
@@ -219,8 +224,8 @@ pub(super) fn trimmed(value: &str) -> &str {
     }
 }
 
-/// Whether a password's value looks like one. `is_named`: the key says password and nothing more, so that a name of lower
-/// case letters and digits is one as well.
+/// Whether a value looks like a password. `is_named`: it is in quotes or behind a word for password, so that a name of
+/// lower-case letters and digits is a password as well, and so are digits alone.
 pub(super) fn is_password(value: &str, is_named: bool) -> bool {
     let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(test);
     let has_digit = has(u8::is_ascii_digit);
@@ -240,7 +245,7 @@ pub(super) fn is_password(value: &str, is_named: bool) -> bool {
     }
 }
 
-/// Whether a value looks as if it had been drawn at random, and not like a name, a path or a word.
+/// Whether a value looks drawn at random, and not like a name, a path or a word. `min_entropy` is in bits a byte.
 pub(super) fn looks_drawn(value: &str, min_entropy: f32) -> bool {
     let is_field = value.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'_'));
     value.len() >= 8
@@ -266,7 +271,8 @@ pub(super) fn is_uuid(value: &str) -> bool {
             .all(|(part, length)| part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// Lower case letters and digits, with signs that names of objects have.
+/// Whether a value could be the name of an object: lower-case letters and digits, with at least one of the signs
+/// between them that such names have.
 fn is_object_name(value: &str) -> bool {
     value
         .bytes()
@@ -274,7 +280,8 @@ fn is_object_name(value: &str) -> bool {
         && value.contains(['-', '.', '/', '_'])
 }
 
-/// Words with signs between them, each with at most three digits at its end.
+/// Whether a value is a name of words with signs between them. A word has at most a capital at its beginning and four
+/// digits at its end, or letters only, fewer than 20.
 fn is_name(value: &str) -> bool {
     value.contains(['-', '.', '_', '/'])
         && value.split(['-', '.', '/', '_']).all(|part| {
@@ -292,6 +299,7 @@ fn is_version(value: &str) -> bool {
     digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'/'))
 }
 
+/// Whether a value is the name of an algorithm or a format, alone, with a number, or with further words.
 fn is_technical(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     TECHNICAL.iter().any(|word| {
@@ -302,11 +310,12 @@ fn is_technical(value: &str) -> bool {
     })
 }
 
+/// Whether a value looks like a call of a function or a chain of commands.
 fn is_call(value: &str) -> bool {
     value.ends_with('(') || value.contains("()") || value.contains('|')
 }
 
-/// How many of lower case, upper case, digits and signs occur.
+/// The number of classes that occur: lower case, upper case, digits, other characters.
 pub(super) fn num_classes(value: &str) -> usize {
     let any = |test: fn(&u8) -> bool| usize::from(value.as_bytes().iter().any(test));
     any(u8::is_ascii_lowercase)

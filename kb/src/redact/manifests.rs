@@ -1,11 +1,11 @@
-//! The values of Kubernetes' Secrets: everything below `data` and `stringData` of an object of that kind, in YAML as
-//! manifests, documentation and quotations have it, and in JSON. The kind may stand after the data, as `kubectl get` writes
+//! The values of Kubernetes' Secrets: the values below `data` and `stringData` of an object of that kind, in the YAML
+//! of manifests, documentation and quotations, and in JSON. The kind may stand after the data, as `kubectl get` writes
 //! it. Time is linear in the text's length.
 
 use super::judge::is_stand_in_of_secret as is_stand_in;
 use std::ops::Range;
 
-/// The values, in order of the text for each of the two notations.
+/// The ranges of the values: those in YAML in the order of the text, then those in JSON.
 pub(super) fn values(text: &str) -> Vec<Range<usize>> {
     let mut found = yaml(text);
     for quote in ["\"", "\\\""] {
@@ -16,14 +16,14 @@ pub(super) fn values(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// A mapping of YAML under way.
+/// A mapping of YAML that has not ended.
 struct Mapping {
     /// The column of its keys.
     column: usize,
     is_secret: bool,
     /// Whether the lines below are its data.
     in_data: bool,
-    /// Set within a text of several lines: the column of its key.
+    /// The column of the key of a value of several lines, while its lines are read.
     block: Option<usize>,
     values: Vec<Range<usize>>,
 }
@@ -49,14 +49,14 @@ fn yaml(text: &str) -> Vec<Range<usize>> {
         let start = at;
         at += line.len();
         let line = line.trim_end();
-        // Quoted mail and Markdown.
+        // Lines of quoted mail and Markdown begin with `>`.
         let indent = line.len() - line.trim_start_matches([' ', '\t', '>']).len();
         let words = &line[indent..];
         if words.is_empty() {
             continue;
         }
         if let Some(mapping) = open.last_mut().filter(|mapping| mapping.in_data && indent > mapping.column) {
-            // Within the data nothing else is looked for: a value may be a manifest itself.
+            // A value may be a manifest itself, so the lines of data are not read as keys.
             data_line(text, start + indent..start + line.len(), mapping);
             continue;
         }
@@ -76,7 +76,7 @@ fn yaml(text: &str) -> Vec<Range<usize>> {
         }
         close(&mut open, column + 1);
         let Some((key, value)) = key_of(entry) else {
-            // A sentence ends what stood before it.
+            // A sentence ends the mappings before it.
             if !entry.starts_with(['#', '-']) {
                 close(&mut open, column);
             }
@@ -105,7 +105,7 @@ fn yaml(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// A line below `data`: its value, or all of it where it continues one.
+/// Adds a line below `data`: its value, or the whole line if it continues a value.
 fn data_line(text: &str, range: Range<usize>, mapping: &mut Mapping) {
     let words = &text[range.clone()];
     let line_start = text[..range.start].rfind('\n').map_or(0, |end| end + 1);
@@ -132,7 +132,7 @@ fn data_line(text: &str, range: Range<usize>, mapping: &mut Mapping) {
             return;
         }
     }
-    // A text of several lines is one value.
+    // The lines of a value of several lines are one value.
     match mapping.values.last_mut() {
         Some(last) if text[last.end..range.start].trim_matches([' ', '\t', '\r', '\n', '>']).is_empty() => {
             last.end = range.end
@@ -142,7 +142,7 @@ fn data_line(text: &str, range: Range<usize>, mapping: &mut Mapping) {
     }
 }
 
-/// `key: value`, the key without quotes.
+/// The key, without quotes, and the value of `key: value`.
 fn key_of(entry: &str) -> Option<(&str, &str)> {
     let at = entry.find(':')?;
     let (key, value) = (&entry[..at], &entry[at + 1..]);
@@ -157,14 +157,14 @@ fn unquoted(text: &str) -> &str {
     text.trim_matches(['"', '\''])
 }
 
-/// An object of JSON under way.
+/// An object of JSON that has not ended.
 #[derive(Default)]
 struct Object {
     is_secret: bool,
     is_data: bool,
     /// The key that was read last.
     key: Option<Range<usize>>,
-    /// Whether a colon stood after it.
+    /// Whether the key was followed by a colon.
     is_valued: bool,
     values: Vec<Range<usize>>,
 }
@@ -173,7 +173,7 @@ fn json(text: &str, quote: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut open: Vec<Object> = Vec::new();
     let bytes = text.as_bytes();
-    // Up to here no string ends.
+    // Before this place no string ends.
     let mut endless = 0;
     let mut at = 0;
     while at < bytes.len() {
@@ -229,7 +229,7 @@ fn json(text: &str, quote: &str) -> Vec<Range<usize>> {
         }
         at += 1;
     }
-    // Cut off before its end.
+    // Objects that the end of the text cuts off.
     found.extend(open.into_iter().filter(|object| object.is_secret).flat_map(|object| object.values));
     found
 }
@@ -245,7 +245,7 @@ fn string_end(text: &str, start: usize, quote: &str) -> Result<usize, usize> {
         if bytes[at..].starts_with(quote.as_bytes()) {
             return Ok(at);
         }
-        // An escape of the string, which in a string within a string is one more backslash.
+        // A backslash is skipped with the byte that it escapes.
         at += if bytes[at] == b'\\' { 2 } else { 1 };
     }
     Err(bytes.len())

@@ -1,22 +1,24 @@
-//! Redacts secrets, in documents before they are kept and in questions before they reach embedding, cache, logs or prompt.
+//! Redacts secrets, in documents before they are kept and in questions before they reach embedding, cache, logs or
+//! prompt.
 //!
-//! Entry point: [`redact`]. Each secret becomes `[redacted:<rule>]`, so that the sentence around it stays readable and a
-//! reader sees what stood there. Three kinds of finds:
+//! Entry point: [`redact`]. Each secret becomes `[redacted:<rule>]`, so that the sentence around it stays readable and
+//! a reader sees the kind of the secret. Three kinds of finds:
 //!
-//! - *formats* that a vendor gave its tokens so that they can be recognised (`vendors.json`, from gitleaks' rule set; no
-//!   crate on crates.io offers such a set as a library);
-//! - *places* that hold a secret whatever it looks like, or where it looks drawn at random: assignments, sentences, commands,
-//!   headers and addresses (`rules`), judged by `values` and `judge`;
+//! - *formats* that a vendor gave its tokens so that they can be recognised (`vendors.json`, from gitleaks' rule set;
+//!   no crate on crates.io offers such a set as a library);
+//! - values at *places* where secrets stand, some whatever they look like, others only if they look drawn at random:
+//!   assignments, sentences, commands, headers and addresses (`rules`), judged by `values` and `judge`;
 //! - the values of Kubernetes' Secrets (`manifests`).
 //!
-//! What is kept: placeholders (`<password>`, `changeme`, `$DB_PASSWORD`, `xxxx`), values that say `EXAMPLE` as AWS'
-//! documentation does (`AKIAIOSFODNN7EXAMPLE`), names of Kubernetes objects, digests, and k8sgpt's anonymised tokens, which have
-//! no vendor's format; one is redacted only where a key such as `password=` stands before it, which k8sgpt never writes.
+//! Not redacted are placeholders (`<password>`, `changeme`, `$DB_PASSWORD`, `xxxx`), values that contain `EXAMPLE` as
+//! those of AWS' documentation do (`AKIAIOSFODNN7EXAMPLE`), names of Kubernetes objects, digests, and k8sgpt's
+//! anonymised tokens, which have no vendor's format; such a token is redacted only where a key such as `password=`
+//! stands before it, which k8sgpt never writes.
 //!
-//! A secret is redacted as well where only a reader sees it: with invisible characters in it, with an escape or a character
-//! reference for one of its own, parted by emphasis or a comment ([`rendered`]).
+//! A secret that only shows when the text is rendered is redacted as well: with invisible characters in it, with an
+//! escape or a character reference in place of a character, parted by emphasis or a comment ([`rendered`]).
 //!
-//! A rule looks at a text only where one of its keywords is in it, and is compiled when that happens first. Time is linear
+//! A rule is tried on a text only if one of its keywords is in it, and compiled at the first such text. Time is linear
 //! in the text's length; redacting twice changes nothing.
 
 mod judge;
@@ -28,7 +30,7 @@ mod vendors;
 use crate::rendered::{parted, rendered};
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
-use rules::{RULES, Rule};
+use rules::Rule;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
@@ -37,29 +39,29 @@ use std::{
 };
 use vendors::Vendor;
 
-/// A compiled pattern may take this many bytes, and as many for what it remembers while it runs.
+/// Most bytes of a compiled pattern, and most bytes of its cache while it runs.
 const MAX_PATTERN_BYTES: usize = 4 << 20;
 
 /// A text without its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redacted<'t> {
-    /// The text; borrowed when nothing was redacted.
+    /// The text; borrowed if it has no secrets.
     pub text: Cow<'t, str>,
     /// How many secrets each rule redacted; rules that redacted none are left out.
     pub counts: BTreeMap<&'static str, usize>,
-    /// The redacted ranges of the given text with the rules' names, in order and without overlaps. With them a caller
-    /// finds the earlier place of the rest of the text.
+    /// The redacted ranges of the given text with the rules' names, in order and without overlaps. A caller maps places
+    /// of the redacted text to the given text with them.
     pub redacted: Vec<(Range<usize>, &'static str)>,
 }
 
 impl Redacted<'_> {
-    /// Number of secrets redacted.
+    /// Number of redacted secrets.
     pub fn total(&self) -> usize {
         self.counts.values().sum()
     }
 }
 
-/// A rule of either kind, with its pattern once it was needed.
+/// A rule of either kind with its pattern, which is compiled at its first use.
 struct Detector {
     rule: Kind,
     pattern: OnceLock<Regex>,
@@ -93,7 +95,7 @@ impl Detector {
         self.pattern.get_or_init(|| compiled(source))
     }
 
-    /// The group that is the secret; otherwise the first that took part, or all.
+    /// The group that is the secret; `None`: the first group that took part, or the whole match.
     fn group(&self) -> Option<usize> {
         match self.rule {
             Kind::Own(_) => None,
@@ -108,7 +110,7 @@ impl Detector {
         }
     }
 
-    /// The secrets of a text.
+    /// Adds the secrets of a text that this rule finds.
     fn find(&self, text: &str, found: &mut Vec<(Range<usize>, &'static str)>) {
         for captures in self.pattern().captures_iter(text.as_bytes()) {
             let mut groups = captures.iter().skip(1).flatten().filter(|group| !group.is_empty());
@@ -137,7 +139,7 @@ impl Detector {
     }
 }
 
-/// Whether a text ends within a redaction, whose name is not a key.
+/// Whether a text ends within a redaction: a rule's name such as `password` is not a key there.
 fn is_within_redaction(before: &str) -> bool {
     const BEGIN: &str = "[redacted:";
     let near = &before[before.floor_char_boundary(before.len().saturating_sub(60))..];
@@ -150,7 +152,7 @@ fn compiled(pattern: &str) -> Regex {
     builder.build().expect("the patterns are fixed, and a test compiles each")
 }
 
-/// Whether a pattern of an allow list fits a text.
+/// Whether a pattern of values that are not secret matches a text.
 fn is_match(pattern: &'static str, text: &str) -> bool {
     static COMPILED: LazyLock<Mutex<HashMap<&'static str, Regex>>> = LazyLock::new(Mutex::default);
     let mut known = COMPILED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -162,12 +164,12 @@ struct Detectors {
     /// The detectors in order: an earlier rule wins if two overlap.
     all: Vec<Detector>,
     keywords: AhoCorasick,
-    /// The rules of each keyword.
+    /// The places of each keyword's rules in `all`.
     of_keyword: Vec<Vec<usize>>,
 }
 
 static DETECTORS: LazyLock<Detectors> = LazyLock::new(|| {
-    let own = RULES.iter().map(Kind::Own);
+    let own = rules::all().map(Kind::Own);
     let vendors = vendors::all().iter().map(Kind::Vendor);
     let all: Vec<Detector> =
         own.chain(vendors).map(|rule| Detector { rule, pattern: OnceLock::new() }).collect();
@@ -211,14 +213,14 @@ pub fn redact(text: &str) -> Redacted<'_> {
     if found.is_empty() {
         return Redacted { text: Cow::Borrowed(text), counts, redacted: Vec::new() };
     }
-    // Stable: of two that start together the earlier rule stays first.
+    // The sort is stable: of two finds at one place that of the earlier rule stays first.
     found.sort_by_key(|(range, _)| range.start);
     let mut out = String::with_capacity(text.len());
     let mut redacted: Vec<(Range<usize>, &'static str)> = Vec::with_capacity(found.len());
     let mut at = 0;
     for (range, rule) in found {
         if range.start < at {
-            // The rest of an overlapping find is secret as well.
+            // The rest of a find that overlaps with the last one is secret as well.
             at = at.max(range.end);
             if let Some((last, _)) = redacted.last_mut() {
                 last.end = at;
@@ -237,7 +239,7 @@ pub fn redact(text: &str) -> Redacted<'_> {
     Redacted { text: Cow::Owned(out), counts, redacted }
 }
 
-/// The ranges that the rules find, rule by rule.
+/// The ranges of secrets with the names of their rules, rule by rule.
 fn secrets(text: &str) -> Vec<(Range<usize>, &'static str)> {
     let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
     if text.contains("Secret") {

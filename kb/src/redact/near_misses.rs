@@ -1,5 +1,6 @@
-//! Tests of what is nearly a secret of a vendor's format, for each of them: what gitleaks' own tests say is none
-//! (`near_misses.json`, which `scripts/secrets/near_misses.py` writes), and drawn secrets that were cut, filled or renamed.
+//! Tests of texts that are nearly a secret, for each vendor's format: the texts that gitleaks' own tests say are not
+//! secret (`near_misses.json`, which `scripts/secrets/near_misses.py` writes), and drawn secrets that were cut or
+//! filled.
 
 use super::{
     compiled, redact,
@@ -32,12 +33,12 @@ fn what_the_rule_set_says_is_no_secret_stays() {
     }
     println!("{count} near misses of {} rules", file.texts.len());
     assert!(count > 150, "{count}");
-    // Names that go on with what no value has: `GLC_CreateLightmapTextures(`, `video_box.ico-<hash>.png`. Prose ends a secret with
-    // a bracket or a full stop, so that they cannot be told apart.
+    // Names with a bracket or a full stop behind the part that looks like a value: `GLC_CreateLightmapTextures(`,
+    // `video_box.ico-<hash>.png`. In prose these signs end a secret as well, so the two cannot be told apart.
     assert_eq!(redacted, ["grafana-cloud-api-token", "grafana-cloud-api-token", "infracost-api-token"]);
 }
 
-/// A text that the format fits, and where its secret stands in it.
+/// A text that the format matches, with the range of its secret.
 fn sample(vendor: &Vendor, random: &mut Random) -> (String, std::ops::Range<usize>) {
     let pattern = compiled(&vendor.pattern);
     loop {
@@ -52,7 +53,7 @@ fn sample(vendor: &Vendor, random: &mut Random) -> (String, std::ops::Range<usiz
     }
 }
 
-/// Formats of no fixed length, of which half is a secret all the same.
+/// Half of a secret still matches a format without a fixed length: at most one format in twenty.
 #[test]
 fn secrets_that_are_cut_or_filled_are_none() {
     let mut random = Random(11);
@@ -65,7 +66,7 @@ fn secrets_that_are_cut_or_filled_are_none() {
             let value = &text[secret.clone()];
             let half = &value[..value.floor_char_boundary(value.len() / 2)];
             num_cut += usize::from(redacts(&vendor.id, &with(half)));
-            // A text that a template shows in place of the part that differs.
+            // The filler of a template in place of the part that differs between secrets.
             let kept =
                 value.find(|c: char| c.is_ascii_digit() || matches!(c, '_' | '-')).map_or(0, |at| at + 1);
             let kept = kept.min(value.len() / 2);

@@ -1,4 +1,4 @@
-//! Tests of what is redacted and what stays.
+//! Tests of the texts that are redacted and of those that stay.
 
 use super::*;
 
@@ -210,8 +210,8 @@ const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 const HEX: &str = "0123456789abcdef";
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
 
-/// What a vendor's own generator makes: of twenty drawn for each format at least nineteen of twenty are redacted, whatever
-/// stands around them.
+/// What a vendor's own generator makes: of twenty drawn for each format at least nineteen of twenty are redacted,
+/// whatever stands around them.
 #[test]
 fn formats_of_vendors_are_redacted() {
     let mut random = Random(7);

@@ -1,4 +1,4 @@
-//! Whether a value that a rule found is a secret, told by the key, the sentence or the format before it.
+//! Whether a value that a rule found is a secret, judged with the key, the sentence or the format before it.
 
 use super::judge::{self, is_stand_in, looks_drawn, num_classes};
 use crate::lists::lines;
@@ -16,7 +16,7 @@ pub(super) fn is_aws_secret(value: &str) -> bool {
         && judge::entropy(value) >= 4.0
 }
 
-/// Whether a value told by a sentence is a password.
+/// Whether a value that a sentence tells is a password.
 pub(super) fn holds_told(before: &str, value: &str) -> bool {
     let value = judge::trimmed(value);
     let is_quoted = before.ends_with(['"', '\'', '`', '“', '「', '『', '‘']);
@@ -25,7 +25,8 @@ pub(super) fn holds_told(before: &str, value: &str) -> bool {
         && judge::is_password(value, is_quoted)
 }
 
-/// The end of the key's name: what stands between the word that makes it one and the operator.
+/// The last word of the text before a value, its operator left out, in lower case: the key, or the end of a key of
+/// several words.
 fn key_end(before: &str) -> String {
     let key = before.trim_end_matches(|c: char| !c.is_alphanumeric());
     key.rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')))
@@ -34,15 +35,16 @@ fn key_end(before: &str) -> String {
         .to_lowercase()
 }
 
-/// Endings of keys whose value says something about a secret.
+/// Endings of keys whose values are facts about a secret, such as its name or its length.
 static ABOUT: LazyLock<Vec<&str>> = LazyLock::new(|| lines(ABOUT_FILE).collect());
 
 fn is_about(key: &str) -> bool {
     ABOUT.iter().any(|word| key.ends_with(word))
 }
 
+/// Whether a value behind a key for passwords is a password.
 pub(super) fn holds_password(before: &str, value: &str) -> bool {
-    // `…Pw==/…` are two anonymised names with a slash between them, of which the first ends in padding.
+    // `…Pw==/…` are two anonymised names with a slash between them; the first ends in padding.
     if before.ends_with('=') && value.starts_with("=/") {
         return false;
     }
@@ -70,6 +72,7 @@ pub(super) fn holds_password(before: &str, value: &str) -> bool {
     }
 }
 
+/// Whether a value behind a key for secrets, tokens or keys is a secret.
 pub(super) fn holds_secret(before: &str, value: &str) -> bool {
     let value = judge::trimmed(value);
     let key = key_end(before);
@@ -84,12 +87,12 @@ pub(super) fn holds_secret(before: &str, value: &str) -> bool {
             || (is_named && judge::is_uuid(value)))
 }
 
-/// `sha256:…` and an image's name with its digest.
+/// Whether a value contains the name of a hash, as `sha256:…` and an image's name with its digest do.
 pub(super) fn is_hash_of(value: &str) -> bool {
     ["sha256", "sha512", "sha1", "md5"].iter().any(|name| value.to_ascii_lowercase().contains(name))
 }
 
-/// Whether base64 that begins as a PEM block does is a private key's.
+/// Whether base64 that begins like a PEM block is that of a private key.
 pub(super) fn is_private_pem(value: &str) -> bool {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut decoded = Vec::with_capacity(64);

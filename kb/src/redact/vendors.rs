@@ -1,4 +1,5 @@
-//! The formats of vendors' secrets: `vendors.json`, which `scripts/secrets/generate.py` writes from gitleaks' rule set (MIT).
+//! The formats of vendors' secrets: `vendors.json`, which `scripts/secrets/generate.py` writes from gitleaks' rule set
+//! (MIT).
 
 use super::judge;
 use serde::Deserialize;
@@ -10,7 +11,7 @@ struct File {
     rules: Vec<Vendor>,
 }
 
-/// One vendor's format of a secret.
+/// A vendor's format of a secret.
 #[derive(Deserialize)]
 pub(super) struct Vendor {
     /// The format's name, as reports and redactions show it.
@@ -19,12 +20,12 @@ pub(super) struct Vendor {
     pub(super) pattern: String,
     /// Keywords: each text that the pattern matches has one of them, in any case.
     pub(super) keywords: Vec<String>,
-    /// The least entropy of the secret.
+    /// The entropy that a secret exceeds, in bits a byte; 0: any.
     #[serde(default)]
     entropy: f32,
-    /// The group that is the secret; otherwise the first that is not empty.
+    /// The group that is the secret; `None`: the first group that is not empty, or the whole match.
     pub(super) group: Option<usize>,
-    /// Whether a vendor's name and an operator stand before the value, which is a word like any other.
+    /// Whether the pattern has the vendor's name and an operator before the value, which alone has no special form.
     #[serde(default)]
     assigned: bool,
     /// Patterns of values in this format that are not secret.
@@ -41,7 +42,7 @@ pub(super) fn all() -> &'static [Vendor] {
     &FILE.rules
 }
 
-/// Words beside a value which say that it names a thing.
+/// Words before a value that say that it identifies a thing and is not secret.
 const IDENTIFIERS: [&str; 13] = [
     "checksum",
     "commit",
@@ -65,7 +66,7 @@ impl Vendor {
         self.allowed.iter().map(String::as_str)
     }
 
-    /// Whether the value is a secret; `before` is what the pattern found before it.
+    /// Whether the value is a secret; `before` is the part of the match before it.
     pub(super) fn holds(&'static self, before: &str, value: &str) -> bool {
         let lower = value.to_ascii_lowercase();
         if judge::is_shown_format(value)
