@@ -108,8 +108,8 @@ impl<R: BufRead> BufRead for Rationed<R> {
     }
 }
 
-/// Counts what may be entries of a ZIP archive, up to one more than `most`: their headers take memory as soon as an archive
-/// is opened. Never fewer than there are.
+/// Counts what may be entries of a ZIP archive, up to one more than `most`: their headers take memory as soon as an
+/// archive is opened. Never fewer than there are.
 pub(crate) fn count_zip_entries(mut archive: impl Read, most: usize) -> io::Result<usize> {
     static HEADER: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?-u)PK\x01\x02").expect("the pattern is valid"));

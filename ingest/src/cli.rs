@@ -30,15 +30,15 @@ use std::{
 /// Reads documents into a knowledge base.
 ///
 /// Each folder is a source named after its last component; documents are added, changed and removed within the sources
-/// that are named, and all changes become visible at once. Files: Markdown, HTML, AsciiDoc, reStructuredText, plain text, Word
-/// documents, PDF, XML dumps of MediaWiki, exports of Notion, CSV and JSON lines with questions and answers or incidents,
-/// Prometheus rule files, and ZIP and tar archives of those.
+/// that are named, and all changes become visible at once. Files: Markdown, HTML, AsciiDoc, reStructuredText, plain
+/// text, Word documents, PDF, XML dumps of MediaWiki, exports of Notion, CSV and JSON lines with questions and answers
+/// or incidents, Prometheus rule files, and ZIP and tar archives of those.
 ///
 /// `--config FILE` reads the sources that a file lists, among them live ones, and `--watch` keeps all of them in sync.
 ///
-/// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused, renaming would
-/// join two sources, or a source is missing from a --rebuild; 4 another writer is at work; 5 done, but a source could not be read or, with --strict, some
-/// file was not indexed, or `status` shows a source that is not in sync.
+/// Exit codes: 0 done; 1 failed, nothing committed; 2 usage or configuration; 3 the deletion guard refused, renaming
+/// would join two sources, or a source is missing from a --rebuild; 4 another writer is at work; 5 done, but a source
+/// could not be read or, with --strict, some file was not indexed, or `status` shows a source that is not in sync.
 #[derive(Debug, Parser)]
 #[command(name = "ingest", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -58,13 +58,14 @@ enum Command {
         #[arg(long, value_name = "ID")]
         document: Option<String>,
     },
-    /// Tells what is wrong with documents: dead links, removed Kubernetes APIs, runbooks without steps, contradicting rules,
-    /// near-duplicates, secrets and more (docs/lint.md). Writes nothing. (A folder of this name is `./lint`.)
+    /// Tells what is wrong with documents: dead links, removed Kubernetes APIs, runbooks without steps, contradicting
+    /// rules, near-duplicates, secrets and more (docs/lint.md). Writes nothing. (A folder of this name is `./lint`.)
     ///
-    /// Exit codes: 0 nothing as bad as --fail-on, 5 something as bad, 2 usage, 1 failed. A document's front matter can leave
-    /// checks out: `lint_ignore: [stale]`.
+    /// Exit codes: 0 nothing as bad as --fail-on, 5 something as bad, 2 usage, 1 failed. A document's front matter can
+    /// leave checks out: `lint_ignore: [stale]`.
     Lint(lint::Flags),
-    /// Gives a source another name, in one commit and without embedding anything. (A folder of this name is `./rename`.)
+    /// Gives a source another name, in one commit and without embedding anything. (A folder of this name is
+    /// `./rename`.)
     Rename {
         #[command(flatten)]
         kb: KbFlag,
@@ -78,8 +79,8 @@ enum Command {
         #[arg(value_name = "NEW")]
         new: String,
     },
-    /// Shows when each source was last in sync, how many documents it has, what failed and why. Exits with 5 when the last
-    /// run of a source failed or left something out. (A folder of this name is `./status`.)
+    /// Shows when each source was last in sync, how many documents it has, what failed and why. Exits with 5 when the
+    /// last run of a source failed or left something out. (A folder of this name is `./status`.)
     Status {
         #[command(flatten)]
         kb: KbFlag,
@@ -102,8 +103,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Copies a knowledge base into another, which may be of another kind, without embedding anything: a new generation that
-    /// replaces what is there when all of it is written. (A folder of this name is `./copy`.)
+    /// Copies a knowledge base into another, which may be of another kind, without embedding anything: a new generation
+    /// that replaces what is there when all of it is written. (A folder of this name is `./copy`.)
     Copy {
         /// The knowledge base to copy: a directory, or qdrant://HOST:6334/NAME.
         #[arg(long, value_name = "KB")]
@@ -112,14 +113,14 @@ enum Command {
         #[arg(long, value_name = "KB")]
         to: String,
     },
-    /// Goes back to the generation before the last `--rebuild` or copy, on a Qdrant server, which keeps one. (A folder of this
-    /// name is `./rollback`.)
+    /// Goes back to the generation before the last `--rebuild` or copy, on a Qdrant server, which keeps one. (A folder
+    /// of this name is `./rollback`.)
     Rollback {
         #[command(flatten)]
         kb: KbFlag,
     },
-    /// Makes a backup the state of the knowledge base: all at once, and only when all of it is whole. (A folder of this name
-    /// is `./restore`.)
+    /// Makes a backup the state of the knowledge base: all at once, and only when all of it is whole. (A folder of this
+    /// name is `./restore`.)
     Restore {
         #[command(flatten)]
         kb: KbFlag,
@@ -192,8 +193,8 @@ pub struct Flags {
     /// Remove documents however many are gone.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Build the knowledge base again of the named folders alone, for example because its files are damaged. Vectors come
-    /// from its embedding cache.
+    /// Build the knowledge base again of the named folders alone, for example because its files are damaged. Vectors
+    /// come from its embedding cache.
     #[arg(long, conflicts_with = "dry_run")]
     rebuild: bool,
     /// Exit with 5 when some file was not indexed. Hidden files do not count.

@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for Reference {
     }
 }
 
-/// Reads a reference. What stands in its place may be the secret itself, so no error shows it.
+/// Reads a reference. Somebody may have written the secret itself in its place, so no error shows the text.
 struct ReferenceVisitor;
 
 const EXPECTED: &str = "`{ env = \"NAME\" }` or `{ file = \"PATH\" }`, which say where the secret is";

@@ -29,8 +29,8 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// Runs a future to its end on this thread. The runtime's own way wakes the thread by writing to a file of the kernel, and
-/// waits for ever where writing fails; a run must end also when every write does.
+/// Runs a future to its end on this thread. The runtime's own way wakes the thread by writing to a file of the kernel,
+/// and waits for ever where writing fails; a run must end also when every write does.
 fn wait_for<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));

@@ -1,9 +1,9 @@
 //! The documents' path: from their sources to one commit of the knowledge base.
 //!
-//! Each source is listed. Where items are cheap to read, two passes keep memory bounded: the first looks at every item and
-//! keeps hashes ([`crate::survey`]), the second reads again only the items that have to be written, a batch at a time. Where
-//! items have versions, only those that changed are read, once ([`crate::sync`]). Everything becomes visible at the end, or
-//! nothing does; a live source may commit on the way.
+//! Each source is listed. Where items are cheap to read, two passes keep memory bounded: the first looks at every item
+//! and keeps hashes ([`crate::survey`]), the second reads again only the items that have to be written, a batch at a
+//! time. Where items have versions, only those that changed are read, once ([`crate::sync`]). Everything becomes
+//! visible at the end, or nothing does; a live source may commit on the way.
 
 use crate::{
     batches::{STORED, batches},
@@ -31,18 +31,18 @@ use std::{
     sync::Arc,
 };
 
-/// What to ingest, and where to.
+/// The settings of one run: its sources, the knowledge base, and the limits that are lifted.
 #[derive(Clone)]
 pub struct Options {
-    /// The knowledge base.
+    /// The address of the knowledge base that is written.
     pub kb: Address,
-    /// The embedding model.
+    /// The embedding model's settings; the knowledge base must have been made with the same model.
     pub embedder: EmbedderSettings,
     /// The sources, with different names.
     pub sources: Vec<Arc<dyn Source>>,
-    /// Only say what would be done.
+    /// Whether the run only reports its plan and writes nothing.
     pub dry_run: bool,
-    /// Remove however much is gone.
+    /// Whether documents are removed however many of them are gone.
     pub force: bool,
 }
 
@@ -72,13 +72,13 @@ pub enum IngestError {
     Guard {
         /// The sources, each with the number of documents that would go and that are stored.
         refused: Vec<(String, usize, usize)>,
-        /// What was found.
+        /// The report of the run up to the refusal, with its plan.
         report: Box<Report>,
     },
     /// There is nothing to rename.
     #[error("there is no source `{name}` in the knowledge base; it has {}", list_names(.sources))]
     NoSource {
-        /// The name.
+        /// The name that was given.
         name: String,
         /// The sources that there are.
         sources: Vec<String>,
@@ -86,7 +86,7 @@ pub enum IngestError {
     /// The two names are one.
     #[error("the source is named `{name}` already")]
     SameName {
-        /// The name.
+        /// The name that was given twice.
         name: String,
     },
     /// A source would be lost in another one.
@@ -94,7 +94,7 @@ pub enum IngestError {
         "`{old}` was not renamed: source `{new}` has other documents; to join the two, run again with --force"
     )]
     SourceExists {
-        /// The source's name.
+        /// The source's present name.
         old: String,
         /// The name it was to get.
         new: String,
@@ -111,7 +111,7 @@ pub enum IngestError {
     /// A knowledge base cannot be built again from single files.
     #[error("`{path}` is one file: --rebuild takes the folders of all sources")]
     RebuildFromFile {
-        /// As typed.
+        /// The path of the single file, as it was typed.
         path: String,
     },
     /// The user stopped the run.
@@ -123,7 +123,7 @@ pub enum IngestError {
     /// A worker thread ended early; a bug.
     #[error("a worker thread failed: {detail}")]
     Worker {
-        /// What it said.
+        /// The message with which the thread ended.
         detail: String,
     },
 }
@@ -142,8 +142,8 @@ fn list(refused: &[(String, usize, usize)]) -> String {
 }
 
 /// Brings the knowledge base up to date with the sources: adds, changes and removes documents within the sources that
-/// `options` names, in one commit. When `interrupted` completes first, nothing is committed, except what a live source has
-/// committed on the way.
+/// `options` names, in one commit. When `interrupted` completes first, nothing is committed, except what a live source
+/// has committed on the way.
 pub async fn ingest(
     options: &Options,
     progress: Arc<Progress>,
@@ -200,8 +200,8 @@ pub async fn ingest(
 /// Builds the knowledge base again from nothing but the sources that `options` names, in one commit that replaces all
 /// there was: the way out of damaged files. Readers see those until then, and vectors come from the embedding cache.
 ///
-/// What can still be read of the documents before is compared with: sources that are not named, and documents that are
-/// gone in numbers, are refused unless `options.force` is set.
+/// The plan is compared with the stored documents as far as they can still be read: sources that are not named, and
+/// documents that are gone in numbers, are refused unless `options.force` is set.
 pub async fn rebuild(
     options: &Options,
     progress: Arc<Progress>,
@@ -282,7 +282,7 @@ async fn committed(
 ) -> Result<Report, IngestError> {
     // From here on the run is not interrupted: the commit is all or nothing by itself.
     let commit = writer.commit().await?;
-    // It stands: nothing that fails from here on makes it a failure.
+    // The commit is made: an error from here on does not make the run fail.
     progress.finish();
     log.note(&report, Timestamp::now());
     keep_log(writer, &log).await;
@@ -343,15 +343,15 @@ struct Listed {
 struct ListedSource {
     source: Arc<dyn Source>,
     listing: Listing,
-    /// What the listing was given of the last run.
+    /// The state of the last run that the listing was given.
     before: SyncState,
     /// The state that is stored, whatever settings it is of.
     stored: SyncState,
 }
 
 impl Listed {
-    /// Lists the sources of a run. One that cannot be listed is reported and removes nothing; when none can be listed, that
-    /// is an error.
+    /// Lists the sources of a run. One that cannot be listed is reported and removes nothing; when none can be listed,
+    /// that is an error.
     async fn of(
         options: &Options,
         mut states: BTreeMap<String, serde_json::Value>,
@@ -400,7 +400,7 @@ struct Work {
 }
 
 impl Work {
-    /// Compares what was found with what is stored, by id.
+    /// Compares the documents that were found with those that are stored, by id.
     async fn planned(
         listed: Listed,
         mut stored: HashMap<String, HashMap<String, ContentHash>>,
@@ -429,11 +429,11 @@ impl Work {
             let counts = if listing.reader.is_cheap() {
                 let cursor = listing.cursor.take();
                 let mut survey = Survey::of(name, listing, progress).await;
-                // What could not be read is read again.
+                // Items that could not be read are read again.
                 let cursor = cursor.filter(|_| survey.found.unknown.is_empty());
                 let mut looks = std::mem::take(&mut survey.looks);
                 if !survey.found.is_complete {
-                    // What was not listed may still be there.
+                    // Items that were not listed may still be there.
                     for (key, look) in before.looks {
                         looks.entry(key).or_insert(look);
                     }
@@ -466,7 +466,7 @@ impl Work {
         work
     }
 
-    /// What was found of each source that was read.
+    /// The documents that were found in each source that was read.
     fn found(&self) -> Vec<&Found> {
         self.surveys.iter().map(|(survey, _)| &survey.found).collect()
     }
@@ -507,9 +507,9 @@ impl Work {
         Report { dry_run: true, ..self.report.clone() }
     }
 
-    /// Writes what was added and changed, removes what is gone. The report counts what was done, which the commit makes
-    /// visible, and not what was planned: items change while they are read. Live sources come first, for they may commit
-    /// on the way.
+    /// Writes the documents that were added or changed, removes those that are gone. The report counts the changes that
+    /// were made, which the commit makes visible, and not those that were planned: items change while they are read.
+    /// Live sources come first, for they may commit on the way.
     async fn carry_out(
         self,
         loader: &mut Loader<'_>,
@@ -530,7 +530,8 @@ impl Work {
     }
 }
 
-/// Writes what was added to a source that is read twice, or has changed, and removes what is gone.
+/// Writes the documents that were added to a source that is read twice, or have changed in it, and removes those that
+/// are gone.
 async fn write(
     survey: &Survey,
     plan: &Plan,

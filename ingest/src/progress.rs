@@ -24,7 +24,7 @@ struct Lines {
 }
 
 impl Progress {
-    /// Shows nothing.
+    /// Progress that is not shown: neither a bar nor lines.
     pub fn hidden() -> Self {
         Self { bar: ProgressBar::hidden(), lines: None }
     }
@@ -56,7 +56,7 @@ impl Progress {
         }
     }
 
-    /// Counts steps done.
+    /// Adds to the number of steps that are done.
     pub fn advance(&self, steps: usize) {
         self.bar.inc(steps as u64);
         if let Some(Ok(mut lines)) = self.lines.as_ref().map(Mutex::lock)

@@ -1,7 +1,7 @@
 //! Sources that were renamed: how one is recognised, and how a knowledge base learns of it.
 //!
-//! A folder under another name is another source, whose documents would stand beside those of the old one. Whether it is the
-//! same one, the paths and the contents of its documents tell, for they are hashed without the source's name.
+//! A folder under another name is another source, whose documents would stand beside those of the old one. Whether it
+//! is the same one, the paths and the contents of its documents tell, for they are hashed without the source's name.
 
 use crate::{
     pipeline::{IngestError, keep_log},
@@ -54,9 +54,9 @@ pub async fn rename(kb: &Address, old: &str, new: &str, force: bool) -> Result<R
     Ok(Renamed { documents, commit })
 }
 
-/// A warning for each source that is stored under its name for the first time, and has the documents of one that is stored
-/// under another name which this run does not give. `known` are sources with stored documents, those of the given ones among them;
-/// `others` fetches those of the sources whose names it is asked for.
+/// A warning for each source that is stored under its name for the first time, and has the documents of one that is
+/// stored under another name which this run does not give. `known` are sources with stored documents, those of the
+/// given ones among them; `others` fetches those of the sources whose names it is asked for.
 pub(crate) async fn hints(
     found: &[&Found],
     known: &HashSet<&str>,

@@ -18,7 +18,7 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// Not indexed for a fault.
+    /// A rejection for a fault, as opposed to one by convention.
     pub fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { path: path.into(), reason: reason.into(), by_convention: false }
     }
@@ -29,7 +29,7 @@ impl Rejection {
 pub struct Warning {
     /// Where it is, as in [`Rejection::path`].
     pub path: String,
-    /// What is odd, and what was done.
+    /// The fault, and how the document was read in spite of it.
     pub message: String,
 }
 
@@ -40,7 +40,7 @@ pub struct RedactedSecrets {
     pub path: String,
     /// The rule that found them, as it stands in their place.
     pub rule: Cow<'static, str>,
-    /// How many.
+    /// The number of secrets.
     pub count: u64,
 }
 
@@ -49,7 +49,7 @@ pub struct RedactedSecrets {
 pub struct DocumentCounts {
     /// Found and readable: the sum of the next three.
     pub seen: u64,
-    /// New.
+    /// Documents that were not stored before.
     pub added: u64,
     /// Different from what is stored.
     pub changed: u64,
@@ -60,7 +60,7 @@ pub struct DocumentCounts {
 }
 
 impl DocumentCounts {
-    /// Adds another source's.
+    /// Adds the counts of another source.
     pub(crate) fn add(&mut self, other: &Self) {
         self.seen += other.seen;
         self.added += other.added;
@@ -117,10 +117,10 @@ pub struct Report {
     pub warnings: Vec<Warning>,
     /// Secrets redacted in the documents that were read, all rules together.
     pub redacted: u64,
-    /// The same by file and rule. What was redacted is never told.
+    /// The same by file and rule. The secrets themselves are never told.
     pub secrets: Vec<RedactedSecrets>,
-    /// How often each check of the document lint found something in the documents that were read, by its name; `ingest lint`
-    /// says what and where.
+    /// How often each check of the document lint found something in the documents that were read, by its name; `ingest
+    /// lint` says what and where.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub lint: BTreeMap<&'static str, u64>,
     /// Whether the run only looked.

@@ -1,5 +1,5 @@
-//! What is known of the last run of each source: when it was in sync, how many documents it has, what failed and why. It
-//! tells people, and decides nothing but when a live source is listed as a whole again.
+//! What is known of the last run of each source: when it was in sync, how many documents it has, what failed and why.
+//! It tells people, and decides nothing but when a live source is listed as a whole again.
 
 use crate::report::{Rejection, Report, SourceReport};
 use jiff::Timestamp;

@@ -1,5 +1,5 @@
-//! The first look at a source whose items are read twice: every item is read, parsed and hashed, and only its hashes are
-//! kept, so that memory does not grow with the text.
+//! The first look at a source whose items are read twice: every item is read, parsed and hashed, and only its hashes
+//! are kept, so that memory does not grow with the text.
 
 use crate::{
     batches::{LOOKED_AT, batches},
@@ -234,8 +234,8 @@ pub(crate) struct Missing {
     pub(crate) reason: String,
 }
 
-/// The version of each document that has the title or the file name of another one but for the version: a single page that
-/// mentions one may be about anything.
+/// The version of each document that has the title or the file name of another one but for the version: a single page
+/// that mentions one may be about anything.
 pub(crate) fn versions_of_editions(marks: &[(String, Mark)]) -> HashMap<String, String> {
     let mut editions: HashMap<&str, BTreeSet<&str>> = HashMap::new();
     for (_, (rest, version)) in marks {

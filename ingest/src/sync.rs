@@ -176,7 +176,8 @@ impl Sync {
         Ok(())
     }
 
-    /// Sorts an item's documents into those to store, with whether they are new, and those that are as stored; returns the ids of those that are gone.
+    /// Sorts an item's documents into those to store, with whether they are new, and those that are as stored; returns
+    /// the ids of those that are gone.
     fn take(
         &mut self,
         item: &Item,

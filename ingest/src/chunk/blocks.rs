@@ -13,8 +13,8 @@ use std::{
 pub(super) struct Section<'t> {
     /// Headings above and including this section's, outermost first, the document's title left out.
     pub(super) path: Vec<String>,
-    /// Level of this section's heading, 1 to 6; 0 for the text before the first heading, 7 for an entry without a heading
-    /// of its own.
+    /// Level of this section's heading, 1 to 6; 0 for the text before the first heading, 7 for an entry without a
+    /// heading of its own.
     pub(super) level: usize,
     /// Where the heading stands.
     pub(super) heading_range: Range<usize>,

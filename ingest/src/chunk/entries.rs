@@ -1,7 +1,7 @@
-//! A page's structure where it is not written as headings. Entries of a catalogue (paragraphs in bold or questions of an FAQ
-//! with their answers below, definitions, items of a list that begin with an alert's name, an error code or a question)
-//! become sections of their own, so that a passage treats one problem. No word is moved: the name of an entry stays in its
-//! text. Tables of contents, which only repeat the headings, are left out.
+//! A page's structure where it is not written as headings. Entries of a catalogue (paragraphs in bold or questions of
+//! an FAQ with their answers below, definitions, items of a list that begin with an alert's name, an error code or a
+//! question) become sections of their own, so that a passage treats one problem. No word is moved: the name of an entry
+//! stays in its text. Tables of contents, which only repeat the headings, are left out.
 
 use super::blocks::{Block, Section, Shape};
 use kb::question::is_name_of_entry;
@@ -171,7 +171,8 @@ fn item_names(block: &Block<'_>, text: &str) -> Option<Vec<String>> {
     items.iter().map(|item| item_name(&text[range_of(item)])).collect()
 }
 
-/// The name at the beginning of an item: an alert's name or an error code with something behind it, or a question in bold.
+/// The name at the beginning of an item: an alert's name or an error code with something behind it, or a question in
+/// bold.
 fn item_name(item: &str) -> Option<String> {
     let first = item.trim_start_matches(['-', '*', '+']).trim_start();
     let line = first.lines().next().unwrap_or_default();

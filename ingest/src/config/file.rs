@@ -1,5 +1,5 @@
-//! `ingest.toml`: the sources of a team. Keys that hold for every source are read here; the others are the source's own.
-//! Paths are relative to the file. Credentials are never in it: see [`crate::credentials::Reference`].
+//! `ingest.toml`: the sources of a team. Keys that hold for every source are read here; the others are the source's
+//! own. Paths are relative to the file. Credentials are never in it: see [`crate::credentials::Reference`].
 
 use super::ConfigError;
 use crate::{

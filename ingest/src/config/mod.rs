@@ -1,5 +1,5 @@
-//! What was typed to what is true: flags, environment and `ingest.toml` become [`Configured`]. The only file of this package that reads
-//! the environment (by way of clap for what is also a flag).
+//! What was typed to what is true: flags, environment and `ingest.toml` become [`Configured`]. The only file of this
+//! package that reads the environment (by way of clap for what is also a flag).
 
 pub mod file;
 

@@ -40,7 +40,7 @@ fn serve() -> io::Result<()> {
     }
 }
 
-/// Says lines.
+/// The child's output, written a line at a time.
 pub(super) struct Output(BufWriter<File>);
 
 impl Output {

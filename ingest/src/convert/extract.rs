@@ -1,5 +1,5 @@
-//! The text of a PDF file with its place on the pages. With [`forms`] the only file that knows `pdf-extract`, which panics on
-//! much and never runs outside of a child.
+//! The text of a PDF file with its place on the pages. With [`forms`] the only file that knows `pdf-extract`, which
+//! panics on much and never runs outside of a child.
 
 use super::{Line, Page, Told, child::Output, forms};
 use crate::bounds::{Allowance, Bounded};
@@ -394,7 +394,8 @@ impl Draft {
     }
 }
 
-/// The width that all letters of a line have, and whether that is sure to be its font's doing: digits are equally wide in most.
+/// The width that all letters of a line have, and whether that is sure to be its font's doing: digits are equally wide
+/// in most.
 fn equal_width(letters: &[Letter]) -> Option<(f64, bool)> {
     /// So many different letters tell.
     const TELLING: usize = 3;

@@ -1,6 +1,6 @@
-//! How much the pages of a PDF file draw, counted before any is drawn. A page draws forms, which draw others: where each of thirty
-//! draws the next one twice, the last is drawn a billion times. Each form is read once, however often it is drawn. Knows the
-//! parser, as [`super::extract`] does, and counts what that parser does.
+//! How much the pages of a PDF file draw, counted before any is drawn. A page draws forms, which draw others: where
+//! each of thirty draws the next one twice, the last is drawn a billion times. Each form is read once, however often it
+//! is drawn. Knows the parser, as [`super::extract`] does, and counts what that parser does.
 
 use pdf_extract::{Dictionary, Document, Object, ObjectId, Stream, content::Content};
 use std::{

@@ -1,8 +1,9 @@
-//! Files whose parsers may fail in any way are read in a child process of our own program: with bounds on its memory and time,
-//! without environment or files, and one for each file. Whatever happens to it is a reason in a report.
+//! Files whose parsers may fail in any way are read in a child process of our own program: with bounds on its memory
+//! and time, without environment or files, and one for each file. Whatever happens to it is a reason in a report.
 //!
-//! Entry points: [`pdf`] in the process that wants a file's text, [`serve_if_asked`] in the child. [`child`] is its end of the
-//! pipe, [`limits`] what it may take; [`extract`] and [`forms`] alone know the parser. They speak in lines of JSON: [`Told`].
+//! Entry points: [`pdf`] in the process that wants a file's text, [`serve_if_asked`] in the child. [`child`] is its end
+//! of the pipe, [`limits`] what it may take; [`extract`] and [`forms`] alone know the parser. They speak in lines of
+//! JSON: [`Told`].
 
 mod child;
 mod extract;
@@ -93,7 +94,7 @@ pub(crate) struct Pdf {
 /// A page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Page {
-    /// From 1.
+    /// The page's number, from 1.
     pub(crate) number: u32,
     /// In the order of the file.
     pub(crate) lines: Vec<Line>,
@@ -127,7 +128,7 @@ enum Told {
     Outline(Vec<(u8, String)>),
     /// Why the file is not read.
     Refused(String),
-    /// Nothing follows.
+    /// The last message: no page follows.
     Done,
 }
 

@@ -1,6 +1,6 @@
 //! Boxes, tabs and imports of documentation generators, line by line: Docusaurus' `:::note`, MkDocs' `!!! note` and
-//! `=== "Tab"`, GitHub's `> [!NOTE]`, GitBook's `{% hint %}`, Jekyll's `{% highlight %}` and `{: .class }`, and MDX's `import`,
-//! `export` and comments.
+//! `=== "Tab"`, GitHub's `> [!NOTE]`, GitBook's `{% hint %}`, Jekyll's `{% highlight %}` and `{: .class }`, and MDX's
+//! `import`, `export` and comments.
 
 use super::steps::Steps;
 use crate::dialect;
@@ -61,7 +61,8 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     }
 });
 
-/// The sort of the box that MkDocs would make of a line, and its words, as pages have that came from there: `???+ warning Mind`.
+/// The sort of the box that MkDocs would make of a line, and its words, as pages have that came from there: `???+
+/// warning Mind`.
 pub(crate) fn marked(line: &str) -> Option<(&str, &str)> {
     let rest = ["!!! ", "???+ ", "??? "].iter().find_map(|mark| line.strip_prefix(mark))?;
     let (kind, words) = rest.split_once(' ')?;

@@ -1,9 +1,10 @@
 //! The metadata at the top of a file: YAML between `---` lines, TOML between `+++` lines, or a JSON object.
 //!
 //! Keys that decide who may read a document or when it must come first (`access`, `applies_to`) are read strictly: a
-//! mistake there refuses the file, because ignoring it would publish the document or lose the rule; so does what was meant
-//! as one of them and is not read (`attempts`). A mistake in any other key is a warning, also one that keeps the whole from being YAML or TOML: then it is read key by key (`entries`).
-//! [`block`] finds front matter and parses it, [`values`] reads what its keys say.
+//! mistake there refuses the file, because ignoring it would publish the document or lose the rule; so does what was
+//! meant as one of them and is not read (`attempts`). A mistake in any other key is a warning, also one that keeps the
+//! whole from being YAML or TOML: then it is read key by key (`entries`). [`block`] finds front matter and parses it,
+//! [`values`] reads what its keys say.
 
 mod attempts;
 mod block;
@@ -92,8 +93,8 @@ pub fn parse(text: &str) -> Result<Option<(Stated, Range<usize>)>, FrontMatterEr
     Ok(Some((interpret(map, block.content, warnings)?, block.whole)))
 }
 
-/// What a page says about itself in keys of its own markup, such as HTML's `<meta>`: read as front matter is. Of a key that
-/// is given twice the first counts, unless it must not be misread.
+/// What a page says about itself in keys of its own markup, such as HTML's `<meta>`: read as front matter is. Of a key
+/// that is given twice the first counts, unless it must not be misread.
 pub(super) fn of_keys(keys: impl IntoIterator<Item = (String, String)>) -> Result<Stated, FrontMatterError> {
     let mut map = Map::new();
     for (key, value) in keys {
@@ -116,8 +117,8 @@ pub(super) fn of_keys(keys: impl IntoIterator<Item = (String, String)>) -> Resul
     interpret(map, "", Vec::new())
 }
 
-/// What an entry of a table says about itself. A key that is none of front matter's is refused, for it may say who is allowed
-/// to read the entry.
+/// What an entry of a table says about itself. A key that is none of front matter's is refused, for it may say who is
+/// allowed to read the entry.
 pub(super) fn of_entry(entry: Map<String, Value>) -> Result<Stated, FrontMatterError> {
     let mut map = Map::new();
     for (key, value) in entry {

@@ -1,5 +1,5 @@
-//! Wikis of GitHub: pages of Markdown that link by name, `[[Page name]]` and `[[words|Page-name]]`, with `Home.md` as the first
-//! page and bars that stand around all of them.
+//! Wikis of GitHub: pages of Markdown that link by name, `[[Page name]]` and `[[words|Page-name]]`, with `Home.md` as
+//! the first page and bars that stand around all of them.
 
 use super::{Place, steps::Steps};
 use crate::{

@@ -1,5 +1,5 @@
 //! HTML within Markdown, as the text that it shows. Tags go and their contents stay; comments, scripts and styles go
-//! whole. What only looks like a tag, such as `<pod-name>`, is a placeholder and stays.
+//! whole. A text that only looks like a tag, such as `<pod-name>`, is a placeholder and stays.
 
 use super::steps::Steps;
 use crate::dialect;

@@ -1,5 +1,5 @@
-//! Real documentation, where `RUNBOOKD_TEST_DATA` is set: no passage has markup left in it, outside code, that only the tools of
-//! its site understand.
+//! Real documentation, where `RUNBOOKD_TEST_DATA` is set: no passage has markup left in it, outside code, that only the
+//! tools of its site understand.
 
 use super::{Defaults, Format, Place, links::Pages, parse, site::Site};
 use crate::{chunk::Chunker, dialect};

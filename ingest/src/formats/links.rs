@@ -82,8 +82,8 @@ pub(crate) fn plain(text: MappedText) -> (MappedText, Vec<FoundLink>) {
 /// Identifiers of more elements of one page are not kept.
 const MAX_ANCHORS: usize = 4_096;
 
-/// The identifiers that a text's markup gives to places other than headings: `id="x"` and `name="x"` of HTML, `[[x]]` and
-/// `[#x]` of AsciiDoc.
+/// The identifiers that a text's markup gives to places other than headings: `id="x"` and `name="x"` of HTML, `[[x]]`
+/// and `[#x]` of AsciiDoc.
 pub(crate) fn anchors(text: &str) -> Vec<String> {
     static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"\b(?:id|name)=(?:"([^"\s]+)"|'([^'\s]+)')|\[\[([A-Za-z0-9_.:-]+)[,\]]|\[#([A-Za-z0-9_.:-]+)[,\]]"#)
@@ -391,8 +391,8 @@ impl Pages {
         None
     }
 
-    /// The site is some folder of the source (`content/en/docs/`): the page that ends so. Of several (translations, say)
-    /// the one that shares most folders with the page that links, if there is one such.
+    /// The site is some folder of the source (`content/en/docs/`): the page that ends so. Of several (translations,
+    /// say) the one that shares most folders with the page that links, if there is one such.
     fn by_ending(&self, page: &str, from: &str) -> Option<&str> {
         let last = page.rsplit('/').next().filter(|last| !last.is_empty())?;
         let ending = format!("/{page}");

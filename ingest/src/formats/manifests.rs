@@ -1,9 +1,9 @@
 //! Manifests that a page names by their file (`{{% code_sample file="pods/probe.yaml" %}}`, `[x.yaml](samples/x.yaml)`,
-//! `kubectl apply -f manifests/x.yaml`) become part of it, where the source has them: who follows the page needs them, and
-//! neither a reader of an answer nor a model can open the file.
+//! `kubectl apply -f manifests/x.yaml`) become part of it, where the source has them: who follows the page needs them,
+//! and neither a reader of an answer nor a model can open the file.
 //!
-//! A manifest stands at the end of the section that names it, so that lists of steps stay whole; each once in a page. Entry
-//! point: [`with_manifests`].
+//! A manifest stands at the end of the section that names it, so that lists of steps stay whole; each once in a page.
+//! Entry point: [`with_manifests`].
 
 use super::Place;
 use kb::mapped::{Edit, MappedText};

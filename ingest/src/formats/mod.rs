@@ -1,7 +1,10 @@
 //! A file's bytes to documents: one parser per format, chosen by the file's extension.
 //!
-//! Entry points: [`Format::of`], [`parse`]. A parser cleans the text (so that it reads as Markdown anywhere) and fills in
-//! the metadata; cutting it into chunks is [`crate::chunk`]'s work.
+//! Entry points: [`Format::of`], [`parse`]. A parser cleans the text (so that it reads as Markdown anywhere) and fills
+//! in the metadata; cutting it into chunks is [`crate::chunk`]'s work.
+//!
+//! To add a format: write a module with `parse(text, place) -> Parsed` here, a variant of [`Format`] with its
+//! extensions in [`Format::of`], and its line in [`parse`].
 
 mod admonitions;
 mod asciidoc;
@@ -74,11 +77,11 @@ pub struct Document {
     pub above: Vec<String>,
     /// Hash of everything that the stored document depends on, but for the embedding model.
     pub content_hash: ContentHash,
-    /// What is not stored, and tells whether the document is in order.
+    /// Facts for the document lint, which are not stored.
     pub(crate) beside: Beside,
 }
 
-/// What a document has beside what is stored of it, for [`crate::lint`].
+/// The facts about a document that are not stored and that [`crate::lint`] needs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Beside {
     /// Its links within the source, those to nowhere included.
@@ -93,7 +96,7 @@ pub(crate) struct Beside {
     pub(crate) lines: Arc<Lines>,
 }
 
-/// What a source knows of a file besides its bytes.
+/// The facts about a file that its source knows and that are not in its bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// Where a person reads it.
@@ -105,9 +108,9 @@ pub struct Origin {
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
-    /// Markdown.
+    /// Markdown, in the dialect of `dialect.rs`.
     Markdown,
-    /// Text in which nothing is markup.
+    /// Text without markup.
     Plain,
 }
 
@@ -188,7 +191,7 @@ impl Document {
         self
     }
 
-    /// What marks it as one edition among others, where others have the same but for the version.
+    /// The marks of one edition among others: documents with equal marks differ in their versions only.
     pub fn marks(&self) -> Vec<Mark> {
         if self.meta.version.is_some() {
             return Vec::new();
@@ -217,7 +220,7 @@ fn within_source(meta: &DocumentMeta) -> DocumentMeta {
     meta
 }
 
-/// What a document's title or its file's name is but for the version in it, and that version.
+/// A document's title or its file's name without the version in it, and that version.
 pub type Mark = (String, String);
 
 /// A document's hash when it is [`Document::on_version`].
@@ -252,19 +255,19 @@ pub enum Format {
     Pdf,
 }
 
-/// What the next run is told of a file, so that it is not read again before its bytes change.
+/// How much of a file's reading is kept for the next run, so that it is not read again before its bytes change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remembered {
-    /// Nothing: it is read.
+    /// No part: the file is read in every run.
     Nothing,
-    /// That it was refused, and why. What becomes of one that is read depends on the source's other files as well.
+    /// The refusal and its reason. The documents of a file that is read depend on the source's other files as well.
     Refusal,
-    /// What was found in it: reading it costs much.
+    /// The documents and the faults that were found: reading the file is expensive.
     Everything,
 }
 
 impl Format {
-    /// What is remembered of a file of this format.
+    /// How much is remembered of a file of this format.
     pub fn remembered(self) -> Remembered {
         match self {
             Self::Pdf => Remembered::Everything,
@@ -318,7 +321,7 @@ impl Format {
     }
 }
 
-/// What a run says about all documents of a source.
+/// The metadata that a run gives to all documents of a source.
 #[derive(Debug, Clone, Default)]
 pub struct Defaults {
     /// The kind of every document, whatever else is said.
@@ -333,10 +336,10 @@ pub struct Defaults {
     pub fallback_kind: Option<Kind>,
 }
 
-/// Where a file stands.
+/// The place of a file: its source, its path, and the files around it.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
-    /// The source's name.
+    /// The source's name, the first part of the documents' ids.
     pub source: &'a str,
     /// Path below the source's root, with `/`.
     pub relative: &'a str,
@@ -346,32 +349,32 @@ pub struct Place<'a> {
     pub pages: &'a Pages,
     /// The site that they make up.
     pub site: &'a Site,
-    /// What the run says.
+    /// The metadata that the run gives to all documents of the source.
     pub defaults: &'a Defaults,
 }
 
-/// What came out of a file.
+/// The result of parsing one file.
 #[derive(Debug, Default)]
 pub struct Parsed {
     /// Documents, in the order of the file.
     pub documents: Vec<Document>,
-    /// What did not become one.
+    /// The parts of the file that did not become a document, each with the reason.
     pub rejected: Vec<Rejection>,
-    /// What is odd about those that did.
+    /// Faults of the documents that do not keep them out.
     pub warnings: Vec<Warning>,
     /// How many secrets each rule redacted.
     pub redacted: BTreeMap<&'static str, u64>,
-    /// What is wrong with the file as such.
+    /// Findings about the file as a whole.
     pub(crate) findings: Vec<Finding>,
-    /// Whether the file was not read, or not to its end, for a reason that is not its content, so that what is stored of it
-    /// stays.
+    /// Whether the file was not read, or not to its end, for a reason that is not its content, so that what is stored
+    /// of it stays.
     pub is_unknown: bool,
     /// Whether learning that took so long that it is not learnt in every run.
     pub(crate) is_slow: bool,
 }
 
 impl Parsed {
-    /// One document, and nothing to say about it.
+    /// The result with one document, without rejections or warnings.
     pub fn of(document: Document) -> Self {
         Self { documents: vec![document], ..Self::default() }
     }
@@ -380,7 +383,7 @@ impl Parsed {
         Self { rejected: vec![Rejection::new(place.shown, reason)], ..Self::default() }
     }
 
-    /// Left out, and for no fault.
+    /// The result for a file that is left out by convention, which is not a fault.
     pub(crate) fn left_out(place: &Place<'_>, reason: impl Into<String>) -> Self {
         let rejection = Rejection { by_convention: true, ..Rejection::new(place.shown, reason) };
         Self { rejected: vec![rejection], ..Self::default() }
@@ -391,7 +394,7 @@ impl Parsed {
     }
 }
 
-/// Parses a file's bytes. Never fails: what cannot be read is in [`Parsed::rejected`].
+/// Parses a file's bytes. Never fails: a part that cannot be read is in [`Parsed::rejected`].
 pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
     let text_parser = match format {
         Format::Docx => return docx::parse(&bytes, place),
@@ -425,8 +428,8 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
     parsed
 }
 
-/// What a document says in the properties that its format keeps beside the text: read as front matter is. A version is the
-/// document's own there, and not that of what it is about.
+/// What a document says in the properties that its format keeps beside the text: read as front matter is. A version is
+/// the document's own there, and not that of what it is about.
 fn said_in_properties(keys: impl Iterator<Item = (String, String)>) -> Result<Stated, String> {
     let is_own = |key: &str| matches!(key.to_lowercase().as_str(), "version" | "versions" | "release");
     front_matter::of_keys(keys.filter(|(key, _)| !is_own(key))).map_err(|error| error.to_string())

@@ -1,8 +1,8 @@
 //! Exports of Notion: pages as `Title 32hex.md` in folders of the same name, databases as `Title 32hex.csv`.
 //!
-//! The number behind a title is no part of it; ids keep it, for it is what tells pages apart. The properties of a page stand as
-//! `Key: value` below its title: those that are metadata become such and leave the text. A database that asks no questions is
-//! one document: a table, or a section for each entry where entries are long.
+//! The number behind a title is no part of it; ids keep it, for it is what tells pages apart. The properties of a page
+//! stand as `Key: value` below its title: those that are metadata become such and leave the text. A database that asks
+//! no questions is one document: a table, or a section for each entry where entries are long.
 
 use super::{
     Parsed, Place, front_matter,
@@ -31,8 +31,8 @@ const LONG_FIELD_BYTES: usize = 300;
 /// More columns of a database are not read.
 const MAX_COLUMNS: usize = 200;
 
-/// Properties by their names in lower case, and the keys of front matter that they stand for; of those for one key the first
-/// that a page has counts.
+/// Properties by their names in lower case, and the keys of front matter that they stand for; of those for one key the
+/// first that a page has counts.
 const PROPERTIES: [(&str, &str); 34] = [
     ("author", "author"),
     ("authors", "author"),
@@ -121,7 +121,8 @@ pub(super) fn without_properties(source: MappedText) -> Result<(Stated, MappedTe
                 edits.push(Edit::delete(range));
                 found.push((rank, PROPERTIES[rank].1, value.to_owned()));
             }
-            // What may restrict the page is read, or refuses it; what else is read in front matter means something else here.
+            // What may restrict the page is read, or refuses it; what else is read in front matter means something else
+            // here.
             None if front_matter::is_strict(&lower) => {
                 edits.push(Edit::delete(range));
                 keys.push((lower, value.to_owned()));

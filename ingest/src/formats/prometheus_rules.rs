@@ -1,5 +1,6 @@
-//! Prometheus rule files: each alert is a document, `<source>/<path>#<alert>`, which says what the alert means and leads to
-//! its runbook. The rules stand below `groups`, or below the `spec` of a `PrometheusRule`, in one or more YAML documents.
+//! Prometheus rule files: each alert is a document, `<source>/<path>#<alert>`, which says what the alert means and
+//! leads to its runbook. The rules stand below `groups`, or below the `spec` of a `PrometheusRule`, in one or more YAML
+//! documents.
 
 use super::{
     Document, Parsed, Place, Syntax,
@@ -107,7 +108,8 @@ fn text_of(value: &Value) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// Where the alerts stand: from the line that names one to the next such line. Empty where the lines are not the alerts.
+/// Where the alerts stand: from the line that names one to the next such line. Empty where the lines are not the
+/// alerts.
 fn places_of(text: &str, num_alerts: usize) -> Vec<Range<usize>> {
     let mut starts = Vec::new();
     let mut at = 0;

@@ -1,8 +1,9 @@
 //! Questions and answers, or resolved incidents, as lines of JSON: each line is an object and a document of its own.
 //!
-//! A line with `question` and `answer` may give `title` and `source` as a CSV does, one with `failure` and `resolution` may
-//! give `id`, `when` and `links`; both may give any key of front matter. Its id is `<source>/<path>#<line>`, or `#<id>` where
-//! an incident gives its own. A line that cannot be read is reported with its number, and the others are kept.
+//! A line with `question` and `answer` may give `title` and `source` as a CSV does, one with `failure` and `resolution`
+//! may give `id`, `when` and `links`; both may give any key of front matter. Its id is `<source>/<path>#<line>`, or
+//! `#<id>` where an incident gives its own. A line that cannot be read is reported with its number, and the others are
+//! kept.
 
 use super::{
     Document, Parsed, Place, Syntax,

@@ -1,5 +1,5 @@
-//! Secrets in a file's text are redacted before anything else reads it, with what nobody sees still in it: a colour that
-//! ends where a key begins parts the two. Then what nobody sees is taken out.
+//! Secrets in a file's text are redacted before anything else reads it, with what nobody sees still in it: a colour
+//! that ends where a key begins parts the two. Then what nobody sees is taken out.
 
 use super::invisible;
 use kb::{

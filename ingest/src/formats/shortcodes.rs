@@ -1,8 +1,8 @@
 //! Hugo's shortcodes, `{{< name >}}` and `{{% name %}}`, as the words a reader of the rendered page would see.
 //!
-//! Shortcodes that stand for a value become it, where the site says it, or a marker that names it: a sentence with a gap would
-//! say something else. The bodies of paired shortcodes stay; only their tags are replaced. Code fences are left alone, but for escaped
-//! shortcodes (`{{</* name */>}}`), which lose their escape everywhere.
+//! Shortcodes that stand for a value become it, where the site says it, or a marker that names it: a sentence with a
+//! gap would say something else. The bodies of paired shortcodes stay; only their tags are replaced. Code fences are
+//! left alone, but for escaped shortcodes (`{{</* name */>}}`), which lose their escape everywhere.
 
 use super::{site::Site, steps::Steps};
 use crate::dialect;

@@ -1,8 +1,9 @@
-//! What the files around a page say in its place: the values of the site's configuration, and the files that it includes.
+//! What the files around a page say in its place: the values of the site's configuration, and the files that it
+//! includes.
 //!
-//! Entry points: [`Site::value`] for `{{< param version >}}` and its like, [`with_includes`] for `{{#include file}}` and its
-//! like. Only files that the source lists are read, so nothing outside it is, and nothing that is hidden. Where there is
-//! nothing to put in, a marker that names it stays: a sentence has no gap that its reader cannot see.
+//! Entry points: [`Site::value`] for `{{< param version >}}` and its like, [`with_includes`] for `{{#include file}}`
+//! and its like. Only files that the source lists are read, so nothing outside it is, and nothing that is hidden. Where
+//! there is nothing to put in, a marker that names it stays: a sentence has no gap that its reader cannot see.
 
 use super::{Format, Place, asciidoc, front_matter, redaction, rst, steps::Steps, web_page};
 use crate::decode;
@@ -148,8 +149,8 @@ impl Site {
         })
     }
 
-    /// The manifest that a page means by a name, with its path: beside it, below the root, or in a folder of examples. `None`
-    /// for what is no Kubernetes manifest, or would end the block of code that it is shown in.
+    /// The manifest that a page means by a name, with its path: beside it, below the root, or in a folder of examples.
+    /// `None` for what is no Kubernetes manifest, or would end the block of code that it is shown in.
     pub(super) fn manifest(&self, from: &str, name: &str) -> Option<(String, String)> {
         let path = self.file(from, name).or_else(|| {
             let wanted = format!("examples/{}", joined("", name.trim_start_matches('/'))?);
@@ -313,7 +314,8 @@ pub(super) fn with_includes(text: MappedText, place: &Place<'_>, steps: &Steps) 
     text.edited(edits)
 }
 
-/// Where files are included, and what is written there as their name. One behind a backslash only shows how it is written.
+/// Where files are included, and what is written there as their name. One behind a backslash only shows how it is
+/// written.
 fn includes(text: &str) -> impl Iterator<Item = (Range<usize>, String)> {
     let found = (text.contains("{{") || text.contains("8<") || text.contains("{!") || text.contains("{%"))
         || text.contains("@include");
@@ -356,7 +358,8 @@ fn included(name: &str, from: &str, site: &Site, nesting: usize, budget: &mut Bu
     whole.trim_matches('\n').to_owned()
 }
 
-/// The lines of a file between two numbers, from 1, or between the marks of an anchor; all but those marks without either.
+/// The lines of a file between two numbers, from 1, or between the marks of an anchor; all but those marks without
+/// either.
 fn part_of(text: &str, part: Option<&str>) -> Option<String> {
     let is_mark =
         |line: &str| line.contains("ANCHOR:") || line.contains("ANCHOR_END:") || line.contains("--8<--");
@@ -386,8 +389,8 @@ fn part_of(text: &str, part: Option<&str>) -> Option<String> {
     Some(joined(&mut inside.take_while(|line| !marks(line, ["ANCHOR_END:", "[end:"]))))
 }
 
-/// The edits that put a site's values in the place of `{{ name }}`; what the site does not know stays as it is written, for
-/// it may be a template that is explained.
+/// The edits that put a site's values in the place of `{{ name }}`; what the site does not know stays as it is written,
+/// for it may be a template that is explained.
 pub(super) fn value_edits(text: &str, site: &Site) -> Vec<Edit> {
     static NAMED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"\{\{-?\s*([.A-Za-z_][\w.-]{0,99}?)\s*-?\}\}").expect("a right pattern")

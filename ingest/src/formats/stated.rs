@@ -4,22 +4,23 @@ use super::front_matter::{self, FrontMatterError};
 use jiff::Timestamp;
 use kb::document::{Kind, Rule, Trust};
 
-/// What a document says about itself, in front matter or in the fields that its system has for it. Absent fields are `None` or empty.
+/// What a document says about itself, in front matter or in the fields that its system has for it. Absent fields are
+/// `None` or empty.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stated {
-    /// Title.
+    /// The title, one line.
     pub title: Option<String>,
     /// One sentence on what the page is for.
     pub description: Option<String>,
-    /// Kind.
+    /// The document's kind; `None` when the page does not state it.
     pub kind: Option<Kind>,
     /// Labels and tags, as written.
     pub labels: Vec<String>,
-    /// Product.
+    /// The product that the page treats.
     pub product: Option<String>,
     /// Version of the product.
     pub version: Option<String>,
-    /// Language tag.
+    /// The language's BCP 47 tag.
     pub language: Option<String>,
     /// Authors, joined by commas.
     pub author: Option<String>,
@@ -29,7 +30,7 @@ pub struct Stated {
     pub updated_at: Option<Timestamp>,
     /// Where a person reads it: an `http` or `https` address.
     pub url: Option<String>,
-    /// Trust.
+    /// How far the document is trusted; `None` when the page does not state it.
     pub trust: Option<Trust>,
     /// Access tags; `None` when it is not said.
     pub access: Option<Vec<String>>,

@@ -1,5 +1,5 @@
-//! The work that a file's markup may take, in steps and not in seconds, so that a file is refused on every machine or on
-//! none. A step is a byte or a thing that a pass looks at beyond reading the text once.
+//! The work that a file's markup may take, in steps and not in seconds, so that a file is refused on every machine or
+//! on none. A step is a byte or a thing that a pass looks at beyond reading the text once.
 
 use std::cell::Cell;
 

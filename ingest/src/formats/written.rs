@@ -1,9 +1,9 @@
-//! Writes Markdown, block by block: what parsers of other markup say, so that the result reads as any page does and each
-//! block still knows its place in the file.
+//! Writes Markdown, block by block: what parsers of other markup say, so that the result reads as any page does and
+//! each block still knows its place in the file.
 //!
-//! Entry points: [`Writer`] for blocks, [`push_words`], [`push_code`] and [`push_link`] for what stands in them. Words are
-//! escaped where Markdown would read them as markup. Nothing here grows faster than its input: what is nested deeper than
-//! [`MAX_NESTING`] stands beside its parent, and tables are as wide as their widest row once.
+//! Entry points: [`Writer`] for blocks, [`push_words`], [`push_code`] and [`push_link`] for what stands in them. Words
+//! are escaped where Markdown would read them as markup. Nothing here grows faster than its input: what is nested
+//! deeper than [`MAX_NESTING`] stands beside its parent, and tables are as wide as their widest row once.
 
 use super::{
     entities, invisible,
@@ -258,7 +258,8 @@ impl Container {
     }
 }
 
-/// Appends words, with a backslash where Markdown would read markup in them; within a link's words, also before brackets.
+/// Appends words, with a backslash where Markdown would read markup in them; within a link's words, also before
+/// brackets.
 pub(crate) fn push_words(written: &mut String, words: &str, is_in_link: bool) {
     let mut before = written.chars().next_back();
     let mut rest = words.chars();

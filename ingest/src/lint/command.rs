@@ -31,10 +31,12 @@ pub(crate) struct Flags {
     /// Folders, or single files; of a single file the links are not looked at.
     #[arg(value_name = "PATH", required_unless_present_any = ["kb", "config"])]
     paths: Vec<PathBuf>,
-    /// Look at the documents of a knowledge base, as far as it has them: without lines, headings that links lead to, and `lint_ignore`.
+    /// Look at the documents of a knowledge base, as far as it has them: without lines, headings that links lead to,
+    /// and `lint_ignore`.
     #[arg(long, value_name = "KB", conflicts_with = "paths")]
     kb: Option<String>,
-    /// Read the sources that a file lists, live ones included: see docs/sources.md. No knowledge base is needed or written.
+    /// Read the sources that a file lists, live ones included: see docs/sources.md. No knowledge base is needed or
+    /// written.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "kb", "kind"])]
     config: Option<PathBuf>,
     /// Of the file's sources, only the one of this name. May be given several times.

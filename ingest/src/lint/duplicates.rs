@@ -1,9 +1,9 @@
 //! Documents that say nearly the same, and titles that two pages have.
 //!
-//! A text is the set of its runs of five words. Of each set the least hash in each of 128 parts of the hash's range is kept
-//! (one permutation hashing, Li, Owen and Zhang, NIPS 2012), so that the share of equal places estimates the share of runs
-//! that two texts have in common, give or take 0.04. Texts that agree in one of 21 bands of six places are compared: with
-//! the first few of the band, so that a thousand copies cost no more than a thousand comparisons.
+//! A text is the set of its runs of five words. Of each set the least hash in each of 128 parts of the hash's range is
+//! kept (one permutation hashing, Li, Owen and Zhang, NIPS 2012), so that the share of equal places estimates the share
+//! of runs that two texts have in common, give or take 0.04. Texts that agree in one of 21 bands of six places are
+//! compared: with the first few of the band, so that a thousand copies cost no more than a thousand comparisons.
 //!
 //! Pages that are written to one pattern, such as the commands of a program, have that in common with all others: what
 //! several documents have does not count, unless two are the same word for word.

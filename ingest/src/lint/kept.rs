@@ -1,5 +1,5 @@
-//! What the lint keeps of an item that is not read again before its content changes, so that the next run's report says of it
-//! what this one's says.
+//! What the lint keeps of an item that is not read again before its content changes, so that the next run's report says
+//! of it what this one's says.
 
 use super::{
     Check, Linter,
@@ -9,11 +9,12 @@ use crate::formats::Parsed;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What was found in an item, and its documents as far as they are compared with others. Links within the source are no part of it:
-/// only formats whose documents have none are kept.
+/// What was found in an item, and its documents as far as they are compared with others. Links within the source are no
+/// part of it: only formats whose documents have none are kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
-    /// How often each check found something. What and where is `ingest lint`'s to say, which reads everything.
+    /// How often each check found something. The findings themselves are reported by `ingest lint`, which reads all
+    /// documents.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     counts: BTreeMap<Check, u64>,
     /// The documents, whatever the source is named and the item shown as.
@@ -62,8 +63,8 @@ impl Kept {
 }
 
 impl Linter {
-    /// Adds what was kept of an item: it is counted, and compared with the others, and what was found in it is not told again one by
-    /// one.
+    /// Adds what was kept of an item: it is counted, and compared with the others, and what was found in it is not told
+    /// again one by one.
     pub(crate) fn add_kept(&mut self, source: &str, shown: &str, kept: &Kept) {
         for (check, count) in &kept.counts {
             *self.counted.entry(check.name()).or_insert(0) += count;

@@ -1,5 +1,6 @@
-//! Examples for Kubernetes that do not work any more: versions of APIs that are not served, commands and flags that are gone.
-//! The facts are data, `removed_apis.txt` and `removed_commands.txt`. A page that says it is for an older version is right.
+//! Examples for Kubernetes that do not work any more: versions of APIs that are not served, commands and flags that are
+//! gone. The facts are data, `removed_apis.txt` and `removed_commands.txt`. A page that says it is for an older version
+//! is right.
 
 use super::{Check, outline::Outline};
 use kb::{

@@ -1,5 +1,5 @@
-//! Links that lead nowhere, and identifiers of headings that lead to two. Only what lies within the folder is looked at:
-//! nothing is fetched.
+//! Links that lead nowhere, and identifiers of headings that lead to two. Only what lies within the folder is looked
+//! at: nothing is fetched.
 
 use super::{
     Check, Finding,
@@ -68,7 +68,8 @@ pub(crate) fn links_of(found: &[FoundLink], place: &Place<'_>) -> Vec<Link> {
     found.iter().filter_map(of).collect()
 }
 
-/// The links that a knowledge base has of a document: those that led to pages when it was read, without their fragments.
+/// The links that a knowledge base has of a document: those that led to pages when it was read, without their
+/// fragments.
 pub(super) fn stored(links: &[kb::document::Link]) -> Vec<Link> {
     let of = |link: &kb::document::Link| Link {
         start: None,
@@ -174,8 +175,8 @@ pub(super) fn duplicate_anchors(
 /// The links that lead nowhere.
 pub(super) fn dead(pages: &[Page]) -> Vec<(&Page, Finding)> {
     let known: HashMap<&str, &Page> = pages.iter().map(|page| (page.id.as_str(), page)).collect();
-    // The folder may be a part of the site only: of addresses from the site's root those are judged that begin like others
-    // which lead to pages.
+    // The folder may be a part of the site only: of addresses from the site's root those are judged that begin like
+    // others which lead to pages.
     let roots: HashSet<(&str, &str)> = pages
         .iter()
         .flat_map(|page| page.links.iter().map(move |link| (page.source.as_str(), link)))

@@ -1,10 +1,11 @@
 //! The document lint: what is wrong with documents before anybody asks about them.
 //!
-//! Entry points: [`Linter::add_parsed`] for what was read of each item, then [`Linter::findings`]; `command` is `ingest lint`, and
-//! every run of `ingest` counts the findings in its report. `page.rs` reads one document: `outline.rs` its structure, `runbook.rs` its sections, `links.rs` its links, `kubernetes.rs` its examples. What two
-//! documents have to do with each other is told by `duplicates.rs` and `rules.rs`; `kept.rs` is what a run keeps for the next one. Of a document only what is compared is
-//! kept, so that memory grows with the number of documents and not with their text. Time is linear in the text, and
-//! documents are compared with those only that share something with them.
+//! Entry points: [`Linter::add_parsed`] for what was read of each item, then [`Linter::findings`]; `command` is `ingest
+//! lint`, and every run of `ingest` counts the findings in its report. `page.rs` reads one document: `outline.rs` its
+//! structure, `runbook.rs` its sections, `links.rs` its links, `kubernetes.rs` its examples. What two documents have to
+//! do with each other is told by `duplicates.rs` and `rules.rs`; `kept.rs` is what a run keeps for the next one. Of a
+//! document only what is compared is kept, so that memory grows with the number of documents and not with their text.
+//! Time is linear in the text, and documents are compared with those only that share something with them.
 //!
 //! A document's front matter can name checks that it does not want: `lint_ignore: [stale]`.
 
@@ -49,7 +50,7 @@ pub struct Finding {
     /// The line in the file, counted from 1; `None` where it is not known or the whole document is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-    /// What is wrong.
+    /// The fault, as one sentence.
     pub message: String,
     /// What to do about it.
     pub advice: &'static str,
@@ -72,14 +73,14 @@ impl Finding {
 /// What a run takes for granted.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// The present.
+    /// The time that ages are counted up to.
     pub now: Timestamp,
     /// See [`STALE_DAYS`].
     pub stale_days: u32,
 }
 
 impl Settings {
-    /// The usual ones.
+    /// The settings of a run that starts now, with the default limits.
     pub fn now() -> Self {
         Self { now: Timestamp::now(), stale_days: STALE_DAYS }
     }
@@ -101,7 +102,7 @@ impl Default for Linter {
 }
 
 impl Linter {
-    /// Without documents.
+    /// A linter that has no documents yet.
     pub fn new(settings: Settings) -> Self {
         Self { settings, pages: Vec::new(), findings: Vec::new(), counted: BTreeMap::new() }
     }
@@ -114,8 +115,8 @@ impl Linter {
         self.pages.push(page);
     }
 
-    /// Adds what was read of an item, which reports name `shown`. With `is_part`, the pages that its links may lead to were not
-    /// read.
+    /// Adds what was read of an item, which reports name `shown`. With `is_part`, the pages that its links may lead to
+    /// were not read.
     pub(crate) fn add_parsed(&mut self, shown: &str, parsed: &Parsed, is_part: bool) {
         let (findings, pages) = page::of_parsed(shown, parsed);
         self.findings.extend(findings);

@@ -1,5 +1,5 @@
-//! The structure of a document's text as far as the checks look at it: headings with what stands below them, code, lists,
-//! sentences that forbid.
+//! The structure of a document's text as far as the checks look at it: headings with what stands below them, code,
+//! lists, sentences that forbid.
 
 use crate::{chunk::Anchors, dialect};
 use kb::{prohibition, text::visible};

@@ -48,8 +48,8 @@ impl Lines {
     }
 }
 
-/// Notes what only the file's text tells: the lines of its documents, identifiers that cleaning takes out, the places of
-/// its secrets, manifests.
+/// Notes what only the file's text tells: the lines of its documents, identifiers that cleaning takes out, the places
+/// of its secrets, manifests.
 pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Place<'_>) {
     let lines = Arc::new(Lines::of(text));
     let anchors: Arc<[String]> = match (format, parsed.documents.len()) {
@@ -75,8 +75,8 @@ pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Plac
     parsed.findings.extend(findings);
 }
 
-/// Which identifiers of a text's headings are not known, because a site puts their words in the place of a shortcode. Those
-/// of `heading` are known in English, and elsewhere they are words of the page's language.
+/// Which identifiers of a text's headings are not known, because a site puts their words in the place of a shortcode.
+/// Those of `heading` are known in English, and elsewhere they are words of the page's language.
 fn unknown_anchors(text: &str, language: Option<&str>) -> Unknown {
     let language = language.map_or("en", |tag| tag.split('-').next().unwrap_or(tag));
     let mut unknown = Unknown::None;
@@ -129,7 +129,8 @@ pub(super) fn reservation(warning: &Warning) -> Finding {
 /// Why a page without text is not indexed.
 const NO_TEXT: &str = "no text";
 
-/// Whether a rejection is worth telling: an image is no document, and pages that stand for their folder often have no text.
+/// Whether a rejection is worth telling: an image is no document, and pages that stand for their folder often have no
+/// text.
 pub(super) fn is_told(rejection: &Rejection) -> bool {
     let is_empty_index = rejection.reason == NO_TEXT && is_index(&rejection.path);
     !(rejection.by_convention || rejection.reason.starts_with("not supported") || is_empty_index)

@@ -175,7 +175,8 @@ fn told(rule: &Rule) -> String {
     )
 }
 
-/// Documents with a rule that one before them has. An entry of a rule file and the runbook of its alert belong together.
+/// Documents with a rule that one before them has. An entry of a rule file and the runbook of its alert belong
+/// together.
 pub(super) fn equal(pages: &[Page]) -> Vec<(&Page, Finding)> {
     let mut first: HashMap<String, Vec<&Page>> = HashMap::new();
     let mut findings = Vec::new();

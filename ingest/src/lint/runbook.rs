@@ -1,5 +1,5 @@
-//! Whether a runbook says how to find out more and what to do. The words by which headings tell it are the answering side's
-//! (`kb::sections`), in every language that it knows.
+//! Whether a runbook says how to find out more and what to do. The words by which headings tell it are the answering
+//! side's (`kb::sections`), in every language that it knows.
 
 use super::{
     Check,

@@ -1,5 +1,5 @@
-//! Archives: a ZIP or tar file as a folder of its source. Nothing of it is unpacked to disk, and nothing is believed that it says
-//! of itself: names that lead out of it, links and devices are refused, sizes are counted while they are read.
+//! Archives: a ZIP or tar file as a folder of its source. No file is unpacked to disk, and the archive's own statements
+//! are not trusted: names that lead out of it, links and devices are refused, sizes are counted while they are read.
 //!
 //! Entry point: [`Archive::open`]. A file that is no archive of ours is none by its name: [`is_archive`].
 
@@ -73,7 +73,7 @@ pub struct Contents {
 enum Sort {
     Zip(Mutex<ZipArchive<Box<dyn Bytes>>>),
     Tar(Mutex<Box<dyn Bytes>>),
-    /// The files themselves.
+    /// The bytes of each file, for formats that cannot be read from the middle.
     Packed(Vec<Vec<u8>>),
 }
 

@@ -1,6 +1,6 @@
-//! What every source must do, as tests over a source that a test can change: ids are stable, a run over changes leads to the
-//! same as a clean run, documents go only when a complete listing lacks them, and one that cannot be read keeps its old
-//! version and is read again.
+//! What every source must do, as tests over a source that a test can change: ids are stable, a run over changes leads
+//! to the same as a clean run, documents go only when a complete listing lacks them, and one that cannot be read keeps
+//! its old version and is read again.
 
 use super::Source;
 use crate::{

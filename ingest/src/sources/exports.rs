@@ -1,9 +1,9 @@
-//! Exports of wikis and trackers among the files of a folder. Each page and issue is a document of its own, read as the system's
-//! own source reads it, with the id `<source>/<path>#<key>`.
+//! Exports of wikis and trackers among the files of a folder. Each page and issue is a document of its own, read as the
+//! system's own source reads it, with the id `<source>/<path>#<key>`.
 //!
-//! Entry points: [`Exports::take`] and [`Exports::take_archive`] while the folder is listed, [`Exports::added_to`] when it is.
-//! An export of which not all can be read says so, and keeps what was stored of the rest; the other files of the folder do not
-//! depend on it.
+//! Entry points: [`Exports::take`] and [`Exports::take_archive`] while the folder is listed, [`Exports::added_to`] when
+//! it is. An export of which not all can be read says so, and keeps what was stored of the rest; the other files of the
+//! folder do not depend on it.
 
 mod wiki;
 
@@ -46,7 +46,7 @@ const ENTITIES: &str = "entities.xml";
 enum System {
     Confluence,
     Jira,
-    /// And GitLab.
+    /// GitHub, or GitLab, whose issues are read through the same source.
     Github,
     /// Dumps that are too large to be read as other files are.
     MediaWiki,
@@ -289,7 +289,7 @@ impl Nested {
 struct Mixed {
     source: String,
     files: Arc<dyn Reader>,
-    /// By their paths.
+    /// The exports by their paths below the folder.
     exports: HashMap<String, Nested>,
 }
 

@@ -27,7 +27,7 @@ pub trait FileTree: Send + Sync {
     /// Reads a file that was listed, at most [`MAX_FILE_BYTES`].
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError>;
 
-    /// What is known of a file besides its bytes.
+    /// The facts about a file that are not in its bytes: its address and the time of its last change.
     fn origin(&self, _path: &str) -> Origin {
         Origin::default()
     }
@@ -39,7 +39,7 @@ pub enum ReadError {
     /// It is too large.
     #[error("{bytes} bytes; at most {MAX_FILE_BYTES} are read")]
     TooLarge {
-        /// Its size.
+        /// The file's size on disk.
         bytes: u64,
     },
     /// It is not what was listed.
@@ -78,8 +78,8 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files of `tree` that `items` lists. What is in `looks` of a file whose bytes are the same is told once in place of
-    /// reading it.
+    /// The files of `tree` that `items` lists. A file whose bytes are the same as those of its look in `looks` is not
+    /// parsed: the look is told in its place, once.
     pub fn new(
         source: &str,
         tree: Arc<dyn FileTree>,
@@ -95,7 +95,7 @@ impl Files {
         Self { source: source.to_owned(), tree, pages, site, defaults, looks: Mutex::new(looks) }
     }
 
-    /// Reads one file.
+    /// Reads and parses one file. An error is in the reading, as a rejection.
     pub fn parse(&self, path: &str) -> Reading {
         let shown = self.tree.shown(path);
         let rejected = |reason: String| Parsed {
@@ -174,8 +174,8 @@ impl Reader for Arc<Files> {
     }
 }
 
-/// The listing of a source whose items are files. Files whose names hold secrets are left out of it. `looks` are those of the
-/// run before, made with the same settings.
+/// The listing of a source whose items are files. Files whose names hold secrets are left out of it. `looks` are those
+/// of the run before, made with the same settings.
 pub fn listing(
     source: &str,
     tree: Arc<dyn FileTree>,
@@ -228,7 +228,8 @@ mod tests {
         }
     }
 
-    /// Whether an earlier look at `path` is told, for each of two readings; how often the first one says that it was tried.
+    /// Whether an earlier look at `path` is told, for each of two readings; how often the first one says that it was
+    /// tried.
     #[track_caller]
     fn check(path: &str, look: &Look, now: &'static [u8], told: [bool; 2], tries: u32) {
         let items = [Item { key: path.to_owned(), version: None, bytes: 1 }];

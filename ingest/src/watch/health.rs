@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::{net::TcpListener, sync::Semaphore, task::AbortHandle};
 
-/// More connections wait.
+/// This many connections are served at once; further ones wait.
 const MAX_CONNECTIONS: usize = 32;
 
 /// Longest time that one connection takes.

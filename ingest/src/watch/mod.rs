@@ -1,7 +1,7 @@
 //! Ingest that keeps running: folders are read again when they change, live sources at their intervals.
 //!
-//! Entry point: [`watch`]. A folder's changes are noticed by the system's events and, where those do not arrive (network
-//! file systems, mounted ConfigMaps), by looking at names, sizes and times now and then. Each run is one of
+//! Entry point: [`watch`]. A folder's changes are noticed by the system's events and, where those do not arrive
+//! (network file systems, mounted ConfigMaps), by looking at names, sizes and times now and then. Each run is one of
 //! [`crate::pipeline`], which holds the writer's lock only meanwhile.
 
 mod health;
@@ -34,7 +34,7 @@ const MAX_UNREST: Duration = Duration::from_secs(15);
 /// Another writer is waited for so long.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-/// Watching cannot begin.
+/// Why watching cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// The address for metrics is taken, or not this machine's.

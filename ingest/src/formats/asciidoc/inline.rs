@@ -258,7 +258,8 @@ impl Inline<'_> {
         (!inner.trim().is_empty()).then_some((inner, open.len() + inner.len() + close.len()))
     }
 
-    /// The words between two equal marks. A single mark stands at words' beginnings and ends; `is_within` tells that it does not.
+    /// The words between two equal marks. A single mark stands at words' beginnings and ends; `is_within` tells that it
+    /// does not.
     fn marked<'t>(&self, text: &'t str, mark: &str, is_within: bool) -> Option<(&'t str, usize)> {
         let inside = text.strip_prefix(mark).filter(|_| !is_within)?;
         let is_single = mark.len() == 1;

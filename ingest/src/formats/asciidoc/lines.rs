@@ -1,7 +1,7 @@
 //! An AsciiDoc file's lines after what its preprocessor does: conditions, includes, attributes and comments.
 //!
-//! Entry point: [`Lines::of`]. Includes stay within the source; what cannot be included is left out and told. Attributes are
-//! known where they are given, in the order of the lines, and their values are bounded.
+//! Entry point: [`Lines::of`]. Includes stay within the source; what cannot be included is left out and told.
+//! Attributes are known where they are given, in the order of the lines, and their values are bounded.
 
 use crate::formats::{
     Place,
@@ -19,7 +19,7 @@ const MAX_ATTRIBUTES: usize = 2_000;
 /// Files that include files that include files.
 const MAX_NESTING: usize = 3;
 
-/// Conditions in conditions.
+/// Conditions (`ifdef::`) are nested at most so deep.
 const MAX_CONDITIONS: usize = 64;
 
 /// A line and its place in the file; a line of an included file stands where it is included.

@@ -1,7 +1,8 @@
-//! AsciiDoc, block by block: headings, lists, boxes, code with its callouts, tables, quotations and what stands in them.
+//! AsciiDoc, block by block: headings, lists, boxes, code with its callouts, tables, quotations and what stands in
+//! them.
 //!
-//! Entry point: [`parse`]. [`lines`] does what the preprocessor does, [`inline`] reads paragraphs. A page's attributes are read
-//! as front matter is, so that `:access: ops, sre` restricts it.
+//! Entry point: [`parse`]. [`lines`] does what the preprocessor does, [`inline`] reads paragraphs. A page's attributes
+//! are read as front matter is, so that `:access: ops, sre` restricts it.
 
 mod inline;
 mod lines;
@@ -22,7 +23,7 @@ const MAX_DEPTH: usize = 48;
 /// A table has no more columns.
 const MAX_COLUMNS: usize = 64;
 
-/// Names of boxes.
+/// The styles that make a paragraph or a block a box; sorted.
 const BOXES: [&str; 5] = ["CAUTION", "IMPORTANT", "NOTE", "TIP", "WARNING"];
 
 /// Attributes that mean something else in AsciiDoc than in front matter.
@@ -110,7 +111,7 @@ fn keys_of(lines: &Lines<'_>) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What is open.
+/// A list or a block that is not closed yet.
 enum Frame {
     /// A list, by its mark, with an item.
     List(String),
@@ -118,7 +119,7 @@ enum Frame {
     Block { fence: String, is_quote: bool },
 }
 
-/// What lines before a block say of it.
+/// The title, id and attributes from the lines before a block.
 #[derive(Default, Clone)]
 struct Pending {
     title: Option<String>,

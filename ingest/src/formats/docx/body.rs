@@ -1,7 +1,7 @@
 //! Reads the text of a document, in one pass and without recursion: paragraphs with their words, and tables.
 //!
-//! Deleted and hidden words, comments and what is shown a second time for older programs are left out; what was inserted
-//! stays. The paragraphs of a text box follow the one that it is anchored to.
+//! Deleted and hidden words, comments and what is shown a second time for older programs are left out; what was
+//! inserted stays. The paragraphs of a text box follow the one that it is anchored to.
 
 use super::{
     numbering::{LEVELS, Level, Marks, Numbering},
@@ -29,8 +29,8 @@ const MAX_FIELDS: usize = 32;
 /// A longer instruction of a field is cut.
 const MAX_INSTRUCTION_BYTES: usize = 4 << 10;
 
-/// Elements whose content is no part of the text: what was deleted or moved away, what was before a change, what programs
-/// note for themselves.
+/// Elements whose content is no part of the text: what was deleted or moved away, what was before a change, what
+/// programs note for themselves.
 const LEFT_OUT: [&str; 22] = [
     "Fallback",
     "annotationRef",

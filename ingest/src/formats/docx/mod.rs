@@ -1,8 +1,9 @@
 //! Word documents (`.docx`): the text with its headings, lists, tables, code and links, without what stands around it.
 //!
-//! Entry point: [`parse`]. [`package`] reads the parts of the file within bounds, [`styles`] and [`numbering`] what paragraphs
-//! are like, [`body`] the text, and [`write`] makes Markdown of it. The document's properties are read as front matter is: what
-//! restricts who may read it is among them, or keeps it out. Places are counted in the document's words.
+//! Entry point: [`parse`]. [`package`] reads the parts of the file within bounds, [`styles`] and [`numbering`] what
+//! paragraphs are like, [`body`] the text, and [`write`] makes Markdown of it. The document's properties are read as
+//! front matter is: what restricts who may read it is among them, or keeps it out. Places are counted in the document's
+//! words.
 
 mod body;
 mod numbering;
@@ -135,8 +136,8 @@ fn written(body: &Body, numbering: &Numbering, mut said: Stated, place: &Place<'
     markdown::finished(text, &links, said, secrets, place)
 }
 
-/// The words of the heading that a document begins with, where no other is of its level: a title that is kept beside the text
-/// is often the title of the document that this one was made from.
+/// The words of the heading that a document begins with, where no other is of its level: a title that is kept beside
+/// the text is often the title of the document that this one was made from.
 fn only_first_heading(body: &Body, redactions: &Redactions<'_>) -> Option<String> {
     let mut paragraphs = body.blocks.iter().filter_map(|block| match block {
         Block::Paragraph(paragraph) => Some(paragraph),

@@ -13,11 +13,11 @@ pub(super) const LEVELS: usize = 9;
 /// How the items of a level are marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marks {
-    /// With a sign.
+    /// A sign, such as a bullet, before each item.
     Signs,
     /// With a number, from this one.
     Numbers(u64),
-    /// Not at all.
+    /// Items without a sign or a number.
     Nothing,
 }
 

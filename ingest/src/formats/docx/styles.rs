@@ -57,7 +57,7 @@ const EQUALLY_WIDE: [&str; 15] = [
     "typewriter",
 ];
 
-/// What a paragraph or its words are like. What is not said is `None`.
+/// What a paragraph or its words are like. A property that is not stated is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Properties {
     /// The level in the outline, from 1; 0 for text.
@@ -123,7 +123,7 @@ impl Properties {
 pub(super) struct Style {
     /// Its name, lower-cased.
     pub(super) name: String,
-    /// With what it is based on.
+    /// The properties, those of the style that it is based on included.
     pub(super) properties: Properties,
 }
 

@@ -161,8 +161,8 @@ impl<'b> Writing<'b, '_, '_> {
         self.writer.open_item();
     }
 
-    /// Closes the lists that a block does not stand in: it does in those that it is set in as far as, and in the one that
-    /// goes on after it.
+    /// Closes the lists that a block does not stand in: it does in those that it is set in as far as, and in the one
+    /// that goes on after it.
     fn close_unless(&mut self, goes_on: Option<(&str, usize)>, left: i64) {
         let within = self.open.iter().take_while(|open| left > 0 && left + SET_IN >= open.left).count();
         let going_on = self

@@ -1,8 +1,8 @@
-//! What was meant as a key that is read strictly, and is not one: misspelt, in letters that only look like it, without a
-//! space after its colon, in another table, or in front matter that is none for us.
+//! What was meant as a key that is read strictly, and is not one: misspelt, in letters that only look like it, without
+//! a space after its colon, in another table, or in front matter that is none for us.
 //!
-//! An author who wrote it relies on it, so it keeps the file out; the report says the line, and how it is to be written.
-//! Keys near one that is read leniently are only reported.
+//! An author who wrote it relies on it, so it keeps the file out; the report says the line, and how it is to be
+//! written. Keys near one that is read leniently are only reported.
 
 use super::{FrontMatterError, STRICT, VERSION_KEYS};
 use kb::text::is_invisible;
@@ -109,8 +109,8 @@ impl Meant {
     }
 }
 
-/// A name as somebody sees it: without marks, case, signs and what does not show, look-alikes as the Latin letters that they
-/// look like.
+/// A name as somebody sees it: without marks, case, signs and what does not show, look-alikes as the Latin letters that
+/// they look like.
 fn folded(name: &str) -> String {
     let letters =
         name.nfkd().filter(|c| !is_combining_mark(*c) && !is_invisible(*c)).flat_map(char::to_lowercase);
@@ -165,7 +165,8 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
     last[b.len()]
 }
 
-/// Refuses keys of a map that was read which were meant as strict ones; `first_line` is where the block begins in the file.
+/// Refuses keys of a map that was read which were meant as strict ones; `first_line` is where the block begins in the
+/// file.
 pub(super) fn refuse_in(
     map: &Map<String, Value>,
     raw: &str,
@@ -261,8 +262,8 @@ fn is_glued(line: &str) -> bool {
         && after[1..].starts_with(['[', '"', '\''])
 }
 
-/// Refuses what stands where front matter may stand and reads as a key of ours: before any text, or between lines of dashes
-/// near the beginning. `first_line` is the number of the text's first line in its file.
+/// Refuses what stands where front matter may stand and reads as a key of ours: before any text, or between lines of
+/// dashes near the beginning. `first_line` is the number of the text's first line in its file.
 pub(super) fn refuse_in_head(text: &str, first_line: usize) -> Result<(), FrontMatterError> {
     let head = &text[..text.floor_char_boundary(text.len().min(MAX_HEAD_BYTES))];
     // Whether text was seen, and the first key since the last line of dashes.

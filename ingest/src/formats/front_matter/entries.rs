@@ -1,8 +1,8 @@
 //! Front matter that does not parse as a whole, key by key: what is wrong costs its key, not the page.
 //!
-//! Where a key stands twice, the first counts. The keys that are read strictly are no exception to anything here: when one
-//! of them cannot be read, or a line may be one that was misspelt, the whole is an error, because to go on without it would
-//! show the page to everybody.
+//! Where a key stands twice, the first counts. The keys that are read strictly are no exception to anything here: when
+//! one of them cannot be read, or a line may be one that was misspelt, the whole is an error, because to go on without
+//! it would show the page to everybody.
 
 use super::{Format, FrontMatterError, STRICT, toml_to_json, type_of};
 use serde_json::{Map, Value};

@@ -1,7 +1,7 @@
 //! What in a wikitext is no wikitext: code, formulas, `<nowiki>`, and what is not shown at all: comments and footnotes.
 //!
-//! Entry point: [`Kept::of`]. Each piece is put aside, and a mark that no text has stands in its place, so that nothing in it
-//! is read as markup.
+//! Entry point: [`Kept::of`]. Each piece is put aside, and a mark that no text has stands in its place, so that nothing
+//! in it is read as markup.
 
 use crate::formats::{steps::Steps, web_page::character_named};
 

@@ -1,8 +1,8 @@
 //! XML dumps of MediaWiki: each article is a document, `<source>/<path>#<page id>`, its wikitext as Markdown.
 //!
-//! Entry points: [`parse`], and [`dump::pages`] for the pages alone. [`kept`] puts aside what is no wikitext, [`templates`] reads
-//! templates, [`blocks`] lines, [`inline`] what stands in them. Pages outside the main namespace and those that only lead to others are
-//! left out by convention. Only the newest revision counts.
+//! Entry points: [`parse`], and [`dump::pages`] for the pages alone. [`kept`] puts aside what is no wikitext,
+//! [`templates`] reads templates, [`blocks`] lines, [`inline`] what stands in them. Pages outside the main namespace
+//! and those that only lead to others are left out by convention. Only the newest revision counts.
 
 mod blocks;
 pub(crate) mod dump;

@@ -1,5 +1,5 @@
-//! Templates of a wikitext, `{{name|text|key=value}}`: the text of boxes, code and the like, which most wikis call alike. What
-//! others would show is in no page, so they are left out.
+//! Templates of a wikitext, `{{name|text|key=value}}`: the text of boxes, code and the like, which most wikis call
+//! alike. What others would show is in no page, so they are left out.
 //!
 //! Entry point: [`resolved`].
 

@@ -1,5 +1,5 @@
-//! Makes blocks of the lines of pages: headings by the outline or by the size of their letters, paragraphs, items of lists and
-//! code. What stands on every page is left out.
+//! Makes blocks of the lines of pages: headings by the outline or by the size of their letters, paragraphs, items of
+//! lists and code. Text that stands on every page is left out.
 
 use crate::convert::{Line, Page, Pdf};
 use std::{
@@ -153,8 +153,8 @@ fn margins_of(page: &Page) -> HashSet<usize> {
 /// Lines that stand at the edges of many pages, and are no headings.
 struct Repeated {
     lines: HashSet<(i32, String)>,
-    /// Places at which lines have the number of their page, and how far it is from the page's own: such a line may name the
-    /// chapter, which is on few pages.
+    /// Places at which lines have the number of their page, and how far it is from the page's own: such a line may name
+    /// the chapter, which is on few pages.
     numbered: HashSet<(i32, i64)>,
     num_pages: usize,
     body: f32,
@@ -372,7 +372,8 @@ fn mark_by_outline(found: &mut [Found<'_>], outline: &[(u8, String)], body: f32)
     is_most
 }
 
-/// Marks a title that stands above all headings in larger letters, which outlines do not name. Gives the levels that it adds.
+/// Marks a title that stands above all headings in larger letters, which outlines do not name. Gives the levels that it
+/// adds.
 fn mark_title(found: &mut [Found<'_>], headings: &[(usize, usize)], body: f32) -> usize {
     let first = headings.first().map_or(0, |(number, _)| *number);
     let largest = headings.iter().map(|(number, _)| found[*number].line.size).fold(body * LARGER, f32::max);
@@ -409,7 +410,7 @@ fn letters(text: &str) -> String {
     text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Puts lines together.
+/// Joins lines into blocks by their gaps, indents and sizes.
 fn blocks_of(found: &[Found<'_>], usual_gap: f32) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let right = found.iter().map(|line| line.line.end).fold(0.0, f32::max);

@@ -185,8 +185,8 @@ impl<'t> Vocabulary<'t> {
         Self(words.filter(|word| !word.is_empty()).collect())
     }
 
-    /// Whether a word that ends in a hyphen at the end of a line is one with the word on the next: as other lines have it, or
-    /// where both look like parts of a word and not like names.
+    /// Whether a word that ends in a hyphen at the end of a line is one with the word on the next: as other lines have
+    /// it, or where both look like parts of a word and not like names.
     fn joins(&self, last: &str, first: &str) -> bool {
         let is_edge = |c: char| !c.is_alphanumeric();
         let (last, first) = (last.trim_start_matches(is_edge), first.trim_end_matches(is_edge));

@@ -1,5 +1,5 @@
-//! What stands behind `..` in reStructuredText: boxes, code, included files, pictures, tables, and what says nothing to a
-//! reader: comments, targets, tables of contents and settings.
+//! What stands behind `..` in reStructuredText: boxes, code, included files, pictures, tables, and what says nothing to
+//! a reader: comments, targets, tables of contents and settings.
 
 use super::{
     MAX_DEPTH, Page, Row,

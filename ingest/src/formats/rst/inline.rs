@@ -1,5 +1,5 @@
-//! What stands in a paragraph of reStructuredText, as Markdown: code, strong words, links, roles, and words without their
-//! marks.
+//! What stands in a paragraph of reStructuredText, as Markdown: code, strong words, links, roles, and words without
+//! their marks.
 //!
 //! Marks do not nest. Where an end is looked for and not found is remembered, so that a paragraph is read once for each
 //! mark, whatever it holds.

@@ -1,10 +1,10 @@
-//! reStructuredText, block by block: headings in the order in which their lines appear, lists of all sorts, code, tables,
-//! quotations and directives.
+//! reStructuredText, block by block: headings in the order in which their lines appear, lists of all sorts, code,
+//! tables, quotations and directives.
 //!
-//! Entry point: [`parse`]. [`rows`] tells what a row begins, [`names`] what is named anywhere in the page, [`head`] what the
-//! page says of itself, [`inline`] reads paragraphs, [`directives`] what stands behind `..`, [`tables`] tables. Blocks stand in
-//! each other by their indentation; what is nested deeper than [`MAX_DEPTH`] is a paragraph. Files are included from within
-//! the source only.
+//! Entry point: [`parse`]. [`rows`] tells what a row begins, [`names`] what is named anywhere in the page, [`head`]
+//! what the page says of itself, [`inline`] reads paragraphs, [`directives`] what stands behind `..`, [`tables`]
+//! tables. Blocks stand in each other by their indentation; what is nested deeper than [`MAX_DEPTH`] is a paragraph.
+//! Files are included from within the source only.
 
 mod directives;
 mod head;

@@ -142,7 +142,8 @@ pub(super) fn bullet_of(text: &str) -> Option<(char, usize)> {
     (after.is_empty() || blanks > 0).then(|| (sign, sign.len_utf8() + blanks))
 }
 
-/// An enumerator's form (what stands around its number, and what sort of number), its number, and the columns before the text.
+/// An enumerator's form (what stands around its number, and what sort of number), its number, and the columns before
+/// the text.
 pub(super) fn enumerator_of(text: &str) -> Option<((char, char), u64, usize)> {
     let open = if text.starts_with('(') { 1 } else { 0 };
     let inside = &text[open..];

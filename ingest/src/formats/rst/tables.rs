@@ -1,5 +1,5 @@
-//! Tables of reStructuredText: as grids, between lines of `=`, as CSV and as lists of lists. What comes out are the rows of a
-//! table whose cells are paragraphs of markup; a cell that spans others stands in the first of them.
+//! Tables of reStructuredText: as grids, between lines of `=`, as CSV and as lists of lists. The result is the rows of
+//! a table whose cells are paragraphs of markup; a cell that spans others stands in the first of them.
 
 use super::{
     Row,

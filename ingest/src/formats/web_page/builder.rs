@@ -1,13 +1,13 @@
 //! Tags and texts in their order to a tree.
 //!
-//! [`Builder`] nests them by the standard's rules, as far as text, its order or its blocks depend on them. The nesting is ours
-//! because the standard's own knows no places. A formatting element that ends within a block (`<b><p>a</b>b`) ends the block,
-//! where browsers would open it anew; a tag that is written as closed (`<div/>`) is closed.
+//! [`Builder`] nests them by the standard's rules, as far as text, its order or its blocks depend on them. The nesting
+//! is ours because the standard's own knows no places. A formatting element that ends within a block (`<b><p>a</b>b`)
+//! ends the block, where browsers would open it anew; a tag that is written as closed (`<div/>`) is closed.
 //!
-//! Measured against `html5ever`: the same text for 1,505 of the 1,516 documents of html5lib's tests for trees (the others
-//! are framesets, `<noscript>`, and `<plaintext>` in a drawing), for all 6,635 of its tests for tokens, and for 2,527 pages
-//! of documentation (52 MB), in less than half of its time.
-//! Every tag is looked at once, nothing is deeper than [`MAX_DEPTH`], and nothing recurses.
+//! Measured against `html5ever`: the same text for 1,505 of the 1,516 documents of html5lib's tests for trees (the
+//! others are framesets, `<noscript>`, and `<plaintext>` in a drawing), for all 6,635 of its tests for tokens, and for
+//! 2,527 pages of documentation (52 MB), in less than half of its time. Every tag is looked at once, nothing is deeper
+//! than [`MAX_DEPTH`], and nothing recurses.
 
 use super::{
     tokens,

@@ -1,8 +1,8 @@
 //! HTML pages, as sites and exports of wikis have them: the page itself, without what stands around it.
 //!
-//! Entry point: [`parse`]. [`tokens`] reads the text, [`builder`] makes a [`tree`] of it, [`content`] finds the part that is the page and writes it as Markdown.
-//! What the page says of itself stands in `<title>`, `<meta>`, `<html lang>` and `<link rel=canonical>`; `access` is read as
-//! strictly there as in front matter.
+//! Entry point: [`parse`]. [`tokens`] reads the text, [`builder`] makes a [`tree`] of it, [`content`] finds the part
+//! that is the page and writes it as Markdown. What the page says of itself stands in `<title>`, `<meta>`, `<html
+//! lang>` and `<link rel=canonical>`; `access` is read as strictly there as in front matter.
 
 mod builder;
 mod content;

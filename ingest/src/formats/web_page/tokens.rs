@@ -1,4 +1,5 @@
-//! A text's tags and texts, each with its place, as `html5gum` reads them: by the standard, which every browser follows.
+//! A text's tags and texts, each with its place, as `html5gum` reads them: by the standard, which every browser
+//! follows.
 //!
 //! Entry point: [`read`], which tells a [`Builder`] what it meets.
 

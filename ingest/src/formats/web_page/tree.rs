@@ -1,7 +1,7 @@
 //! HTML to a flat list of what opens, stands and closes in it, with places in the text.
 //!
-//! Entry points: [`Tree::of`], [`Tree::of_xml`] for markup of wikis that is written as XML, and [`Tree::open`] with what follows
-//! it for trees that others make. [`super::tokens`] reads tags and texts, [`super::builder`] nests them.
+//! Entry points: [`Tree::of`], [`Tree::of_xml`] for markup of wikis that is written as XML, and [`Tree::open`] with
+//! what follows it for trees that others make. [`super::tokens`] reads tags and texts, [`super::builder`] nests them.
 
 use super::builder::Builder;
 use crate::{dialect, formats::steps::Steps};
@@ -133,8 +133,8 @@ impl<'t> Tree<'t> {
         Builder::new(steps, false).read(text)
     }
 
-    /// Reads a text of XML, with the references to characters that HTML has: no tag ends another one, and what is marked as
-    /// characters only is text. What is no XML is read as well as it can be.
+    /// Reads a text of XML, with the references to characters that HTML has: no tag ends another one, and what is
+    /// marked as characters only is text. A text that is not valid XML is read as far as possible.
     pub(crate) fn of_xml(text: &'t str, steps: &Steps) -> Self {
         Builder::new(steps, true).read(text)
     }

@@ -1,5 +1,5 @@
-//! Reads attached files of a live site: each with what is known of its page, several downloads at once. What may not be
-//! viewed, or is not read anyhow, is not downloaded.
+//! Reads attached files of a live site: each with what is known of its page, several downloads at once. Files that may
+//! not be viewed, or that are not read anyhow, are not downloaded.
 
 use super::{
     attachments::{self, Attachment, ids_of},
@@ -202,7 +202,7 @@ impl PageReader {
 enum NotGiven {
     /// It has more than are read.
     TooLarge,
-    /// They stayed unknown.
+    /// The download failed, for this reason; the content stayed unknown.
     Failed(String),
 }
 

@@ -321,7 +321,8 @@ pub(super) async fn list(
     Ok(outcome)
 }
 
-/// Whether a page or a file that a full listing lacks is gone from the source. What is not known is not gone.
+/// Whether a page or a file that a full listing lacks is gone from the source. One whose state cannot be learnt is not
+/// gone.
 async fn is_gone(api: &Api, settings: &Settings, key: &str) -> bool {
     if let Some((page, id)) = ids_of(key) {
         return match api.content(&format!("att{id}"), wire::FILE).await {

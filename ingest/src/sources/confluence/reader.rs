@@ -233,7 +233,7 @@ impl PageReader {
         Some(is_restricted)
     }
 
-    /// Fetches comments and files of pages, by page. What failed has the reason.
+    /// Fetches comments and files of pages, by page. A failed fetch has its reason.
     async fn fetch_children(&self, ids: Vec<String>) -> HashMap<String, Result<Vec<Content>, CallError>> {
         let mut children: HashMap<String, Result<Vec<Content>, CallError>> = HashMap::new();
         let mut groups: Vec<Vec<String>> =

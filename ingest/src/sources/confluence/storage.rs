@@ -1,7 +1,7 @@
 //! Confluence's storage format, as the HTML that it stands for.
 //!
 //! Entry point: [`html_of`]. The format is XML: paragraphs, lists and tables are written as in HTML, everything else as
-//! macros (`ac:…`) and references to resources (`ri:…`). What comes out is a tree that is written as any web page is,
+//! macros (`ac:…`) and references to resources (`ri:…`). The result is a tree that is written as any web page is,
 //! so that boxes, tables and code read alike wherever they come from. A table with code of several lines or with lists
 //! in its cells, which no table of Markdown can hold, becomes a list with an item for each row. [`macros`] reads macros
 //! and links.

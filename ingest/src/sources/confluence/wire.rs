@@ -200,7 +200,7 @@ impl Content {
 /// One page of a listing.
 #[derive(Debug)]
 pub(super) struct Results {
-    /// What it lists.
+    /// The contents on this page of results.
     pub(super) contents: Vec<Content>,
     /// How many results it has, those that are none of ours included.
     pub(super) len: usize,

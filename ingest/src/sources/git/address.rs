@@ -7,9 +7,9 @@ use std::path::PathBuf;
 /// Where a repository is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Address {
-    /// On this machine.
+    /// A folder on this machine.
     Local(PathBuf),
-    /// Behind HTTP.
+    /// An `http` or `https` address.
     Remote(Url),
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Lock {
 /// Another run's lock is waited for so long.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 
-/// Between two tries.
+/// The pause between two tries to take the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where a source's repository is kept.
@@ -95,7 +95,7 @@ impl Cache {
         }
     }
 
-    /// Removes the repository.
+    /// Removes the repository from disk, under its lock.
     pub(super) fn clear(&self) -> Result<(), GitError> {
         let _lock = self.locked()?;
         match fs::remove_dir_all(&self.directory) {

@@ -1,4 +1,4 @@
-//! Failures of repositories.
+//! Why a repository cannot be fetched or read.
 
 use kb::causes::with_causes;
 use net::CallError;

@@ -167,7 +167,8 @@ struct Found {
     lock: Option<Arc<Lock>>,
 }
 
-/// Makes a source of a repository; `cache` is the directory that fetched repositories are kept in. Nothing is read yet.
+/// Makes a source of a repository; `cache` is the directory that fetched repositories are kept in. The repository is
+/// not read yet.
 pub fn open(
     name: String,
     settings: Settings,

@@ -54,7 +54,7 @@ pub(super) struct Listed {
     pub(super) rejected: Vec<Rejection>,
     /// Whether all objects are there. Without one, its file cannot be read.
     pub(super) is_whole: bool,
-    /// The folder's tree.
+    /// The id of the tree of the folder that is read.
     pub(super) root: ObjectId,
 }
 

@@ -1,5 +1,5 @@
-//! A live repository as a source. Its issues and its comments are two feeds of the whole repository, so that the first run
-//! needs no call for each issue; later ones ask for the comments of what changed. Issues are put aside in a file.
+//! A live repository as a source. Its issues and its comments are two feeds of the whole repository, so that the first
+//! run needs no call for each issue; later ones ask for the comments of what changed. Issues are put aside in a file.
 
 use super::{
     Settings,

@@ -1,6 +1,7 @@
 //! Issues of GitHub, live and from exports; GitLab's from exports.
 //!
-//! Entry point: [`open`]. The document of the issue with a number is `<source>/issues/NUMBER`, whatever it was read from.
+//! Entry point: [`open`]. The document of the issue with a number is `<source>/issues/NUMBER`, whatever it was read
+//! from.
 
 mod issue;
 mod live;
@@ -54,7 +55,7 @@ fn api_url() -> String {
     "https://api.github.com".to_owned()
 }
 
-/// The source that settings describe. Nothing is called or read yet.
+/// The source that settings describe. No system is called and no file is read yet.
 pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<dyn Source>, SourceError> {
     match settings.export.clone() {
         None => Ok(Box::new(live(name, settings, defaults)?)),

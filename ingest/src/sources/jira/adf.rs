@@ -1,5 +1,5 @@
-//! Atlassian's document format, a tree of nodes in JSON, as Markdown. What is unknown is passed through for what stands in
-//! it. The tree is walked with a stack of our own.
+//! Atlassian's document format, a tree of nodes in JSON, as Markdown. Of an unknown node the children are
+//! written. The tree is walked with a stack of our own.
 
 use crate::{
     formats::{

@@ -1,5 +1,6 @@
-//! A live Jira as a source. A listing finds what changed; Cloud's issues are then read a hundred at a time, Data Center's
-//! come with the listing and are put aside in a file. Comments are paged where an issue came without all of them.
+//! A live Jira as a source. A listing finds what changed; Cloud's issues are then read a hundred at a time, Data
+//! Center's come with the listing and are put aside in a file. Comments are paged where an issue came without all of
+//! them.
 
 use super::{
     Settings,

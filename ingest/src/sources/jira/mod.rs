@@ -29,7 +29,8 @@ pub struct Settings {
     /// The live system's address, such as `https://acme.atlassian.net`.
     #[serde(default)]
     pub url: Option<String>,
-    /// A file of JSON in place of the live system: what the search of the REST API gives, a list of issues, or one a line.
+    /// A file of JSON in place of the live system: what the search of the REST API gives, a list of issues, or one a
+    /// line.
     #[serde(default)]
     pub export: Option<PathBuf>,
     /// Which Jira it is.
@@ -77,7 +78,7 @@ impl Settings {
     }
 }
 
-/// The source that settings describe. Nothing is called or read yet.
+/// The source that settings describe. No system is called and no file is read yet.
 pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<dyn Source>, SourceError> {
     let mut tags = settings.security_levels.values().chain(&settings.restricted_comments);
     if tags.any(|tags| tags.is_empty() || tags.iter().any(|tag| tag.trim().is_empty())) {

@@ -1,5 +1,5 @@
-//! A search of issues in the order of their last change: Cloud's goes on by a token; Data Center's by windows of time, for
-//! offsets over an order that moves skip rows.
+//! A search of issues in the order of their last change: Cloud's goes on by a token; Data Center's by windows of time,
+//! for offsets over an order that moves skip rows.
 
 use super::Settings;
 use crate::sources::{
@@ -38,7 +38,8 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Gives each issue of the extent to `take`, those that change meanwhile more than once. An error is of the first page.
+    /// Gives each issue of the extent to `take`, those that change meanwhile more than once. An error is of the first
+    /// page.
     pub(super) async fn each(
         &self,
         extent: Extent,

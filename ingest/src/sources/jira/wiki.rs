@@ -1,5 +1,5 @@
-//! Jira's wiki markup as Markdown. Macros are found first, then lines, then what stands in a line; each is looked at once,
-//! and no mark looks for its end farther than [`MAX_SPAN`].
+//! Jira's wiki markup as Markdown. Macros are found first, then lines, then what stands in a line; each is looked at
+//! once, and no mark looks for its end farther than [`MAX_SPAN`].
 
 use crate::formats::{
     front_matter::is_web_address,

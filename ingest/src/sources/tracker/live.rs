@@ -27,8 +27,9 @@ pub(in crate::sources) enum Extent {
 }
 
 impl Extent {
-    /// Of the run after `before`: everything at first and when the last complete listing is older than `hours`, for only that
-    /// shows what is gone; else what changed since the cursor, less `overlap`, for indexes lag and clocks differ.
+    /// Of the run after `before`: everything at first and when the last complete listing is older than `hours`, for
+    /// only that shows what is gone; else what changed since the cursor, less `overlap`, for indexes lag and clocks
+    /// differ.
     pub(in crate::sources) fn after(before: &SyncState, hours: u64, overlap: SignedDuration) -> Self {
         let hours = SignedDuration::from_hours(i64::from(u32::try_from(hours).unwrap_or(u32::MAX)));
         let is_due = before.listed_at.is_none_or(|listed| Timestamp::now().duration_since(listed) >= hours);
@@ -45,8 +46,8 @@ pub(in crate::sources) fn cursor(before: &SyncState) -> Option<Timestamp> {
     before.cursor.as_ref()?["updated"].as_str()?.parse().ok()
 }
 
-/// The same as the next run reads it. `is_partial` where it covers a listing of everything that broke off: the next run goes
-/// on from it before it lists everything again.
+/// The same as the next run reads it. `is_partial` where it covers a listing of everything that broke off: the next run
+/// goes on from it before it lists everything again.
 pub(in crate::sources) fn cursor_at(newest: Timestamp, is_partial: bool) -> Value {
     match is_partial {
         true => json!({"updated": newest.to_string(), "partial": true}),

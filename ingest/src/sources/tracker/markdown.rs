@@ -11,8 +11,8 @@ use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
 /// The deepest heading that there is.
 const MAX_LEVEL: usize = 6;
 
-/// The text with its headings `shift` levels deeper and nothing left open, and whether it was cut; why not, where its markup
-/// takes too many steps.
+/// The text with its headings `shift` levels deeper and nothing left open, and whether it was cut; why not, where its
+/// markup takes too many steps.
 pub(in crate::sources) fn fragment(
     text: &str,
     shift: usize,

@@ -1,6 +1,6 @@
-//! What sources of issues share. Each system's normaliser makes an [`Issue`] of what the system says, from an export and
-//! from the live system alike; [`Issue::parsed`] makes its document, in which the problem and what resolved it are sections
-//! that refer to each other, and says of an unresolved issue that it is.
+//! What sources of issues share. Each system's normaliser makes an [`Issue`] of what the system says, from an export
+//! and from the live system alike; [`Issue::parsed`] makes its document, in which the problem and what resolved it are
+//! sections that refer to each other, and says of an unresolved issue that it is.
 
 pub(super) mod export;
 pub(super) mod live;
@@ -88,16 +88,16 @@ pub(super) struct Issue {
     /// Links to other issues of the source.
     pub(super) links: Vec<Link>,
     pub(super) comments: Vec<Comment>,
-    /// What was redacted.
+    /// The secrets that were redacted, counted by rule.
     pub(super) secrets: Secrets,
-    /// What is odd about it.
+    /// Faults of the issue that do not keep it out.
     pub(super) warnings: Vec<String>,
 }
 
 /// How an issue stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Nobody closed it.
+    /// The issue is not closed.
     Open,
     /// Closed because the problem was solved: how that is called, such as `closed as completed`.
     Resolved(String),
@@ -114,7 +114,7 @@ pub(super) struct Comment {
     /// What the author is to the project, as a reader is told it, such as `member`.
     pub(super) role: Option<&'static str>,
     pub(super) created_at: Option<Timestamp>,
-    /// Readers who agreed.
+    /// The number of readers who agreed.
     pub(super) agreeing: u64,
     /// As Markdown with headings from the fourth level on.
     pub(super) text: String,
@@ -194,7 +194,8 @@ fn reading(normaliser: &dyn Normaliser, origin: &Origin, key: &str, asked: Asked
     }
 }
 
-/// The settings that documents depend on, as one text. It changes with what a normaliser makes of the same issue as well.
+/// The settings that documents depend on, as one text. It changes with what a normaliser makes of the same issue as
+/// well.
 pub(super) fn fingerprint(parts: &impl fmt::Debug, defaults: &Defaults) -> String {
     ContentHash::of(&[&NORMALISER_VERSION.to_le_bytes(), format!("{parts:?} {defaults:?}").as_bytes()])
         .to_string()
@@ -227,8 +228,8 @@ pub(super) fn redacted(text: &str, secrets: &mut Secrets) -> String {
     text.as_str().to_owned()
 }
 
-/// The same of words of a document: only where they hold a character that looks otherwise as Markdown, which could hide a
-/// secret. All others are redacted with the whole document, where what stands around them tells more.
+/// The same of words of a document: only where they hold a character that looks otherwise as Markdown, which could hide
+/// a secret. All others are redacted with the whole document, where what stands around them tells more.
 pub(super) fn redacted_words(words: &str, secrets: &mut Secrets) -> String {
     let is_plain = |c: char| {
         c.is_alphanumeric()

@@ -49,8 +49,8 @@ pub(super) fn is_noise(text: &str) -> bool {
     is_command || EMPTY.contains(words.as_str()) || !text.chars().any(char::is_alphanumeric)
 }
 
-/// The comments that say what resolved an issue, the best first. They stand in the order of their times; `asker` has the
-/// problem.
+/// The comments that say what resolved an issue, the best first. They stand in the order of their times; `asker` has
+/// the problem.
 pub(super) fn resolving(
     comments: &[Comment],
     asker: Option<&str>,

@@ -1,5 +1,5 @@
-//! Records of JSON in a file: an export, or what a live system said, put aside so that memory does not grow with it. A scan
-//! finds where each record stands; one is read at a time.
+//! Records of JSON in a file: an export, or what a live system said, put aside so that memory does not grow with it. A
+//! scan finds where each record stands; one is read at a time.
 
 use serde_json::Value;
 use std::{
@@ -73,13 +73,13 @@ impl Records {
         Ok(bytes)
     }
 
-    /// A record.
+    /// Reads the record at this range of bytes as JSON.
     pub(in crate::sources) fn read(&self, range: &Range<u64>) -> Result<Value, String> {
         net::from_slice(&self.bytes(range)?).map_err(|error| format!("not valid JSON: {error}"))
     }
 
     /// Finds the records: the objects of a list, those of a list called `issues` in an object, or objects one after the
-    /// other, such as one a line. What is in them is not judged.
+    /// other, such as one a line. The records' contents are not checked.
     pub(in crate::sources) fn scan(&self) -> io::Result<Found> {
         let mut file = self.file();
         file.seek(SeekFrom::Start(0))?;

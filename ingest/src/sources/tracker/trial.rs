@@ -32,7 +32,7 @@ pub(in crate::sources) struct Stored {
 }
 
 impl Stored {
-    /// Runs once.
+    /// Lists the source, reads its items and keeps the state, as one run does.
     pub(in crate::sources) async fn run(&mut self, source: &dyn Source) -> Result<(), SourceError> {
         let listing = source.list(&self.state).await?;
         self.rejected = listing.rejected.iter().map(|rejection| rejection.reason.clone()).collect();

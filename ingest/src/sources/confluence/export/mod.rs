@@ -60,9 +60,9 @@ pub(super) enum ExportError {
     /// The XML is damaged.
     #[error("entities.xml is damaged at byte {at}: {detail}")]
     Xml {
-        /// Where.
+        /// The byte of the file, from 0.
         at: u64,
-        /// How.
+        /// The parser's message.
         detail: String,
     },
     /// It is too large, or unfolds to too much.
@@ -89,7 +89,7 @@ impl Export {
     }
 }
 
-/// What an export holds.
+/// The pages and files of an export.
 #[derive(Default)]
 struct Contents {
     /// Space and title of each page, by id.

@@ -64,7 +64,7 @@ struct Entities {
     /// The media types and sizes of files, where they are objects of their own.
     media_types: HashMap<String, String>,
     file_sizes: HashMap<String, u64>,
-    /// Content and label.
+    /// The ids of a content and of its label.
     labellings: Vec<(String, String)>,
     resolved: HashSet<String>,
     restricted: HashSet<String>,
