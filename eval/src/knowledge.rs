@@ -11,8 +11,9 @@ use crate::{
     suite::Corpus,
 };
 use ingest::{
+    error::IngestError,
     formats::Defaults,
-    pipeline::{self, IngestError, Options},
+    pipeline::{self, Options},
     progress::Progress,
     sources::{Source, folder},
 };

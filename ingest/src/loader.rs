@@ -2,9 +2,10 @@
 //! the writer commits.
 
 use crate::{
+    blocking::blocking,
     chunk::{Chunker, SplitDocument},
+    error::IngestError,
     formats::Document,
-    pipeline::IngestError,
     report::ChunkCounts,
     sources::SyncState,
 };
@@ -181,11 +182,4 @@ impl Cut {
         let chunk = &self.split.chunks[chunk];
         passage(&self.split.title, &chunk.heading_path, &chunk.text)
     }
-}
-
-/// Runs work that computes or waits for the disk where it does not hold up the runtime.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, IngestError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| IngestError::Worker { detail: error.to_string() })
 }

@@ -3,13 +3,7 @@
 //! A folder under another name is another source, whose documents would stand beside those of the old one. Whether it
 //! is the same one, the paths and the contents of its documents tell, for they are hashed without the source's name.
 
-use crate::{
-    pipeline::{IngestError, keep_log},
-    plan::Found,
-    report::Warning,
-    runs::RunLog,
-    sources::folder::check_name,
-};
+use crate::{error::IngestError, plan::Found, report::Warning, runs::RunLog, sources::folder::check_name};
 use kb::{
     document::{ContentHash, source_of},
     store::{self, Address, Commit, Identity, StoreError},
@@ -50,7 +44,7 @@ pub async fn rename(kb: &Address, old: &str, new: &str, force: bool) -> Result<R
     let commit = writer.commit().await?;
     let mut log = RunLog::of(writer.run_log().await?);
     log.rename(old, new);
-    keep_log(writer.as_mut(), &log).await;
+    log.keep(writer.as_mut()).await;
     Ok(Renamed { documents, commit })
 }
 

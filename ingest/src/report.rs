@@ -44,6 +44,14 @@ pub struct RedactedSecrets {
     pub count: u64,
 }
 
+impl RedactedSecrets {
+    /// The secrets of an item that reports name `path`, one entry for each rule.
+    pub(crate) fn by_rule<R: Into<Cow<'static, str>>>(path: &str, counts: BTreeMap<R, u64>) -> Vec<Self> {
+        let of_rule = |(rule, count): (R, u64)| Self { path: path.to_owned(), rule: rule.into(), count };
+        counts.into_iter().map(of_rule).collect()
+    }
+}
+
 /// Documents by what happened to them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentCounts {

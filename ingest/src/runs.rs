@@ -3,6 +3,7 @@
 
 use crate::report::{Rejection, Report, SourceReport};
 use jiff::Timestamp;
+use kb::{causes::with_causes, store::Writer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -46,6 +47,14 @@ impl RunLog {
     /// The log that a knowledge base has; an empty one where it has none that can be read.
     pub fn of(stored: Option<serde_json::Value>) -> Self {
         stored.and_then(|log| serde_json::from_value(log).ok()).unwrap_or_default()
+    }
+
+    /// Stores the log. A failure is logged only, for no run fails because of it.
+    pub(crate) async fn keep(&self, writer: &mut dyn Writer) {
+        let value = serde_json::to_value(self).expect("a log has only string keys");
+        if let Err(error) = writer.set_run_log(&value).await {
+            tracing::warn!("the log of runs cannot be written: {}", with_causes(&error));
+        }
     }
 
     /// When everything that a source has was last listed.

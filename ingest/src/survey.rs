@@ -3,7 +3,7 @@
 
 use crate::{
     batches::{LOOKED_AT, batches},
-    formats::{Document, Mark, Parsed, hash_on_version},
+    formats::{Document, Mark, Parsed, hash_on_version, versions_of_editions},
     lint::{self, Linter},
     plan::Found,
     progress::Progress,
@@ -12,8 +12,7 @@ use crate::{
 };
 use kb::document::ContentHash;
 use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     ops::Range,
     sync::Arc,
 };
@@ -85,7 +84,7 @@ impl Survey {
         if let Some(look) = &look {
             self.rejected.extend(look.rejected(&shown));
             self.warnings.extend(look.warnings(&shown));
-            self.secrets.extend(redacted_in(&shown, look.secrets.clone()));
+            self.secrets.extend(RedactedSecrets::by_rule(&shown, look.secrets.clone()));
             for LookedAt { path, hash, marks: of_document } in &look.documents {
                 let id = format!("{source}/{path}");
                 let with_source = |(rest, version): &Mark| (format!("{source}{rest}"), version.clone());
@@ -111,7 +110,7 @@ impl Survey {
         self.items.push((item.clone(), start..self.found.documents.len()));
         self.rejected.extend(parsed.rejected);
         self.warnings.extend(parsed.warnings);
-        self.secrets.extend(redacted_in(&shown, parsed.redacted));
+        self.secrets.extend(RedactedSecrets::by_rule(&shown, parsed.redacted));
     }
 
     /// The items with documents that `wanted` accepts, each with those documents' ids.
@@ -232,31 +231,4 @@ pub(crate) struct Missing {
     /// As reports name it.
     pub(crate) path: String,
     pub(crate) reason: String,
-}
-
-/// The version of each document that has the title or the file name of another one but for the version: a single page
-/// that mentions one may be about anything.
-pub(crate) fn versions_of_editions(marks: &[(String, Mark)]) -> HashMap<String, String> {
-    let mut editions: HashMap<&str, BTreeSet<&str>> = HashMap::new();
-    for (_, (rest, version)) in marks {
-        editions.entry(rest).or_default().insert(version);
-    }
-    let mut versions = HashMap::new();
-    for (id, (rest, version)) in marks {
-        if editions[rest.as_str()].len() > 1 {
-            // The title's mark comes first.
-            versions.entry(id.clone()).or_insert_with(|| version.clone());
-        }
-    }
-    versions
-}
-
-/// What was redacted in an item, by rule.
-pub(crate) fn redacted_in<R: Into<Cow<'static, str>>>(
-    path: &str,
-    counts: BTreeMap<R, u64>,
-) -> Vec<RedactedSecrets> {
-    let of_rule =
-        |(rule, count): (R, u64)| RedactedSecrets { path: path.to_owned(), rule: rule.into(), count };
-    counts.into_iter().map(of_rule).collect()
 }

@@ -3,14 +3,13 @@
 
 use crate::{
     batches::{STORED, batches},
+    error::IngestError,
     formats::Document,
     loader::Loader,
-    pipeline::IngestError,
     plan::Plan,
     progress::Progress,
-    report::{DocumentCounts, Rejection, Report, SourceReport},
+    report::{DocumentCounts, RedactedSecrets, Rejection, Report, SourceReport},
     sources::{Item, Listing, Reader, Reading, SyncState},
-    survey::redacted_in,
 };
 use kb::document::ContentHash;
 use std::{
@@ -202,7 +201,7 @@ impl Sync {
         }
         report.rejected.extend(parsed.rejected);
         report.warnings.extend(parsed.warnings);
-        report.note_secrets(redacted_in(&shown, parsed.redacted));
+        report.note_secrets(RedactedSecrets::by_rule(&shown, parsed.redacted));
         for document in parsed.documents {
             match stored.remove(&document.meta.id) {
                 Some(hash) if hash == document.content_hash => counts.unchanged += 1,

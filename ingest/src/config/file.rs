@@ -20,7 +20,7 @@ use std::{
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Live sources are asked this often unless the file says otherwise.
-pub(super) const DEFAULT_INTERVAL: Duration = Duration::from_secs(15 * 60);
+pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 /// Shorter intervals than this would be a load on their systems.
 const MIN_INTERVAL: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 
 use super::{
     Beside, Document, Parsed, Place, Syntax, admonitions, entities, front_matter, github_wiki, html,
+    inner_links,
     links::{self, FoundLink},
     manifests, metadata, notion,
     redaction::{self, Secrets},
@@ -12,7 +13,7 @@ use super::{
     steps::Steps,
     title_of_path,
 };
-use crate::{dialect, lint};
+use crate::dialect;
 use kb::mapped::{Edit, MappedText};
 use pulldown_cmark::{Event, HeadingLevel, Tag, TagEnd};
 
@@ -86,7 +87,7 @@ pub(crate) fn finished(
     meta.links = place.pages.resolve(place.relative, found_links);
     let mut document = Document::new(meta, body, Syntax::Markdown);
     document.beside =
-        Beside { links: lint::links_of(found_links, place), ignored_checks, ..Beside::default() };
+        Beside { links: inner_links::links_of(found_links, place), ignored_checks, ..Beside::default() };
     parsed.documents.push(document);
     parsed
 }

@@ -8,11 +8,15 @@
 
 mod admonitions;
 mod asciidoc;
+pub(crate) mod beside;
+mod document;
 mod docx;
+mod editions;
 pub(crate) mod entities;
 pub mod front_matter;
 mod github_wiki;
 mod html;
+pub(crate) mod inner_links;
 mod invisible;
 pub mod language;
 #[cfg(test)]
@@ -37,196 +41,31 @@ pub(crate) mod steps;
 pub(crate) mod web_page;
 pub(crate) mod written;
 
+pub(crate) use beside::Beside;
+pub use document::{Document, Origin, Syntax};
+pub(crate) use editions::versions_of_editions;
+pub use editions::{Mark, hash_on_version};
+pub(crate) use mediawiki::Dump;
+
 use crate::{
     decode,
-    lint::{self, Finding, Lines, Link, Unknown},
+    findings::Finding,
     report::{Rejection, Warning},
 };
-use jiff::Timestamp;
 use kb::{
-    document::{ContentHash, DocumentMeta, Kind},
-    mapped::MappedText,
+    document::{DocumentMeta, Kind},
     redact::redact,
-    store::CHUNKER_VERSION,
     text::visible,
-    version::{Version, in_title, of_path},
+    version::of_path,
 };
 use links::Pages;
 use magic::Magic;
-pub(crate) use mediawiki::Dump;
 use site::Site;
 use stated::Stated;
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// Longer titles are cut.
 const MAX_TITLE_CHARS: usize = 240;
-
-/// A document, before it is cut into chunks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Document {
-    /// All but the text.
-    pub meta: DocumentMeta,
-    /// The cleaned text, which knows its place in the file's decoded text.
-    pub body: MappedText,
-    /// How to read the body.
-    pub syntax: Syntax,
-    /// Fragments that lead into the file itself, such as `page=3` of a PDF: each with the byte of the decoded text from
-    /// which on it holds, in order. Where there are any, they lead to passages, and not the headings' own.
-    pub fragments: Vec<(usize, String)>,
-    /// Headings that all of it stands below, outermost first, such as that of the page that a file is attached to.
-    pub above: Vec<String>,
-    /// Hash of everything that the stored document depends on, but for the embedding model.
-    pub content_hash: ContentHash,
-    /// Facts for the document lint, which are not stored.
-    pub(crate) beside: Beside,
-}
-
-/// The facts about a document that are not stored and that [`crate::lint`] needs.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Beside {
-    /// Its links within the source, those to nowhere included.
-    pub(crate) links: Vec<Link>,
-    /// Identifiers of places other than headings.
-    pub(crate) anchors: Arc<[String]>,
-    /// Which identifiers of its headings only its site's generator knows.
-    pub(crate) unknown_anchors: Unknown,
-    /// The checks that it does not want.
-    pub(crate) ignored_checks: Vec<String>,
-    /// The lines of the file that it was read from.
-    pub(crate) lines: Arc<Lines>,
-}
-
-/// The facts about a file that its source knows and that are not in its bytes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// Where a person reads it.
-    pub url: Option<String>,
-    /// When it was last changed.
-    pub updated_at: Option<Timestamp>,
-}
-
-/// How a body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Syntax {
-    /// Markdown, in the dialect of `dialect.rs`.
-    Markdown,
-    /// Text without markup.
-    Plain,
-}
-
-impl Document {
-    /// Puts a document together and hashes it.
-    pub fn new(meta: DocumentMeta, body: MappedText, syntax: Syntax) -> Self {
-        let metadata = serde_json::to_vec(&within_source(&meta)).expect("metadata has only string keys");
-        let text = body.as_str();
-        let place = body.source_range(0..text.len());
-        // The place is part of it because chunks tell their byte range in the file.
-        let numbers = [CHUNKER_VERSION as u64, syntax as u64, place.start as u64, place.end as u64];
-        let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        let content_hash = ContentHash::of(&[&metadata, text.as_bytes(), &numbers]);
-        let (fragments, above, beside) = (Vec::new(), Vec::new(), Beside::default());
-        Self { meta, body, syntax, fragments, above, content_hash, beside }
-    }
-
-    /// The same document with fragments that lead into its file.
-    pub fn with_fragments(mut self, fragments: Vec<(usize, String)>) -> Self {
-        if fragments.is_empty() {
-            return self;
-        }
-        let written: String = fragments.iter().map(|(at, fragment)| format!("{at} {fragment}\n")).collect();
-        self.content_hash = ContentHash::of(&[&self.content_hash.0, written.as_bytes()]);
-        self.fragments = fragments;
-        self
-    }
-
-    /// The same document below headings.
-    pub fn below(mut self, above: Vec<String>) -> Self {
-        if above.is_empty() {
-            return self;
-        }
-        let written = above.iter().fold(String::from("below"), |written, heading| written + "\n" + heading);
-        self.content_hash = ContentHash::of(&[&self.content_hash.0, written.as_bytes()]);
-        self.above = above;
-        self
-    }
-
-    /// The same document with other metadata.
-    pub fn with_meta(self, change: impl FnOnce(&mut DocumentMeta)) -> Self {
-        let Self { mut meta, body, syntax, fragments, above, beside, .. } = self;
-        change(&mut meta);
-        Self { beside, ..Self::new(meta, body, syntax).with_fragments(fragments).below(above) }
-    }
-
-    /// The fragment that leads to a byte of the decoded text.
-    pub fn fragment_at(&self, byte: usize) -> Option<&str> {
-        let after = self.fragments.partition_point(|(start, _)| *start <= byte);
-        self.fragments.get(after.checked_sub(1)?).map(|(_, fragment)| fragment.as_str())
-    }
-
-    /// The same document with what its source knows of it, where it does not say so itself.
-    pub fn from(self, origin: &Origin) -> Self {
-        if *origin == Origin::default() {
-            return self;
-        }
-        self.with_meta(|meta| {
-            meta.url = meta.url.take().or_else(|| origin.url.clone());
-            meta.updated_at = meta.updated_at.or(origin.updated_at);
-        })
-    }
-
-    /// The same document as one of another source, with the ids that `rename` gives it and what it links to.
-    pub(crate) fn named(self, source: &str, rename: impl Fn(&str) -> String) -> Self {
-        let Self { mut meta, body, syntax, fragments, beside, .. } = self;
-        meta.source = source.to_owned();
-        for id in meta.links.iter_mut().map(|link| &mut link.target).chain([&mut meta.id]) {
-            *id = rename(id);
-        }
-        Self { beside, ..Self::new(meta, body, syntax).with_fragments(fragments) }
-    }
-
-    /// The same document on a version that only its siblings show it to be for.
-    pub fn on_version(mut self, version: &str) -> Self {
-        self.content_hash = hash_on_version(self.content_hash, version);
-        self.meta.version = Some(version.to_owned());
-        self
-    }
-
-    /// The marks of one edition among others: documents with equal marks differ in their versions only.
-    pub fn marks(&self) -> Vec<Mark> {
-        if self.meta.version.is_some() {
-            return Vec::new();
-        }
-        let path = self.meta.id.split('#').next().unwrap_or_default();
-        let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-        let words = language::without_suffix(stem_of(file)).replace(['-', '_'], " ");
-        let has_words = |(rest, _): &(String, Version)| rest.chars().any(char::is_alphabetic);
-        let named = [in_title(&self.meta.title), in_title(&words)].into_iter().flatten().filter(has_words);
-        let language = self.meta.language.as_deref().unwrap_or_default();
-        named.map(|(rest, version)| (format!("{folder}\n{rest}\n{language}"), version.to_string())).collect()
-    }
-}
-
-/// Metadata as they are under any name of the source: one that is renamed has the documents that it had.
-fn within_source(meta: &DocumentMeta) -> DocumentMeta {
-    let prefix = format!("{}/", meta.source);
-    let mut meta = meta.clone();
-    let links = meta.links.iter_mut().map(|link| &mut link.target);
-    for id in links.chain([&mut meta.id]) {
-        if let Some(rest) = id.strip_prefix(&prefix) {
-            *id = rest.to_owned();
-        }
-    }
-    meta.source.clear();
-    meta
-}
-
-/// A document's title or its file's name without the version in it, and that version.
-pub type Mark = (String, String);
-
-/// A document's hash when it is [`Document::on_version`].
-pub fn hash_on_version(hash: ContentHash, version: &str) -> ContentHash {
-    ContentHash::of(&[&hash.0, version.as_bytes()])
-}
 
 /// A format that we read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -421,7 +260,7 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
     }
     let text = decoded.text.clone();
     let mut parsed = text_parser(decoded.text, place);
-    lint::note(&mut parsed, format, &text, place);
+    beside::note(&mut parsed, format, &text, place);
     if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
         parsed.warn(place, format!("read as {encoding}, by its bytes; save the file as UTF-8 to be sure"));
     }
@@ -555,7 +394,7 @@ fn parsed_in(format: Format, relative: &str, text: &str, pages: &[&str], site: &
 #[cfg(test)]
 #[track_caller]
 fn assert_edited(source: &str, edits: Vec<kb::mapped::Edit>, expected: &str) {
-    let text = MappedText::new(source.to_owned()).edited(edits);
+    let text = kb::mapped::MappedText::new(source.to_owned()).edited(edits);
     assert_eq!(text.as_str(), expected, "{source}");
 }
 

@@ -5,12 +5,12 @@
 use super::{
     Document, Parsed, Place, Syntax,
     front_matter::is_web_address,
-    markdown, metadata, notion,
+    inner_links, markdown, metadata, notion,
     redaction::{self, Secrets},
     stated::Stated,
     steps::Steps,
 };
-use crate::{lint, report::Rejection};
+use crate::report::Rejection;
 use csv::{ByteRecord, ReaderBuilder};
 use kb::{document::Kind, mapped::MappedText};
 
@@ -193,7 +193,7 @@ fn row_document(
     meta.links = place.pages.resolve(place.relative, &found_links);
     redaction::add(&mut redacted, joined);
     let mut document = Document::new(meta, body, Syntax::Markdown);
-    document.beside.links = lint::links_of(&found_links, place);
+    document.beside.links = inner_links::links_of(&found_links, place);
     Ok((document, redacted))
 }
 

@@ -8,12 +8,12 @@
 use super::{
     Document, Parsed, Place, Syntax,
     front_matter::{self, is_web_address},
-    markdown, metadata,
+    inner_links, markdown, metadata,
     redaction::{self, Secrets},
     stated::Stated,
     steps::Steps,
 };
-use crate::{lint, report::Rejection};
+use crate::report::Rejection;
 use kb::{document::Kind, mapped::MappedText};
 use serde_json::{Map, Value};
 use std::{collections::HashSet, ops::Range};
@@ -97,7 +97,7 @@ fn line_document(
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, &found_links);
     let mut document = Document::new(meta, body, Syntax::Markdown);
-    document.beside.links = lint::links_of(&found_links, place);
+    document.beside.links = inner_links::links_of(&found_links, place);
     Ok((document, warnings, redacted))
 }
 

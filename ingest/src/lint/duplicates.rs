@@ -8,10 +8,8 @@
 //! Pages that are written to one pattern, such as the commands of a program, have that in common with all others: what
 //! several documents have does not count, unless two are the same word for word.
 
-use super::{
-    Check, Finding,
-    page::{Page, shown, shown_path},
-};
+use super::page::{Page, shown, shown_path};
+use crate::findings::{Check, Finding};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 

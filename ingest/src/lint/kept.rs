@@ -2,10 +2,10 @@
 //! of it what this one's says.
 
 use super::{
-    Check, Linter,
+    Linter,
     page::{self, Page},
 };
-use crate::formats::Parsed;
+use crate::{findings::Check, formats::Parsed};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

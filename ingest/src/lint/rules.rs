@@ -1,11 +1,13 @@
 //! Rules of `applies_to` that contradict each other, that two documents have, or that no failure can match.
 
 use super::{
-    Check, Finding, Severity,
     outline::Outline,
     page::{Page, shown, shown_path},
 };
-use crate::formats::front_matter::distance;
+use crate::{
+    findings::{Check, Finding, Severity},
+    formats::front_matter::distance,
+};
 use kb::{
     document::{Kind, Rule},
     prohibition::{self, Prohibition},

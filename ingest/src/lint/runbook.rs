@@ -2,10 +2,10 @@
 //! side's (`kb::sections`), in every language that it knows.
 
 use super::{
-    Check,
     outline::Outline,
     page::{is_index, shown},
 };
+use crate::findings::Check;
 use kb::{
     document::{DocumentMeta, Kind},
     sections::Role,

@@ -4,7 +4,8 @@
 
 use super::Source;
 use crate::{
-    pipeline::{self, IngestError, Options},
+    error::IngestError,
+    pipeline::{self, Options},
     progress::Progress,
     report::Report,
 };

@@ -3,8 +3,8 @@
 
 use super::{Item, Listing, Look, Reader, Reading};
 use crate::{
+    blocking::blocking,
     formats::{self, Defaults, Format, Origin, Parsed, Place, Remembered, links::Pages, site::Site},
-    loader::blocking,
     report::Rejection,
 };
 use async_trait::async_trait;

@@ -8,7 +8,8 @@ mod health;
 
 use crate::{
     config::Configured,
-    pipeline::{self, IngestError, Options},
+    error::IngestError,
+    pipeline::{self, Options},
     progress::{Progress, say},
     report::Report,
     sources::Source,

@@ -8,8 +8,8 @@ use super::{
     wire,
 };
 use crate::{
+    blocking::blocking,
     formats::Parsed,
-    loader::blocking,
     report::Rejection,
     sources::{Item, Reading, files::MAX_FILE_BYTES},
 };

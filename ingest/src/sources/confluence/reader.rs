@@ -8,7 +8,7 @@ use super::{
     wire::{self, Content},
 };
 use crate::{
-    loader::blocking,
+    blocking::blocking,
     sources::{Item, Reader, Reading},
 };
 use async_trait::async_trait;

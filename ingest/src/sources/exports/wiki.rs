@@ -1,8 +1,8 @@
 //! A large dump of MediaWiki as a source whose items are its pages. A smaller one is read as one file.
 
 use crate::{
+    blocking::blocking,
     formats::{Defaults, Dump, Place, links::Pages, site::Site},
-    loader::blocking,
     report::Rejection,
     sources::{Item, Listing, Reader, Reading, Source, SourceError, SyncState},
 };

@@ -22,7 +22,7 @@ use super::{
     archives::Expanded,
     files::{self, MAX_FILE_BYTES, ReadError},
 };
-use crate::{formats::Defaults, loader::blocking, report::Rejection};
+use crate::{blocking::blocking, formats::Defaults, report::Rejection};
 use async_trait::async_trait;
 use kb::{redact::redact, store::CHUNKER_VERSION};
 use std::{

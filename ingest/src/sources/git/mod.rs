@@ -24,9 +24,9 @@ use super::{
     folder::{check_name, visible},
 };
 use crate::{
+    blocking::blocking,
     credentials::Reference,
     formats::{Defaults, Format},
-    loader::blocking,
 };
 use address::{Address, Web};
 use async_trait::async_trait;

@@ -2,8 +2,8 @@
 
 use super::{Asked, Normaliser, Origin, fingerprint, readings, records::Records};
 use crate::{
+    blocking::blocking,
     formats::Defaults,
-    loader::blocking,
     report::{Rejection, Warning},
     sources::{Item, Listing, Reader, Reading, Source, SourceError, SyncState},
 };

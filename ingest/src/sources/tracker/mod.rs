@@ -13,6 +13,7 @@ pub(super) mod server;
 pub(super) mod trial;
 
 use crate::{
+    blocking::blocking,
     formats::{
         Defaults, Document, Parsed, Place, Syntax,
         links::Pages,
@@ -22,7 +23,6 @@ use crate::{
         stated::Stated,
         written::push_words,
     },
-    loader::blocking,
     report::Rejection,
     sources::{Reading, SourceError},
 };

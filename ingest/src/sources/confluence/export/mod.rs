@@ -14,9 +14,9 @@ use super::{
     settings::Settings,
 };
 use crate::{
+    blocking::blocking,
     bounds::{Allowance, Bounded, count_zip_entries},
     formats::{Defaults, Parsed, Remembered},
-    loader::blocking,
     report::{Rejection, Warning},
     sources::{
         Item, Listing, Look, Reader, Reading, Source, SourceError, SyncState,

@@ -1,0 +1,75 @@
+//! `ingest backup`, `restore`, `copy` and `rollback`.
+
+use super::{CliError, KbFlag, print_json};
+use crate::{
+    config,
+    progress::{Progress, say},
+};
+use kb::{
+    causes::with_causes,
+    store::{self, Copied},
+};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+pub(super) async fn backup(kb: &KbFlag, to: &Path, is_json: bool) -> Result<u8, CliError> {
+    let address = config::address(kb.kb.as_deref())?;
+    let copied = store::backup(&address, to).await?;
+    print_copied(&format!("backed up to {}", to.display()), &copied, is_json)
+}
+
+pub(super) async fn restore(from: &Path, kb: &KbFlag, is_json: bool) -> Result<u8, CliError> {
+    let address = config::address(kb.kb.as_deref())?;
+    let copied = store::restore(from, &address).await?;
+    print_copied(&format!("restored to {address}"), &copied, is_json)
+}
+
+pub(super) async fn copy(from: &str, to: &str) -> Result<u8, CliError> {
+    let (from, to) = (config::address(Some(from))?, config::address(Some(to))?);
+    let progress = Progress::on_stderr();
+    let mut copied = 0;
+    let commit = store::copy(&from, &to, |done, total| {
+        if copied == 0 {
+            progress.begin("copying", total.chunks as usize);
+        }
+        progress.advance((done.chunks - copied) as usize);
+        copied = done.chunks;
+    })
+    .await?;
+    progress.finish();
+    commit.warnings.iter().for_each(|warning| say(warning));
+    told(&format!("copied to {to}: version {}", commit.version))
+}
+
+pub(super) async fn rollback(kb: &KbFlag) -> Result<u8, CliError> {
+    let address = config::address(kb.kb.as_deref())?;
+    let commit = store::rollback(&address).await?;
+    told(&format!("{address} is at version {} again", commit.version))
+}
+
+fn print_copied(what: &str, copied: &Copied, is_json: bool) -> Result<u8, CliError> {
+    copied.warnings.iter().for_each(|warning| say(&format!("{what}; but afterwards: {warning}")));
+    let printed = match is_json {
+        true => print_json(copied),
+        false => {
+            let Copied { version, chunks, files, bytes, .. } = copied;
+            let line = format!("{what}: version {version}, {chunks} chunks, {files} files, {bytes} bytes");
+            writeln!(io::stdout(), "{line}").map_err(CliError::Output)
+        }
+    };
+    // The copy stands, whether or not anybody can be told.
+    if let Err(error) = printed {
+        say(&format!("{what}; {}", with_causes(&error)));
+    }
+    Ok(0)
+}
+
+/// Prints what was done, which stands whether or not anybody can be told.
+fn told(line: &str) -> Result<u8, CliError> {
+    if writeln!(io::stdout(), "{line}").is_err() {
+        say("done; the output cannot be written");
+    }
+    Ok(0)
+}
