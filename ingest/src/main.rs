@@ -24,7 +24,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let entered = runtime.enter();
     let code = wait_for(cli::run(cli));
     drop(entered);
-    // An interrupted run does not wait for work whose result nobody wants.
+    // An interrupted run does not wait for work whose result is not needed any more.
     std::mem::forget(runtime);
     Ok(code)
 }

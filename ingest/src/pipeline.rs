@@ -1,8 +1,8 @@
 //! The documents' path: from their sources to one commit of the knowledge base.
 //!
-//! Each source is listed. Where items are cheap to read, two passes keep memory bounded: the first looks at every item
+//! Each source is listed. If its items are cheap to read, two passes keep memory bounded: the first looks at every item
 //! and keeps hashes ([`crate::survey`]), the second reads again only the items that have to be written, a batch at a
-//! time. Where items have versions, only those that changed are read, once ([`crate::sync`]). Everything becomes
+//! time. If its items have versions, only those that changed are read, once ([`crate::sync`]). Everything becomes
 //! visible at the end, or nothing does; a live source may commit on the way.
 
 use crate::{
@@ -70,7 +70,7 @@ pub async fn ingest(
     }
     let settings = options.embedder.clone();
     let model = blocking(move || settings.identity()).await??;
-    // Before anything else is done: a second writer shall not wait to learn that it is one.
+    // The writer is opened before any other work, so that a second writer learns at once that it is one.
     let mut writer = store::open_writer(&options.kb, &Identity::current(model.clone())).await?;
     let mut log = RunLog::of(writer.run_log().await?);
 
@@ -147,7 +147,7 @@ pub async fn rebuild(
         let work = work.anew();
         let cache = embedding_cache(&options.kb, writer.as_mut(), &model).await?;
         let mut loader = Loader::new(writer.as_mut(), cache, options.embedder.clone(), model);
-        // Its first commit replaces everything, so there is only one.
+        // The first commit replaces everything, so there is only one.
         let mut report = work.carry_out(&mut loader, false, &progress).await?;
         if !is_known {
             report.note = Some(
@@ -240,7 +240,7 @@ async fn dry_run(options: &Options, progress: &Progress) -> Result<Report, Inges
 /// The sources with their listings.
 struct Listed {
     sources: Vec<ListedSource>,
-    /// Those that could not be listed.
+    /// The sources that could not be listed, each with the reason.
     failed: Vec<(Arc<dyn Source>, String)>,
 }
 
@@ -255,8 +255,8 @@ struct ListedSource {
 }
 
 impl Listed {
-    /// Lists the sources of a run. One that cannot be listed is reported and removes nothing; when none can be listed,
-    /// that is an error.
+    /// Lists the sources of a run. A source that cannot be listed is reported, and its documents stay; it is an error
+    /// when none can be listed.
     async fn of(
         options: &Options,
         mut states: BTreeMap<String, serde_json::Value>,
@@ -297,9 +297,9 @@ impl Listed {
 
 /// The sources with what is to be done about each.
 struct Work {
-    /// Those that are read twice.
+    /// The sources that are read twice.
     surveys: Vec<(Survey, Plan)>,
-    /// Those that are read once.
+    /// The sources that are read once.
     syncs: Vec<Sync>,
     report: Report,
 }

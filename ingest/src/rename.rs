@@ -13,17 +13,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// Two sources are one and the same when this share of the documents of each is in the other.
 const SAME_SHARE: f64 = 0.5;
 
-/// What a renaming did.
+/// The result of a renaming.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renamed {
     /// How many documents the source had under its old name.
     pub documents: u64,
-    /// The commit.
+    /// The commit that made it visible.
     pub commit: Commit,
 }
 
-/// Renames a source in one commit, without embedding anything. Where the new name has the same documents already, as
-/// after an ingest under that name, those of the old name go; a source of other documents is only joined with `force`.
+/// Renames a source in one commit, without embedding anything. If the new name has the same documents already, as after
+/// an ingest under that name, those of the old name go; a source of other documents is only joined with `force`.
 pub async fn rename(kb: &Address, old: &str, new: &str, force: bool) -> Result<Renamed, IngestError> {
     check_name(new)?;
     if old == new {

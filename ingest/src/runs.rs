@@ -1,5 +1,5 @@
-//! What is known of the last run of each source: when it was in sync, how many documents it has, what failed and why.
-//! It tells people, and decides nothing but when a live source is listed as a whole again.
+//! The log of each source's last run: when it was in sync, how many documents it has, which failures there were. People
+//! read it; the only decision that depends on it is when a live source is listed as a whole again.
 
 use crate::report::{Rejection, Report, SourceReport};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ const MAX_REJECTED: usize = 100;
 /// The last run of each source, by its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLog {
-    /// By the sources' names.
+    /// The last runs, by the sources' names.
     #[serde(default)]
     pub sources: BTreeMap<String, LastRun>,
 }
@@ -21,7 +21,7 @@ pub struct RunLog {
 /// The last run of one source.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastRun {
-    /// When it ended.
+    /// The time of its end.
     pub ended_at: Option<Timestamp>,
     /// When a run last dealt with everything that was listed, without a failure.
     #[serde(default)]
@@ -35,7 +35,7 @@ pub struct LastRun {
     /// Why it failed; nothing of the source was changed then.
     #[serde(default)]
     pub failed: Option<String>,
-    /// What was not indexed for a fault; the first of them.
+    /// The first of the entries that were not indexed for a fault.
     #[serde(default)]
     pub rejected: Vec<Rejection>,
     /// How many there were.

@@ -23,14 +23,14 @@ pub(crate) struct Survey {
     pub(crate) rejected: Vec<Rejection>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) secrets: Vec<RedactedSecrets>,
-    /// What the documents look like to the lint.
+    /// The documents as the lint compares them.
     pub(crate) linter: Linter,
     /// The state of the source that is stored.
     pub(crate) before: SyncState,
-    /// What becomes its state when all is stored.
+    /// The state that is stored once all documents are.
     pub(crate) after: SyncState,
     reader: Arc<dyn Reader>,
-    /// What was found in items that are not read again before their bytes change.
+    /// The looks at items that are not read again before their bytes change.
     pub(crate) looks: BTreeMap<String, Look>,
     /// The versions of documents that only their siblings show to be editions of one page, by id.
     versions: HashMap<String, String>,
@@ -188,7 +188,7 @@ impl Look {
         }
     }
 
-    /// What did not become a document, of an item that reports name `shown`.
+    /// The rejections of an item that reports name `shown`.
     fn rejected<'l>(&'l self, shown: &'l str) -> impl Iterator<Item = Rejection> + 'l {
         let of = move |rejection: &Rejection| Rejection {
             path: format!("{shown}{}", rejection.path),
@@ -197,7 +197,7 @@ impl Look {
         self.rejected.iter().map(of)
     }
 
-    /// What is odd, of an item that reports name `shown`.
+    /// The warnings of an item that reports name `shown`.
     fn warnings<'l>(&'l self, shown: &'l str) -> impl Iterator<Item = Warning> + 'l {
         let of =
             move |warning: &Warning| Warning { path: format!("{shown}{}", warning.path), ..warning.clone() };
@@ -213,12 +213,12 @@ pub(crate) struct WantedItem {
     ids: Vec<String>,
 }
 
-/// What a second reading gave.
+/// The result of a second reading.
 #[derive(Debug, Default)]
 pub(crate) struct SecondLook {
     /// The documents that were wanted, as they are now.
     pub(crate) documents: Vec<Document>,
-    /// Those that the first look found and this one does not.
+    /// The documents that the first look found and the second did not.
     pub(crate) missing: Vec<Missing>,
     /// Items that changed in between.
     pub(crate) warnings: Vec<Warning>,

@@ -1,5 +1,5 @@
-//! A source whose items have versions, such as a live system: only items that changed are read, each once, and what was
-//! read is committed from time to time, so that an interrupted run goes on where it was.
+//! A source whose items have versions, such as a live system: only items that changed are read, each once, and the
+//! documents so far are committed from time to time, so that an interrupted run can be continued.
 
 use crate::{
     batches::{STORED, batches},
@@ -18,15 +18,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// After so many documents, what was read is committed.
+/// The documents so far are committed after this many of them.
 const CHECKPOINT_DOCUMENTS: u64 = 2_000;
 
-/// After so long, what was read is committed.
+/// The documents so far are committed after this time.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A source with what is to be done about it.
 pub(crate) struct Sync {
-    /// The source's name.
+    /// The source's name, the first part of its documents' ids.
     pub(crate) name: String,
     /// Counts items that are to be read as though each were a document; only removals are exact.
     pub(crate) plan: Plan,
@@ -109,8 +109,8 @@ impl Sync {
         self.plan = Plan { added, ..Plan::default() };
     }
 
-    /// Reads what has to be read, stores what differs and removes what is gone. With `commits`, what was read becomes
-    /// visible from time to time.
+    /// Reads the items that have to be read, stores the documents that differ and removes those that are gone. With
+    /// `commits`, the changes become visible from time to time.
     pub(crate) async fn carry_out(
         mut self,
         loader: &mut Loader<'_>,

@@ -16,13 +16,13 @@ pub(super) struct Section<'t> {
     /// Level of this section's heading, 1 to 6; 0 for the text before the first heading, 7 for an entry without a
     /// heading of its own.
     pub(super) level: usize,
-    /// Where the heading stands.
+    /// The range of the heading itself.
     pub(super) heading_range: Range<usize>,
     /// Fragment of the heading.
     pub(super) anchor: Option<String>,
     /// Whether chunks may not reach across this section's start.
     pub(super) starts_part: bool,
-    /// Its blocks, in order.
+    /// The section's blocks, in order.
     pub(super) blocks: Vec<Block<'t>>,
 }
 
@@ -47,9 +47,9 @@ pub(super) enum Shape<'t> {
     Prose,
     /// Fenced or indented code: between lines of `content`, each part in a fence with the same info string.
     Code { info: &'t str, content: Range<usize> },
-    /// Between rows; the first of `rows` is the header, which is repeated. `columns` is for the line below it.
+    /// Cut between rows; the first of `rows` is the header, which is repeated. `columns` is for the line below it.
     Table { rows: Vec<Range<usize>>, columns: usize },
-    /// Between items, then between the blocks of an item.
+    /// Cut between items, then between the blocks of an item.
     List { items: Vec<Vec<Block<'t>>> },
 }
 

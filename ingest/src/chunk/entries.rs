@@ -11,9 +11,9 @@ use std::{collections::HashSet, ops::Range};
 const ENTRY_LEVEL: usize = 7;
 /// Longest name of an entry, in characters.
 const MAX_NAME_CHARS: usize = 120;
-/// A shorter list is no table of contents.
+/// A list with fewer links is not taken for a table of contents.
 const MIN_CONTENTS: usize = 3;
-/// Fewer are no catalogue.
+/// A page with fewer entries is not taken for a catalogue.
 const MIN_ENTRIES: usize = 2;
 
 /// The sections with each entry in one of its own, and without tables of contents.

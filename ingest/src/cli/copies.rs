@@ -59,14 +59,14 @@ fn print_copied(what: &str, copied: &Copied, is_json: bool) -> Result<u8, CliErr
             writeln!(io::stdout(), "{line}").map_err(CliError::Output)
         }
     };
-    // The copy stands, whether or not anybody can be told.
+    // The copy stays, even when its report cannot be printed.
     if let Err(error) = printed {
         say(&format!("{what}; {}", with_causes(&error)));
     }
     Ok(0)
 }
 
-/// Prints what was done, which stands whether or not anybody can be told.
+/// Prints the result of a finished command, which stays even when the line cannot be printed.
 fn told(line: &str) -> Result<u8, CliError> {
     if writeln!(io::stdout(), "{line}").is_err() {
         say("done; the output cannot be written");

@@ -168,7 +168,7 @@ fn folders(flags: &Flags) -> Result<Team, ConfigError> {
     Ok(Team { kb: None, listen: None, sources: sources.into_iter().map(of).collect() })
 }
 
-/// Runs once.
+/// `ingest`: one run, whose report is printed. Returns the exit code.
 pub(super) async fn ingest(flags: Flags) -> Result<u8, CliError> {
     let (is_json, is_strict, rebuild) = (flags.json, flags.strict, flags.rebuild);
     let Configured { options, .. } = Configured::try_from(flags)?;
@@ -180,14 +180,14 @@ pub(super) async fn ingest(flags: Flags) -> Result<u8, CliError> {
     };
     let printed = match is_json {
         true => {
-            // Whoever pipes the object away still sees it.
+            // The note is shown even when stdout is piped away.
             report.note.iter().for_each(|note| say(note));
             print_json(&report)
         }
         false => print_report(&report).map_err(CliError::Output),
     };
     match printed {
-        // What was committed stands, whether or not anybody can be told.
+        // The commit stays, even when its report cannot be printed.
         Err(error) if report.generation.is_some() => say(&format!("committed; {}", with_causes(&error))),
         printed => printed?,
     }

@@ -1,4 +1,4 @@
-//! `ingest lint`: its flags, what it reads, what it prints.
+//! `ingest lint`: its flags, the documents that it reads, its output.
 
 use super::{CliError, sarif};
 use crate::{
@@ -102,7 +102,7 @@ impl Threshold {
     }
 }
 
-/// What `--json` prints.
+/// The object that `--json` prints.
 #[derive(Serialize)]
 struct Told<'a> {
     documents: usize,
@@ -142,7 +142,7 @@ pub(super) async fn run(flags: Flags) -> Result<u8, CliError> {
     Ok(if fails { FOUND } else { 0 })
 }
 
-/// Reads all that sources have. One that cannot be listed is a finding; when none can be, that is an error.
+/// Reads all documents of sources. A source that cannot be listed is a finding; it is an error when none can be listed.
 async fn of_sources(
     sources: Vec<Arc<dyn Source>>,
     settings: Settings,
@@ -163,7 +163,7 @@ async fn of_sources(
         num_listed += 1;
         linter.add_rejected(&listing.rejected);
         linter.add_warnings(&listing.warnings);
-        // What is dear to read is read a little at a time, as when it is stored.
+        // Items that are expensive to read are read a few at a time, as when they are stored.
         let size = if listing.reader.is_cheap() { LOOKED_AT } else { STORED };
         let is_part = source.is_part() || !listing.is_complete;
         progress.begin("reading", listing.items.len());
@@ -181,7 +181,7 @@ async fn of_sources(
     }
 }
 
-/// Reads the documents of a knowledge base, and what it knows of the runs that wrote it.
+/// Reads the documents of a knowledge base, and its log of the runs that wrote it.
 async fn of_knowledge_base(kb: &str, settings: Settings) -> Result<Linter, CliError> {
     let address = config::address(Some(kb))?;
     let kb = store::open(&address, None).await?;

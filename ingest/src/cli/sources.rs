@@ -32,7 +32,7 @@ pub(super) async fn rename(kb: &KbFlag, old: &str, new: &str, force: bool) -> Re
     for warning in &commit.warnings {
         say(warning);
     }
-    // What was committed stands, whether or not anybody can be told.
+    // The commit stays, even when the line cannot be printed.
     if writeln!(io::stdout(), "{said}").is_err() {
         say("committed; the output cannot be written");
     }

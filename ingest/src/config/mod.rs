@@ -11,22 +11,22 @@ use kb::{
 };
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// A longer key is none.
+/// A longer key is refused.
 const MAX_KEY_BYTES: u64 = 64 << 10;
 
-/// What is typed wrongly.
+/// A mistake in the flags, the environment or `ingest.toml`.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// No knowledge base.
+    /// Neither a flag, the environment nor the file names a knowledge base.
     #[error("no knowledge base: give `--kb DIR`, or set RUNBOOKD_KB")]
     NoKnowledgeBase,
-    /// No path.
+    /// No path and no file of sources is given.
     #[error("nothing to ingest: give the PATH of a folder or a file, or `--config ingest.toml`")]
     NoPaths,
     /// The file of sources.
     #[error("`{path}`: {detail}")]
     File {
-        /// The file.
+        /// The file's path.
         path: PathBuf,
         /// The mistake, and its place.
         detail: String,
@@ -36,32 +36,32 @@ pub enum ConfigError {
     NoSuchSource {
         /// The flag that names it.
         flag: &'static str,
-        /// The name.
+        /// The name that the flag gives.
         name: String,
         /// The sources that there are.
         sources: Vec<String>,
     },
-    /// A path.
+    /// A path cannot be a source.
     #[error(transparent)]
     Path(#[from] PathError),
     /// The knowledge base's address.
     #[error("--kb: {0}")]
     Address(#[from] AddressError),
-    /// The embedder.
+    /// The embedder's name is unknown, or its model cannot be found.
     #[error(transparent)]
     Embedder(#[from] EmbedError),
-    /// An access tag.
+    /// An access tag is empty.
     #[error("--access: a tag is empty")]
     EmptyTag,
-    /// The language.
+    /// The text is not a language tag.
     #[error("--language: `{0}` is no language tag such as `en` or `zh-TW`")]
     Language(String),
-    /// The key's file.
+    /// The file with the key of the embeddings endpoint cannot be read.
     #[error("RUNBOOKD_EMBEDDINGS_API_KEY_FILE: cannot read `{path}`")]
     KeyFile {
-        /// The file.
+        /// The file's path.
         path: PathBuf,
-        /// The cause.
+        /// The file system's error.
         #[source]
         source: std::io::Error,
     },
@@ -72,14 +72,14 @@ pub fn address(kb: Option<&str>) -> Result<Address, ConfigError> {
     Ok(kb.ok_or(ConfigError::NoKnowledgeBase)?.parse()?)
 }
 
-/// What was typed and configured, as it is carried out.
+/// The settings of a run or of the watch, made of flags, environment and `ingest.toml`.
 #[derive(Clone)]
 pub struct Configured {
-    /// What to ingest, and where to.
+    /// The settings of one run.
     pub options: Options,
     /// How often each source is read while ingest keeps running, in the order of the sources.
     pub intervals: Vec<Duration>,
-    /// Where metrics and health are shown meanwhile.
+    /// The address where metrics and health are shown meanwhile.
     pub listen: Option<SocketAddr>,
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Rules that redact whatever stands in a place, which need not be secret.
 const BY_PLACE: [&str; 2] = ["kubeadm-hash", "kubernetes-secret"];
 
-/// Something that is wrong with a document.
+/// A fault of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Which check found it.
@@ -25,7 +25,7 @@ pub struct Finding {
     pub line: Option<usize>,
     /// The fault, as one sentence.
     pub message: String,
-    /// What to do about it.
+    /// The advice of the check.
     pub advice: &'static str,
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// The facts about a document that are not stored and that [`crate::lint`] needs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Beside {
-    /// Its links within the source, those to nowhere included.
+    /// The document's links within its source, those that lead nowhere included.
     pub(crate) links: Vec<Link>,
     /// Identifiers of places other than headings.
     pub(crate) anchors: Arc<[String]>,
@@ -28,12 +28,12 @@ pub(crate) struct Beside {
 /// Which identifiers of a document's headings only its site's generator knows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Unknown {
-    /// Every one is known.
+    /// All identifiers are known.
     #[default]
     None,
-    /// Some that are in letters other than Latin ones.
+    /// Some identifiers in letters other than Latin ones are not known.
     OfScript,
-    /// Some, of any words.
+    /// Some identifiers are not known, of any words.
     Any,
 }
 
@@ -48,7 +48,7 @@ impl Unknown {
     }
 }
 
-/// Where the lines of a text begin; empty where lines are not known.
+/// The starts of a text's lines; empty where lines are not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Lines {
     starts: Vec<usize>,
@@ -84,7 +84,7 @@ pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Plac
     }
     let mut findings = secrets(text, &lines, parsed, place);
     if format == Format::PrometheusRules && parsed.documents.is_empty() {
-        // Most files of YAML are manifests, which are not indexed for themselves.
+        // Most YAML files are manifests, which are not indexed themselves.
         findings.extend(
             kubernetes::removed_in(text, None)
                 .into_iter()
@@ -94,8 +94,8 @@ pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Plac
     parsed.findings.extend(findings);
 }
 
-/// Which identifiers of a text's headings are not known, because a site puts their words in the place of a shortcode.
-/// Those of `heading` are known in English, and elsewhere they are words of the page's language.
+/// Which identifiers of a text's headings are not known, because a site puts words in the place of a shortcode. The
+/// words of `heading` are known in English; elsewhere they are words of the page's language.
 fn unknown_anchors(text: &str, language: Option<&str>) -> Unknown {
     let language = language.map_or("en", |tag| tag.split('-').next().unwrap_or(tag));
     let mut unknown = Unknown::None;
@@ -141,7 +141,7 @@ fn secrets(text: &str, lines: &Lines, parsed: &Parsed, place: &Place<'_>) -> Vec
             _ => runs.push((rule, line, line, 1)),
         }
     }
-    // Some show only once the text is clean.
+    // Some secrets show only once the text is clean.
     for (rule, count) in &parsed.redacted {
         let known = found.counts.get(rule).copied().unwrap_or(0) as u64;
         if *count > known {

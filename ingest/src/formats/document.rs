@@ -18,7 +18,7 @@ pub struct Document {
     /// How to read the body.
     pub syntax: Syntax,
     /// Fragments that lead into the file itself, such as `page=3` of a PDF: each with the byte of the decoded text from
-    /// which on it holds, in order. Where there are any, they lead to passages, and not the headings' own.
+    /// which on it holds, in order. If there are any, links to passages use them instead of the headings' fragments.
     pub fragments: Vec<(usize, String)>,
     /// Headings that all of it stands below, outermost first, such as that of the page that a file is attached to.
     pub above: Vec<String>,
@@ -31,7 +31,7 @@ pub struct Document {
 /// The facts about a file that its source knows and that are not in its bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// Where a person reads it.
+    /// The address where a person reads it.
     pub url: Option<String>,
     /// When it was last changed.
     pub updated_at: Option<Timestamp>,
@@ -106,7 +106,7 @@ impl Document {
         })
     }
 
-    /// The same document as one of another source, with the ids that `rename` gives it and what it links to.
+    /// The same document as one of another source: `rename` gives new ids to it and to the documents that it links to.
     pub(crate) fn named(self, source: &str, rename: impl Fn(&str) -> String) -> Self {
         let Self { mut meta, body, syntax, fragments, beside, .. } = self;
         meta.source = source.to_owned();

@@ -1,4 +1,5 @@
-//! Editions: documents that have one title or one file name but for the version in it. Their versions tell them apart.
+//! Editions: documents whose titles or file names are equal but for the version in them. Their versions tell them
+//! apart.
 
 use super::{Document, language, stem_of};
 use kb::{

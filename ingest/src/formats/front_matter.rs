@@ -29,13 +29,13 @@ pub const MAX_BYTES: usize = 64 << 10;
 /// Why front matter refuses its file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrontMatterError {
-    /// There is no closing line.
+    /// The closing line is missing.
     #[error("front matter is not closed: no second `{fence}` line")]
     NotClosed {
         /// The line looked for.
         fence: &'static str,
     },
-    /// It is too large.
+    /// The block is longer than the limit.
     #[error("front matter is larger than {MAX_BYTES} bytes")]
     TooLarge,
     /// It does not parse.
@@ -43,15 +43,15 @@ pub enum FrontMatterError {
     Malformed {
         /// `YAML`, `TOML` or `JSON`.
         format: &'static str,
-        /// What the parser says, line included.
+        /// The parser's message, line included.
         detail: String,
     },
     /// A key that must not be misread is wrong.
     #[error("front matter key `{key}`: {detail}")]
     Key {
-        /// The key.
+        /// The key's name.
         key: String,
-        /// What is wrong, and what is allowed.
+        /// The fault, and the values that are allowed.
         detail: String,
     },
 }
@@ -93,7 +93,7 @@ pub fn parse(text: &str) -> Result<Option<(Stated, Range<usize>)>, FrontMatterEr
     Ok(Some((interpret(map, block.content, warnings)?, block.whole)))
 }
 
-/// What a page says about itself in keys of its own markup, such as HTML's `<meta>`: read as front matter is. Of a key
+/// The metadata that a page has in keys of its own markup, such as HTML's `<meta>`: read as front matter is. Of a key
 /// that is given twice the first counts, unless it must not be misread.
 pub(super) fn of_keys(keys: impl IntoIterator<Item = (String, String)>) -> Result<Stated, FrontMatterError> {
     let mut map = Map::new();
@@ -117,8 +117,8 @@ pub(super) fn of_keys(keys: impl IntoIterator<Item = (String, String)>) -> Resul
     interpret(map, "", Vec::new())
 }
 
-/// What an entry of a table says about itself. A key that is none of front matter's is refused, for it may say who is
-/// allowed to read the entry.
+/// The metadata in an entry of a table. A key that front matter does not have is refused, for it may say who is allowed
+/// to read the entry.
 pub(super) fn of_entry(entry: Map<String, Value>) -> Result<Stated, FrontMatterError> {
     let mut map = Map::new();
     for (key, value) in entry {

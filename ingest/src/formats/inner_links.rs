@@ -8,7 +8,7 @@ use super::{
 /// A link within its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link {
-    /// Where it begins in the file.
+    /// The link's start in the file.
     pub(crate) start: Option<usize>,
     pub(crate) destination: String,
     pub(crate) target: Target,
@@ -16,14 +16,14 @@ pub(crate) struct Link {
     pub(crate) root: Option<String>,
 }
 
-/// Where a link leads.
+/// The target of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     /// To a place of the document that has this id.
     Document { id: String, fragment: String },
-    /// In a knowledge base: to the page that had this id when the link was stored.
+    /// In a knowledge base: the page that had this id when the link was stored.
     Stored { id: String },
-    /// Nowhere.
+    /// No file of the source.
     Nowhere,
 }
 
@@ -43,7 +43,7 @@ fn folders(path: &str) -> String {
     path.split(['#', '?']).next().unwrap_or_default().split('/').take(2).collect::<Vec<_>>().join("/")
 }
 
-/// Where an address leads; `None` where that is out of the source, or cannot be told.
+/// The target of an address; `None` if it leads out of the source, or cannot be determined.
 fn target(destination: &str, place: &Place<'_>) -> Option<Target> {
     let destination = destination.trim();
     // A site's generator puts something in the place of these.

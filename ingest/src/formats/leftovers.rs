@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use regex::Regex;
 use std::path::{Path, PathBuf};
 
-/// Counts words.
+/// A token counter that counts words.
 struct Words;
 
 impl TokenCounter for Words {
@@ -18,7 +18,7 @@ impl TokenCounter for Words {
     }
 }
 
-/// What only tools understand, by the tools.
+/// Markup that only tools understand, each with its tool.
 const MARKUP: [(&str, &str); 9] = [
     ("shortcode", r"\{\{[<%]|[%>]\}\}"),
     ("box or tab", r#"(?m)^\s*(:::|!!! |\?\?\?\+? |=== ")|\[!(NOTE|TIP|WARNING|IMPORTANT|CAUTION)\]"#),

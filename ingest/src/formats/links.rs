@@ -44,7 +44,7 @@ pub(crate) struct FoundLink {
     destination: String,
     /// The sentence that it stands in.
     sentence: String,
-    /// Where it stands: in the text, and once the text is [`plain`], in its source. Empty where that is not known.
+    /// The link's range: in the text, and once the text is [`plain`], in its source. Empty if it is not known.
     range: Range<usize>,
 }
 
@@ -64,7 +64,7 @@ impl FoundLink {
         &self.destination
     }
 
-    /// Where it begins in the source; `None` where that is not known.
+    /// The link's start in the source; `None` if it is not known.
     pub(crate) fn start(&self) -> Option<usize> {
         (!self.range.is_empty()).then_some(self.range.start)
     }
@@ -100,7 +100,7 @@ fn edits(text: &str) -> (Vec<Edit>, Vec<FoundLink>) {
     let mut block = Block::default();
     let mut events = dialect::parse(text);
     for (event, range) in events.by_ref() {
-        // What lies directly inside an open link tells where its words begin and end.
+        // The events directly inside an open link show where its words begin and end.
         if !matches!(event, Event::End(TagEnd::Link | TagEnd::Image)) {
             for link in innermost(&mut open) {
                 let inside = link.inside.get_or_insert(range.clone());
@@ -154,7 +154,7 @@ fn innermost(open: &mut [Open]) -> impl Iterator<Item = &mut Open> {
 #[derive(Default)]
 struct Block {
     text: String,
-    /// Where links that are open begin.
+    /// The starts of the links that are open.
     starts: Vec<usize>,
     /// Number among the found links, and where it begins.
     links: Vec<(usize, usize)>,

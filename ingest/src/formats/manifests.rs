@@ -14,7 +14,7 @@ use std::{collections::HashSet, sync::LazyLock};
 const MAX_MANIFESTS: usize = 16;
 /// Bytes of them together, at most.
 const MAX_BYTES: usize = 64 << 10;
-/// Names that are looked up in one page, at most.
+/// At most this many names are looked up in one page.
 const MAX_NAMES: usize = 256;
 
 /// A relative path of a YAML file, within what includes, links, quotes or applies it.
@@ -62,7 +62,7 @@ pub(super) fn with_manifests(text: MappedText, place: &Place<'_>) -> MappedText 
     if edits.is_empty() { text } else { text.edited(edits) }
 }
 
-/// The sections of a page, each up to the next heading or the end; headings within code are none.
+/// The sections of a page, each up to the next heading or the end. Lines in code that look like headings do not count.
 fn sections(text: &str) -> Vec<(usize, usize)> {
     let mut sections = Vec::new();
     let (mut start, mut at) = (0, 0);

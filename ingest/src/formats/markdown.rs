@@ -27,7 +27,7 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         Ok(None) => (Stated::default(), source),
         Ok(Some((said, range))) => {
             let body = &source.as_str()[range.end..];
-            // What a page is for is often said nowhere else; its place is the front matter.
+            // The purpose of a page often stands only in its front matter.
             let lead = match &said.description {
                 Some(description) if !body.contains(description.as_str()) => format!("{description}\n\n"),
                 _ => String::new(),
@@ -117,10 +117,10 @@ pub(crate) fn cleaned(
     Ok(links::plain(text))
 }
 
-/// One pass of cleaning.
+/// One pass of cleaning: the edits that it makes of a text.
 type Pass<'a> = &'a dyn Fn(&str) -> Vec<Edit>;
 
-/// What a text says at a glance.
+/// The title of a text, and whether it has more than headings.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outline {
     /// The first heading of the first level; where there is none, the heading that the text begins with, as long as all

@@ -267,8 +267,8 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
     parsed
 }
 
-/// What a document says in the properties that its format keeps beside the text: read as front matter is. A version is
-/// the document's own there, and not that of what it is about.
+/// The metadata in the properties that a format keeps beside the text, read as front matter is. A version there is the
+/// document's own, and not that of its subject.
 fn said_in_properties(keys: impl Iterator<Item = (String, String)>) -> Result<Stated, String> {
     let is_own = |key: &str| matches!(key.to_lowercase().as_str(), "version" | "versions" | "release");
     front_matter::of_keys(keys.filter(|(key, _)| !is_own(key))).map_err(|error| error.to_string())
@@ -287,7 +287,7 @@ fn is_made_up_title(title: &str) -> bool {
         || !title.chars().any(char::is_alphabetic)
 }
 
-/// Fills in the metadata from what the file says, what the run says, and where the file stands.
+/// Makes the metadata of the statements in the file, the defaults of the run, and the place of the file.
 pub(crate) fn metadata(
     place: &Place<'_>,
     id: String,
@@ -345,8 +345,8 @@ fn kind_of_path(source: &str, relative: &str) -> Kind {
     said.into_iter().next().unwrap_or(Kind::Docs)
 }
 
-/// A title from a path: the file's name, or its folder's for an index page, as words. Where the run has one for files
-/// without a title, it is that.
+/// A title from a path: the file's name, or its folder's for an index page, as words. The run's title for files without
+/// one comes first.
 pub(crate) fn title_of_path(place: &Place<'_>) -> String {
     if let Some(title) = &place.defaults.fallback_title {
         return title.clone();
@@ -368,7 +368,8 @@ fn stem_of(file: &str) -> &str {
     file.rsplit_once('.').map(|(stem, _)| stem).filter(|stem| !stem.is_empty()).unwrap_or(file)
 }
 
-/// A text that stands beside the body: without what nobody sees and without secrets, which decoding may have bared.
+/// A text that stands beside the body, such as a title: without invisible characters and secrets, which decoding may
+/// have revealed.
 pub(crate) fn shown(text: &str) -> String {
     visible(&redact(text).text)
 }

@@ -17,7 +17,7 @@ use kb::{document::Kind, mapped::MappedText};
 /// A longer row is refused: it is most likely a quote that was never closed.
 const MAX_ROW_BYTES: usize = 256 << 10;
 
-/// Where the columns are.
+/// The places of the columns.
 struct Columns {
     question: usize,
     answer: usize,
@@ -56,7 +56,7 @@ impl Columns {
     }
 }
 
-/// What may part the fields of a row; the first is the usual one.
+/// The delimiters that may part the fields of a row; the first is the usual one.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// The delimiter of a file and the length of the line `sep=;` in front of the header, with which spreadsheets name it.
@@ -91,7 +91,7 @@ fn delimiter_of(text: &str) -> Result<(u8, usize), String> {
     }
 }
 
-/// What to do about a delimiter that is none.
+/// The advice about an unknown delimiter.
 const USE_DELIMITERS: &str = "use commas, semicolons, tabs or `|`";
 
 pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {

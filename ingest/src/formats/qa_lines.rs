@@ -54,7 +54,7 @@ pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
     parsed
 }
 
-/// What a line is about, as Markdown, and what it says of itself besides front matter's keys.
+/// The text of a line's entry as Markdown, and its metadata besides front matter's keys.
 struct Entry {
     body: String,
     title: String,

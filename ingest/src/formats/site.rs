@@ -19,7 +19,7 @@ use std::{
 
 /// Larger configurations are not read.
 const MAX_CONFIG_BYTES: u64 = 256 << 10;
-/// Most values of a site.
+/// The largest number of values of a site.
 const MAX_VALUES: usize = 4_096;
 /// Longer values stand for no words of a sentence.
 const MAX_VALUE_CHARS: usize = 200;
@@ -42,7 +42,7 @@ type Reader = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
 /// The site that a source's pages belong to.
 #[derive(Default)]
 pub struct Site {
-    /// By the names that [`normalised`] makes.
+    /// The values, by the names that [`normalised`] makes.
     values: BTreeMap<String, String>,
     /// Relative paths with their sizes.
     files: BTreeMap<String, u64>,
@@ -207,7 +207,7 @@ impl Site {
         if is_restricted {
             return None;
         }
-        // What is no page has no front matter: a manifest begins with `---` as well.
+        // A file that is not a page has no front matter: a manifest begins with `---` as well.
         let is_page = matches!(
             Format::of(path),
             Ok(Format::Markdown
@@ -283,7 +283,7 @@ fn joined(folder: &str, relative: &str) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
-/// What includes a file: mdBook, Hugo, MkDocs (two extensions), VitePress, Jekyll.
+/// The forms in which a page includes a file: mdBook, Hugo, MkDocs (two extensions), VitePress, Jekyll.
 static INCLUDE: LazyLock<Regex> = LazyLock::new(|| {
     let forms = [
         r"\{\{#(?:include|rustdoc_include|playground)\s+([^}\n]+?)\s*\}\}",
@@ -296,7 +296,7 @@ static INCLUDE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&forms.join("|")).expect("a right pattern")
 });
 
-/// What a page may still include.
+/// The files and bytes that a page may still include.
 struct Budget<'s> {
     bytes: usize,
     files: usize,
@@ -314,8 +314,8 @@ pub(super) fn with_includes(text: MappedText, place: &Place<'_>, steps: &Steps) 
     text.edited(edits)
 }
 
-/// Where files are included, and what is written there as their name. One behind a backslash only shows how it is
-/// written.
+/// The places where files are included, with the file's name as it is written. A form behind a backslash only shows how
+/// it is written.
 fn includes(text: &str) -> impl Iterator<Item = (Range<usize>, String)> {
     let found = (text.contains("{{") || text.contains("8<") || text.contains("{!") || text.contains("{%"))
         || text.contains("@include");

@@ -9,7 +9,7 @@ const FREE: u64 = 1 << 20;
 /// Steps for each byte beyond that. Ordinary pages take less than one.
 const PER_BYTE: u64 = 64;
 
-/// A file's budget.
+/// The budget of steps that reading one file may take.
 #[derive(Debug)]
 pub(crate) struct Steps {
     taken: Cell<u64>,
@@ -22,7 +22,7 @@ impl Steps {
         Self { taken: Cell::new(0), most: FREE + PER_BYTE * text.len() as u64 }
     }
 
-    /// Takes steps; `false` when there are none left, and the pass may stop.
+    /// Takes steps; `false` when the budget is spent, and the pass may stop.
     pub(crate) fn take(&self, steps: usize) -> bool {
         self.taken.set(self.taken.get().saturating_add(steps as u64));
         !self.are_spent()

@@ -10,7 +10,7 @@ struct RemovedApi {
     instead: &'static str,
 }
 
-/// By `apiVersion` and kind.
+/// The removed versions, by `apiVersion` and kind.
 static APIS: LazyLock<HashMap<(&str, &str), RemovedApi>> = LazyLock::new(|| {
     facts(include_str!("removed_apis.txt"))
         .map(|[version, kind, removed_in, instead]| ((version, kind), RemovedApi { removed_in, instead }))
@@ -77,7 +77,7 @@ pub(crate) fn removed_in(text: &str, version: Option<&Version>) -> Vec<(usize, S
             (at, format!("`{api}` of {kind} is not served since Kubernetes {removed_in}; {instead}"))
         }));
     };
-    // What the lines so far say at each depth, until a line stands further out.
+    // The versions and kinds of the lines so far at each depth, until a line stands further out.
     let mut apis: Vec<(usize, &str, usize)> = Vec::new();
     let mut kinds: Vec<(usize, &str)> = Vec::new();
     let mut start = 0;

@@ -15,12 +15,12 @@ fn version_of(meta: &DocumentMeta) -> Option<Version> {
     let product = meta.product.as_deref().unwrap_or_default().to_lowercase();
     let is_kubernetes = ["kubernetes", "k8s", "kubeadm", "kubectl"].iter().any(|name| product.contains(name));
     let version = Versions::of(meta.version.as_deref()?).newest().cloned()?;
-    // Where no product is named, it may be the version of another one.
+    // If no product is named, the version may be that of another product.
     let first = Version::parse("1.5")?;
     (is_kubernetes || (product.is_empty() && version > first)).then_some(version)
 }
 
-/// What is gone in a document's examples, and where.
+/// The removed APIs and commands in a document's examples, each with its place and a message.
 pub(super) fn removed(meta: &DocumentMeta, body: &str, outline: &Outline) -> Vec<(Check, usize, String)> {
     let version = version_of(meta);
     let mut found = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn removed(meta: &DocumentMeta, body: &str, outline: &Outline) -> Vec
             found.extend(gone.map(|command| (Check::RemovedCommand, code.start, command.message())));
         }
         if found.len() > known && code.is_forbidden(body) {
-            // A warning is no example.
+            // Code in a warning is not an example.
             found.truncate(known);
         }
     }

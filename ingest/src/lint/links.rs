@@ -126,7 +126,7 @@ pub(super) fn dead(pages: &[Page]) -> Vec<(&Page, Finding)> {
     findings
 }
 
-/// Whether a fragment is none of a heading: absent, the page's top, words to mark, a line of a file.
+/// Whether a fragment does not name a heading: it is absent, the page's top, words to mark, or a line of a file.
 fn leads_elsewhere(fragment: &str) -> bool {
     let is_line =
         fragment.strip_prefix('L').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));

@@ -35,15 +35,15 @@ use crate::{
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// Documents that were not touched for so many days are reported.
+/// Documents that were not touched for this many days are reported.
 pub const STALE_DAYS: u32 = 365;
 
-/// What a run takes for granted.
+/// The settings of a lint: the time, and the limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// The time that ages are counted up to.
     pub now: Timestamp,
-    /// See [`STALE_DAYS`].
+    /// The age in days from which a document is reported; see [`STALE_DAYS`].
     pub stale_days: u32,
 }
 
@@ -59,7 +59,7 @@ pub struct Linter {
     settings: Settings,
     pages: Vec<Page>,
     findings: Vec<Finding>,
-    /// What was counted of items that were not read.
+    /// The counts of items that were not read.
     counted: BTreeMap<&'static str, u64>,
 }
 
@@ -75,7 +75,7 @@ impl Linter {
         Self { settings, pages: Vec::new(), findings: Vec::new(), counted: BTreeMap::new() }
     }
 
-    /// Adds a document.
+    /// Adds a document, without the findings that it does not want.
     pub(crate) fn add(&mut self, mut page: Page) {
         let wanted =
             std::mem::take(&mut page.findings).into_iter().filter(|finding| page.wants(finding.check));
@@ -83,8 +83,8 @@ impl Linter {
         self.pages.push(page);
     }
 
-    /// Adds what was read of an item, which reports name `shown`. With `is_part`, the pages that its links may lead to
-    /// were not read.
+    /// Adds the reading of an item that reports name `shown`. With `is_part`, the pages that its links may lead to were
+    /// not read.
     pub(crate) fn add_parsed(&mut self, shown: &str, parsed: &Parsed, is_part: bool) {
         let (findings, pages) = page::of_parsed(shown, parsed);
         self.findings.extend(findings);
@@ -116,7 +116,7 @@ impl Linter {
         self.pages.len()
     }
 
-    /// Everything that was found, by path, line and check.
+    /// All findings, by path, line and check.
     pub fn findings(mut self) -> Vec<Finding> {
         // Documents are read in any order.
         self.pages.sort_by(|a, b| a.id.cmp(&b.id));

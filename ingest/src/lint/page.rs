@@ -1,4 +1,4 @@
-//! What the lint reads and keeps of one document.
+//! The facts about one document that the lint reads and keeps.
 
 use super::{
     Settings,
@@ -28,7 +28,7 @@ use std::{
 /// Text that is shown of a document is cut here.
 const MAX_SHOWN_CHARS: usize = 100;
 
-/// What was found of a file, and its documents.
+/// The findings in a file, and its documents.
 pub(super) fn of_parsed(shown: &str, parsed: &Parsed) -> (Vec<Finding>, Vec<Page>) {
     let mut findings = parsed.findings.clone();
     findings.extend(parsed.rejected.iter().filter(|rejection| is_told(rejection)).map(rejected));
@@ -51,7 +51,7 @@ pub(super) fn rejected(rejection: &Rejection) -> Finding {
     if rejection.reason == NO_TEXT { finding.with_severity(Severity::Note) } else { finding }
 }
 
-/// Something that is indexed otherwise than its author may have meant.
+/// A warning about a document that may be indexed otherwise than its author meant.
 pub(super) fn reservation(warning: &Warning) -> Finding {
     Finding::new(Check::Reservation, &warning.path, None, warning.message.clone())
 }
@@ -59,8 +59,8 @@ pub(super) fn reservation(warning: &Warning) -> Finding {
 /// Why a page without text is not indexed.
 const NO_TEXT: &str = "no text";
 
-/// Whether a rejection is worth telling: an image is no document, and pages that stand for their folder often have no
-/// text.
+/// Whether a rejection is worth telling: an image is not a document, and pages that stand for their folder often have
+/// no text.
 pub(super) fn is_told(rejection: &Rejection) -> bool {
     let is_empty_index = rejection.reason == NO_TEXT && is_index(&rejection.path);
     !(rejection.by_convention || rejection.reason.starts_with("not supported") || is_empty_index)
@@ -95,10 +95,10 @@ pub(crate) struct Page {
     pub(super) kind: Kind,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) rules: Vec<Rule>,
-    /// What it forbids; only of documents with rules.
+    /// The prohibitions in the text; only of documents with rules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) forbids: Vec<Forbidden>,
-    /// What it commands; only of documents with rules.
+    /// The commands in the text; only of documents with rules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) commands: Vec<Command>,
     /// The identifiers of its headings and other places, simplified; `None` where fragments lead to its file's pages.
@@ -110,7 +110,7 @@ pub(crate) struct Page {
     #[serde(skip)]
     pub(super) links: Vec<Link>,
     pub(super) signature: Option<Signature>,
-    /// What marks it as one edition of a page among others.
+    /// The marks of one edition of a page among others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) marks: Vec<Mark>,
     #[serde(skip)]

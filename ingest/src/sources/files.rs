@@ -36,19 +36,19 @@ pub trait FileTree: Send + Sync {
 /// Why a listed file has no bytes for us.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It is too large.
+    /// The file is too large.
     #[error("{bytes} bytes; at most {MAX_FILE_BYTES} are read")]
     TooLarge {
         /// The file's size on disk.
         bytes: u64,
     },
-    /// It is not what was listed.
+    /// The file is not the one that was listed.
     #[error("no longer the regular file that was listed")]
     Swapped,
     /// It was removed after listing.
     #[error("removed while ingest was running")]
     Gone,
-    /// It is there and cannot be used.
+    /// The file is there and cannot be used, for this reason.
     #[error("{0}")]
     Refused(String),
     /// The file system failed.
@@ -73,7 +73,8 @@ pub struct Files {
     pages: Pages,
     site: Site,
     defaults: Defaults,
-    /// What earlier runs found in files that are not read again before their bytes change; taken out when it was told.
+    /// The looks of earlier runs at files that are not read again before their bytes change; taken out when they were
+    /// told.
     looks: Mutex<BTreeMap<String, Look>>,
 }
 
@@ -168,7 +169,7 @@ impl Reader for Arc<Files> {
         let read = move || owned.par_iter().map(|item| files.parse(&item.key)).collect::<Vec<_>>();
         match blocking(read).await {
             Ok(readings) => readings,
-            // A bug in a parser loses one batch, and what is stored of it stays.
+            // A bug in a parser loses one batch, whose stored documents stay.
             Err(error) => items.iter().map(|item| Reading::unknown(&item.key, error.to_string())).collect(),
         }
     }

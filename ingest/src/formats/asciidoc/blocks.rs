@@ -75,7 +75,7 @@ impl Page<'_, '_, '_> {
         self.close_frames(0);
     }
 
-    /// Reads a line that is no block of its own: what it says of the next, or what is not shown.
+    /// Reads a line that is not a block of its own: attributes of the next block, or a line that is not shown.
     fn begins_without_block(&mut self, text: &str, place: &Range<usize>) -> bool {
         let is_comment = text.starts_with("//") && !text.starts_with("////");
         if is_comment || matches!(text, "'''" | "<<<" | "---" | "***" | "* * *" | "- - -") {
@@ -248,7 +248,7 @@ impl Page<'_, '_, '_> {
         self.begin_block();
         self.write_title(&place);
         let pending = std::mem::take(&mut self.pending);
-        // What passes through as it is, is HTML.
+        // A passthrough block holds HTML.
         if !fence.starts_with('+') {
             let language =
                 fence.strip_prefix("```").filter(|name| !name.is_empty()).unwrap_or(&pending.language);

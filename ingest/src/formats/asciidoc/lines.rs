@@ -143,7 +143,7 @@ impl<'t> Reader<'t, '_> {
         let holds = match name {
             "ifdef" => are_set(),
             "ifndef" => !are_set(),
-            // What it compares is rarely known: both branches are a reader's.
+            // The compared values are rarely known: both branches are kept for the reader.
             "ifeval" => true,
             "endif" => {
                 self.conditions.pop();
@@ -177,7 +177,7 @@ impl<'t> Reader<'t, '_> {
             return self.lines.missing.push(name.to_owned());
         };
         if !is_verbatim && site::is_page(path) {
-            // It is a document of its own.
+            // The included file is a document of its own.
             let words = path.rsplit('/').next().unwrap_or(path);
             let words = words.rsplit_once('.').map_or(words, |(stem, _)| stem).replace(['-', '_'], " ");
             for text in [String::new(), format!("link:{name}[{words}]"), String::new()] {
@@ -299,7 +299,7 @@ fn include_of(line: &str) -> Option<(&str, &str)> {
     (!name.is_empty() && name.len() <= 200).then_some((name, options))
 }
 
-/// Whether a line begins or ends text that is no markup.
+/// Whether a line begins or ends text without markup.
 pub(super) fn is_verbatim_fence(line: &str) -> bool {
     line.len() >= 4 && ["-", ".", "+", "/"].iter().any(|sign| line.chars().all(|c| sign.contains(c)))
         || line == "```"

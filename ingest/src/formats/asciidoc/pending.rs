@@ -8,7 +8,7 @@ pub(super) struct Pending {
     /// The first word between the brackets: `source`, `NOTE`.
     pub(super) style: String,
     pub(super) language: String,
-    /// Everything between the brackets.
+    /// The whole text between the brackets.
     pub(super) attributes: String,
 }
 

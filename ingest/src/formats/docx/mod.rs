@@ -159,7 +159,7 @@ fn tops_of(body: &Body) -> usize {
     levels.filter(|level| Some(*level) == top).count()
 }
 
-/// What the document's properties say.
+/// The metadata in the document's properties.
 fn said_of(package: &mut Package<'_>, part_of: &dyn Fn(&str) -> Option<String>) -> Result<Stated, String> {
     let mut keys = Vec::new();
     for (sort, usual) in
@@ -188,7 +188,7 @@ fn said_of(package: &mut Package<'_>, part_of: &dyn Fn(&str) -> Option<String>) 
                 }
                 Event::End(_) if depth == 2 => {
                     let Some(key) = key.take() else { continue };
-                    // Of a property that may restrict the readers, nothing is lost.
+                    // A property may restrict the readers, so no property is cut or dropped.
                     if value.len() > MAX_VALUE_BYTES || keys.len() == MAX_PROPERTIES {
                         let bounds = format!(
                             "{MAX_PROPERTIES} properties, or one longer than {MAX_VALUE_BYTES} bytes"

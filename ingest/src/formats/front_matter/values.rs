@@ -1,4 +1,4 @@
-//! What the keys of front matter say: those that decide who may read a page strictly, the others leniently, with a
+//! The values of the keys of front matter: those that decide who may read a page strictly, the others leniently, with a
 //! warning for each that cannot be read.
 
 use super::{FrontMatterError, STRICT, type_of};

@@ -15,7 +15,7 @@ const BOXES: [&str; 9] = [
     "theme-admonition",
 ];
 
-/// Sorts of boxes.
+/// The sorts of boxes, sorted.
 const SORTS: [&str; 12] = [
     "attention",
     "caution",

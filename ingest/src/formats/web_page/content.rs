@@ -14,9 +14,9 @@ const FURNITURE: &str = include_str!("furniture.txt");
 /// A page that was read: what of it is shown.
 pub(super) struct Page<'t> {
     pub(super) tree: &'t Tree<'t>,
-    /// By element: whether it is no part of the page's text.
+    /// For each element, whether it is left out of the page's text.
     pub(super) left_out: Vec<bool>,
-    /// By element: whether words stand in it that are shown.
+    /// For each element, whether words stand in it that are shown.
     has_words: Vec<bool>,
 }
 
@@ -105,13 +105,13 @@ pub(super) fn without_signs(words: &str) -> &str {
     words.trim_end().trim_end_matches(['¶', '#', '§', '🔗']).trim_end()
 }
 
-/// Whether an element is no part of a page's text.
+/// Whether an element does not belong to a page's text.
 fn is_left_out(element: &Element) -> bool {
     let is_outer = matches!(element.name.as_str(), "html" | "body" | "main");
     match element.name.as_str() {
         name if html::is(name, Habit::LeftOut) => return true,
         "header" => return !element.holds.title || element.holds.navigation,
-        // Some sites stand in one form as a whole.
+        // On some sites one form surrounds the whole page.
         "form" => return !element.holds.page,
         "aside" if boxes::sort_of(element).is_none() => return true,
         _ => {}

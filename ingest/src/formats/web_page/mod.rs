@@ -94,7 +94,7 @@ pub(super) fn restricts(text: &str) -> bool {
     !keys_of(&tree).is_ok_and(|said| said.access.is_none())
 }
 
-/// What the page says of itself.
+/// The metadata of the page.
 fn keys_of(tree: &Tree<'_>) -> Result<Stated, FrontMatterError> {
     let mut keys: Vec<(String, String)> = Vec::new();
     for element in &tree.elements {

@@ -33,7 +33,7 @@ impl Table {
         Self { place, ..Self::default() }
     }
 
-    /// Begins a cell.
+    /// Begins a cell, after the columns that cells of rows above span.
     pub(super) fn begin_cell(&mut self, element: &Element) {
         let span = |name| {
             let span = element.attribute(name).and_then(|span| span.trim().parse::<usize>().ok());

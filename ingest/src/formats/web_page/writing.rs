@@ -42,10 +42,10 @@ pub(super) fn write(page: &Page<'_>, root: Option<usize>, writer: &mut Writer<'_
     walk.flush();
 }
 
-/// What is to be done at an element's end.
+/// The action at an element's end.
 enum Action {
     Nothing,
-    /// A block ends.
+    /// Ends a block.
     Block,
     Heading(usize, Option<String>),
     /// The title of a box, or what a page folds away under.
@@ -70,15 +70,15 @@ struct Walk<'t, 'w, 's> {
     words: String,
     place: Option<Range<usize>>,
     actions: Vec<Action>,
-    /// Open tables: at most one, for what holds another is none.
+    /// The table that is open, if any: a table that holds another one is layout.
     tables: Vec<Table>,
-    /// Where the open link's words begin, and where it leads.
+    /// The start of the open link's words, and its address.
     link: Option<(usize, String)>,
     num_boxes: usize,
     /// Bytes that were repeated for cells over several rows.
     num_repeated: usize,
     is_in_caption: bool,
-    /// Where the last text ends.
+    /// The end of the last text.
     last_end: usize,
 }
 
@@ -279,7 +279,7 @@ impl Walk<'_, '_, '_> {
         self.tables.last().is_some_and(|table| !table.is_in_cell) && !self.is_in_caption
     }
 
-    /// Where text goes that stands in a table and in none of its cells: before the table, where browsers show it.
+    /// The place for text that stands in a table and outside its cells: before the table, where browsers show it.
     fn between(&mut self) -> Option<&mut String> {
         if !self.is_between() {
             return None;
@@ -331,7 +331,7 @@ impl Walk<'_, '_, '_> {
     fn taken(&mut self) -> (String, Range<usize>) {
         self.end_link();
         let place = self.place.take().unwrap_or(self.last_end..self.last_end);
-        // Where markup began in a block that ended before it, it begins in the next.
+        // Markup that began in a block which has ended begins again in the next block.
         for action in &mut self.actions {
             if let Action::Strong(start) = action {
                 *start = 0;
@@ -409,7 +409,7 @@ impl Walk<'_, '_, '_> {
         }
     }
 
-    /// Where an element's last text ends.
+    /// The end of an element's last text.
     fn end_of(&self, number: usize) -> usize {
         let element = &self.tree.elements[number];
         let inside = self.tree.events[element.opens..element.closes].iter().rev();

@@ -67,7 +67,7 @@ pub enum PathError {
         "`{name}` cannot name a source: use a name without `/`, control and invisible characters, other than `.` and `..`"
     )]
     BadName {
-        /// The refused name.
+        /// The name that is refused.
         name: String,
     },
     /// Two paths would feed one source, and each would remove the other's documents.
@@ -160,7 +160,7 @@ pub struct ListedFile {
 }
 
 impl ListedFile {
-    /// Where it is, without any link.
+    /// The file's path, without any link.
     pub(super) fn path(&self) -> &Path {
         &self.real
     }
@@ -315,7 +315,7 @@ impl Folder {
     /// Opens the file that was listed, and no other that has taken its place; gives its length.
     pub(super) fn open(&self, file: &ListedFile) -> Result<(File, u64), ReadError> {
         let opened = open::open_regular(&file.real).map_err(|error| match error {
-            // Where a link led, there may be a newer version by now; what is stored stays until that is seen.
+            // A link may lead to a newer version by now; the stored documents stay until that is seen.
             ReadError::Gone if file.is_linked => ReadError::Swapped,
             error => error,
         })?;

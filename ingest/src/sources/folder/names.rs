@@ -1,4 +1,5 @@
-//! Names below a folder: which may name a source or stand in an id, which are left out, and how reports show them.
+//! Names below a folder: which of them may name a source or stand in an id, which are left out, and how reports show
+//! them.
 
 use super::PathError;
 use kb::text::is_invisible;

@@ -38,7 +38,7 @@ pub(super) fn list(folder: &Folder) -> Result<Listing, ListError> {
     Ok(walk.listing)
 }
 
-/// One listing under way.
+/// The state of one listing.
 struct Walk<'f> {
     folder: &'f Folder,
     /// The folder's path without links; no link leads out of it.
@@ -125,7 +125,7 @@ impl<'f> Walk<'f> {
         Ok(())
     }
 
-    /// Sorts one entry that is no folder into files, links and rejections.
+    /// Sorts an entry that is not a folder into files, links and rejections.
     fn take(&mut self, relative: &Path, place: &Path, metadata: &Metadata, is_linked: bool) {
         if metadata.is_symlink() {
             return self.links.push_back((relative.to_owned(), place.to_owned()));
@@ -208,7 +208,7 @@ impl<'f> Walk<'f> {
                 );
                 continue;
             }
-            // Between the two looks the target may have become a link itself.
+            // The target may have become a link itself since the first look.
             let metadata = match target.symlink_metadata() {
                 Ok(metadata) if !metadata.is_symlink() => metadata,
                 _ => {

@@ -18,7 +18,7 @@ pub(super) enum GitError {
     /// The branch, the tag, the commit or the folder is not there.
     #[error("there is no {0}")]
     Absent(String),
-    /// It is not used, for a reason that another try does not change.
+    /// The repository is not used, for a reason that another try does not change.
     #[error("{0}")]
     Refused(String),
     /// The run was given up.

@@ -40,7 +40,7 @@ pub struct Settings {
     /// Whether pull requests are read like issues.
     #[serde(default)]
     pub pull_requests: bool,
-    /// Everything is listed again after so many hours, which shows what was deleted.
+    /// Everything is listed again after this many hours, which shows deletions.
     #[serde(default = "tracker::day_hours")]
     pub full_listing_hours: u64,
     /// How much of the time before the last run is asked for again.

@@ -48,7 +48,7 @@ pub struct Settings {
     /// An API token of Cloud, or a personal access token of Data Center.
     #[serde(default)]
     pub token: Option<Reference>,
-    /// Where people read issues, if that is not `url`.
+    /// The address where people read issues, if it is not `url`.
     #[serde(default)]
     pub web_url: Option<String>,
     /// Certificates in PEM that are trusted beside the system's own.
@@ -60,7 +60,7 @@ pub struct Settings {
     /// Access tags for comments that not everybody may read. Without them, such comments are left out.
     #[serde(default)]
     pub restricted_comments: Option<Vec<String>>,
-    /// Everything is listed again after so many hours, which shows what was deleted.
+    /// Everything is listed again after this many hours, which shows deletions.
     #[serde(default = "tracker::day_hours")]
     pub full_listing_hours: u64,
     /// How much of the time before the last run is asked for again: the index of a Jira lags.

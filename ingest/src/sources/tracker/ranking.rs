@@ -4,7 +4,7 @@ use super::Comment;
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::HashSet, sync::LazyLock};
 
-/// What comments say, by role.
+/// The phrases of comments, by role.
 const PHRASES: &str = include_str!("phrases.txt");
 
 /// A comment with a lower score resolves nothing.
