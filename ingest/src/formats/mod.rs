@@ -3,8 +3,11 @@
 //! Entry points: [`Format::of`], [`parse`]. A parser cleans the text (so that it reads as Markdown anywhere) and fills
 //! in the metadata; cutting it into chunks is [`crate::chunk`]'s work.
 //!
-//! To add a format: write a module with `parse(text, place) -> Parsed` here, a variant of [`Format`] with its
-//! extensions in [`Format::of`], and its line in [`parse`].
+//! To add a format: write a module here with `parse(text, place) -> Parsed`. One that is markup writes its blocks with
+//! `written.rs` and ends with `markdown::finished`. Add a variant to [`Format`] with its extensions in [`Format::of`],
+//! and its line in [`parse`]; a binary format is read before the text is decoded, and `magic.rs` tells it by its first
+//! bytes. Give `tests/mutations.rs` a file of it to damage, and name it in `docs/formats.md` and in the help of
+//! `cli/mod.rs`.
 
 mod admonitions;
 mod asciidoc;
