@@ -90,7 +90,7 @@ pub(super) fn markdown_sections<'t>(text: &'t str, title: &str) -> Vec<Section<'
     let mut open: Vec<(usize, String)> = Vec::new();
     let mut anchors = Anchors::default();
     let mut title_seen = false;
-    // Where several headings stand at the top, the first is a section like the others.
+    // If several headings stand at the top, the first is a section like the others.
     let num_tops = dialect::parse(text)
         .filter(|(event, _)| matches!(event, Event::Start(Tag::Heading { level: HeadingLevel::H1, .. })))
         .count();

@@ -123,7 +123,7 @@ type Pass<'a> = &'a dyn Fn(&str) -> Vec<Edit>;
 /// The title of a text, and whether it has more than headings.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outline {
-    /// The first heading of the first level; where there is none, the heading that the text begins with, as long as all
+    /// The first heading of the first level; if there is none, the heading that the text begins with, as long as all
     /// others are below it: the first of several entries names an entry.
     title: Option<String>,
     /// Whether there is a word outside headings.

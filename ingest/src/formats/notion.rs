@@ -121,8 +121,8 @@ pub(super) fn without_properties(source: MappedText) -> Result<(Stated, MappedTe
                 edits.push(Edit::delete(range));
                 found.push((rank, PROPERTIES[rank].1, value.to_owned()));
             }
-            // What may restrict the page is read, or refuses it; what else is read in front matter means something else
-            // here.
+            // A property that may restrict the page is read, or refuses it; other names of front matter mean something
+            // else here.
             None if front_matter::is_strict(&lower) => {
                 edits.push(Edit::delete(range));
                 keys.push((lower, value.to_owned()));

@@ -162,7 +162,7 @@ impl Line {
         if near(before.chars().next_back()) && near(after.chars().next()) {
             return false;
         }
-        // Of the white space, only what lies between two tags is looked through.
+        // Only the white space between two tags is looked through.
         let line_before = text[self.words.start.min(tag.range.start)..tag.range.start].trim_end();
         let line_after = text[tag.range.end..self.words.end.max(tag.range.end)].trim_start();
         // Only other tags beside it make no sentence.

@@ -1,9 +1,9 @@
-//! What the files around a page say in its place: the values of the site's configuration, and the files that it
+//! The texts that the files around a page put in it: the values of the site's configuration, and the files that it
 //! includes.
 //!
 //! Entry points: [`Site::value`] for `{{< param version >}}` and its like, [`with_includes`] for `{{#include file}}`
-//! and its like. Only files that the source lists are read, so nothing outside it is, and nothing that is hidden. Where
-//! there is nothing to put in, a marker that names it stays: a sentence has no gap that its reader cannot see.
+//! and its like. Only files that the source lists are read, so no file outside it is, and no hidden one. If there is no
+//! text to put in, a marker that names it stays: a sentence has no gap that its reader cannot see.
 
 use super::{Format, Place, asciidoc, front_matter, redaction, rst, steps::Steps, web_page};
 use crate::decode;
@@ -150,7 +150,7 @@ impl Site {
     }
 
     /// The manifest that a page means by a name, with its path: beside it, below the root, or in a folder of examples.
-    /// `None` for what is no Kubernetes manifest, or would end the block of code that it is shown in.
+    /// `None` for a text that is not a Kubernetes manifest, or would end the block of code that it is shown in.
     pub(super) fn manifest(&self, from: &str, name: &str) -> Option<(String, String)> {
         let path = self.file(from, name).or_else(|| {
             let wanted = format!("examples/{}", joined("", name.trim_start_matches('/'))?);

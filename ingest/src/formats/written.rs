@@ -35,7 +35,6 @@ struct Container {
     is_first: bool,
 }
 
-/// An open list.
 struct List {
     /// The number of the next item.
     next: Option<u64>,
@@ -182,7 +181,6 @@ impl<'s> Writer<'s> {
         self.close();
     }
 
-    /// Begins a quotation.
     pub(crate) fn open_quote(&mut self) {
         self.open(Container { marker: "> ".to_owned(), is_quote: true, is_fresh: true, is_first: true });
     }

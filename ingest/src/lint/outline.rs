@@ -55,7 +55,6 @@ pub(super) struct Outline {
 }
 
 impl Outline {
-    /// Reads Markdown.
     pub(super) fn of(text: &str) -> Self {
         let mut reader = Reader::default();
         for (event, range) in dialect::parse(text) {

@@ -210,7 +210,7 @@ pub(super) fn equal(pages: &[Page]) -> Vec<(&Page, Finding)> {
     findings
 }
 
-/// Documents that command what another one forbids for an object that both their rules name.
+/// Documents with a command that another document forbids for an object which the rules of both name.
 pub(super) fn contradicting(pages: &[Page]) -> Vec<(&Page, Finding)> {
     let mut by_value: HashMap<(&str, String), Vec<&Page>> = HashMap::new();
     for page in pages.iter().filter(|page| !page.forbids.is_empty()) {

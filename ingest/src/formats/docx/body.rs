@@ -60,18 +60,14 @@ const LEFT_OUT: [&str; 22] = [
 pub(super) enum Block {
     /// A paragraph that is in no way empty.
     Paragraph(Paragraph),
-    /// Begins a table.
     OpenTable,
-    /// Begins a row.
     OpenRow,
-    /// Begins a cell.
     OpenCell {
         /// Columns that it spans.
         columns: usize,
         /// Whether it goes on with the cell above it.
         is_continued: bool,
     },
-    /// Ends a table.
     CloseTable,
 }
 

@@ -42,7 +42,7 @@ struct Shape {
 #[derive(Debug, Default)]
 pub(super) struct Numbering {
     shapes: HashMap<String, Shape>,
-    /// By list: its shape, and the levels that begin with another number.
+    /// The lists by their identifiers: the shape, and the levels that begin with another number.
     lists: HashMap<String, (String, Vec<(usize, u64)>)>,
 }
 

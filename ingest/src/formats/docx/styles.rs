@@ -57,7 +57,7 @@ const EQUALLY_WIDE: [&str; 15] = [
     "typewriter",
 ];
 
-/// What a paragraph or its words are like. A property that is not stated is `None`.
+/// The properties of a paragraph or of its words. A property that is not stated is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Properties {
     /// The level in the outline, from 1; 0 for text.

@@ -356,7 +356,7 @@ fn mark_by_outline(found: &mut [Found<'_>], outline: &[(u8, String)], body: f32)
         let title = letters(title);
         let Some(lines) = places.get(&title).filter(|_| !title.is_empty()) else { continue };
         let after = lines.partition_point(|number| *number < next);
-        // What a table of contents repeats has the size of all other text.
+        // The words that a table of contents repeats are as large as all other text.
         let is_larger = |number: &&usize| found[**number].line.size > body + SAME_SIZE / 2.0;
         let line = lines[after..].iter().find(is_larger).or_else(|| lines.get(after));
         if let Some(&number) = line {

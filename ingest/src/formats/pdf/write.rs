@@ -14,7 +14,7 @@ const MAX_NESTING: usize = 6;
 pub(super) enum Title {
     /// The one that stands above all others.
     Heading(String),
-    /// None of several.
+    /// Several headings stand at the top, so that the document has no title.
     OfParts,
     /// There are no headings.
     Unknown,
@@ -89,7 +89,6 @@ fn close(writer: &mut Writer<'_>, open: &mut Vec<OpenList>, x: f32) {
     }
 }
 
-/// Begins an item.
 fn item(writer: &mut Writer<'_>, open: &mut Vec<OpenList>, number: Option<u64>, x: f32) {
     while open.last().is_some_and(|list| x < list.x - SAME_PLACE) || open.len() > MAX_NESTING {
         open.pop();
@@ -177,7 +176,7 @@ impl<'t> Vocabulary<'t> {
     fn of(text: &'t str) -> Self {
         let is_edge = |c: char| !c.is_alphanumeric();
         let words = text.lines().flat_map(|line| {
-            // What is parted is no word.
+            // A word that is divided at the end of its line is not counted.
             let line =
                 if line.ends_with('-') { line.rsplit_once(' ').map_or("", |(line, _)| line) } else { line };
             line.split_whitespace().map(move |word| word.trim_matches(is_edge))

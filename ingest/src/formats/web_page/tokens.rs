@@ -62,7 +62,7 @@ struct Tokens<'t, 's, 'b> {
     /// Whether the tag has no end yet.
     is_open: bool,
     attributes: Vec<(&'static str, String)>,
-    /// The attribute.
+    /// The name of the attribute.
     key: Vec<u8>,
     value: Vec<u8>,
     /// The name of the last tag that began an element: the one that ends an element without tags in it.

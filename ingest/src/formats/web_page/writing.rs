@@ -45,7 +45,6 @@ pub(super) fn write(page: &Page<'_>, root: Option<usize>, writer: &mut Writer<'_
 /// The action at an element's end.
 enum Action {
     Nothing,
-    /// Ends a block.
     Block,
     Heading(usize, Option<String>),
     /// The title of a box, or what a page folds away under.

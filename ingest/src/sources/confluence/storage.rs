@@ -228,7 +228,7 @@ impl<'t> Reading<'t, '_> {
         self.html
     }
 
-    // What is written.
+    // Writing.
 
     fn push(&mut self, name: &str, attributes: Vec<(&'static str, String)>, place: &Range<usize>) -> usize {
         let number = self.html.open(self.open.last().copied(), name.to_owned(), attributes, place.clone());
@@ -290,7 +290,7 @@ impl<'t> Reading<'t, '_> {
         }
     }
 
-    // What is read.
+    // Reading.
 
     /// The elements that stand in another one, but not in one of those.
     fn children(&self, number: usize) -> impl Iterator<Item = usize> {
