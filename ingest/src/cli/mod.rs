@@ -1,5 +1,5 @@
-//! The `ingest` program: its commands, its errors with their exit codes. A file for each command or group of commands has
-//! its flags and prints its result; [`ingest`] is the command without a name.
+//! The `ingest` program: its commands, its errors with their exit codes. A file for each command or group of commands
+//! has its flags and prints its result; [`ingest`] is the command without a name.
 
 mod chunks;
 mod copies;

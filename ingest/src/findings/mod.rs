@@ -1,5 +1,5 @@
-//! Findings: the faults of documents, each with its check, its place and advice. Parsers note those that only a file's text
-//! shows; [`crate::lint`] makes the others, and puts all of them together.
+//! Findings: the faults of documents, each with its check, its place and advice. Parsers note those that only a file's
+//! text shows; [`crate::lint`] makes the others, and puts all of them together.
 
 mod check;
 

@@ -1,5 +1,5 @@
-//! The facts about a document that are not stored: they tell [`crate::lint`] whether it is in order. [`note`] adds those that
-//! only the file's text shows, before cleaning takes them out.
+//! The facts about a document that are not stored: they tell [`crate::lint`] whether it is in order. [`note`] adds
+//! those that only the file's text shows, before cleaning takes them out.
 
 use super::{Format, Parsed, Place, inner_links::Link, links::anchors};
 use crate::{

@@ -1,5 +1,5 @@
-//! Parts of Kubernetes that are gone: versions of APIs that are not served any more, commands and flags. The facts are data,
-//! `removed_apis.txt` and `removed_commands.txt`.
+//! Parts of Kubernetes that are gone: versions of APIs that are not served any more, commands and flags. The facts are
+//! data, `removed_apis.txt` and `removed_commands.txt`.
 
 use kb::version::Version;
 use std::{collections::HashMap, sync::LazyLock};

@@ -1,8 +1,8 @@
 //! AsciiDoc, block by block: headings, lists, boxes, code with its callouts, tables, quotations.
 //!
 //! Entry point: [`parse`]. [`lines`] does the preprocessor's work, [`blocks`] writes the page's blocks, [`marks`] tells
-//! them by their first lines, [`inline`] reads paragraphs, [`tables`] cells. A page's attributes are read as front matter
-//! is, so that `:access: ops, sre` restricts it.
+//! them by their first lines, [`inline`] reads paragraphs, [`tables`] cells. A page's attributes are read as front
+//! matter is, so that `:access: ops, sre` restricts it.
 
 mod blocks;
 mod inline;
