@@ -2,12 +2,22 @@
 
 use super::{CliError, KbFlag};
 use crate::config;
+use clap::Args;
 use kb::{
     document::Kind,
     store::{self, DocumentKey, Filter},
 };
 use serde::Serialize;
 use std::io::{self, Write};
+
+#[derive(Debug, Args)]
+pub(super) struct Flags {
+    #[command(flatten)]
+    kb: KbFlag,
+    /// Only the chunks of the document with this id.
+    #[arg(long, value_name = "ID")]
+    document: Option<String>,
+}
 
 /// One line of `ingest chunks`.
 #[derive(Serialize)]
@@ -25,11 +35,11 @@ struct ChunkLine<'a> {
 }
 
 /// Prints the stored chunks, of one document or of all.
-pub(super) async fn print(kb: &KbFlag, document: Option<&str>) -> Result<(), CliError> {
-    let address = config::address(kb.kb.as_deref())?;
+pub(super) async fn print(flags: Flags) -> Result<u8, CliError> {
+    let address = config::address(flags.kb.kb.as_deref())?;
     let kb = store::open(&address, None).await?;
     let view = kb.view(&Filter::everything()).await?;
-    let records = match document {
+    let records = match flags.document.as_deref() {
         Some(id) => {
             let found = view.documents(&[DocumentKey::of(id)]).await?;
             let found: Vec<_> = found.into_iter().flatten().collect();
@@ -60,5 +70,6 @@ pub(super) async fn print(kb: &KbFlag, document: Option<&str>) -> Result<(), Cli
             out.write_all(b"\n").map_err(CliError::Output)?;
         }
     }
-    out.flush().map_err(CliError::Output)
+    out.flush().map_err(CliError::Output)?;
+    Ok(0)
 }

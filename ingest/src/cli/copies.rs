@@ -5,29 +5,72 @@ use crate::{
     config,
     progress::{Progress, say},
 };
+use clap::Args;
 use kb::{
     causes::with_causes,
     store::{self, Copied},
 };
 use std::{
     io::{self, Write},
-    path::Path,
+    path::PathBuf,
 };
 
-pub(super) async fn backup(kb: &KbFlag, to: &Path, is_json: bool) -> Result<u8, CliError> {
-    let address = config::address(kb.kb.as_deref())?;
-    let copied = store::backup(&address, to).await?;
-    print_copied(&format!("backed up to {}", to.display()), &copied, is_json)
+#[derive(Debug, Args)]
+pub(super) struct BackupFlags {
+    #[command(flatten)]
+    kb: KbFlag,
+    /// The new directory.
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// One JSON object on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
-pub(super) async fn restore(from: &Path, kb: &KbFlag, is_json: bool) -> Result<u8, CliError> {
-    let address = config::address(kb.kb.as_deref())?;
-    let copied = store::restore(from, &address).await?;
-    print_copied(&format!("restored to {address}"), &copied, is_json)
+#[derive(Debug, Args)]
+pub(super) struct RestoreFlags {
+    #[command(flatten)]
+    kb: KbFlag,
+    /// The directory of the backup.
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// One JSON object on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
-pub(super) async fn copy(from: &str, to: &str) -> Result<u8, CliError> {
-    let (from, to) = (config::address(Some(from))?, config::address(Some(to))?);
+#[derive(Debug, Args)]
+pub(super) struct CopyFlags {
+    /// The knowledge base to copy: a directory, or qdrant://HOST:6334/NAME.
+    #[arg(long, value_name = "KB")]
+    from: String,
+    /// Where to, in the same way.
+    #[arg(long, value_name = "KB")]
+    to: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RollbackFlags {
+    #[command(flatten)]
+    kb: KbFlag,
+}
+
+pub(super) async fn backup(flags: BackupFlags) -> Result<u8, CliError> {
+    let BackupFlags { kb, to, json } = flags;
+    let address = config::address(kb.kb.as_deref())?;
+    let copied = store::backup(&address, &to).await?;
+    print_copied(&format!("backed up to {}", to.display()), &copied, json)
+}
+
+pub(super) async fn restore(flags: RestoreFlags) -> Result<u8, CliError> {
+    let RestoreFlags { kb, from, json } = flags;
+    let address = config::address(kb.kb.as_deref())?;
+    let copied = store::restore(&from, &address).await?;
+    print_copied(&format!("restored to {address}"), &copied, json)
+}
+
+pub(super) async fn copy(flags: CopyFlags) -> Result<u8, CliError> {
+    let (from, to) = (config::address(Some(&flags.from))?, config::address(Some(&flags.to))?);
     let progress = Progress::on_stderr();
     let mut copied = 0;
     let commit = store::copy(&from, &to, |done, total| {
@@ -43,8 +86,8 @@ pub(super) async fn copy(from: &str, to: &str) -> Result<u8, CliError> {
     told(&format!("copied to {to}: version {}", commit.version))
 }
 
-pub(super) async fn rollback(kb: &KbFlag) -> Result<u8, CliError> {
-    let address = config::address(kb.kb.as_deref())?;
+pub(super) async fn rollback(flags: RollbackFlags) -> Result<u8, CliError> {
+    let address = config::address(flags.kb.kb.as_deref())?;
     let commit = store::rollback(&address).await?;
     told(&format!("{address} is at version {} again", commit.version))
 }

@@ -14,7 +14,6 @@ use kb::{causes::with_causes, embed::EmbedError, store::StoreError};
 use serde::Serialize;
 use std::{
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
 };
 
@@ -42,13 +41,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Prints the stored chunks as JSON lines. (A folder of this name is `./chunks`.)
-    Chunks {
-        #[command(flatten)]
-        kb: KbFlag,
-        /// Only the chunks of the document with this id.
-        #[arg(long, value_name = "ID")]
-        document: Option<String>,
-    },
+    Chunks(chunks::Flags),
     /// Tells what is wrong with documents: dead links, removed Kubernetes APIs, runbooks without steps, contradicting
     /// rules, near-duplicates, secrets and more (docs/lint.md). Writes nothing. (A folder of this name is `./lint`.)
     ///
@@ -57,71 +50,22 @@ enum Command {
     Lint(lint::Flags),
     /// Gives a source another name, in one commit and without embedding anything. (A folder of this name is
     /// `./rename`.)
-    Rename {
-        #[command(flatten)]
-        kb: KbFlag,
-        /// Also into a source that has other documents: what both have stays as it is there.
-        #[arg(long)]
-        force: bool,
-        /// The name that the knowledge base has.
-        #[arg(value_name = "OLD")]
-        old: String,
-        /// The name that the folder has now.
-        #[arg(value_name = "NEW")]
-        new: String,
-    },
+    Rename(sources::RenameFlags),
     /// Shows when each source was last in sync, how many documents it has, what failed and why. Exits with 5 when the
     /// last run of a source failed or left something out. (A folder of this name is `./status`.)
-    Status {
-        #[command(flatten)]
-        kb: KbFlag,
-        /// The file that lists the sources: those that were never read are shown too.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// One JSON object on stdout.
-        #[arg(long)]
-        json: bool,
-    },
+    Status(sources::StatusFlags),
     /// Copies the knowledge base into a new directory, also while it is read and written. (A folder of this name is
     /// `./backup`.)
-    Backup {
-        #[command(flatten)]
-        kb: KbFlag,
-        /// The new directory.
-        #[arg(long, value_name = "DIR")]
-        to: PathBuf,
-        /// One JSON object on stdout.
-        #[arg(long)]
-        json: bool,
-    },
+    Backup(copies::BackupFlags),
     /// Copies a knowledge base into another, which may be of another kind, without embedding anything: a new generation
     /// that replaces what is there when all of it is written. (A folder of this name is `./copy`.)
-    Copy {
-        /// The knowledge base to copy: a directory, or qdrant://HOST:6334/NAME.
-        #[arg(long, value_name = "KB")]
-        from: String,
-        /// Where to, in the same way.
-        #[arg(long, value_name = "KB")]
-        to: String,
-    },
+    Copy(copies::CopyFlags),
     /// Goes back to the generation before the last `--rebuild` or copy, on a Qdrant server, which keeps one. (A folder
     /// of this name is `./rollback`.)
-    Rollback {
-        #[command(flatten)]
-        kb: KbFlag,
-    },
+    Rollback(copies::RollbackFlags),
     /// Makes a backup the state of the knowledge base: all at once, and only when all of it is whole. (A folder of this
     /// name is `./restore`.)
-    Restore {
-        #[command(flatten)]
-        kb: KbFlag,
-        /// The directory of the backup.
-        #[arg(long, value_name = "DIR")]
-        from: PathBuf,
-        /// One JSON object on stdout.
-        #[arg(long)]
-        json: bool,
-    },
+    Restore(copies::RestoreFlags),
 }
 
 /// The flag that names the knowledge base, with its address as it was typed.
@@ -193,27 +137,25 @@ pub async fn run(cli: Cli) -> ExitCode {
     let mut is_json = cli.flags.json;
     log_to_stderr(cli.flags.verbose);
     let done = match cli.command {
-        Some(Command::Chunks { kb, document }) => chunks::print(&kb, document.as_deref()).await.map(|()| 0),
-        Some(Command::Rename { kb, force, old, new }) => {
-            sources::rename(&kb, &old, &new, force).await.map(|()| 0)
+        Some(Command::Chunks(flags)) => chunks::print(flags).await,
+        Some(Command::Rename(flags)) => sources::rename(flags).await,
+        Some(Command::Backup(flags)) => {
+            is_json = flags.json;
+            copies::backup(flags).await
         }
-        Some(Command::Backup { kb, to, json }) => {
-            is_json = json;
-            copies::backup(&kb, &to, json).await
-        }
-        Some(Command::Copy { from, to }) => copies::copy(&from, &to).await,
-        Some(Command::Rollback { kb }) => copies::rollback(&kb).await,
-        Some(Command::Restore { kb, from, json }) => {
-            is_json = json;
-            copies::restore(&from, &kb, json).await
+        Some(Command::Copy(flags)) => copies::copy(flags).await,
+        Some(Command::Rollback(flags)) => copies::rollback(flags).await,
+        Some(Command::Restore(flags)) => {
+            is_json = flags.json;
+            copies::restore(flags).await
         }
         Some(Command::Lint(flags)) => {
             is_json = flags.json;
             lint::run(flags).await
         }
-        Some(Command::Status { kb, config, json }) => {
-            is_json = json;
-            sources::status(&kb, config.as_deref(), json).await
+        Some(Command::Status(flags)) => {
+            is_json = flags.json;
+            sources::status(flags).await
         }
         None if cli.flags.watch => ingest::watch(cli.flags).await,
         None => ingest::ingest(cli.flags).await,
