@@ -12,8 +12,9 @@ use crate::{
     files::json,
 };
 use ingest::{
+    error::IngestError,
     formats::Defaults,
-    pipeline::{self, IngestError, Options},
+    pipeline::{self, Options},
     progress::Progress,
     sources::{Source, folder},
 };

@@ -1,4 +1,4 @@
-//! Bounds of what is packed: a declared size is never believed, what comes out is counted.
+//! Bounds of packed data: a declared size is never believed, the bytes that come out are counted.
 
 use regex::bytes::Regex;
 use std::{
@@ -8,7 +8,7 @@ use std::{
     sync::LazyLock,
 };
 
-/// What comes out of a packed file may always be this long.
+/// A packed file may always unpack to this many bytes.
 const FREE_BYTES: u64 = 8 << 20;
 
 /// Beyond that, it may be this many times as long as what went in. Text is packed to a tenth, a thirtieth at best.
@@ -108,8 +108,8 @@ impl<R: BufRead> BufRead for Rationed<R> {
     }
 }
 
-/// Counts what may be entries of a ZIP archive, up to one more than `most`: their headers take memory as soon as an archive
-/// is opened. Never fewer than there are.
+/// Counts what may be entries of a ZIP archive, up to one more than `most`: their headers take memory as soon as an
+/// archive is opened. Never fewer than there are.
 pub(crate) fn count_zip_entries(mut archive: impl Read, most: usize) -> io::Result<usize> {
     static HEADER: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?-u)PK\x01\x02").expect("the pattern is valid"));

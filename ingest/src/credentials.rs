@@ -1,4 +1,5 @@
-//! Where a source's credentials are: never in the configuration itself, but in a variable or a file that it names.
+//! References to a source's credentials: these are never in the configuration itself, but in a variable or a file that
+//! it names.
 
 use net::Secret;
 use serde::{
@@ -7,13 +8,13 @@ use serde::{
 };
 use std::{fmt, path::PathBuf};
 
-/// Longer credentials are none.
+/// Longer credentials are refused.
 const MAX_BYTES: u64 = 64 << 10;
 
 /// A reference to a secret: `{ env = "NAME" }` or `{ file = "PATH" }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
-    /// An environment variable.
+    /// The name of an environment variable.
     Env(String),
     /// A file, read anew for each run, so that a rotated token is taken up.
     File(PathBuf),
@@ -28,9 +29,9 @@ pub enum CredentialError {
     /// The file cannot be read.
     #[error("the file `{path}` cannot be read")]
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The cause.
+        /// The file system's error.
         #[source]
         source: std::io::Error,
     },
@@ -62,7 +63,7 @@ impl<'de> Deserialize<'de> for Reference {
     }
 }
 
-/// Reads a reference. What stands in its place may be the secret itself, so no error shows it.
+/// Reads a reference. Somebody may have written the secret itself in its place, so no error shows the text.
 struct ReferenceVisitor;
 
 const EXPECTED: &str = "`{ env = \"NAME\" }` or `{ file = \"PATH\" }`, which say where the secret is";

@@ -4,7 +4,7 @@
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{BIG5, Encoding, GBK, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-/// A file's text.
+/// The text of a file, with the encoding that was guessed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
     /// The text, without a byte order mark.
@@ -25,7 +25,7 @@ pub enum DecodeError {
     /// The byte order mark names an encoding, and the bytes are not in it.
     #[error("damaged {encoding}: the bytes do not decode; save the file as UTF-8")]
     Damaged {
-        /// What the byte order mark says.
+        /// The encoding that the byte order mark names.
         encoding: &'static str,
     },
     /// Mostly UTF-8 with bytes that are not.
@@ -34,7 +34,7 @@ pub enum DecodeError {
         /// The first offending byte.
         at: usize,
     },
-    /// No encoding fits.
+    /// The bytes fit no known encoding.
     #[error("unknown encoding; save the file as UTF-8")]
     Unknown,
 }

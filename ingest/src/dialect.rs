@@ -28,8 +28,8 @@ pub(crate) fn closes_fence(line: &str, (character, length): (char, usize)) -> bo
     line.len() >= length && line.chars().all(|c| c == character)
 }
 
-/// Calls `visit` for each line with its first byte and whether it belongs to fenced code, the fence included. Lines keep
-/// their line breaks.
+/// Calls `visit` for each line with its first byte and whether it belongs to fenced code, the fence included. Lines
+/// keep their line breaks.
 pub(crate) fn for_each_line<'a>(text: &'a str, mut visit: impl FnMut(usize, &'a str, bool)) {
     let mut fence = None;
     let mut at = 0;

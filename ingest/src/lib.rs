@@ -5,6 +5,7 @@
 //! from elsewhere. How questions are answered is not known here.
 
 mod batches;
+pub mod blocking;
 mod bounds;
 pub mod chunk;
 pub mod cli;
@@ -13,7 +14,10 @@ pub mod convert;
 pub mod credentials;
 pub mod decode;
 mod dialect;
+pub mod error;
+pub mod findings;
 pub mod formats;
+mod kubernetes;
 pub mod lint;
 pub mod loader;
 pub mod pipeline;

@@ -1,9 +1,11 @@
-//! Writes documents: cut, embed what is not known yet, store. Nothing is visible before the writer commits.
+//! Writes documents: cuts them, embeds the passages that have no vector yet, stores them. Readers see no change before
+//! the writer commits.
 
 use crate::{
+    blocking::blocking,
     chunk::{Chunker, SplitDocument},
+    error::IngestError,
     formats::Document,
-    pipeline::IngestError,
     report::ChunkCounts,
     sources::SyncState,
 };
@@ -83,7 +85,7 @@ impl<'w> Loader<'w> {
         Ok(empty)
     }
 
-    /// Removes a document.
+    /// Removes a document with its chunks; one that is not stored is no error.
     pub async fn remove(&mut self, id: &str) -> Result<(), IngestError> {
         self.counts.removed += self.writer.num_chunks(id).await?;
         Ok(self.writer.remove(id).await?)
@@ -95,14 +97,14 @@ impl<'w> Loader<'w> {
         Ok(self.writer.set_source_state(source, Some(&value)).await?)
     }
 
-    /// Makes what was stored so far visible, with the state of the source that it came from.
+    /// Makes the changes so far visible, with the state of the source that it came from.
     pub(crate) async fn checkpoint(&mut self, source: &str, state: &SyncState) -> Result<(), IngestError> {
         self.keep_state(source, state).await?;
         self.writer.commit().await?;
         Ok(())
     }
 
-    /// What was done so far.
+    /// The changes so far, in chunks.
     pub fn counts(&self) -> ChunkCounts {
         self.counts
     }
@@ -180,11 +182,4 @@ impl Cut {
         let chunk = &self.split.chunks[chunk];
         passage(&self.split.title, &chunk.heading_path, &chunk.text)
     }
-}
-
-/// Runs work that computes or waits for the disk where it does not hold up the runtime.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, IngestError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| IngestError::Worker { detail: error.to_string() })
 }

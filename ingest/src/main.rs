@@ -24,13 +24,13 @@ fn main() -> anyhow::Result<ExitCode> {
     let entered = runtime.enter();
     let code = wait_for(cli::run(cli));
     drop(entered);
-    // An interrupted run does not wait for work whose result nobody wants.
+    // An interrupted run does not wait for work whose result is not needed any more.
     std::mem::forget(runtime);
     Ok(code)
 }
 
-/// Runs a future to its end on this thread. The runtime's own way wakes the thread by writing to a file of the kernel, and
-/// waits for ever where writing fails; a run must end also when every write does.
+/// Runs a future to its end on this thread. The runtime's own way wakes the thread by writing to a file of the kernel,
+/// and waits for ever where writing fails; a run must end also when every write does.
 fn wait_for<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));

@@ -1,20 +1,22 @@
 //! The documents' path: from their sources to one commit of the knowledge base.
 //!
-//! Each source is listed. Where items are cheap to read, two passes keep memory bounded: the first looks at every item and
-//! keeps hashes ([`crate::survey`]), the second reads again only the items that have to be written, a batch at a time. Where
-//! items have versions, only those that changed are read, once ([`crate::sync`]). Everything becomes visible at the end, or
-//! nothing does; a live source may commit on the way.
+//! Each source is listed. If its items are cheap to read, two passes keep memory bounded: the first looks at every item
+//! and keeps hashes ([`crate::survey`]), the second reads again only the items that have to be written, a batch at a
+//! time. If its items have versions, only those that changed are read, once ([`crate::sync`]). Everything becomes
+//! visible at the end, or nothing does; a live source may commit on the way.
 
 use crate::{
     batches::{STORED, batches},
+    blocking::blocking,
+    error::IngestError,
     lint::Linter,
-    loader::{Loader, blocking},
+    loader::Loader,
     plan::{Found, Plan},
     progress::Progress,
     rename,
     report::{DocumentCounts, Rejection, Report, SourceReport, Warning},
     runs::RunLog,
-    sources::{Listing, Source, SourceError, SyncState, folder::PathError},
+    sources::{Listing, Source, SyncState},
     survey::{Missing, Survey},
     sync::Sync,
 };
@@ -22,7 +24,7 @@ use jiff::Timestamp;
 use kb::{
     causes::with_causes,
     document::{ContentHash, source_of},
-    embed::{EmbedError, EmbedderSettings, EmbeddingCache},
+    embed::{EmbedderSettings, EmbeddingCache},
     store::{self, Address, Filter, Identity, ModelIdentity, StoreError, Writer},
 };
 use std::{
@@ -31,18 +33,18 @@ use std::{
     sync::Arc,
 };
 
-/// What to ingest, and where to.
+/// The settings of one run: its sources, the knowledge base, and the limits that are lifted.
 #[derive(Clone)]
 pub struct Options {
-    /// The knowledge base.
+    /// The address of the knowledge base that is written.
     pub kb: Address,
-    /// The embedding model.
+    /// The embedding model's settings; the knowledge base must have been made with the same model.
     pub embedder: EmbedderSettings,
     /// The sources, with different names.
     pub sources: Vec<Arc<dyn Source>>,
-    /// Only say what would be done.
+    /// Whether the run only reports its plan and writes nothing.
     pub dry_run: bool,
-    /// Remove however much is gone.
+    /// Whether documents are removed however many of them are gone.
     pub force: bool,
 }
 
@@ -52,98 +54,9 @@ impl Options {
     }
 }
 
-/// Why nothing was committed.
-#[derive(Debug, thiserror::Error)]
-pub enum IngestError {
-    /// The paths cannot be used.
-    #[error(transparent)]
-    Paths(#[from] PathError),
-    /// No source could be listed.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The knowledge base failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The embedding model failed.
-    #[error(transparent)]
-    Embed(#[from] EmbedError),
-    /// Too much would be removed.
-    #[error("refused to remove {}; if they are really gone, run again with --force", list(.refused))]
-    Guard {
-        /// The sources, each with the number of documents that would go and that are stored.
-        refused: Vec<(String, usize, usize)>,
-        /// What was found.
-        report: Box<Report>,
-    },
-    /// There is nothing to rename.
-    #[error("there is no source `{name}` in the knowledge base; it has {}", list_names(.sources))]
-    NoSource {
-        /// The name.
-        name: String,
-        /// The sources that there are.
-        sources: Vec<String>,
-    },
-    /// The two names are one.
-    #[error("the source is named `{name}` already")]
-    SameName {
-        /// The name.
-        name: String,
-    },
-    /// A source would be lost in another one.
-    #[error(
-        "`{old}` was not renamed: source `{new}` has other documents; to join the two, run again with --force"
-    )]
-    SourceExists {
-        /// The source's name.
-        old: String,
-        /// The name it was to get.
-        new: String,
-    },
-    /// A knowledge base would be built again without some of its sources.
-    #[error(
-        "refused to build the knowledge base again without {}; name the folders of all its sources, or run again with --force to do without them",
-        sources.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-    )]
-    Incomplete {
-        /// The sources that were not named.
-        sources: Vec<String>,
-    },
-    /// A knowledge base cannot be built again from single files.
-    #[error("`{path}` is one file: --rebuild takes the folders of all sources")]
-    RebuildFromFile {
-        /// As typed.
-        path: String,
-    },
-    /// The user stopped the run.
-    #[error("interrupted; {}", match .kept { true => "what was read of live sources until the last commit stays", false => "nothing was committed" })]
-    Interrupted {
-        /// Whether a live source may have committed on the way.
-        kept: bool,
-    },
-    /// A worker thread ended early; a bug.
-    #[error("a worker thread failed: {detail}")]
-    Worker {
-        /// What it said.
-        detail: String,
-    },
-}
-
-fn list_names(names: &[String]) -> String {
-    match names {
-        [] => "none".to_owned(),
-        names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-    }
-}
-
-fn list(refused: &[(String, usize, usize)]) -> String {
-    let sources =
-        refused.iter().map(|(name, gone, stored)| format!("{gone} of {stored} documents of source `{name}`"));
-    sources.collect::<Vec<_>>().join(" and ")
-}
-
 /// Brings the knowledge base up to date with the sources: adds, changes and removes documents within the sources that
-/// `options` names, in one commit. When `interrupted` completes first, nothing is committed, except what a live source has
-/// committed on the way.
+/// `options` names, in one commit. When `interrupted` completes first, nothing is committed, except what a live source
+/// has committed on the way.
 pub async fn ingest(
     options: &Options,
     progress: Arc<Progress>,
@@ -157,7 +70,7 @@ pub async fn ingest(
     }
     let settings = options.embedder.clone();
     let model = blocking(move || settings.identity()).await??;
-    // Before anything else is done: a second writer shall not wait to learn that it is one.
+    // The writer is opened before any other work, so that a second writer learns at once that it is one.
     let mut writer = store::open_writer(&options.kb, &Identity::current(model.clone())).await?;
     let mut log = RunLog::of(writer.run_log().await?);
 
@@ -191,7 +104,7 @@ pub async fn ingest(
         Err(error) => {
             let names = options.sources.iter().map(|source| source.name());
             log.note_failure(names, &with_causes(&error), Timestamp::now());
-            keep_log(writer.as_mut(), &log).await;
+            log.keep(writer.as_mut()).await;
             Err(error)
         }
     }
@@ -200,8 +113,8 @@ pub async fn ingest(
 /// Builds the knowledge base again from nothing but the sources that `options` names, in one commit that replaces all
 /// there was: the way out of damaged files. Readers see those until then, and vectors come from the embedding cache.
 ///
-/// What can still be read of the documents before is compared with: sources that are not named, and documents that are
-/// gone in numbers, are refused unless `options.force` is set.
+/// The plan is compared with the stored documents as far as they can still be read: sources that are not named, and
+/// documents that are gone in numbers, are refused unless `options.force` is set.
 pub async fn rebuild(
     options: &Options,
     progress: Arc<Progress>,
@@ -234,7 +147,7 @@ pub async fn rebuild(
         let work = work.anew();
         let cache = embedding_cache(&options.kb, writer.as_mut(), &model).await?;
         let mut loader = Loader::new(writer.as_mut(), cache, options.embedder.clone(), model);
-        // Its first commit replaces everything, so there is only one.
+        // The first commit replaces everything, so there is only one.
         let mut report = work.carry_out(&mut loader, false, &progress).await?;
         if !is_known {
             report.note = Some(
@@ -282,21 +195,13 @@ async fn committed(
 ) -> Result<Report, IngestError> {
     // From here on the run is not interrupted: the commit is all or nothing by itself.
     let commit = writer.commit().await?;
-    // It stands: nothing that fails from here on makes it a failure.
+    // The commit is made: an error from here on does not make the run fail.
     progress.finish();
     log.note(&report, Timestamp::now());
-    keep_log(writer, &log).await;
+    log.keep(writer).await;
     report.note_commit(&commit);
     report.note_if_empty();
     Ok(report)
-}
-
-/// Stores the log of runs, which no run fails for.
-pub(crate) async fn keep_log(writer: &mut dyn Writer, log: &RunLog) {
-    let value = serde_json::to_value(log).expect("a log has only string keys");
-    if let Err(error) = writer.set_run_log(&value).await {
-        tracing::warn!("the log of runs cannot be written: {}", with_causes(&error));
-    }
 }
 
 /// Plans without a model and without the writer's lock.
@@ -335,7 +240,7 @@ async fn dry_run(options: &Options, progress: &Progress) -> Result<Report, Inges
 /// The sources with their listings.
 struct Listed {
     sources: Vec<ListedSource>,
-    /// Those that could not be listed.
+    /// The sources that could not be listed, each with the reason.
     failed: Vec<(Arc<dyn Source>, String)>,
 }
 
@@ -343,15 +248,15 @@ struct Listed {
 struct ListedSource {
     source: Arc<dyn Source>,
     listing: Listing,
-    /// What the listing was given of the last run.
+    /// The state of the last run that the listing was given.
     before: SyncState,
     /// The state that is stored, whatever settings it is of.
     stored: SyncState,
 }
 
 impl Listed {
-    /// Lists the sources of a run. One that cannot be listed is reported and removes nothing; when none can be listed, that
-    /// is an error.
+    /// Lists the sources of a run. A source that cannot be listed is reported, and its documents stay; it is an error
+    /// when none can be listed.
     async fn of(
         options: &Options,
         mut states: BTreeMap<String, serde_json::Value>,
@@ -392,15 +297,15 @@ impl Listed {
 
 /// The sources with what is to be done about each.
 struct Work {
-    /// Those that are read twice.
+    /// The sources that are read twice.
     surveys: Vec<(Survey, Plan)>,
-    /// Those that are read once.
+    /// The sources that are read once.
     syncs: Vec<Sync>,
     report: Report,
 }
 
 impl Work {
-    /// Compares what was found with what is stored, by id.
+    /// Compares the documents that were found with those that are stored, by id.
     async fn planned(
         listed: Listed,
         mut stored: HashMap<String, HashMap<String, ContentHash>>,
@@ -429,11 +334,11 @@ impl Work {
             let counts = if listing.reader.is_cheap() {
                 let cursor = listing.cursor.take();
                 let mut survey = Survey::of(name, listing, progress).await;
-                // What could not be read is read again.
+                // Items that could not be read are read again.
                 let cursor = cursor.filter(|_| survey.found.unknown.is_empty());
                 let mut looks = std::mem::take(&mut survey.looks);
                 if !survey.found.is_complete {
-                    // What was not listed may still be there.
+                    // Items that were not listed may still be there.
                     for (key, look) in before.looks {
                         looks.entry(key).or_insert(look);
                     }
@@ -466,7 +371,7 @@ impl Work {
         work
     }
 
-    /// What was found of each source that was read.
+    /// The documents that were found in each source that was read.
     fn found(&self) -> Vec<&Found> {
         self.surveys.iter().map(|(survey, _)| &survey.found).collect()
     }
@@ -507,9 +412,9 @@ impl Work {
         Report { dry_run: true, ..self.report.clone() }
     }
 
-    /// Writes what was added and changed, removes what is gone. The report counts what was done, which the commit makes
-    /// visible, and not what was planned: items change while they are read. Live sources come first, for they may commit
-    /// on the way.
+    /// Writes the documents that were added or changed, removes those that are gone. The report counts the changes that
+    /// were made, which the commit makes visible, and not those that were planned: items change while they are read.
+    /// Live sources come first, for they may commit on the way.
     async fn carry_out(
         self,
         loader: &mut Loader<'_>,
@@ -530,7 +435,8 @@ impl Work {
     }
 }
 
-/// Writes what was added to a source that is read twice, or has changed, and removes what is gone.
+/// Writes the documents that were added to a source that is read twice, or have changed in it, and removes those that
+/// are gone.
 async fn write(
     survey: &Survey,
     plan: &Plan,

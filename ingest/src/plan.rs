@@ -1,4 +1,4 @@
-//! What a run has to do: the documents that were found, compared with those that are stored. Pure.
+//! The plan of a run: the documents that were found, compared with those that are stored. Pure.
 
 use crate::report::DocumentCounts;
 use kb::document::ContentHash;
@@ -10,25 +10,25 @@ pub const ALWAYS_REMOVABLE: usize = 3;
 /// The guard lets this share of a source's documents go without asking.
 pub const REMOVABLE_SHARE: f64 = 0.3;
 
-/// What was found of one source.
+/// The documents that were found in one source.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
-    /// The source's name.
+    /// The source's name, the first part of its documents' ids.
     pub source: String,
     /// Id and hash of each document, in order.
     pub documents: Vec<(String, ContentHash)>,
-    /// Whether the source was seen as a whole. Otherwise nothing is removed.
+    /// Whether the source was seen as a whole. Otherwise no document is removed.
     pub is_complete: bool,
-    /// Paths whose content could not be read; what is stored of them stays.
+    /// Paths whose content could not be read; their stored documents stay.
     pub unknown: Vec<String>,
 }
 
-/// What to do with one source.
+/// The changes that one source needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Ids of documents that are not stored yet.
     pub added: HashSet<String>,
-    /// Ids of documents that are stored otherwise.
+    /// Ids of documents that are stored with another hash.
     pub changed: HashSet<String>,
     /// Number of documents that are stored as they are.
     pub unchanged: usize,
@@ -39,7 +39,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Compares what was found with the hashes of the source's stored documents, by id.
+    /// Compares the documents that were found with the hashes of the source's stored documents, by id.
     pub fn diff(found: &Found, stored: &HashMap<String, ContentHash>) -> Self {
         let mut plan = Self { stored: stored.len(), ..Self::default() };
         let mut present: HashSet<&str> = HashSet::with_capacity(found.documents.len());

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Between two lines where there is no terminal.
+/// The time between two lines when stderr is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Tells how far a run is. Shared by threads.
@@ -24,7 +24,7 @@ struct Lines {
 }
 
 impl Progress {
-    /// Shows nothing.
+    /// Progress that is not shown: neither a bar nor lines.
     pub fn hidden() -> Self {
         Self { bar: ProgressBar::hidden(), lines: None }
     }
@@ -43,7 +43,7 @@ impl Progress {
         }
     }
 
-    /// Begins a task of so many steps.
+    /// Begins a task with this number of steps.
     pub fn begin(&self, task: &'static str, steps: usize) {
         let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -56,7 +56,7 @@ impl Progress {
         }
     }
 
-    /// Counts steps done.
+    /// Adds to the number of steps that are done.
     pub fn advance(&self, steps: usize) {
         self.bar.inc(steps as u64);
         if let Some(Ok(mut lines)) = self.lines.as_ref().map(Mutex::lock)
@@ -64,7 +64,7 @@ impl Progress {
         {
             lines.last = Instant::now();
             let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
-            // Where that fails there is nobody to tell.
+            // A failure to write to stderr cannot be reported anywhere.
             let _ = writeln!(std::io::stderr(), "{}: {done} of {all}", lines.task);
         }
     }
@@ -75,7 +75,7 @@ impl Progress {
     }
 }
 
-/// Says something on standard error; where that fails there is nobody to tell.
+/// Writes a line to standard error; a failure of that cannot be reported anywhere.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "ingest: {text}");
 }

@@ -1,15 +1,9 @@
 //! Sources that were renamed: how one is recognised, and how a knowledge base learns of it.
 //!
-//! A folder under another name is another source, whose documents would stand beside those of the old one. Whether it is the
-//! same one, the paths and the contents of its documents tell, for they are hashed without the source's name.
+//! A folder under another name is another source, whose documents would stand beside those of the old one. Whether it
+//! is the same one, the paths and the contents of its documents tell, for they are hashed without the source's name.
 
-use crate::{
-    pipeline::{IngestError, keep_log},
-    plan::Found,
-    report::Warning,
-    runs::RunLog,
-    sources::folder::check_name,
-};
+use crate::{error::IngestError, plan::Found, report::Warning, runs::RunLog, sources::folder::check_name};
 use kb::{
     document::{ContentHash, source_of},
     store::{self, Address, Commit, Identity, StoreError},
@@ -19,17 +13,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// Two sources are one and the same when this share of the documents of each is in the other.
 const SAME_SHARE: f64 = 0.5;
 
-/// What a renaming did.
+/// The result of a renaming.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renamed {
     /// How many documents the source had under its old name.
     pub documents: u64,
-    /// The commit.
+    /// The commit that made it visible.
     pub commit: Commit,
 }
 
-/// Renames a source in one commit, without embedding anything. Where the new name has the same documents already, as
-/// after an ingest under that name, those of the old name go; a source of other documents is only joined with `force`.
+/// Renames a source in one commit, without embedding anything. If the new name has the same documents already, as after
+/// an ingest under that name, those of the old name go; a source of other documents is only joined with `force`.
 pub async fn rename(kb: &Address, old: &str, new: &str, force: bool) -> Result<Renamed, IngestError> {
     check_name(new)?;
     if old == new {
@@ -50,13 +44,13 @@ pub async fn rename(kb: &Address, old: &str, new: &str, force: bool) -> Result<R
     let commit = writer.commit().await?;
     let mut log = RunLog::of(writer.run_log().await?);
     log.rename(old, new);
-    keep_log(writer.as_mut(), &log).await;
+    log.keep(writer.as_mut()).await;
     Ok(Renamed { documents, commit })
 }
 
-/// A warning for each source that is stored under its name for the first time, and has the documents of one that is stored
-/// under another name which this run does not give. `known` are sources with stored documents, those of the given ones among them;
-/// `others` fetches those of the sources whose names it is asked for.
+/// A warning for each source that is stored under its name for the first time, and has the documents of one that is
+/// stored under another name which this run does not give. `known` are sources with stored documents, those of the
+/// given ones among them; `others` fetches those of the sources whose names it is asked for.
 pub(crate) async fn hints(
     found: &[&Found],
     known: &HashSet<&str>,

@@ -1,16 +1,17 @@
-//! What a run did, and every file it did not index, with the reason. Serialises to what `ingest --json` prints.
+//! The result of a run: its counts, and every file that it did not index, with the reason. `ingest --json` prints it as
+//! JSON.
 
 use kb::store::Commit;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 
-/// Something that was found and not indexed.
+/// A file, or a part of one, that was found and not indexed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
-    /// Where it is: the path as given on the command line, joined with the path below it; a row of a CSV file adds
+    /// Its place: the path as given on the command line, joined with the path below it; a row of a CSV file adds
     /// `#<row>`.
     pub path: String,
-    /// Why it is not indexed, and what to do where something can be done.
+    /// The reason, and the remedy if there is one.
     pub reason: String,
     /// Left out by convention (hidden files and the like), not for a fault; `--strict` does not mind.
     #[serde(skip)]
@@ -18,30 +19,38 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// Not indexed for a fault.
+    /// A rejection for a fault, as opposed to one by convention.
     pub fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { path: path.into(), reason: reason.into(), by_convention: false }
     }
 }
 
-/// Something that was indexed, though not as its author may have meant.
+/// A document that was indexed, though maybe not as its author meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// Where it is, as in [`Rejection::path`].
+    /// Its place, as in [`Rejection::path`].
     pub path: String,
-    /// What is odd, and what was done.
+    /// The fault, and how the document was read in spite of it.
     pub message: String,
 }
 
 /// Secrets that were redacted in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RedactedSecrets {
-    /// Where it is, as in [`Rejection::path`].
+    /// Their place, as in [`Rejection::path`].
     pub path: String,
     /// The rule that found them, as it stands in their place.
     pub rule: Cow<'static, str>,
-    /// How many.
+    /// The number of secrets.
     pub count: u64,
+}
+
+impl RedactedSecrets {
+    /// The secrets of an item that reports name `path`, one entry for each rule.
+    pub(crate) fn by_rule<R: Into<Cow<'static, str>>>(path: &str, counts: BTreeMap<R, u64>) -> Vec<Self> {
+        let of_rule = |(rule, count): (R, u64)| Self { path: path.to_owned(), rule: rule.into(), count };
+        counts.into_iter().map(of_rule).collect()
+    }
 }
 
 /// Documents by what happened to them.
@@ -49,7 +58,7 @@ pub struct RedactedSecrets {
 pub struct DocumentCounts {
     /// Found and readable: the sum of the next three.
     pub seen: u64,
-    /// New.
+    /// Documents that were not stored before.
     pub added: u64,
     /// Different from what is stored.
     pub changed: u64,
@@ -60,7 +69,7 @@ pub struct DocumentCounts {
 }
 
 impl DocumentCounts {
-    /// Adds another source's.
+    /// Adds the counts of another source.
     pub(crate) fn add(&mut self, other: &Self) {
         self.seen += other.seen;
         self.added += other.added;
@@ -73,7 +82,7 @@ impl DocumentCounts {
 /// The part of a run that is about one source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SourceReport {
-    /// The source's name.
+    /// The source's name, as in its documents' ids.
     pub name: String,
     /// Counts of its documents.
     pub documents: DocumentCounts,
@@ -82,7 +91,7 @@ pub struct SourceReport {
     /// Why nothing of it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
-    /// What of it was not indexed; in the report of the run as well.
+    /// The parts of it that were not indexed; they are in the report of the run as well.
     #[serde(skip)]
     pub rejected: Vec<Rejection>,
 }
@@ -92,7 +101,7 @@ pub struct SourceReport {
 pub struct ChunkCounts {
     /// Stored by this run.
     pub written: u64,
-    /// Of those, the ones whose vectors were computed; the others' were known from earlier runs.
+    /// Those of them whose vectors were computed; the others' vectors were known from earlier runs.
     pub embedded: u64,
     /// Dropped by this run, those of replaced documents included.
     pub removed: u64,
@@ -101,37 +110,37 @@ pub struct ChunkCounts {
 /// The result of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Counts of documents.
+    /// The counts of documents, all sources together.
     pub documents: DocumentCounts,
     /// The same by source.
     pub sources: Vec<SourceReport>,
     /// Counts of chunks; zero in a dry run.
     pub chunks: ChunkCounts,
-    /// What was not indexed, by path.
+    /// The files and parts that were not indexed, by path.
     pub rejected: Vec<Rejection>,
     /// The knowledge base's generation after the run; `None` where nothing was committed.
     pub generation: Option<u64>,
     /// The knowledge base's version after the run, as readers name it.
     pub kb_version: Option<String>,
-    /// What was indexed with reservations, by path.
+    /// The documents that were indexed with reservations, by path.
     pub warnings: Vec<Warning>,
     /// Secrets redacted in the documents that were read, all rules together.
     pub redacted: u64,
-    /// The same by file and rule. What was redacted is never told.
+    /// The same by file and rule. The secrets themselves are never told.
     pub secrets: Vec<RedactedSecrets>,
-    /// How often each check of the document lint found something in the documents that were read, by its name; `ingest lint`
-    /// says what and where.
+    /// How often each check of the document lint found something in the documents that were read, by its name; `ingest
+    /// lint` says what and where.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub lint: BTreeMap<&'static str, u64>,
     /// Whether the run only looked.
     pub dry_run: bool,
-    /// What somebody who looks at nothing else has to know.
+    /// The most important message, for somebody who looks at nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
 impl Report {
-    /// Says which state the run led to, and what went wrong after that was safe.
+    /// Notes the state that the run led to, and the failures after the commit was safe.
     pub fn note_commit(&mut self, commit: &Commit) {
         self.generation = Some(commit.generation);
         self.kb_version = Some(commit.version.clone());
@@ -148,7 +157,7 @@ impl Report {
         self.secrets.extend(secrets);
     }
 
-    /// Brings what was left out and what is odd into the order of their paths.
+    /// Sorts rejections, warnings and secrets by path, and sources by name.
     pub(crate) fn sort(&mut self) {
         self.rejected.sort_by(|a, b| a.path.cmp(&b.path));
         self.warnings.sort_by(|a, b| a.path.cmp(&b.path));

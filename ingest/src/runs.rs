@@ -1,8 +1,9 @@
-//! What is known of the last run of each source: when it was in sync, how many documents it has, what failed and why. It
-//! tells people, and decides nothing but when a live source is listed as a whole again.
+//! The log of each source's last run: when it was in sync, how many documents it has, which failures there were. People
+//! read it; the only decision that depends on it is when a live source is listed as a whole again.
 
 use crate::report::{Rejection, Report, SourceReport};
 use jiff::Timestamp;
+use kb::{causes::with_causes, store::Writer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ const MAX_REJECTED: usize = 100;
 /// The last run of each source, by its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLog {
-    /// By the sources' names.
+    /// The last runs, by the sources' names.
     #[serde(default)]
     pub sources: BTreeMap<String, LastRun>,
 }
@@ -20,7 +21,7 @@ pub struct RunLog {
 /// The last run of one source.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastRun {
-    /// When it ended.
+    /// The time of its end.
     pub ended_at: Option<Timestamp>,
     /// When a run last dealt with everything that was listed, without a failure.
     #[serde(default)]
@@ -34,7 +35,7 @@ pub struct LastRun {
     /// Why it failed; nothing of the source was changed then.
     #[serde(default)]
     pub failed: Option<String>,
-    /// What was not indexed for a fault; the first of them.
+    /// The first of the entries that were not indexed for a fault.
     #[serde(default)]
     pub rejected: Vec<Rejection>,
     /// How many there were.
@@ -46,6 +47,14 @@ impl RunLog {
     /// The log that a knowledge base has; an empty one where it has none that can be read.
     pub fn of(stored: Option<serde_json::Value>) -> Self {
         stored.and_then(|log| serde_json::from_value(log).ok()).unwrap_or_default()
+    }
+
+    /// Stores the log. A failure is logged only, for no run fails because of it.
+    pub(crate) async fn keep(&self, writer: &mut dyn Writer) {
+        let value = serde_json::to_value(self).expect("a log has only string keys");
+        if let Err(error) = writer.set_run_log(&value).await {
+            tracing::warn!("the log of runs cannot be written: {}", with_causes(&error));
+        }
     }
 
     /// When everything that a source has was last listed.

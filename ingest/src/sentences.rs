@@ -1,4 +1,4 @@
-//! Where sentences end, well enough to cut and quote text.
+//! The ends of sentences, well enough to cut and quote text.
 
 use std::ops::Range;
 

@@ -11,9 +11,9 @@ const MAX_SHOWN: usize = 5;
 /// The sources of a knowledge base.
 #[derive(Debug, Serialize)]
 pub struct Status {
-    /// The knowledge base's version; `None` where there is none yet.
+    /// The knowledge base's version; `None` if it does not exist yet.
     pub kb_version: Option<String>,
-    /// By name: those that are stored, those that were read, and those that are configured.
+    /// The sources by name: those that are stored, those that were read, and those that are configured.
     pub sources: BTreeMap<String, SourceStatus>,
 }
 

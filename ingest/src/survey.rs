@@ -1,9 +1,9 @@
-//! The first look at a source whose items are read twice: every item is read, parsed and hashed, and only its hashes are
-//! kept, so that memory does not grow with the text.
+//! The first look at a source whose items are read twice: every item is read, parsed and hashed, and only its hashes
+//! are kept, so that memory does not grow with the text.
 
 use crate::{
     batches::{LOOKED_AT, batches},
-    formats::{Document, Mark, Parsed, hash_on_version},
+    formats::{Document, Mark, Parsed, hash_on_version, versions_of_editions},
     lint::{self, Linter},
     plan::Found,
     progress::Progress,
@@ -12,8 +12,7 @@ use crate::{
 };
 use kb::document::ContentHash;
 use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     ops::Range,
     sync::Arc,
 };
@@ -24,14 +23,14 @@ pub(crate) struct Survey {
     pub(crate) rejected: Vec<Rejection>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) secrets: Vec<RedactedSecrets>,
-    /// What the documents look like to the lint.
+    /// The documents as the lint compares them.
     pub(crate) linter: Linter,
     /// The state of the source that is stored.
     pub(crate) before: SyncState,
-    /// What becomes its state when all is stored.
+    /// The state that is stored once all documents are.
     pub(crate) after: SyncState,
     reader: Arc<dyn Reader>,
-    /// What was found in items that are not read again before their bytes change.
+    /// The looks at items that are not read again before their bytes change.
     pub(crate) looks: BTreeMap<String, Look>,
     /// The versions of documents that only their siblings show to be editions of one page, by id.
     versions: HashMap<String, String>,
@@ -85,7 +84,7 @@ impl Survey {
         if let Some(look) = &look {
             self.rejected.extend(look.rejected(&shown));
             self.warnings.extend(look.warnings(&shown));
-            self.secrets.extend(redacted_in(&shown, look.secrets.clone()));
+            self.secrets.extend(RedactedSecrets::by_rule(&shown, look.secrets.clone()));
             for LookedAt { path, hash, marks: of_document } in &look.documents {
                 let id = format!("{source}/{path}");
                 let with_source = |(rest, version): &Mark| (format!("{source}{rest}"), version.clone());
@@ -111,7 +110,7 @@ impl Survey {
         self.items.push((item.clone(), start..self.found.documents.len()));
         self.rejected.extend(parsed.rejected);
         self.warnings.extend(parsed.warnings);
-        self.secrets.extend(redacted_in(&shown, parsed.redacted));
+        self.secrets.extend(RedactedSecrets::by_rule(&shown, parsed.redacted));
     }
 
     /// The items with documents that `wanted` accepts, each with those documents' ids.
@@ -189,7 +188,7 @@ impl Look {
         }
     }
 
-    /// What did not become a document, of an item that reports name `shown`.
+    /// The rejections of an item that reports name `shown`.
     fn rejected<'l>(&'l self, shown: &'l str) -> impl Iterator<Item = Rejection> + 'l {
         let of = move |rejection: &Rejection| Rejection {
             path: format!("{shown}{}", rejection.path),
@@ -198,7 +197,7 @@ impl Look {
         self.rejected.iter().map(of)
     }
 
-    /// What is odd, of an item that reports name `shown`.
+    /// The warnings of an item that reports name `shown`.
     fn warnings<'l>(&'l self, shown: &'l str) -> impl Iterator<Item = Warning> + 'l {
         let of =
             move |warning: &Warning| Warning { path: format!("{shown}{}", warning.path), ..warning.clone() };
@@ -214,12 +213,12 @@ pub(crate) struct WantedItem {
     ids: Vec<String>,
 }
 
-/// What a second reading gave.
+/// The result of a second reading.
 #[derive(Debug, Default)]
 pub(crate) struct SecondLook {
     /// The documents that were wanted, as they are now.
     pub(crate) documents: Vec<Document>,
-    /// Those that the first look found and this one does not.
+    /// The documents that the first look found and the second did not.
     pub(crate) missing: Vec<Missing>,
     /// Items that changed in between.
     pub(crate) warnings: Vec<Warning>,
@@ -232,31 +231,4 @@ pub(crate) struct Missing {
     /// As reports name it.
     pub(crate) path: String,
     pub(crate) reason: String,
-}
-
-/// The version of each document that has the title or the file name of another one but for the version: a single page that
-/// mentions one may be about anything.
-pub(crate) fn versions_of_editions(marks: &[(String, Mark)]) -> HashMap<String, String> {
-    let mut editions: HashMap<&str, BTreeSet<&str>> = HashMap::new();
-    for (_, (rest, version)) in marks {
-        editions.entry(rest).or_default().insert(version);
-    }
-    let mut versions = HashMap::new();
-    for (id, (rest, version)) in marks {
-        if editions[rest.as_str()].len() > 1 {
-            // The title's mark comes first.
-            versions.entry(id.clone()).or_insert_with(|| version.clone());
-        }
-    }
-    versions
-}
-
-/// What was redacted in an item, by rule.
-pub(crate) fn redacted_in<R: Into<Cow<'static, str>>>(
-    path: &str,
-    counts: BTreeMap<R, u64>,
-) -> Vec<RedactedSecrets> {
-    let of_rule =
-        |(rule, count): (R, u64)| RedactedSecrets { path: path.to_owned(), rule: rule.into(), count };
-    counts.into_iter().map(of_rule).collect()
 }

@@ -1,16 +1,15 @@
-//! A source whose items have versions, such as a live system: only items that changed are read, each once, and what was
-//! read is committed from time to time, so that an interrupted run goes on where it was.
+//! A source whose items have versions, such as a live system: only items that changed are read, each once, and the
+//! documents so far are committed from time to time, so that an interrupted run can be continued.
 
 use crate::{
     batches::{STORED, batches},
+    error::IngestError,
     formats::Document,
     loader::Loader,
-    pipeline::IngestError,
     plan::Plan,
     progress::Progress,
-    report::{DocumentCounts, Rejection, Report, SourceReport},
+    report::{DocumentCounts, RedactedSecrets, Rejection, Report, SourceReport},
     sources::{Item, Listing, Reader, Reading, SyncState},
-    survey::redacted_in,
 };
 use kb::document::ContentHash;
 use std::{
@@ -19,15 +18,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// After so many documents, what was read is committed.
+/// The documents so far are committed after this many of them.
 const CHECKPOINT_DOCUMENTS: u64 = 2_000;
 
-/// After so long, what was read is committed.
+/// The documents so far are committed after this time.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A source with what is to be done about it.
 pub(crate) struct Sync {
-    /// The source's name.
+    /// The source's name, the first part of its documents' ids.
     pub(crate) name: String,
     /// Counts items that are to be read as though each were a document; only removals are exact.
     pub(crate) plan: Plan,
@@ -110,8 +109,8 @@ impl Sync {
         self.plan = Plan { added, ..Plan::default() };
     }
 
-    /// Reads what has to be read, stores what differs and removes what is gone. With `commits`, what was read becomes
-    /// visible from time to time.
+    /// Reads the items that have to be read, stores the documents that differ and removes those that are gone. With
+    /// `commits`, the changes become visible from time to time.
     pub(crate) async fn carry_out(
         mut self,
         loader: &mut Loader<'_>,
@@ -176,7 +175,8 @@ impl Sync {
         Ok(())
     }
 
-    /// Sorts an item's documents into those to store, with whether they are new, and those that are as stored; returns the ids of those that are gone.
+    /// Sorts an item's documents into those to store, with whether they are new, and those that are as stored; returns
+    /// the ids of those that are gone.
     fn take(
         &mut self,
         item: &Item,
@@ -201,7 +201,7 @@ impl Sync {
         }
         report.rejected.extend(parsed.rejected);
         report.warnings.extend(parsed.warnings);
-        report.note_secrets(redacted_in(&shown, parsed.redacted));
+        report.note_secrets(RedactedSecrets::by_rule(&shown, parsed.redacted));
         for document in parsed.documents {
             match stored.remove(&document.meta.id) {
                 Some(hash) if hash == document.content_hash => counts.unchanged += 1,

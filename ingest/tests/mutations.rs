@@ -1,5 +1,5 @@
-//! Files that were damaged in transit, cut off or made by a bad program, of every format at once: ingest ends, and each file is
-//! either indexed or listed with a reason.
+//! Files that were damaged in transit, cut off or made by a bad program, of every format at once: ingest ends, and each
+//! file is either indexed or listed with a reason.
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;

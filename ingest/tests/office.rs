@@ -1,5 +1,5 @@
-//! Office files, PDF and archives, as the programs in `fixtures/make.py` made them: through the library for their texts, through
-//! the `ingest` program, which starts itself again for every PDF, for everything else.
+//! Office files, PDF and archives, as the programs in `fixtures/make.py` made them: through the library for their
+//! texts, through the `ingest` program, which starts itself again for every PDF, for everything else.
 
 use ingest::formats::{self, Defaults, Document, Format, Parsed, Place, links::Pages, site::Site};
 use std::{

@@ -13,16 +13,16 @@ use std::{
 pub(super) struct Section<'t> {
     /// Headings above and including this section's, outermost first, the document's title left out.
     pub(super) path: Vec<String>,
-    /// Level of this section's heading, 1 to 6; 0 for the text before the first heading, 7 for an entry without a heading
-    /// of its own.
+    /// Level of this section's heading, 1 to 6; 0 for the text before the first heading, 7 for an entry without a
+    /// heading of its own.
     pub(super) level: usize,
-    /// Where the heading stands.
+    /// The range of the heading itself.
     pub(super) heading_range: Range<usize>,
     /// Fragment of the heading.
     pub(super) anchor: Option<String>,
     /// Whether chunks may not reach across this section's start.
     pub(super) starts_part: bool,
-    /// Its blocks, in order.
+    /// The section's blocks, in order.
     pub(super) blocks: Vec<Block<'t>>,
 }
 
@@ -47,9 +47,9 @@ pub(super) enum Shape<'t> {
     Prose,
     /// Fenced or indented code: between lines of `content`, each part in a fence with the same info string.
     Code { info: &'t str, content: Range<usize> },
-    /// Between rows; the first of `rows` is the header, which is repeated. `columns` is for the line below it.
+    /// Cut between rows; the first of `rows` is the header, which is repeated. `columns` is for the line below it.
     Table { rows: Vec<Range<usize>>, columns: usize },
-    /// Between items, then between the blocks of an item.
+    /// Cut between items, then between the blocks of an item.
     List { items: Vec<Vec<Block<'t>>> },
 }
 
@@ -90,7 +90,7 @@ pub(super) fn markdown_sections<'t>(text: &'t str, title: &str) -> Vec<Section<'
     let mut open: Vec<(usize, String)> = Vec::new();
     let mut anchors = Anchors::default();
     let mut title_seen = false;
-    // Where several headings stand at the top, the first is a section like the others.
+    // If several headings stand at the top, the first is a section like the others.
     let num_tops = dialect::parse(text)
         .filter(|(event, _)| matches!(event, Event::Start(Tag::Heading { level: HeadingLevel::H1, .. })))
         .count();

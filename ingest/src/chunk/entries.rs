@@ -1,7 +1,7 @@
-//! A page's structure where it is not written as headings. Entries of a catalogue (paragraphs in bold or questions of an FAQ
-//! with their answers below, definitions, items of a list that begin with an alert's name, an error code or a question)
-//! become sections of their own, so that a passage treats one problem. No word is moved: the name of an entry stays in its
-//! text. Tables of contents, which only repeat the headings, are left out.
+//! A page's structure where it is not written as headings. Entries of a catalogue (paragraphs in bold or questions of
+//! an FAQ with their answers below, definitions, items of a list that begin with an alert's name, an error code or a
+//! question) become sections of their own, so that a passage treats one problem. No word is moved: the name of an entry
+//! stays in its text. Tables of contents, which only repeat the headings, are left out.
 
 use super::blocks::{Block, Section, Shape};
 use kb::question::is_name_of_entry;
@@ -11,9 +11,9 @@ use std::{collections::HashSet, ops::Range};
 const ENTRY_LEVEL: usize = 7;
 /// Longest name of an entry, in characters.
 const MAX_NAME_CHARS: usize = 120;
-/// A shorter list is no table of contents.
+/// A list with fewer links is not taken for a table of contents.
 const MIN_CONTENTS: usize = 3;
-/// Fewer are no catalogue.
+/// A page with fewer entries is not taken for a catalogue.
 const MIN_ENTRIES: usize = 2;
 
 /// The sections with each entry in one of its own, and without tables of contents.
@@ -171,7 +171,8 @@ fn item_names(block: &Block<'_>, text: &str) -> Option<Vec<String>> {
     items.iter().map(|item| item_name(&text[range_of(item)])).collect()
 }
 
-/// The name at the beginning of an item: an alert's name or an error code with something behind it, or a question in bold.
+/// The name at the beginning of an item: an alert's name or an error code with something behind it, or a question in
+/// bold.
 fn item_name(item: &str) -> Option<String> {
     let first = item.trim_start_matches(['-', '*', '+']).trim_start();
     let line = first.lines().next().unwrap_or_default();

@@ -1,14 +1,14 @@
 //! Cuts a document into chunks: passages within one section that fit the embedding model's window, measured in the
 //! model's own tokens with the heading path that is embedded before them.
 //!
-//! Entry point: [`Chunker::split`]. [`blocks`] finds sections and blocks, [`entries`] the entries of a catalogue that has no
-//! headings, [`pieces`] cuts a block that is too large, [`prefix`] keeps titles and headings short enough, and this file
-//! packs pieces into chunks.
+//! Entry point: [`Chunker::split`]. [`blocks`] finds sections and blocks, [`entries`] the entries of a catalogue that
+//! has no headings, [`pieces`] cuts a block that is too large, [`prefix`] keeps titles and headings short enough, and
+//! this file packs pieces into chunks.
 //!
-//! The rules: first and second level headings always separate; smaller sections are joined while they are small and parts
-//! of one problem (its symptoms, its cause), and their headings then stand in the text. A section about something else is a
-//! passage of its own, however short. Code and tables stay whole where they fit. Chunks do not overlap. Equal input gives
-//! equal output.
+//! The rules: first and second level headings always separate; smaller sections are joined while they are small and
+//! parts of one problem (its symptoms, its cause), and their headings then stand in the text. A section about something
+//! else is a passage of its own, however short. Code and tables stay whole where they fit. Chunks do not overlap. Equal
+//! input gives equal output.
 
 mod blocks;
 mod entries;
@@ -55,8 +55,8 @@ impl<'a> Chunker<'a> {
         Self { counter, max_tokens }
     }
 
-    /// Cuts a document. Every word of its body, headings aside, is in some chunk's text, and every heading that has text
-    /// below it is in a heading path or a text.
+    /// Cuts a document. Every word of its body, headings aside, is in some chunk's text, and every heading that has
+    /// text below it is in a heading path or a text.
     pub fn split(&self, document: &Document) -> SplitDocument {
         let body = &document.body;
         let mut sections = match document.syntax {
@@ -242,8 +242,8 @@ struct Draft {
     tokens: usize,
 }
 
-/// Whether two sections are parts of one problem: they stand under the same headings but for those that only name a part,
-/// such as `Symptoms`. A section without text joins nothing by itself.
+/// Whether two sections are parts of one problem: they stand under the same headings but for those that only name a
+/// part, such as `Symptoms`. A section without text joins nothing by itself.
 fn is_of_one_problem(a: &Section<'_>, b: &Section<'_>) -> bool {
     let problem = |section: &Section<'_>| {
         let parts = section.path.iter().rev().take_while(|heading| Role::alone_in(heading).is_some()).count();

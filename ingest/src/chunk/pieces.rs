@@ -18,12 +18,12 @@ const STRETCH_BYTES: usize = 2 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) text: String,
-    /// Where it stands in the body.
+    /// The piece's range in the body.
     pub(super) range: Range<usize>,
-    /// Its own tokens, special ones not counted.
+    /// The number of the piece's own tokens, without special ones.
     pub(super) tokens: usize,
     pub(super) is_heading: bool,
-    /// What stands between it and the piece before it.
+    /// The text between it and the piece before it.
     pub(super) separator: &'static str,
 }
 
@@ -64,7 +64,7 @@ impl Piece {
 /// Measures text in tokens, special ones not counted.
 pub(super) struct Sizer<'a> {
     counter: &'a dyn TokenCounter,
-    /// Most tokens that a chunk's text may have.
+    /// The largest number of tokens that a chunk's text may have.
     pub(super) limit: usize,
     /// Tokens that a chunk's text should have.
     pub(super) target: usize,

@@ -1,5 +1,5 @@
-//! `ingest.toml`: the sources of a team. Keys that hold for every source are read here; the others are the source's own.
-//! Paths are relative to the file. Credentials are never in it: see [`crate::credentials::Reference`].
+//! `ingest.toml`: the sources of a team. Keys that hold for every source are read here; the others are the source's
+//! own. Paths are relative to the file. Credentials are never in it: see [`crate::credentials::Reference`].
 
 use super::ConfigError;
 use crate::{
@@ -16,21 +16,21 @@ use std::{
     time::Duration,
 };
 
-/// A longer file is none.
+/// A larger file is refused.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Live sources are asked this often unless the file says otherwise.
-pub(super) const DEFAULT_INTERVAL: Duration = Duration::from_secs(15 * 60);
+pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 /// Shorter intervals than this would be a load on their systems.
 const MIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What the file says.
+/// The content of the file.
 #[derive(Clone)]
 pub struct Team {
     /// The knowledge base; a flag comes first.
     pub kb: Option<String>,
-    /// Where metrics and health are shown while folders are watched.
+    /// The address where metrics and health are shown while folders are watched.
     pub listen: Option<SocketAddr>,
     /// The sources, in the file's order.
     pub sources: Vec<TeamSource>,
@@ -39,7 +39,7 @@ pub struct Team {
 /// A source with how often it is asked.
 #[derive(Clone)]
 pub struct TeamSource {
-    /// The source.
+    /// The source, opened.
     pub source: Arc<dyn Source>,
     /// How often it is read while ingest keeps running.
     pub interval: Duration,
@@ -149,9 +149,9 @@ pub fn read(path: &Path) -> Result<Team, ConfigError> {
     Ok(Team { kb, listen: file.listen, sources })
 }
 
-/// Where a source's files are.
+/// The folders that a source's paths and its fetched files are below.
 struct Places<'a> {
-    /// What its paths are relative to.
+    /// Relative paths of the source begin here.
     root: &'a Path,
     /// For what it fetches.
     cache: &'a Path,
@@ -217,7 +217,7 @@ fn source(
     Ok(TeamSource { source, interval })
 }
 
-/// What holds for documents that do not say it themselves.
+/// The metadata for documents that do not state it themselves.
 fn defaults(keys: &mut Keys) -> Result<Defaults, String> {
     let shown = keys.shown.clone();
     let kind: Option<String> = keys.take("kind")?;

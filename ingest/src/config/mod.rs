@@ -1,38 +1,32 @@
-//! What was typed to what is true: flags, environment and `ingest.toml` become [`Configured`]. The only file of this package that reads
-//! the environment (by way of clap for what is also a flag).
+//! Configuration: `ingest.toml`, the environment, and [`Configured`], which a command makes of them and of its flags.
+//! The only file of this package that reads the environment (by way of clap for what is also a flag).
 
 pub mod file;
 
-use crate::{
-    cli::Flags,
-    formats::Defaults,
-    pipeline::Options,
-    sources::folder::{self, PathError},
-};
-use file::{Team, TeamSource};
+use crate::{pipeline::Options, sources::folder::PathError};
+use file::Team;
 use kb::{
-    embed::{EmbedError, EmbedderChoice, EmbedderSettings, EndpointSettings, Places},
-    language::normalised_tag,
+    embed::EmbedError,
     store::{Address, AddressError},
 };
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// A longer key is none.
+/// A longer key is refused.
 const MAX_KEY_BYTES: u64 = 64 << 10;
 
-/// What is typed wrongly.
+/// A mistake in the flags, the environment or `ingest.toml`.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// No knowledge base.
+    /// Neither a flag, the environment nor the file names a knowledge base.
     #[error("no knowledge base: give `--kb DIR`, or set RUNBOOKD_KB")]
     NoKnowledgeBase,
-    /// No path.
+    /// No path and no file of sources is given.
     #[error("nothing to ingest: give the PATH of a folder or a file, or `--config ingest.toml`")]
     NoPaths,
     /// The file of sources.
     #[error("`{path}`: {detail}")]
     File {
-        /// The file.
+        /// The file's path.
         path: PathBuf,
         /// The mistake, and its place.
         detail: String,
@@ -42,32 +36,32 @@ pub enum ConfigError {
     NoSuchSource {
         /// The flag that names it.
         flag: &'static str,
-        /// The name.
+        /// The name that the flag gives.
         name: String,
         /// The sources that there are.
         sources: Vec<String>,
     },
-    /// A path.
+    /// A path cannot be a source.
     #[error(transparent)]
     Path(#[from] PathError),
     /// The knowledge base's address.
     #[error("--kb: {0}")]
     Address(#[from] AddressError),
-    /// The embedder.
+    /// The embedder's name is unknown, or its model cannot be found.
     #[error(transparent)]
     Embedder(#[from] EmbedError),
-    /// An access tag.
+    /// An access tag is empty.
     #[error("--access: a tag is empty")]
     EmptyTag,
-    /// The language.
+    /// The text is not a language tag.
     #[error("--language: `{0}` is no language tag such as `en` or `zh-TW`")]
     Language(String),
-    /// The key's file.
+    /// The file with the key of the embeddings endpoint cannot be read.
     #[error("RUNBOOKD_EMBEDDINGS_API_KEY_FILE: cannot read `{path}`")]
     KeyFile {
-        /// The file.
+        /// The file's path.
         path: PathBuf,
-        /// The cause.
+        /// The file system's error.
         #[source]
         source: std::io::Error,
     },
@@ -78,46 +72,15 @@ pub fn address(kb: Option<&str>) -> Result<Address, ConfigError> {
     Ok(kb.ok_or(ConfigError::NoKnowledgeBase)?.parse()?)
 }
 
-/// What was typed and configured, as it is carried out.
+/// The settings of a run or of the watch, made of flags, environment and `ingest.toml`.
 #[derive(Clone)]
 pub struct Configured {
-    /// What to ingest, and where to.
+    /// The settings of one run.
     pub options: Options,
     /// How often each source is read while ingest keeps running, in the order of the sources.
     pub intervals: Vec<Duration>,
-    /// Where metrics and health are shown meanwhile.
+    /// The address where metrics and health are shown meanwhile.
     pub listen: Option<SocketAddr>,
-}
-
-impl TryFrom<Flags> for Configured {
-    type Error = ConfigError;
-
-    fn try_from(flags: Flags) -> Result<Self, ConfigError> {
-        let embedder = EmbedderSettings {
-            choice: flags.embedder.parse::<EmbedderChoice>()?,
-            places: Places::of_this_process(flags.ort_lib.clone(), flags.model_dir.clone()),
-            threads: None,
-            endpoint: match &flags.embeddings.base_url {
-                Some(base_url) => Some(EndpointSettings {
-                    base_url: base_url.trim_end_matches('/').to_owned(),
-                    api_key: endpoint_key()?,
-                    timeout: Duration::from_secs(flags.embeddings.timeout_s),
-                    max_tokens: flags.embeddings.max_tokens,
-                }),
-                None => None,
-            },
-        };
-        let mut team = match &flags.config {
-            Some(path) => file::read(path)?,
-            None => Team::of_flags(&flags)?,
-        };
-        team.keep_only(&flags.only, "--only")?;
-        let kb = address(flags.kb.kb.as_deref().or(team.kb.as_deref()))?;
-        let intervals = team.sources.iter().map(|source| source.interval).collect();
-        let sources = team.sources.into_iter().map(|source| source.source).collect();
-        let options = Options { kb, embedder, sources, dry_run: flags.dry_run, force: flags.force };
-        Ok(Self { options, intervals, listen: flags.listen.or(team.listen) })
-    }
 }
 
 impl Team {
@@ -133,30 +96,11 @@ impl Team {
         self.sources.retain(|source| only.iter().any(|name| name == source.source.name()));
         Ok(())
     }
-
-    /// The folders that were typed.
-    fn of_flags(flags: &Flags) -> Result<Self, ConfigError> {
-        if flags.paths.is_empty() {
-            return Err(ConfigError::NoPaths);
-        }
-        let access: Vec<String> = flags.access.iter().map(|tag| tag.trim().to_owned()).collect();
-        if access.iter().any(String::is_empty) {
-            return Err(ConfigError::EmptyTag);
-        }
-        let language = match flags.language.clone() {
-            Some(text) => Some(normalised_tag(&text).ok_or(ConfigError::Language(text))?),
-            None => None,
-        };
-        let defaults = Defaults { kind: flags.kind, access, language, ..Defaults::default() };
-        let sources = folder::sources(&flags.paths, flags.source.as_deref(), &defaults)?;
-        let of = |source| TeamSource { source, interval: file::DEFAULT_INTERVAL };
-        Ok(Self { kb: None, listen: None, sources: sources.into_iter().map(of).collect() })
-    }
 }
 
 /// The embeddings endpoint's key: from the environment or a file it names, never a flag that `ps` would show.
 #[expect(clippy::disallowed_methods, reason = "this is the configuration")]
-fn endpoint_key() -> Result<Option<String>, ConfigError> {
+pub(crate) fn endpoint_key() -> Result<Option<String>, ConfigError> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(key) = variable("RUNBOOKD_EMBEDDINGS_API_KEY") {
         return Ok(Some(key));

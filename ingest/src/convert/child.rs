@@ -11,7 +11,7 @@ use std::{
 /// A longer file is not read.
 const MAX_INPUT_BYTES: u64 = 64 << 20;
 
-/// What the child cannot do.
+/// The exit code of a child that cannot do its work.
 const FAILED: u8 = 1;
 
 /// Reads a file for another process when the program was started for that; `None` when it was not.
@@ -29,7 +29,7 @@ pub fn serve_if_asked(arguments: impl IntoIterator<Item = OsString>) -> Option<E
 
 fn serve() -> io::Result<()> {
     limits::set()?;
-    // A panic is a reason like any other, and its words help nobody.
+    // A panic becomes a refusal like any other; its message is not useful to readers.
     std::panic::set_hook(Box::new(|_| {}));
     let mut output = Output(BufWriter::new(own_output()?));
     let mut bytes = Vec::new();
@@ -40,7 +40,7 @@ fn serve() -> io::Result<()> {
     }
 }
 
-/// Says lines.
+/// The child's output, written a line at a time.
 pub(super) struct Output(BufWriter<File>);
 
 impl Output {

@@ -1,5 +1,5 @@
-//! The text of a PDF file with its place on the pages. With [`forms`] the only file that knows `pdf-extract`, which panics on
-//! much and never runs outside of a child.
+//! The text of a PDF file with its place on the pages. With [`forms`] the only file that knows `pdf-extract`, which
+//! panics on much and never runs outside of a child.
 
 use super::{Line, Page, Told, child::Output, forms};
 use crate::bounds::{Allowance, Bounded};
@@ -72,7 +72,7 @@ pub(super) fn extract(bytes: &[u8], output: &mut Output) -> io::Result<Result<()
             return failure.map(Err);
         }
         let open = device.page.as_ref().map(|page| page.number);
-        // What was read of a page is shown.
+        // The part of the page that was read is shown.
         let _ = device.end_page();
         if let Some(failure) = device.failure.take() {
             return failure.map(Err);
@@ -103,7 +103,7 @@ fn opened(bytes: &[u8]) -> Result<Document, String> {
     let encrypted = || "protected by a password: save it without one".to_owned();
     let opened = catch_unwind(|| {
         let mut document = Document::load_mem(bytes)?;
-        // One that only forbids to print or change needs no password.
+        // A file that is encrypted only to forbid printing or changes needs no password.
         if document.is_encrypted() {
             document.decrypt("")?;
         }
@@ -132,7 +132,7 @@ fn opened(bytes: &[u8]) -> Result<Document, String> {
             for _ in filters.iter().take_while(|filter| **filter == b"FlateDecode") {
                 unpacked = Box::new(ZlibDecoder::new(unpacked));
             }
-            // What is damaged is the parser's to judge.
+            // Damaged data is left to the parser to judge.
             if let Err(error) = io::copy(&mut Bounded::new(unpacked, &mut allowance), &mut io::sink())
                 && error.kind() == io::ErrorKind::Other
             {
@@ -248,7 +248,7 @@ struct Letter {
     size: f64,
 }
 
-/// Where lines run to.
+/// The direction in which lines run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Right,
@@ -394,7 +394,8 @@ impl Draft {
     }
 }
 
-/// The width that all letters of a line have, and whether that is sure to be its font's doing: digits are equally wide in most.
+/// The width that all letters of a line have, and whether that is sure to be its font's doing: digits are equally wide
+/// in most.
 fn equal_width(letters: &[Letter]) -> Option<(f64, bool)> {
     /// So many different letters tell.
     const TELLING: usize = 3;
@@ -455,7 +456,7 @@ fn text_of(letters: &[Letter], width: Option<f64>) -> String {
             (_, Some('\u{fb00}'..='\u{fb06}')) => text.extend(letter.text.nfkc()),
             _ => text.extend(letter.text.chars().filter(|c| !c.is_control() && !is_unknown(*c))),
         }
-        // Spaces that stand in the file are no gap, however wide.
+        // Spaces that the file itself has are not a gap, however wide they are.
         end = Some(letter.x + letter.width);
     }
     let kept = text.trim_end().len();

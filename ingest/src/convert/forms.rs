@@ -1,6 +1,6 @@
-//! How much the pages of a PDF file draw, counted before any is drawn. A page draws forms, which draw others: where each of thirty
-//! draws the next one twice, the last is drawn a billion times. Each form is read once, however often it is drawn. Knows the
-//! parser, as [`super::extract`] does, and counts what that parser does.
+//! How much the pages of a PDF file draw, counted before any is drawn. A page draws forms, which draw others: where
+//! each of thirty draws the next one twice, the last is drawn a billion times. Each form is read once, however often it
+//! is drawn. Knows the parser, as [`super::extract`] does, and counts what that parser does.
 
 use pdf_extract::{Dictionary, Document, Object, ObjectId, Stream, content::Content};
 use std::{
@@ -13,7 +13,7 @@ use std::{
 /// The pages of a file draw no more forms.
 const MAX_FORMS: u64 = 100_000;
 
-/// What the pages of a file draw is no longer, each form counted as often as it is drawn.
+/// The content that the pages of a file draw is at most this long, each form counted as often as it is drawn.
 const MAX_BYTES: u64 = 256 << 20;
 
 /// Forms stand in each other no deeper.
@@ -22,7 +22,7 @@ const MAX_DEPTH: usize = 32;
 /// Pages have no more folders above them.
 const MAX_PARENTS: usize = 64;
 
-/// Of more objects that a page may draw, some are taken to be forms.
+/// When a page may draw more objects than this, some of them are assumed to be forms.
 const MAX_LOOKED_AT: usize = 64;
 
 /// Says why a file is refused whose pages draw too much.
@@ -38,7 +38,7 @@ pub(super) fn check(document: &Document) -> Result<(), String> {
     Ok(())
 }
 
-/// What is drawn.
+/// The forms and bytes that are drawn, added up.
 #[derive(Debug, Clone, Copy, Default)]
 struct Drawing {
     forms: u64,

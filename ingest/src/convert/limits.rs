@@ -1,4 +1,4 @@
-//! What a child may take. It sets the limits itself, before it reads anything; they cannot be raised again.
+//! The limits of a child. It sets them itself, before it reads anything; they cannot be raised again.
 
 use std::io;
 
@@ -15,7 +15,7 @@ pub(super) fn set() -> io::Result<()> {
     let limits = [
         (Resource::As, MAX_MEMORY_BYTES),
         (Resource::Cpu, MAX_CPU_SECONDS),
-        // Neither a picture of its memory nor any other file.
+        // The child writes neither an image of its memory nor any other file.
         (Resource::Core, 0),
         (Resource::Fsize, 0),
         (Resource::Nofile, 16),
@@ -27,7 +27,7 @@ pub(super) fn set() -> io::Result<()> {
     Ok(())
 }
 
-/// There are none on this system.
+/// This system has no such limits.
 #[cfg(not(unix))]
 pub(super) fn set() -> io::Result<()> {
     Ok(())

@@ -1,8 +1,9 @@
-//! Files whose parsers may fail in any way are read in a child process of our own program: with bounds on its memory and time,
-//! without environment or files, and one for each file. Whatever happens to it is a reason in a report.
+//! Files whose parsers may fail in any way are read in a child process of our own program: with bounds on its memory
+//! and time, without environment or files, one process for each file. Every failure of it becomes a reason in a report.
 //!
-//! Entry points: [`pdf`] in the process that wants a file's text, [`serve_if_asked`] in the child. [`child`] is its end of the
-//! pipe, [`limits`] what it may take; [`extract`] and [`forms`] alone know the parser. They speak in lines of JSON: [`Told`].
+//! Entry points: [`pdf`] in the process that needs a file's text, [`serve_if_asked`] in the child. [`child`] is the
+//! child's end of the pipe, [`limits`] its limits; [`extract`] and [`forms`] alone know the parser. The two processes
+//! exchange lines of JSON: [`Told`].
 
 mod child;
 mod extract;
@@ -39,7 +40,7 @@ const MAX_CHILDREN: usize = 4;
 /// Why a file was not converted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConvertError {
-    /// There is no program that would do it.
+    /// The program that would run as the child is not found.
     #[error("read by the program `{PROGRAM}`, which is not beside this one; install it there")]
     NoProgram,
     /// The program does not start.
@@ -77,12 +78,12 @@ impl ConvertError {
     }
 }
 
-/// What a PDF file holds.
+/// The content of a PDF file.
 #[derive(Debug, Default)]
 pub(crate) struct Pdf {
-    /// Its properties, by the names that they have in the file.
+    /// The file's properties, by the names that they have in it.
     pub(crate) properties: Vec<(String, String)>,
-    /// Its pages, in order.
+    /// The pages, in order.
     pub(crate) pages: Vec<Page>,
     /// Numbers of pages that the parser failed on.
     pub(crate) unread: Vec<u32>,
@@ -90,23 +91,23 @@ pub(crate) struct Pdf {
     pub(crate) outline: Vec<(u8, String)>,
 }
 
-/// A page.
+/// One page, as lines.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Page {
-    /// From 1.
+    /// The page's number, from 1.
     pub(crate) number: u32,
-    /// In the order of the file.
+    /// The lines, in the order of the file.
     pub(crate) lines: Vec<Line>,
 }
 
 /// Letters that stand in one line of a page. Lengths are in points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Line {
-    /// Where it begins, from the left.
+    /// The left edge, from the left edge of the page.
     pub(crate) x: f32,
-    /// Where it ends.
+    /// The right edge, from the left edge of the page.
     pub(crate) end: f32,
-    /// Its base line, from the top.
+    /// The base line, from the top of the page.
     pub(crate) y: f32,
     /// The size of most of its letters.
     pub(crate) size: f32,
@@ -114,7 +115,7 @@ pub(crate) struct Line {
     pub(crate) letter: Option<f32>,
     /// Whether its font is surely one of equally wide letters, as code is set in.
     pub(crate) is_code: bool,
-    /// Its words.
+    /// The line's words.
     pub(crate) text: String,
 }
 
@@ -127,7 +128,7 @@ enum Told {
     Outline(Vec<(u8, String)>),
     /// Why the file is not read.
     Refused(String),
-    /// Nothing follows.
+    /// The last message: no page follows.
     Done,
 }
 
@@ -166,7 +167,7 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Pdf, ConvertError> {
     }
 }
 
-/// What a child tells, up to its end.
+/// Reads the messages of a child to their end.
 fn told_by(output: impl Read) -> Result<Pdf, ConvertError> {
     let mut output = BufReader::new(output.take(MAX_OUTPUT_BYTES));
     let mut pdf = Pdf::default();
@@ -207,7 +208,7 @@ fn ended(child: &mut Child, left: Duration) -> Result<ExitStatus, Option<io::Err
     }
 }
 
-/// What the end of a child says, where it did not end well.
+/// The error of a child that ended other than well.
 fn of_status(status: ExitStatus) -> Option<ConvertError> {
     #[cfg(unix)]
     {

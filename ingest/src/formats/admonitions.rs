@@ -1,6 +1,6 @@
 //! Boxes, tabs and imports of documentation generators, line by line: Docusaurus' `:::note`, MkDocs' `!!! note` and
-//! `=== "Tab"`, GitHub's `> [!NOTE]`, GitBook's `{% hint %}`, Jekyll's `{% highlight %}` and `{: .class }`, and MDX's `import`,
-//! `export` and comments.
+//! `=== "Tab"`, GitHub's `> [!NOTE]`, GitBook's `{% hint %}`, Jekyll's `{% highlight %}` and `{: .class }`, and MDX's
+//! `import`, `export` and comments.
 
 use super::steps::Steps;
 use crate::dialect;
@@ -61,7 +61,8 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     }
 });
 
-/// The sort of the box that MkDocs would make of a line, and its words, as pages have that came from there: `???+ warning Mind`.
+/// The sort of the box that MkDocs would make of a line, and its words, as pages have that came from there: `???+
+/// warning Mind`.
 pub(crate) fn marked(line: &str) -> Option<(&str, &str)> {
     let rest = ["!!! ", "???+ ", "??? "].iter().find_map(|mark| line.strip_prefix(mark))?;
     let (kind, words) = rest.split_once(' ')?;
@@ -69,15 +70,15 @@ pub(crate) fn marked(line: &str) -> Option<(&str, &str)> {
     is_kind.then(|| (kind, words.trim_start()))
 }
 
-/// The edits that turn boxes into labelled text and drop what is no text.
+/// The edits that turn boxes into labelled text and drop lines that are markup only.
 pub(crate) fn edits(text: &str, steps: &Steps) -> Vec<Edit> {
     let patterns = &*PATTERNS;
     let mut edits = Vec::new();
     // The indentation of open MkDocs boxes: their text is indented by four more.
     let mut boxes: Vec<usize> = Vec::new();
-    // Of open Docusaurus boxes, their indentation and that of their first line, by which their text is too far in.
+    // The indentation of each open Docusaurus box and that of its first line, by which its text is indented too far.
     let mut fenced_boxes: Vec<(usize, Option<usize>)> = Vec::new();
-    // Where a comment or a statement over several lines ends.
+    // The end of a comment or a statement over several lines.
     let mut dropped_until = 0;
     let mut ends = Ends::default();
     dialect::for_each_line(text, |at, line, is_code| {
@@ -150,7 +151,7 @@ pub(crate) fn edits(text: &str, steps: &Steps) -> Vec<Edit> {
     edits
 }
 
-/// What stands in the place of a line that begins with a brace, where it is no text.
+/// The text in place of a line that begins with a brace; `None` where the line is text.
 fn braced(line: &str, patterns: &Patterns) -> Option<String> {
     if let Some(found) = patterns.highlight.captures(line) {
         return Some(if found.get(1).is_some() { "```".to_owned() } else { format!("```{}", &found[2]) });
@@ -193,7 +194,7 @@ fn inline_edits(line: &str, start: usize, patterns: &Patterns) -> Vec<Edit> {
     found.into_iter().map(edit).collect()
 }
 
-/// Where what goes on over several lines ends; what has no end is remembered, and looked for once.
+/// The ends of statements over several lines. A missing end is remembered, and looked for once.
 #[derive(Default)]
 struct Ends {
     has_no_comment: bool,
@@ -202,7 +203,7 @@ struct Ends {
 }
 
 impl Ends {
-    /// Where the comment, import or export of MDX ends that a line begins and does not end.
+    /// The end of a comment, import or export of MDX that a line begins and does not end.
     fn of_statement(
         &mut self,
         text: &str,

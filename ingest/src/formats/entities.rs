@@ -4,8 +4,8 @@ use crate::dialect;
 use kb::{mapped::Edit, text::is_invisible};
 use pulldown_cmark::Event;
 
-/// The edits that put characters in the place of their references, outside code. What would mean something to Markdown
-/// stays a reference.
+/// The edits that put characters in the place of their references, outside code. A character that
+/// is markup in Markdown stays a reference.
 pub(crate) fn edits(text: &str) -> Vec<Edit> {
     let mut edits = Vec::new();
     if !text.contains('&') {

@@ -1,9 +1,10 @@
 //! The metadata at the top of a file: YAML between `---` lines, TOML between `+++` lines, or a JSON object.
 //!
 //! Keys that decide who may read a document or when it must come first (`access`, `applies_to`) are read strictly: a
-//! mistake there refuses the file, because ignoring it would publish the document or lose the rule; so does what was meant
-//! as one of them and is not read (`attempts`). A mistake in any other key is a warning, also one that keeps the whole from being YAML or TOML: then it is read key by key (`entries`).
-//! [`block`] finds front matter and parses it, [`values`] reads what its keys say.
+//! mistake there refuses the file, because ignoring it would publish the document or lose the rule; so does what was
+//! meant as one of them and is not read (`attempts`). A mistake in any other key is a warning, also one that keeps the
+//! whole from being YAML or TOML: then it is read key by key (`entries`). [`block`] finds front matter and parses it,
+//! [`values`] reads what its keys say.
 
 mod attempts;
 mod block;
@@ -28,13 +29,13 @@ pub const MAX_BYTES: usize = 64 << 10;
 /// Why front matter refuses its file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrontMatterError {
-    /// There is no closing line.
+    /// The closing line is missing.
     #[error("front matter is not closed: no second `{fence}` line")]
     NotClosed {
         /// The line looked for.
         fence: &'static str,
     },
-    /// It is too large.
+    /// The block is longer than the limit.
     #[error("front matter is larger than {MAX_BYTES} bytes")]
     TooLarge,
     /// It does not parse.
@@ -42,15 +43,15 @@ pub enum FrontMatterError {
     Malformed {
         /// `YAML`, `TOML` or `JSON`.
         format: &'static str,
-        /// What the parser says, line included.
+        /// The parser's message, line included.
         detail: String,
     },
     /// A key that must not be misread is wrong.
     #[error("front matter key `{key}`: {detail}")]
     Key {
-        /// The key.
+        /// The key's name.
         key: String,
-        /// What is wrong, and what is allowed.
+        /// The fault, and the values that are allowed.
         detail: String,
     },
 }
@@ -92,8 +93,8 @@ pub fn parse(text: &str) -> Result<Option<(Stated, Range<usize>)>, FrontMatterEr
     Ok(Some((interpret(map, block.content, warnings)?, block.whole)))
 }
 
-/// What a page says about itself in keys of its own markup, such as HTML's `<meta>`: read as front matter is. Of a key that
-/// is given twice the first counts, unless it must not be misread.
+/// The metadata that a page has in keys of its own markup, such as HTML's `<meta>`: read as front matter is. Of a key
+/// that is given twice the first counts, unless it must not be misread.
 pub(super) fn of_keys(keys: impl IntoIterator<Item = (String, String)>) -> Result<Stated, FrontMatterError> {
     let mut map = Map::new();
     for (key, value) in keys {
@@ -116,7 +117,7 @@ pub(super) fn of_keys(keys: impl IntoIterator<Item = (String, String)>) -> Resul
     interpret(map, "", Vec::new())
 }
 
-/// What an entry of a table says about itself. A key that is none of front matter's is refused, for it may say who is allowed
+/// The metadata in an entry of a table. A key that front matter does not have is refused, for it may say who is allowed
 /// to read the entry.
 pub(super) fn of_entry(entry: Map<String, Value>) -> Result<Stated, FrontMatterError> {
     let mut map = Map::new();

@@ -1,5 +1,5 @@
-//! Wikis of GitHub: pages of Markdown that link by name, `[[Page name]]` and `[[words|Page-name]]`, with `Home.md` as the first
-//! page and bars that stand around all of them.
+//! Wikis of GitHub: pages of Markdown that link by name, `[[Page name]]` and `[[words|Page-name]]`, with `Home.md` as
+//! the first page and bars that stand around all of them.
 
 use super::{Place, steps::Steps};
 use crate::{
@@ -11,7 +11,7 @@ use kb::mapped::Edit;
 /// A longer link is text.
 const MAX_LINK_BYTES: usize = 500;
 
-/// Extensions of pictures.
+/// The extensions of pictures, sorted.
 const PICTURES: [&str; 7] = [".bmp", ".gif", ".jpeg", ".jpg", ".png", ".svg", ".webp"];
 
 /// Whether a page belongs to a wiki: the first page stands beside it, or in a folder above.
@@ -40,7 +40,7 @@ pub(super) fn edits(text: &str, place: &Place<'_>, steps: &Steps) -> Vec<Edit> {
     }
     dialect::for_each_line(text, |start, line, is_code| {
         let mut at = 0;
-        // Between backticks nothing is a link.
+        // Text between backticks is not a link.
         let mut is_in_code = is_code;
         while let Some(found) = line[at..].find(['[', '`']).filter(|_| !is_code && steps.take(1)) {
             at += found;
@@ -66,7 +66,7 @@ pub(super) fn edits(text: &str, place: &Place<'_>, steps: &Steps) -> Vec<Edit> {
     edits
 }
 
-/// What stands between the brackets, as Markdown.
+/// The text between the brackets, as Markdown.
 fn link_of(inside: &str, place: &Place<'_>) -> String {
     let (words, target) = inside.split_once('|').unwrap_or((inside, inside));
     let (words, target) = (words.trim(), target.trim());

@@ -1,5 +1,5 @@
 //! HTML within Markdown, as the text that it shows. Tags go and their contents stay; comments, scripts and styles go
-//! whole. What only looks like a tag, such as `<pod-name>`, is a placeholder and stays.
+//! whole. A text that only looks like a tag, such as `<pod-name>`, is a placeholder and stays.
 
 use super::steps::Steps;
 use crate::dialect;
@@ -46,7 +46,7 @@ struct Stripper<'a> {
     /// Inside `<script>` or `<style>`, whose end has not been seen.
     raw_element: Option<&'static str>,
     steps: &'a Steps,
-    /// Where the first `>` stands behind the tags that were read; before it no tag ends.
+    /// The place of the first `>` behind the tags that were read; no tag ends before it.
     next_end: usize,
 }
 
@@ -145,7 +145,7 @@ pub(super) fn tag_length(text: &str) -> Option<usize> {
     None
 }
 
-/// What stands in a tag's place; `None` when it is no tag of HTML or JSX.
+/// The text in a tag's place; `None` when it is not a tag of HTML or JSX.
 pub(super) fn words(name: &str, tag: &str, is_closing: bool, is_block: bool) -> Option<String> {
     // A tab is told apart by its label.
     if matches!(name, "Tab" | "TabItem") && !is_closing {

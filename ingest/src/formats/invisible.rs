@@ -1,4 +1,4 @@
-//! Characters that a reader does not see: they can hide words from people or smuggle words to a model, and help nobody.
+//! Characters that a reader does not see: they can hide words from people or smuggle words to a model, and have no use.
 
 use kb::{mapped::Edit, text::escapes};
 

@@ -1,5 +1,5 @@
-//! Real documentation, where `RUNBOOKD_TEST_DATA` is set: no passage has markup left in it, outside code, that only the tools of
-//! its site understand.
+//! Real documentation, where `RUNBOOKD_TEST_DATA` is set: no passage has markup left in it, outside code, that only the
+//! tools of its site understand.
 
 use super::{Defaults, Format, Place, links::Pages, parse, site::Site};
 use crate::{chunk::Chunker, dialect};
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use regex::Regex;
 use std::path::{Path, PathBuf};
 
-/// Counts words.
+/// A token counter that counts words.
 struct Words;
 
 impl TokenCounter for Words {
@@ -18,7 +18,7 @@ impl TokenCounter for Words {
     }
 }
 
-/// What only tools understand, by the tools.
+/// Markup that only tools understand, each with its tool.
 const MARKUP: [(&str, &str); 9] = [
     ("shortcode", r"\{\{[<%]|[%>]\}\}"),
     ("box or tab", r#"(?m)^\s*(:::|!!! |\?\?\?\+? |=== ")|\[!(NOTE|TIP|WARNING|IMPORTANT|CAUTION)\]"#),

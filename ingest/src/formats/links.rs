@@ -44,7 +44,7 @@ pub(crate) struct FoundLink {
     destination: String,
     /// The sentence that it stands in.
     sentence: String,
-    /// Where it stands: in the text, and once the text is [`plain`], in its source. Empty where that is not known.
+    /// The link's range: in the text, and once the text is [`plain`], in its source. Empty if it is not known.
     range: Range<usize>,
 }
 
@@ -64,7 +64,7 @@ impl FoundLink {
         &self.destination
     }
 
-    /// Where it begins in the source; `None` where that is not known.
+    /// The link's start in the source; `None` if it is not known.
     pub(crate) fn start(&self) -> Option<usize> {
         (!self.range.is_empty()).then_some(self.range.start)
     }
@@ -82,8 +82,8 @@ pub(crate) fn plain(text: MappedText) -> (MappedText, Vec<FoundLink>) {
 /// Identifiers of more elements of one page are not kept.
 const MAX_ANCHORS: usize = 4_096;
 
-/// The identifiers that a text's markup gives to places other than headings: `id="x"` and `name="x"` of HTML, `[[x]]` and
-/// `[#x]` of AsciiDoc.
+/// The identifiers that a text's markup gives to places other than headings: `id="x"` and `name="x"` of HTML, `[[x]]`
+/// and `[#x]` of AsciiDoc.
 pub(crate) fn anchors(text: &str) -> Vec<String> {
     static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"\b(?:id|name)=(?:"([^"\s]+)"|'([^'\s]+)')|\[\[([A-Za-z0-9_.:-]+)[,\]]|\[#([A-Za-z0-9_.:-]+)[,\]]"#)
@@ -100,7 +100,7 @@ fn edits(text: &str) -> (Vec<Edit>, Vec<FoundLink>) {
     let mut block = Block::default();
     let mut events = dialect::parse(text);
     for (event, range) in events.by_ref() {
-        // What lies directly inside an open link tells where its words begin and end.
+        // The events directly inside an open link show where its words begin and end.
         if !matches!(event, Event::End(TagEnd::Link | TagEnd::Image)) {
             for link in innermost(&mut open) {
                 let inside = link.inside.get_or_insert(range.clone());
@@ -154,7 +154,7 @@ fn innermost(open: &mut [Open]) -> impl Iterator<Item = &mut Open> {
 #[derive(Default)]
 struct Block {
     text: String,
-    /// Where links that are open begin.
+    /// The starts of the links that are open.
     starts: Vec<usize>,
     /// Number among the found links, and where it begins.
     links: Vec<(usize, usize)>,
@@ -391,8 +391,8 @@ impl Pages {
         None
     }
 
-    /// The site is some folder of the source (`content/en/docs/`): the page that ends so. Of several (translations, say)
-    /// the one that shares most folders with the page that links, if there is one such.
+    /// The site is some folder of the source (`content/en/docs/`): the page that ends so. Of several (translations,
+    /// say) the one that shares most folders with the page that links, if there is one such.
     fn by_ending(&self, page: &str, from: &str) -> Option<&str> {
         let last = page.rsplit('/').next().filter(|last| !last.is_empty())?;
         let ending = format!("/{page}");

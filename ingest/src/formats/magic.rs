@@ -1,4 +1,4 @@
-//! What a file is by its first bytes, whatever its name says.
+//! The type of a file by its first bytes, whatever its name says.
 
 /// A PDF's mark may have this much before it.
 const MAX_BEFORE_PDF: usize = 1024;
@@ -6,17 +6,17 @@ const MAX_BEFORE_PDF: usize = 1024;
 /// A sort of file that its first bytes tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Magic {
-    /// PDF.
+    /// A PDF file.
     Pdf,
     /// A ZIP archive, which new office files are as well.
     Zip,
     /// Office files of the time before, and those that a password protects.
     Ole,
-    /// gzip.
+    /// A file packed by gzip.
     Gzip,
-    /// A picture.
+    /// A picture, of any format that is known.
     Picture,
-    /// A program.
+    /// A program that a system runs.
     Program,
 }
 
@@ -37,13 +37,13 @@ impl Magic {
         let found = AT_START.iter().find(|(mark, _)| bytes.starts_with(mark)).map(|(_, sort)| *sort);
         found.or_else(|| {
             let head = &bytes[..bytes.len().min(MAX_BEFORE_PDF)];
-            // What comes before it is no text.
+            // Other bytes may come before the mark of a PDF file.
             let is_pdf = head.windows(5).any(|part| part == b"%PDF-") && bytes.contains(&0);
             is_pdf.then_some(Self::Pdf)
         })
     }
 
-    /// What a file of this sort is called.
+    /// The name that reports give a file of this type.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pdf => "a PDF file",

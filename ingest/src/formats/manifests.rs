@@ -1,9 +1,9 @@
 //! Manifests that a page names by their file (`{{% code_sample file="pods/probe.yaml" %}}`, `[x.yaml](samples/x.yaml)`,
-//! `kubectl apply -f manifests/x.yaml`) become part of it, where the source has them: who follows the page needs them, and
-//! neither a reader of an answer nor a model can open the file.
+//! `kubectl apply -f manifests/x.yaml`) become part of it, where the source has them: who follows the page needs them,
+//! and neither a reader of an answer nor a model can open the file.
 //!
-//! A manifest stands at the end of the section that names it, so that lists of steps stay whole; each once in a page. Entry
-//! point: [`with_manifests`].
+//! A manifest stands at the end of the section that names it, so that lists of steps stay whole; each once in a page.
+//! Entry point: [`with_manifests`].
 
 use super::Place;
 use kb::mapped::{Edit, MappedText};
@@ -14,7 +14,7 @@ use std::{collections::HashSet, sync::LazyLock};
 const MAX_MANIFESTS: usize = 16;
 /// Bytes of them together, at most.
 const MAX_BYTES: usize = 64 << 10;
-/// Names that are looked up in one page, at most.
+/// At most this many names are looked up in one page.
 const MAX_NAMES: usize = 256;
 
 /// A relative path of a YAML file, within what includes, links, quotes or applies it.
@@ -62,7 +62,7 @@ pub(super) fn with_manifests(text: MappedText, place: &Place<'_>) -> MappedText 
     if edits.is_empty() { text } else { text.edited(edits) }
 }
 
-/// The sections of a page, each up to the next heading or the end; headings within code are none.
+/// The sections of a page, each up to the next heading or the end. Lines in code that look like headings do not count.
 fn sections(text: &str) -> Vec<(usize, usize)> {
     let mut sections = Vec::new();
     let (mut start, mut at) = (0, 0);

@@ -3,6 +3,7 @@
 
 use super::{
     Beside, Document, Parsed, Place, Syntax, admonitions, entities, front_matter, github_wiki, html,
+    inner_links,
     links::{self, FoundLink},
     manifests, metadata, notion,
     redaction::{self, Secrets},
@@ -12,7 +13,7 @@ use super::{
     steps::Steps,
     title_of_path,
 };
-use crate::{dialect, lint};
+use crate::dialect;
 use kb::mapped::{Edit, MappedText};
 use pulldown_cmark::{Event, HeadingLevel, Tag, TagEnd};
 
@@ -26,7 +27,7 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         Ok(None) => (Stated::default(), source),
         Ok(Some((said, range))) => {
             let body = &source.as_str()[range.end..];
-            // What a page is for is often said nowhere else; its place is the front matter.
+            // The purpose of a page often stands only in its front matter.
             let lead = match &said.description {
                 Some(description) if !body.contains(description.as_str()) => format!("{description}\n\n"),
                 _ => String::new(),
@@ -86,7 +87,7 @@ pub(crate) fn finished(
     meta.links = place.pages.resolve(place.relative, found_links);
     let mut document = Document::new(meta, body, Syntax::Markdown);
     document.beside =
-        Beside { links: lint::links_of(found_links, place), ignored_checks, ..Beside::default() };
+        Beside { links: inner_links::links_of(found_links, place), ignored_checks, ..Beside::default() };
     parsed.documents.push(document);
     parsed
 }
@@ -116,13 +117,13 @@ pub(crate) fn cleaned(
     Ok(links::plain(text))
 }
 
-/// One pass of cleaning.
+/// One pass of cleaning: the edits that it makes of a text.
 type Pass<'a> = &'a dyn Fn(&str) -> Vec<Edit>;
 
-/// What a text says at a glance.
+/// The title of a text, and whether it has more than headings.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outline {
-    /// The first heading of the first level; where there is none, the heading that the text begins with, as long as all
+    /// The first heading of the first level; if there is none, the heading that the text begins with, as long as all
     /// others are below it: the first of several entries names an entry.
     title: Option<String>,
     /// Whether there is a word outside headings.

@@ -1,15 +1,25 @@
 //! A file's bytes to documents: one parser per format, chosen by the file's extension.
 //!
-//! Entry points: [`Format::of`], [`parse`]. A parser cleans the text (so that it reads as Markdown anywhere) and fills in
-//! the metadata; cutting it into chunks is [`crate::chunk`]'s work.
+//! Entry points: [`Format::of`], [`parse`]. A parser cleans the text (so that it reads as Markdown anywhere) and fills
+//! in the metadata; cutting it into chunks is [`crate::chunk`]'s work.
+//!
+//! To add a format: write a module here with `parse(text, place) -> Parsed`. One that is markup writes its blocks with
+//! `written.rs` and ends with `markdown::finished`. Add a variant to [`Format`] with its extensions in [`Format::of`],
+//! and its line in [`parse`]; a binary format is read before the text is decoded, and `magic.rs` tells it by its first
+//! bytes. Give `tests/mutations.rs` a file of it to damage, and name it in `docs/formats.md` and in the help of
+//! `cli/mod.rs`.
 
 mod admonitions;
 mod asciidoc;
+pub(crate) mod beside;
+mod document;
 mod docx;
+mod editions;
 pub(crate) mod entities;
 pub mod front_matter;
 mod github_wiki;
 mod html;
+pub(crate) mod inner_links;
 mod invisible;
 pub mod language;
 #[cfg(test)]
@@ -34,196 +44,31 @@ pub(crate) mod steps;
 pub(crate) mod web_page;
 pub(crate) mod written;
 
+pub(crate) use beside::Beside;
+pub use document::{Document, Origin, Syntax};
+pub(crate) use editions::versions_of_editions;
+pub use editions::{Mark, hash_on_version};
+pub(crate) use mediawiki::Dump;
+
 use crate::{
     decode,
-    lint::{self, Finding, Lines, Link, Unknown},
+    findings::Finding,
     report::{Rejection, Warning},
 };
-use jiff::Timestamp;
 use kb::{
-    document::{ContentHash, DocumentMeta, Kind},
-    mapped::MappedText,
+    document::{DocumentMeta, Kind},
     redact::redact,
-    store::CHUNKER_VERSION,
     text::visible,
-    version::{Version, in_title, of_path},
+    version::of_path,
 };
 use links::Pages;
 use magic::Magic;
-pub(crate) use mediawiki::Dump;
 use site::Site;
 use stated::Stated;
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// Longer titles are cut.
 const MAX_TITLE_CHARS: usize = 240;
-
-/// A document, before it is cut into chunks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Document {
-    /// All but the text.
-    pub meta: DocumentMeta,
-    /// The cleaned text, which knows its place in the file's decoded text.
-    pub body: MappedText,
-    /// How to read the body.
-    pub syntax: Syntax,
-    /// Fragments that lead into the file itself, such as `page=3` of a PDF: each with the byte of the decoded text from
-    /// which on it holds, in order. Where there are any, they lead to passages, and not the headings' own.
-    pub fragments: Vec<(usize, String)>,
-    /// Headings that all of it stands below, outermost first, such as that of the page that a file is attached to.
-    pub above: Vec<String>,
-    /// Hash of everything that the stored document depends on, but for the embedding model.
-    pub content_hash: ContentHash,
-    /// What is not stored, and tells whether the document is in order.
-    pub(crate) beside: Beside,
-}
-
-/// What a document has beside what is stored of it, for [`crate::lint`].
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Beside {
-    /// Its links within the source, those to nowhere included.
-    pub(crate) links: Vec<Link>,
-    /// Identifiers of places other than headings.
-    pub(crate) anchors: Arc<[String]>,
-    /// Which identifiers of its headings only its site's generator knows.
-    pub(crate) unknown_anchors: Unknown,
-    /// The checks that it does not want.
-    pub(crate) ignored_checks: Vec<String>,
-    /// The lines of the file that it was read from.
-    pub(crate) lines: Arc<Lines>,
-}
-
-/// What a source knows of a file besides its bytes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// Where a person reads it.
-    pub url: Option<String>,
-    /// When it was last changed.
-    pub updated_at: Option<Timestamp>,
-}
-
-/// How a body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Syntax {
-    /// Markdown.
-    Markdown,
-    /// Text in which nothing is markup.
-    Plain,
-}
-
-impl Document {
-    /// Puts a document together and hashes it.
-    pub fn new(meta: DocumentMeta, body: MappedText, syntax: Syntax) -> Self {
-        let metadata = serde_json::to_vec(&within_source(&meta)).expect("metadata has only string keys");
-        let text = body.as_str();
-        let place = body.source_range(0..text.len());
-        // The place is part of it because chunks tell their byte range in the file.
-        let numbers = [CHUNKER_VERSION as u64, syntax as u64, place.start as u64, place.end as u64];
-        let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        let content_hash = ContentHash::of(&[&metadata, text.as_bytes(), &numbers]);
-        let (fragments, above, beside) = (Vec::new(), Vec::new(), Beside::default());
-        Self { meta, body, syntax, fragments, above, content_hash, beside }
-    }
-
-    /// The same document with fragments that lead into its file.
-    pub fn with_fragments(mut self, fragments: Vec<(usize, String)>) -> Self {
-        if fragments.is_empty() {
-            return self;
-        }
-        let written: String = fragments.iter().map(|(at, fragment)| format!("{at} {fragment}\n")).collect();
-        self.content_hash = ContentHash::of(&[&self.content_hash.0, written.as_bytes()]);
-        self.fragments = fragments;
-        self
-    }
-
-    /// The same document below headings.
-    pub fn below(mut self, above: Vec<String>) -> Self {
-        if above.is_empty() {
-            return self;
-        }
-        let written = above.iter().fold(String::from("below"), |written, heading| written + "\n" + heading);
-        self.content_hash = ContentHash::of(&[&self.content_hash.0, written.as_bytes()]);
-        self.above = above;
-        self
-    }
-
-    /// The same document with other metadata.
-    pub fn with_meta(self, change: impl FnOnce(&mut DocumentMeta)) -> Self {
-        let Self { mut meta, body, syntax, fragments, above, beside, .. } = self;
-        change(&mut meta);
-        Self { beside, ..Self::new(meta, body, syntax).with_fragments(fragments).below(above) }
-    }
-
-    /// The fragment that leads to a byte of the decoded text.
-    pub fn fragment_at(&self, byte: usize) -> Option<&str> {
-        let after = self.fragments.partition_point(|(start, _)| *start <= byte);
-        self.fragments.get(after.checked_sub(1)?).map(|(_, fragment)| fragment.as_str())
-    }
-
-    /// The same document with what its source knows of it, where it does not say so itself.
-    pub fn from(self, origin: &Origin) -> Self {
-        if *origin == Origin::default() {
-            return self;
-        }
-        self.with_meta(|meta| {
-            meta.url = meta.url.take().or_else(|| origin.url.clone());
-            meta.updated_at = meta.updated_at.or(origin.updated_at);
-        })
-    }
-
-    /// The same document as one of another source, with the ids that `rename` gives it and what it links to.
-    pub(crate) fn named(self, source: &str, rename: impl Fn(&str) -> String) -> Self {
-        let Self { mut meta, body, syntax, fragments, beside, .. } = self;
-        meta.source = source.to_owned();
-        for id in meta.links.iter_mut().map(|link| &mut link.target).chain([&mut meta.id]) {
-            *id = rename(id);
-        }
-        Self { beside, ..Self::new(meta, body, syntax).with_fragments(fragments) }
-    }
-
-    /// The same document on a version that only its siblings show it to be for.
-    pub fn on_version(mut self, version: &str) -> Self {
-        self.content_hash = hash_on_version(self.content_hash, version);
-        self.meta.version = Some(version.to_owned());
-        self
-    }
-
-    /// What marks it as one edition among others, where others have the same but for the version.
-    pub fn marks(&self) -> Vec<Mark> {
-        if self.meta.version.is_some() {
-            return Vec::new();
-        }
-        let path = self.meta.id.split('#').next().unwrap_or_default();
-        let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-        let words = language::without_suffix(stem_of(file)).replace(['-', '_'], " ");
-        let has_words = |(rest, _): &(String, Version)| rest.chars().any(char::is_alphabetic);
-        let named = [in_title(&self.meta.title), in_title(&words)].into_iter().flatten().filter(has_words);
-        let language = self.meta.language.as_deref().unwrap_or_default();
-        named.map(|(rest, version)| (format!("{folder}\n{rest}\n{language}"), version.to_string())).collect()
-    }
-}
-
-/// Metadata as they are under any name of the source: one that is renamed has the documents that it had.
-fn within_source(meta: &DocumentMeta) -> DocumentMeta {
-    let prefix = format!("{}/", meta.source);
-    let mut meta = meta.clone();
-    let links = meta.links.iter_mut().map(|link| &mut link.target);
-    for id in links.chain([&mut meta.id]) {
-        if let Some(rest) = id.strip_prefix(&prefix) {
-            *id = rest.to_owned();
-        }
-    }
-    meta.source.clear();
-    meta
-}
-
-/// What a document's title or its file's name is but for the version in it, and that version.
-pub type Mark = (String, String);
-
-/// A document's hash when it is [`Document::on_version`].
-pub fn hash_on_version(hash: ContentHash, version: &str) -> ContentHash {
-    ContentHash::of(&[&hash.0, version.as_bytes()])
-}
 
 /// A format that we read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,19 +97,19 @@ pub enum Format {
     Pdf,
 }
 
-/// What the next run is told of a file, so that it is not read again before its bytes change.
+/// How much of a file's reading is kept for the next run, so that it is not read again before its bytes change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remembered {
-    /// Nothing: it is read.
+    /// No part: the file is read in every run.
     Nothing,
-    /// That it was refused, and why. What becomes of one that is read depends on the source's other files as well.
+    /// The refusal and its reason. The documents of a file that is read depend on the source's other files as well.
     Refusal,
-    /// What was found in it: reading it costs much.
+    /// The documents and the faults that were found: reading the file is expensive.
     Everything,
 }
 
 impl Format {
-    /// What is remembered of a file of this format.
+    /// How much is remembered of a file of this format.
     pub fn remembered(self) -> Remembered {
         match self {
             Self::Pdf => Remembered::Everything,
@@ -318,7 +163,7 @@ impl Format {
     }
 }
 
-/// What a run says about all documents of a source.
+/// The metadata that a run gives to all documents of a source.
 #[derive(Debug, Clone, Default)]
 pub struct Defaults {
     /// The kind of every document, whatever else is said.
@@ -333,10 +178,10 @@ pub struct Defaults {
     pub fallback_kind: Option<Kind>,
 }
 
-/// Where a file stands.
+/// The place of a file: its source, its path, and the files around it.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
-    /// The source's name.
+    /// The source's name, the first part of the documents' ids.
     pub source: &'a str,
     /// Path below the source's root, with `/`.
     pub relative: &'a str,
@@ -346,32 +191,32 @@ pub struct Place<'a> {
     pub pages: &'a Pages,
     /// The site that they make up.
     pub site: &'a Site,
-    /// What the run says.
+    /// The metadata that the run gives to all documents of the source.
     pub defaults: &'a Defaults,
 }
 
-/// What came out of a file.
+/// The result of parsing one file.
 #[derive(Debug, Default)]
 pub struct Parsed {
     /// Documents, in the order of the file.
     pub documents: Vec<Document>,
-    /// What did not become one.
+    /// The parts of the file that did not become a document, each with the reason.
     pub rejected: Vec<Rejection>,
-    /// What is odd about those that did.
+    /// Faults of the documents that do not keep them out.
     pub warnings: Vec<Warning>,
     /// How many secrets each rule redacted.
     pub redacted: BTreeMap<&'static str, u64>,
-    /// What is wrong with the file as such.
+    /// Findings about the file as a whole.
     pub(crate) findings: Vec<Finding>,
-    /// Whether the file was not read, or not to its end, for a reason that is not its content, so that what is stored of it
-    /// stays.
+    /// Whether the file was not read, or not to its end, for a reason that is not its content, so that what is stored
+    /// of it stays.
     pub is_unknown: bool,
     /// Whether learning that took so long that it is not learnt in every run.
     pub(crate) is_slow: bool,
 }
 
 impl Parsed {
-    /// One document, and nothing to say about it.
+    /// The result with one document, without rejections or warnings.
     pub fn of(document: Document) -> Self {
         Self { documents: vec![document], ..Self::default() }
     }
@@ -380,7 +225,7 @@ impl Parsed {
         Self { rejected: vec![Rejection::new(place.shown, reason)], ..Self::default() }
     }
 
-    /// Left out, and for no fault.
+    /// The result for a file that is left out by convention, which is not a fault.
     pub(crate) fn left_out(place: &Place<'_>, reason: impl Into<String>) -> Self {
         let rejection = Rejection { by_convention: true, ..Rejection::new(place.shown, reason) };
         Self { rejected: vec![rejection], ..Self::default() }
@@ -391,7 +236,7 @@ impl Parsed {
     }
 }
 
-/// Parses a file's bytes. Never fails: what cannot be read is in [`Parsed::rejected`].
+/// Parses a file's bytes. Never fails: a part that cannot be read is in [`Parsed::rejected`].
 pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
     let text_parser = match format {
         Format::Docx => return docx::parse(&bytes, place),
@@ -418,15 +263,15 @@ pub fn parse(format: Format, bytes: Vec<u8>, place: &Place<'_>) -> Parsed {
     }
     let text = decoded.text.clone();
     let mut parsed = text_parser(decoded.text, place);
-    lint::note(&mut parsed, format, &text, place);
+    beside::note(&mut parsed, format, &text, place);
     if let (Some(encoding), false) = (decoded.guessed, parsed.documents.is_empty()) {
         parsed.warn(place, format!("read as {encoding}, by its bytes; save the file as UTF-8 to be sure"));
     }
     parsed
 }
 
-/// What a document says in the properties that its format keeps beside the text: read as front matter is. A version is the
-/// document's own there, and not that of what it is about.
+/// The metadata in the properties that a format keeps beside the text, read as front matter is. A version there is the
+/// document's own, and not that of its subject.
 fn said_in_properties(keys: impl Iterator<Item = (String, String)>) -> Result<Stated, String> {
     let is_own = |key: &str| matches!(key.to_lowercase().as_str(), "version" | "versions" | "release");
     front_matter::of_keys(keys.filter(|(key, _)| !is_own(key))).map_err(|error| error.to_string())
@@ -445,7 +290,7 @@ fn is_made_up_title(title: &str) -> bool {
         || !title.chars().any(char::is_alphabetic)
 }
 
-/// Fills in the metadata from what the file says, what the run says, and where the file stands.
+/// Makes the metadata of the statements in the file, the defaults of the run, and the place of the file.
 pub(crate) fn metadata(
     place: &Place<'_>,
     id: String,
@@ -503,8 +348,8 @@ fn kind_of_path(source: &str, relative: &str) -> Kind {
     said.into_iter().next().unwrap_or(Kind::Docs)
 }
 
-/// A title from a path: the file's name, or its folder's for an index page, as words. Where the run has one for files
-/// without a title, it is that.
+/// A title from a path: the file's name, or its folder's for an index page, as words. The run's title for files without
+/// one comes first.
 pub(crate) fn title_of_path(place: &Place<'_>) -> String {
     if let Some(title) = &place.defaults.fallback_title {
         return title.clone();
@@ -526,7 +371,8 @@ fn stem_of(file: &str) -> &str {
     file.rsplit_once('.').map(|(stem, _)| stem).filter(|stem| !stem.is_empty()).unwrap_or(file)
 }
 
-/// A text that stands beside the body: without what nobody sees and without secrets, which decoding may have bared.
+/// A text that stands beside the body, such as a title: without invisible characters and secrets, which decoding may
+/// have revealed.
 pub(crate) fn shown(text: &str) -> String {
     visible(&redact(text).text)
 }
@@ -552,7 +398,7 @@ fn parsed_in(format: Format, relative: &str, text: &str, pages: &[&str], site: &
 #[cfg(test)]
 #[track_caller]
 fn assert_edited(source: &str, edits: Vec<kb::mapped::Edit>, expected: &str) {
-    let text = MappedText::new(source.to_owned()).edited(edits);
+    let text = kb::mapped::MappedText::new(source.to_owned()).edited(edits);
     assert_eq!(text.as_str(), expected, "{source}");
 }
 

@@ -1,8 +1,8 @@
 //! Exports of Notion: pages as `Title 32hex.md` in folders of the same name, databases as `Title 32hex.csv`.
 //!
-//! The number behind a title is no part of it; ids keep it, for it is what tells pages apart. The properties of a page stand as
-//! `Key: value` below its title: those that are metadata become such and leave the text. A database that asks no questions is
-//! one document: a table, or a section for each entry where entries are long.
+//! The number behind a title is taken out of it; ids keep the number, because it tells pages apart. The properties of a
+//! page stand as `Key: value` below its title: those that are metadata become such and leave the text. A database
+//! without questions is one document: a table, or a section for each entry if entries are long.
 
 use super::{
     Parsed, Place, front_matter,
@@ -19,10 +19,10 @@ use kb::mapped::{Edit, MappedText};
 /// Digits of the number behind a title.
 const DIGITS: usize = 32;
 
-/// More lines below a title are no properties.
+/// Further lines below a title are not properties.
 const MAX_PROPERTIES: usize = 60;
 
-/// A longer name is no property's.
+/// A longer name is not that of a property.
 const MAX_KEY_CHARS: usize = 60;
 
 /// An entry with a longer field has a section of its own.
@@ -31,8 +31,8 @@ const LONG_FIELD_BYTES: usize = 300;
 /// More columns of a database are not read.
 const MAX_COLUMNS: usize = 200;
 
-/// Properties by their names in lower case, and the keys of front matter that they stand for; of those for one key the first
-/// that a page has counts.
+/// Properties by their names in lower case, and the keys of front matter that they stand for; of those for one key the
+/// first that a page has counts.
 const PROPERTIES: [(&str, &str); 34] = [
     ("author", "author"),
     ("authors", "author"),
@@ -89,7 +89,7 @@ fn file_of<'a>(place: &Place<'a>) -> &'a str {
     place.relative.rsplit('/').next().unwrap_or(place.relative)
 }
 
-/// A page without its properties and numbers, and what its properties say.
+/// A page without its properties and numbers, and the metadata in its properties.
 pub(super) fn without_properties(source: MappedText) -> Result<(Stated, MappedText), FrontMatterError> {
     let mut edits = numbers_of(source.as_str());
     let mut keys: Vec<(String, String)> = Vec::new();
@@ -121,7 +121,8 @@ pub(super) fn without_properties(source: MappedText) -> Result<(Stated, MappedTe
                 edits.push(Edit::delete(range));
                 found.push((rank, PROPERTIES[rank].1, value.to_owned()));
             }
-            // What may restrict the page is read, or refuses it; what else is read in front matter means something else here.
+            // A property that may restrict the page is read, or refuses it; other names of front matter mean something
+            // else here.
             None if front_matter::is_strict(&lower) => {
                 edits.push(Edit::delete(range));
                 keys.push((lower, value.to_owned()));

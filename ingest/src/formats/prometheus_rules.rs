@@ -1,5 +1,6 @@
-//! Prometheus rule files: each alert is a document, `<source>/<path>#<alert>`, which says what the alert means and leads to
-//! its runbook. The rules stand below `groups`, or below the `spec` of a `PrometheusRule`, in one or more YAML documents.
+//! Prometheus rule files: each alert is a document, `<source>/<path>#<alert>`, which says what the alert means and
+//! leads to its runbook. The rules stand below `groups`, or below the `spec` of a `PrometheusRule`, in one or more YAML
+//! documents.
 
 use super::{
     Document, Parsed, Place, Syntax,
@@ -30,7 +31,7 @@ const LEADING: [&str; 3] = ["runbook_url", "runbook", "dashboard_url"];
 const NO_ALERTS: &str =
     "not supported: YAML without alerts of Prometheus (`groups` with `rules` that have `alert`)";
 
-/// Everything that an alert's document is made from.
+/// The parts of a rule that an alert's document is made from.
 struct Alert {
     name: String,
     expression: String,
@@ -107,7 +108,8 @@ fn text_of(value: &Value) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// Where the alerts stand: from the line that names one to the next such line. Empty where the lines are not the alerts.
+/// The places of the alerts: each from the line that names one to the next such line. Empty if the lines are not those
+/// of the alerts.
 fn places_of(text: &str, num_alerts: usize) -> Vec<Range<usize>> {
     let mut starts = Vec::new();
     let mut at = 0;
@@ -126,7 +128,7 @@ fn places_of(text: &str, num_alerts: usize) -> Vec<Range<usize>> {
     starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
 }
 
-/// What follows `#` in an alert's id: its name, with a number where others have it as well.
+/// The text after `#` in an alert's id: its name, with a number if others have it as well.
 fn id_of(name: &str, taken: &mut HashSet<String>) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '.' | '-');
     let name: String = name.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();

@@ -5,19 +5,19 @@
 use super::{
     Document, Parsed, Place, Syntax,
     front_matter::is_web_address,
-    markdown, metadata, notion,
+    inner_links, markdown, metadata, notion,
     redaction::{self, Secrets},
     stated::Stated,
     steps::Steps,
 };
-use crate::{lint, report::Rejection};
+use crate::report::Rejection;
 use csv::{ByteRecord, ReaderBuilder};
 use kb::{document::Kind, mapped::MappedText};
 
 /// A longer row is refused: it is most likely a quote that was never closed.
 const MAX_ROW_BYTES: usize = 256 << 10;
 
-/// Where the columns are.
+/// The places of the columns.
 struct Columns {
     question: usize,
     answer: usize,
@@ -56,7 +56,7 @@ impl Columns {
     }
 }
 
-/// What may part the fields of a row; the first is the usual one.
+/// The delimiters that may part the fields of a row; the first is the usual one.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// The delimiter of a file and the length of the line `sep=;` in front of the header, with which spreadsheets name it.
@@ -91,7 +91,7 @@ fn delimiter_of(text: &str) -> Result<(u8, usize), String> {
     }
 }
 
-/// What to do about a delimiter that is none.
+/// The advice about an unknown delimiter.
 const USE_DELIMITERS: &str = "use commas, semicolons, tabs or `|`";
 
 pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
@@ -193,7 +193,7 @@ fn row_document(
     meta.links = place.pages.resolve(place.relative, &found_links);
     redaction::add(&mut redacted, joined);
     let mut document = Document::new(meta, body, Syntax::Markdown);
-    document.beside.links = lint::links_of(&found_links, place);
+    document.beside.links = inner_links::links_of(&found_links, place);
     Ok((document, redacted))
 }
 

@@ -1,18 +1,19 @@
 //! Questions and answers, or resolved incidents, as lines of JSON: each line is an object and a document of its own.
 //!
-//! A line with `question` and `answer` may give `title` and `source` as a CSV does, one with `failure` and `resolution` may
-//! give `id`, `when` and `links`; both may give any key of front matter. Its id is `<source>/<path>#<line>`, or `#<id>` where
-//! an incident gives its own. A line that cannot be read is reported with its number, and the others are kept.
+//! A line with `question` and `answer` may give `title` and `source` as a CSV does, one with `failure` and `resolution`
+//! may give `id`, `when` and `links`; both may give any key of front matter. Its id is `<source>/<path>#<line>`, or
+//! `#<id>` where an incident gives its own. A line that cannot be read is reported with its number, and the others are
+//! kept.
 
 use super::{
     Document, Parsed, Place, Syntax,
     front_matter::{self, is_web_address},
-    markdown, metadata,
+    inner_links, markdown, metadata,
     redaction::{self, Secrets},
     stated::Stated,
     steps::Steps,
 };
-use crate::{lint, report::Rejection};
+use crate::report::Rejection;
 use kb::{document::Kind, mapped::MappedText};
 use serde_json::{Map, Value};
 use std::{collections::HashSet, ops::Range};
@@ -53,7 +54,7 @@ pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
     parsed
 }
 
-/// What a line is about, as Markdown, and what it says of itself besides front matter's keys.
+/// The text of a line's entry as Markdown, and its metadata besides front matter's keys.
 struct Entry {
     body: String,
     title: String,
@@ -96,7 +97,7 @@ fn line_document(
     let mut meta = metadata(place, id, title, said, body.as_str());
     meta.links = place.pages.resolve(place.relative, &found_links);
     let mut document = Document::new(meta, body, Syntax::Markdown);
-    document.beside.links = lint::links_of(&found_links, place);
+    document.beside.links = inner_links::links_of(&found_links, place);
     Ok((document, warnings, redacted))
 }
 

@@ -1,5 +1,5 @@
-//! Secrets in a file's text are redacted before anything else reads it, with what nobody sees still in it: a colour that
-//! ends where a key begins parts the two. Then what nobody sees is taken out.
+//! Secrets in a file's text are redacted before anything else reads it, with the invisible characters still in it: a
+//! colour code that ends where a key begins separates the two. Then the invisible characters are taken out.
 
 use super::invisible;
 use kb::{

@@ -1,8 +1,8 @@
 //! Hugo's shortcodes, `{{< name >}}` and `{{% name %}}`, as the words a reader of the rendered page would see.
 //!
-//! Shortcodes that stand for a value become it, where the site says it, or a marker that names it: a sentence with a gap would
-//! say something else. The bodies of paired shortcodes stay; only their tags are replaced. Code fences are left alone, but for escaped
-//! shortcodes (`{{</* name */>}}`), which lose their escape everywhere.
+//! Shortcodes that stand for a value become it, where the site says it, or a marker that names it: a sentence with a
+//! gap would say something else. The bodies of paired shortcodes stay; only their tags are replaced. Code fences are
+//! left alone, but for escaped shortcodes (`{{</* name */>}}`), which lose their escape everywhere.
 
 use super::{site::Site, steps::Steps};
 use crate::dialect;
@@ -49,7 +49,7 @@ pub(crate) fn edits(text: &str, site: &Site, steps: &Steps) -> Vec<Edit> {
                 at = tag.range.end;
                 let in_prose = prose.partition_point(|line: &Range<usize>| line.end <= start);
                 let in_prose = prose.get(in_prose).is_some_and(|line| line.contains(&start));
-                // In code only a value is more than what is written there.
+                // In code only a value replaces the text that is written there.
                 if in_prose || tag.is_escaped || tag.value(site).is_some() {
                     tags.push(tag);
                 }
@@ -99,7 +99,7 @@ pub(crate) fn mending_edits(text: &str) -> Vec<Edit> {
     half.map(|brace| Edit::replace(brace.start()..brace.start(), "{")).collect()
 }
 
-/// Where the next tags of both kinds end, looked for once for all tags before them.
+/// The ends of the next tags of both kinds, looked for once for all tags before them.
 #[derive(Default)]
 struct Ends([Option<usize>; 2]);
 
@@ -119,7 +119,7 @@ impl Ends {
 #[derive(Default)]
 struct Line {
     range: Range<usize>,
-    /// What is left of it without the white space around.
+    /// The range of the line's words, without the white space around them.
     words: Range<usize>,
     /// How far it was read.
     read: usize,
@@ -162,7 +162,7 @@ impl Line {
         if near(before.chars().next_back()) && near(after.chars().next()) {
             return false;
         }
-        // Of the white space, only what lies between two tags is looked through.
+        // Only the white space between two tags is looked through.
         let line_before = text[self.words.start.min(tag.range.start)..tag.range.start].trim_end();
         let line_after = text[tag.range.end..self.words.end.max(tag.range.end)].trim_start();
         // Only other tags beside it make no sentence.
@@ -264,7 +264,7 @@ impl<'a> Tag<'a> {
         }
     }
 
-    /// What stands in the place of a value that nobody told us.
+    /// The marker in the place of a value that is not known.
     fn marker(&self) -> String {
         let words =
             self.inside.split_whitespace().collect::<Vec<_>>().join(" ").replace(['"', '`', '[', ']'], "");
@@ -274,7 +274,7 @@ impl<'a> Tag<'a> {
         }
     }
 
-    /// What the tag says to a reader.
+    /// The words of the tag for a reader.
     fn words(&self) -> String {
         if self.is_escaped {
             return format!("{{{{<{}>}}}}", self.inside);
@@ -394,7 +394,7 @@ fn parameters(text: &str) -> Vec<(&str, &str)> {
     parameters
 }
 
-/// A value at the start of the text, and what follows it. Takes at least one character of a text that is not empty.
+/// A value at the start of the text, and the text after it. Takes at least one character of a text that is not empty.
 fn value(text: &str) -> (&str, &str) {
     for quote in ['"', '`'] {
         if let Some(quoted) = text.strip_prefix(quote) {

@@ -1,8 +1,9 @@
-//! What the files around a page say in its place: the values of the site's configuration, and the files that it includes.
+//! The texts that the files around a page put in it: the values of the site's configuration, and the files that it
+//! includes.
 //!
-//! Entry points: [`Site::value`] for `{{< param version >}}` and its like, [`with_includes`] for `{{#include file}}` and its
-//! like. Only files that the source lists are read, so nothing outside it is, and nothing that is hidden. Where there is
-//! nothing to put in, a marker that names it stays: a sentence has no gap that its reader cannot see.
+//! Entry points: [`Site::value`] for `{{< param version >}}` and its like, [`with_includes`] for `{{#include file}}`
+//! and its like. Only files that the source lists are read, so no file outside it is, and no hidden one. If there is no
+//! text to put in, a marker that names it stays: a sentence has no gap that its reader cannot see.
 
 use super::{Format, Place, asciidoc, front_matter, redaction, rst, steps::Steps, web_page};
 use crate::decode;
@@ -18,7 +19,7 @@ use std::{
 
 /// Larger configurations are not read.
 const MAX_CONFIG_BYTES: u64 = 256 << 10;
-/// Most values of a site.
+/// The largest number of values of a site.
 const MAX_VALUES: usize = 4_096;
 /// Longer values stand for no words of a sentence.
 const MAX_VALUE_CHARS: usize = 200;
@@ -41,7 +42,7 @@ type Reader = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
 /// The site that a source's pages belong to.
 #[derive(Default)]
 pub struct Site {
-    /// By the names that [`normalised`] makes.
+    /// The values, by the names that [`normalised`] makes.
     values: BTreeMap<String, String>,
     /// Relative paths with their sizes.
     files: BTreeMap<String, u64>,
@@ -148,8 +149,8 @@ impl Site {
         })
     }
 
-    /// The manifest that a page means by a name, with its path: beside it, below the root, or in a folder of examples. `None`
-    /// for what is no Kubernetes manifest, or would end the block of code that it is shown in.
+    /// The manifest that a page means by a name, with its path: beside it, below the root, or in a folder of examples.
+    /// `None` for a text that is not a Kubernetes manifest, or would end the block of code that it is shown in.
     pub(super) fn manifest(&self, from: &str, name: &str) -> Option<(String, String)> {
         let path = self.file(from, name).or_else(|| {
             let wanted = format!("examples/{}", joined("", name.trim_start_matches('/'))?);
@@ -206,7 +207,7 @@ impl Site {
         if is_restricted {
             return None;
         }
-        // What is no page has no front matter: a manifest begins with `---` as well.
+        // A file that is not a page has no front matter: a manifest begins with `---` as well.
         let is_page = matches!(
             Format::of(path),
             Ok(Format::Markdown
@@ -282,7 +283,7 @@ fn joined(folder: &str, relative: &str) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
-/// What includes a file: mdBook, Hugo, MkDocs (two extensions), VitePress, Jekyll.
+/// The forms in which a page includes a file: mdBook, Hugo, MkDocs (two extensions), VitePress, Jekyll.
 static INCLUDE: LazyLock<Regex> = LazyLock::new(|| {
     let forms = [
         r"\{\{#(?:include|rustdoc_include|playground)\s+([^}\n]+?)\s*\}\}",
@@ -295,7 +296,7 @@ static INCLUDE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&forms.join("|")).expect("a right pattern")
 });
 
-/// What a page may still include.
+/// The files and bytes that a page may still include.
 struct Budget<'s> {
     bytes: usize,
     files: usize,
@@ -313,7 +314,8 @@ pub(super) fn with_includes(text: MappedText, place: &Place<'_>, steps: &Steps) 
     text.edited(edits)
 }
 
-/// Where files are included, and what is written there as their name. One behind a backslash only shows how it is written.
+/// The places where files are included, with the file's name as it is written. A form behind a backslash only shows how
+/// it is written.
 fn includes(text: &str) -> impl Iterator<Item = (Range<usize>, String)> {
     let found = (text.contains("{{") || text.contains("8<") || text.contains("{!") || text.contains("{%"))
         || text.contains("@include");
@@ -356,7 +358,8 @@ fn included(name: &str, from: &str, site: &Site, nesting: usize, budget: &mut Bu
     whole.trim_matches('\n').to_owned()
 }
 
-/// The lines of a file between two numbers, from 1, or between the marks of an anchor; all but those marks without either.
+/// The lines of a file between two numbers, from 1, or between the marks of an anchor; all but those marks without
+/// either.
 fn part_of(text: &str, part: Option<&str>) -> Option<String> {
     let is_mark =
         |line: &str| line.contains("ANCHOR:") || line.contains("ANCHOR_END:") || line.contains("--8<--");
@@ -386,8 +389,8 @@ fn part_of(text: &str, part: Option<&str>) -> Option<String> {
     Some(joined(&mut inside.take_while(|line| !marks(line, ["ANCHOR_END:", "[end:"]))))
 }
 
-/// The edits that put a site's values in the place of `{{ name }}`; what the site does not know stays as it is written, for
-/// it may be a template that is explained.
+/// The edits that put a site's values in the place of `{{ name }}`; what the site does not know stays as it is written,
+/// for it may be a template that is explained.
 pub(super) fn value_edits(text: &str, site: &Site) -> Vec<Edit> {
     static NAMED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"\{\{-?\s*([.A-Za-z_][\w.-]{0,99}?)\s*-?\}\}").expect("a right pattern")

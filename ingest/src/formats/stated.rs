@@ -4,22 +4,23 @@ use super::front_matter::{self, FrontMatterError};
 use jiff::Timestamp;
 use kb::document::{Kind, Rule, Trust};
 
-/// What a document says about itself, in front matter or in the fields that its system has for it. Absent fields are `None` or empty.
+/// The metadata that a document states, in front matter or in the fields that its system has for it. Absent fields are
+/// `None` or empty.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stated {
-    /// Title.
+    /// The title, one line.
     pub title: Option<String>,
-    /// One sentence on what the page is for.
+    /// One sentence on the purpose of the page.
     pub description: Option<String>,
-    /// Kind.
+    /// The document's kind; `None` when the page does not state it.
     pub kind: Option<Kind>,
     /// Labels and tags, as written.
     pub labels: Vec<String>,
-    /// Product.
+    /// The product that the page treats.
     pub product: Option<String>,
     /// Version of the product.
     pub version: Option<String>,
-    /// Language tag.
+    /// The language's BCP 47 tag.
     pub language: Option<String>,
     /// Authors, joined by commas.
     pub author: Option<String>,
@@ -27,13 +28,13 @@ pub struct Stated {
     pub created_at: Option<Timestamp>,
     /// When it was last changed.
     pub updated_at: Option<Timestamp>,
-    /// Where a person reads it: an `http` or `https` address.
+    /// The address where a person reads it, `http` or `https`.
     pub url: Option<String>,
-    /// Trust.
+    /// How far the document is trusted; `None` when the page does not state it.
     pub trust: Option<Trust>,
     /// Access tags; `None` when it is not said.
     pub access: Option<Vec<String>>,
-    /// Matching rules.
+    /// The rules for the failures that the document applies to.
     pub applies_to: Vec<Rule>,
     /// Checks of the document lint that the document does not want.
     pub lint_ignore: Vec<String>,
@@ -42,7 +43,7 @@ pub struct Stated {
 }
 
 impl Stated {
-    /// What is said here, and of the rest what is said there. Who may read a page is said in one place only.
+    /// The statements of `self`, completed by those of `other`. It is an error when both say who may read the page.
     pub(crate) fn or(self, other: Self) -> Result<Self, FrontMatterError> {
         if self.access.is_some() && other.access.is_some() {
             return Err(FrontMatterError::Key {

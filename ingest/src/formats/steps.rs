@@ -1,5 +1,5 @@
-//! The work that a file's markup may take, in steps and not in seconds, so that a file is refused on every machine or on
-//! none. A step is a byte or a thing that a pass looks at beyond reading the text once.
+//! The work that a file's markup may take, in steps and not in seconds, so that a file is refused on every machine or
+//! on none. A step is a byte or a thing that a pass looks at beyond reading the text once.
 
 use std::cell::Cell;
 
@@ -9,7 +9,7 @@ const FREE: u64 = 1 << 20;
 /// Steps for each byte beyond that. Ordinary pages take less than one.
 const PER_BYTE: u64 = 64;
 
-/// A file's budget.
+/// The budget of steps that reading one file may take.
 #[derive(Debug)]
 pub(crate) struct Steps {
     taken: Cell<u64>,
@@ -22,7 +22,7 @@ impl Steps {
         Self { taken: Cell::new(0), most: FREE + PER_BYTE * text.len() as u64 }
     }
 
-    /// Takes steps; `false` when there are none left, and the pass may stop.
+    /// Takes steps; `false` when the budget is spent, and the pass may stop.
     pub(crate) fn take(&self, steps: usize) -> bool {
         self.taken.set(self.taken.get().saturating_add(steps as u64));
         !self.are_spent()

@@ -1,9 +1,9 @@
-//! Writes Markdown, block by block: what parsers of other markup say, so that the result reads as any page does and each
+//! Writes Markdown, block by block, for parsers of other markup, so that the result reads as any page does and each
 //! block still knows its place in the file.
 //!
-//! Entry points: [`Writer`] for blocks, [`push_words`], [`push_code`] and [`push_link`] for what stands in them. Words are
-//! escaped where Markdown would read them as markup. Nothing here grows faster than its input: what is nested deeper than
-//! [`MAX_NESTING`] stands beside its parent, and tables are as wide as their widest row once.
+//! Entry points: [`Writer`] for blocks, [`push_words`], [`push_code`] and [`push_link`] for the text in them. Words are
+//! escaped if Markdown would read them as markup. The output grows no faster than the input: blocks that are nested
+//! deeper than [`MAX_NESTING`] stand beside their parent, and tables are as wide as their widest row once.
 
 use super::{
     entities, invisible,
@@ -21,12 +21,12 @@ const MAX_COLUMNS: usize = 64;
 /// Longer identifiers of headings are left out.
 const MAX_ID_BYTES: usize = 100;
 
-/// Longer names of languages are none.
+/// Longer names of languages are dropped.
 const MAX_LANGUAGE_BYTES: usize = 30;
 
-/// What the next lines stand in.
+/// A block that contains the next lines.
 struct Container {
-    /// What its first line begins with; the others are indented by as much, or begin with it in a quotation.
+    /// The marker of its first line; the other lines are indented by as much, or begin with it in a quotation.
     marker: String,
     is_quote: bool,
     /// Whether nothing was written into it yet.
@@ -35,7 +35,6 @@ struct Container {
     is_first: bool,
 }
 
-/// An open list.
 struct List {
     /// The number of the next item.
     next: Option<u64>,
@@ -50,7 +49,7 @@ pub(crate) struct Writer<'s> {
     lists: Vec<List>,
     /// Open containers that are too deep to be shown.
     hidden: usize,
-    /// Where the last block begins in the file.
+    /// The start of the last block in the file.
     last_start: usize,
 }
 
@@ -61,7 +60,7 @@ impl<'s> Writer<'s> {
         Self { source, written, containers: Vec::new(), lists: Vec::new(), hidden: 0, last_start: 0 }
     }
 
-    /// The text, without what nobody sees, its links made plain, and the links.
+    /// The text without invisible characters, its links made plain, and the links.
     pub(crate) fn finish(self) -> (MappedText, Vec<FoundLink>) {
         let edits = invisible::edits(self.written.as_str());
         links::plain(self.written.edited(edits))
@@ -109,7 +108,7 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// Writes code.
+    /// Writes a block of code; `language` may be empty.
     pub(crate) fn code(&mut self, language: &str, code: &str, place: Range<usize>) {
         let code = without_blank_ends(code);
         if code.is_empty() {
@@ -182,7 +181,6 @@ impl<'s> Writer<'s> {
         self.close();
     }
 
-    /// Begins a quotation.
     pub(crate) fn open_quote(&mut self) {
         self.open(Container { marker: "> ".to_owned(), is_quote: true, is_fresh: true, is_first: true });
     }
@@ -258,7 +256,8 @@ impl Container {
     }
 }
 
-/// Appends words, with a backslash where Markdown would read markup in them; within a link's words, also before brackets.
+/// Appends words, with a backslash where Markdown would read markup in them; within a link's words, also before
+/// brackets.
 pub(crate) fn push_words(written: &mut String, words: &str, is_in_link: bool) {
     let mut before = written.chars().next_back();
     let mut rest = words.chars();

@@ -1,17 +1,15 @@
 //! Documents that say nearly the same, and titles that two pages have.
 //!
-//! A text is the set of its runs of five words. Of each set the least hash in each of 128 parts of the hash's range is kept
-//! (one permutation hashing, Li, Owen and Zhang, NIPS 2012), so that the share of equal places estimates the share of runs
-//! that two texts have in common, give or take 0.04. Texts that agree in one of 21 bands of six places are compared: with
-//! the first few of the band, so that a thousand copies cost no more than a thousand comparisons.
+//! A text is the set of its runs of five words. Of each set the least hash in each of 128 parts of the hash's range is
+//! kept (one permutation hashing, Li, Owen and Zhang, NIPS 2012), so that the share of equal places estimates the share
+//! of runs that two texts have in common, give or take 0.04. Texts that agree in one of 21 bands of six places are
+//! compared: with the first few of the band, so that a thousand copies cost no more than a thousand comparisons.
 //!
-//! Pages that are written to one pattern, such as the commands of a program, have that in common with all others: what
-//! several documents have does not count, unless two are the same word for word.
+//! Pages that are written to one pattern, such as the commands of a program, have that in common with all others: runs
+//! that several documents have do not count, unless two texts are the same word for word.
 
-use super::{
-    Check, Finding,
-    page::{Page, shown, shown_path},
-};
+use super::page::{Page, shown, shown_path};
+use crate::findings::{Check, Finding};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
@@ -25,19 +23,19 @@ const BAND: usize = 6;
 const MAX_COMPARED: usize = 4;
 /// A text with fewer runs has too little to be told from others.
 const MIN_RUNS: usize = 60;
-/// Texts that have so many of their runs in common are near-duplicates.
+/// Texts with this share of their runs in common are near-duplicates.
 const MIN_SHARE: f64 = 0.8;
 
-/// Texts that have so many in common are the same, however many others have them too.
+/// Texts with this share in common are the same, however many others have the runs too.
 const SAME_SHARE: f64 = 0.97;
-/// A run that so many documents of one language and version have belongs to their pattern.
+/// A run that this many documents of one language and version have belongs to their pattern.
 const COMMON: u8 = 4;
 /// Two texts with fewer places of their own are not compared.
 const MIN_OWN_PLACES: usize = 16;
-/// Most counters of [`Commonness`], a byte each; a power of two.
+/// The largest number of counters of [`Commonness`], a byte each; a power of two.
 const MAX_COUNTERS: usize = 1 << 26;
 
-/// What is kept of a text's words.
+/// The least hashes of a text's runs, by part of the range.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Vec<u32>", try_from = "Vec<u32>")]
 pub(super) struct Signature(Box<[u32; PLACES]>);
@@ -179,7 +177,7 @@ impl Commonness {
     }
 }
 
-/// A hash of a document's language and version: the editions of a page are no pattern.
+/// A hash of a document's language and version: the editions of a page are not a pattern.
 fn edition_of(page: &Page) -> u64 {
     let parts = [page.language.as_deref(), page.version.as_deref()];
     let bytes = parts.into_iter().flat_map(|part| part.unwrap_or_default().bytes().chain([0]));

@@ -1,19 +1,20 @@
-//! What the lint keeps of an item that is not read again before its content changes, so that the next run's report says of it
-//! what this one's says.
+//! The part of an item's findings that the lint keeps when the item is not read again before its content changes, so
+//! that the next run's report says the same of it.
 
 use super::{
-    Check, Linter,
+    Linter,
     page::{self, Page},
 };
-use crate::formats::Parsed;
+use crate::{findings::Check, formats::Parsed};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What was found in an item, and its documents as far as they are compared with others. Links within the source are no part of it:
-/// only formats whose documents have none are kept.
+/// The findings in an item, counted, and its documents as far as they are compared with others. Links within the source
+/// are left out: only formats whose documents have no such links are kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
-    /// How often each check found something. What and where is `ingest lint`'s to say, which reads everything.
+    /// How often each check found something. The findings themselves are reported by `ingest lint`, which reads all
+    /// documents.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     counts: BTreeMap<Check, u64>,
     /// The documents, whatever the source is named and the item shown as.
@@ -22,7 +23,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// What is kept of an item of `source` that reports name `shown`.
+    /// The part to keep of an item of `source` that reports name `shown`.
     pub(crate) fn of(source: &str, shown: &str, parsed: &Parsed) -> Self {
         let (mut findings, mut pages) = page::of_parsed(shown, parsed);
         for page in &mut pages {
@@ -62,8 +63,8 @@ impl Kept {
 }
 
 impl Linter {
-    /// Adds what was kept of an item: it is counted, and compared with the others, and what was found in it is not told again one by
-    /// one.
+    /// Adds the kept part of an item: it is counted and compared with the others, but its findings are not reported one
+    /// by one again.
     pub(crate) fn add_kept(&mut self, source: &str, shown: &str, kept: &Kept) {
         for (check, count) in &kept.counts {
             *self.counted.entry(check.name()).or_insert(0) += count;

@@ -1,15 +1,20 @@
-//! The document lint: what is wrong with documents before anybody asks about them.
+//! The document lint: the faults of documents, found before anybody asks about them.
 //!
-//! Entry points: [`Linter::add_parsed`] for what was read of each item, then [`Linter::findings`]; `command` is `ingest lint`, and
-//! every run of `ingest` counts the findings in its report. `page.rs` reads one document: `outline.rs` its structure, `runbook.rs` its sections, `links.rs` its links, `kubernetes.rs` its examples. What two
-//! documents have to do with each other is told by `duplicates.rs` and `rules.rs`; `kept.rs` is what a run keeps for the next one. Of a document only what is compared is
-//! kept, so that memory grows with the number of documents and not with their text. Time is linear in the text, and
-//! documents are compared with those only that share something with them.
+//! Entry points: [`Linter::add_parsed`] for the reading of each item, then [`Linter::findings`]. Every run of `ingest`
+//! counts the findings in its report; `ingest lint` prints them. `page.rs` reads one document: `outline.rs` its
+//! structure, `runbook.rs` its sections, `links.rs` its links, `kubernetes.rs` its examples. `duplicates.rs` and
+//! `rules.rs` compare documents with each other; `kept.rs` is the part that a run keeps for the next one.
+//!
+//! Of a document only the facts that are compared are kept, so that memory grows with the number of documents and not
+//! with their text. Time is linear in the text, and a document is compared only with those that share something with
+//! it.
 //!
 //! A document's front matter can name checks that it does not want: `lint_ignore: [stale]`.
+//!
+//! To add a check: give it a name, a severity and advice in `findings/check.rs`, make its findings in `page.rs` where
+//! one document shows them, or in a file that [`Linter::findings`] calls where documents are compared, and describe it
+//! in `docs/lint.md`.
 
-pub mod check;
-pub(crate) mod command;
 mod duplicates;
 mod kept;
 mod kubernetes;
@@ -18,68 +23,32 @@ mod outline;
 mod page;
 mod rules;
 mod runbook;
-mod sarif;
 
-pub use check::{Check, Severity};
 pub use kept::Kept;
-pub(crate) use links::{Link, Unknown, links_of};
-pub(crate) use page::{Lines, Page, note};
+pub(crate) use page::Page;
 
 use crate::{
-    formats::Parsed,
+    findings::{Finding, counts},
+    formats::{Parsed, versions_of_editions},
     report::{Rejection, Warning},
-    survey::versions_of_editions,
 };
 use jiff::Timestamp;
-use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Documents that were not touched for so many days are reported.
+/// Documents that were not touched for this many days are reported.
 pub const STALE_DAYS: u32 = 365;
 
-/// Something that is wrong with a document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Which check found it.
-    pub check: Check,
-    /// How bad it is.
-    pub severity: Severity,
-    /// The file, as reports name it; of a knowledge base, the document's id.
-    pub path: String,
-    /// The line in the file, counted from 1; `None` where it is not known or the whole document is meant.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<usize>,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub advice: &'static str,
-}
-
-impl Finding {
-    /// A finding as bad as its check is.
-    pub(crate) fn new(check: Check, path: &str, line: Option<usize>, message: impl Into<String>) -> Self {
-        let message = message.into();
-        let (severity, advice) = (check.severity(), check.advice());
-        Self { check, severity, path: path.to_owned(), line, message, advice }
-    }
-
-    /// The same, less or more bad.
-    pub(crate) fn with_severity(self, severity: Severity) -> Self {
-        Self { severity, ..self }
-    }
-}
-
-/// What a run takes for granted.
+/// The settings of a lint: the time, and the limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// The present.
+    /// The time that ages are counted up to.
     pub now: Timestamp,
-    /// See [`STALE_DAYS`].
+    /// The age in days from which a document is reported; see [`STALE_DAYS`].
     pub stale_days: u32,
 }
 
 impl Settings {
-    /// The usual ones.
+    /// The settings of a run that starts now, with the default limits.
     pub fn now() -> Self {
         Self { now: Timestamp::now(), stale_days: STALE_DAYS }
     }
@@ -90,7 +59,7 @@ pub struct Linter {
     settings: Settings,
     pages: Vec<Page>,
     findings: Vec<Finding>,
-    /// What was counted of items that were not read.
+    /// The counts of items that were not read.
     counted: BTreeMap<&'static str, u64>,
 }
 
@@ -101,12 +70,12 @@ impl Default for Linter {
 }
 
 impl Linter {
-    /// Without documents.
+    /// A linter that has no documents yet.
     pub fn new(settings: Settings) -> Self {
         Self { settings, pages: Vec::new(), findings: Vec::new(), counted: BTreeMap::new() }
     }
 
-    /// Adds a document.
+    /// Adds a document, without the findings that it does not want.
     pub(crate) fn add(&mut self, mut page: Page) {
         let wanted =
             std::mem::take(&mut page.findings).into_iter().filter(|finding| page.wants(finding.check));
@@ -114,8 +83,8 @@ impl Linter {
         self.pages.push(page);
     }
 
-    /// Adds what was read of an item, which reports name `shown`. With `is_part`, the pages that its links may lead to were not
-    /// read.
+    /// Adds the reading of an item that reports name `shown`. With `is_part`, the pages that its links may lead to were
+    /// not read.
     pub(crate) fn add_parsed(&mut self, shown: &str, parsed: &Parsed, is_part: bool) {
         let (findings, pages) = page::of_parsed(shown, parsed);
         self.findings.extend(findings);
@@ -147,7 +116,7 @@ impl Linter {
         self.pages.len()
     }
 
-    /// Everything that was found, by path, line and check.
+    /// All findings, by path, line and check.
     pub fn findings(mut self) -> Vec<Finding> {
         // Documents are read in any order.
         self.pages.sort_by(|a, b| a.id.cmp(&b.id));
@@ -187,15 +156,6 @@ fn add(all: &mut BTreeMap<&'static str, u64>, more: BTreeMap<&'static str, u64>)
     for (check, count) in more {
         *all.entry(check).or_insert(0) += count;
     }
-}
-
-/// How often each check found something, by its name.
-pub fn counts(findings: &[Finding]) -> BTreeMap<&'static str, u64> {
-    let mut counts = BTreeMap::new();
-    for finding in findings {
-        *counts.entry(finding.check.name()).or_insert(0) += 1;
-    }
-    counts
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The structure of a document's text as far as the checks look at it: headings with what stands below them, code, lists,
-//! sentences that forbid.
+//! The structure of a document's text as far as the checks look at it: headings with what stands below them, code,
+//! lists, sentences that forbid.
 
 use crate::{chunk::Anchors, dialect};
 use kb::{prohibition, text::visible};
@@ -41,7 +41,7 @@ impl Code {
     }
 }
 
-/// What was read of a text.
+/// The structure of a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Outline {
     pub(super) headings: Vec<Heading>,
@@ -50,12 +50,11 @@ pub(super) struct Outline {
     pub(super) num_words: usize,
     /// Items of numbered lists.
     pub(super) num_steps: usize,
-    /// Where blocks of code begin whose fence is not closed.
+    /// The starts of blocks of code whose fence is not closed.
     pub(super) open_fences: Vec<usize>,
 }
 
 impl Outline {
-    /// Reads Markdown.
     pub(super) fn of(text: &str) -> Self {
         let mut reader = Reader::default();
         for (event, range) in dialect::parse(text) {
@@ -65,10 +64,10 @@ impl Outline {
     }
 }
 
-/// Of a longer paragraph only the end is looked at for what it forbids.
+/// Only the end of a longer paragraph is searched for prohibitions.
 const MAX_PARAGRAPH_BYTES: usize = 4 << 10;
 
-/// A longer paragraph is no heading, however bold.
+/// A longer paragraph is not a heading, however bold it is.
 const MAX_LABEL_BYTES: usize = 120;
 
 #[derive(Default)]
@@ -78,14 +77,14 @@ struct Reader {
     heading: Option<(usize, Option<String>, usize)>,
     /// The words of the heading or of the paragraph.
     words: String,
-    /// Where they stand.
+    /// The range of the words.
     said: Range<usize>,
     /// How many of the paragraph's words are bold.
     num_bold: usize,
     strong: usize,
     /// Codes of the paragraph that is read.
     in_sentence: usize,
-    /// Where the paragraph before stands.
+    /// The range of the paragraph before.
     before: Range<usize>,
     code: Option<(String, Range<usize>, bool)>,
     numbered: Vec<bool>,

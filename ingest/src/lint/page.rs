@@ -1,25 +1,24 @@
-//! What the lint reads and keeps of one document.
+//! The facts about one document that the lint reads and keeps.
 
 use super::{
-    Check, Finding, Settings, Severity,
+    Settings,
     duplicates::Signature,
-    kubernetes,
-    links::{self, Link, Unknown},
+    kubernetes, links,
     outline::Outline,
     rules::{self, Command, Forbidden},
     runbook,
 };
 use crate::{
-    dialect,
-    formats::{self, Document, Format, Mark, Parsed, Place, Syntax, links::anchors},
+    findings::{Check, Finding, Severity},
+    formats::{
+        self, Document, Mark, Parsed, Syntax,
+        beside::{Lines, Unknown},
+        inner_links::Link,
+    },
     report::{Rejection, Warning},
 };
 use jiff::Timestamp;
-use kb::{
-    document::{Chunk, DocumentMeta, Kind, Rule, untranslated},
-    language,
-    redact::redact,
-};
+use kb::document::{Chunk, DocumentMeta, Kind, Rule, untranslated};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashSet},
@@ -29,84 +28,15 @@ use std::{
 /// Text that is shown of a document is cut here.
 const MAX_SHOWN_CHARS: usize = 100;
 
-/// Where the lines of a text begin; empty where lines are not known.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Lines {
-    starts: Vec<usize>,
-}
-
-impl Lines {
-    /// The lines of a file's decoded text.
-    pub(super) fn of(text: &str) -> Self {
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { starts: std::iter::once(0).chain(breaks).collect() }
-    }
-
-    /// The number of the line that a byte is on.
-    pub(super) fn line(&self, byte: usize) -> Option<usize> {
-        (!self.starts.is_empty()).then(|| self.starts.partition_point(|start| *start <= byte))
-    }
-}
-
-/// Notes what only the file's text tells: the lines of its documents, identifiers that cleaning takes out, the places of
-/// its secrets, manifests.
-pub(crate) fn note(parsed: &mut Parsed, format: Format, text: &str, place: &Place<'_>) {
-    let lines = Arc::new(Lines::of(text));
-    let anchors: Arc<[String]> = match (format, parsed.documents.len()) {
-        (Format::Markdown | Format::WebPage | Format::AsciiDoc, 1) => anchors(text).into(),
-        _ => Arc::default(),
-    };
-    for document in &mut parsed.documents {
-        if format == Format::Markdown && text.contains("{{") {
-            document.beside.unknown_anchors = unknown_anchors(text, document.meta.language.as_deref());
-        }
-        document.beside.lines = lines.clone();
-        document.beside.anchors = anchors.clone();
-    }
-    let mut findings = secrets(text, &lines, parsed, place);
-    if format == Format::PrometheusRules && parsed.documents.is_empty() {
-        // Most files of YAML are manifests, which are not indexed for themselves.
-        findings.extend(
-            kubernetes::removed_in(text, None)
-                .into_iter()
-                .map(|(at, removed)| Finding::new(Check::RemovedApi, place.shown, lines.line(at), removed)),
-        );
-    }
-    parsed.findings.extend(findings);
-}
-
-/// Which identifiers of a text's headings are not known, because a site puts their words in the place of a shortcode. Those
-/// of `heading` are known in English, and elsewhere they are words of the page's language.
-fn unknown_anchors(text: &str, language: Option<&str>) -> Unknown {
-    let language = language.map_or("en", |tag| tag.split('-').next().unwrap_or(tag));
-    let mut unknown = Unknown::None;
-    dialect::for_each_line(text, |_, line, is_code| {
-        if is_code || !line.starts_with('#') || line.contains("{#") {
-            return;
-        }
-        for rest in line.split("{{").skip(1) {
-            let Some(tag) = rest.strip_prefix(['<', '%']) else { continue };
-            let name = tag.trim_start().split(|c: char| c.is_whitespace() || matches!(c, '>' | '%')).next();
-            unknown = unknown.max(match name.unwrap_or_default() {
-                "heading" if language == "en" => Unknown::None,
-                "heading" if language::is(language, language::Habit::OwnScript) => Unknown::OfScript,
-                // These say their words themselves.
-                "glossary_tooltip" | "ref" | "relref" => Unknown::None,
-                _ => Unknown::Any,
-            });
-        }
-    });
-    unknown
-}
-
-/// What was found of a file, and its documents.
+/// The findings in a file, and its documents.
 pub(super) fn of_parsed(shown: &str, parsed: &Parsed) -> (Vec<Finding>, Vec<Page>) {
     let mut findings = parsed.findings.clone();
     findings.extend(parsed.rejected.iter().filter(|rejection| is_told(rejection)).map(rejected));
     findings.extend(parsed.warnings.iter().map(reservation));
     // Not every source has files whose text tells where.
     if parsed.findings.iter().all(|finding| finding.check != Check::Secret) {
-        findings.extend(parsed.redacted.iter().map(|(rule, count)| secret(rule, shown, None, *count)));
+        findings
+            .extend(parsed.redacted.iter().map(|(rule, count)| Finding::secret(rule, shown, None, *count)));
     }
     let pages: Vec<Page> = parsed.documents.iter().map(|document| Page::of(document, shown)).collect();
     if let [page] = pages.as_slice() {
@@ -121,7 +51,7 @@ pub(super) fn rejected(rejection: &Rejection) -> Finding {
     if rejection.reason == NO_TEXT { finding.with_severity(Severity::Note) } else { finding }
 }
 
-/// Something that is indexed otherwise than its author may have meant.
+/// A warning about a document that may be indexed otherwise than its author meant.
 pub(super) fn reservation(warning: &Warning) -> Finding {
     Finding::new(Check::Reservation, &warning.path, None, warning.message.clone())
 }
@@ -129,53 +59,11 @@ pub(super) fn reservation(warning: &Warning) -> Finding {
 /// Why a page without text is not indexed.
 const NO_TEXT: &str = "no text";
 
-/// Whether a rejection is worth telling: an image is no document, and pages that stand for their folder often have no text.
+/// Whether a rejection is worth telling: an image is not a document, and pages that stand for their folder often have
+/// no text.
 pub(super) fn is_told(rejection: &Rejection) -> bool {
     let is_empty_index = rejection.reason == NO_TEXT && is_index(&rejection.path);
     !(rejection.by_convention || rejection.reason.starts_with("not supported") || is_empty_index)
-}
-
-/// Rules that redact whatever stands in a place, which need not be secret.
-const BY_PLACE: [&str; 2] = ["kubeadm-hash", "kubernetes-secret"];
-
-/// Secrets of one rule so few lines apart are told as one.
-const NEAR_LINES: usize = 3;
-
-/// The secrets of a file, by rule and place.
-fn secrets(text: &str, lines: &Lines, parsed: &Parsed, place: &Place<'_>) -> Vec<Finding> {
-    if parsed.redacted.is_empty() {
-        return Vec::new();
-    }
-    let found = redact(text);
-    // Rule, first line, last line, how many.
-    let mut runs: Vec<(&str, Option<usize>, Option<usize>, u64)> = Vec::new();
-    for (range, rule) in &found.redacted {
-        let line = lines.line(range.start);
-        let is_near =
-            |last: Option<usize>| last.zip(line).is_some_and(|(last, line)| line <= last + NEAR_LINES);
-        match runs.last_mut() {
-            Some((known, _, last, count)) if known == rule && is_near(*last) => {
-                *last = line;
-                *count += 1;
-            }
-            _ => runs.push((rule, line, line, 1)),
-        }
-    }
-    // Some show only once the text is clean.
-    for (rule, count) in &parsed.redacted {
-        let known = found.counts.get(rule).copied().unwrap_or(0) as u64;
-        if *count > known {
-            runs.push((rule, None, None, count - known));
-        }
-    }
-    runs.into_iter().map(|(rule, line, _, count)| secret(rule, place.shown, line, count)).collect()
-}
-
-/// Secrets of a rule in a place.
-fn secret(rule: &str, path: &str, line: Option<usize>, count: u64) -> Finding {
-    let what = if count == 1 { "a secret".to_owned() } else { format!("{count} secrets") };
-    let finding = Finding::new(Check::Secret, path, line, format!("{what}, found by the rule `{rule}`"));
-    if BY_PLACE.contains(&rule) { milder(finding) } else { finding }
 }
 
 /// The secrets that were redacted in stored texts, by the rules that stand in their place.
@@ -207,10 +95,10 @@ pub(crate) struct Page {
     pub(super) kind: Kind,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) rules: Vec<Rule>,
-    /// What it forbids; only of documents with rules.
+    /// The prohibitions in the text; only of documents with rules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) forbids: Vec<Forbidden>,
-    /// What it commands; only of documents with rules.
+    /// The commands in the text; only of documents with rules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) commands: Vec<Command>,
     /// The identifiers of its headings and other places, simplified; `None` where fragments lead to its file's pages.
@@ -222,7 +110,7 @@ pub(crate) struct Page {
     #[serde(skip)]
     pub(super) links: Vec<Link>,
     pub(super) signature: Option<Signature>,
-    /// What marks it as one edition of a page among others.
+    /// The marks of one edition of a page among others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) marks: Vec<Mark>,
     #[serde(skip)]
@@ -279,7 +167,7 @@ impl Page {
     }
 
     /// Reads a document as it is stored: without lines, and of its links only which pages they lead to.
-    pub(super) fn stored(meta: &DocumentMeta, chunks: &[Chunk]) -> Self {
+    pub(crate) fn stored(meta: &DocumentMeta, chunks: &[Chunk]) -> Self {
         let mut body = String::new();
         let mut path: &[String] = &[];
         for chunk in chunks {
@@ -297,7 +185,7 @@ impl Page {
         page.findings.extend(
             redacted_in([meta.title.as_str(), &body])
                 .into_iter()
-                .map(|(rule, count)| secret(rule, &page.path, None, count)),
+                .map(|(rule, count)| Finding::secret(rule, &page.path, None, count)),
         );
         page
     }
@@ -423,9 +311,4 @@ pub(super) fn shown(text: &str) -> String {
 /// A path as a report shows it within a sentence.
 pub(super) fn shown_path(path: &str) -> String {
     path.chars().filter(|c| !c.is_control()).collect::<String>().replace('`', "'")
-}
-
-/// A finding that is less bad than others of its check.
-pub(super) fn milder(finding: Finding) -> Finding {
-    finding.with_severity(Severity::Warning)
 }

@@ -1,11 +1,13 @@
 //! Rules of `applies_to` that contradict each other, that two documents have, or that no failure can match.
 
 use super::{
-    Check, Finding, Severity,
     outline::Outline,
     page::{Page, shown, shown_path},
 };
-use crate::formats::front_matter::distance;
+use crate::{
+    findings::{Check, Finding, Severity},
+    formats::front_matter::distance,
+};
 use kb::{
     document::{Kind, Rule},
     prohibition::{self, Prohibition},
@@ -38,14 +40,14 @@ pub(super) struct Command {
     names: Vec<String>,
 }
 
-/// A prohibition that holds under no condition: one that does is none against the commands of others.
+/// An unconditional prohibition: a conditional one does not contradict the commands of others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Forbidden {
     prohibition: Prohibition,
     classes: Vec<String>,
 }
 
-/// What a text forbids in any case.
+/// The prohibitions of a text that hold in any case.
 pub(super) fn forbidden(body: &str) -> Vec<Forbidden> {
     let found = prohibition::of_passage(&[], &body[..body.floor_char_boundary(MAX_BODY_BYTES)]).into_iter();
     let found = found.filter(|found| !found.actions.is_empty() && !prohibition::is_conditional(&found.text));
@@ -90,7 +92,8 @@ pub(super) fn commands(body: &str, outline: &Outline, line: impl Fn(usize) -> Op
     found.take(MAX_KEPT).collect()
 }
 
-/// What a line of code changes, by the names that prohibitions have for actions, and what it is given.
+/// The actions of a command, by the names that prohibitions have for them, and its operands; `None` if it changes
+/// nothing.
 fn change(line: &str) -> Option<(&'static [&'static str], Vec<String>)> {
     let line = line.trim_start().trim_start_matches(['$', '#', '>', ' ']);
     let mut words = line.split_whitespace().skip_while(|word| *word == "sudo");
@@ -175,7 +178,8 @@ fn told(rule: &Rule) -> String {
     )
 }
 
-/// Documents with a rule that one before them has. An entry of a rule file and the runbook of its alert belong together.
+/// Documents with a rule that one before them has. An entry of a rule file and the runbook of its alert belong
+/// together.
 pub(super) fn equal(pages: &[Page]) -> Vec<(&Page, Finding)> {
     let mut first: HashMap<String, Vec<&Page>> = HashMap::new();
     let mut findings = Vec::new();
@@ -206,7 +210,7 @@ pub(super) fn equal(pages: &[Page]) -> Vec<(&Page, Finding)> {
     findings
 }
 
-/// Documents that command what another one forbids for an object that both their rules name.
+/// Documents with a command that another document forbids for an object which the rules of both name.
 pub(super) fn contradicting(pages: &[Page]) -> Vec<(&Page, Finding)> {
     let mut by_value: HashMap<(&str, String), Vec<&Page>> = HashMap::new();
     for page in pages.iter().filter(|page| !page.forbids.is_empty()) {
@@ -228,7 +232,8 @@ pub(super) fn contradicting(pages: &[Page]) -> Vec<(&Page, Finding)> {
     findings
 }
 
-/// What rules that overlap with a rule share a value of: its telling keys, where each glob counts as any.
+/// The values by which overlapping rules find each other: those of the rule's telling keys, where each glob counts as
+/// any value.
 fn values(rule: &Rule) -> Vec<(&'static str, String)> {
     let telling = keys(rule).into_iter().filter(|(key, _)| *key != "kind");
     let of_key = |(key, values): (&'static str, &[String])| {
@@ -303,7 +308,7 @@ fn name_of(operand: &str) -> Option<String> {
     (is_name && is_plain && !name.is_empty()).then(|| name.to_owned())
 }
 
-/// What in a document's rules no failure can match.
+/// The parts of a document's rules that no failure can match, a message each.
 pub(super) fn dead(rules: &[Rule]) -> impl Iterator<Item = String> {
     let kinds = rules.iter().flat_map(|rule| &rule.kind).filter_map(|kind| dead_kind(kind));
     let named = rules.iter().flat_map(|rule| [("namespace", &rule.namespace), ("name", &rule.name)]);

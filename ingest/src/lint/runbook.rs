@@ -1,11 +1,11 @@
-//! Whether a runbook says how to find out more and what to do. The words by which headings tell it are the answering side's
-//! (`kb::sections`), in every language that it knows.
+//! Whether a runbook says how to find out more and how to act. The headings that show it are known by the answering
+//! side's words (`kb::sections`), in every language that it knows.
 
 use super::{
-    Check,
     outline::Outline,
     page::{is_index, shown},
 };
+use crate::findings::Check;
 use kb::{
     document::{DocumentMeta, Kind},
     sections::Role,
@@ -17,14 +17,14 @@ const MAX_HEADINGS: usize = 1_000;
 /// A page with fewer words points to another one, or says that there is nothing to do.
 const MIN_WORDS: usize = 40;
 
-/// What a runbook does not say.
+/// The parts that a runbook lacks, each with a message.
 pub(super) fn missing(meta: &DocumentMeta, outline: &Outline) -> Vec<(Check, String)> {
     if meta.kind != Kind::Runbook || is_index(&meta.id) || meta.id.contains('#') {
         return Vec::new();
     }
     let headings = &outline.headings[..outline.headings.len().min(MAX_HEADINGS)];
     let roles: Vec<Option<Role>> = headings.iter().map(|heading| Role::told_by(&heading.words)).collect();
-    // Where no heading has a part in a runbook, the page is a short answer, a table or a list of commands.
+    // If no heading has a part in a runbook, the page is a short answer, a table or a list of commands.
     let names_part = |words: &str| Role::alone_in(words).is_some_and(|role| role != Role::Aside);
     let has_parts = headings.iter().any(|heading| names_part(&heading.words));
     let shows = outline.num_steps >= 2 || outline.codes.iter().any(|code| code.is_block);
@@ -41,7 +41,7 @@ pub(super) fn missing(meta: &DocumentMeta, outline: &Outline) -> Vec<(Check, Str
         let empty = named.map(|heading| format!("the section `{}` is empty", shown(&heading.words)));
         (check, empty.unwrap_or_else(|| otherwise.to_owned()))
     };
-    // Where no heading says it, commands that look and numbered steps do.
+    // If no heading shows it, commands that only read and numbered steps do.
     let looks = outline.codes.iter().any(|code| code.text.lines().any(only_reads));
     let mut found = Vec::new();
     if !told(Role::Diagnosis) && !looks {

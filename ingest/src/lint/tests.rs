@@ -1,7 +1,10 @@
 //! Tests of the lint over small folders: files go in, findings come out.
 
-use super::{Check, Finding, Linter, Settings, counts};
-use crate::formats::{Defaults, Format, Place, links::Pages, parse, site::Site};
+use super::{Linter, Settings};
+use crate::{
+    findings::{Check, Finding, counts},
+    formats::{Defaults, Format, Place, links::Pages, parse, site::Site},
+};
 use kb::growth::assert_follows_size;
 
 /// What is found in the files of the source `kb`, each with its path and its text, on 2026-11-27.

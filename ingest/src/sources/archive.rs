@@ -1,5 +1,5 @@
-//! Archives: a ZIP or tar file as a folder of its source. Nothing of it is unpacked to disk, and nothing is believed that it says
-//! of itself: names that lead out of it, links and devices are refused, sizes are counted while they are read.
+//! Archives: a ZIP or tar file as a folder of its source. No file is unpacked to disk, and the archive's own statements
+//! are not trusted: names that lead out of it, links and devices are refused, sizes are counted while they are read.
 //!
 //! Entry point: [`Archive::open`]. A file that is no archive of ours is none by its name: [`is_archive`].
 
@@ -36,13 +36,13 @@ const MAX_NAME_BYTES: usize = 1024;
 /// A longer header of a tar file, which may hold a name, is refused.
 const MAX_HEADER_BYTES: u64 = 64 << 10;
 
-/// Of what nobody reads, only so much is kept of a tar file that is packed as a whole.
+/// In a tar file that is packed as a whole, at most this many bytes are kept of files that are not read.
 const MAX_OTHER_BYTES: u64 = 256 << 10;
 
 /// Extensions of archives, lower-cased.
 const EXTENSIONS: [&str; 4] = [".zip", ".tar", ".tar.gz", ".tgz"];
 
-/// What an archive is read from.
+/// The bytes of an archive.
 pub trait Bytes: Read + Seek + Send {}
 
 impl<B: Read + Seek + Send> Bytes for B {}
@@ -59,25 +59,25 @@ pub struct Archive {
     files: BTreeMap<String, Entry>,
 }
 
-/// What an archive holds.
+/// The files of an archive.
 #[derive(Debug, Default)]
 pub struct Contents {
-    /// Its files, by path, with their sizes as far as it tells.
+    /// The files by path, with their sizes as far as the archive tells.
     pub files: Vec<(String, u64)>,
-    /// What cannot be read of it, by name, and why.
+    /// The entries that cannot be read, by name, with the reason.
     pub rejected: Vec<(String, String)>,
-    /// What is left out by convention, by name, and why.
+    /// The entries that are left out by convention, by name, with the reason.
     pub left_out: Vec<(String, &'static str)>,
 }
 
 enum Sort {
     Zip(Mutex<ZipArchive<Box<dyn Bytes>>>),
     Tar(Mutex<Box<dyn Bytes>>),
-    /// The files themselves.
+    /// The bytes of each file, for formats that cannot be read from the middle.
     Packed(Vec<Vec<u8>>),
 }
 
-/// Where a file of an archive is.
+/// The place of a file of an archive.
 enum Entry {
     /// The number of a ZIP archive's entry, with its size.
     Number(usize, u64),
@@ -85,9 +85,9 @@ enum Entry {
     Place(u64, u64),
     /// The number of a file that was kept.
     Kept(usize),
-    /// It is too large, or of no format that is read.
+    /// A file that is too large, or of a format that is not read.
     Left(u64),
-    /// In an archive within this one.
+    /// A file in an archive within this one.
     Inner(Box<Archive>),
 }
 
@@ -155,7 +155,7 @@ impl Archive {
 fn read_whole(file: impl Read, size: u64) -> Result<Vec<u8>, ReadError> {
     let most = size.min(MAX_FILE_BYTES);
     let mut read = Vec::new();
-    // What is wrong is in the archive, and not in the disk.
+    // The fault is in the archive, and not in the disk.
     file.take(most + 1).read_to_end(&mut read).map_err(|error| refused(&error))?;
     match read.len() as u64 {
         length if length > MAX_FILE_BYTES => Err(ReadError::TooLarge { bytes: length }),
@@ -291,7 +291,7 @@ impl Listing {
         Ok(())
     }
 
-    /// The path of an entry; `None` where it is no file or is not read.
+    /// The path of an entry; `None` if it is not a file or is not read.
     fn path_of(&mut self, name: &str, is_folder: bool) -> Option<String> {
         match checked_path(name) {
             Err(reason) => self.reject(name, reason),
@@ -395,7 +395,7 @@ fn checked_path(name: &str) -> Result<String, &'static str> {
     if name.chars().any(|c| c.is_control() || is_invisible(c)) {
         return Err("the name holds characters that are not seen");
     }
-    // Some programs write paths as their system has them.
+    // Some programs write paths with the separators of their system.
     let name = name.replace('\\', "/");
     let is_drive = name.as_bytes().get(1) == Some(&b':') && name.as_bytes()[0].is_ascii_alphabetic();
     if name.starts_with('/') || is_drive {
@@ -416,7 +416,7 @@ fn checked_path(name: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Why a file is no document by convention.
+/// The reason why a file is not a document by convention; `None` if it may be one.
 fn left_out(path: &str) -> Option<&'static str> {
     let (folders, file) = path.rsplit_once('/').unwrap_or(("", path));
     let mut folders = folders.split('/').filter(|folder| !folder.is_empty());
@@ -433,7 +433,7 @@ fn too_many() -> String {
 /// Why an archive, or a file of it, cannot be read.
 fn damaged(error: &dyn std::fmt::Display) -> String {
     let detail: String = crate::formats::shown(&error.to_string()).chars().take(200).collect();
-    // What the bounds say is no damage.
+    // Reaching the bounds is not damage.
     match detail.starts_with("it unpacks to more") {
         true => detail,
         false => format!("damaged: {detail}"),

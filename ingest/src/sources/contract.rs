@@ -1,10 +1,11 @@
-//! What every source must do, as tests over a source that a test can change: ids are stable, a run over changes leads to the
-//! same as a clean run, documents go only when a complete listing lacks them, and one that cannot be read keeps its old
-//! version and is read again.
+//! The duties of every source, as tests over a source that a test can change: ids are stable, a run over changes leads
+//! to the same as a clean run, documents go only when a complete listing lacks them, and an item that cannot be read
+//! keeps its old version and is read again.
 
 use super::Source;
 use crate::{
-    pipeline::{self, IngestError, Options},
+    error::IngestError,
+    pipeline::{self, Options},
     progress::Progress,
     report::Report,
 };
@@ -149,7 +150,7 @@ pub(crate) async fn documents_go_only_when_a_complete_listing_lacks_them(source:
         let _ = target.run(source).await;
         assert_eq!(target.texts().await, before);
         source.cut_listing(false).await;
-        // Some go on where the listing broke off before they list everything again.
+        // Some sources go on where the listing broke off before they list everything again.
         target.run(source).await.expect("it can be read");
     }
     target.run(source).await.expect("it can be read");

@@ -1,9 +1,9 @@
-//! Exports of wikis and trackers among the files of a folder. Each page and issue is a document of its own, read as the system's
-//! own source reads it, with the id `<source>/<path>#<key>`.
+//! Exports of wikis and trackers among the files of a folder. Each page and issue is a document of its own, read as the
+//! system's own source reads it, with the id `<source>/<path>#<key>`.
 //!
-//! Entry points: [`Exports::take`] and [`Exports::take_archive`] while the folder is listed, [`Exports::added_to`] when it is.
-//! An export of which not all can be read says so, and keeps what was stored of the rest; the other files of the folder do not
-//! depend on it.
+//! Entry points: [`Exports::take`] and [`Exports::take_archive`] while the folder is listed, [`Exports::added_to`] when
+//! it is. An export of which not all can be read says so, and keeps what was stored of the rest; the other files of the
+//! folder do not depend on it.
 
 mod wiki;
 
@@ -32,7 +32,7 @@ use std::{
 };
 use wiki::WikiDump;
 
-/// The first record of a file of issues stands within so many bytes.
+/// The first record of a file of issues stands within this many bytes.
 const MAX_LOOKED_AT: u64 = 4 << 20;
 
 /// More exports of one folder are not read.
@@ -46,14 +46,14 @@ const ENTITIES: &str = "entities.xml";
 enum System {
     Confluence,
     Jira,
-    /// And GitLab.
+    /// GitHub, or GitLab, whose issues are read through the same source.
     Github,
     /// Dumps that are too large to be read as other files are.
     MediaWiki,
 }
 
 impl System {
-    /// What it exports, and the type that `ingest.toml` gives its sources, where it has one.
+    /// The name of the exported thing, and the type that `ingest.toml` gives its sources, if it has one.
     fn names(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Confluence => Some(("a space of Confluence", "confluence")),
@@ -79,7 +79,7 @@ pub(super) struct Exports {
 
 /// A file that is an export.
 struct Export {
-    /// Its path below the folder.
+    /// The path below the folder.
     key: String,
     path: PathBuf,
     /// How reports name it.
@@ -144,7 +144,7 @@ impl Exports {
         };
         match sort {
             Some(ExportSort::Xml) => self.add(folder, file, System::Confluence),
-            // Its pages are read as any other pages are.
+            // The pages of such an export are read like any others.
             Some(ExportSort::Html) if contents.is_ok() => {
                 self.warnings.extend(Export::at(folder, file, System::Confluence).hint());
                 false
@@ -231,7 +231,7 @@ fn system_of(folder: &Folder, file: &ListedFile) -> Option<System> {
 /// The tracker whose issues a file begins with.
 fn tracker_of(bytes: &[u8]) -> Option<System> {
     let first = std::str::from_utf8(&bytes[records::first(bytes)?]).ok()?;
-    // Most other files need not be parsed for it.
+    // This test keeps most other files from being parsed.
     if !["\"fields\"", "\"title\""].iter().any(|name| first.contains(name)) {
         return None;
     }
@@ -247,7 +247,7 @@ fn tracker_of(bytes: &[u8]) -> Option<System> {
 
 /// An export that was listed.
 struct Nested {
-    /// What the ids of its documents begin with.
+    /// The beginning of its documents' ids.
     id: String,
     shown: String,
     reader: Option<Arc<dyn Reader>>,
@@ -279,17 +279,17 @@ impl Nested {
         })
     }
 
-    /// What is read of the export as a whole.
+    /// The reading of an export whose content stayed unknown.
     fn unknown(&self) -> Reading {
         Reading::unknown(&self.shown, self.broken.clone().unwrap_or_default())
     }
 }
 
-/// Reads the files of a folder, and what its exports hold.
+/// Reads the files of a folder, and the contents of its exports.
 struct Mixed {
     source: String,
     files: Arc<dyn Reader>,
-    /// By their paths.
+    /// The exports by their paths below the folder.
     exports: HashMap<String, Nested>,
 }
 

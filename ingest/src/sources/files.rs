@@ -3,8 +3,8 @@
 
 use super::{Item, Listing, Look, Reader, Reading};
 use crate::{
+    blocking::blocking,
     formats::{self, Defaults, Format, Origin, Parsed, Place, Remembered, links::Pages, site::Site},
-    loader::blocking,
     report::Rejection,
 };
 use async_trait::async_trait;
@@ -27,7 +27,7 @@ pub trait FileTree: Send + Sync {
     /// Reads a file that was listed, at most [`MAX_FILE_BYTES`].
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError>;
 
-    /// What is known of a file besides its bytes.
+    /// The facts about a file that are not in its bytes: its address and the time of its last change.
     fn origin(&self, _path: &str) -> Origin {
         Origin::default()
     }
@@ -36,19 +36,19 @@ pub trait FileTree: Send + Sync {
 /// Why a listed file has no bytes for us.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It is too large.
+    /// The file is too large.
     #[error("{bytes} bytes; at most {MAX_FILE_BYTES} are read")]
     TooLarge {
-        /// Its size.
+        /// The file's size on disk.
         bytes: u64,
     },
-    /// It is not what was listed.
+    /// The file is not the one that was listed.
     #[error("no longer the regular file that was listed")]
     Swapped,
     /// It was removed after listing.
     #[error("removed while ingest was running")]
     Gone,
-    /// It is there and cannot be used.
+    /// The file is there and cannot be used, for this reason.
     #[error("{0}")]
     Refused(String),
     /// The file system failed.
@@ -73,13 +73,14 @@ pub struct Files {
     pages: Pages,
     site: Site,
     defaults: Defaults,
-    /// What earlier runs found in files that are not read again before their bytes change; taken out when it was told.
+    /// The looks of earlier runs at files that are not read again before their bytes change; taken out when they were
+    /// told.
     looks: Mutex<BTreeMap<String, Look>>,
 }
 
 impl Files {
-    /// The files of `tree` that `items` lists. What is in `looks` of a file whose bytes are the same is told once in place of
-    /// reading it.
+    /// The files of `tree` that `items` lists. A file whose bytes are the same as those of its look in `looks` is not
+    /// parsed: the look is told in its place, once.
     pub fn new(
         source: &str,
         tree: Arc<dyn FileTree>,
@@ -95,7 +96,7 @@ impl Files {
         Self { source: source.to_owned(), tree, pages, site, defaults, looks: Mutex::new(looks) }
     }
 
-    /// Reads one file.
+    /// Reads and parses one file. An error is in the reading, as a rejection.
     pub fn parse(&self, path: &str) -> Reading {
         let shown = self.tree.shown(path);
         let rejected = |reason: String| Parsed {
@@ -168,14 +169,14 @@ impl Reader for Arc<Files> {
         let read = move || owned.par_iter().map(|item| files.parse(&item.key)).collect::<Vec<_>>();
         match blocking(read).await {
             Ok(readings) => readings,
-            // A bug in a parser loses one batch, and what is stored of it stays.
+            // A bug in a parser loses one batch, whose stored documents stay.
             Err(error) => items.iter().map(|item| Reading::unknown(&item.key, error.to_string())).collect(),
         }
     }
 }
 
-/// The listing of a source whose items are files. Files whose names hold secrets are left out of it. `looks` are those of the
-/// run before, made with the same settings.
+/// The listing of a source whose items are files. Files whose names hold secrets are left out of it. `looks` are those
+/// of the run before, made with the same settings.
 pub fn listing(
     source: &str,
     tree: Arc<dyn FileTree>,
@@ -228,7 +229,8 @@ mod tests {
         }
     }
 
-    /// Whether an earlier look at `path` is told, for each of two readings; how often the first one says that it was tried.
+    /// Whether an earlier look at `path` is told, for each of two readings; how often the first one says that it was
+    /// tried.
     #[track_caller]
     fn check(path: &str, look: &Look, now: &'static [u8], told: [bool; 2], tries: u32) {
         let items = [Item { key: path.to_owned(), version: None, bytes: 1 }];

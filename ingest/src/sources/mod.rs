@@ -1,9 +1,14 @@
-//! Where documents come from. A [`Source`] lists what there is; the [`Reader`] that the listing comes with reads single
-//! items of it. A directory, a repository, an export and a live system are all read through these two.
+//! The sources of documents. A [`Source`] lists its items; the [`Reader`] that the listing comes with reads single
+//! items. A directory, a repository, an export and a live system are all read through these two.
 //!
-//! An item's key is stable: a page's path, or the id that its system gave it. The documents of the item `key` of the source
-//! `name` have the ids `name/key` and `name/key#part`, whatever the item was read from, so that an export and the live
-//! system are one source.
+//! An item's key is stable: a page's path, or the id that its system gave it. The documents of the item `key` of the
+//! source `name` have the ids `name/key` and `name/key#part`, whatever the item was read from, so that an export and
+//! the live system are one source.
+//!
+//! To add a source: write a [`Source`] and its [`Reader`] in a module here, with `Settings` (the keys of its own) and a
+//! function `open` that checks them; run `contract::contract_tests!` on it; add its type to `TYPES` and to `source` in
+//! `config/file.rs`; describe it in `docs/sources.md`. An issue tracker needs only a `tracker::Normaliser` for its
+//! issues, and a `Source` for its live form.
 
 pub mod archive;
 mod archives;
@@ -46,8 +51,8 @@ pub trait Source: Send + Sync {
         false
     }
 
-    /// A number that changes when a look at the source shows that it may have changed; `None` where only a listing tells.
-    /// Sources with one are watched: see [`Source::folder`].
+    /// A number that changes when a look at the source shows that it may have changed; `None` where only a listing
+    /// tells. Sources with one are watched: see [`Source::folder`].
     async fn stamp(&self) -> Option<u64> {
         None
     }
@@ -63,9 +68,9 @@ pub trait Source: Send + Sync {
         String::new()
     }
 
-    /// Lists what there is. `before` is what the last committed run left, empty before the first one and after the source's
-    /// settings changed; a live source asks for what changed since its cursor. A listing that broke off is no error as
-    /// long as something of it can be used: it is not complete, and keeps the cursor.
+    /// Lists the items. `before` is the state after the last committed run, empty before the first one and after the
+    /// source's settings changed; a live source asks for the changes since its cursor. A listing that broke off is not
+    /// an error as long as a part of it can be used: it is not complete, and keeps the cursor.
     async fn list(&self, before: &SyncState) -> Result<Listing, SourceError>;
 }
 
@@ -76,13 +81,13 @@ pub trait Reader: Send + Sync {
     /// Otherwise an item whose version is stored is not read at all, and the others are read once.
     fn is_cheap(&self) -> bool;
 
-    /// Reads items: one reading for each, in order. What fails is in the readings.
+    /// Reads items: one reading for each, in order. A failure is told in the item's reading.
     async fn read(&self, items: &[Item]) -> Vec<Reading>;
 }
 
-/// What a source has.
+/// The items of a source, as one look at it found them.
 pub struct Listing {
-    /// What there is to read, in the order in which it is read.
+    /// The items to read, in the order in which they are read.
     pub items: Vec<Item>,
     /// Keys of items that are there and have not changed since the last run; of an incremental listing.
     pub unchanged: Vec<String>,
@@ -90,13 +95,13 @@ pub struct Listing {
     pub is_complete: bool,
     /// Keys of items that the source says are gone: they are removed even if the listing is not complete.
     pub gone: Vec<String>,
-    /// What cannot be read.
+    /// The entries that cannot be read, each with the reason.
     pub rejected: Vec<Rejection>,
-    /// What is odd.
+    /// Faults of the listing that keep no item from being read.
     pub warnings: Vec<Warning>,
-    /// Where the next listing begins; committed with the documents once all items were dealt with.
+    /// The start of the next listing; committed with the documents once all items were dealt with.
     pub cursor: Option<Value>,
-    /// Reads the items.
+    /// Reads items of this listing, and of no other.
     pub reader: Arc<dyn Reader>,
 }
 
@@ -117,16 +122,16 @@ impl Listing {
 }
 
 impl Listing {
-    /// Whether it says of nothing that it is, was, or cannot be read.
+    /// Whether the listing names no item at all: neither one to read nor one that is unchanged, gone or rejected.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty() && self.unchanged.is_empty() && self.gone.is_empty() && self.rejected.is_empty()
     }
 }
 
-/// One thing that a source has, such as a file or a page.
+/// An item of a source, such as a file or a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// Its key, unique within the source.
+    /// The key, unique within the source.
     pub key: String,
     /// Changes whenever its content does; `None` where only reading tells.
     pub version: Option<String>,
@@ -134,26 +139,26 @@ pub struct Item {
     pub bytes: u64,
 }
 
-/// What reading an item gave.
+/// The result of reading one item.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// Its documents, and what did not become one.
+    /// The item's documents, with the parts of it that did not become one.
     pub parsed: Parsed,
     /// How reports name the item.
     pub shown: String,
-    /// Whether its content stayed unknown: what is stored of it stays, and the next run reads it again. The reason is in
-    /// [`Parsed::rejected`].
+    /// Whether its content stayed unknown: what is stored of it stays, and the next run reads it again. The reason is
+    /// in [`Parsed::rejected`].
     pub is_unknown: bool,
-    /// Whether its content is known, makes no document for a fault, and what is stored of it stays all the same. The next
-    /// run reads it again only when it changed.
+    /// Whether its content is known, makes no document for a fault, and its stored documents stay all the same. The
+    /// next run reads it again only when it changed.
     pub keeps_stored: bool,
     /// Whether it is gone since it was listed.
     pub is_gone: bool,
-    /// Of an item of which the next run is told what was found: the hash of its bytes.
+    /// The hash of the bytes of an item whose findings are kept for the next run.
     pub content: Option<ContentHash>,
     /// How many runs have read these bytes, this one included; 0 where that does not matter.
     pub tries: u32,
-    /// What an earlier run found in the very same bytes, in place of [`Reading::parsed`].
+    /// The look of an earlier run at the very same bytes, in place of [`Reading::parsed`].
     pub look: Option<Look>,
 }
 
@@ -166,13 +171,14 @@ impl Reading {
     }
 }
 
-/// What a run leaves of a source for the next one: stored in the knowledge base, in the same commit as the documents.
+/// The state of a source that a run keeps for the next one: stored in the knowledge base, in the same commit as the
+/// documents.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SyncState {
     /// Hash of the settings that the documents were read with; with other settings everything is read again.
     #[serde(default)]
     pub settings: String,
-    /// Where the next listing begins.
+    /// The start of the next listing.
     #[serde(default)]
     pub cursor: Option<Value>,
     /// The version of each item that is stored.
@@ -181,40 +187,40 @@ pub struct SyncState {
     /// Items that could not be read, and why; the next run reads them again.
     #[serde(default)]
     pub failed: BTreeMap<String, String>,
-    /// What was found in items that are not read again before their bytes change, by their keys.
+    /// The looks at items that are not read again before their bytes change, by the items' keys.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub looks: BTreeMap<String, Look>,
-    /// When everything there was, was last listed. Kept in the log of runs, since it is no part of the documents.
+    /// The time of the last complete listing. Kept in the log of runs, since it does not belong to the documents.
     #[serde(skip)]
     pub listed_at: Option<Timestamp>,
 }
 
-/// What was found in an item that is not read again before its bytes change. Its paths begin where the item's own ends, for the item
-/// may be shown as something else by then.
+/// The findings in an item that is not read again before its bytes change. Its paths begin where the item's own ends,
+/// for the item may be shown as something else by then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Look {
     /// The hash of its bytes.
     pub content: ContentHash,
     /// How many runs have read these bytes.
     pub tries: u32,
-    /// See [`Reading::is_unknown`].
+    /// Whether the item's content stayed unknown; see [`Reading::is_unknown`].
     #[serde(default)]
     pub is_unknown: bool,
-    /// Its documents.
+    /// The item's documents, in the order of the file.
     pub documents: Vec<LookedAt>,
-    /// What of it did not become a document.
+    /// The parts of the item that did not become a document.
     pub rejected: Vec<Rejection>,
-    /// What is odd about its documents.
+    /// Faults of its documents that do not keep them out.
     pub warnings: Vec<Warning>,
     /// How many secrets each rule redacted.
     #[serde(default)]
     pub secrets: BTreeMap<String, u64>,
-    /// What the lint keeps of it.
+    /// The findings and counts that the lint keeps of the item.
     pub lint: lint::Kept,
 }
 
-/// An item that was not read to its end is tried by so many runs; one that takes too long may do so only while the machine has other
-/// work.
+/// An item that was not read to its end is tried in this many runs; one that takes too long may do so only because the
+/// machine has other work.
 const MAX_TRIES: u32 = 3;
 
 impl Look {
@@ -227,34 +233,34 @@ impl Look {
 /// A document as the first look at its item keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LookedAt {
-    /// Its id without the source's name.
+    /// The id without the source's name.
     pub path: String,
-    /// Its hash.
+    /// Its hash, [`crate::formats::Document::content_hash`].
     pub hash: ContentHash,
-    /// What marks it as one edition among others, without the source's name.
+    /// The marks of one edition among others, without the source's name.
     pub marks: Vec<Mark>,
 }
 
-/// Why a source could not be listed. Nothing of it is changed then.
+/// Why a source could not be listed. Its stored documents stay unchanged then.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// A folder.
+    /// A folder on disk could not be listed.
     #[error(transparent)]
     Folder(#[from] folder::ListError),
     /// A live system refused or failed.
     #[error("source `{name}`: {reason}")]
     Failed {
-        /// The source.
+        /// The source's name, as configured.
         name: String,
-        /// Why, and what to do; without any secret.
+        /// The reason, and the remedy; without any secret.
         reason: String,
     },
     /// The credentials are refused or absent.
     #[error("source `{name}`: {reason}; check {reference}")]
     Credentials {
-        /// The source.
+        /// The source's name, as configured.
         name: String,
-        /// What the system said.
+        /// The reply of the system, without any secret.
         reason: String,
         /// The variable or file that holds the credentials.
         reference: String,

@@ -1,4 +1,4 @@
-//! What a running ingest shows of itself: `/metrics` for Prometheus, `/healthz` and `/readyz` for an orchestrator.
+//! The state that a running ingest shows: `/metrics` for Prometheus, `/healthz` and `/readyz` for an orchestrator.
 
 use super::WatchError;
 use crate::{progress::say, report::Report};
@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::{net::TcpListener, sync::Semaphore, task::AbortHandle};
 
-/// More connections wait.
+/// This many connections are served at once; further ones wait.
 const MAX_CONNECTIONS: usize = 32;
 
 /// Longest time that one connection takes.
@@ -166,7 +166,7 @@ pub(super) async fn serve(address: SocketAddr, health: Arc<Health>) -> Result<Se
                 });
                 let mut http = hyper::server::conn::http1::Builder::new();
                 http.timer(TokioTimer::new()).header_read_timeout(CONNECTION_TIME).keep_alive(false);
-                // A client that fails or dawdles loses its reply, and nobody else's.
+                // A client that fails or dawdles loses its own reply only.
                 let _ = tokio::time::timeout(
                     CONNECTION_TIME,
                     http.serve_connection(TokioIo::new(stream), service),

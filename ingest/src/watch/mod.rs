@@ -1,14 +1,15 @@
 //! Ingest that keeps running: folders are read again when they change, live sources at their intervals.
 //!
-//! Entry point: [`watch`]. A folder's changes are noticed by the system's events and, where those do not arrive (network
-//! file systems, mounted ConfigMaps), by looking at names, sizes and times now and then. Each run is one of
+//! Entry point: [`watch`]. A folder's changes are noticed by the system's events and, where those do not arrive
+//! (network file systems, mounted ConfigMaps), by looking at names, sizes and times now and then. Each run is one of
 //! [`crate::pipeline`], which holds the writer's lock only meanwhile.
 
 mod health;
 
 use crate::{
     config::Configured,
-    pipeline::{self, IngestError, Options},
+    error::IngestError,
+    pipeline::{self, Options},
     progress::{Progress, say},
     report::Report,
     sources::Source,
@@ -34,15 +35,15 @@ const MAX_UNREST: Duration = Duration::from_secs(15);
 /// Another writer is waited for so long.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-/// Watching cannot begin.
+/// Why watching cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// The address for metrics is taken, or not this machine's.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address.
+        /// The address that was to be listened on.
         address: SocketAddr,
-        /// The cause.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
@@ -54,7 +55,7 @@ struct Watched {
     interval: Duration,
     /// When it is read, whatever happens before.
     due: Instant,
-    /// What a look at it showed before it was last read.
+    /// The stamp of the source before it was last read.
     stamp: Option<u64>,
 }
 
@@ -97,7 +98,7 @@ async fn run_due(watched: &mut [Watched], options: &Options, health: &Health) {
         return;
     }
     for watched in &mut due {
-        // Before reading: a change while it is read shows at the next look.
+        // The stamp is taken before reading: a change during it shows at the next look.
         watched.stamp = watched.source.stamp().await;
     }
     let sources: Vec<Arc<dyn Source>> = due.iter().map(|watched| watched.source.clone()).collect();
@@ -155,10 +156,10 @@ async fn quiet(changed: &mut mpsc::Receiver<()>) {
     }
 }
 
-/// Sends something whenever a watched folder changes. Where the system cannot watch, looks have to do.
+/// Sends an event whenever a watched folder changes. If the system cannot watch it, only the looks find changes.
 fn watcher(options: &Options, events: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
     let notice = move |event: notify::Result<notify::Event>| {
-        // Reading a file is no change. One event that waits stands for all.
+        // Reading a file is not a change. One waiting event stands for all.
         if event.is_ok_and(|event| !event.kind.is_access()) {
             let _ = events.try_send(());
         }
@@ -179,7 +180,7 @@ fn watcher(options: &Options, events: mpsc::Sender<()>) -> Option<RecommendedWat
     Some(watcher)
 }
 
-/// Says what a run did, in a line, and what it could not read.
+/// Prints the result of a run in a line, and the files that it could not read.
 fn tell(report: &Report, names: &[&str]) {
     let documents = &report.documents;
     for rejection in report.rejected.iter().filter(|rejection| !rejection.by_convention) {

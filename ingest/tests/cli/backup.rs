@@ -52,8 +52,7 @@ fn backups_come_back() {
 fn damage_is_refused_and_built_again() {
     let world = World::new();
     world.write_numbered(6);
-    fs::create_dir(world.dir.path().join("wiki")).expect("the name is free");
-    fs::write(world.dir.path().join("wiki/a.md"), "# A\n\nOne page.\n").expect("it can be written");
+    world.write_beside("wiki/a.md", "# A\n\nOne page.\n");
     world.ingest(&["docs", "wiki"]).exits(0);
     let before = world.texts();
     world.ingest(&["--rebuild", "docs/page-000.md"]).exits(2);

@@ -62,9 +62,8 @@ fn only_regular_files_below_the_root_are_read() {
     use std::os::unix::{ffi::OsStrExt, fs::symlink, net::UnixListener};
     let world = World::new();
     world.write("good.md", "Good.\n");
+    world.write_beside("outside/secret.md", "Secret.\n");
     let outside = world.dir.path().join("outside");
-    fs::create_dir(&outside).expect("it can be made");
-    fs::write(outside.join("secret.md"), "Secret.\n").expect("it can be written");
     symlink(outside.join("secret.md"), world.docs().join("link.md")).expect("it can be linked");
     symlink(&outside, world.docs().join("folder")).expect("it can be linked");
     symlink(".", world.docs().join("loop")).expect("it can be linked");

@@ -13,15 +13,14 @@ fn a_second_writer_is_refused_at_once() {
     let world = World::new();
     world.write_numbered(2);
     world.ingest(&["docs"]).exits(0);
-    let lock =
-        fs::OpenOptions::new().write(true).open(world.kb().join("LOCK")).expect("the lock file is there");
+    let lock = world.lock_file();
     lock.try_lock().expect("nobody else holds it");
     let started = Instant::now();
     let refused = world.ingest(&["docs"]).exits(4);
     assert!(started.elapsed() < Duration::from_secs(2));
     assert!(refused.json()["error"].as_str().expect("a text").contains("another writer"));
     world.ingest(&["--dry-run", "docs"]).exits(0);
-    world.run(&["chunks", "--kb", "kb"]).exits(0);
+    world.printed("kb");
     drop(lock);
     world.ingest(&["docs"]).exits(0);
 }
@@ -62,8 +61,7 @@ fn an_interrupted_run_commits_nothing() {
         .spawn()
         .expect("it starts");
     // It listens for signals from when it takes the lock.
-    let lock =
-        fs::OpenOptions::new().write(true).open(world.kb().join("LOCK")).expect("the lock file is there");
+    let lock = world.lock_file();
     while lock.try_lock().is_ok() {
         lock.unlock().expect("it was ours");
         std::thread::sleep(Duration::from_millis(2));
@@ -83,7 +81,7 @@ fn killed_runs_leave_one_whole_state() {
     let world = World::new();
     world.write_numbered(40);
     world.ingest(&["docs"]).exits(0);
-    let state = || world.run(&["chunks", "--kb", "kb"]).exits(0).stdout;
+    let state = || world.printed("kb");
     let mut old = state();
     // A fixed sequence of moments: a failure can be repeated.
     let mut random: u64 = 0x5eed;
@@ -123,7 +121,7 @@ fn killed_runs_leave_one_whole_state() {
             world.ingest(&["docs"]).exits(0);
             clean.ingest(&["docs"]).exits(0);
             old = state();
-            assert_eq!(old, clean.run(&["chunks", "--kb", "kb"]).exits(0).stdout);
+            assert_eq!(old, clean.printed("kb"));
         }
     }
     eprintln!("{kills} of 50 runs were killed before they ended");

@@ -9,13 +9,11 @@ fn a_renamed_folder_offers_to_rename_its_source() {
     let world = World::new();
     world.write_numbered(12);
     world.write("links.md", "# Links\n\nSee [page 3](page-003.md) about the relay.\n");
-    fs::create_dir(world.dir.path().join("other")).expect("it can be made");
-    fs::write(world.dir.path().join("other/a.md"), "# Other\n\nSomething else.\n")
-        .expect("it can be written");
+    world.write_beside("other/a.md", "# Other\n\nSomething else.\n");
     world.ingest(&["docs", "other"]).exits(0);
     let chunks_before = world.chunks();
     fs::rename(world.docs(), world.dir.path().join("new docs")).expect("it can be renamed");
-    fs::write(world.dir.path().join("new docs/page-000.md"), "# Page 0\n\nAnother text.\n").expect("written");
+    world.write_beside("new docs/page-000.md", "# Page 0\n\nAnother text.\n");
     fs::remove_file(world.dir.path().join("new docs/page-001.md")).expect("it is there");
 
     let offered = "run `ingest rename docs 'new docs'` with the same `--kb`";
@@ -42,13 +40,9 @@ fn a_renamed_folder_offers_to_rename_its_source() {
         let expected = if reads_first { "12 0 0 12 1" } else { "12 0 1 11 1" };
         assert_eq!(run.documents(), expected);
         assert_eq!(run.json()["chunks"]["embedded"], if reads_first { 0 } else { 1 });
-        let run = world.run(&["chunks", "--kb", &kb]).exits(0);
-        assert!(
-            !run.stdout.contains("\"docs/") && run.stdout.contains("\"new docs/links.md\""),
-            "{}",
-            run.stdout
-        );
-        assert!(run.stdout.contains("\"other/a.md\""));
+        let stored = world.printed(&kb);
+        assert!(!stored.contains("\"docs/") && stored.contains("\"new docs/links.md\""), "{stored}");
+        assert!(stored.contains("\"other/a.md\""));
     }
 
     // What cannot be renamed stays as it is.
@@ -64,10 +58,6 @@ fn a_renamed_folder_offers_to_rename_its_source() {
     }
     assert_eq!(world.chunks(), chunks_before);
     world.run(&["rename", "--kb", "kb", "--force", "docs", "other"]).exits(0);
-    let run = world.run(&["chunks", "--kb", "kb"]).exits(0);
-    assert!(
-        run.stdout.contains("\"other/a.md\"") && run.stdout.contains("\"other/page-003.md\""),
-        "{}",
-        run.stdout
-    );
+    let stored = world.printed("kb");
+    assert!(stored.contains("\"other/a.md\"") && stored.contains("\"other/page-003.md\""), "{stored}");
 }

@@ -63,8 +63,7 @@ fn only_what_changed_is_written() {
 fn sources_are_told_apart() {
     let world = World::new();
     world.write("a.md", "Alpha.\n");
-    fs::create_dir(world.dir.path().join("chunks")).expect("it can be made");
-    fs::write(world.dir.path().join("chunks/x.md"), "Other.\n").expect("it can be written");
+    world.write_beside("chunks/x.md", "Other.\n");
     assert_eq!(world.ingest(&["docs/.", "./chunks/"]).exits(0).documents(), "2 2 0 0 0");
     assert_eq!(world.chunk_ids(), "chunks/x.md#0 docs/a.md#0");
     assert_eq!(world.ingest(&["docs"]).exits(0).documents(), "1 0 0 1 0", "other sources stay");

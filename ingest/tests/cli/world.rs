@@ -78,8 +78,14 @@ impl World {
         self.dir.path().join("kb")
     }
 
+    /// Writes a file below `docs`.
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
-        let path = self.docs().join(path);
+        self.write_beside(&format!("docs/{path}"), content);
+    }
+
+    /// Writes a file below the folder that `docs` is in.
+    pub fn write_beside(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.dir.path().join(path);
         fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
         fs::write(path, content).expect("it can be written");
     }
@@ -113,10 +119,21 @@ impl World {
         self.run(&[&["--kb", "kb", "--embedder", "hashed", "--json"], arguments].concat())
     }
 
+    /// The file that a writer locks.
+    pub fn lock_file(&self) -> fs::File {
+        let lock = fs::OpenOptions::new().write(true).open(self.kb().join("LOCK"));
+        lock.expect("the lock file is there")
+    }
+
+    /// The stored chunks of a knowledge base, as JSON lines.
+    #[track_caller]
+    pub fn printed(&self, kb: &str) -> String {
+        self.run(&["chunks", "--kb", kb]).exits(0).stdout
+    }
+
     /// The stored chunks.
     pub fn chunks(&self) -> Vec<Value> {
-        let run = self.run(&["chunks", "--kb", "kb"]).exits(0);
-        run.stdout.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+        self.printed("kb").lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
     }
 
     pub fn chunk_ids(&self) -> String {

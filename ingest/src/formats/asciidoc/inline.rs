@@ -1,4 +1,4 @@
-//! What stands in a paragraph of AsciiDoc, as Markdown: code, strong words, links, and words without their marks.
+//! The text of a paragraph of AsciiDoc, as Markdown: code, strong words, links, and words without their marks.
 
 use crate::formats::{
     steps::Steps,
@@ -33,7 +33,7 @@ struct Inline<'s> {
 impl Inline<'_> {
     fn write(&mut self, text: &str, written: &mut String, depth: usize) {
         let mut at = 0;
-        // What was read, and is words.
+        // The text before this was read, and is words.
         let mut done = 0;
         while let Some(found) = text[at..].find(is_sign).filter(|_| !self.steps.are_spent()) {
             at += found;
@@ -83,7 +83,7 @@ impl Inline<'_> {
                 let three = self.marked(text, "+++", false);
                 let two = || self.marked(text, "++", false);
                 let (inner, length) = three.or_else(two).or_else(|| self.marked(text, "+", !is_at_word))?;
-                // What shows how markup is written is code.
+                // Text that shows how markup is written is code.
                 match inner.contains("::") {
                     true => push_code(written, inner),
                     false => push_words(written, inner, self.is_in_link),
@@ -258,7 +258,8 @@ impl Inline<'_> {
         (!inner.trim().is_empty()).then_some((inner, open.len() + inner.len() + close.len()))
     }
 
-    /// The words between two equal marks. A single mark stands at words' beginnings and ends; `is_within` tells that it does not.
+    /// The words between two equal marks. A single mark stands at words' beginnings and ends; `is_within` tells that it
+    /// does not.
     fn marked<'t>(&self, text: &'t str, mark: &str, is_within: bool) -> Option<(&'t str, usize)> {
         let inside = text.strip_prefix(mark).filter(|_| !is_within)?;
         let is_single = mark.len() == 1;
@@ -289,7 +290,7 @@ impl Inline<'_> {
     }
 }
 
-/// What markup may begin with; macros begin with a letter, and are looked for where a word begins.
+/// Whether markup may begin with the character; macros begin with a letter, and are looked for where a word begins.
 fn is_sign(character: char) -> bool {
     matches!(character, '\\' | '`' | '+' | '*' | '_' | '#' | '^' | '~' | '"' | '\'' | '<' | '[' | '(' | '&')
         || matches!(character, 'a' | 'b' | 'f' | 'h' | 'i' | 'k' | 'l' | 'm' | 'p' | 's' | 't' | 'v' | 'x')

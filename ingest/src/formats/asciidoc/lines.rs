@@ -1,7 +1,7 @@
 //! An AsciiDoc file's lines after what its preprocessor does: conditions, includes, attributes and comments.
 //!
-//! Entry point: [`Lines::of`]. Includes stay within the source; what cannot be included is left out and told. Attributes are
-//! known where they are given, in the order of the lines, and their values are bounded.
+//! Entry point: [`Lines::of`]. Includes stay within the source; what cannot be included is left out and told.
+//! Attributes are known where they are given, in the order of the lines, and their values are bounded.
 
 use crate::formats::{
     Place,
@@ -19,7 +19,7 @@ const MAX_ATTRIBUTES: usize = 2_000;
 /// Files that include files that include files.
 const MAX_NESTING: usize = 3;
 
-/// Conditions in conditions.
+/// Conditions (`ifdef::`) are nested at most so deep.
 const MAX_CONDITIONS: usize = 64;
 
 /// A line and its place in the file; a line of an included file stands where it is included.
@@ -143,7 +143,7 @@ impl<'t> Reader<'t, '_> {
         let holds = match name {
             "ifdef" => are_set(),
             "ifndef" => !are_set(),
-            // What it compares is rarely known: both branches are a reader's.
+            // The compared values are rarely known: both branches are kept for the reader.
             "ifeval" => true,
             "endif" => {
                 self.conditions.pop();
@@ -177,7 +177,7 @@ impl<'t> Reader<'t, '_> {
             return self.lines.missing.push(name.to_owned());
         };
         if !is_verbatim && site::is_page(path) {
-            // It is a document of its own.
+            // The included file is a document of its own.
             let words = path.rsplit('/').next().unwrap_or(path);
             let words = words.rsplit_once('.').map_or(words, |(stem, _)| stem).replace(['-', '_'], " ");
             for text in [String::new(), format!("link:{name}[{words}]"), String::new()] {
@@ -299,7 +299,7 @@ fn include_of(line: &str) -> Option<(&str, &str)> {
     (!name.is_empty() && name.len() <= 200).then_some((name, options))
 }
 
-/// Whether a line begins or ends text that is no markup.
+/// Whether a line begins or ends text without markup.
 pub(super) fn is_verbatim_fence(line: &str) -> bool {
     line.len() >= 4 && ["-", ".", "+", "/"].iter().any(|sign| line.chars().all(|c| sign.contains(c)))
         || line == "```"

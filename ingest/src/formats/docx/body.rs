@@ -1,7 +1,7 @@
 //! Reads the text of a document, in one pass and without recursion: paragraphs with their words, and tables.
 //!
-//! Deleted and hidden words, comments and what is shown a second time for older programs are left out; what was inserted
-//! stays. The paragraphs of a text box follow the one that it is anchored to.
+//! Deleted and hidden words, comments and the alternatives for older programs are left out; inserted words stay. The
+//! paragraphs of a text box follow the one that it is anchored to.
 
 use super::{
     numbering::{LEVELS, Level, Marks, Numbering},
@@ -29,8 +29,7 @@ const MAX_FIELDS: usize = 32;
 /// A longer instruction of a field is cut.
 const MAX_INSTRUCTION_BYTES: usize = 4 << 10;
 
-/// Elements whose content is no part of the text: what was deleted or moved away, what was before a change, what programs
-/// note for themselves.
+/// Elements whose content is not part of the text: deleted or moved text, the state before a change, notes of programs.
 const LEFT_OUT: [&str; 22] = [
     "Fallback",
     "annotationRef",
@@ -61,22 +60,18 @@ const LEFT_OUT: [&str; 22] = [
 pub(super) enum Block {
     /// A paragraph that is in no way empty.
     Paragraph(Paragraph),
-    /// A table begins.
     OpenTable,
-    /// A row begins.
     OpenRow,
-    /// A cell begins.
     OpenCell {
         /// Columns that it spans.
         columns: usize,
         /// Whether it goes on with the cell above it.
         is_continued: bool,
     },
-    /// A table ends.
     CloseTable,
 }
 
-/// A paragraph.
+/// A paragraph with its style, its words and its place in lists.
 #[derive(Debug, Default)]
 pub(super) struct Paragraph {
     /// Whether it is the document's title.
@@ -92,14 +87,14 @@ pub(super) struct Paragraph {
     /// Whether blank lines stand before it.
     pub(super) follows_blank: bool,
     pub(super) pieces: Vec<Piece>,
-    /// Where it stands in the text.
+    /// The paragraph's range in the text.
     pub(super) range: Range<usize>,
 }
 
 /// Words of one form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece {
-    /// Where they stand in the text.
+    /// The words' range in the text.
     pub(super) range: Range<usize>,
     pub(super) is_bold: bool,
     pub(super) is_code: bool,
@@ -119,7 +114,7 @@ pub(super) struct Body {
     pub(super) notes: Vec<(String, String)>,
 }
 
-/// What a text is read with.
+/// The other parts of the package that a text is read with.
 pub(super) struct Context<'c> {
     pub(super) styles: &'c Styles,
     pub(super) numbering: &'c Numbering,
@@ -182,13 +177,13 @@ struct Draft {
     own: Properties,
     pieces: Vec<Piece>,
     words: Words,
-    /// What stands in it and follows it: text boxes.
+    /// Blocks inside the paragraph, which follow it: text boxes.
     inner: Vec<Block>,
     /// Whether it is the first letter of the next paragraph.
     is_drop_cap: bool,
 }
 
-/// What the words that follow are like.
+/// The properties of the words that follow.
 #[derive(Default)]
 struct Words {
     style: Option<String>,
@@ -205,7 +200,7 @@ struct Form {
     is_hidden: bool,
 }
 
-/// What the properties belong to that are being read.
+/// The owner of the properties that are being read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
     Nothing,
@@ -235,7 +230,7 @@ struct Reader<'r, 'c> {
     follows_blank: bool,
     /// The first letter of the next paragraph, with where it begins.
     drop_cap: Option<(usize, Vec<Piece>)>,
-    /// Where the note begins that is being read, and its identifier.
+    /// The identifier of the note that is being read, and its start.
     note: Option<(String, usize)>,
 }
 
@@ -276,7 +271,7 @@ impl<'r, 'c> Reader<'r, 'c> {
                 self.drafts.push(Draft { start: self.body.text.len(), ..Draft::default() });
             }
             ("pPr", _) => self.owner = Owner::Paragraph,
-            // What the sign at the paragraph's end is like.
+            // The properties of the paragraph mark itself.
             ("rPr", Owner::Paragraph) => self.skips_from = Some(depth),
             ("rPr", _) => self.owner = Owner::Words,
             (name, Owner::Paragraph) => {
@@ -321,7 +316,7 @@ impl<'r, 'c> Reader<'r, 'c> {
             "noBreakHyphen" => self.push_words("-")?,
             "sym" => {
                 let code = attribute(element, "char").and_then(|code| u32::from_str_radix(&code, 16).ok());
-                // What a font has where no character is defined is unknown without it.
+                // The sign of a font at a code without a character is unknown without that font.
                 let is_private = |code: &u32| (0xe000..=0xf8ff).contains(code);
                 if let Some(character) = code.filter(|code| !is_private(code)).and_then(char::from_u32) {
                     self.push_words(character.encode_utf8(&mut [0; 4]))?;

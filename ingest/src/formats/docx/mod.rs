@@ -1,8 +1,9 @@
 //! Word documents (`.docx`): the text with its headings, lists, tables, code and links, without what stands around it.
 //!
-//! Entry point: [`parse`]. [`package`] reads the parts of the file within bounds, [`styles`] and [`numbering`] what paragraphs
-//! are like, [`body`] the text, and [`write`] makes Markdown of it. The document's properties are read as front matter is: what
-//! restricts who may read it is among them, or keeps it out. Places are counted in the document's words.
+//! Entry point: [`parse`]. [`package`] reads the parts of the file within bounds, [`styles`] and [`numbering`] what
+//! paragraphs are like, [`body`] the text, and [`write`] makes Markdown of it. The document's properties are read as
+//! front matter is: what restricts who may read it is among them, or keeps it out. Places are counted in the document's
+//! words.
 
 mod body;
 mod numbering;
@@ -135,8 +136,8 @@ fn written(body: &Body, numbering: &Numbering, mut said: Stated, place: &Place<'
     markdown::finished(text, &links, said, secrets, place)
 }
 
-/// The words of the heading that a document begins with, where no other is of its level: a title that is kept beside the text
-/// is often the title of the document that this one was made from.
+/// The words of the heading that a document begins with, where no other is of its level: a title that is kept beside
+/// the text is often the title of the document that this one was made from.
 fn only_first_heading(body: &Body, redactions: &Redactions<'_>) -> Option<String> {
     let mut paragraphs = body.blocks.iter().filter_map(|block| match block {
         Block::Paragraph(paragraph) => Some(paragraph),
@@ -158,7 +159,7 @@ fn tops_of(body: &Body) -> usize {
     levels.filter(|level| Some(*level) == top).count()
 }
 
-/// What the document's properties say.
+/// The metadata in the document's properties.
 fn said_of(package: &mut Package<'_>, part_of: &dyn Fn(&str) -> Option<String>) -> Result<Stated, String> {
     let mut keys = Vec::new();
     for (sort, usual) in
@@ -187,7 +188,7 @@ fn said_of(package: &mut Package<'_>, part_of: &dyn Fn(&str) -> Option<String>) 
                 }
                 Event::End(_) if depth == 2 => {
                     let Some(key) = key.take() else { continue };
-                    // Of a property that may restrict the readers, nothing is lost.
+                    // A property may restrict the readers, so no property is cut or dropped.
                     if value.len() > MAX_VALUE_BYTES || keys.len() == MAX_PROPERTIES {
                         let bounds = format!(
                             "{MAX_PROPERTIES} properties, or one longer than {MAX_VALUE_BYTES} bytes"

@@ -13,11 +13,11 @@ pub(super) const LEVELS: usize = 9;
 /// How the items of a level are marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marks {
-    /// With a sign.
+    /// A sign, such as a bullet, before each item.
     Signs,
-    /// With a number, from this one.
+    /// Numbers before the items, from this one on.
     Numbers(u64),
-    /// Not at all.
+    /// Items without a sign or a number.
     Nothing,
 }
 
@@ -42,7 +42,7 @@ struct Shape {
 #[derive(Debug, Default)]
 pub(super) struct Numbering {
     shapes: HashMap<String, Shape>,
-    /// By list: its shape, and the levels that begin otherwise.
+    /// The lists by their identifiers: the shape, and the levels that begin with another number.
     lists: HashMap<String, (String, Vec<(usize, u64)>)>,
 }
 
@@ -50,7 +50,7 @@ impl Numbering {
     pub(super) fn of(package: &mut Package<'_>, part: &str) -> Result<Self, String> {
         let mut numbering = Self::default();
         let Some(mut xml) = package.part(part)? else { return Ok(numbering) };
-        // What the next elements are of.
+        // The owner of the elements that follow.
         let (mut shape, mut list, mut level) = (None::<String>, None::<String>, 0usize);
         loop {
             let element = match xml.next()? {
@@ -135,7 +135,7 @@ impl Numbering {
         let mut defined: HashMap<String, (&String, [Level; LEVELS])> = HashMap::new();
         for (id, shape) in self.shapes.iter().filter(|(_, shape)| !shape.is_defined_elsewhere) {
             let Some(link) = shape.link.clone() else { continue };
-            // Of several, always the same one.
+            // Of several links, always the same one is taken.
             let first = defined.get(&link).is_none_or(|(other, _)| id < *other);
             if first {
                 defined.insert(link, (id, shape.levels));

@@ -23,13 +23,13 @@ const MAX_DEPTH: usize = 256;
 /// More relationships of a part are not read.
 const MAX_RELATIONSHIPS: usize = 20_000;
 
-/// An opened package.
+/// An opened package: a ZIP file of XML parts.
 pub(super) struct Package<'b> {
     archive: ZipArchive<Cursor<&'b [u8]>>,
     allowance: Allowance,
 }
 
-/// What a part refers to.
+/// A reference of one part to another, or to an address.
 pub(super) struct Relationship {
     /// The last component of its type, such as `hyperlink`.
     pub(super) sort: String,
@@ -63,7 +63,7 @@ impl<'b> Package<'b> {
         Ok(Some(Xml { reader, buffer: Vec::new(), depth: 0 }))
     }
 
-    /// What a part refers to, by identifier.
+    /// The references of a part, by identifier.
     pub(super) fn relationships(&mut self, part: &str) -> Result<HashMap<String, Relationship>, String> {
         let (folder, file) = part.rsplit_once('/').unwrap_or(("", part));
         let slash = if folder.is_empty() { "" } else { "/" };
@@ -98,11 +98,11 @@ pub(super) struct Xml<'p> {
 }
 
 impl Xml<'_> {
-    /// The next event.
+    /// The next event; an error names the fault of the package.
     pub(super) fn next(&mut self) -> Result<Event<'_>, String> {
         self.buffer.clear();
         let event = self.reader.read_event_into(&mut self.buffer).map_err(|error| match error {
-            // What the bounds say.
+            // An error of the bounds on packed data.
             quick_xml::Error::Io(error) if error.kind() == std::io::ErrorKind::Other => error.to_string(),
             error => damaged(&error.to_string()),
         })?;

@@ -1,7 +1,7 @@
-//! The styles of a document, and what they make of a paragraph or of words.
+//! The styles of a document, and the properties that they give to paragraphs and words.
 //!
-//! The names of the styles that come with a program are English in the file, whatever language it shows them in; the
-//! others are known by their level in the outline and by the styles that they are based on.
+//! The names of the styles that come with a program are English in the file, whatever language the program shows them
+//! in; the others are known by their level in the outline and by the styles that they are based on.
 
 use super::package::{Package, Xml, attribute, is_on, name_of};
 use quick_xml::events::{BytesStart, Event};
@@ -57,7 +57,7 @@ const EQUALLY_WIDE: [&str; 15] = [
     "typewriter",
 ];
 
-/// What a paragraph or its words are like. What is not said is `None`.
+/// The properties of a paragraph or of its words. A property that is not stated is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Properties {
     /// The level in the outline, from 1; 0 for text.
@@ -74,7 +74,7 @@ pub(super) struct Properties {
 }
 
 impl Properties {
-    /// What is said here, and of the rest what is said there.
+    /// The properties of `self`, completed by those of `other`.
     pub(super) fn or(&self, other: &Self) -> Self {
         Self {
             outline: self.outline.or(other.outline),
@@ -118,12 +118,12 @@ impl Properties {
     }
 }
 
-/// A style.
+/// A style of paragraphs or of words.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Style {
-    /// Its name, lower-cased.
+    /// The style's name, lower-cased.
     pub(super) name: String,
-    /// With what it is based on.
+    /// The properties, those of the style that it is based on included.
     pub(super) properties: Properties,
 }
 
@@ -146,7 +146,7 @@ impl Style {
 #[derive(Debug, Default)]
 pub(super) struct Styles {
     by_id: HashMap<String, Style>,
-    /// What paragraphs without a style have.
+    /// The properties of paragraphs without a style.
     pub(super) of_paragraphs: Style,
 }
 

@@ -57,7 +57,7 @@ struct OpenList<'b> {
     left: i64,
 }
 
-/// What is set in further than this, stands within.
+/// A paragraph that is indented further than this stands within the one before.
 const SET_IN: i64 = 100;
 
 struct Writing<'b, 'w, 's> {
@@ -67,9 +67,9 @@ struct Writing<'b, 'w, 's> {
     writer: &'w mut Writer<'s>,
     /// Open lists with an open item each, the innermost last.
     open: Vec<OpenList<'b>>,
-    /// By list, the numbers of the next items.
+    /// The numbers of the next items, by list.
     counts: HashMap<&'b str, [Option<u64>; LEVELS]>,
-    /// By how much headings are lower than they say.
+    /// The number of levels by which headings stand lower than their styles say.
     below_title: usize,
     /// Bytes of cells that were repeated.
     repeated: usize,
@@ -126,7 +126,7 @@ impl<'b> Writing<'b, '_, '_> {
         self.writer.paragraph(&words, place);
     }
 
-    /// Begins an item.
+    /// Begins an item at a level of a list; `left` is its indentation.
     fn item(&mut self, list: &'b str, level: usize, left: i64) {
         match self.open.iter().rposition(|open| open.list == list && open.level <= level) {
             Some(at) => self.close_lists(at + 1),
@@ -161,8 +161,8 @@ impl<'b> Writing<'b, '_, '_> {
         self.writer.open_item();
     }
 
-    /// Closes the lists that a block does not stand in: it does in those that it is set in as far as, and in the one that
-    /// goes on after it.
+    /// Closes the lists that a block does not stand in: it does in those that it is set in as far as, and in the one
+    /// that goes on after it.
     fn close_unless(&mut self, goes_on: Option<(&str, usize)>, left: i64) {
         let within = self.open.iter().take_while(|open| left > 0 && left + SET_IN >= open.left).count();
         let going_on = self
@@ -263,7 +263,7 @@ impl<'b> Writing<'b, '_, '_> {
         if widest > 1 {
             return self.writer.table(&rows, place.unwrap_or(0..0));
         }
-        // One column is a box around text.
+        // A table of one column is a box around text.
         self.boxed(range);
     }
 
@@ -330,7 +330,8 @@ impl<'b> Writing<'b, '_, '_> {
         let is_parted = is_apart(written.chars().next_back())
             && is_apart(text[tail..].chars().next().or(after))
             && !words.contains('\n');
-        // What stands in a line of words is code where it looks like a word; a space may just have another font.
+        // Words in another font within a line are code if they look like a word; a space may have another font by
+        // chance.
         if piece.is_code {
             for (number, line) in words.split('\n').enumerate() {
                 if number > 0 {

@@ -1,8 +1,8 @@
-//! What was meant as a key that is read strictly, and is not one: misspelt, in letters that only look like it, without a
-//! space after its colon, in another table, or in front matter that is none for us.
+//! Texts that were meant as a key that is read strictly, and are not one: misspelt, in letters that only look like it,
+//! without a space after the colon, in another table, or in front matter that we do not read.
 //!
-//! An author who wrote it relies on it, so it keeps the file out; the report says the line, and how it is to be written.
-//! Keys near one that is read leniently are only reported.
+//! The author of such a text relies on it, so it keeps the file out; the report says the line, and the correct
+//! spelling. Keys near one that is read leniently are only reported.
 
 use super::{FrontMatterError, STRICT, VERSION_KEYS};
 use kb::text::is_invisible;
@@ -56,7 +56,7 @@ const LENIENT: [&str; 25] = [
     "release",
 ];
 
-/// What keys of other tools are often called, though they are near one of ours.
+/// Common keys of other tools, although they are near one of ours.
 const OTHERS: [&str; 14] = [
     "data",
     "dates",
@@ -74,7 +74,7 @@ const OTHERS: [&str; 14] = [
     "urls",
 ];
 
-/// What a name was meant as.
+/// The meaning that the author of a name had in mind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meant {
     Access,
@@ -89,7 +89,7 @@ impl Meant {
         }
     }
 
-    /// What a name that is none of ours was meant as.
+    /// The meaning of a name that is not one of our keys; `None` for any other name.
     fn of(name: &str) -> Option<Self> {
         let folded = folded(name);
         if folded.len() > 24 || folded.is_empty() {
@@ -109,8 +109,8 @@ impl Meant {
     }
 }
 
-/// A name as somebody sees it: without marks, case, signs and what does not show, look-alikes as the Latin letters that they
-/// look like.
+/// A name as a person sees it: without marks, case, signs and invisible characters, look-alikes as the Latin letters
+/// that they look like.
 fn folded(name: &str) -> String {
     let letters =
         name.nfkd().filter(|c| !is_combining_mark(*c) && !is_invisible(*c)).flat_map(char::to_lowercase);
@@ -165,7 +165,8 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
     last[b.len()]
 }
 
-/// Refuses keys of a map that was read which were meant as strict ones; `first_line` is where the block begins in the file.
+/// Refuses keys of a map that was read which were meant as strict ones; `first_line` is where the block begins in the
+/// file.
 pub(super) fn refuse_in(
     map: &Map<String, Value>,
     raw: &str,
@@ -187,14 +188,14 @@ pub(super) fn refuse_in(
             return Err(FrontMatterError::Key { key: shown(meant, inner), detail });
         }
     }
-    // Where the key itself was read, its value may hold anything.
+    // If the key itself was read, its value may contain any text.
     match map.contains_key("access") {
         true => Ok(()),
         false => refuse_line_in_block(raw, first_line),
     }
 }
 
-/// What a key with its value was meant as. `private: false` and `visibility: public` restrict nothing.
+/// The meaning of a key with its value. `private: false` and `visibility: public` restrict nothing.
 fn meant_by(key: &str, value: &Value) -> Option<Meant> {
     let is_open = match value {
         Value::Bool(flag) => !flag,
@@ -261,8 +262,8 @@ fn is_glued(line: &str) -> bool {
         && after[1..].starts_with(['[', '"', '\''])
 }
 
-/// Refuses what stands where front matter may stand and reads as a key of ours: before any text, or between lines of dashes
-/// near the beginning. `first_line` is the number of the text's first line in its file.
+/// Refuses what stands where front matter may stand and reads as a key of ours: before any text, or between lines of
+/// dashes near the beginning. `first_line` is the number of the text's first line in its file.
 pub(super) fn refuse_in_head(text: &str, first_line: usize) -> Result<(), FrontMatterError> {
     let head = &text[..text.floor_char_boundary(text.len().min(MAX_HEAD_BYTES))];
     // Whether text was seen, and the first key since the last line of dashes.
@@ -376,7 +377,7 @@ fn at(line: Option<usize>) -> String {
     line.map(|line| format!(" (line {line})")).unwrap_or_default()
 }
 
-/// A name as reports show it: short, and in place of letters that only look alike, what they look like.
+/// A name as reports show it: short, with look-alike letters replaced by the letters that they look like.
 fn shown(meant: Meant, name: &str) -> String {
     let name: String = name.trim().chars().filter(|c| !is_invisible(*c)).take(32).collect();
     if name.is_empty() { meant.key().to_owned() } else { super::super::shown(&name) }
@@ -392,7 +393,7 @@ fn is_dash(character: char) -> bool {
     matches!(character, '-' | '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '－' | '_' | '=' | '*' | '~')
 }
 
-/// What may stand around front matter, and holds no word of it.
+/// Whether a line only surrounds front matter.
 fn is_fence(line: &str) -> bool {
     let dashes = line.chars().take_while(|c| is_dash(*c)).count();
     let rest = line.trim_start_matches(is_dash).trim();

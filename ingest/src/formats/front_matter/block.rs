@@ -1,4 +1,4 @@
-//! Where front matter stands in a file, and its keys by the parser of its format.
+//! The place of front matter in a file, and its keys by the parser of its format.
 
 use super::{FrontMatterError, MAX_BYTES, entries};
 use serde_json::{Map, Value};
@@ -79,12 +79,12 @@ fn find_json(text: &str) -> Result<Option<Block<'_>>, FrontMatterError> {
 }
 
 impl Block<'_> {
-    /// The keys in lower case; `None` when the block holds no map and so is none of ours.
+    /// The keys in lower case; `None` when the block holds no map and so is not front matter of ours.
     pub(super) fn parse(&self) -> Result<Option<Map<String, Value>>, FrontMatterError> {
         let malformed = |format, detail: String| FrontMatterError::Malformed { format, detail };
         let value: Value = match self.format {
             Format::Yaml => {
-                // By way of YAML's own value, which refuses a key that is given twice.
+                // YAML's own value comes first, because it refuses a key that is given twice.
                 let value: serde_norway::Value = serde_norway::from_str(self.content)
                     .map_err(|error| malformed("YAML", in_file(&error.to_string())))?;
                 if let serde_norway::Value::String(text) = value {
@@ -147,7 +147,7 @@ pub(super) fn toml_to_json(value: toml::Value) -> Value {
     }
 }
 
-/// What a parser says, with its lines counted in the file, which begins with the fence.
+/// A parser's message, with its lines counted in the file, which begins with the fence.
 fn in_file(detail: &str) -> String {
     let mut parts = detail.split("line ");
     let mut told = parts.next().unwrap_or_default().to_owned();

@@ -1,8 +1,8 @@
-//! Front matter that does not parse as a whole, key by key: what is wrong costs its key, not the page.
+//! Front matter that does not parse as a whole, key by key: a fault costs its key, not the page.
 //!
-//! Where a key stands twice, the first counts. The keys that are read strictly are no exception to anything here: when one
-//! of them cannot be read, or a line may be one that was misspelt, the whole is an error, because to go on without it would
-//! show the page to everybody.
+//! If a key stands twice, the first counts. The keys that are read strictly are the exception: when one of them cannot
+//! be read, or a line may be a misspelt one, the whole is an error, because to go on without it would show the page to
+//! everybody.
 
 use super::{Format, FrontMatterError, STRICT, toml_to_json, type_of};
 use serde_json::{Map, Value};
@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 /// Longer keys are sentences.
 const MAX_KEY_BYTES: usize = 64;
 
-/// More warnings of one page help nobody.
+/// More warnings of one page are not useful.
 const MAX_WARNINGS: usize = 8;
 
-/// What could be read, and what is to be said of the rest.
+/// The keys that could be read, and the warnings about the rest.
 pub(super) struct Salvaged {
     /// The keys in lower case.
     pub map: Map<String, Value>,
@@ -21,8 +21,8 @@ pub(super) struct Salvaged {
     pub warnings: Vec<String>,
 }
 
-/// Reads what can be read; `cause` is why the whole does not parse. `None` when no line holds a key: then it is none of
-/// ours.
+/// Reads the keys that can be read; `cause` is why the whole does not parse. `None` when no line holds a key: then it
+/// is not front matter.
 pub(super) fn salvage(
     content: &str,
     format: Format,
@@ -84,7 +84,7 @@ pub(super) fn salvage(
     Ok(Some(salvaged))
 }
 
-/// What is wrong with a key that is there more than once.
+/// The fault of a key that is there more than once.
 pub(in crate::formats) const TWICE: &str = "a duplicate: it is given twice";
 
 /// Refuses a line that may have been meant as a key that is read strictly.
@@ -100,12 +100,12 @@ pub(super) fn refuse_strict(line: &str, cause: &FrontMatterError) -> Result<(), 
 
 /// A key with all lines up to the next.
 struct Entry<'a> {
-    /// In lower case.
+    /// The key in lower case.
     key: String,
-    /// In the file, from 1.
+    /// The line in the file, from 1.
     line: usize,
     text: &'a str,
-    /// What follows the key on its line.
+    /// The text after the key on its line.
     value: &'a str,
 }
 
@@ -154,7 +154,7 @@ fn is_of_key(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '-' | '.')
 }
 
-/// The key that a line begins with, and what follows it. An indented line has none.
+/// The key that a line begins with, and the text after it. An indented line has no key.
 fn key_of(line: &str, format: Format) -> Option<(String, &str)> {
     let separators: &[char] = if format == Format::Toml { &['='] } else { &[':', '：'] };
     let at = line.find(separators)?;
@@ -163,7 +163,7 @@ fn key_of(line: &str, format: Format) -> Option<(String, &str)> {
     let key = key.trim_end();
     let key =
         ['"', '\''].iter().find_map(|quote| key.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(key);
-    // An address is no key.
+    // An address is not a key.
     let is_key = (1..=MAX_KEY_BYTES).contains(&key.len())
         && key.chars().all(is_of_key)
         && !key.starts_with(['-', '.'])
@@ -190,7 +190,7 @@ impl Entry<'_> {
         }
     }
 
-    /// What a reader takes the entry for: a list in brackets or under dashes, or the text up to the line's end.
+    /// The value as a reader takes it: a list in brackets or under dashes, or the text up to the line's end.
     fn roughly(&self) -> Option<Value> {
         let following = self.text.lines().skip(1).map(str::trim);
         let following = following.filter(|line| !line.is_empty() && !line.starts_with('#'));

@@ -1,5 +1,5 @@
-//! What the keys of front matter say: those that decide who may read a page strictly, the others leniently, with a warning for each that
-//! cannot be read.
+//! The values of the keys of front matter: those that decide who may read a page strictly, the others leniently, with a
+//! warning for each that cannot be read.
 
 use super::{FrontMatterError, STRICT, type_of};
 use crate::formats::{self, stated::Stated};

@@ -17,7 +17,7 @@ const MAX_COLUMNS: usize = 200;
 pub(super) struct Blocks<'w, 'p> {
     pub(super) writer: Writer<'w>,
     pub(super) inline: &'p Inline<'p>,
-    /// Where the page stands; blocks of it stand nowhere else.
+    /// The place of the whole page, which all of its blocks have.
     pub(super) place: Range<usize>,
     /// The signs of the lists that are open, each with an open item.
     lists: Vec<char>,
@@ -247,7 +247,7 @@ fn push_cells(rows: &mut Vec<Vec<String>>, cells: &str) {
     }
 }
 
-/// Adds a line to the last cell; signs of lists are no words there.
+/// Adds a line to the last cell; signs of lists are not words there.
 fn push_text(rows: &mut [Vec<String>], line: &str) {
     if let Some(cell) = rows.last_mut().and_then(|row| row.last_mut()) {
         cell.push('\n');
@@ -264,7 +264,7 @@ fn without_attributes(cell: &str) -> &str {
     if are_attributes || is_blank { text } else { cell }
 }
 
-/// A term and what it means, as words.
+/// A term and its meaning, as words.
 fn defined(line: &str) -> String {
     match line
         .split_once(" : ")

@@ -1,7 +1,7 @@
 //! The pages of an XML dump of MediaWiki, one after the other, each with its newest revision.
 //!
-//! Entry point: [`pages`]. A dump is read as a stream: no more than one page is held. Dumps have no DTD and a known depth; what
-//! has either otherwise is refused.
+//! Entry point: [`pages`]. A dump is read as a stream: no more than one page is held. Dumps have no DTD and a known
+//! depth; what has either otherwise is refused.
 
 use crate::bounds::Rationed;
 use quick_xml::{
@@ -17,7 +17,7 @@ const MAX_TEXT_BYTES: u64 = 8 << 20;
 /// Elements in elements; dumps have six.
 const MAX_DEPTH: usize = 16;
 
-/// A page.
+/// A page of a wiki, with its newest revision.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct WikiPage {
     /// The number that the wiki gave it.
@@ -27,11 +27,11 @@ pub(crate) struct WikiPage {
     pub(crate) namespace: String,
     /// The title of the page that it only leads to.
     pub(crate) redirect: Option<String>,
-    /// Who may do what with it, as old dumps say it: `edit=sysop:move=sysop`.
+    /// The restrictions of the page as old dumps write them: `edit=sysop:move=sysop`.
     pub(crate) restrictions: String,
-    /// Its newest revision.
+    /// The newest revision of the page.
     pub(crate) revision: Revision,
-    /// Where it stands in the dump.
+    /// The page's range in the dump.
     pub(crate) place: Range<usize>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct WikiPage {
 pub(crate) struct Revision {
     pub(crate) timestamp: String,
     pub(crate) author: String,
-    /// What the text is: `wikitext`, `json`, `css`; empty in old dumps.
+    /// The model of the text: `wikitext`, `json`, `css`; empty in old dumps.
     pub(crate) model: String,
     pub(crate) text: String,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Wiki {
     /// The address of its main page.
     pub(crate) base: String,
     pub(crate) language: String,
-    /// Names of namespaces by their numbers.
+    /// The names of the namespaces, by their numbers.
     pub(crate) namespaces: BTreeMap<String, String>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Pages<R> {
     revision: Revision,
     namespace: String,
     is_done: bool,
-    /// What was read of the wiki so far; all of it stands before the first page.
+    /// The facts about the wiki; all of them stand before the first page.
     pub(crate) wiki: Wiki,
 }
 

@@ -1,4 +1,4 @@
-//! What stands in a line of wikitext, as Markdown: links, strong words, addresses, and words without marks and tags.
+//! A line of wikitext as Markdown: links, strong words, addresses, and words without marks and tags.
 
 use super::{
     Titles,
@@ -33,7 +33,7 @@ const SILENT_TAGS: [&str; 12] = [
     "wbr",
 ];
 
-/// Parameters of pictures that are no words.
+/// Parameters of pictures that are not words.
 const PICTURE_OPTIONS: [&str; 18] = [
     "baseline",
     "border",
@@ -97,9 +97,9 @@ struct Reading<'i, 't> {
     is_in_link: bool,
     is_plain: bool,
     depth: usize,
-    /// Where words that stand out begin in what was written.
+    /// The start of strong words in the text that was written.
     strong_from: Option<usize>,
-    /// Where the next `]]`, the next `]` and the next `>` stand, once they were looked for.
+    /// The places of the next `]]`, the next `]` and the next `>`, once they were looked for.
     next_close: [Option<usize>; 3],
     written: String,
 }
@@ -200,7 +200,7 @@ impl Reading<'_, '_> {
                 Some(length)
             }
             b'_' => {
-                // `__NOTOC__`
+                // A switch such as `__NOTOC__`.
                 let name = rest.strip_prefix("__")?;
                 let end =
                     name.find(|c: char| !c.is_ascii_uppercase()).filter(|end| (3..=30).contains(end))?;
@@ -237,7 +237,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    /// Where the next closing sign stands from a place on. Places must go forward.
+    /// The place of the next closing sign from a place on. Places must go forward.
     fn close(&mut self, sign: usize, from: usize) -> Option<usize> {
         let known = &mut self.next_close[sign];
         if known.is_none_or(|known| known < from) {
@@ -297,7 +297,7 @@ impl Reading<'_, '_> {
         Some(end - at)
     }
 
-    /// Where a picture ends, in whose caption links may stand.
+    /// The end of a picture, in whose caption links may stand.
     fn end_of_picture(&self, from: usize) -> Option<usize> {
         let text = self.text;
         let window = &text[from..text.floor_char_boundary(text.len().min(from + MAX_SPAN_BYTES))];
@@ -372,7 +372,7 @@ impl Reading<'_, '_> {
         Some(end + 1 - at)
     }
 
-    /// Reads a tag: of HTML it is dropped, and what only looks like one is text.
+    /// Reads a tag: a tag of HTML is dropped, a text that only looks like one stays.
     fn tag(&mut self, text: &str) -> Option<usize> {
         let length = html::tag_length(text);
         self.inline.steps.take(length.unwrap_or(MAX_SPAN_BYTES));
@@ -407,13 +407,13 @@ impl Reading<'_, '_> {
     }
 }
 
-/// What a namespace is to a reader.
+/// The use of a namespace for a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Space {
     /// Pictures and other files.
     Picture,
     Category,
-    /// Anything else that is no article.
+    /// Any other namespace without articles.
     Other,
 }
 

@@ -1,11 +1,12 @@
-//! What in a wikitext is no wikitext: code, formulas, `<nowiki>`, and what is not shown at all: comments and footnotes.
+//! The parts of a wikitext that are not read as wikitext: code, formulas, `<nowiki>`; and those that are not shown at
+//! all: comments and footnotes.
 //!
-//! Entry point: [`Kept::of`]. Each piece is put aside, and a mark that no text has stands in its place, so that nothing in it
-//! is read as markup.
+//! Entry point: [`Kept::of`]. Each piece is put aside, and a mark that no text has stands in its place, so that its
+//! content is never read as markup.
 
 use crate::formats::{steps::Steps, web_page::character_named};
 
-/// What a mark begins and ends with: characters for private use, which are taken out of texts.
+/// A mark begins and ends with these: characters for private use, which are taken out of texts.
 pub(super) const MARK: [char; 2] = ['\u{e000}', '\u{e001}'];
 
 /// A longer tag is text.
@@ -27,7 +28,7 @@ pub(super) struct Kept {
     pub(super) pieces: Vec<Piece>,
 }
 
-/// What is done with an element.
+/// The treatment of an element.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Treatment {
     CodeBlock,
@@ -38,7 +39,7 @@ enum Treatment {
     Opened,
 }
 
-/// Elements whose content is not read as wikitext, and what is done with each.
+/// Elements whose content is not read as wikitext, with the treatment of each.
 const ELEMENTS: [(&str, Treatment); 24] = [
     ("ce", Treatment::Code),
     ("chem", Treatment::Code),
@@ -67,7 +68,7 @@ const ELEMENTS: [(&str, Treatment); 24] = [
 ];
 
 impl Kept {
-    /// Puts aside what is no wikitext.
+    /// Puts the parts aside that are not wikitext.
     pub(super) fn of(text: &str, steps: &Steps) -> Self {
         let mut kept = Self::default();
         // Elements that have no end behind here.
@@ -170,7 +171,7 @@ pub(super) fn piece_at<'k>(text: &str, pieces: &'k [Piece]) -> Option<(&'k Piece
     Some((piece, MARK[0].len_utf8() + end + MARK[1].len_utf8()))
 }
 
-/// Where the tag that ends an element stands.
+/// The place of the tag that ends an element.
 fn end_of(content: &str, name: &str) -> Option<usize> {
     let mut at = 0;
     while let Some(found) = content[at..].find("</") {

@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// What makes a dump of a single page.
+/// The tags around a single page that make it a dump.
 const ROOT: [&[u8]; 2] = [b"<mediawiki>", b"</mediawiki>"];
 
 /// A dump in a file.
@@ -18,11 +18,11 @@ pub(crate) struct Dump {
     file: Mutex<File>,
     titles: Titles,
     links: Pages,
-    /// By the number of the page, where it stands.
+    /// The ranges of the pages in the dump, by their numbers.
     places: BTreeMap<String, Range<u64>>,
 }
 
-/// What a scan found beside the pages.
+/// The result of a scan, beside the pages.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) rejected: Vec<Rejection>,

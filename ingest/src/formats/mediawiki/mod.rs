@@ -1,8 +1,8 @@
 //! XML dumps of MediaWiki: each article is a document, `<source>/<path>#<page id>`, its wikitext as Markdown.
 //!
-//! Entry points: [`parse`], and [`dump::pages`] for the pages alone. [`kept`] puts aside what is no wikitext, [`templates`] reads
-//! templates, [`blocks`] lines, [`inline`] what stands in them. Pages outside the main namespace and those that only lead to others are
-//! left out by convention. Only the newest revision counts.
+//! Entry points: [`parse`], and [`dump::pages`] for the pages alone. [`kept`] puts the parts aside that are not
+//! wikitext, [`templates`] reads templates, [`blocks`] lines, [`inline`] the text in them. Pages outside the main
+//! namespace and those that only lead to others are left out by convention. Only the newest revision counts.
 
 mod blocks;
 pub(crate) mod dump;
@@ -94,7 +94,7 @@ pub(super) fn parse(text: &str, place: &Place<'_>) -> Parsed {
     parsed
 }
 
-/// Why a page is no document, by convention.
+/// The reason why a page is not a document, by convention; `None` if it is one.
 fn left_out(page: &WikiPage, wiki: &Wiki) -> Option<String> {
     if !matches!(page.namespace.as_str(), "" | "0") {
         let name = wiki.namespaces.get(&page.namespace).map_or("", |name| name.as_str());
@@ -138,7 +138,7 @@ fn document_of(page: WikiPage, titles: &Titles, links: &Pages, place: &Place<'_>
         steps: &steps,
         categories: std::cell::RefCell::new(Vec::new()),
     };
-    // Where in the dump a line stands is not known, but for its page.
+    // The place of a single line in the dump is not known, only that of its page.
     let source = MappedText::standing_for(text.to_owned(), page.place.clone());
     let mut blocks = Blocks::new(Writer::new(&source), &inline, 0..text.len());
     blocks.write(&kept.text);
@@ -217,7 +217,7 @@ impl Titles {
         }
     }
 
-    /// What links may lead to.
+    /// The pages that links may lead to.
     fn links(&self, source: &str) -> Pages {
         let ids: Vec<String> = self.ids.values().map(|id| format!("page/{id}")).collect();
         Pages::new(source, ids.iter().map(String::as_str))
@@ -243,7 +243,7 @@ impl Titles {
         is_tag && !rest.is_empty() && self.page(target).is_none()
     }
 
-    /// Where a person reads a page.
+    /// The address where a person reads a page.
     fn address_of(&self, title: &str) -> Option<String> {
         let base = Some(self.wiki.base.as_str()).filter(|base| front_matter::is_web_address(base))?;
         let end = base

@@ -1,5 +1,5 @@
-//! Templates of a wikitext, `{{name|text|key=value}}`: the text of boxes, code and the like, which most wikis call alike. What
-//! others would show is in no page, so they are left out.
+//! Templates of a wikitext, `{{name|text|key=value}}`: the text of boxes, code and the like, which have similar names
+//! in most wikis. Other templates have their text outside of the page, so they are left out.
 //!
 //! Entry point: [`resolved`].
 
@@ -14,21 +14,21 @@ const MAX_DEPTH: usize = 32;
 /// A longer name of a parameter is text.
 const MAX_PARAMETER_BYTES: usize = 200;
 
-/// What is known of templates by their names.
+/// The known templates, by their names.
 const TEMPLATES_FILE: &str = include_str!("templates.txt");
 
 /// How a template is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sort {
-    /// Its text is set apart, and this stands before it.
+    /// A box: its text is set apart, with this label before it.
     Box(&'static str),
     /// It names pages, and this stands before them.
     Pages(&'static str),
     /// It shows its first text as it is.
     Shown,
-    /// Its first text is code.
+    /// The first text is code.
     Code,
-    /// Its last text is a block of code.
+    /// The last text is a block of code.
     Block,
 }
 
@@ -58,7 +58,7 @@ const TEXTS: [&str; 6] = ["text", "1", "content", "message", "body", "note"];
 
 /// A template that is open.
 struct Frame {
-    /// Its name and what its signs part, as they were written so far.
+    /// The name and the parts between the signs, as far as they were read.
     parts: Vec<String>,
     /// Links that are open in the last part.
     brackets: usize,
@@ -70,7 +70,7 @@ pub(super) fn resolved(kept: &mut Kept, title: &str, steps: &Steps) {
     let mut written = String::with_capacity(text.len());
     let mut frames: Vec<Frame> = Vec::new();
     let mut at = 0;
-    // Where no parameter's end is left to find.
+    // Turns `false` when no end of a parameter is left to find.
     let mut has_parameters = true;
     while let Some(found) = text[at..].find(['{', '}', '|', '[', ']']) {
         push(&mut frames, &mut written, &text[at..at + found]);
@@ -127,7 +127,7 @@ pub(super) fn resolved(kept: &mut Kept, title: &str, steps: &Steps) {
         at += length;
     }
     push(&mut frames, &mut written, &text[at..]);
-    // What has no end is no template.
+    // A template without an end is text.
     for frame in frames {
         written.push_str("{{");
         written.push_str(&frame.parts.join("|"));
@@ -142,7 +142,7 @@ fn push(frames: &mut [Frame], written: &mut String, text: &str) {
     }
 }
 
-/// What a template shows.
+/// The text that a template shows.
 fn words_of(parts: &[String], title: &str, kept: &mut Kept) -> String {
     let name = parts.first().map_or("", |name| name.trim());
     let name = name
@@ -218,9 +218,9 @@ fn words_of(parts: &[String], title: &str, kept: &mut Kept) -> String {
     }
 }
 
-/// The text of a box: the first that is given, and what follows it where that was its title.
+/// The text of a box: the first unnamed parameter, and the next one where the first was a title.
 fn boxed(unnamed: &[&str]) -> String {
-    /// What is shorter says how the box looks.
+    /// A shorter text says how the box looks.
     const MIN_TEXT_BYTES: usize = 30;
     let mut texts = unnamed.iter().filter(|text| !text.is_empty());
     let first = texts.next().copied().unwrap_or_default();

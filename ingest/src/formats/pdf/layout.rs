@@ -1,5 +1,5 @@
-//! Makes blocks of the lines of pages: headings by the outline or by the size of their letters, paragraphs, items of lists and
-//! code. What stands on every page is left out.
+//! Makes blocks of the lines of pages: headings by the outline or by the size of their letters, paragraphs, items of
+//! lists and code. Text that stands on every page is left out.
 
 use crate::convert::{Line, Page, Pdf};
 use std::{
@@ -13,10 +13,10 @@ const LARGER: f32 = 1.12;
 /// Sizes that differ by less are one.
 const SAME_SIZE: f32 = 0.6;
 
-/// More is no heading.
+/// A longer line is not a heading.
 const MAX_HEADING_CHARS: usize = 200;
 
-/// A gap between lines of a paragraph is no more than this, as multiples of the usual one.
+/// The largest gap between lines of one paragraph, as a multiple of the usual gap.
 const MAX_GAP: f32 = 1.3;
 
 /// Cells of a row have this many characters, or fewer, on average.
@@ -39,20 +39,20 @@ pub(super) struct Layout {
     /// The lines that are not left out, one below the other.
     pub(super) text: String,
     pub(super) blocks: Vec<Block>,
-    /// Where pages begin in the text, with their numbers.
+    /// The starts of the pages in the text, with their numbers.
     pub(super) pages: Vec<(usize, u32)>,
 }
 
-/// A block.
+/// A block of the text, with its shape and its rows.
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) shape: Shape,
-    /// Where it begins, from the left.
+    /// The left edge, from the left edge of the page.
     pub(super) x: f32,
     pub(super) lines: Vec<Row>,
 }
 
-/// What a block is.
+/// The shape of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     /// A heading of a level from 1.
@@ -68,7 +68,7 @@ pub(super) enum Shape {
 /// A line of a block.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// Its words in the text, without the sign of an item.
+    /// The range of the row's words in the text, without the sign of an item.
     pub(super) range: Range<usize>,
     /// Spaces before it, in code.
     pub(super) indent: usize,
@@ -80,7 +80,7 @@ pub(super) struct Row {
 struct Found<'p> {
     line: &'p Line,
     page: u32,
-    /// Where it stands in the text.
+    /// The line's range in the text.
     range: Range<usize>,
     heading: Option<usize>,
     is_code: bool,
@@ -150,11 +150,11 @@ fn margins_of(page: &Page) -> HashSet<usize> {
     margins
 }
 
-/// Lines that stand at the edges of many pages, and are no headings.
+/// Lines that stand at the edges of many pages and are not headings.
 struct Repeated {
     lines: HashSet<(i32, String)>,
-    /// Places at which lines have the number of their page, and how far it is from the page's own: such a line may name the
-    /// chapter, which is on few pages.
+    /// Places at which lines have the number of their page, and how far it is from the page's own: such a line may name
+    /// the chapter, which is on few pages.
     numbered: HashSet<(i32, i64)>,
     num_pages: usize,
     body: f32,
@@ -162,9 +162,9 @@ struct Repeated {
 
 impl Repeated {
     fn of(pages: &[Page], body: f32) -> Self {
-        /// On fewer of many pages a line is no furniture.
+        /// A line on fewer pages is not repeated furniture.
         const FEWEST: usize = 3;
-        /// One of so many pages.
+        /// A repeated line stands on at least one page in this many.
         const SHARE: usize = 3;
         let mut counts: HashMap<(i32, String), usize> = HashMap::new();
         let mut numbers: HashMap<(i32, i64), usize> = HashMap::new();
@@ -270,7 +270,7 @@ fn usual_gap(found: &[Found<'_>], body: f32) -> f32 {
             *gaps.entry((gap * 20.0).round() as i32).or_default() += 1;
         }
     }
-    // Of two that are as usual, paragraphs have the smaller one.
+    // Of two gaps that are equally common, paragraphs have the smaller one.
     let usual = gaps.iter().rev().max_by_key(|(_, count)| **count).map_or(1.2, |(gap, _)| *gap as f32 / 20.0);
     usual.clamp(1.0, 2.0)
 }
@@ -305,7 +305,7 @@ fn spread_code(found: &mut [Found<'_>]) {
 /// Marks rows: lines below each other that have as many cells, and a line of as many words above them.
 fn mark_rows(found: &mut [Found<'_>], usual_gap: f32) {
     let cells = |line: &Found<'_>| line.line.text.matches('\t').count() + 1;
-    // In a line of words a gap may be wide as well; words between gaps are more than a cell has.
+    // A line of words may have a wide gap as well; words between gaps are longer than a cell.
     let are_short = |line: &Found<'_>| line.line.text.chars().count() <= MAX_CELL_CHARS * cells(line);
     let is_words =
         |line: &Found<'_>| !line.is_code && line.heading.is_none() && item_of(&line.line.text).is_none();
@@ -356,7 +356,7 @@ fn mark_by_outline(found: &mut [Found<'_>], outline: &[(u8, String)], body: f32)
         let title = letters(title);
         let Some(lines) = places.get(&title).filter(|_| !title.is_empty()) else { continue };
         let after = lines.partition_point(|number| *number < next);
-        // What a table of contents repeats has the size of all other text.
+        // The words that a table of contents repeats are as large as all other text.
         let is_larger = |number: &&usize| found[**number].line.size > body + SAME_SIZE / 2.0;
         let line = lines[after..].iter().find(is_larger).or_else(|| lines.get(after));
         if let Some(&number) = line {
@@ -372,7 +372,8 @@ fn mark_by_outline(found: &mut [Found<'_>], outline: &[(u8, String)], body: f32)
     is_most
 }
 
-/// Marks a title that stands above all headings in larger letters, which outlines do not name. Gives the levels that it adds.
+/// Marks a title that stands above all headings in larger letters, which outlines do not name. Gives the levels that it
+/// adds.
 fn mark_title(found: &mut [Found<'_>], headings: &[(usize, usize)], body: f32) -> usize {
     let first = headings.first().map_or(0, |(number, _)| *number);
     let largest = headings.iter().map(|(number, _)| found[*number].line.size).fold(body * LARGER, f32::max);
@@ -409,7 +410,7 @@ fn letters(text: &str) -> String {
     text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Puts lines together.
+/// Joins lines into blocks by their gaps, indents and sizes.
 fn blocks_of(found: &[Found<'_>], usual_gap: f32) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let right = found.iter().map(|line| line.line.end).fold(0.0, f32::max);

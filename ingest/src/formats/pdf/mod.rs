@@ -1,7 +1,7 @@
 //! PDF files: what a child process reads of them ([`crate::convert`]), as a page with headings, lists and code.
 //!
-//! Entry point: [`parse`]. [`layout`] makes blocks of the lines, [`write`] Markdown of the blocks. Passages lead to the page on
-//! which they begin: `#page=3`. Places are counted in the file's words.
+//! Entry point: [`parse`]. [`layout`] makes blocks of the lines, [`write`] Markdown of the blocks. Passages lead to the
+//! page on which they begin: `#page=3`. Places are counted in the file's words.
 
 mod layout;
 mod write;

@@ -14,7 +14,7 @@ const MAX_NESTING: usize = 6;
 pub(super) enum Title {
     /// The one that stands above all others.
     Heading(String),
-    /// None of several.
+    /// Several headings stand at the top, so that the document has no title.
     OfParts,
     /// There are no headings.
     Unknown,
@@ -89,7 +89,6 @@ fn close(writer: &mut Writer<'_>, open: &mut Vec<OpenList>, x: f32) {
     }
 }
 
-/// Begins an item.
 fn item(writer: &mut Writer<'_>, open: &mut Vec<OpenList>, number: Option<u64>, x: f32) {
     while open.last().is_some_and(|list| x < list.x - SAME_PLACE) || open.len() > MAX_NESTING {
         open.pop();
@@ -177,7 +176,7 @@ impl<'t> Vocabulary<'t> {
     fn of(text: &'t str) -> Self {
         let is_edge = |c: char| !c.is_alphanumeric();
         let words = text.lines().flat_map(|line| {
-            // What is parted is no word.
+            // A word that is divided at the end of its line is not counted.
             let line =
                 if line.ends_with('-') { line.rsplit_once(' ').map_or("", |(line, _)| line) } else { line };
             line.split_whitespace().map(move |word| word.trim_matches(is_edge))
@@ -185,8 +184,8 @@ impl<'t> Vocabulary<'t> {
         Self(words.filter(|word| !word.is_empty()).collect())
     }
 
-    /// Whether a word that ends in a hyphen at the end of a line is one with the word on the next: as other lines have it, or
-    /// where both look like parts of a word and not like names.
+    /// Whether a word that ends in a hyphen at the end of a line is one with the word on the next: as other lines have
+    /// it, or where both look like parts of a word and not like names.
     fn joins(&self, last: &str, first: &str) -> bool {
         let is_edge = |c: char| !c.is_alphanumeric();
         let (last, first) = (last.trim_start_matches(is_edge), first.trim_end_matches(is_edge));

@@ -1,5 +1,5 @@
-//! What stands behind `..` in reStructuredText: boxes, code, included files, pictures, tables, and what says nothing to a
-//! reader: comments, targets, tables of contents and settings.
+//! Directives of reStructuredText, which stand behind `..`: boxes, code, included files, pictures, tables; and those
+//! that say nothing to a reader: comments, targets, tables of contents and settings.
 
 use super::{
     MAX_DEPTH, Page, Row,
@@ -94,12 +94,12 @@ const TRANSPARENT: [&str; 23] = [
 /// A directive that was read.
 struct Directive<'r> {
     name: &'r str,
-    /// What stands behind its colons.
+    /// The text behind its colons.
     arguments: &'r str,
     options: Vec<(&'r str, String)>,
-    /// Its content, as it is indented.
+    /// The content, with its indentation.
     content: Vec<Row<'r>>,
-    /// The rows directly below its first, where those are no options.
+    /// The rows directly below the first one, if they are not options.
     joined: Vec<Row<'r>>,
     place: Range<usize>,
 }
@@ -160,7 +160,7 @@ impl Page<'_, '_> {
     /// Reads what begins with `..`; returns where it ends.
     pub(super) fn explicit(&mut self, rows: &[Row<'_>], at: usize, depth: usize) -> usize {
         let rest = rows[at].text[2..].trim_start();
-        // Dots alone are a comment without words: what is indented below a blank line is no part of it.
+        // Dots alone are a comment without words: indented rows below a blank line do not belong to it.
         if rest.is_empty() && rows.get(at + 1).is_none_or(Row::is_blank) {
             return at + 1;
         }
@@ -232,7 +232,7 @@ impl Page<'_, '_> {
             }
             "centered" | "rubric" => self.caption(directive.arguments, &directive.place),
             name if TRANSPARENT.binary_search(&name).is_ok() => self.blocks(&directive.below(), depth + 1),
-            // Its text is what it is about: `.. option:: --all`, `.. py:function:: run(x)`.
+            // The argument is the subject: `.. option:: --all`, `.. py:function:: run(x)`.
             name if is_of_domain(name) => {
                 let signatures = std::iter::once(directive.arguments)
                     .chain(directive.joined.iter().map(|row| row.text))
@@ -249,7 +249,8 @@ impl Page<'_, '_> {
                 self.blocks(&directive.content, depth + 1);
                 self.flush_lead(&directive.place);
             }
-            // `admonition`, `topic`, `tab`, `dropdown`, `card` and what is not known: a title, and what it is above.
+            // `admonition`, `topic`, `tab`, `dropdown`, `card` and unknown directives: a title, and the content below
+            // it.
             _ => {
                 self.caption(directive.arguments, &directive.place);
                 self.blocks(&directive.below(), depth + 1);
@@ -401,7 +402,7 @@ impl Page<'_, '_> {
         self.blocks(&rows, depth + 4);
     }
 
-    /// Writes what a picture shows in words, and what stands below it.
+    /// Writes the words that stand for a picture, and the text below it.
     fn picture(&mut self, directive: &Directive<'_>, depth: usize) {
         let alt = directive.option("alt").unwrap_or_default();
         let caption = directive.content.first().map_or("", |row| row.text);

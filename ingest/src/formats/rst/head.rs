@@ -1,4 +1,4 @@
-//! What a page of reStructuredText says of itself: the fields at its top, before or behind its title, and `.. meta::`.
+//! The metadata of a page of reStructuredText: the fields at its top, before or behind its title, and `.. meta::`.
 
 use super::{
     Row,
@@ -34,7 +34,7 @@ const SILENT: [&str; 14] = [
 /// The fields of a page, and where they stand.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    /// Names and values of all that is said.
+    /// The names and values of all fields.
     keys: Vec<(String, String)>,
     /// The fields at the top that a reader is to see: the row, the name and the value of each.
     pub(super) shown: Vec<(usize, String, String)>,
@@ -110,7 +110,7 @@ impl Head {
         self.rows = start..at;
     }
 
-    /// What is said, as front matter says it.
+    /// The metadata, read as front matter is.
     pub(super) fn stated(&self) -> Result<Stated, FrontMatterError> {
         // `$Date$` is for a tool to fill in.
         let keys =
@@ -119,7 +119,7 @@ impl Head {
     }
 }
 
-/// Where the fields end that a text begins with; 0 where it begins with something else.
+/// The end of the fields that a text begins with; 0 if it begins with something else.
 pub(super) fn leading_fields_end(text: &str) -> usize {
     let mut end = 0;
     let mut at = 0;

@@ -1,8 +1,8 @@
-//! What stands in a paragraph of reStructuredText, as Markdown: code, strong words, links, roles, and words without their
+//! The text of a paragraph of reStructuredText, as Markdown: code, strong words, links, roles, and words without their
 //! marks.
 //!
-//! Marks do not nest. Where an end is looked for and not found is remembered, so that a paragraph is read once for each
-//! mark, whatever it holds.
+//! Marks do not nest. A search for an end that fails is remembered, so that a paragraph is read once for each mark,
+//! whatever it contains.
 
 use super::names::{Names, normalised};
 use crate::formats::{
@@ -23,7 +23,7 @@ const MAX_NAME_BYTES: usize = 100;
 /// More names that links give to their addresses are not kept.
 const MAX_EMBEDDED: usize = 2_000;
 
-/// Names that stand for names that stand for names.
+/// Substitutions may refer to each other this many times.
 const MAX_DEPTH: usize = 3;
 
 /// A byte that a substitution puts in takes as many steps.
@@ -99,14 +99,14 @@ struct Reading<'i, 'p, 't> {
     text: &'t str,
     /// Whether words are wanted, and no Markdown.
     is_plain: bool,
-    /// Names that stand for names that stand for this text.
+    /// The number of substitutions that this text stands in.
     depth: usize,
     /// Up to where no end of a mark is left to find, by mark.
     searched: [usize; MARKS.len()],
     written: String,
 }
 
-/// Markup that was read: where it stands, and what it is as Markdown.
+/// A piece of markup: its range, and the Markdown in its place.
 struct Markup {
     start: usize,
     end: usize,
@@ -192,7 +192,7 @@ impl Reading<'_, '_, '_> {
                 let end = window.find(']').filter(|end| *end > 1 && can_begin(before))?;
                 let rest = after[end + 1..].strip_prefix('_').filter(|rest| can_end(rest.chars().next()))?;
                 let label = self.footnote(&after[1..end])?;
-                // Before a bracket it would be a link.
+                // Before a bracket the text would be a link.
                 let is_plain = !rest.starts_with(['(', '[', ':']) && !label.contains('*');
                 of(text.len() - rest.len(), if is_plain { label } else { self.words(&label) })
             }
@@ -233,7 +233,7 @@ impl Reading<'_, '_, '_> {
         }
     }
 
-    /// Where the next end of a mark stands. Places must go forward.
+    /// The place of the next end of a mark. Places must go forward.
     fn end_of(&mut self, mark: usize, from: usize) -> Option<usize> {
         let (text, sign) = (self.text, MARKS[mark]);
         let limit = text.floor_char_boundary(text.len().min(from + MAX_SPAN_BYTES));
@@ -352,7 +352,7 @@ impl Reading<'_, '_, '_> {
         Some(Markup { start, end: text.len() - after.len(), written })
     }
 
-    /// What a reference to a footnote shows.
+    /// The text that a reference to a footnote shows.
     fn footnote(&self, label: &str) -> Option<String> {
         match label {
             "*" => Some("[*]".to_owned()),
@@ -370,7 +370,7 @@ impl Reading<'_, '_, '_> {
         }
     }
 
-    /// The text that a name stands for. Where it is not known which, a marker shows that something is missing.
+    /// The text that a name stands for. If it is not known, a marker shows that something is missing.
     fn substituted(&mut self, name: &str) -> Option<String> {
         let key = normalised(name);
         let names = self.inline.names;
@@ -386,7 +386,7 @@ impl Reading<'_, '_, '_> {
         Some(self.inline.reading(value, self.is_plain, self.depth + 1).read())
     }
 
-    /// What a role shows of its text.
+    /// The text that a role shows.
     fn role(&mut self, name: &str, inner: &str) -> String {
         let domain = name.rsplit_once(':').map_or("", |(domain, _)| domain);
         let name = name.rsplit(':').next().unwrap_or(name);
@@ -496,7 +496,7 @@ fn unescaped(text: &str) -> String {
     plain
 }
 
-/// What markup may begin with, or end with where it is a reference.
+/// Whether markup may begin with the character, or end with it if it is a reference.
 fn is_sign(character: char) -> bool {
     matches!(character, '\\' | '`' | '*' | '|' | '_' | '[' | ':' | 'h')
 }

@@ -1,10 +1,10 @@
-//! reStructuredText, block by block: headings in the order in which their lines appear, lists of all sorts, code, tables,
-//! quotations and directives.
+//! reStructuredText, block by block: headings in the order in which their lines appear, lists of all sorts, code,
+//! tables, quotations and directives.
 //!
-//! Entry point: [`parse`]. [`rows`] tells what a row begins, [`names`] what is named anywhere in the page, [`head`] what the
-//! page says of itself, [`inline`] reads paragraphs, [`directives`] what stands behind `..`, [`tables`] tables. Blocks stand in
-//! each other by their indentation; what is nested deeper than [`MAX_DEPTH`] is a paragraph. Files are included from within
-//! the source only.
+//! Entry point: [`parse`]. [`rows`] tells what a row begins, [`names`] what is named anywhere in the page, [`head`]
+//! what the page says of itself, [`inline`] reads paragraphs, [`directives`] what stands behind `..`, [`tables`]
+//! tables. Blocks stand in each other by their indentation; what is nested deeper than [`MAX_DEPTH`] is a paragraph.
+//! Files are included from within the source only.
 
 mod directives;
 mod head;
@@ -35,7 +35,7 @@ const MAX_DEPTH: usize = 24;
 pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
     let (source, redacted) = redaction::redacted(text);
     let text = source.as_str();
-    // Front matter stands at the very top; behind fields, what looks like it is looked at, and stays text.
+    // Front matter stands at the very top; a text behind fields that looks like it is checked, and stays text.
     let fields_end = leading_fields_end(text);
     let (front, start) = match front_matter::parse(&text[fields_end..]) {
         Ok(None) => (Stated::default(), 0),
@@ -97,7 +97,7 @@ struct Page<'w, 'p> {
     place: &'p Place<'p>,
     /// The signs of headings in the order of their levels, and whether they stand above the title as well.
     levels: Vec<(char, bool)>,
-    /// What the next paragraph begins with, such as a term.
+    /// The text that the next paragraph begins with, such as a term.
     lead: String,
     /// The label before the next heading.
     id: Option<String>,
@@ -409,7 +409,7 @@ impl Page<'_, '_> {
         next
     }
 
-    /// Writes the fields at the top that are no metadata of ours.
+    /// Writes the fields at the top that are not metadata of ours.
     fn facts(&mut self, head: &Head, rows: &[Row<'_>]) {
         if head.shown.is_empty() {
             return;
@@ -433,13 +433,13 @@ impl Page<'_, '_> {
     }
 }
 
-/// What stands before the text of a list's item.
+/// The term before the text of a list's item.
 enum Term<'r> {
     Words(&'r str),
     Code(&'r str),
 }
 
-/// Reads the term that a row begins with, and what stands behind it on the row.
+/// Reads the term that a row begins with, and the text behind it on the row.
 type TermOf<'f, 'r> = &'f dyn Fn(&[Row<'r>], usize) -> Option<(Term<'r>, &'r str)>;
 
 /// The place of rows that stand together.
@@ -448,7 +448,7 @@ fn place_of(rows: &[Row<'_>]) -> Range<usize> {
     start..rows.last().map_or(start, |row| row.place.end.max(start))
 }
 
-/// Where the paragraph ends that begins at `at`: before what is blank or indented.
+/// The end of the paragraph that begins at `at`: before a blank or indented row.
 fn end_of_text(rows: &[Row<'_>], at: usize) -> usize {
     let is_text = |row: &&Row<'_>| !row.is_blank() && row.indent() == 0;
     at + 1 + rows[at + 1..].iter().take_while(is_text).count()

@@ -1,4 +1,5 @@
-//! What a page of reStructuredText names in one place and uses in another: targets of links, substitutions and labels.
+//! The names that a page of reStructuredText gives in one place and uses in another: targets of links, substitutions
+//! and labels.
 //!
 //! Entry point: [`Names::of`], one look at all rows before any is written.
 
@@ -14,10 +15,10 @@ const MAX_NAMES: usize = 5_000;
 /// Longer values are cut.
 const MAX_VALUE_BYTES: usize = 1_000;
 
-/// Names that stand for names that stand for names.
+/// Names may stand for each other this many times.
 const MAX_HOPS: usize = 4;
 
-/// Directives whose content is no markup, sorted.
+/// Directives whose content is not markup, sorted.
 pub(super) const CODE: [&str; 18] = [
     "code",
     "code-block",
@@ -142,7 +143,7 @@ impl Names {
     }
 }
 
-/// The name of a target, and what stands behind its colon.
+/// The name of a target, and the text behind its colon.
 pub(super) fn target_of(target: &str) -> Option<(&str, &str)> {
     if let Some(quoted) = target.strip_prefix('`') {
         let (name, rest) = quoted.split_once('`')?;

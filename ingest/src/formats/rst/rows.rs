@@ -1,4 +1,4 @@
-//! The rows of a page of reStructuredText, and what a row may begin.
+//! The rows of a page of reStructuredText, and the blocks that a row may begin.
 
 use crate::formats::steps::Steps;
 use std::{borrow::Cow, ops::Range};
@@ -78,7 +78,7 @@ pub(super) fn dedented<'r>(rows: &[Row<'r>], most: usize) -> Vec<Row<'r>> {
     rows.iter().map(cut).collect()
 }
 
-/// Where the rows end that belong to the block which begins at `at`: those below it that are indented or blank.
+/// The end of the rows that belong to the block which begins at `at`: those below it that are indented or blank.
 pub(super) fn end_of_inside(rows: &[Row<'_>], at: usize) -> usize {
     let mut end = at + 1;
     let mut last = end;
@@ -109,7 +109,7 @@ pub(super) fn underlines(adornment: &str, title: &str) -> bool {
     adornment.len() >= 4 || adornment.len() >= title.chars().count()
 }
 
-/// A directive's name and what stands behind its colons.
+/// A directive's name and the text behind its colons.
 pub(super) fn directive_of(rest: &str) -> Option<(&str, &str)> {
     let is_sign = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | ':');
     let end = rest.find("::")?;
@@ -119,7 +119,7 @@ pub(super) fn directive_of(rest: &str) -> Option<(&str, &str)> {
     (is_name && (after.is_empty() || after.starts_with(' '))).then(|| (name, after.trim()))
 }
 
-/// A field's name and what stands behind it on its row.
+/// A field's name and the text behind it on its row.
 pub(super) fn field_of(text: &str) -> Option<(&str, &str)> {
     /// Longer names are text.
     const MAX_NAME_BYTES: usize = 200;
@@ -142,7 +142,8 @@ pub(super) fn bullet_of(text: &str) -> Option<(char, usize)> {
     (after.is_empty() || blanks > 0).then(|| (sign, sign.len_utf8() + blanks))
 }
 
-/// An enumerator's form (what stands around its number, and what sort of number), its number, and the columns before the text.
+/// An enumerator's form (the signs around its number, and the sort of number), its number, and the columns before the
+/// text.
 pub(super) fn enumerator_of(text: &str) -> Option<((char, char), u64, usize)> {
     let open = if text.starts_with('(') { 1 } else { 0 };
     let inside = &text[open..];
@@ -189,7 +190,7 @@ fn roman(number: &str) -> Option<u64> {
     u64::try_from(sum).ok()
 }
 
-/// The options of a command and what stands behind them, two blanks apart.
+/// The options of a command and the text behind them, two blanks apart.
 pub(super) fn option_of(text: &str) -> Option<(&str, &str)> {
     if !text.starts_with('-') {
         return None;

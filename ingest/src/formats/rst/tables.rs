@@ -1,5 +1,5 @@
-//! Tables of reStructuredText: as grids, between lines of `=`, as CSV and as lists of lists. What comes out are the rows of a
-//! table whose cells are paragraphs of markup; a cell that spans others stands in the first of them.
+//! Tables of reStructuredText: as grids, between lines of `=`, as CSV and as lists of lists. The result is the rows of
+//! a table whose cells are paragraphs of markup; a cell that spans others stands in the first of them.
 
 use super::{
     Row,
@@ -13,7 +13,7 @@ const MAX_COLUMNS: usize = 200;
 /// The text of a table's cells, row by row.
 pub(super) type Cells = Vec<Vec<String>>;
 
-/// Where a grid that begins at `at` ends; `None` where none does.
+/// The end of the grid that begins at `at`; `None` if no grid begins there.
 pub(super) fn end_of_grid(rows: &[Row<'_>], at: usize) -> Option<usize> {
     let is_border = |text: &str| {
         text.len() >= 3
@@ -87,7 +87,7 @@ fn is_border(text: &str) -> bool {
     text.starts_with('=') && text.contains("= ") && text.bytes().all(|byte| matches!(byte, b'=' | b' '))
 }
 
-/// Where a simple table that begins at `at` ends; `None` where none does.
+/// The end of the simple table that begins at `at`; `None` if no table begins there.
 pub(super) fn end_of_simple(rows: &[Row<'_>], at: usize) -> Option<usize> {
     if !is_border(rows[at].text) {
         return None;

@@ -1,13 +1,13 @@
 //! Tags and texts in their order to a tree.
 //!
-//! [`Builder`] nests them by the standard's rules, as far as text, its order or its blocks depend on them. The nesting is ours
-//! because the standard's own knows no places. A formatting element that ends within a block (`<b><p>a</b>b`) ends the block,
-//! where browsers would open it anew; a tag that is written as closed (`<div/>`) is closed.
+//! [`Builder`] nests them by the standard's rules, as far as text, its order or its blocks depend on them. The nesting
+//! is ours because the standard's own knows no places. A formatting element that ends within a block (`<b><p>a</b>b`)
+//! ends the block, where browsers would open it anew; a tag that is written as closed (`<div/>`) is closed.
 //!
-//! Measured against `html5ever`: the same text for 1,505 of the 1,516 documents of html5lib's tests for trees (the others
-//! are framesets, `<noscript>`, and `<plaintext>` in a drawing), for all 6,635 of its tests for tokens, and for 2,527 pages
-//! of documentation (52 MB), in less than half of its time.
-//! Every tag is looked at once, nothing is deeper than [`MAX_DEPTH`], and nothing recurses.
+//! Measured against `html5ever`: the same text for 1,505 of the 1,516 documents of html5lib's tests for trees (the
+//! others are framesets, `<noscript>`, and `<plaintext>` in a drawing), for all 6,635 of its tests for tokens, and for
+//! 2,527 pages of documentation (52 MB), in less than half of its time. Every tag is looked at once, nothing is deeper
+//! than [`MAX_DEPTH`], and nothing recurses.
 
 use super::{
     tokens,
@@ -20,13 +20,13 @@ use std::{borrow::Cow, ops::Range};
 /// Elements that are deeper are not told apart from those that they stand in.
 const MAX_DEPTH: usize = 256;
 
-/// What may stand in an element that was begun.
+/// The content that an element may have.
 pub(super) enum Content {
     /// Tags and text.
     Tags,
     /// Text with references to characters.
     Title,
-    /// Text.
+    /// Text without tags and references.
     Raw,
     /// Text in which comments hide the end.
     Script,
@@ -61,7 +61,7 @@ fn is_void(name: &str) -> bool {
     html::is(name, Habit::Void)
 }
 
-/// Whether an element's content is text and no tags. Of those, the text of `<xmp>` is read.
+/// Whether an element's content is text without tags. Only `<xmp>` of these elements is shown.
 fn is_raw(name: &str) -> bool {
     html::is(name, Habit::Raw)
 }
@@ -81,7 +81,7 @@ fn ends_foreign(name: &str) -> bool {
     html::is(name, Habit::EndsForeign)
 }
 
-/// What of an element is counted.
+/// The number of the counted name that an element has.
 fn counted(name: &str) -> Option<usize> {
     match name {
         "p" => Some(PARAGRAPHS),
@@ -111,7 +111,7 @@ fn is_heading(name: &str) -> bool {
 }
 
 impl<'t, 's> Builder<'t, 's> {
-    /// Of HTML, or of XML, in which no tag ends another one.
+    /// A builder for HTML, or for XML, in which no tag ends another one.
     pub(super) fn new(steps: &'s Steps, is_xml: bool) -> Self {
         Self {
             tree: Tree::default(),
@@ -125,7 +125,7 @@ impl<'t, 's> Builder<'t, 's> {
         }
     }
 
-    /// Reads a text.
+    /// Reads a whole text into a tree.
     pub(super) fn read(mut self, text: &'t str) -> Tree<'t> {
         tokens::read(text, &mut self);
         let is_text_only = |name: &str| name == "title" || is_raw(name);
@@ -149,7 +149,7 @@ impl<'t, 's> Builder<'t, 's> {
         self.open.last().map(|&open| self.tree.elements[open].name.as_str())
     }
 
-    /// Adds text.
+    /// Adds text to the innermost open element.
     pub(super) fn text(&mut self, words: Cow<'t, str>, place: Range<usize>) {
         if self.is_raw {
             return;
@@ -245,12 +245,12 @@ impl<'t, 's> Builder<'t, 's> {
         Some(open)
     }
 
-    /// Closes an element, and what is open in it.
+    /// Closes an element, and the elements that are open in it.
     fn close_to(&mut self, element: usize) {
         while self.close_innermost().is_some_and(|open| open != element) {}
     }
 
-    /// Ends the element that an end tag means, and what is open in it.
+    /// Ends the element that an end tag names, and the elements that are open in it.
     pub(super) fn end_tag(&mut self, name: &str, place: Range<usize>) {
         self.is_raw = false;
         if self.hidden > 0 {
@@ -260,7 +260,7 @@ impl<'t, 's> Builder<'t, 's> {
         let is_named = |other: &str| other == name;
         let element = match name {
             _ if self.is_xml => self.innermost(is_named, |_| false),
-            // What follows is shown as part of the page all the same.
+            // The text after these end tags is still shown as part of the page.
             "body" | "html" => None,
             // Browsers read these as if they began what they end.
             "br" => {

@@ -1,13 +1,18 @@
 //! HTML pages, as sites and exports of wikis have them: the page itself, without what stands around it.
 //!
-//! Entry point: [`parse`]. [`tokens`] reads the text, [`builder`] makes a [`tree`] of it, [`content`] finds the part that is the page and writes it as Markdown.
-//! What the page says of itself stands in `<title>`, `<meta>`, `<html lang>` and `<link rel=canonical>`; `access` is read as
-//! strictly there as in front matter.
+//! Entry point: [`parse`]. [`tokens`] reads the text, [`builder`] makes a [`tree`] of it, [`content`] finds the part
+//! that is the page, [`writing`] writes it as Markdown: its [`boxes`], [`tables`] and [`code`]. The page's own metadata
+//! stand in `<title>`, `<meta>`, `<html
+//! lang>` and `<link rel=canonical>`; `access` is read as strictly there as in front matter.
 
+mod boxes;
 mod builder;
+mod code;
 mod content;
+mod tables;
 mod tokens;
 mod tree;
+mod writing;
 
 pub(crate) use tree::{Element, Event, Tree, character_named};
 
@@ -64,7 +69,7 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
         push_words(&mut words, description, false);
         writer.paragraph(&words, start..start);
     }
-    content::write(&page, root, &mut writer, &steps);
+    writing::write(&page, root, &mut writer, &steps);
     if steps.are_spent() {
         return Parsed::rejected(place, steps.refusal());
     }
@@ -80,7 +85,7 @@ pub(super) fn parse(text: String, place: &Place<'_>) -> Parsed {
 /// Writes the page that is in a tree which others read or made.
 pub(crate) fn write(tree: &Tree<'_>, writer: &mut Writer<'_>, steps: &Steps) {
     let page = Page::of(tree);
-    content::write(&page, page.root(), writer, steps);
+    writing::write(&page, page.root(), writer, steps);
 }
 
 /// Whether a text restricts who may read it, so that no other page may show it.
@@ -89,7 +94,7 @@ pub(super) fn restricts(text: &str) -> bool {
     !keys_of(&tree).is_ok_and(|said| said.access.is_none())
 }
 
-/// What the page says of itself.
+/// The metadata of the page.
 fn keys_of(tree: &Tree<'_>) -> Result<Stated, FrontMatterError> {
     let mut keys: Vec<(String, String)> = Vec::new();
     for element in &tree.elements {

@@ -1,4 +1,5 @@
-//! A text's tags and texts, each with its place, as `html5gum` reads them: by the standard, which every browser follows.
+//! A text's tags and texts, each with its place, as `html5gum` reads them: by the standard, which every browser
+//! follows.
 //!
 //! Entry point: [`read`], which tells a [`Builder`] what it meets.
 
@@ -9,7 +10,7 @@ use super::{
 use html5gum::{Emitter, Error, State, Tokenizer};
 use std::borrow::Cow;
 
-/// Longer names of elements and attributes are cut: there are none.
+/// Longer names of elements and attributes are cut: no known name is longer.
 const MAX_NAME_BYTES: usize = 40;
 
 /// Longer values of attributes are cut.
@@ -40,15 +41,15 @@ pub(super) fn read<'t, 's>(text: &'t str, builder: &mut Builder<'t, 's>) {
     Tokenizer::new_with_emitter(text, tokens).next();
 }
 
-/// What is being read.
+/// The state of reading.
 struct Tokens<'t, 's, 'b> {
     text: &'t str,
     builder: &'b mut Builder<'t, 's>,
     /// How far the text was read.
     position: usize,
-    /// Where the last tag or comment ended.
+    /// The end of the last tag or comment.
     done: usize,
-    /// Where the last `<` stands that may begin one.
+    /// The place of the last `<` that may begin a tag or a comment.
     begins: usize,
     /// Text, its references decoded.
     words: Vec<u8>,
@@ -61,12 +62,12 @@ struct Tokens<'t, 's, 'b> {
     /// Whether the tag has no end yet.
     is_open: bool,
     attributes: Vec<(&'static str, String)>,
-    /// The attribute.
+    /// The name of the attribute.
     key: Vec<u8>,
     value: Vec<u8>,
     /// The name of the last tag that began an element: the one that ends an element without tags in it.
     last_start: Vec<u8>,
-    /// Where the last part begins that is marked as characters only.
+    /// The start of the last part that is marked as characters only.
     characters: Option<usize>,
 }
 
@@ -87,7 +88,7 @@ impl Tokens<'_, '_, '_> {
         self.builder.text(words, start..end);
     }
 
-    /// What was read last ends a tag or a comment.
+    /// Notes the end of a tag or a comment.
     fn end_token(&mut self) {
         self.end_words(self.begins);
         self.done = self.position;
@@ -116,7 +117,7 @@ impl Tokens<'_, '_, '_> {
 
     fn end_comment(&mut self) {
         self.end_token();
-        // At the text's end, what has no end has one.
+        // At the end of the text, an open tag or comment ends.
         let is_ended = self.text.as_bytes().get(..self.position).is_some_and(|read| read.ends_with(b">"));
         self.builder.tree.is_cut |= !is_ended;
     }

@@ -1,7 +1,7 @@
 //! HTML to a flat list of what opens, stands and closes in it, with places in the text.
 //!
-//! Entry points: [`Tree::of`], [`Tree::of_xml`] for markup of wikis that is written as XML, and [`Tree::open`] with what follows
-//! it for trees that others make. [`super::tokens`] reads tags and texts, [`super::builder`] nests them.
+//! Entry points: [`Tree::of`], [`Tree::of_xml`] for markup of wikis that is written as XML, and [`Tree::open`] with
+//! what follows it for trees that others make. [`super::tokens`] reads tags and texts, [`super::builder`] nests them.
 
 use super::builder::Builder;
 use crate::{dialect, formats::steps::Steps};
@@ -52,34 +52,34 @@ const ATTRIBUTES: [&str; 40] = [
     "xml:lang",
 ];
 
-/// What a text holds, in its order.
+/// The parts of a text, in its order.
 #[derive(Debug)]
 pub(crate) enum Event<'t> {
-    /// An element begins.
+    /// The start of an element.
     Open(usize),
     /// Text, its references decoded, and its place.
     Text(Cow<'t, str>, Range<usize>),
-    /// An element ends.
+    /// The end of an element.
     Close(usize),
 }
 
-/// An element.
+/// An element with its attributes and its place.
 #[derive(Debug, Default)]
 pub(crate) struct Element {
-    /// Its name, lower-cased.
+    /// The element's name, lower-cased.
     pub(crate) name: String,
     attributes: Vec<(&'static str, String)>,
     /// The element that it stands in.
     pub(crate) parent: Option<usize>,
-    /// Where its tag stands in the text.
+    /// The range of its tag in the text.
     pub(crate) place: Range<usize>,
     /// The number of the event that opens it.
     pub(crate) opens: usize,
     /// The number of the event that closes it.
     pub(crate) closes: usize,
-    /// Of a table: its cells, those of inner tables left out.
+    /// For a table, the number of its cells without those of inner tables.
     pub(super) cells: usize,
-    /// What stands in it, of what a page is told by.
+    /// The elements inside that show where the page is.
     pub(super) holds: Holds,
 }
 
@@ -106,22 +106,22 @@ impl Element {
 /// Whether elements of some sorts stand in an element.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Holds {
-    /// `<h1>`.
+    /// An `<h1>` element.
     pub(super) title: bool,
-    /// What only a page has: headings of the first levels, `<main>`, `<article>`.
+    /// An element that only a page has: a heading of the first levels, `<main>`, `<article>`.
     pub(super) page: bool,
-    /// `<nav>`.
+    /// A `<nav>` element.
     pub(super) navigation: bool,
-    /// `<table>`.
+    /// A `<table>` element.
     pub(super) table: bool,
 }
 
 /// A text of HTML, read.
 #[derive(Debug, Default)]
 pub(crate) struct Tree<'t> {
-    /// What it holds; every element that opens closes.
+    /// The events in order; every element that opens closes.
     pub(crate) events: Vec<Event<'t>>,
-    /// Its elements, in the order of their tags.
+    /// The elements, in the order of their tags.
     pub(crate) elements: Vec<Element>,
     /// Whether a tag or a comment had no end, and took the rest of the text with it.
     pub(crate) is_cut: bool,
@@ -133,8 +133,8 @@ impl<'t> Tree<'t> {
         Builder::new(steps, false).read(text)
     }
 
-    /// Reads a text of XML, with the references to characters that HTML has: no tag ends another one, and what is marked as
-    /// characters only is text. What is no XML is read as well as it can be.
+    /// Reads a text of XML, with the references to characters that HTML has: no tag ends another one, and character
+    /// data is text. A text that is not valid XML is read as far as possible.
     pub(crate) fn of_xml(text: &'t str, steps: &Steps) -> Self {
         Builder::new(steps, true).read(text)
     }
@@ -214,7 +214,7 @@ pub(super) fn attribute_named(name: &[u8]) -> Option<&'static str> {
     ATTRIBUTES.iter().find(|known| known.len() == name.len() && known.as_bytes() == name).copied()
 }
 
-/// What a reference stands for: Markdown has HTML's.
+/// The characters that a reference stands for: Markdown has HTML's references.
 pub(crate) fn character_named(name: &str) -> Option<String> {
     let written = format!("&{name};");
     let texts = dialect::parse(&written).filter_map(|(event, _)| match event {

@@ -1,5 +1,5 @@
-//! The calls of a live site. Replies are taken in pages whose size falls when the site fails under them, and what
-//! cannot be had of many at once is asked for one by one.
+//! The calls of a live site. Replies are taken in pages whose size falls when the site fails under them; contents that
+//! cannot be had many at once are asked for one by one.
 
 use super::{
     attachments::{Attachment, id_in},
@@ -23,10 +23,10 @@ const QUICK_ATTEMPTS: u32 = 3;
 /// A listing that the site has no time for is asked for so often in a row, each time with the tries of one call.
 const MAX_BUSY: u32 = 5;
 
-/// Larger files of certificates are none.
+/// Larger files of certificates are refused.
 const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
 
-/// A live site.
+/// A client of a live site.
 pub(super) struct Api {
     client: Client,
     flavor: Flavor,
@@ -82,7 +82,7 @@ impl Api {
         self.pages("rest/api/content/search", &query, limit, 1, visit).await
     }
 
-    /// Searches for contents by their ids. Where the site fails at that, who asks may ask for fewer.
+    /// Searches for contents by their ids. If the site fails at that, the caller may ask for fewer.
     pub(super) async fn search_ids(
         &self,
         ids: &[String],
@@ -117,7 +117,7 @@ impl Api {
         Ok(children)
     }
 
-    /// One content.
+    /// Fetches one content.
     pub(super) async fn content(&self, id: &str, expand: &str) -> Result<Content, CallError> {
         self.content_within(id, expand, None).await
     }
@@ -236,7 +236,7 @@ fn unexpected(what: &str) -> CallError {
     CallError::NotJson { detail: what.to_owned() }
 }
 
-/// The address of a next page, for so many results.
+/// The address of a next page, with this number of results.
 fn with_limit(address: &str, limit: usize) -> String {
     let Some((path, query)) = address.split_once('?') else { return address.to_owned() };
     let parameters = query.split('&').map(|parameter| match parameter.strip_prefix("limit=") {

@@ -17,10 +17,10 @@ use kb::redact::redact;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
 
-/// What stands between the id of the page and that of the file in the key of an item.
+/// The text between the page's id and the file's id in the key of an item.
 const BETWEEN: &str = "/attachment/";
 
-/// A file whose size is not known counts as so many bytes.
+/// A file of unknown size counts as this many bytes.
 const USUAL_BYTES: u64 = 1 << 20;
 
 /// More endings of files that are not read are not told one by one.
@@ -31,7 +31,7 @@ const MAX_ENDINGS: usize = 8;
 pub(super) struct Attachment {
     /// The id of the page.
     pub(super) page: String,
-    /// Its own id: digits, without the `att` that the API writes before them.
+    /// The file's own id: digits, without the `att` that the API writes before them.
     pub(super) id: String,
     pub(super) name: String,
     pub(super) media_type: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct Attachment {
     pub(super) version: u64,
     pub(super) author: Option<String>,
     pub(super) updated_at: Option<Timestamp>,
-    /// Where a Data Center gives it.
+    /// The address of the download that a Data Center gives.
     pub(super) download: Option<String>,
 }
 
@@ -51,7 +51,7 @@ impl Attachment {
         format!("{}{BETWEEN}{}", self.page, self.id)
     }
 
-    /// Its item, in a version where there is one.
+    /// The item of the file, with its version if there is one.
     pub(super) fn item(&self, version: Option<String>) -> Item {
         let bytes = self.bytes.unwrap_or(USUAL_BYTES).min(MAX_FILE_BYTES);
         Item { key: self.key(), version, bytes }
@@ -78,11 +78,11 @@ impl Attachment {
         context.shown(&self.key(), &named.join(": "))
     }
 
-    /// Where a person opens it: the list of the page's files, with this one in front.
+    /// The address where a person opens it: the list of the page's files, with this one in front.
     fn url(&self, context: &Context) -> Option<String> {
         let base = context.settings.web_address()?.trim_end_matches('/');
         let url = format!("{base}/pages/viewpageattachments.action?pageId={}", self.page);
-        // An address is cited as it is, so a name that holds a secret is no part of it.
+        // An address is cited as it is, so a name that holds a secret is left out of it.
         let url = match redact(&self.name).redacted.is_empty() {
             true => {
                 let name = utf8_percent_encode(&self.name, NON_ALPHANUMERIC);
@@ -117,7 +117,7 @@ pub(super) fn parse(attachment: &Attachment, bytes: Vec<u8>, page: &Page, contex
     let kind = context.settings.kind_of(&page.space, &page.labels);
     let words = |text: &str| one_line(&shown(text));
     let defaults = Defaults {
-        // What the file says of itself can be told from what it has of its page.
+        // Without default tags, the tags that the file itself states can be told from those of its page.
         access: if tags.is_some() { Vec::new() } else { context.defaults.access.clone() },
         fallback_title: Some(format!("{}: {}", words(&page.title), words(&attachment.name))),
         fallback_kind: Some(kind),
@@ -152,7 +152,7 @@ pub(super) fn parse(attachment: &Attachment, bytes: Vec<u8>, page: &Page, contex
         let access = match tags {
             None => own.clone(),
             Some(tags) if own.is_empty() => tags.clone(),
-            // Who may read it must be one whom the page and the file let.
+            // A reader must be allowed by both the page and the file.
             Some(tags) => own.iter().filter(|tag| tags.contains(tag)).cloned().collect(),
         };
         if tags.is_some() && access.is_empty() {
@@ -167,7 +167,7 @@ pub(super) fn parse(attachment: &Attachment, bytes: Vec<u8>, page: &Page, contex
             meta.labels.extend(labels.iter().cloned());
             meta.labels.sort();
             meta.labels.dedup();
-            // One that a file gives itself leads to where it was copied from.
+            // An address in the file itself leads to the place that it was copied from.
             meta.url = url.clone().or(meta.url.take());
             meta.author = meta.author.take().or_else(|| attachment.author.as_deref().map(words));
             meta.updated_at = meta.updated_at.or(attachment.updated_at);
@@ -177,7 +177,7 @@ pub(super) fn parse(attachment: &Attachment, bytes: Vec<u8>, page: &Page, contex
     parsed
 }
 
-/// What reading a file gave. One that makes no document, for a fault, leaves what was stored of it.
+/// The reading of a file. A file that makes no document for a fault keeps its stored documents.
 pub(super) fn reading(shown: String, parsed: Parsed) -> Reading {
     let has_faults = parsed.rejected.iter().any(|rejection| !rejection.by_convention);
     let keeps_stored = parsed.documents.is_empty() && has_faults;
@@ -193,7 +193,7 @@ fn ending_of(name: &str) -> Option<String> {
     is_ending.then(|| ending.to_ascii_lowercase())
 }
 
-/// Says how many files are not read, for they are in formats that are not; `None` where there are none.
+/// The rejection that says how many files are in formats that are not read; `None` if there are none.
 pub(super) fn not_read<'n>(source: &str, names: impl Iterator<Item = &'n str>) -> Option<Rejection> {
     let mut endings: BTreeMap<String, usize> = BTreeMap::new();
     for name in names {

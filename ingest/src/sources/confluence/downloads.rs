@@ -1,5 +1,5 @@
-//! Reads attached files of a live site: each with what is known of its page, several downloads at once. What may not be
-//! viewed, or is not read anyhow, is not downloaded.
+//! Reads attached files of a live site: each with what is known of its page, several downloads at once. Files that may
+//! not be viewed, or that are not read anyhow, are not downloaded.
 
 use super::{
     attachments::{self, Attachment, ids_of},
@@ -8,8 +8,8 @@ use super::{
     wire,
 };
 use crate::{
+    blocking::blocking,
     formats::Parsed,
-    loader::blocking,
     report::Rejection,
     sources::{Item, Reading, files::MAX_FILE_BYTES},
 };
@@ -27,10 +27,10 @@ const AT_ONCE: usize = 4;
 /// A file that comes in another size than was listed is asked for so often.
 const MAX_TRIES: u32 = 3;
 
-/// After so many files in a row that were not given, no more are asked for in a run.
+/// After this many failed downloads in a row, no more are tried in a run.
 const MAX_FAILURES: usize = 5;
 
-/// What is known of a file before it is downloaded.
+/// The facts about a file that are known before it is downloaded.
 struct Known {
     file: Attachment,
     page: Page,
@@ -74,7 +74,7 @@ impl PageReader {
         readings
     }
 
-    /// What is known of the file that an item is; why it is not downloaded otherwise.
+    /// The facts about an item's file; an error is the reading of a file that is not downloaded.
     async fn known(
         &self,
         item: &Item,
@@ -103,7 +103,7 @@ impl PageReader {
             Some(file) => Some(file.clone()),
             None => self.listed_alone(&item.key).await.map_err(|reason| unknown(&shown, reason))?,
         };
-        // One that was renamed may be of no format that is read.
+        // A renamed file may be of a format that is not read.
         let Some(file) = file.filter(|file| file.format().is_ok()) else { return Err(gone(shown)) };
         let shown = file.shown(&page.title, &self.context);
         match self.is_restricted(content) {
@@ -114,14 +114,14 @@ impl PageReader {
                 return Err(unknown(&shown, reason));
             }
         }
-        // What only some may view leaves nothing behind; the page is reported itself.
+        // A page that only some may view leaves no documents behind; the page itself is reported.
         match self.context.refusal(&page) {
             Some(_) => Err(gone(shown)),
             None => Ok(Known { file, page }),
         }
     }
 
-    /// What the site says of one file; `None` where it is not there any more.
+    /// The site's data of one file; `None` if it is not there any more.
     async fn listed_alone(&self, key: &str) -> Result<Option<Attachment>, String> {
         let Some((page, id)) = ids_of(key) else { return Ok(None) };
         if let Some(error) = self.given_up.get() {
@@ -134,7 +134,7 @@ impl PageReader {
         }
     }
 
-    /// The bytes of a file. None of one that is too large, which is said when it is parsed.
+    /// The bytes of a file. They are empty if it is too large, which is reported when it is parsed.
     async fn bytes_of(&self, file: &Attachment) -> Result<Vec<u8>, NotGiven> {
         if file.refusal().is_some() {
             return Ok(Vec::new());
@@ -163,7 +163,7 @@ impl PageReader {
                 Err(error) => break error,
             }
         };
-        // Those two are about one file.
+        // These two states are about one file.
         if !matches!(error.status(), Some(403 | 404)) {
             let num_failures = self.failed_files.fetch_add(1, Ordering::Relaxed) + 1;
             if num_failures >= MAX_FAILURES {
@@ -188,7 +188,7 @@ impl PageReader {
         let parse_all = move || files.into_par_iter().map(parse).collect::<HashMap<_, _>>();
         match blocking(parse_all).await {
             Ok(readings) => readings,
-            // A bug in a parser loses one batch, and what is stored of it stays.
+            // A bug in a parser loses one batch, whose stored documents stay.
             Err(error) => {
                 let unknown =
                     |(key, shown): (String, String)| (key, Reading::unknown(&shown, error.to_string()));
@@ -198,11 +198,11 @@ impl PageReader {
     }
 }
 
-/// Why there are no bytes of a file.
+/// The reason why there are no bytes of a file.
 enum NotGiven {
     /// It has more than are read.
     TooLarge,
-    /// They stayed unknown.
+    /// The download failed, for this reason; the content stayed unknown.
     Failed(String),
 }
 

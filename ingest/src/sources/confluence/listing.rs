@@ -1,7 +1,7 @@
-//! What a live site has: all of it, or what changed since the last run.
+//! The listing of a live site: everything, or the changes since the last run.
 //!
-//! A page's version ([`Version`]) tells of its text, of its comments and files, and of who may view it, for each of
-//! them changes alone. A full listing knows all versions. A listing of changes knows those of what changed, and takes
+//! A page's version ([`Version`]) covers its text, its comments and files, and who may view it, for each of them
+//! changes alone. A full listing knows all versions. A listing of changes knows those of the changed pages, and takes
 //! the rest from the last run.
 
 use super::{
@@ -27,10 +27,10 @@ const LIMIT: usize = 200;
 /// How many pages that a full listing lacks are asked for one by one before it is believed.
 const MAX_CHECKED: usize = 20;
 
-/// A page counts as so many bytes, so that a batch has as many of them as a site gives at once.
+/// Each page counts as this many bytes, so that a batch has as many pages as a site gives at once.
 const PAGE_BYTES: u64 = (2 << 20) / 50;
 
-/// Where the next listing of changes begins.
+/// The start of the next listing of changes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Cursor {
     /// When the latest change that was listed was made.
@@ -51,7 +51,7 @@ impl Cursor {
     }
 }
 
-/// What tells one state of a page from another.
+/// The version of a page: it differs between any two states.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Version {
     number: u64,
@@ -97,7 +97,7 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// What tells one state of an attached file from another.
+/// The version of an attached file: it differs between any two states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileVersion {
     number: u64,
@@ -147,12 +147,12 @@ struct Children {
     latest: Option<Timestamp>,
 }
 
-/// What a listing found.
+/// The result of a listing.
 #[derive(Default)]
 struct Found {
     pages: BTreeMap<String, ListedPage>,
     children: HashMap<String, Children>,
-    /// By page: whether it has restrictions of its own.
+    /// For each page, whether it has restrictions of its own.
     restricted: HashMap<String, bool>,
     /// The attached files that may be read, by key.
     files: BTreeMap<String, Attachment>,
@@ -175,7 +175,7 @@ impl Found {
                     number: content.version(),
                     ancestors: content.ancestors(),
                 };
-                // What changes while it is listed may come twice.
+                // A page that changes while it is listed may come twice.
                 let is_older = self.pages.get(&id).is_some_and(|known| known.number > page.number);
                 if !is_older {
                     self.pages.insert(id, page);
@@ -321,7 +321,8 @@ pub(super) async fn list(
     Ok(outcome)
 }
 
-/// Whether a page or a file that a full listing lacks is gone from the source. What is not known is not gone.
+/// Whether a page or a file that a full listing lacks is gone from the source. One whose state cannot be learnt is not
+/// gone.
 async fn is_gone(api: &Api, settings: &Settings, key: &str) -> bool {
     if let Some((page, id)) = ids_of(key) {
         return match api.content(&format!("att{id}"), wire::FILE).await {
@@ -341,8 +342,8 @@ impl Outcome {
         self.warnings.push(Warning { path: context.name.clone(), message });
     }
 
-    /// The items of what was found; what only some may view is gone where no tags stand for that. Unless everything was
-    /// listed, what is not known of an item is as before.
+    /// The items of the pages that were found; a page that only some may view is gone if no tags stand for that. Unless
+    /// everything was listed, facts that are not known of an item stay as before.
     fn items_of(&mut self, found: &Found, is_whole: bool, before: &SyncState, context: &Context) {
         let known = |id: &str| before.versions.get(id).and_then(|version| Version::parse(version));
         for (id, page) in &found.pages {
@@ -385,8 +386,8 @@ impl Outcome {
         }
     }
 
-    /// The items of attached files. Those of a page that is left out are gone. Of a page that changed, those that did
-    /// not are read again where its title, or who may view it, is another.
+    /// The items of attached files. The files of a page that is left out are gone. The unchanged files of a page that
+    /// changed are read again if its title, or who may view it, is another.
     fn files_of(&mut self, found: &Found, is_whole: bool, before: &SyncState, context: &Context) {
         let is_refused = |page: &str| found.is_restricted(page) && !context.has_tags();
         let known = |key: &str| before.versions.get(key).and_then(|version| FileVersion::parse(version));
@@ -395,7 +396,7 @@ impl Outcome {
             (self.titles.contains_key(page) && !is_refused(page)).then_some(name.as_str())
         });
         self.rejected.extend(attachments::not_read(&context.name, others));
-        // One that was renamed may have been read before.
+        // A renamed file may have been read before.
         self.gone.extend(found.other_files.keys().filter(|key| before.versions.contains_key(*key)).cloned());
         // A file without a page that is read is in the trash, in an archive or in another space.
         for (key, file) in &found.files {

@@ -1,10 +1,10 @@
 //! Confluence: live sites, Cloud and Data Center, and exports of spaces.
 //!
-//! Entry point: [`open`]. [`listing`] says what a live site has and what changed, [`reader`] reads pages of it; [`api`]
-//! makes the calls and [`wire`] reads the replies. [`export`] is the same for XML and HTML exports. Whatever a page was
-//! read from, it is a [`page::Page`] then, and [`page::parse`] makes its document, whose text [`storage`] reads. An
-//! item's key is the id of its page, which neither a new title nor another place changes, and the same in an export.
-//! Attached files are items below those of their pages ([`attachments`]); [`downloads`] reads them of a live site.
+//! Entry point: [`open`]. [`listing`] lists a live site and its changes, [`reader`] reads pages of it; [`api`] makes
+//! the calls and [`wire`] reads the replies. [`export`] is the same for XML and HTML exports. Both make a
+//! [`page::Page`], and [`page::parse`] makes its document, whose text [`storage`] reads. An item's key is the id of its
+//! page, which neither a new title nor another place changes, and which is the same in an export. Attached files are
+//! items below those of their pages ([`attachments`]); [`downloads`] reads them of a live site.
 
 mod addresses;
 mod api;
@@ -44,7 +44,7 @@ pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<
     Ok(Box::new(Live::new(name, settings, defaults, policy)?))
 }
 
-/// A live site.
+/// A live site as a source.
 struct Live {
     name: String,
     settings: Settings,
@@ -76,7 +76,7 @@ impl Live {
         Err(SourceError::failed(&name, problem))
     }
 
-    /// What to tell of a listing that failed.
+    /// The error that is told of a listing that failed.
     fn failure(&self, error: &CallError) -> SourceError {
         let reference = match &self.settings.token {
             Some(reference) => reference.to_string(),

@@ -35,10 +35,10 @@ const MAX_ATTACHMENTS: usize = 100;
 /// Endings of attachments that are pictures of a page, and say nothing by their names.
 const PICTURES: [&str; 8] = ["bmp", "drawio", "gif", "jpeg", "jpg", "png", "svg", "webp"];
 
-/// What a page's text is written in.
+/// The text of a page, by its format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Body {
-    /// The storage format.
+    /// Confluence's storage format.
     Storage(String),
     /// HTML, as a browser is shown it.
     View(String),
@@ -50,7 +50,7 @@ impl Default for Body {
     }
 }
 
-/// A comment.
+/// A comment on a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Comment {
     /// Its id; comments are told apart and, written at one time, put into order by it.
@@ -72,12 +72,12 @@ pub(super) struct Page {
     pub(super) author: Option<String>,
     pub(super) created_at: Option<Timestamp>,
     pub(super) updated_at: Option<Timestamp>,
-    /// Its address below the site's, where that was told.
+    /// The address below the site's, if the site gives it.
     pub(super) address: Option<String>,
     pub(super) body: Body,
     /// Comments that were not resolved.
     pub(super) comments: Vec<Comment>,
-    /// Names of attached files.
+    /// The names of attached files.
     pub(super) attachments: Vec<String>,
     /// Whether only some may view it, by its own restrictions or those of a page above it.
     pub(super) is_restricted: bool,
@@ -93,9 +93,9 @@ impl Page {
     }
 }
 
-/// What holds for all pages of a source.
+/// The settings and titles that all pages of a source share.
 pub(super) struct Context {
-    /// The source's name.
+    /// The source's name, the first part of its documents' ids.
     pub(super) name: String,
     pub(super) settings: Settings,
     pub(super) defaults: Defaults,
@@ -103,7 +103,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// What holds for pages with these titles.
+    /// The context for pages with these titles.
     pub(super) fn new(name: &str, settings: &Settings, defaults: &Defaults, titles: &Titles) -> Self {
         Self {
             name: name.to_owned(),
@@ -140,7 +140,7 @@ impl Context {
         Rejection { path: self.shown(id, title), reason: reason.to_owned(), by_convention }
     }
 
-    /// Where a person reads a page.
+    /// The address where a person reads a page.
     fn url_of(&self, page: &Page) -> Option<String> {
         let base = self.settings.web_address()?.trim_end_matches('/');
         let is_plain = |address: &&str| {
@@ -159,7 +159,7 @@ impl Context {
     }
 }
 
-/// What a page became, and whether its text was cut off within a tag.
+/// The result of reading a page, and whether its text was cut off within a tag.
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) parsed: Parsed,
@@ -314,7 +314,7 @@ fn set_headings(
     let mut headings: Vec<(usize, usize, String)> = Vec::new();
     let mut end = 0;
     for (number, element) in tree.elements.iter().enumerate() {
-        // What stands in another heading is words of it.
+        // The content of another heading is words of it.
         if let Some(level) = level_of(&element.name).filter(|_| element.opens >= end) {
             end = element.closes;
             headings.push((number, level, one_line(&tree.text_of(number))));

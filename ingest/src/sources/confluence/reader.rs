@@ -8,7 +8,7 @@ use super::{
     wire::{self, Content},
 };
 use crate::{
-    loader::blocking,
+    blocking::blocking,
     sources::{Item, Reader, Reading},
 };
 use async_trait::async_trait;
@@ -24,7 +24,7 @@ use std::{
 /// So many comments and files are asked for at once.
 const CHILDREN_AT_ONCE: usize = 100;
 
-/// After so many pages in a row that failed, the site must show that it is there to be asked for more.
+/// After this many failed pages in a row, the site must show that it is there before it is asked for more.
 const MAX_FAILURES: usize = 5;
 
 /// Reads the pages that a listing has, and the files that are attached to them.
@@ -51,16 +51,16 @@ pub(super) struct PageReader {
     pub(super) gives_no_files: OnceLock<CallError>,
 }
 
-/// What became of a page that was asked for.
+/// The outcome of asking for a page.
 pub(super) enum Fetched {
     Page(Box<Content>),
-    /// It is not there any more.
+    /// The page is not there any more.
     Gone,
-    /// It is there, and its text stayed unknown for a reason.
+    /// The page is there, and its text stayed unknown for this reason.
     Failed(String),
 }
 
-/// What was fetched, by id.
+/// The outcomes by the pages' ids.
 pub(super) type Pages = HashMap<String, Fetched>;
 
 impl PageReader {
@@ -159,7 +159,7 @@ impl PageReader {
         for group in ids.chunks(self.page_size()) {
             let is_searched = group.len() > 1 && !self.has_no_search.load(Ordering::Relaxed);
             let found = match is_searched {
-                // What it does not give, or cannot, is asked for one by one.
+                // Pages that it does not give, or cannot, are asked for one by one.
                 true => self.api.search_ids(group, wire::HEAD).await.unwrap_or_default(),
                 false => HashMap::new(),
             };
@@ -209,8 +209,8 @@ impl PageReader {
             for id in group.iter().filter(|id| !found.contains_key(*id)).cloned().collect::<Vec<_>>() {
                 match self.api.content(&id, wire::RESTRICTIONS).await {
                     Ok(content) => drop(found.insert(id, content)),
-                    // What is archived or in the trash restricts nothing. A page that we may not view would hide the
-                    // one below it as well.
+                    // A page above that is archived or in the trash restricts nothing. A page that we may not view
+                    // would hide the one below it as well.
                     Err(error) if matches!(error.status(), Some(404 | 410)) => {
                         self.restricted.lock().unwrap_or_else(PoisonError::into_inner).insert(id, false);
                     }
@@ -233,7 +233,7 @@ impl PageReader {
         Some(is_restricted)
     }
 
-    /// Fetches comments and files of pages, by page. What failed has the reason.
+    /// Fetches comments and files of pages, by page. A failed fetch has its reason.
     async fn fetch_children(&self, ids: Vec<String>) -> HashMap<String, Result<Vec<Content>, CallError>> {
         let mut children: HashMap<String, Result<Vec<Content>, CallError>> = HashMap::new();
         let mut groups: Vec<Vec<String>> =
@@ -329,7 +329,7 @@ impl PageReader {
         Ok(children)
     }
 
-    /// Reads pages: the page that each item is, or why there is none.
+    /// Reads the page of each item; an error is the reading of an item without a page.
     async fn pages(&self, items: &[Item]) -> Vec<Result<Page, Box<Reading>>> {
         let ids: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
         let mut fetched = self.fetch(&ids).await;
@@ -400,13 +400,13 @@ impl PageReader {
         match read {
             Ok(read) => {
                 for ((id, shown), (page, read)) in shown.into_iter().zip(read) {
-                    // What only some may view leaves nothing behind.
+                    // A page that only some may view leaves no documents behind.
                     let is_gone = self.context.refusal(&page).is_some();
                     let reading = Reading { parsed: read.parsed, shown, is_gone, ..Reading::default() };
                     readings.insert(id, reading);
                 }
             }
-            // A bug in a parser loses one batch, and what is stored of it stays.
+            // A bug in a parser loses one batch, whose stored documents stay.
             Err(error) => {
                 let unknown = |(id, shown): (String, String)| (id, Reading::unknown(&shown, error.clone()));
                 readings.extend(shown.into_iter().map(unknown));

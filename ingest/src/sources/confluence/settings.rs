@@ -6,8 +6,8 @@ use kb::document::Kind;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// Where the pages are, and what is read of them. One of `url` and `export` says where; with both, `url` only says
-/// where people read the pages of the export, so that the two differ in one line.
+/// The place of the pages, and the choice of those that are read. One of `url` and `export` gives the place; with both,
+/// `url` only says where people read the pages of the export, so that the two differ in one line.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -26,16 +26,16 @@ pub struct Settings {
     /// Keys of the spaces that are read; of an export, all by default.
     #[serde(default)]
     pub spaces: Vec<String>,
-    /// Who the token belongs to; without it, the token is a personal access token or OAuth's.
+    /// The owner of the token; without it, the token is a personal access token or OAuth's.
     #[serde(default)]
     pub email: Option<String>,
-    /// Where the token is.
+    /// The reference to the token.
     #[serde(default)]
     pub token: Option<Reference>,
     /// Cloud or Data Center.
     #[serde(default)]
     pub flavor: Flavor,
-    /// What becomes of pages that only some may view.
+    /// The treatment of pages that only some may view.
     #[serde(default)]
     pub restrictions: Restrictions,
     /// Whether comments are read; those that were resolved never are.
@@ -50,8 +50,8 @@ pub struct Settings {
     /// How many pages are asked for at once.
     #[serde(default = "page_size")]
     pub page_size: usize,
-    /// By how much a listing of changes overlaps the one before. Confluence reads the time that it is given in the time
-    /// zone of the token's owner, so this is at least how far that zone may be from UTC.
+    /// The overlap of a listing of changes with the one before. Confluence reads times in the time zone of the token's
+    /// owner, so this is at least the largest distance of that zone from UTC.
     #[serde(default = "overlap_minutes")]
     pub overlap_minutes: u32,
     /// All pages are listed again, so that deleted ones are found, once this many hours have passed; by default in
@@ -101,14 +101,14 @@ pub enum Flavor {
     /// Cloud below `atlassian.net` and `atlassian.com`, otherwise Data Center.
     #[default]
     Auto,
-    /// Atlassian's own.
+    /// Atlassian's own cloud.
     Cloud,
     /// Data Center or Server.
     DataCenter,
 }
 
 impl Flavor {
-    /// What it is for the site at `url`.
+    /// The flavor of the site at `url`.
     pub(in crate::sources) fn of(self, url: &str) -> Self {
         const CLOUD: [&str; 2] = [".atlassian.net", ".atlassian.com"];
         let host = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', ':']).next();
@@ -122,14 +122,14 @@ impl Flavor {
     }
 }
 
-/// What becomes of a page that only some may view.
+/// The treatment of a page that only some may view.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Restrictions {
-    /// It is left out, and reported.
+    /// The page is left out, and reported.
     #[default]
     Skip,
-    /// It is read, for those with one of these access tags only.
+    /// The page is read, for those with one of these access tags only.
     Access(Vec<String>),
 }
 

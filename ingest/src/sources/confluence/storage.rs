@@ -1,7 +1,7 @@
 //! Confluence's storage format, as the HTML that it stands for.
 //!
 //! Entry point: [`html_of`]. The format is XML: paragraphs, lists and tables are written as in HTML, everything else as
-//! macros (`ac:…`) and references to resources (`ri:…`). What comes out is a tree that is written as any web page is,
+//! macros (`ac:…`) and references to resources (`ri:…`). The result is a tree that is written as any web page is,
 //! so that boxes, tables and code read alike wherever they come from. A table with code of several lines or with lists
 //! in its cells, which no table of Markdown can hold, becomes a list with an item for each row. [`macros`] reads macros
 //! and links.
@@ -18,7 +18,7 @@ use std::{borrow::Cow, ops::Range};
 /// The attributes of HTML that are kept.
 const KEPT_ATTRIBUTES: [&str; 5] = ["alt", "colspan", "rowspan", "start", "style"];
 
-/// Names of emoticons, and the signs that they show.
+/// The names of emoticons, and the signs that they show.
 const EMOTICONS: [(&str, &str); 10] = [
     ("cross", "❌"),
     ("information", "ℹ️"),
@@ -60,7 +60,7 @@ pub(super) fn html_of<'t>(text: &'t str, addresses: &Addresses, space: &str, ste
     html
 }
 
-/// By element: whether lists or code of several lines stand in it, which do not fit into a cell.
+/// For each element, whether lists or code of several lines stand in it, which do not fit into a cell.
 fn elements_with_blocks(storage: &Tree<'_>) -> Vec<bool> {
     let mut holds_blocks = vec![false; storage.elements.len()];
     for element in &storage.elements {
@@ -92,7 +92,7 @@ struct Table {
     html: Option<usize>,
     /// Whether it is written as a list.
     is_listed: bool,
-    /// Of a table that is written as a list: what its columns are called.
+    /// The names of the columns of a table that is written as a list.
     headers: Vec<String>,
     num_rows: usize,
     column: usize,
@@ -157,7 +157,7 @@ impl<'t> Reading<'t, '_> {
                 self.begin_box(&sort, None, place);
                 true
             }
-            // What is shown where the node beside it is not understood.
+            // This is shown if the node beside it is not understood.
             "ac:adf-fallback" => {
                 let extension = element.parent;
                 extension.is_none_or(|extension| self.child(extension, "ac:adf-node").is_none())
@@ -228,7 +228,7 @@ impl<'t> Reading<'t, '_> {
         self.html
     }
 
-    // What is written.
+    // Writing.
 
     fn push(&mut self, name: &str, attributes: Vec<(&'static str, String)>, place: &Range<usize>) -> usize {
         let number = self.html.open(self.open.last().copied(), name.to_owned(), attributes, place.clone());
@@ -290,7 +290,7 @@ impl<'t> Reading<'t, '_> {
         }
     }
 
-    // What is read.
+    // Reading.
 
     /// The elements that stand in another one, but not in one of those.
     fn children(&self, number: usize) -> impl Iterator<Item = usize> {

@@ -1,5 +1,5 @@
-//! What Confluence's REST API says of a page, a comment or an attached file. Read with care for what is absent: which
-//! fields there are depends on the edition, its version and what the token's owner may see.
+//! The replies of Confluence's REST API about a page, a comment or an attached file. Absent fields are expected: which
+//! fields there are depends on the edition, its version and the rights of the token's owner.
 
 use super::{
     addresses::is_id,
@@ -9,22 +9,22 @@ use super::{
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// What a listing has to say of each content.
+/// The fields of each content that a listing asks for.
 pub(super) const LISTED: &str = "version,space,container,ancestors,extensions.resolution,metadata,\
                                  restrictions.read.restrictions.user,restrictions.read.restrictions.group";
 
-/// What is asked for to learn who may view a page.
+/// The fields that show who may view a page.
 pub(super) const RESTRICTIONS: &str =
     "restrictions.read.restrictions.user,restrictions.read.restrictions.group";
 
-/// What is asked for to read files: all of a page but its text.
+/// The fields for reading files: all of a page but its text.
 pub(super) const HEAD: &str = "version,space,metadata.labels,ancestors,\
                                restrictions.read.restrictions.user,restrictions.read.restrictions.group";
 
-/// What is asked for to learn of one attached file.
+/// The fields that describe one attached file.
 pub(super) const FILE: &str = "version,space,container,extensions,metadata";
 
-/// What is asked for to read pages.
+/// The fields for reading pages.
 pub(super) const READ: &str = "body.storage,version,space,metadata.labels,history,ancestors,\
                                restrictions.read.restrictions.user,restrictions.read.restrictions.group";
 
@@ -32,7 +32,7 @@ pub(super) const READ: &str = "body.storage,version,space,metadata.labels,histor
 pub(super) const READ_AS_VIEW: &str = "body.view,version,space,metadata.labels,history,ancestors,\
                                        restrictions.read.restrictions.user,restrictions.read.restrictions.group";
 
-/// What is asked for to read comments and to name attached files.
+/// The fields for reading comments and naming attached files.
 pub(super) const CHILDREN: &str = "body.storage,version,history,container,extensions.resolution";
 
 /// The same where the storage format cannot be had.
@@ -67,7 +67,7 @@ impl Content {
         items.into_iter().flatten().cloned().map(Content)
     }
 
-    /// Its id, where it is one.
+    /// The content's id; `None` if it is not a valid one.
     pub(super) fn id(&self) -> Option<String> {
         self.id_at("/id").filter(|id| is_id(id.strip_prefix("att").unwrap_or(id)))
     }
@@ -125,7 +125,7 @@ impl Content {
         })
     }
 
-    /// Its text; in HTML where only that was asked for. `None` where the reply has neither.
+    /// The content's text; in HTML if only that was asked for. `None` if the reply has no text.
     pub(super) fn body(&self) -> Option<Body> {
         let storage = self.text("/body/storage/value").map(|text| Body::Storage(text.to_owned()));
         storage.or_else(|| self.text("/body/view/value").map(|text| Body::View(text.to_owned())))
@@ -200,16 +200,16 @@ impl Content {
 /// One page of a listing.
 #[derive(Debug)]
 pub(super) struct Results {
-    /// What it lists.
+    /// The contents on this page of results.
     pub(super) contents: Vec<Content>,
-    /// How many results it has, those that are none of ours included.
+    /// The number of results, those included that are not contents of ours.
     pub(super) len: usize,
-    /// Where the next page is.
+    /// The address of the next page.
     pub(super) next: Option<String>,
 }
 
 impl Results {
-    /// Reads a reply; `None` for one that is no listing.
+    /// Reads a reply; `None` if it is not a listing.
     pub(super) fn of(reply: Value) -> Option<Self> {
         let Value::Object(mut reply) = reply else { return None };
         let Some(Value::Array(results)) = reply.remove("results") else { return None };

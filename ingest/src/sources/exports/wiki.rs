@@ -1,8 +1,8 @@
 //! A large dump of MediaWiki as a source whose items are its pages. A smaller one is read as one file.
 
 use crate::{
+    blocking::blocking,
     formats::{Defaults, Dump, Place, links::Pages, site::Site},
-    loader::blocking,
     report::Rejection,
     sources::{Item, Listing, Reader, Reading, Source, SourceError, SyncState},
 };
@@ -12,9 +12,9 @@ use std::{path::PathBuf, sync::Arc};
 /// A dump, as a file of a folder.
 #[derive(Clone)]
 pub(super) struct WikiDump {
-    /// The folder's source.
+    /// The name of the folder's source.
     pub(super) source: String,
-    /// Its path below the folder.
+    /// The dump's path below the folder.
     pub(super) relative: String,
     pub(super) path: PathBuf,
     pub(super) shown: String,
@@ -59,7 +59,7 @@ impl Reader for DumpReader {
         let read = move || owned.iter().map(|item| place.page(&dump, &item.key)).collect::<Vec<_>>();
         match blocking(read).await {
             Ok(readings) => readings,
-            // A bug in a parser loses one batch, and what is stored of it stays.
+            // A bug in a parser loses one batch, whose stored documents stay.
             Err(error) => items.iter().map(|item| Reading::unknown(&item.key, error.to_string())).collect(),
         }
     }

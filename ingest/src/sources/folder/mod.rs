@@ -1,12 +1,13 @@
-//! A folder on disk. The only file that walks one.
+//! A folder on disk, which `walk.rs` alone walks.
 //!
-//! [`resolve`] turns the command line's paths into [`Folder`]s, [`Folder::list`] finds the files, [`Folder::read`] reads
-//! one. Only regular files below the root are read: pipes, devices and sockets are reported instead, and a file that is
-//! swapped for something else between listing and reading is noticed.
+//! [`resolve`] turns the command line's paths into [`Folder`]s, [`Folder::list`] finds the files, [`Folder::read`]
+//! reads one. Only regular files below the root are read: pipes, devices and sockets are reported instead, and a file
+//! that is swapped for something else between listing and reading is noticed.
 //!
-//! Links are followed where they stay below the root, as in a mounted ConfigMap (`page.md -> ..data/page.md`) or a folder of
-//! git-sync (`current -> .worktrees/<commit>`): after everything else, so that a file has the name without a link where it
-//! has one, and once each, so that there are no loops. What they lead to is known by the link's own name.
+//! Links are followed where they stay below the root, as in a mounted ConfigMap (`page.md -> ..data/page.md`) or a
+//! folder of git-sync (`current -> .worktrees/<commit>`): after everything else, so that a file has the name without a
+//! link where it has one, and once each, so that there are no loops. A file or folder that is reached through a link
+//! has the link's own name.
 
 mod names;
 mod open;
@@ -21,7 +22,7 @@ use super::{
     archives::Expanded,
     files::{self, MAX_FILE_BYTES, ReadError},
 };
-use crate::{formats::Defaults, loader::blocking, report::Rejection};
+use crate::{blocking::blocking, formats::Defaults, report::Rejection};
 use async_trait::async_trait;
 use kb::{redact::redact, store::CHUNKER_VERSION};
 use std::{
@@ -49,16 +50,16 @@ pub enum PathError {
     /// There is nothing at the path.
     #[error("cannot read `{path}`")]
     Unreadable {
-        /// As typed.
+        /// The path as it was typed.
         path: String,
-        /// The cause.
+        /// The file system's error.
         #[source]
         source: io::Error,
     },
     /// The path ends in no name.
     #[error("`{path}` gives no name for its source; give one with `--source NAME`")]
     Nameless {
-        /// As typed.
+        /// The path as it was typed.
         path: String,
     },
     /// A source's name would make ids ambiguous.
@@ -66,7 +67,7 @@ pub enum PathError {
         "`{name}` cannot name a source: use a name without `/`, control and invisible characters, other than `.` and `..`"
     )]
     BadName {
-        /// The name.
+        /// The name that is refused.
         name: String,
     },
     /// Two paths would feed one source, and each would remove the other's documents.
@@ -74,17 +75,17 @@ pub enum PathError {
         "`{first}` and `{second}` are both source `{name}`; ingest them in two runs with different `--source` names"
     )]
     SameSource {
-        /// The name.
+        /// The name that both would have.
         name: String,
-        /// One path.
+        /// The path that was typed first.
         first: String,
-        /// The other.
+        /// The path that was typed later.
         second: String,
     },
     /// `--source` names one source only.
     #[error("`--source` renames one PATH, but {paths} were given; run `ingest` once for each")]
     OneNameManyPaths {
-        /// How many.
+        /// The number of paths that were typed.
         paths: usize,
     },
 }
@@ -95,16 +96,16 @@ pub enum ListError {
     /// The folder itself cannot be read.
     #[error("failed to list `{path}`")]
     Root {
-        /// The folder.
+        /// The folder, as reports name it.
         path: String,
-        /// The cause.
+        /// The file system's error.
         #[source]
         source: io::Error,
     },
     /// There are too many entries.
     #[error("`{path}` has more than {MAX_ENTRIES} entries; ingest its subfolders one by one")]
     TooMany {
-        /// The folder.
+        /// The folder, as reports name it.
         path: String,
     },
 }
@@ -112,21 +113,21 @@ pub enum ListError {
 /// A source on disk: a folder, or one file of it.
 #[derive(Debug, Clone)]
 pub struct Folder {
-    /// The source's name.
+    /// The source's name: `--source`, or the last component of the path.
     pub name: String,
-    /// What was typed; reports name files by it.
+    /// The path as it was typed; reports name files by it.
     shown_root: PathBuf,
     root: PathBuf,
     /// Set when the path named a file: the file's name.
     only: Option<PathBuf>,
 }
 
-/// What a folder holds.
+/// The entries below a folder.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// Regular files, by relative path.
     pub files: Vec<ListedFile>,
-    /// What is no regular file, or is left out.
+    /// Entries that are not regular files, or that are left out, with the reason for each.
     pub rejected: Vec<Rejection>,
     /// Whether everything below the root was seen. Otherwise nothing may be removed for being absent.
     pub complete: bool,
@@ -159,7 +160,7 @@ pub struct ListedFile {
 }
 
 impl ListedFile {
-    /// Where it is, without any link.
+    /// The file's path, without any link.
     pub(super) fn path(&self) -> &Path {
         &self.real
     }
@@ -285,8 +286,8 @@ impl Folder {
         redact(&self.shown_root.join(relative).display().to_string()).text.into_owned()
     }
 
-    /// Finds the files, sorted by path except those that links lead to, which come last. Only files that are short enough
-    /// to be the text of a link are opened.
+    /// Finds the files, sorted by path except those that links lead to, which come last. Only files that are short
+    /// enough to be the text of a link are opened.
     pub fn list(&self) -> Result<Listing, ListError> {
         walk::list(self)
     }
@@ -314,7 +315,7 @@ impl Folder {
     /// Opens the file that was listed, and no other that has taken its place; gives its length.
     pub(super) fn open(&self, file: &ListedFile) -> Result<(File, u64), ReadError> {
         let opened = open::open_regular(&file.real).map_err(|error| match error {
-            // Where a link led, there may be a newer version by now; what is stored stays until that is seen.
+            // A link may lead to a newer version by now; the stored documents stay until that is seen.
             ReadError::Gone if file.is_linked => ReadError::Swapped,
             error => error,
         })?;

@@ -1,4 +1,5 @@
-//! Names below a folder: which may name a source or stand in an id, which are left out, and how reports show them.
+//! Names below a folder: which of them may name a source or stand in an id, which are left out, and how reports show
+//! them.
 
 use super::PathError;
 use kb::text::is_invisible;
@@ -10,7 +11,7 @@ use std::{
 /// Folders that hold other people's code; not descended into. Hidden ones are not either.
 const FOREIGN_FOLDERS: [&str; 1] = ["node_modules"];
 
-/// Folders into which no link is followed either, for they hold what is nobody's document.
+/// Folders into which no link is followed either, for they hold no documents.
 pub(in crate::sources) const CLOSED_FOLDERS: [&str; 5] = [".git", ".hg", ".ssh", ".svn", "node_modules"];
 
 /// Whether a source may be named so.
@@ -34,6 +35,7 @@ pub(super) fn last_component(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
+/// Why a file or folder of this name is left out by convention, such as for being hidden; `None` if it is not.
 pub(in crate::sources) fn left_out(name: &str, is_folder: bool) -> Option<&'static str> {
     if name.starts_with('.') {
         return Some(if is_folder { "hidden folder; not looked into" } else { "hidden file" });
@@ -62,6 +64,7 @@ pub(in crate::sources) fn id_path(relative: &Path) -> Result<String, &'static st
     Ok(path)
 }
 
+/// The character as reports show it: a replacement character for one that is not seen.
 pub(in crate::sources) fn visible(character: char) -> char {
     if character.is_control() || is_invisible(character) { char::REPLACEMENT_CHARACTER } else { character }
 }

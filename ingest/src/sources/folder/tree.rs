@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{collections::HashMap, path::Path};
 
-/// The files of a folder as they were listed.
+/// The listed files of a folder, by path, with the archives that are open.
 pub(super) struct FolderTree {
     folder: Folder,
     files: HashMap<String, ListedFile>,

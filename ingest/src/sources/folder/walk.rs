@@ -38,10 +38,10 @@ pub(super) fn list(folder: &Folder) -> Result<Listing, ListError> {
     Ok(walk.listing)
 }
 
-/// One listing under way.
+/// The state of one listing.
 struct Walk<'f> {
     folder: &'f Folder,
-    /// Without links.
+    /// The folder's path without links; no link leads out of it.
     root: PathBuf,
     is_linked: bool,
     listing: Listing,
@@ -69,13 +69,14 @@ impl<'f> Walk<'f> {
         self.listing.rejected.push(self.folder.rejection(relative, reason));
     }
 
-    /// Nothing is lost by it, so it is no fault.
+    /// Reports an entry that is left out by convention, which is not a fault.
     fn leave_out(&mut self, relative: &Path, reason: impl Into<String>) {
         let rejection = self.folder.rejection(relative, reason);
         self.listing.rejected.push(Rejection { by_convention: true, ..rejection });
     }
 
-    /// Lists what is below a folder without links in its path; from the root it is seen as `below`. Links are put aside.
+    /// Lists what is below a folder without links in its path; from the root it is seen as `below`. Links are put
+    /// aside.
     fn descend(&mut self, folder: &Path, below: &Path, is_linked: bool) -> Result<(), ListError> {
         let depth_before = below.components().count();
         let mut walk = WalkDir::new(folder).follow_links(false).min_depth(1).sort_by_file_name().into_iter();
@@ -124,7 +125,7 @@ impl<'f> Walk<'f> {
         Ok(())
     }
 
-    /// Sorts one entry that is no folder into files, links and rejections.
+    /// Sorts an entry that is not a folder into files, links and rejections.
     fn take(&mut self, relative: &Path, place: &Path, metadata: &Metadata, is_linked: bool) {
         if metadata.is_symlink() {
             return self.links.push_back((relative.to_owned(), place.to_owned()));
@@ -151,8 +152,8 @@ impl<'f> Walk<'f> {
         }
     }
 
-    /// The file that a link leads to which is written as a text: so a checkout on a file system without links has them, and
-    /// an archive that was unpacked there. The text is one relative path to a file below the root, and nothing else.
+    /// The file that a link leads to when the link is written as a text, as in a checkout or an unpacked archive on a
+    /// file system without links. The text is one relative path to a file below the root, and nothing else.
     fn written_link(&self, place: &Path, metadata: &Metadata) -> Option<(PathBuf, Metadata)> {
         let mut rest: Vec<OsString> = path_in(place, metadata)?;
         let mut at = place.parent()?.to_owned();
@@ -207,7 +208,7 @@ impl<'f> Walk<'f> {
                 );
                 continue;
             }
-            // Between the two looks the target may have become a link itself.
+            // The target may have become a link itself since the first look.
             let metadata = match target.symlink_metadata() {
                 Ok(metadata) if !metadata.is_symlink() => metadata,
                 _ => {
@@ -234,8 +235,8 @@ impl<'f> Walk<'f> {
     }
 }
 
-/// The names of the relative path, the last one first, that is all the text of a file. A path without a folder is one only
-/// where it is hidden: anything else may be a word.
+/// The names of the relative path, the last one first, that is all the text of a file. A path without a folder is one
+/// only where it is hidden: anything else may be a word.
 fn path_in(place: &Path, metadata: &Metadata) -> Option<Vec<OsString>> {
     const MAX_BYTES: u64 = 255;
     if !metadata.is_file() || metadata.len() == 0 || metadata.len() > MAX_BYTES {

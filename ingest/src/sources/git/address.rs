@@ -1,15 +1,15 @@
-//! Where a repository is, and where people read its files.
+//! The address of a repository, and the addresses where people read its files.
 
 use gix::ObjectId;
 use net::Url;
 use std::path::PathBuf;
 
-/// Where a repository is.
+/// The address of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Address {
-    /// On this machine.
+    /// A folder on this machine.
     Local(PathBuf),
-    /// Behind HTTP.
+    /// An `http` or `https` address.
     Remote(Url),
 }
 
@@ -70,7 +70,7 @@ impl Address {
     }
 }
 
-/// Where people read files: addresses with `{commit}` or `{branch}` and `{path}`.
+/// The addresses where people read files: with `{commit}` or `{branch}` and `{path}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Web {
     by_commit: String,
@@ -104,8 +104,8 @@ impl Web {
         Ok(Some(Self { by_commit: at(by_commit), by_branch: at(by_branch) }))
     }
 
-    /// Where a file is read: as of the commit that changed it last, so that a citation leads to the text that was read;
-    /// where that commit is not known, on the branch.
+    /// The address where a person reads a file: as of the commit that changed it last, so that a citation leads to the
+    /// text that was read; if that commit is not known, on the branch.
     pub(super) fn url(
         &self,
         path: &str,

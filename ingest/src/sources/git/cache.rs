@@ -1,5 +1,5 @@
 //! Repositories that were fetched: a bare one for each source, with one reference to the last commit. It belongs to the
-//! source alone, so whatever is wrong with it is mended by fetching anew. One process at a time uses it.
+//! source alone, so any fault of it is mended by fetching anew. One process at a time uses it.
 
 use super::{Found, GitError, Target, resolved, transport::Calls};
 use gix::{
@@ -41,10 +41,10 @@ pub(super) struct Lock {
 /// Another run's lock is waited for so long.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 
-/// Between two tries.
+/// The pause between two tries to take the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// Where a source's repository is kept.
+/// The directory of a source's repository.
 #[derive(Clone)]
 pub(super) struct Cache {
     directory: PathBuf,
@@ -95,7 +95,7 @@ impl Cache {
         }
     }
 
-    /// Removes the repository.
+    /// Removes the repository from disk, under its lock.
     pub(super) fn clear(&self) -> Result<(), GitError> {
         let _lock = self.locked()?;
         match fs::remove_dir_all(&self.directory) {
@@ -110,7 +110,7 @@ impl Cache {
         let _ = File::create(self.directory.join(BROKEN));
     }
 
-    /// Opens the repository; an empty one where there is none that can be used.
+    /// Opens the repository; an empty one if there is no usable one.
     fn opened(&self) -> Result<ThreadSafeRepository, GitError> {
         if self.is_usable() {
             let options = options().open_path_as_is(true);
@@ -156,7 +156,7 @@ impl Cache {
         if let Target::Commit(id) = target
             && opened.has_object(id)
         {
-            // It never changes.
+            // A commit never changes.
             let (commit, branch) = resolved(&opened, target)?;
             return Ok(Found { repository, commit, branch, lock: Some(lock) });
         }
@@ -192,7 +192,7 @@ fn fetch(
     let remote = remote.with_refspecs([BStr::new(&spec)], Direction::Fetch)?;
     let connection = remote
         .to_connection_with_transport(calls.connection(url)?)
-        // Neither helper programs nor questions.
+        // The fetch neither runs helper programs nor asks questions.
         .with_credentials(|_| Ok(None))
         .with_transport_options(Box::new(()));
     let prepared = connection.prepare_fetch(Discard, ref_map::Options::default()).map_err(told)?;

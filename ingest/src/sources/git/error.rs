@@ -1,4 +1,4 @@
-//! Failures of repositories.
+//! Why a repository cannot be fetched or read.
 
 use kb::causes::with_causes;
 use net::CallError;
@@ -18,7 +18,7 @@ pub(super) enum GitError {
     /// The branch, the tag, the commit or the folder is not there.
     #[error("there is no {0}")]
     Absent(String),
-    /// It is not used, for a reason that another try does not change.
+    /// The repository is not used, for a reason that another try does not change.
     #[error("{0}")]
     Refused(String),
     /// The run was given up.

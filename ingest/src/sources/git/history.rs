@@ -29,7 +29,7 @@ pub(super) struct Change {
 }
 
 /// The last change of each of the `wanted` files of a folder, looking at `depth` commits at most. An object that cannot
-/// be read ends the search, and is no failure: a date is worth less than a document.
+/// be read ends the search, but is not a failure: a date is worth less than a document.
 pub(super) fn last_changes(
     repository: &Repository,
     tip: ObjectId,
@@ -65,7 +65,7 @@ impl Search<'_> {
             let time = commit.time().ok().and_then(|time| Timestamp::from_second(time.seconds).ok());
             oldest = time.or(oldest);
             let parent = commit.parent_ids().next().map(gix::Id::detach);
-            // A history that was cut has the names of commits that it does not have. One that grew since says the same.
+            // A history that was cut names commits that it does not have. A history that has grown since says the same.
             if parent.is_some_and(|parent| left == 0 || !self.repository.has_object(parent)) {
                 break;
             }

@@ -1,11 +1,11 @@
 //! Git repositories: the files of a folder at one commit, read without a work tree and without running a program.
 //!
-//! A repository on this machine is read where it is. One behind HTTP is fetched into a bare repository of our own in
-//! the cache directory ([`cache`], over [`transport`]), each time only its news. [`tree`] lists the files of the
-//! commit, [`history`] finds when each file was last changed, [`address`] says where people read it.
+//! A repository on this machine is read in place. One behind HTTP is fetched into a bare repository of our own in the
+//! cache directory ([`cache`], over [`transport`]), each time only the new objects. [`tree`] lists the files of the
+//! commit, [`history`] finds when each file was last changed, [`address`] has the addresses where people read it.
 //!
-//! Listings are complete, so a file that a commit deletes is deleted here. While commits change other folders only,
-//! nothing is read.
+//! Listings are complete, so a file that a commit deletes is deleted here. While commits change other folders only, no
+//! file is read.
 
 mod address;
 mod cache;
@@ -24,9 +24,9 @@ use super::{
     folder::{check_name, visible},
 };
 use crate::{
+    blocking::blocking,
     credentials::Reference,
     formats::{Defaults, Format},
-    loader::blocking,
 };
 use address::{Address, Web};
 use async_trait::async_trait;
@@ -53,7 +53,7 @@ use tree::{CommitTree, Listed};
 const TOKEN_USER: &str = "x-access-token";
 /// How often a pack that was cut is asked for.
 const MAX_TRIES: usize = 3;
-/// A larger file of certificates is none.
+/// A larger file of certificates is refused.
 const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
 /// Changes when the same commit gives other documents.
 const VERSION: u32 = 2;
@@ -76,14 +76,14 @@ pub struct Settings {
     /// The folder whose files are read; all of them when absent.
     #[serde(default)]
     pub folder: Option<String>,
-    /// Where people read a file: an address with `{path}`, and `{commit}` or `{branch}`. GitHub, GitLab, Gitea and
+    /// The address where people read a file: with `{path}`, and `{commit}` or `{branch}`. GitHub, GitLab, Gitea and
     /// Bitbucket are known by their names.
     #[serde(default)]
     pub web_url: Option<String>,
     /// The user that the token belongs to, where that matters.
     #[serde(default)]
     pub user: Option<String>,
-    /// Where the token is.
+    /// The reference to the token.
     #[serde(default)]
     pub token: Option<Reference>,
     /// How many commits are fetched; all when absent. Only files that those changed have a date of their own.
@@ -163,11 +163,12 @@ struct Found {
     commit: ObjectId,
     /// The branch or the tag that named it.
     branch: Option<String>,
-    /// Of a repository in the cache.
+    /// The lock of a repository in the cache.
     lock: Option<Arc<Lock>>,
 }
 
-/// Makes a source of a repository; `cache` is the directory that fetched repositories are kept in. Nothing is read yet.
+/// Makes a source of a repository; `cache` is the directory that fetched repositories are kept in. The repository is
+/// not read yet.
 pub fn open(
     name: String,
     settings: Settings,
@@ -228,7 +229,7 @@ impl Source for GitSource {
 
     async fn list(&self, before: &SyncState) -> Result<Listing, SourceError> {
         let (inner, before, runtime) = (self.inner.clone(), before.clone(), Handle::current());
-        // Work on a thread goes on when nobody waits for it any more, unless it is told.
+        // Work on a thread goes on after its caller gave up, unless it is told.
         let given_up = GivenUp(Arc::default());
         let stop = given_up.0.clone();
         let listed = blocking(move || inner.list(&before, &runtime, &stop)).await;

@@ -64,7 +64,7 @@ pub(super) struct Calls {
     stop: Arc<AtomicBool>,
     deadline: Instant,
     failure: Failure,
-    /// Where the repository is since a redirect.
+    /// The repository's address since a redirect.
     moved_to: Option<String>,
 }
 
@@ -188,7 +188,7 @@ enum State {
     Failed,
 }
 
-/// One request and its reply, which its three parts share. It is sent when something of the reply is read.
+/// One request and its reply, which its three parts share. It is sent when the first part of the reply is read.
 #[derive(Clone)]
 struct Exchange {
     calls: Calls,
@@ -232,7 +232,7 @@ impl Exchange {
     }
 }
 
-/// The request's body.
+/// The request's body, collected until it is sent.
 pub(super) struct Written(Exchange);
 
 impl Write for Written {
@@ -289,7 +289,7 @@ impl Read for Headers {
     }
 }
 
-/// The reply's body.
+/// The reply's body, read as it arrives.
 pub(super) struct Body {
     exchange: Exchange,
     piece: Bytes,

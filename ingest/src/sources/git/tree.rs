@@ -34,17 +34,17 @@ use std::{
     sync::Arc,
 };
 
-/// A small repository can have more folders than anybody could walk: a tree may be in many others.
+/// A small repository can have more folders than can be walked: a tree may be in many others.
 const MAX_FOLDERS: usize = 100_000;
 /// Entries of trees that are looked at for where links lead.
 const MAX_LOOKED_AT: usize = 10_000_000;
-/// A longer link is none.
+/// A longer link is refused.
 const MAX_LINK_BYTES: u64 = 4_096;
 /// Links that lead to links that lead to links.
 const MAX_HOPS: usize = 40;
 /// How a file begins whose content is in Git's large file storage.
 const LARGE_FILE: &[u8] = b"version https://git-lfs.github.com/spec/";
-/// Larger files are no pointers to the large file storage.
+/// A larger file is not a pointer to the large file storage.
 const MAX_POINTER_BYTES: usize = 1_024;
 
 /// The content of a commit's folder.
@@ -54,14 +54,14 @@ pub(super) struct Listed {
     pub(super) rejected: Vec<Rejection>,
     /// Whether all objects are there. Without one, its file cannot be read.
     pub(super) is_whole: bool,
-    /// The folder's tree.
+    /// The id of the tree of the folder that is read.
     pub(super) root: ObjectId,
 }
 
 /// A file of the tree.
 pub(super) struct File {
     id: ObjectId,
-    /// Its path below the folder, without any link.
+    /// The path below the folder, without any link.
     pub(super) real: String,
 }
 
@@ -125,7 +125,7 @@ pub(super) fn list(
 
 /// A folder or a file that is met.
 struct Place {
-    /// Its path below the folder that is read.
+    /// The path below the folder that is read.
     real: String,
     /// The same as it is seen through links.
     shown: String,
@@ -133,7 +133,7 @@ struct Place {
     id: ObjectId,
 }
 
-/// Where a link leads.
+/// The target of a link.
 enum Target {
     Folder(String, ObjectId),
     File(String, ObjectId),
@@ -162,7 +162,7 @@ impl Walk<'_> {
         self.rejected.push(Rejection::new(shown_path(self.shown, path), reason));
     }
 
-    /// Nothing is lost by it, or it was meant so.
+    /// Reports a file that is left out by convention or on purpose, which is not a fault.
     fn leave_out(&mut self, path: &str, reason: &str) {
         let rejection = Rejection::new(shown_path(self.shown, path), reason);
         self.rejected.push(Rejection { by_convention: true, ..rejection });
@@ -273,7 +273,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Where a link leads, through others on the way.
+    /// The target of a link, through others on the way.
     fn target(&mut self, link: &Place) -> Result<Target, GitError> {
         let mut at: Vec<String> = link.real.split('/').map(str::to_owned).collect();
         // The names that are still to be walked, the next one last.
@@ -348,7 +348,7 @@ impl Walk<'_> {
         Ok(Some(met))
     }
 
-    /// A link's text.
+    /// The text of a link; `None` if it is too long or not UTF-8.
     fn link(&self, id: ObjectId) -> Result<Option<String>, GitError> {
         if self.repository.find_header(id)?.size() > MAX_LINK_BYTES {
             return Ok(None);

@@ -31,7 +31,7 @@ const BOTS: [&str; 14] = [
 /// Reactions that agree, as the API and as `gh` call them.
 const AGREEING: [&str; 8] = ["+1", "heart", "hooray", "rocket", "THUMBS_UP", "HEART", "HOORAY", "ROCKET"];
 
-/// What decides how issues of GitHub are read.
+/// The settings for reading issues of GitHub.
 #[derive(Debug, Default)]
 pub(super) struct GithubNormaliser {
     /// Whether pull requests are read as well.
@@ -75,7 +75,7 @@ pub(super) fn is_pull_request(record: &Value) -> bool {
         || record["html_url"].as_str().is_some_and(|url| url.contains("/pull/"))
 }
 
-/// One of two fields, where systems call it differently.
+/// One of two fields, for systems that have different names for it.
 fn either<'v>(record: &'v Value, first: &str, second: &str) -> &'v Value {
     match &record[first] {
         Value::Null => &record[second],

@@ -1,5 +1,6 @@
-//! A live repository as a source. Its issues and its comments are two feeds of the whole repository, so that the first run
-//! needs no call for each issue; later ones ask for the comments of what changed. Issues are put aside in a file.
+//! A live repository as a source. Its issues and its comments are two feeds of the whole repository, so that the first
+//! run needs no call for each issue; later runs ask for the comments of the changed issues. Issues are put aside in a
+//! file.
 
 use super::{
     Settings,
@@ -48,7 +49,7 @@ const MAX_COMMENT_PAGES: usize = 50;
 /// The pause where a limit is reached that says no time; doubled once.
 const LIMIT_PAUSE: Duration = Duration::from_secs(60);
 
-/// A live repository.
+/// A live repository as a source.
 pub(super) struct Live {
     settings: Settings,
     repository: String,
@@ -77,9 +78,9 @@ struct Api {
 struct Row {
     updated_at: Option<Timestamp>,
     num_comments: u64,
-    /// Where it was put aside.
+    /// The range of the issue in the file.
     content: Option<Range<u64>>,
-    /// Where its comments were.
+    /// The ranges of its comments in the file.
     comments: Vec<Range<u64>>,
 }
 
@@ -211,7 +212,7 @@ impl Source for Live {
             let message = "issues came without the time of their last change".to_owned();
             warnings.push(Warning { path: self.origin.shown.clone(), message });
         }
-        // What changes while all is listed may have been listed before: it is for the next run.
+        // An issue that changes during the listing may have been listed before the change: it is left to the next run.
         let newest = newest.map(|newest| begun_at.map_or(newest, |begun_at| newest.min(begun_at)));
         let cursor = match broken {
             Some(_) => before.cursor.clone(),
@@ -249,7 +250,7 @@ impl Feeds<'_> {
         let unknown = self.rows.values().filter(|row| row.content.is_some() && row.num_comments > 0).count();
         if unknown >= MIN_FOR_FEED || (unknown > 0 && self.before.versions.is_empty()) {
             let query = [("sort", "created"), ("direction", "asc")];
-            // What is missing of them is asked for with its issue.
+            // Missing comments are asked for with their issue.
             if let Err(error) = self.comments(&query, true).await {
                 tracing::warn!(repository = self.api.repository, "the feed of comments broke off: {error}");
             }
@@ -257,7 +258,7 @@ impl Feeds<'_> {
         Ok(())
     }
 
-    /// What changed, issues and comments.
+    /// Reads the changed issues and comments.
     async fn changes(&mut self, since: Timestamp) -> Result<(), CallError> {
         let since = since.to_string();
         let path = format!("repos/{}/issues", self.api.repository);
@@ -265,7 +266,7 @@ impl Feeds<'_> {
         for _ in 0..MAX_PASSES {
             let known = self.rows.len();
             let num_pages = self.issues(&path, &query).await?;
-            // What changes meanwhile moves to the end, and draws others forward over the edges of pages.
+            // An issue that changes meanwhile moves to the end, and draws others forward over the edges of pages.
             if num_pages <= 1 || (known > 0 && self.rows.len() == known) {
                 break;
             }
@@ -475,10 +476,10 @@ impl LiveReader {
         let mut issue = match row.and_then(|row| row.content.as_ref()) {
             Some(content) => self.put_aside.read(content)?,
             None => match self.api.get(&path, &[]).await.and_then(|reply| reply.json::<Value>()) {
-                // One that was moved to another repository has another number there.
+                // An issue that was moved to another repository has another number there.
                 Ok(issue) if number_of(&issue) != Some(number) => return Ok(None),
                 Ok(issue) => issue,
-                // What was listed a moment ago is gone for sure once it is listed no more.
+                // An issue that was listed a moment ago is gone for sure once it is not listed any more.
                 Err(CallError::Status { status: 404 | 410, .. }) if row.is_none() => return Ok(None),
                 Err(error) => return Err(told(&error)),
             },

@@ -1,6 +1,7 @@
 //! Issues of GitHub, live and from exports; GitLab's from exports.
 //!
-//! Entry point: [`open`]. The document of the issue with a number is `<source>/issues/NUMBER`, whatever it was read from.
+//! Entry point: [`open`]. The document of the issue with a number is `<source>/issues/NUMBER`, whatever it was read
+//! from.
 
 mod issue;
 mod live;
@@ -39,7 +40,7 @@ pub struct Settings {
     /// Whether pull requests are read like issues.
     #[serde(default)]
     pub pull_requests: bool,
-    /// Everything is listed again after so many hours, which shows what was deleted.
+    /// Everything is listed again after this many hours, which shows deletions.
     #[serde(default = "tracker::day_hours")]
     pub full_listing_hours: u64,
     /// How much of the time before the last run is asked for again.
@@ -54,7 +55,7 @@ fn api_url() -> String {
     "https://api.github.com".to_owned()
 }
 
-/// The source that settings describe. Nothing is called or read yet.
+/// The source that settings describe. No system is called and no file is read yet.
 pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<dyn Source>, SourceError> {
     match settings.export.clone() {
         None => Ok(Box::new(live(name, settings, defaults)?)),

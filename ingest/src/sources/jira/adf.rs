@@ -1,5 +1,5 @@
-//! Atlassian's document format, a tree of nodes in JSON, as Markdown. What is unknown is passed through for what stands in
-//! it. The tree is walked with a stack of our own.
+//! Atlassian's document format, a tree of nodes in JSON, as Markdown. Of an unknown node the children are
+//! written. The tree is walked with a stack of our own.
 
 use crate::{
     formats::{
@@ -15,7 +15,7 @@ use serde_json::Value;
 /// The most columns that a cell is taken to span.
 const MAX_SPAN: u64 = 64;
 
-/// Writes a document. Its headings stand `shift` levels deeper than it says.
+/// Writes a document. Its headings are `shift` levels deeper than in the source.
 pub(super) fn write(writer: &mut Writer<'_>, document: &Value, shift: usize, secrets: &mut Secrets) {
     let mut walk = Walk { writer, shift, secrets, steps: vec![Step::Block(document)] };
     while let Some(step) = walk.steps.pop() {
@@ -32,7 +32,7 @@ pub(super) fn write(writer: &mut Writer<'_>, document: &Value, shift: usize, sec
     }
 }
 
-/// What is left to be done, the last first.
+/// The steps that are left to be done, the last first.
 enum Step<'v> {
     Block(&'v Value),
     Words(&'v [Value]),
@@ -189,7 +189,7 @@ impl<'v> Walk<'_, '_, 'v> {
         written
     }
 
-    /// What a node says by itself.
+    /// The text of a node by itself; `None` if it has none.
     fn said(&mut self, node: &Value) -> Option<String> {
         let attribute = |name: &str| node["attrs"][name].as_str();
         let words = match kind(node) {
@@ -204,7 +204,7 @@ impl<'v> Walk<'_, '_, 'v> {
             "inlineCard" | "blockCard" | "embedCard" => {
                 redacted(attribute("url").or(node["attrs"]["data"]["url"].as_str())?, self.secrets)
             }
-            // A mention, a status, and what else has a text.
+            // A mention, a status, and other nodes with a text.
             _ => redacted(attribute("text")?, self.secrets),
         };
         Some(words)

@@ -56,10 +56,11 @@ const MAX_RELATED: usize = 50;
 /// Comments that may not be all: Jira caps those that it sends with an issue.
 const EMBEDDED_CAP: u64 = 20;
 
-/// What decides how issues of Jira are read.
+/// The settings for reading issues of Jira.
 #[derive(Debug, Default)]
 pub(super) struct JiraNormaliser {
-    /// Where a person reads issues: `browse/KEY` follows. Without it, the address that an issue gives of itself.
+    /// The beginning of the address where a person reads issues: `browse/KEY` follows. Without it, the address that an
+    /// issue itself gives.
     pub(super) browse_url: Option<String>,
     /// Access tags of issues with a security level, by its name.
     pub(super) security_levels: BTreeMap<String, Vec<String>>,
@@ -154,7 +155,7 @@ impl JiraNormaliser {
         }
     }
 
-    /// What only some may read of an issue: its restricted comments.
+    /// The parts of an issue that only some may read: its restricted comments.
     fn restricted(
         &self,
         key: &str,

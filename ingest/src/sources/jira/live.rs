@@ -1,5 +1,6 @@
-//! A live Jira as a source. A listing finds what changed; Cloud's issues are then read a hundred at a time, Data Center's
-//! come with the listing and are put aside in a file. Comments are paged where an issue came without all of them.
+//! A live Jira as a source. A listing finds what changed; Cloud's issues are then read a hundred at a time, Data
+//! Center's come with the listing and are put aside in a file. Comments are paged where an issue came without all of
+//! them.
 
 use super::{
     Settings,
@@ -48,7 +49,7 @@ const MAX_COMMENTS: usize = 5_000;
 /// About how large an issue is, where nothing tells.
 const USUAL_BYTES: u64 = 8 << 10;
 
-/// A live Jira.
+/// A live Jira as a source.
 pub(super) struct Live {
     settings: Settings,
     origin: Arc<Origin>,
@@ -87,7 +88,7 @@ impl Live {
     }
 }
 
-/// What a search found.
+/// The result of a search.
 struct Found {
     extent: Extent,
     rows: BTreeMap<String, Row>,
@@ -97,10 +98,10 @@ struct Found {
     num_odd: usize,
 }
 
-/// What a listing knows of an issue.
+/// The facts about an issue in a listing.
 struct Row {
     updated_at: Option<Timestamp>,
-    /// Where its content was put aside.
+    /// The range of its content in the file.
     content: Option<Range<u64>>,
 }
 
@@ -145,7 +146,7 @@ impl Source for Live {
             }
             Ok(())
         };
-        // Where everything is listed for what is gone, most of it is stored, and its content is not asked for.
+        // When everything is listed to find deletions, most of it is stored already, and its content is not asked for.
         let only_new = extent == Extent::All && !before.versions.is_empty();
         let fields: &[&str] = if brings_content && !only_new { &FIELDS } else { &["updated"] };
         let search = Search { client: &client, settings: &self.settings, fields, policy: self.policy };
@@ -190,7 +191,7 @@ impl Live {
                 format!("{num_odd} issues came without a key"),
             ));
         }
-        // In the order of the changes, so that a run that breaks off has dealt with the oldest.
+        // In the order of the changes, so that a run that breaks off has finished the oldest ones.
         let mut order: Vec<(&String, &Row)> = rows.iter().collect();
         order.sort_by_key(|(_, row)| row.updated_at);
         let items: Vec<Item> = order
@@ -267,7 +268,7 @@ impl Reader for LiveReader {
             }
             left.retain(|key| !asked.contains_key(key));
         }
-        // What the bulk call does not give is asked for by itself, which tells why.
+        // Issues that the bulk call does not give are asked for one by one, which tells the reason.
         let single: Vec<_> = left.iter().map(|key| self.single(key).boxed()).collect();
         let single: Vec<Asked> = futures::stream::iter(single).buffered(CALLS).collect().await;
         asked.extend(left.into_iter().zip(single));
@@ -328,7 +329,7 @@ impl LiveReader {
             } else if !is_of_size && !matches!(error.status(), Some(403..=405)) {
                 asked.extend(keys.iter().map(|key| (*key, Asked::Failed(told(&error)))));
             }
-            // One issue by itself, and any where bulk calls are refused, is asked for in another way.
+            // A single issue is asked for in another way, as is any issue if bulk calls are refused.
         }
         asked
     }
@@ -354,7 +355,7 @@ impl LiveReader {
             // A moved issue answers to the key that it had.
             Ok(issue) if issue["key"].as_str() != Some(key) => Asked::Gone,
             Ok(issue) => Asked::Record(issue),
-            // What was listed a moment ago is gone for sure once it is listed no more.
+            // An issue that was listed a moment ago is gone for sure once it is not listed any more.
             Err(CallError::Status { status: 404 | 410, .. }) if !self.listed.contains(key) => Asked::Gone,
             Err(error) => Asked::Failed(told(&error)),
         }

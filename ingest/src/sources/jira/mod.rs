@@ -29,7 +29,8 @@ pub struct Settings {
     /// The live system's address, such as `https://acme.atlassian.net`.
     #[serde(default)]
     pub url: Option<String>,
-    /// A file of JSON in place of the live system: what the search of the REST API gives, a list of issues, or one a line.
+    /// A file of JSON in place of the live system: what the search of the REST API gives, a list of issues, or one a
+    /// line.
     #[serde(default)]
     pub export: Option<PathBuf>,
     /// Which Jira it is.
@@ -47,7 +48,7 @@ pub struct Settings {
     /// An API token of Cloud, or a personal access token of Data Center.
     #[serde(default)]
     pub token: Option<Reference>,
-    /// Where people read issues, if that is not `url`.
+    /// The address where people read issues, if it is not `url`.
     #[serde(default)]
     pub web_url: Option<String>,
     /// Certificates in PEM that are trusted beside the system's own.
@@ -59,7 +60,7 @@ pub struct Settings {
     /// Access tags for comments that not everybody may read. Without them, such comments are left out.
     #[serde(default)]
     pub restricted_comments: Option<Vec<String>>,
-    /// Everything is listed again after so many hours, which shows what was deleted.
+    /// Everything is listed again after this many hours, which shows deletions.
     #[serde(default = "tracker::day_hours")]
     pub full_listing_hours: u64,
     /// How much of the time before the last run is asked for again: the index of a Jira lags.
@@ -77,7 +78,7 @@ impl Settings {
     }
 }
 
-/// The source that settings describe. Nothing is called or read yet.
+/// The source that settings describe. No system is called and no file is read yet.
 pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<dyn Source>, SourceError> {
     let mut tags = settings.security_levels.values().chain(&settings.restricted_comments);
     if tags.any(|tags| tags.is_empty() || tags.iter().any(|tag| tag.trim().is_empty())) {

@@ -1,5 +1,5 @@
-//! A search of issues in the order of their last change: Cloud's goes on by a token; Data Center's by windows of time, for
-//! offsets over an order that moves skip rows.
+//! A search of issues in the order of their last change: Cloud's goes on by a token; Data Center's by windows of time,
+//! for offsets over an order that moves skip rows.
 
 use super::Settings;
 use crate::sources::{
@@ -28,7 +28,7 @@ pub(super) struct Ended {
     pub(super) is_unsure: bool,
 }
 
-/// A search.
+/// A search, with its windows of time and its pages.
 pub(super) struct Search<'a> {
     pub(super) client: &'a Client,
     pub(super) settings: &'a Settings,
@@ -38,7 +38,8 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Gives each issue of the extent to `take`, those that change meanwhile more than once. An error is of the first page.
+    /// Gives each issue of the extent to `take`, those that change meanwhile more than once. An error is of the first
+    /// page.
     pub(super) async fn each(
         &self,
         extent: Extent,
@@ -139,7 +140,7 @@ impl Search<'_> {
             if total.is_some_and(|total| end >= total) {
                 return Ok(Ended::default());
             }
-            // Some versions compare minutes, so that a window begins with one.
+            // Some versions compare minutes, so each window begins with a full minute.
             match newest.map(minute).filter(|newest| since.is_none_or(|since| *newest > since)) {
                 Some(newest) => (since, offset) = (Some(newest), 0),
                 None => offset = end - REPEATED.min(num_rows.saturating_sub(1)),
@@ -187,11 +188,11 @@ impl Search<'_> {
     }
 }
 
-/// Where a page begins.
+/// The start of a page.
 enum Position {
     /// After the page that gave the token.
     Token(Option<String>),
-    /// After so many rows.
+    /// The number of rows before it.
     Offset(usize),
 }
 

@@ -1,5 +1,5 @@
-//! Jira's wiki markup as Markdown. Macros are found first, then lines, then what stands in a line; each is looked at once,
-//! and no mark looks for its end farther than [`MAX_SPAN`].
+//! Jira's wiki markup as Markdown. Macros are found first, then lines, then what stands in a line; each is looked at
+//! once, and no mark looks for its end farther than [`MAX_SPAN`].
 
 use crate::formats::{
     front_matter::is_web_address,
@@ -19,7 +19,7 @@ const MAX_HEAD: usize = 300;
 /// Lists in each other.
 const MAX_DEPTH: usize = 12;
 
-/// Writes a text, whose secrets are redacted already. Its headings stand `shift` levels deeper than it says.
+/// Writes a text, whose secrets are redacted already. Its headings are `shift` levels deeper than in the source.
 pub(super) fn write(writer: &mut Writer<'_>, text: &str, shift: usize) {
     let mut page = Page {
         writer,
@@ -52,15 +52,15 @@ pub(super) fn write(writer: &mut Writer<'_>, text: &str, shift: usize) {
     }
 }
 
-/// What stands one after the other.
+/// The pieces of a text, one after the other.
 enum Piece<'t> {
     /// Lines without macros but for code within them.
     Text(String),
     /// Code of its own lines.
     Code { language: &'t str, code: &'t str },
-    /// Where a box begins, with its label, or where it ends.
+    /// The start of a box, with its label, or its end.
     Label(&'t str),
-    /// Where a quotation begins or ends.
+    /// The start or the end of a quotation.
     Quote,
 }
 
@@ -247,7 +247,7 @@ impl Page<'_, '_> {
         self.close_lists(0);
     }
 
-    /// Ends lists until so many are open.
+    /// Ends lists until this many are open.
     fn close_lists(&mut self, left: usize) {
         while self.lists.len() > left {
             self.lists.pop();
@@ -279,7 +279,7 @@ fn item_of(line: &str) -> Option<(&str, &str)> {
     (is_list && !marks.is_empty()).then(|| (marks, words.trim()))
 }
 
-/// The cells of a row, which may begin with a bar; what links and code hold is no bar.
+/// The cells of a row, which may begin with a bar; bars in links and code do not separate cells.
 fn cells_of(line: &str) -> Vec<String> {
     let mut cells = Vec::new();
     let mut cell = String::new();
@@ -326,7 +326,7 @@ fn image(text: &str) -> Option<usize> {
     (is_file || is_web_address(name)).then_some(length)
 }
 
-/// What stands in lines of a block.
+/// The lines of a block as Markdown.
 fn inline(text: &str) -> String {
     let mut written = String::new();
     // Words without markup that are still to be written.
@@ -395,7 +395,7 @@ fn flush(plain: &mut String, written: &mut String) {
     plain.clear();
 }
 
-/// Where the mark ends that a text begins with: at the end of a word, on the same line.
+/// The end of the mark that a text begins with: at the end of a word, on the same line.
 fn closer(text: &str) -> Option<usize> {
     let mark = text.chars().next()?;
     let window = &text[1..text.floor_char_boundary(1 + MAX_EMPHASIS)];

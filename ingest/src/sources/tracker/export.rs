@@ -2,8 +2,8 @@
 
 use super::{Asked, Normaliser, Origin, fingerprint, readings, records::Records};
 use crate::{
+    blocking::blocking,
     formats::Defaults,
-    loader::blocking,
     report::{Rejection, Warning},
     sources::{Item, Listing, Reader, Reading, Source, SourceError, SyncState},
 };
@@ -143,7 +143,7 @@ fn listing(path: PathBuf, origin: Arc<Origin>, normaliser: Arc<dyn Normaliser>) 
     let items = items.collect();
     let places = places.into_iter().map(|(key, place)| (key, place.range)).collect();
     let listing = Listing::new(items, Arc::new(ExportReader { records, places, origin, normaliser }));
-    // What cannot be read may be any issue.
+    // A record that cannot be read may be any issue.
     Ok(Listing { is_complete: num_broken == 0, rejected, warnings, ..listing })
 }
 

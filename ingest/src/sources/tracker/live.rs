@@ -1,4 +1,5 @@
-//! What live systems of issues share: when all issues are listed, how failures are told, the version of an issue.
+//! The parts that live systems of issues share: when all issues are listed, how failures are told, the version of an
+//! issue.
 
 use super::Origin;
 use crate::{
@@ -17,18 +18,19 @@ const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
 /// Pages of one listing that are read: more are a listing that does not end.
 pub(in crate::sources) const MAX_PAGES: usize = 50_000;
 
-/// Where a listing of changes begins, or that everything is listed.
+/// The extent of a listing: everything, or the changes since a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sources) enum Extent {
     /// All issues there are.
     All,
-    /// Those that changed since then.
+    /// The issues that changed since then.
     Since(Timestamp),
 }
 
 impl Extent {
-    /// Of the run after `before`: everything at first and when the last complete listing is older than `hours`, for only that
-    /// shows what is gone; else what changed since the cursor, less `overlap`, for indexes lag and clocks differ.
+    /// The extent of the run after `before`: everything at first and when the last complete listing is older than
+    /// `hours`, for only that shows deletions; else the changes since the cursor, less `overlap`, for indexes lag and
+    /// clocks differ.
     pub(in crate::sources) fn after(before: &SyncState, hours: u64, overlap: SignedDuration) -> Self {
         let hours = SignedDuration::from_hours(i64::from(u32::try_from(hours).unwrap_or(u32::MAX)));
         let is_due = before.listed_at.is_none_or(|listed| Timestamp::now().duration_since(listed) >= hours);
@@ -45,8 +47,8 @@ pub(in crate::sources) fn cursor(before: &SyncState) -> Option<Timestamp> {
     before.cursor.as_ref()?["updated"].as_str()?.parse().ok()
 }
 
-/// The same as the next run reads it. `is_partial` where it covers a listing of everything that broke off: the next run goes
-/// on from it before it lists everything again.
+/// The same as the next run reads it. `is_partial` where it covers a listing of everything that broke off: the next run
+/// goes on from it before it lists everything again.
 pub(in crate::sources) fn cursor_at(newest: Timestamp, is_partial: bool) -> Value {
     match is_partial {
         true => json!({"updated": newest.to_string(), "partial": true}),
@@ -104,7 +106,7 @@ pub(in crate::sources) fn secret(origin: &Origin, reference: &Reference) -> Resu
     })
 }
 
-/// What a failure means, for a report.
+/// The meaning of a failure, for a report.
 pub(in crate::sources) fn told(error: &CallError) -> String {
     match error {
         CallError::Status { status: 401, .. } => "the credentials are refused (status 401)".to_owned(),
@@ -116,7 +118,7 @@ pub(in crate::sources) fn told(error: &CallError) -> String {
     }
 }
 
-/// What a report says of a listing that broke off.
+/// The rejection that reports a listing that broke off.
 pub(in crate::sources) fn broken_off(origin: &Origin, error: &CallError) -> Rejection {
     let reason = format!("the listing broke off: {}; the next run goes on from here", told(error));
     Rejection::new(origin.shown.clone(), reason)

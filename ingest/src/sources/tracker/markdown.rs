@@ -11,8 +11,8 @@ use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
 /// The deepest heading that there is.
 const MAX_LEVEL: usize = 6;
 
-/// The text with its headings `shift` levels deeper and nothing left open, and whether it was cut; why not, where its markup
-/// takes too many steps.
+/// The text with its headings `shift` levels deeper and nothing left open, and whether it was cut; why not, where its
+/// markup takes too many steps.
 pub(in crate::sources) fn fragment(
     text: &str,
     shift: usize,
@@ -29,7 +29,7 @@ pub(in crate::sources) fn fragment(
 fn edits(text: &str, shift: usize) -> Vec<Edit> {
     let mut edits = Vec::new();
     let end = text.trim_end().len();
-    // What a list or a quotation holds ends with it.
+    // Blocks in a list or a quotation end with it.
     let mut depth = 0;
     for (event, range) in dialect::parse(text) {
         match event {
@@ -50,7 +50,7 @@ fn edits(text: &str, shift: usize) -> Vec<Edit> {
                     ));
                 }
             }
-            // Whatever follows would be code.
+            // Any text after it would be code.
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))) if depth == 0 && range.end >= end => {
                 let block = text[range.clone()].trim_end();
                 let mut lines = block.lines();

@@ -1,6 +1,6 @@
-//! What sources of issues share. Each system's normaliser makes an [`Issue`] of what the system says, from an export and
-//! from the live system alike; [`Issue::parsed`] makes its document, in which the problem and what resolved it are sections
-//! that refer to each other, and says of an unresolved issue that it is.
+//! The parts that sources of issues share. Each system's normaliser makes an [`Issue`] of a record, from an export and
+//! from the live system alike; [`Issue::parsed`] makes its document, in which the problem and its resolution are
+//! sections that refer to each other, and which says of an unresolved issue that it is unresolved.
 
 pub(super) mod export;
 pub(super) mod live;
@@ -13,6 +13,7 @@ pub(super) mod server;
 pub(super) mod trial;
 
 use crate::{
+    blocking::blocking,
     formats::{
         Defaults, Document, Parsed, Place, Syntax,
         links::Pages,
@@ -22,7 +23,6 @@ use crate::{
         stated::Stated,
         written::push_words,
     },
-    loader::blocking,
     report::Rejection,
     sources::{Reading, SourceError},
 };
@@ -51,26 +51,26 @@ const MAX_TEXT_BYTES: usize = 256 << 10;
 /// Comments that would make a document longer are left out.
 const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 
-/// Longer fragments are none.
+/// Longer fragments are not written.
 const MAX_ANCHOR_BYTES: usize = 100;
 
 /// Comments that a resolution is made of.
 const MAX_RESOLVING: usize = 3;
 
-/// What stands for a secret, as words of Markdown.
+/// The mark that stands for a secret, as words of Markdown.
 static PLACEHOLDER: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\\?\[redacted:([a-z0-9-]+)\\?\]").expect("a right pattern"));
 
 /// An issue as a tracker has it.
 #[derive(Debug)]
 pub(super) struct Issue {
-    /// Its key within the source, such as `OPS-7` or `issues/7`.
+    /// The key within the source, such as `OPS-7` or `issues/7`.
     pub(super) key: String,
-    /// What a reader calls it.
+    /// The title that a reader sees.
     pub(super) title: String,
     pub(super) url: Option<String>,
     pub(super) labels: Vec<String>,
-    /// Who has the problem.
+    /// The person who has the problem.
     pub(super) author: Option<String>,
     pub(super) created_at: Option<Timestamp>,
     pub(super) updated_at: Option<Timestamp>,
@@ -81,23 +81,23 @@ pub(super) struct Issue {
     /// Sentences of the system's own fields, as Markdown.
     pub(super) facts: String,
     pub(super) outcome: Outcome,
-    /// What it is about, as Markdown with headings from the third level on.
+    /// The description, as Markdown with headings from the third level on.
     pub(super) description: String,
     /// Other issues, each as a line of Markdown.
     pub(super) related: Vec<String>,
     /// Links to other issues of the source.
     pub(super) links: Vec<Link>,
     pub(super) comments: Vec<Comment>,
-    /// What was redacted.
+    /// The secrets that were redacted, counted by rule.
     pub(super) secrets: Secrets,
-    /// What is odd about it.
+    /// Faults of the issue that do not keep it out.
     pub(super) warnings: Vec<String>,
 }
 
 /// How an issue stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Nobody closed it.
+    /// The issue is not closed.
     Open,
     /// Closed because the problem was solved: how that is called, such as `closed as completed`.
     Resolved(String),
@@ -105,16 +105,16 @@ pub(super) enum Outcome {
     Dropped(String),
 }
 
-/// A comment.
+/// A comment on an issue.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Comment {
     /// The fragment that leads to it.
     pub(super) anchor: String,
     pub(super) author: String,
-    /// What the author is to the project, as a reader is told it, such as `member`.
+    /// The author's role in the project, as a reader is told it, such as `member`.
     pub(super) role: Option<&'static str>,
     pub(super) created_at: Option<Timestamp>,
-    /// Readers who agreed.
+    /// The number of readers who agreed.
     pub(super) agreeing: u64,
     /// As Markdown with headings from the fourth level on.
     pub(super) text: String,
@@ -122,24 +122,24 @@ pub(super) struct Comment {
 
 /// Makes issues' documents of what a system says of them.
 pub(super) trait Normaliser: Send + Sync + 'static {
-    /// The key of a record; `None` where it is no issue.
+    /// The key of a record; `None` if it is not an issue.
     fn key(&self, record: &Value) -> Option<String>;
 
     /// When it was last changed.
     fn updated_at(&self, record: &Value) -> Option<Timestamp>;
 
-    /// Its documents; of one that is left out, the reason.
+    /// The documents of a record; of one that is left out, the reason.
     fn parsed(&self, record: &Value, origin: &Origin) -> Parsed;
 }
 
 /// The source that an issue is of.
 #[derive(Debug)]
 pub(super) struct Origin {
-    /// The source's name.
+    /// The source's name, the first part of its documents' ids.
     pub(super) name: String,
     /// How reports name the source's place: an address or a file.
     pub(super) shown: String,
-    /// What the run says.
+    /// The metadata that the run gives to all documents of the source.
     pub(super) defaults: Defaults,
 }
 
@@ -155,14 +155,14 @@ impl Origin {
     }
 }
 
-/// What asking for an issue gave.
+/// The outcome of asking for an issue.
 #[derive(Debug)]
 pub(super) enum Asked {
-    /// What the system says of it, comments included.
+    /// The system's record of it, comments included.
     Record(Value),
-    /// There is no such issue any more.
+    /// The issue does not exist any more.
     Gone,
-    /// Its content stayed unknown, for this reason.
+    /// The content stayed unknown, for this reason.
     Failed(String),
 }
 
@@ -178,7 +178,7 @@ pub(super) async fn readings(
     };
     match blocking(read).await {
         Ok(readings) => readings,
-        // A bug in a normaliser loses one batch, and what is stored of it stays.
+        // A bug in a normaliser loses one batch, whose stored documents stay.
         Err(error) => shown.iter().map(|shown| Reading::unknown(shown, error.to_string())).collect(),
     }
 }
@@ -194,13 +194,14 @@ fn reading(normaliser: &dyn Normaliser, origin: &Origin, key: &str, asked: Asked
     }
 }
 
-/// The settings that documents depend on, as one text. It changes with what a normaliser makes of the same issue as well.
+/// The settings that documents depend on, as one text. It changes with what a normaliser makes of the same issue as
+/// well.
 pub(super) fn fingerprint(parts: &impl fmt::Debug, defaults: &Defaults) -> String {
     ContentHash::of(&[&NORMALISER_VERSION.to_le_bytes(), format!("{parts:?} {defaults:?}").as_bytes()])
         .to_string()
 }
 
-/// Everything is listed again after so many hours, where nothing is said.
+/// The default for the hours after which everything is listed again: a day.
 pub(super) fn day_hours() -> u64 {
     24
 }
@@ -215,20 +216,20 @@ pub(super) fn page_size() -> u32 {
     100
 }
 
-/// Nothing but the reason why an issue is left out.
+/// The result for an issue that is left out: only the reason.
 pub(super) fn left_out(origin: &Origin, key: &str, reason: impl Into<String>) -> Parsed {
     Parsed { rejected: vec![Rejection::new(origin.shown(key), reason)], ..Parsed::default() }
 }
 
-/// A text without its secrets and what nobody sees.
+/// A text without its secrets and without invisible characters.
 pub(super) fn redacted(text: &str, secrets: &mut Secrets) -> String {
     let (text, found) = redaction::redacted(text.to_owned());
     redaction::add(secrets, found);
     text.as_str().to_owned()
 }
 
-/// The same of words of a document: only where they hold a character that looks otherwise as Markdown, which could hide a
-/// secret. All others are redacted with the whole document, where what stands around them tells more.
+/// The same of words of a document: only where they hold a character that looks otherwise as Markdown, which could hide
+/// a secret. All others are redacted with the whole document, where what stands around them tells more.
 pub(super) fn redacted_words(words: &str, secrets: &mut Secrets) -> String {
     let is_plain = |c: char| {
         c.is_alphanumeric()
@@ -292,13 +293,13 @@ impl Outcome {
 }
 
 impl Issue {
-    /// Its document. `part` follows `#` in the id where an issue has several.
+    /// The document of the issue. `part` follows `#` in the id if an issue has several documents.
     pub(super) fn parsed(mut self, origin: &Origin, part: Option<&str>) -> Parsed {
         self.comments.retain(|comment| !ranking::is_noise(&comment.text));
         self.comments.sort_by_key(|comment| comment.created_at);
         let num_left_out = self.keep_best();
         let (text, num_cut) = self.text();
-        // What stands for a secret is shown as everywhere.
+        // The mark of a secret is shown as everywhere.
         let text = PLACEHOLDER.replace_all(&text, "[redacted:$1]").into_owned();
         let (body, joined) = redaction::again(MappedText::new(text));
         redaction::add(&mut self.secrets, joined);
@@ -376,7 +377,7 @@ impl Issue {
             Outcome::Open => "This issue is unresolved: it is still open.".to_owned(),
         };
         push_block(&mut text, &[self.facts.trim(), &state].join(" "));
-        // Before the description, whose last heading would take them in.
+        // These come before the description, whose last heading would take them in.
         if !self.related.is_empty() {
             push_block(&mut text, "Related issues:");
             push_block(&mut text, &self.related.join("\n"));

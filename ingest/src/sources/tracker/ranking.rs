@@ -4,7 +4,7 @@ use super::Comment;
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::HashSet, sync::LazyLock};
 
-/// What comments say, by role.
+/// The phrases of comments, by role.
 const PHRASES: &str = include_str!("phrases.txt");
 
 /// A comment with a lower score resolves nothing.
@@ -49,8 +49,8 @@ pub(super) fn is_noise(text: &str) -> bool {
     is_command || EMPTY.contains(words.as_str()) || !text.chars().any(char::is_alphanumeric)
 }
 
-/// The comments that say what resolved an issue, the best first. They stand in the order of their times; `asker` has the
-/// problem.
+/// The comments that say what resolved an issue, the best first. They stand in the order of their times; `asker` has
+/// the problem.
 pub(super) fn resolving(
     comments: &[Comment],
     asker: Option<&str>,

@@ -1,5 +1,5 @@
-//! Records of JSON in a file: an export, or what a live system said, put aside so that memory does not grow with it. A scan
-//! finds where each record stands; one is read at a time.
+//! Records of JSON in a file: an export, or what a live system said, put aside so that memory does not grow with it. A
+//! scan finds where each record stands; one is read at a time.
 
 use serde_json::Value;
 use std::{
@@ -27,12 +27,12 @@ pub(in crate::sources) struct Records {
     file: Mutex<File>,
 }
 
-/// What a scan found.
+/// The result of a scan.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::sources) struct Found {
-    /// Where the records stand.
+    /// The ranges of the records.
     pub(in crate::sources) records: Vec<Range<u64>>,
-    /// What is broken, each with its first byte.
+    /// The broken places, each by its first byte and with its fault.
     pub(in crate::sources) broken: Vec<(u64, &'static str)>,
 }
 
@@ -73,13 +73,13 @@ impl Records {
         Ok(bytes)
     }
 
-    /// A record.
+    /// Reads the record at this range of bytes as JSON.
     pub(in crate::sources) fn read(&self, range: &Range<u64>) -> Result<Value, String> {
         net::from_slice(&self.bytes(range)?).map_err(|error| format!("not valid JSON: {error}"))
     }
 
     /// Finds the records: the objects of a list, those of a list called `issues` in an object, or objects one after the
-    /// other, such as one a line. What is in them is not judged.
+    /// other, such as one a line. The records' contents are not checked.
     pub(in crate::sources) fn scan(&self) -> io::Result<Found> {
         let mut file = self.file();
         file.seek(SeekFrom::Start(0))?;
@@ -104,7 +104,7 @@ impl Records {
     }
 }
 
-/// Where the first record stands in the beginning of a file.
+/// The range of the first record in the beginning of a file.
 pub(in crate::sources) fn first(head: &[u8]) -> Option<Range<usize>> {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let begins = text.iter().find(|byte| !byte.is_ascii_whitespace())?;
@@ -120,7 +120,7 @@ pub(in crate::sources) fn first(head: &[u8]) -> Option<Range<usize>> {
     Some(usize::try_from(first.start).ok()?..usize::try_from(first.end).ok()?)
 }
 
-/// One pass over a file's bytes.
+/// The state of one pass over a file's bytes.
 #[derive(Default)]
 struct Scan {
     found: Found,
@@ -135,11 +135,11 @@ struct Scan {
     list_depth: Option<usize>,
     /// Whether the outermost value had a list.
     had_list: bool,
-    /// Where the outermost value begins.
+    /// The start of the outermost value.
     outer: u64,
-    /// Where a record of a list begins.
+    /// The start of a record of a list.
     record: Option<u64>,
-    /// The last byte that is no white space and is outside strings.
+    /// The last byte outside strings that is not white space.
     before: u8,
     is_line_start: bool,
 }

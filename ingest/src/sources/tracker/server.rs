@@ -49,7 +49,7 @@ impl Reply {
     }
 }
 
-/// What a server replies.
+/// The function that makes a server's reply.
 type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
 
 /// A server that runs until the test ends.
@@ -57,7 +57,7 @@ type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
 pub(in crate::sources) struct Server {
     pub(in crate::sources) url: String,
     seen: Arc<Mutex<Vec<String>>>,
-    /// One of so many requests fails; 0: none does.
+    /// The number of requests of a hundred that fail.
     faults: Arc<AtomicU64>,
 }
 
@@ -153,7 +153,7 @@ async fn read_request(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Re
     Ok(Some(Request { method, path, query, headers, body }))
 }
 
-/// The reply, or in one of so many cases a fault: a limit, an error, a body or JSON that ends early.
+/// The reply, or in this many cases of a hundred a fault: a limit, an error, a body or JSON that ends early.
 fn with_fault(reply: Reply, hundredths: u64, random: &AtomicU64) -> Reply {
     let next = |value: u64| {
         Some(value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))

@@ -18,13 +18,13 @@ pub(in crate::sources) const FAST: Policy = Policy {
     max_body: 32 << 20,
 };
 
-/// What is stored of a source.
+/// The stored documents and the state of a source.
 #[derive(Debug, Default)]
 pub(in crate::sources) struct Stored {
     pub(in crate::sources) state: SyncState,
     /// Documents by id, with the item that they are of.
     pub(in crate::sources) documents: BTreeMap<String, (String, Document)>,
-    /// What the last run reported.
+    /// The rejections of the last run.
     pub(in crate::sources) rejected: Vec<String>,
     /// Keys of the items that the last run read.
     pub(in crate::sources) read: Vec<String>,
@@ -32,7 +32,7 @@ pub(in crate::sources) struct Stored {
 }
 
 impl Stored {
-    /// Runs once.
+    /// Lists the source, reads its items and keeps the state, as one run does.
     pub(in crate::sources) async fn run(&mut self, source: &dyn Source) -> Result<(), SourceError> {
         let listing = source.list(&self.state).await?;
         self.rejected = listing.rejected.iter().map(|rejection| rejection.reason.clone()).collect();
@@ -76,7 +76,7 @@ impl Stored {
         Ok(())
     }
 
-    /// What a first run stores.
+    /// The result of a first run.
     pub(in crate::sources) async fn of(source: &dyn Source) -> Self {
         let mut stored = Self::default();
         stored.run(source).await.expect("it can be listed");

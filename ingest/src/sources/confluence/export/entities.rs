@@ -19,7 +19,7 @@ const MAX_REFERENCES: usize = 10_000;
 /// Properties of one object beyond these are left out.
 const MAX_PROPERTIES: usize = 200;
 
-/// An object.
+/// An object of the export, with its properties.
 #[derive(Debug, Default)]
 pub(super) struct Object {
     pub(super) class: String,
@@ -27,7 +27,7 @@ pub(super) struct Object {
     properties: Vec<(String, Value)>,
 }
 
-/// What a property holds.
+/// The value of a property.
 #[derive(Debug)]
 enum Value {
     Text(String),
@@ -266,12 +266,12 @@ impl Reading {
     }
 }
 
-/// UTF-8, with the replacement character in the place of what is none.
+/// Reads UTF-8, with the replacement character in the place of other bytes.
 struct Mended<R> {
     inner: R,
     /// Bytes that were read and are not UTF-8 yet.
     rest: Vec<u8>,
-    /// What may be given out, from `given` on.
+    /// The text that may be given out, from `given` on.
     text: Vec<u8>,
     given: usize,
     is_mended: Rc<Cell<bool>>,

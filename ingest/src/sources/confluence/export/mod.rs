@@ -14,9 +14,9 @@ use super::{
     settings::Settings,
 };
 use crate::{
+    blocking::blocking,
     bounds::{Allowance, Bounded, count_zip_entries},
     formats::{Defaults, Parsed, Remembered},
-    loader::blocking,
     report::{Rejection, Warning},
     sources::{
         Item, Listing, Look, Reader, Reading, Source, SourceError, SyncState,
@@ -60,15 +60,15 @@ pub(super) enum ExportError {
     /// The XML is damaged.
     #[error("entities.xml is damaged at byte {at}: {detail}")]
     Xml {
-        /// Where.
+        /// The byte of the file, from 0.
         at: u64,
-        /// How.
+        /// The parser's message.
         detail: String,
     },
-    /// It is too large, or unfolds to too much.
+    /// The export is too large, or unpacks to too much.
     #[error("{0}")]
     TooLarge(String),
-    /// It is something else.
+    /// The file or folder is not an export.
     #[error(
         "is no export of a space: neither entities.xml nor index.html with pages named `Title_<id>.html` is in it"
     )]
@@ -89,7 +89,7 @@ impl Export {
     }
 }
 
-/// What an export holds.
+/// The pages and files of an export.
 #[derive(Default)]
 struct Contents {
     /// Space and title of each page, by id.
@@ -113,7 +113,7 @@ trait PageStore: Send + Sync {
     }
 }
 
-/// What was opened: what there is, what reads the pages, and the files beside them.
+/// The opened export: its contents, the store of its pages, and the files beside them.
 type Opened = (Contents, Box<dyn PageStore>, Option<Arc<Files>>);
 
 #[async_trait]
@@ -169,7 +169,7 @@ struct ExportReader {
     /// Attached files by key, each with where it is in the export.
     attached: BTreeMap<String, (Attachment, Option<String>)>,
     files: Option<Arc<Files>>,
-    /// What earlier runs found in files that are dear to read; taken out when it was told.
+    /// The looks of earlier runs at files that are expensive to read; taken out when they were told.
     looks: Mutex<BTreeMap<String, Look>>,
 }
 
@@ -188,7 +188,7 @@ impl ExportReader {
         }
     }
 
-    /// Reads an attached file. One that has no bytes here keeps what was stored of it.
+    /// Reads an attached file. A file whose bytes are not in the export keeps its stored documents.
     fn read_file(&self, key: &str) -> Reading {
         let Some((file, path)) = self.attached.get(key) else {
             return Reading::unknown(&self.context.shown(key, ""), "it is not in the export");
@@ -198,7 +198,7 @@ impl ExportReader {
             Err(reason) => return Reading::unknown(&file.shown("", &self.context), reason),
         };
         let shown = file.shown(&page.title, &self.context);
-        // What only some may view leaves nothing behind; the page is reported itself.
+        // A page that only some may view leaves no documents behind; the page itself is reported.
         if self.context.refusal(&page).is_some() {
             return Reading { shown, is_gone: true, ..Reading::default() };
         }
@@ -244,7 +244,7 @@ impl Reader for Arc<ExportReader> {
         let read = move || owned.par_iter().map(|item| reader.read_one(&item.key)).collect::<Vec<_>>();
         match blocking(read).await {
             Ok(readings) => readings,
-            // A bug in a parser loses one batch, and what is stored of it stays.
+            // A bug in a parser loses one batch, whose stored documents stay.
             Err(error) => items.iter().map(|item| Reading::unknown(&item.key, error.to_string())).collect(),
         }
     }
@@ -254,7 +254,7 @@ fn opened(path: &Path, settings: &Settings) -> Result<Opened, ExportError> {
     let is_folder = std::fs::metadata(path)?.is_dir();
     if !is_folder && path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("xml")) {
         let (mut contents, store) = pages::of_entities(kb::files::open(path)?, settings)?;
-        // Of what stands beside it, nothing but the attached files is looked at.
+        // Beside the export, only its attached files are read.
         let beside = path.parent().map(|folder| folder.join(ATTACHMENTS)).filter(|folder| folder.is_dir());
         let files = match beside.filter(|_| !contents.attachments.is_empty()) {
             Some(folder) => Some(Arc::new(Files::of(&folder)?)),
@@ -284,8 +284,8 @@ fn opened(path: &Path, settings: &Settings) -> Result<Opened, ExportError> {
     Ok((contents, Box::new(store), Some(files)))
 }
 
-/// Finds the attached files of an XML export below `root`: `PAGE/FILE/VERSION`. Where the version that the entities
-/// name is not there, it is the newest that is.
+/// Finds the attached files of an XML export below `root`: `PAGE/FILE/VERSION`. If the version that the entities name
+/// is not there, the newest that is there is taken.
 fn place_attachments(contents: &mut Contents, files: &Files, root: &str) {
     if contents.attachments.is_empty() {
         return;
@@ -307,13 +307,13 @@ fn place_attachments(contents: &mut Contents, files: &Files, root: &str) {
 /// How an export of a space is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportSort {
-    /// What the site stores.
+    /// The XML that the site stores.
     Xml,
-    /// What a browser shows of the pages.
+    /// The HTML that a browser shows of the pages.
     Html,
 }
 
-/// How the export is written whose files have these names; `None` where they are no export.
+/// The sort of the export whose files have these names; `None` if they are not an export.
 pub fn sort_of_export<'n>(names: impl Iterator<Item = &'n str>) -> Option<ExportSort> {
     let (mut has_entities, mut has_index, mut has_pages) = (false, false, false);
     for name in names {
@@ -347,7 +347,7 @@ pub fn sort_of_archive(file: File) -> Option<ExportSort> {
 
 /// The files of an export.
 enum Files {
-    /// With whether all files were seen.
+    /// A folder with its files, and whether all of them were seen.
     Folder(Folder, BTreeMap<String, ListedFile>, bool),
     Archive(Mutex<ZipArchive<File>>, Vec<String>),
 }
@@ -390,7 +390,7 @@ impl Files {
         named.min_by_key(|path| (path.matches('/').count(), path.len())).map(str::to_owned)
     }
 
-    /// Reads a file.
+    /// Reads a file, at most as large as any file may be.
     fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         match self {
             Self::Folder(folder, files, _) => {

@@ -39,20 +39,20 @@ struct Entry {
     comments: Vec<(Comment, Place)>,
 }
 
-/// Where a text stands in the file of texts.
+/// The place of a text in the file of texts.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     start: u64,
     length: u64,
 }
 
-/// What was read so far.
+/// The objects that were read so far.
 struct Entities {
     texts: BufWriter<File>,
     end: u64,
-    /// By the text's own id.
+    /// The texts by their own ids.
     bodies: HashMap<String, Place>,
-    /// By the id of what it is the text of.
+    /// The texts by the ids of the contents that they belong to.
     bodies_of: HashMap<String, Place>,
     old_markup: HashSet<String>,
     pages: BTreeMap<String, Object>,
@@ -64,7 +64,7 @@ struct Entities {
     /// The media types and sizes of files, where they are objects of their own.
     media_types: HashMap<String, String>,
     file_sizes: HashMap<String, u64>,
-    /// Content and label.
+    /// The ids of a content and of its label.
     labellings: Vec<(String, String)>,
     resolved: HashSet<String>,
     restricted: HashSet<String>,

@@ -25,7 +25,7 @@ use std::{
 /// The pages of an HTML export.
 pub(super) struct Website {
     files: Arc<Files>,
-    /// By id, the file.
+    /// The file of each page, by the page's id.
     pages: BTreeMap<String, String>,
     space: String,
     /// Whether pages name their attached files.

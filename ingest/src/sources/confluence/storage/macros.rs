@@ -15,7 +15,7 @@ const TITLE_PARAMETERS: [&str; 3] = ["title", "label", "name"];
 const NAMELESS_MACROS: [&str; 4] = ["column", "details", "excerpt", "section"];
 
 impl Reading<'_, '_> {
-    /// What an attribute says that is written as an element of its own.
+    /// The value of an attribute that is written as an element of its own.
     pub(super) fn adf_attribute(&self, number: usize, key: &str) -> Option<String> {
         let is_it = |child: &usize| {
             let child = &self.storage.elements[*child];
@@ -159,7 +159,7 @@ impl Reading<'_, '_> {
         self.pop();
     }
 
-    /// What a resource is called, and where it is, if that is known.
+    /// The name of a resource, and its address if that is known.
     fn target(&self, resource: &Element, anchor: &str) -> (String, Option<String>) {
         let attribute = |name| resource.attribute(name).unwrap_or_default();
         match resource.name.as_str() {

@@ -5,8 +5,9 @@ use super::{
     site::{Site, State},
 };
 use crate::{
+    error::IngestError,
     formats::{Defaults, Document},
-    pipeline::{self, IngestError, Options},
+    pipeline::{self, Options},
     progress::Progress,
     report::Report,
     sources::{

@@ -1,11 +1,13 @@
-//! `ingest lint`: its flags, what it reads, what it prints.
+//! `ingest lint`: its flags, the documents that it reads, its output.
 
-use super::{Check, Finding, Linter, Page, STALE_DAYS, Settings, Severity, counts, sarif};
+use super::{CliError, sarif};
 use crate::{
     batches::{LOOKED_AT, STORED, batches},
-    config::{self, ConfigError},
+    config,
+    error::IngestError,
+    findings::{Check, Finding, Severity, counts},
     formats::Defaults,
-    pipeline::IngestError,
+    lint::{Linter, Page, STALE_DAYS, Settings},
     progress::Progress,
     report::Rejection,
     runs::RunLog,
@@ -15,7 +17,7 @@ use clap::{Args, ValueEnum};
 use kb::{
     causes::with_causes,
     document::{Kind, UnknownKind},
-    store::{self, DocumentKey, Filter, StoreError},
+    store::{self, DocumentKey, Filter},
 };
 use serde::Serialize;
 use std::{
@@ -27,14 +29,16 @@ use std::{
 
 /// What was typed.
 #[derive(Debug, Args)]
-pub(crate) struct Flags {
+pub(super) struct Flags {
     /// Folders, or single files; of a single file the links are not looked at.
     #[arg(value_name = "PATH", required_unless_present_any = ["kb", "config"])]
     paths: Vec<PathBuf>,
-    /// Look at the documents of a knowledge base, as far as it has them: without lines, headings that links lead to, and `lint_ignore`.
+    /// Look at the documents of a knowledge base, as far as it has them: without lines, headings that links lead to,
+    /// and `lint_ignore`.
     #[arg(long, value_name = "KB", conflicts_with = "paths")]
     kb: Option<String>,
-    /// Read the sources that a file lists, live ones included: see docs/sources.md. No knowledge base is needed or written.
+    /// Read the sources that a file lists, live ones included: see docs/sources.md. No knowledge base is needed or
+    /// written.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "kb", "kind"])]
     config: Option<PathBuf>,
     /// Of the file's sources, only the one of this name. May be given several times.
@@ -42,7 +46,7 @@ pub(crate) struct Flags {
     source: Vec<String>,
     /// Print one JSON object: `--format json`.
     #[arg(long, conflicts_with = "format")]
-    pub(crate) json: bool,
+    pub(super) json: bool,
     /// How to print the findings.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     format: Output,
@@ -98,27 +102,7 @@ impl Threshold {
     }
 }
 
-/// Why nothing could be looked at.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LintError {
-    /// The flags.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The documents.
-    #[error(transparent)]
-    Ingest(#[from] IngestError),
-    /// The output.
-    #[error("failed to write the output")]
-    Output(#[from] io::Error),
-}
-
-impl From<StoreError> for LintError {
-    fn from(error: StoreError) -> Self {
-        Self::Ingest(error.into())
-    }
-}
-
-/// What `--json` prints.
+/// The object that `--json` prints.
 #[derive(Serialize)]
 struct Told<'a> {
     documents: usize,
@@ -130,7 +114,7 @@ struct Told<'a> {
 const FOUND: u8 = 5;
 
 /// Looks at what was named, and tells what was found. Returns the exit code.
-pub(crate) async fn run(flags: Flags) -> Result<u8, LintError> {
+pub(super) async fn run(flags: Flags) -> Result<u8, CliError> {
     let settings = Settings { stale_days: flags.stale, ..Settings::now() };
     let linter = match (&flags.kb, &flags.config) {
         (Some(kb), _) => of_knowledge_base(kb, settings).await?,
@@ -152,25 +136,13 @@ pub(crate) async fn run(flags: Flags) -> Result<u8, LintError> {
             && (flags.only.is_empty() || flags.only.contains(&finding.check))
     };
     let findings: Vec<Finding> = linter.findings().into_iter().filter(is_wanted).collect();
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match if flags.json { Output::Json } else { flags.format } {
-        Output::Text => print(&mut out, &findings, num_documents)?,
-        Output::Json => {
-            let told = Told { documents: num_documents, findings: &findings, counts: counts(&findings) };
-            serde_json::to_writer(&mut out, &told).map_err(io::Error::from)?;
-            out.write_all(b"\n")?;
-        }
-        Output::Sarif => {
-            serde_json::to_writer_pretty(&mut out, &sarif::log(&findings)).map_err(io::Error::from)?;
-            out.write_all(b"\n")?;
-        }
-    }
-    out.flush()?;
+    let output = if flags.json { Output::Json } else { flags.format };
+    write(output, &findings, num_documents).map_err(CliError::Output)?;
     let fails = findings.iter().any(|finding| flags.fail_on.is_reached(finding.severity));
     Ok(if fails { FOUND } else { 0 })
 }
 
-/// Reads all that sources have. One that cannot be listed is a finding; when none can be, that is an error.
+/// Reads all documents of sources. A source that cannot be listed is a finding; it is an error when none can be listed.
 async fn of_sources(
     sources: Vec<Arc<dyn Source>>,
     settings: Settings,
@@ -191,7 +163,7 @@ async fn of_sources(
         num_listed += 1;
         linter.add_rejected(&listing.rejected);
         linter.add_warnings(&listing.warnings);
-        // What is dear to read is read a little at a time, as when it is stored.
+        // Items that are expensive to read are read a few at a time, as when they are stored.
         let size = if listing.reader.is_cheap() { LOOKED_AT } else { STORED };
         let is_part = source.is_part() || !listing.is_complete;
         progress.begin("reading", listing.items.len());
@@ -209,8 +181,8 @@ async fn of_sources(
     }
 }
 
-/// Reads the documents of a knowledge base, and what it knows of the runs that wrote it.
-async fn of_knowledge_base(kb: &str, settings: Settings) -> Result<Linter, LintError> {
+/// Reads the documents of a knowledge base, and its log of the runs that wrote it.
+async fn of_knowledge_base(kb: &str, settings: Settings) -> Result<Linter, CliError> {
     let address = config::address(Some(kb))?;
     let kb = store::open(&address, None).await?;
     let view = kb.view(&Filter::everything()).await?;
@@ -227,6 +199,24 @@ async fn of_knowledge_base(kb: &str, settings: Settings) -> Result<Linter, LintE
         }
     }
     Ok(linter)
+}
+
+/// Writes the findings to stdout.
+fn write(output: Output, findings: &[Finding], num_documents: usize) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match output {
+        Output::Text => print(&mut out, findings, num_documents)?,
+        Output::Json => {
+            let told = Told { documents: num_documents, findings, counts: counts(findings) };
+            serde_json::to_writer(&mut out, &told).map_err(io::Error::from)?;
+            out.write_all(b"\n")?;
+        }
+        Output::Sarif => {
+            serde_json::to_writer_pretty(&mut out, &sarif::log(findings)).map_err(io::Error::from)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    out.flush()
 }
 
 fn print(out: &mut impl Write, findings: &[Finding], num_documents: usize) -> io::Result<()> {

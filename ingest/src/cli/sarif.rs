@@ -1,6 +1,6 @@
 //! Findings as SARIF 2.1.0 (OASIS), which code hosts show beside the lines.
 
-use super::{Check, Finding, Severity};
+use crate::findings::{Check, Finding, Severity};
 use serde_json::{Value, json};
 
 /// A log with one run.

@@ -1,5 +1,5 @@
-//! The checks, with their names, what each is worth and what to do about a finding. The names are stable: they stand in
-//! front matter and in the configuration of CI jobs.
+//! The checks, each with its name, its severity and its advice. The names are stable: they stand in front matter and in
+//! the configuration of CI jobs.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
@@ -8,11 +8,11 @@ use std::{fmt, str::FromStr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing.
+    /// A fact that is worth knowing.
     Note,
     /// Somebody who reads the document may be misled.
     Warning,
-    /// Wrong.
+    /// A fault that makes the document wrong.
     Error,
 }
 
@@ -45,7 +45,7 @@ macro_rules! checks {
             /// All of them, by name.
             pub const ALL: &'static [Check] = &[$(Check::$variant),+];
 
-            /// Its name.
+            /// The name, as front matter and flags write it.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
@@ -55,12 +55,12 @@ macro_rules! checks {
                 match self { $(Self::$variant => Severity::$severity),+ }
             }
 
-            /// What to do about a finding.
+            /// The advice for somebody who wants to mend the document.
             pub fn advice(self) -> &'static str {
                 match self { $(Self::$variant => $advice),+ }
             }
 
-            /// What it looks for, as its documentation says.
+            /// The fault that it looks for, as its documentation says.
             pub fn about(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),+)),+ }
             }
@@ -147,7 +147,7 @@ impl<'de> Deserialize<'de> for Check {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no check `{name}`; the checks are {}", Check::ALL.iter().map(|check| check.name()).collect::<Vec<_>>().join(", "))]
 pub struct NoCheck {
-    /// What was given.
+    /// The name that was given.
     pub name: String,
 }
 
