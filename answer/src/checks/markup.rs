@@ -8,6 +8,7 @@ mod sealed;
 pub use addresses::{Allowed, Said};
 
 use crate::{
+    fences::{self, Reading},
     markdown::{OPTIONS, is_placeholder},
     text::edited,
 };
@@ -216,20 +217,7 @@ fn has_stray_backtick(text: &str) -> bool {
 /// Whether a fence holds configuration, which is read as a whole.
 fn is_manifest_language(info: &str) -> bool {
     let language = info.split([' ', ',', '{']).next().unwrap_or_default().to_ascii_lowercase();
-    matches!(
-        language.as_str(),
-        "yaml"
-            | "yml"
-            | "json"
-            | "jsonc"
-            | "toml"
-            | "hcl"
-            | "tf"
-            | "terraform"
-            | "ini"
-            | "properties"
-            | "xml"
-    )
+    fences::is(&language, Reading::Manifest)
 }
 
 /// Applies edits; where two overlap, the one that begins first counts.

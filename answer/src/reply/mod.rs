@@ -33,6 +33,7 @@ use crate::{
     },
     citations,
     evidence::Evidence,
+    fences::{self, Reading},
     format::Format,
     phrases::{self, Phrases},
     warnings,
@@ -372,10 +373,8 @@ impl<'a> Checks<'a> {
     fn unwrapped(&self, block: &Block) -> Option<Vec<Block>> {
         let (first, rest) = block.text.split_once('\n')?;
         let fence = first.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let is_text = matches!(
-            first[fence.len()..].to_ascii_lowercase().as_str(),
-            "" | "text" | "txt" | "plaintext" | "plain"
-        );
+        let language = first[fence.len()..].to_ascii_lowercase();
+        let is_text = language.is_empty() || fences::is(&language, Reading::Prose);
         let is_fence =
             fence.len() >= 3 && (fence.chars().all(|c| c == '`') || fence.chars().all(|c| c == '~'));
         let inner = rest.trim_end().strip_suffix(fence).unwrap_or(rest);

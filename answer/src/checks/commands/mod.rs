@@ -18,6 +18,7 @@ pub use grounds::Grounds;
 pub use vocabulary::is_known_program;
 
 use crate::{
+    fences::{self, Reading},
     markdown::{self, OPTIONS},
     phrases::Phrases,
     text::edited,
@@ -121,9 +122,9 @@ fn mode_of(kind: &CodeBlockKind<'_>) -> Mode {
     };
     match language.as_str() {
         "" => Mode::Plain,
-        language if has("shell languages", language) => Mode::Shell,
-        language if has("plain languages", language) => Mode::Plain,
-        language if has("script languages", language) => Mode::Script,
+        language if fences::is(language, Reading::Commands) => Mode::Shell,
+        language if fences::is(language, Reading::Queries) => Mode::Plain,
+        language if fences::is(language, Reading::Script) => Mode::Script,
         _ => Mode::Data,
     }
 }
@@ -487,25 +488,10 @@ fn is_field_path(span: &str) -> bool {
         Regex::new(r"^\.?[a-z][A-Za-z0-9]*(?:\[(?:[0-9]{1,3}|\*)?\])?(?:\.[a-z][A-Za-z0-9]*(?:\[(?:[0-9]{1,3}|\*)?\])?)+$")
             .expect("the pattern is valid")
     });
-    const ROOTS: [&str; 10] = [
-        "spec",
-        "status",
-        "metadata",
-        "data",
-        "stringData",
-        "template",
-        "containers",
-        "resources",
-        "rules",
-        "webhooks",
-    ];
-    const ENDINGS: [&str; 14] = [
-        "yaml", "yml", "json", "conf", "cfg", "sh", "py", "go", "js", "log", "txt", "toml", "service", "exe",
-    ];
     let mut parts = span.trim_start_matches('.').split(['.', '[']).filter(|part| !part.ends_with(']'));
     let is_known = parts.clone().any(|part| part.contains(|c: char| c.is_ascii_uppercase()))
-        || parts.next().is_some_and(|root| ROOTS.contains(&root));
-    PATH.is_match(span) && is_known && !ENDINGS.contains(&span.rsplit('.').next().unwrap_or_default())
+        || parts.next().is_some_and(|root| has("field roots", root));
+    PATH.is_match(span) && is_known && !has("endings of files", span.rsplit('.').next().unwrap_or_default())
 }
 
 /// The lines of code, those that end in a backslash together with the next.

@@ -1,9 +1,15 @@
 //! Amounts in a text: numbers with their units, in digits and in words of the languages that users write. Pure.
 
 use super::wordings::EXAMPLE;
-use kb::analyzer::chinese::simplified;
+use kb::{analyzer::chinese::simplified, lists};
 use regex::Regex;
 use std::{collections::HashMap, ops::Range, sync::LazyLock};
+
+/// What an answer counts of itself: `steps`, `penyebab`.
+const PARTS: &str = include_str!("parts.txt");
+
+/// Words for a part of the day: `word<TAB>before or after the hour<TAB>early or late`.
+const HALVES_OF_DAY: &str = include_str!("halves_of_day.txt");
 
 /// What an amount counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,14 +83,28 @@ static DIGITS: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Times of day that are written without a colon: `22 giờ`, `jam 3 sore`, `10 pm`, `晚上10点`.
 static TIMES_OF_DAY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?x)(?P<half_before>早上|上午|凌晨|清晨|中午|下午|傍晚|晚上|夜里)?\s?
-        (?P<before>\b(?:pukul|jam|lúc|vào)\s)?(?P<hours>\d{1,2})(?:[:.](?P<minutes>\d{2}))?
+    let halves = |place: &str| {
+        let words: Vec<&str> = halves_of_day().filter(|half| half.1 == place).map(|half| half.0).collect();
+        words.join("|")
+    };
+    Regex::new(&format!(
+        r"(?x)(?P<half_before>{})?\s?
+        (?P<before>\b(?:pukul|jam|lúc|vào)\s)?(?P<hours>\d{{1,2}})(?:[:.](?P<minutes>\d{{2}}))?
         (?:\s?(?P<mark>h\b|giờ\b|点|时|[ap]\.?m\b\.?|o'clock\b))?
-        (?:\s(?P<half_after>sáng|trưa|chiều|tối|đêm|khuya|pagi|siang|sore|malam)\b)?",
-    )
+        (?:\s(?P<half_after>{})\b)?",
+        halves("before"),
+        halves("after"),
+    ))
     .expect("the pattern is valid")
 });
+
+/// The words for a part of the day, with their place and their half.
+fn halves_of_day() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    lists::pairs(HALVES_OF_DAY).filter_map(|(word, rest)| {
+        let (place, half) = rest.split_once('\t')?;
+        Some((word, place, half))
+    })
+}
 
 /// The time of day, in minutes since midnight, that numbers and the words around them tell; `None` where they tell none.
 fn time_of_day(found: &regex::Captures<'_>) -> Option<f64> {
@@ -95,10 +115,7 @@ fn time_of_day(found: &regex::Captures<'_>) -> Option<f64> {
     let half = text("half_before").or(text("half_after"));
     let is_told = !mark.is_empty() || text("before").is_some() || half.is_some();
     let is_late = mark.starts_with('p')
-        || half.is_some_and(|half| {
-            matches!(half, "中午" | "下午" | "傍晚" | "晚上" | "夜里")
-                || matches!(half, "trưa" | "chiều" | "tối" | "đêm" | "khuya" | "siang" | "sore" | "malam")
-        });
+        || half.is_some_and(|word| halves_of_day().any(|half| half.0 == word && half.2 == "late"));
     let is_noon_or_midnight = hours == 12.0;
     let hours = match (is_late, mark.starts_with('a')) {
         (true, _) if hours < 12.0 => hours + 12.0,
@@ -406,32 +423,8 @@ fn named_unit(before: &str) -> Option<(Unit, f64)> {
 
 /// Whether a text begins with what an answer counts of itself: `two steps`.
 fn counts_parts(after: &str) -> bool {
-    const PARTS: [&str; 22] = [
-        "steps",
-        "things",
-        "ways",
-        "points",
-        "reasons",
-        "causes",
-        "cases",
-        "options",
-        "possibilities",
-        "checks",
-        "questions",
-        "parts",
-        "different",
-        "langkah",
-        "hal",
-        "cara",
-        "penyebab",
-        "kemungkinan",
-        "bước",
-        "cách",
-        "nguyên nhân",
-        "trường hợp",
-    ];
     let after = after.trim_start();
-    PARTS.iter().any(|part| after.starts_with(part))
+    lists::lines(PARTS).any(|part| after.starts_with(part))
 }
 
 fn han(number: &str) -> Option<f64> {
@@ -471,6 +464,11 @@ mod tests {
             let lines: Vec<&str> = data.lines().collect();
             assert!(lines.is_sorted_by(|a, b| a < b), "{name} is sorted and holds each line once");
         }
+        assert_eq!((lists::unsorted(PARTS), lists::unsorted(HALVES_OF_DAY)), (None, None));
+        assert_eq!(halves_of_day().count(), lists::lines(HALVES_OF_DAY).count());
+        assert!(halves_of_day().all(|(_, place, half)| {
+            ["before", "after"].contains(&place) && ["early", "late"].contains(&half)
+        }));
     }
 
     #[test]
