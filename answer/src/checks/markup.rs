@@ -3,6 +3,7 @@
 //! sees in another way than a reader's does, the last layer (`markup/sealed.rs`) takes the life out of.
 
 mod addresses;
+mod hosts;
 mod sealed;
 
 pub use addresses::{Allowed, Said};
