@@ -4,8 +4,9 @@
 
 use super::{
     grounds::verb_of,
+    programs::{self, Kind, verbs_of},
     shell::{self, Feed, Invocation},
-    vocabulary::{has, reader, rest_of, verbs_of, words},
+    vocabulary::{has, reader, rest_of, words},
 };
 use regex::{Regex, RegexSet};
 use std::sync::LazyLock;
@@ -156,14 +157,14 @@ pub fn is_read(call: &Invocation) -> bool {
     let sources = matches!(call.program.as_str(), "source" | ".")
         && call.args.iter().all(|word| word.text == "<")
         && !call.args.is_empty();
-    let carries = sources || call.carries && !has("shells", &call.program);
+    let carries = sources || call.carries && !programs::is(&call.program, Kind::Shell);
     // What it is given goes out.
     let sends = call.fed == Feed::Other && matches!(call.program.as_str(), "nc" | "telnet");
     let reads = || reader(&call.program).is_some_and(|reader| reader.reads(call)) && !runs_script(call);
     !sends
         && !discloses(call)
         && !has_destroying_flag(call)
-        && (asks_about_itself && !has("programs", &call.program) || carries || reads())
+        && (asks_about_itself && !programs::is(&call.program, Kind::Destroys) || carries || reads())
 }
 
 /// Whether a call prints secret values: it changes nothing, and still is no everyday reading.
@@ -214,7 +215,7 @@ fn runs_script(call: &Invocation) -> bool {
         };
         return call.args.iter().any(|word| runs(&word.text));
     }
-    if has("interpreters", &call.program) {
+    if programs::is(&call.program, Kind::Interpreter) {
         call.args.iter().for_each(|word| acts_of_script(&word.text, &mut acts));
     }
     !acts.is_empty()
@@ -271,8 +272,8 @@ fn destroys(call: &Invocation) -> bool {
     let has_word =
         |words: &[&str]| call.args.iter().any(|word| words.contains(&word.text.to_lowercase().as_str()));
     let names = |test: &dyn Fn(&str) -> bool| call.args.iter().any(|word| test(&word.text));
-    let is_interpreter = has("interpreters", program)
-        || has("shells", program)
+    let is_interpreter = programs::is(program, Kind::Interpreter)
+        || programs::is(program, Kind::Shell)
         || matches!(program, "source" | "." | "psql" | "iex");
     match program {
         "kill" => return !call.args.is_empty() && !has_word(&["-l", "-0", "--list"]),
@@ -360,38 +361,17 @@ fn destroys(call: &Invocation) -> bool {
             })
         })
     };
-    let runs_files = is_interpreter
-        || matches!(program, "ansible-playbook" | "mysql" | "curator" | "hbase" | "npx" | "node");
+    let runs_files = is_interpreter || programs::is(program, Kind::RunsFiles);
     if is_script(&call.written) || runs_files && names(&is_script) {
         return true;
     }
     let is_affixed = program.contains('-') && words("affixes").iter().any(|affix| program.starts_with(affix))
         || program.starts_with("uninstall");
-    if has("programs", program) || is_affixed || has_destroying_flag(call) {
+    if programs::is(program, Kind::Destroys) || is_affixed || has_destroying_flag(call) {
         return true;
     }
     // The words of a program without verbs are files and hosts; what is deleted is said by a flag.
-    if matches!(
-        program,
-        "cp" | "mv"
-            | "ln"
-            | "tar"
-            | "scp"
-            | "sed"
-            | "tee"
-            | "npx"
-            | "chmod"
-            | "chown"
-            | "mkdir"
-            | "touch"
-            | "curl"
-            | "vi"
-            | "vim"
-            | "nano"
-            | "alias"
-            | "psql"
-            | "mysql"
-    ) {
+    if programs::is(program, Kind::Verbless) {
         return false;
     }
     let own = rest_of("words of", program).unwrap_or_default();

@@ -4,9 +4,11 @@ use super::{
     Mode,
     destruction::{self, is_read},
     fold::{Place, folded},
-    outflow, prose,
+    outflow,
+    programs::{self, Kind, verbs_of},
+    prose,
     shell::{self, Invocation},
-    vocabulary::{Reader, has, reader, verbs_of},
+    vocabulary::{Reader, has, reader},
 };
 use crate::{evidence::Evidence, markdown};
 use regex::Regex;
@@ -277,7 +279,7 @@ pub fn verb_of(call: &Invocation) -> Option<String> {
     let mut operands = call.operands();
     let is_verb = |word: &String| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let first = operands.next().filter(is_verb)?;
-    let is_group = has("groups", &first) || has("two-word verbs", &call.program);
+    let is_group = has("groups", &first) || programs::is(&call.program, Kind::TwoWordVerbs);
     match operands.next().filter(is_verb) {
         Some(second) if is_group => Some(format!("{first} {second}")),
         _ => Some(first),

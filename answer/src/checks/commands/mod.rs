@@ -10,6 +10,7 @@ mod flow;
 mod fold;
 mod grounds;
 mod outflow;
+mod programs;
 mod prose;
 mod shell;
 mod vocabulary;
@@ -25,11 +26,12 @@ use crate::{
 };
 use flow::Flow;
 use fold::{Place, folded};
+use programs::{Kind, verbs_of};
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use regex::Regex;
 use shell::Invocation;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
-use vocabulary::{has, is_known, is_made_like_tool, is_ordinary, is_tool, verbs_of};
+use vocabulary::{has, is_known, is_made_like_tool, is_ordinary, is_tool};
 
 /// The commands of a sentence: what stands in backticks, and what begins with a tool's name.
 pub fn in_text(sentence: &str) -> Vec<String> {
@@ -523,10 +525,10 @@ fn opened_here_document(line: &str) -> Option<(String, Mode)> {
         .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
         .collect();
     let calls = shell::invocations(line);
-    let runs = |section| calls.iter().any(|call| has(section, &call.program));
+    let runs = |kind| calls.iter().any(|call| programs::is(&call.program, kind));
     let mode = match () {
-        () if runs("shells") || calls.iter().any(|call| call.program == "ssh") => Mode::Shell,
-        () if runs("interpreters") => Mode::Script,
+        () if runs(Kind::Shell) || calls.iter().any(|call| call.program == "ssh") => Mode::Shell,
+        () if runs(Kind::Interpreter) => Mode::Script,
         () if calls
             .iter()
             .any(|call| matches!(call.program.as_str(), "psql" | "mysql" | "sqlite3" | "cqlsh")) =>

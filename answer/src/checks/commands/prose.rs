@@ -2,8 +2,9 @@
 
 use super::{
     destruction,
+    programs::{self, Kind, verbs_of},
     shell::{self, Invocation, name_of},
-    vocabulary::{has, is_made_like_tool, is_ordinary, is_tool, verbs_of, words},
+    vocabulary::{has, is_made_like_tool, is_ordinary, is_tool, words},
 };
 use regex::Regex;
 use std::{ops::Range, sync::LazyLock};
@@ -183,7 +184,8 @@ pub fn is_invocation(call: &Invocation) -> bool {
         && call.written.chars().skip(1).all(|c| !c.is_ascii_uppercase());
     let compounds = call.args.iter().filter(|word| is_compound(&word.text)).count();
     // `Python 3`, `Bash 4.1+`: a language and its version.
-    let is_language = has("interpreters", &call.program) || has("shells", &call.program);
+    let is_language =
+        programs::is(&call.program, Kind::Interpreter) || programs::is(&call.program, Kind::Shell);
     if is_capitalised && is_language && !call.args.iter().any(|word| is_flag(&word.text)) {
         return false;
     }

@@ -1,7 +1,10 @@
 //! Command lines taken apart as a shell reads them: words without their quotes, and the programs that run, whatever
 //! stands in front of them. Pure.
 
-use super::vocabulary::{has, is_known, is_wrapper_argument, rest_of};
+use super::{
+    programs::{self, Kind},
+    vocabulary::{has, is_known, is_wrapper_argument},
+};
 use regex::Regex;
 use std::{collections::HashMap, iter::Peekable, sync::LazyLock};
 
@@ -165,13 +168,13 @@ impl Found {
                 return self.collect_words(&spelt, depth + 1, is_quotation);
             }
             num_wrappers += 1;
-            if num_wrappers > MAX_WRAPPERS || !has("wrappers", &name_of(&first.text)) {
+            if num_wrappers > MAX_WRAPPERS || !programs::is(&name_of(&first.text), Kind::Wrapper) {
                 break (first, rest);
             }
             // A user or a folder may stand before what is run: `sudo -u postgres psql`, `chroot /host ps`.
             let is_value = |at: usize| {
                 at > 0 && has("wrapper flags", &rest[at - 1].text)
-                    || has("wrappers with an argument", &name_of(&first.text))
+                    || programs::is(&name_of(&first.text), Kind::TakesArgument)
                         && (rest[at].text.contains('/') || !is_known(&rest[at].text))
             };
             let mut places = (0..rest.len()).filter(|at| !is_wrapper_argument(&rest[*at].text));
@@ -185,7 +188,7 @@ impl Found {
         let mut inner: Option<&[Word]> = None;
         let mut args = args;
         if depth < MAX_DEPTH {
-            if has("shells", &program) {
+            if programs::is(&program, Kind::Shell) {
                 let script = args
                     .iter()
                     .skip_while(|word| {
@@ -207,7 +210,8 @@ impl Found {
         let expanded = args.iter().filter(|word| word.is_expanded && word.text.contains(['`', '$']));
         let expanded: Vec<String> = expanded.flat_map(|word| substituted(&word.text)).collect();
         let quotes = args.iter().filter(|word| word.is_quoted && word.text.contains(char::is_whitespace));
-        let quotes: Vec<&Word> = if has("speakers", &program) { Vec::new() } else { quotes.collect() };
+        let quotes: Vec<&Word> =
+            if programs::is(&program, Kind::Speaker) { Vec::new() } else { quotes.collect() };
         let aliased: Vec<String> =
             args.iter().filter_map(|word| Some(word.text.split_once('=')?.1.to_owned())).collect();
         self.calls.push(Invocation {
@@ -251,7 +255,7 @@ fn substituted(word: &str) -> Vec<String> {
 
 /// Where the arguments become another command: `kubectl exec x -- rm`, `ssh host rm`, `find . -exec rm`.
 fn inner_command(program: &str, args: &[Word]) -> Option<usize> {
-    if !has("takes command", program) {
+    if !programs::is(program, Kind::TakesCommand) {
         return None;
     }
     let marker =
@@ -276,7 +280,7 @@ fn inner_command(program: &str, args: &[Word]) -> Option<usize> {
 pub fn name_of(word: &str) -> String {
     let name = word.rsplit('/').next().unwrap_or(word).to_lowercase();
     let name = name.strip_suffix(".exe").unwrap_or(&name);
-    match rest_of("aliases", name) {
+    match programs::alias_of(name) {
         Some(program) => program.to_owned(),
         None if name.starts_with("mkfs.") => "mkfs".to_owned(),
         None => name.to_owned(),
