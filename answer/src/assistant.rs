@@ -91,11 +91,11 @@ pub enum AnswerError {
 }
 
 /// Where a streamed answer is shown while it is written.
-pub type Outlet = mpsc::Sender<Shown>;
+pub type Outlet = mpsc::Sender<Delta>;
 
 /// The next part of an answer, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct Delta {
     /// The model that writes it.
     pub model: String,
     /// The text; together they are how the answer's text begins.
@@ -185,15 +185,15 @@ impl Assistant {
         }
     }
 
-    /// Answers a question from the documents that `scope` shows. An `Err` means that the knowledge base could not be
+    /// Answers a question from the documents that `filter` shows. An `Err` means that the knowledge base could not be
     /// asked; everything a model can do wrong ends in an [`Answer`].
     pub async fn answer(
         &self,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
     ) -> Result<Answer, AnswerError> {
-        Ok(self.answer_through(request, scope, occasion, None).await?.into_answer())
+        Ok(self.answer_through(request, filter, occasion, None).await?.into_answer())
     }
 
     /// The same, and what the model writes is shown block by block as soon as it is checked. The answer that is returned
@@ -202,17 +202,17 @@ impl Assistant {
     pub async fn stream(
         &self,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
         outlet: &Outlet,
     ) -> Result<Answered, AnswerError> {
-        self.answer_through(request, scope, occasion, Some(outlet)).await
+        self.answer_through(request, filter, occasion, Some(outlet)).await
     }
 
     async fn answer_through(
         &self,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
         outlet: Option<&Outlet>,
     ) -> Result<Answered, AnswerError> {
@@ -221,7 +221,7 @@ impl Assistant {
             true => request.format,
             false => request.format.without_limit(),
         };
-        let Decided { retrieval, mut decision } = self.decide(question, scope).await?;
+        let Decided { retrieval, mut decision } = self.decide(question, filter).await?;
         let version_gap = retrieval.version_gap.as_ref();
         if let (Some(gap), Status::Answered) = (version_gap, decision.status) {
             decision.status = Status::Partial;
@@ -280,27 +280,27 @@ impl Assistant {
         }))
     }
 
-    /// Searches one state of the knowledge base through `scope`, when a search slot comes free in time.
+    /// Searches one state of the knowledge base through `filter`, when a search slot comes free in time.
     pub async fn search(
         &self,
         question: &Question,
-        scope: &Filter,
+        filter: &Filter,
         options: &Options,
     ) -> Result<Retrieval, AnswerError> {
         let searching = async {
             let _slots = self.search_slot().await?;
-            let view = self.0.kb.view(scope).await?;
+            let view = self.0.kb.view(filter).await?;
             Ok(self.0.retriever.retrieve(view, question, options).await?)
         };
         spans::search(&self.0.metrics, searching).await
     }
 
     /// Searches for what an answer may rest on, and decides whether it answers the question.
-    pub async fn decide(&self, question: &Question, scope: &Filter) -> Result<Decided, AnswerError> {
+    pub async fn decide(&self, question: &Question, filter: &Filter) -> Result<Decided, AnswerError> {
         let calibration = self.0.calibration.of(self.0.kb.as_ref()).await?;
         let searching = async {
             let _slots = self.search_slot().await?;
-            let view = self.0.kb.view(scope).await?;
+            let view = self.0.kb.view(filter).await?;
             Ok(self.0.retriever.decide(view, question, &self.0.settings.retrieval, &calibration).await?)
         };
         spans::search(&self.0.metrics, searching).await
@@ -360,7 +360,7 @@ impl Assistant {
             let text = apart(num_bytes, || checks.push(&piece));
             if let Some(outlet) = outlet.filter(|_| !text.is_empty()) {
                 // Whoever hangs up ends the whole call.
-                let _ = outlet.send(Shown { model: model.clone(), text }).await;
+                let _ = outlet.send(Delta { model: model.clone(), text }).await;
             }
             if checks.is_too_long() {
                 break Some(LlmError::TooLarge { max_bytes: reply::MAX_BYTES });
@@ -368,7 +368,7 @@ impl Assistant {
         };
         if let Some(error) = error {
             let cause = logged(&error, occasion);
-            let asked = match checks.shown() {
+            let asked = match checks.emitted() {
                 Some(written) => Asked::Interrupted(written, model, verdict(&checks), cause),
                 None => Asked::Failed(cause),
             };

@@ -1,7 +1,7 @@
 //! Answers given before, and questions being answered now: k8sgpt's operator asks the same every 30 seconds, and a whole
 //! cluster's pods fail alike. Each costs one answer.
 //!
-//! The key is everything an answer depends on: the normalised failure, language, format, scope, the state of the
+//! The key is everything an answer depends on: the normalised failure, language, format, filter, the state of the
 //! knowledge base, the model. Failures are the same when they differ in masked names and in what is drawn at random, such
 //! as pods' suffixes, which are slots in question and answer; or in white space, case, addresses, times and durations, as
 //! long as the answer repeats none of those. Degraded answers are given to those who wait for them, and not kept.
@@ -62,7 +62,7 @@ struct Key {
     text: String,
     language: String,
     format: Format,
-    scope: Filter,
+    filter: Filter,
     kb_version: String,
     /// A knowledge base that was built anew has the versions of the one before again.
     kb_committed_at: Option<SystemTime>,
@@ -145,24 +145,24 @@ impl AnswerCache {
         &self,
         assistant: &Assistant,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
         outlet: Option<&Outlet>,
     ) -> Result<Answered, AnswerError> {
         let answering = async |occasion| match outlet {
-            None => assistant.answer(request, scope, occasion).await.map(Answered::Whole),
-            Some(outlet) => assistant.stream(request, scope, occasion, outlet).await,
+            None => assistant.answer(request, filter, occasion).await.map(Answered::Whole),
+            Some(outlet) => assistant.stream(request, filter, occasion, outlet).await,
         };
         if self.max_entries == 0 {
             return answering(occasion).await;
         }
-        let view = assistant.knowledge_base().view(scope).await?;
+        let view = assistant.knowledge_base().view(filter).await?;
         let slots = Slots::of(&request.question);
         let mut key = Key {
             text: slots.normalised(request.question.text()),
             language: request.question.language().0.clone(),
             format: request.format,
-            scope: scope.clone(),
+            filter: filter.clone(),
             kb_version: view.version().to_owned(),
             kb_committed_at: view.committed_at(),
             model: assistant.llm().map(|(model, _)| model.to_owned()),

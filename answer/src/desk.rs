@@ -68,32 +68,37 @@ impl Desk {
     }
 
     /// An answer, given before or new.
-    pub async fn answer(&self, request: &Request, scope: &Filter, terms: Terms) -> Result<Answer, DeskError> {
+    pub async fn answer(
+        &self,
+        request: &Request,
+        filter: &Filter,
+        terms: Terms,
+    ) -> Result<Answer, DeskError> {
         let occasion = Occasion::now(terms.deadline);
-        Ok(self.answer_through(request, scope, occasion, terms, None).await?.into_answer())
+        Ok(self.answer_through(request, filter, occasion, terms, None).await?.into_answer())
     }
 
     /// The same, and what a model writes is shown through `outlet` while it is written. Only then can it be interrupted.
     pub async fn stream(
         &self,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
         terms: Terms,
         outlet: &Outlet,
     ) -> Result<Answered, DeskError> {
-        self.answer_through(request, scope, occasion, terms, Some(outlet)).await
+        self.answer_through(request, filter, occasion, terms, Some(outlet)).await
     }
 
     async fn answer_through(
         &self,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
         terms: Terms,
         outlet: Option<&Outlet>,
     ) -> Result<Answered, DeskError> {
-        let answering = self.cache.answer(&self.assistant, request, scope, occasion, outlet);
+        let answering = self.cache.answer(&self.assistant, request, filter, occasion, outlet);
         let answered = within(terms.deadline, answering).await?;
         let answer = answered.answer();
         self.assistant.metrics().answered(answer.status, answer.answered_by.as_str(), answer.degraded);
@@ -109,22 +114,22 @@ impl Desk {
     pub async fn search(
         &self,
         question: &Question,
-        scope: &Filter,
+        filter: &Filter,
         limit: usize,
         terms: Terms,
     ) -> Result<Found, DeskError> {
-        within(terms.deadline, search::find(&self.assistant, question, scope, limit)).await
+        within(terms.deadline, search::find(&self.assistant, question, filter, limit)).await
     }
 
-    /// The document with this id, when `scope` shows it.
+    /// The document with this id, when `filter` shows it.
     pub async fn document(
         &self,
         id: &str,
-        scope: &Filter,
+        filter: &Filter,
         terms: Terms,
     ) -> Result<Option<Document>, DeskError> {
         let kb = self.assistant.knowledge_base().as_ref();
-        within(terms.deadline, async { Ok(documents::find(kb, scope, id).await?) }).await
+        within(terms.deadline, async { Ok(documents::find(kb, filter, id).await?) }).await
     }
 }
 

@@ -44,7 +44,7 @@ impl Draft<'_> {
             text: written.text,
             status: self.decision.status,
             confidence: self.decision.confidence,
-            reason: shown(&self.decision.reason),
+            reason: without_markup(&self.decision.reason),
             answered_by,
             degraded: None,
             cached: false,
@@ -146,7 +146,7 @@ impl Draft<'_> {
         };
         Answer {
             status: Status::Unknown,
-            reason: shown(reason),
+            reason: without_markup(reason),
             nearest,
             ..self.answer(AnsweredBy::None, written)
         }
@@ -206,8 +206,8 @@ fn contradicted(answer: Answer) -> Answer {
 }
 
 /// A reason as it may be shown: the titles in it are not ours.
-fn shown(reason: &str) -> String {
-    title::shown(&reason.replace('`', "'"))
+fn without_markup(reason: &str) -> String {
+    title::cleaned(&reason.replace('`', "'"))
 }
 
 /// The first documents among the hits.
@@ -217,11 +217,11 @@ fn nearest(retrieval: &Retrieval) -> Vec<Nearest> {
     for record in retrieval.version_gap.iter().flat_map(|gap| &gap.documents) {
         let meta = &record.meta;
         let url = meta.url.as_deref().and_then(web_url);
-        nearest.push(Nearest { document: meta.id.clone(), title: title::shown(&meta.title), url });
+        nearest.push(Nearest { document: meta.id.clone(), title: title::cleaned(&meta.title), url });
     }
     for passage in Evidence::of_hits(&retrieval.hits) {
         if nearest.len() < MAX_NEAREST && !nearest.iter().any(|near| near.document == passage.document) {
-            let title = title::shown(&passage.title);
+            let title = title::cleaned(&passage.title);
             nearest.push(Nearest { document: passage.document, title, url: passage.url });
         }
     }
@@ -245,6 +245,6 @@ mod tests {
 
     #[test]
     fn reasons_hold_nothing_of_a_title_that_is_not_seen() {
-        assert_eq!(shown("the rule of `a\u{1b}[31m\u{202e}b` holds"), "the rule of 'ab' holds");
+        assert_eq!(without_markup("the rule of `a\u{1b}[31m\u{202e}b` holds"), "the rule of 'ab' holds");
     }
 }

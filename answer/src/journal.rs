@@ -33,7 +33,7 @@ const MAX_WAITING: usize = 1_024;
 
 /// The file of [`Feedback`].
 pub(crate) const FEEDBACK: &str = "feedback.jsonl";
-/// The file of [`Answered`].
+/// The file of [`AnswerRecord`].
 pub(crate) const ANSWERED: &str = "answers.jsonl";
 /// The file of [`Unanswered`].
 pub(crate) const UNANSWERED: &str = "unanswered.jsonl";
@@ -79,7 +79,7 @@ pub struct Given {
 
 /// An answer as written, for ratings that reach another server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Answered {
+pub(crate) struct AnswerRecord {
     pub at: Timestamp,
     pub id: String,
     #[serde(flatten)]
@@ -137,7 +137,7 @@ struct Remembered {
 }
 
 enum Waiting {
-    Answered(Answered),
+    Answered(AnswerRecord),
     Unanswered(Unanswered),
 }
 
@@ -192,7 +192,7 @@ impl Journal {
             answer.citations.iter().map(|citation| citation.document.clone()).collect();
         documents.dedup();
         let given = Given { question, status: answer.status, documents };
-        self.write_later(Waiting::Answered(Answered {
+        self.write_later(Waiting::Answered(AnswerRecord {
             at: answer.created_at,
             id: answer.id.clone(),
             answer: given.clone(),

@@ -4,7 +4,7 @@
 //! one server may well write the same line twice. A rating is joined with its answer, whichever server gave it. A torn or
 //! foreign line is left out, and nothing else with it.
 
-use crate::journal::{self, Answered, Feedback, Given, Unanswered};
+use crate::journal::{self, AnswerRecord, Feedback, Given, Unanswered};
 use jiff::Timestamp;
 use kb::document::ContentHash;
 use serde::{Serialize, de::DeserializeOwned};
@@ -93,7 +93,7 @@ impl Journals {
             return Ok(ratings);
         }
         self.lines(journal::ANSWERED, |_, line| {
-            if let Ok(answered) = serde_json::from_slice::<Answered>(line)
+            if let Ok(answered) = serde_json::from_slice::<AnswerRecord>(line)
                 && let Some(answer @ None) = wanted.get_mut(&answered.id)
             {
                 *answer = Some(answered.answer);

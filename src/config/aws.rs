@@ -104,7 +104,7 @@ fn container(environment: &Environment) -> Result<Option<RoleSource>, ConfigErro
 
 /// Keys are only taken from where nobody else can answer.
 fn is_trusted(url: &str) -> bool {
-    let Ok(url) = reqwest::Url::parse(url) else { return false };
+    let Ok(url) = net::Url::parse(url) else { return false };
     match url.scheme() {
         "https" => true,
         "http" => url.host_str().is_some_and(|host| PLAIN_HOSTS.contains(&host)),

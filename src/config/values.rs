@@ -43,7 +43,7 @@ pub(super) fn trimmed(key: &str, text: &str) -> Result<Secret, ConfigError> {
 /// An address of the web. A wrong one is not shown: it may hold a password.
 pub(super) fn web_url(key: &str, text: String) -> Result<String, ConfigError> {
     let begins = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
-    let is_url = begins && !text.contains(char::is_whitespace) && reqwest::Url::parse(&text).is_ok();
+    let is_url = begins && !text.contains(char::is_whitespace) && net::Url::parse(&text).is_ok();
     match is_url {
         true => Ok(text.trim_end_matches('/').to_owned()),
         false => Err(wrong(key, "it is no URL such as https://api.example.com/v1")),

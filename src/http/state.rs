@@ -75,7 +75,7 @@ impl AppState {
     }
 
     /// An answer of the desk.
-    pub(super) async fn answer(&self, request: &Request, scope: &Filter) -> Result<Answer, ApiError> {
-        Ok(self.desk.answer(request, scope, self.terms()).await?)
+    pub(super) async fn answer(&self, request: &Request, filter: &Filter) -> Result<Answer, ApiError> {
+        Ok(self.desk.answer(request, filter, self.terms()).await?)
     }
 }

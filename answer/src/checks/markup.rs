@@ -129,7 +129,7 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
             Event::TaskListMarker(_) => task = Some(range),
             Event::End(TagEnd::TableCell) => cell_end = range.end,
             Event::End(TagEnd::TableHead | TagEnd::TableRow) => {
-                // Cells beyond the header's are not shown, so nobody checks them.
+                // Cells beyond the header's are not rendered, so nobody checks them.
                 let rest = text.get(cell_end..range.end).unwrap_or_default().trim_end_matches('\n');
                 if !matches!(rest.trim(), "" | "|") {
                     let bar = if text[..cell_end].ends_with(' ') { "|" } else { " |" };
@@ -173,10 +173,10 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
             Event::Text(decoded) => {
                 let place = if in_code_block { Place::Code } else { prose };
                 let written = addresses::without(&text[range.clone()], allowed, place);
-                let shown = addresses::without(&decoded, allowed, place);
+                let rendered = addresses::without(&decoded, allowed, place);
                 takes_block |= in_code_block && is_manifest && written.contains(REMOVED);
                 // A code block's text has lost the signs before its lines.
-                let (first, second) = if in_code_block { (written, shown) } else { (shown, written) };
+                let (first, second) = if in_code_block { (written, rendered) } else { (rendered, written) };
                 if let (Cow::Owned(filtered), _) | (_, Cow::Owned(filtered)) = (first, second) {
                     edits.push((range, filtered));
                 }

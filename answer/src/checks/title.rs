@@ -6,7 +6,7 @@ use crate::text::visible;
 use kb::redact::redact;
 
 /// On one line, without what nobody sees, secrets, markup and URLs.
-pub fn shown(title: &str) -> String {
+pub fn cleaned(title: &str) -> String {
     markup::plain(&redact(&visible(title)).text).trim().to_owned()
 }
 
@@ -22,8 +22,8 @@ mod tests {
             ("a\u{1b}[31m\u{202e}\nb\u{200b}", "a b"),
             ("key AKIAQ7RLMX\u{200b}VTN2ZPWK4D(//evil.example/x)", "key redacted:aws-access-key"),
         ] {
-            assert!(shown(title).starts_with(expected), "{title:?} gave {:?}", shown(title));
-            assert!(!shown(title).contains("evil"), "{title:?} gave {:?}", shown(title));
+            assert!(cleaned(title).starts_with(expected), "{title:?} gave {:?}", cleaned(title));
+            assert!(!cleaned(title).contains("evil"), "{title:?} gave {:?}", cleaned(title));
         }
     }
 }

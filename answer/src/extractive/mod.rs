@@ -172,8 +172,8 @@ impl<'a> Body<'a> {
             false => best_commands(of_role(Some(Role::Diagnosis)), relevance)
                 .or_else(|| best_commands(of_role(None), relevance)),
         };
-        let shown: Vec<&String> = elements.iter().flat_map(Element::commands).collect();
-        let look = look.filter(|(lines, _)| !lines.iter().all(|line| shown.contains(&line)));
+        let quoted: Vec<&String> = elements.iter().flat_map(Element::commands).collect();
+        let look = look.filter(|(lines, _)| !lines.iter().all(|line| quoted.contains(&line)));
         Self { cause: explained, exact, elements, is_runbook: true, look, left_out: None }
     }
 

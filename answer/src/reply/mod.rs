@@ -112,8 +112,8 @@ pub struct Checks<'a> {
 enum State {
     /// Nothing may be shown yet.
     Held,
-    /// It is shown up to here, with the warnings in front.
-    Shown { up_to: usize },
+    /// Emitted up to this byte, with the warnings in front.
+    Emitted { up_to: usize },
     /// The model said that it does not know.
     Refused,
 }
@@ -259,8 +259,8 @@ impl<'a> Checks<'a> {
     }
 
     /// What is shown so far, with its sources, when the reply ends early; `None` when nothing is.
-    pub fn shown(&self) -> Option<Written> {
-        let State::Shown { up_to } = self.state else { return None };
+    pub fn emitted(&self) -> Option<Written> {
+        let State::Emitted { up_to } = self.state else { return None };
         let (warnings, sources) = self.warnings(self.joined.first_block());
         let text = &self.joined.text[..up_to];
         let cited = self.cleaner.citations_in(text).into_iter();
@@ -290,12 +290,12 @@ impl<'a> Checks<'a> {
                 String::new()
             }
             State::Held => {
-                self.state = State::Shown { up_to: self.joined.text.len() };
+                self.state = State::Emitted { up_to: self.joined.text.len() };
                 self.said = String::new();
                 self.warnings(self.joined.first_block()).0 + &self.joined.text
             }
-            State::Shown { up_to } => {
-                self.state = State::Shown { up_to: self.joined.text.len() };
+            State::Emitted { up_to } => {
+                self.state = State::Emitted { up_to: self.joined.text.len() };
                 self.joined.text[up_to..].to_owned()
             }
         }

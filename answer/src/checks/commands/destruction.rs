@@ -6,7 +6,7 @@ use super::{
     grounds::verb_of,
     programs::{self, Kind, verbs_of},
     shell::{self, Feed, Invocation},
-    vocabulary::{has, reader, rest_of, words},
+    vocabulary::{has, reader, rest_of, section},
 };
 use regex::{Regex, RegexSet};
 use std::sync::LazyLock;
@@ -104,19 +104,19 @@ pub fn acts_of_text(line: &str, is_command: bool, acts: &mut Vec<String>) {
 
 /// Whether a path is in a folder whose files nobody writes over in passing.
 fn is_system(path: &str) -> bool {
-    path == "/" || words("system folders").iter().any(|folder| path.starts_with(folder))
+    path == "/" || section("system folders").iter().any(|folder| path.starts_with(folder))
 }
 
 /// Whether a path is the root, or a file without which a machine does not come up.
 fn is_vital(path: &str) -> bool {
-    path == "/" || words("vital files").iter().any(|file| path.starts_with(file))
+    path == "/" || section("vital files").iter().any(|file| path.starts_with(file))
 }
 
 /// What a script destroys that is written in a programming language.
 pub fn acts_of_script(script: &str, acts: &mut Vec<String>) {
     let squeezed: String =
         script.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ").replace(" (", "(");
-    if words("one-liners").iter().any(|sign| squeezed.contains(sign)) {
+    if section("one-liners").iter().any(|sign| squeezed.contains(sign)) {
         acts.push("script".to_owned());
     }
 }
@@ -124,7 +124,7 @@ pub fn acts_of_script(script: &str, acts: &mut Vec<String>) {
 /// Whether a line of a program in another language deletes files or runs a shell.
 pub fn is_destroying_script(line: &str) -> bool {
     let line = line.to_lowercase();
-    words("script signs").iter().any(|sign| line.contains(sign))
+    section("script signs").iter().any(|sign| line.contains(sign))
 }
 
 /// Whether a line is a statement that changes a database.
@@ -354,7 +354,7 @@ fn destroys(call: &Invocation) -> bool {
     }
     // A script by its name: `./wipe.sh`, `psql -f drop_all.sql`.
     let is_script = |word: &str| {
-        words("file endings").iter().any(|ending| {
+        section("file endings").iter().any(|ending| {
             word.strip_suffix(ending).is_some_and(|path| {
                 let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
                 name.split(['-', '_', '.']).any(|part| has("script names", part))
@@ -365,7 +365,8 @@ fn destroys(call: &Invocation) -> bool {
     if is_script(&call.written) || runs_files && names(&is_script) {
         return true;
     }
-    let is_affixed = program.contains('-') && words("affixes").iter().any(|affix| program.starts_with(affix))
+    let is_affixed = program.contains('-')
+        && section("affixes").iter().any(|affix| program.starts_with(affix))
         || program.starts_with("uninstall");
     if programs::is(program, Kind::Destroys) || is_affixed || has_destroying_flag(call) {
         return true;
@@ -387,7 +388,7 @@ fn destroys(call: &Invocation) -> bool {
     let num_verbs = if verbs_of(program).is_some() { 1 + usize::from(is_group) } else { 3 };
     call.operands().enumerate().any(|(at, word)| {
         let begins = word.split_once('-').is_some_and(|(first, _)| has("beginnings", first));
-        has("words", &word) || at < num_verbs && is_joined(&word) || at < 4 && begins
+        has("destroying words", &word) || at < num_verbs && is_joined(&word) || at < 4 && begins
     }) || names(&is_camel)
 }
 
@@ -400,13 +401,13 @@ fn is_joined(word: &str) -> bool {
     let (first, last) = (parts.next().unwrap_or_default(), parts.next_back());
     let num_between = parts.count();
     let Some(last) = last else { return false };
-    let is_file = word.contains('.') && !(has("words", last) && num_between == 0);
+    let is_file = word.contains('.') && !(has("destroying words", last) && num_between == 0);
     !is_file
         && (has("stems", first)
-            || (word.contains([':', '.']) && (has("words", last) || has("stems", last)))
+            || (word.contains([':', '.']) && (has("destroying words", last) || has("stems", last)))
             || (has("stems", last)
                 && num_between <= 1
-                && !words("describing beginnings").contains(format!("{first}-").as_str())))
+                && !section("describing beginnings").contains(format!("{first}-").as_str())))
 }
 
 /// Whether a word is joined so by its capitals: `DeleteShard`, `flywayClean`.

@@ -253,15 +253,15 @@ impl Check<'_> {
         let text = folded.text.as_ref();
         let segments: Vec<Range<usize>> = prose::segments(text);
         for segment in &segments {
-            let shown = folded.source(segment);
+            let place = folded.source(segment);
             // A command in a code span is judged there.
-            if flow.is_within_span(&shown) {
+            if flow.is_within_span(&place) {
                 continue;
             }
             let command = text[segment.clone()].replace('\n', " ");
             let (verdict, _) = judge(&command, self.grounds, Mode::Prose);
             self.note(&command, &verdict);
-            let Some(source) = flow.source(&shown) else { continue };
+            let Some(source) = flow.source(&place) else { continue };
             self.edits.extend(verdict.edit(source, self.phrases));
         }
         if let Some(grounds) = self.grounds {
@@ -432,7 +432,8 @@ fn looks_like_command(line: &str, calls: &[Invocation], mode: Mode) -> bool {
     let second = first.args.first().map_or("", |word| word.text.as_str());
     // `frobctl purge`, `frobctl tenant purge`, but not `failed to delete`.
     let is_lower = |word: &str| word.chars().all(|c| !c.is_ascii_uppercase() && c.is_ascii());
-    let says_so = |num_words| first.args.iter().take(num_words).any(|word| has("words", &word.text));
+    let says_so =
+        |num_words| first.args.iter().take(num_words).any(|word| has("destroying words", &word.text));
     let is_lower = first.args.iter().all(|word| is_lower(&word.text));
     let destroys = !second.is_empty()
         && !begins_phrase

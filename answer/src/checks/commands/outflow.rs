@@ -4,7 +4,7 @@ use super::{
     grounds::Grounds,
     programs::{self, Kind},
     shell::{Feed, Invocation},
-    vocabulary::{has, words},
+    vocabulary::{has, section},
 };
 use regex::Regex;
 use std::{ops::Range, sync::LazyLock};
@@ -43,7 +43,7 @@ fn decodes(call: &Invocation) -> bool {
 fn reads_secret_file(call: &Invocation) -> bool {
     let is_secret = |text: &str| {
         let path = text.trim_start_matches(['@', '<']).rsplit([':', '=']).next().unwrap_or_default();
-        path.contains('/') && words("secret files").iter().any(|place| path.contains(place))
+        path.contains('/') && section("secret files").iter().any(|place| path.contains(place))
     };
     let reads = matches!(call.program.as_str(), "kubectl" | "oc")
         && call.operands().next().as_deref() == Some("cp")

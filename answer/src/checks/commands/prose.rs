@@ -4,7 +4,7 @@ use super::{
     destruction,
     programs::{self, Kind, verbs_of},
     shell::{self, Invocation, name_of},
-    vocabulary::{has, is_made_like_tool, is_ordinary, is_tool, words},
+    vocabulary::{has, is_made_like_tool, is_ordinary, is_tool, section},
 };
 use regex::Regex;
 use std::{ops::Range, sync::LazyLock};
@@ -58,8 +58,8 @@ pub fn literals(text: &str, is_taken: impl Fn(&Range<usize>) -> bool) -> Vec<Ran
 /// Whether a word after an object's kind says how it is rather than what it is called.
 fn describes(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
-    words("describing beginnings").iter().any(|beginning| word.starts_with(beginning))
-        || words("describing endings").iter().any(|ending| word.ends_with(ending))
+    section("describing beginnings").iter().any(|beginning| word.starts_with(beginning))
+        || section("describing endings").iter().any(|ending| word.ends_with(ending))
 }
 
 /// The parts of running text that are commands: from a program's name to where the sentence or the next command begins.
@@ -156,12 +156,12 @@ pub fn is_told(call: &Invocation) -> bool {
     let is_ordinary = is_ordinary(&call.program);
     let destroys = || destruction::act(call).is_some();
     let is_phrase = has("phrase words", &first.text);
-    let says_so = || call.args.iter().take(3).any(|word| has("words", &word.text)) || !is_ordinary;
+    let says_so = || call.args.iter().take(3).any(|word| has("destroying words", &word.text)) || !is_ordinary;
     let is_known = is_tool(&call.program)
         && (!is_phrase && (is_compound || !is_ordinary) || destroys() && (!is_phrase || says_so()));
     is_name
         && (is_known
-            || call.args.iter().take(2).any(|word| has("words", &word.text))
+            || call.args.iter().take(2).any(|word| has("destroying words", &word.text))
             || call.args.iter().take(3).any(|word| begins_argument(&word.text)))
 }
 
@@ -227,7 +227,7 @@ pub fn is_invocation(call: &Invocation) -> bool {
                     && first.text.contains(|c: char| c.is_ascii_alphanumeric())
                 || is_loud
                 || first.is_quoted
-                || has("words", &first.text) && !is_shouted
+                || has("destroying words", &first.text) && !is_shouted
         }
     }
 }

@@ -43,29 +43,29 @@ static READERS: LazyLock<HashMap<&'static str, Reader>> = LazyLock::new(|| {
 });
 
 /// A section of `signs.txt` or `words.txt`.
-pub fn words(section: &str) -> &'static HashSet<&'static str> {
-    SECTIONS.get(section).expect("the section is in one of the files")
+pub fn section(name: &str) -> &'static HashSet<&'static str> {
+    SECTIONS.get(name).expect("the section is in one of the files")
 }
 
 /// Whether a section has a word.
-pub fn has(section: &str, word: &str) -> bool {
-    words(section).contains(word)
+pub fn has(section_name: &str, word: &str) -> bool {
+    section(section_name).contains(word)
 }
 
 /// What stands after a word on its line of a section: `rRf` of `rm rRf`.
-pub fn rest_of(section: &str, word: &str) -> Option<&'static str> {
+pub fn rest_of(table: &str, word: &str) -> Option<&'static str> {
     static TABLES: LazyLock<HashMap<(&'static str, &'static str), &'static str>> = LazyLock::new(|| {
         let tables = ["letters", "words of"].into_iter();
         tables
             .flat_map(|name| {
-                words(name).iter().filter_map(move |line| {
+                section(name).iter().filter_map(move |line| {
                     let (word, rest) = line.split_once(' ')?;
                     Some(((name, word), rest))
                 })
             })
             .collect()
     });
-    TABLES.get(&(section, word)).copied()
+    TABLES.get(&(table, word)).copied()
 }
 
 /// What of a program only reads.
@@ -163,7 +163,7 @@ fn begins(verb: &[&str], words: &[impl AsRef<str>]) -> bool {
         && verb.iter().zip(words).all(|(expected, word)| {
             let (expected, word) = (expected.strip_suffix('.').unwrap_or(expected), word.as_ref());
             match expected.strip_suffix('*') {
-                Some("") => !has("words", word),
+                Some("") => !has("destroying words", word),
                 Some(beginning) => word.starts_with(beginning),
                 None => word == expected,
             }
@@ -214,7 +214,7 @@ pub fn is_made_like_tool(name: &str) -> bool {
     let is_plain = name
         .chars()
         .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | '/' | '~'));
-    is_cmdlet || (is_plain && words("tool endings").iter().any(stem))
+    is_cmdlet || (is_plain && section("tool endings").iter().any(stem))
 }
 
 /// A flag, a number, a time or a variable between a wrapper and what it runs.

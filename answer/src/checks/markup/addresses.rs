@@ -99,7 +99,7 @@ pub struct Said {
     /// Those without: images, labels, endpoints.
     names: HashSet<String>,
     /// Those of them that stand in code, in double quotes, as programs write what they called, or in the team's own sentences.
-    shown: HashSet<String>,
+    displayable: HashSet<String>,
     /// Numbers of hosts, with and without their ports.
     hosts: HashSet<String>,
 }
@@ -122,7 +122,7 @@ impl Said {
             while let Some(found) = ADDRESS.captures_at(text, from) {
                 let whole = found.get(0).expect("a match has a text");
                 let next = code.partition_point(|range| range.end <= whole.start());
-                let is_shown = text[..whole.start()].ends_with('"')
+                let is_displayable = text[..whole.start()].ends_with('"')
                     || code.get(next).is_some_and(|range| range.contains(&whole.start()));
                 let kept = match (found.name("url"), found.name("bare")) {
                     (Some(url), _) => Some((url, &mut said.urls)),
@@ -134,11 +134,11 @@ impl Said {
                     let is_kept = found.name("url").is_none() || leads_somewhere(written);
                     if is_kept && asks_nothing(written) && written.is_ascii() {
                         kept.insert(written.to_owned());
-                        said.shown.extend(is_shown.then(|| written.to_owned()));
+                        said.displayable.extend(is_displayable.then(|| written.to_owned()));
                     }
                 }
-                if let Some(mention) = found.name("mention").filter(|_| is_shown) {
-                    said.shown.insert(mention.as_str().to_owned());
+                if let Some(mention) = found.name("mention").filter(|_| is_displayable) {
+                    said.displayable.insert(mention.as_str().to_owned());
                 }
                 from = whole.end();
             }
@@ -153,7 +153,7 @@ impl Said {
                 let Some(url) = found.name("url") else { continue };
                 let written = url.as_str().trim_end_matches(trailing(url.as_str()));
                 if is_word(text, &url.range()) && self.urls.contains(written) {
-                    self.shown.insert(written.to_owned());
+                    self.displayable.insert(written.to_owned());
                 }
             }
         }
@@ -262,12 +262,12 @@ fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: P
         if (is_said || fills_in_host(bare, after)) && place.is_sure(start) {
             return None;
         }
-        let is_shown = is_private(bare) || said.is_some_and(|said| said.shown.contains(bare));
+        let is_displayable = is_private(bare) || said.is_some_and(|said| said.displayable.contains(bare));
         if has_url
             && (is_said || ends_sentence(after))
             && !is_cited
             && matches!(place, Place::Prose)
-            && is_shown
+            && is_displayable
         {
             return Some(format!("`{bare}`{}", &url[bare.len()..]));
         }
@@ -316,7 +316,7 @@ fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: P
     }
     let start = found.get(0).map_or(0, |whole| whole.start());
     if let Some(mention) = found.name("mention") {
-        let is_said = said.is_some_and(|said| said.shown.contains(mention.as_str()));
+        let is_said = said.is_some_and(|said| said.displayable.contains(mention.as_str()));
         return (!(is_said && place.is_sure(start))).then(|| REMOVED.to_owned());
     }
     if let Some(everybody) = found.name("everybody") {

@@ -176,7 +176,7 @@ impl<'a> Sources<'a> {
                 self.introduction.clone_from(&cited);
             }
             Kind::Text | Kind::Quotation => self.is_introduced = false,
-            Kind::Shown => {}
+            Kind::Verbatim => {}
         }
         self.waiting_bytes += text.len();
         self.waiting.push(Waiting {

@@ -27,7 +27,7 @@ pub enum Kind {
     /// What a document says, word for word.
     Quotation,
     /// Code, a table, a line: no claim.
-    Shown,
+    Verbatim,
 }
 
 /// What a block is to those around it, what it cites and claims.
@@ -78,9 +78,9 @@ impl Summary {
         let kind = match parts.first() {
             _ if item.is_some() => Kind::Item,
             _ if is_heading => Kind::Heading,
-            None => Kind::Shown,
+            None => Kind::Verbatim,
             Some(part) if parts.len() == 1 && part.cites && is_lone(&text[part.range.clone()]) => Kind::Lone,
-            Some(_) if start.starts_with('|') => Kind::Shown,
+            Some(_) if start.starts_with('|') => Kind::Verbatim,
             Some(_) if start.starts_with('>') => Kind::Quotation,
             Some(_) => Kind::Text,
         };

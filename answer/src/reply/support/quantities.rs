@@ -250,13 +250,13 @@ pub fn without_examples(text: &str) -> &str {
 }
 
 /// The numbers of sums that a sentence shows and that are right, where one of their numbers is `known`: `90 / 3 = 30`.
-pub fn shown_sums(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
+pub fn right_sums(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
     static SUM: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(\d+(?:\.\d+)?)\s*(?:[^\d\s=]{1,12}\s*)?([-+−–×x*/÷])\s*(\d+(?:\.\d+)?)\s*(?:[^\d\s=]{1,12}\s*)?=\s*(\d+(?:\.\d+)?)")
             .expect("the pattern is valid")
     });
     let text = folded(text);
-    let mut shown = Vec::new();
+    let mut numbers_found = Vec::new();
     for sum in SUM.captures_iter(&text) {
         let number = |group: usize| sum[group].parse::<f64>().ok();
         let (Some(left), Some(right), Some(result)) = (number(1), number(3), number(4)) else { continue };
@@ -267,15 +267,15 @@ pub fn shown_sums(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
             _ => left * right,
         };
         if (computed - result).abs() <= 0.5 && [left, right, result].into_iter().any(&known) {
-            shown.extend([left, right, result]);
+            numbers_found.extend([left, right, result]);
         }
     }
-    shown
+    numbers_found
 }
 
 /// The numbers of series that a text works out, where the first is `known`: `10, 20, 40, 80 s`, `5, 10, 15 minutes`. The last may be
 /// a known limit instead.
-pub fn shown_series(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
+pub fn worked_series(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
     static RUN: LazyLock<Regex> = LazyLock::new(|| {
         let number = r"\d+(?:\.\d+)?\s?(?:\p{L}{1,8}\.?)?";
         let joint = r"\s?(?:[,，、→/;]|->|–|…|\.\.\.)[\s,，、→]{0,4}(?:and |then |up to |và |rồi |dan |lalu |和|再|最多)?";
@@ -284,7 +284,7 @@ pub fn shown_series(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
     static NUMBER: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\d+(?:\.\d+)?").expect("the pattern is valid"));
     let text = folded(text);
-    let mut shown = Vec::new();
+    let mut numbers_found = Vec::new();
     for run in RUN.find_iter(&text) {
         let numbers: Vec<f64> =
             NUMBER.find_iter(run.as_str()).filter_map(|number| number.as_str().parse().ok()).collect();
@@ -300,10 +300,10 @@ pub fn shown_series(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
         };
         let (last, others) = numbers.split_last().expect("a run has numbers");
         if known(*first) && (grows(&numbers) || grows(others) && known(*last)) {
-            shown.extend(numbers);
+            numbers_found.extend(numbers);
         }
     }
-    shown
+    numbers_found
 }
 
 /// The amounts of a text, each in every way that it may be read.
