@@ -47,7 +47,7 @@ struct Entries {
     bytes: usize,
 }
 
-/// An entry, and what it takes; nothing before its answer is there.
+/// An entry and its size in bytes; 0 before its answer is there.
 struct Held {
     entry: Arc<Entry>,
     bytes: usize,
@@ -56,7 +56,7 @@ struct Held {
 /// The hash of a key, or of parts of a question, which may be long: an entry must not keep them.
 type Digest = [u8; 32];
 
-/// What an answer depends on.
+/// Everything that an answer depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     text: String,
@@ -78,7 +78,7 @@ struct Entry {
 struct Kept {
     /// With slots.
     answer: Answer,
-    /// What the question it was given to has instead of others' addresses, times and durations.
+    /// The digest of the addresses, times and durations in the question that it was given to.
     passing: Digest,
     /// Whether the answer repeats some of those.
     repeats_passing: bool,
@@ -102,9 +102,9 @@ impl Kept {
         !self.repeats_passing || self.passing == digest(passing)
     }
 
-    /// What it takes, about.
+    /// Its size in bytes, roughly.
     fn bytes(&self) -> usize {
-        /// Of a source, about.
+        /// The size of a source, roughly.
         const SOURCE: usize = 512;
         let Answer { text, reason, citations, nearest, warnings, .. } = &self.answer;
         let texts = text.len() + reason.len() + warnings.iter().map(String::len).sum::<usize>();
@@ -196,7 +196,7 @@ impl AnswerCache {
             };
             let answer = &kept.answer;
             if !is_new && !kept.holds_for(&slots.passing) {
-                // Everything to the letter: nobody else's answer holds.
+                // The text to the letter: the answer to another question does not hold.
                 key.text = slots.put(request.question.text());
                 continue;
             }
@@ -271,7 +271,7 @@ impl Entries {
     }
 }
 
-/// What stands for what in a question and in its answer.
+/// The slots that stand for names in a question and in its answer.
 struct Slots {
     /// Number and text of masked names, fresh in each run of the client, and of what is drawn at random; the longest text
     /// first: one may be part of another.

@@ -16,7 +16,7 @@ use kb::{question::Question, store::Filter};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
-/// Where questions are taken. Cheap to clone.
+/// Takes the questions of a server. Cheap to clone.
 #[derive(Clone)]
 pub struct Desk {
     assistant: Assistant,
@@ -24,7 +24,7 @@ pub struct Desk {
     journal: Arc<Journal>,
 }
 
-/// What holds for one request; a running server may go by others for the next.
+/// The settings of one request; a running server may have others for the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// For the whole answer.
@@ -57,12 +57,12 @@ impl Desk {
         }
     }
 
-    /// What answers.
+    /// The assistant that answers.
     pub fn assistant(&self) -> &Assistant {
         &self.assistant
     }
 
-    /// Where ratings are written.
+    /// The journal that ratings are written to.
     pub fn journal(&self) -> &Arc<Journal> {
         &self.journal
     }
@@ -102,7 +102,7 @@ impl Desk {
         let answered = within(terms.deadline, answering).await?;
         let answer = answered.answer();
         self.assistant.metrics().answered(answer.status, answer.answered_by.as_str(), answer.degraded);
-        // What was shown of an interrupted answer cannot be refused any more.
+        // An interrupted answer was shown in part and cannot be refused any more.
         if matches!(&answered, Answered::Whole(answer) if terms.strict && answer.degraded.is_some()) {
             return Err(DeskError::Degraded);
         }
@@ -133,7 +133,7 @@ impl Desk {
     }
 }
 
-/// What comes in time.
+/// The result of some work, if it comes before the deadline.
 async fn within<T>(
     deadline: Duration,
     coming: impl Future<Output = Result<T, AnswerError>>,

@@ -15,7 +15,7 @@ use kb::{
     store::Filter,
 };
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     /// Best first.

@@ -1,4 +1,4 @@
-//! The part of a page that treats the problem, in the language of whoever asks where there is a translation; with the section
+//! The part of a page that treats the problem, in the asker's language where there is a translation; with the section
 //! that fits as well, and the documents that the part links to.
 
 use crate::{evidence::Evidence, phrases};

@@ -27,7 +27,7 @@ use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 pub use kb::causes::with_causes as chain;
 
-/// What answering needs, started.
+/// The parts that answering needs, started.
 pub(crate) struct Started {
     pub assistant: Assistant,
     pub embedder: Embedder,

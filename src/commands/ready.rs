@@ -17,10 +17,10 @@ use std::{
 /// For the whole call. The server itself waits 2 s for its knowledge base, and health checks are ended after 5 s.
 const DEADLINE: Duration = Duration::from_secs(4);
 const MAX_REPLY_BYTES: usize = 64 << 10;
-/// Longer chains are none.
+/// The largest certificate file, in bytes; a longer one is refused.
 const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
 
-/// What is read of the reply of `/readyz`.
+/// The fields that are read of the reply of `/readyz`.
 #[derive(Deserialize)]
 struct Readiness {
     status: String,
@@ -95,7 +95,7 @@ async fn ask(server: Settings) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where a listener is reached from its own machine.
+/// The address of a listener for its own machine.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

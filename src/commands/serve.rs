@@ -27,7 +27,7 @@ use toml::Value;
 /// Files beside the connections: the knowledge base's, the model's, calls of the language model.
 const OTHER_FILES: u64 = 1_024;
 
-/// Most connections that wait to be accepted; the system may allow fewer.
+/// The largest backlog of connections; the system may allow fewer.
 const MAX_BACKLOG: u32 = 65_535;
 
 /// Serve answers over HTTP.

@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// For one batch of spans.
+/// The deadline of one batch of spans, its connection included.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for the last spans when the program ends.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -62,7 +62,7 @@ impl Exporter {
         Ok(Self(provider))
     }
 
-    /// Where spans come from.
+    /// The provider that makes spans.
     pub(super) fn provider(&self) -> &SdkTracerProvider {
         &self.0
     }

@@ -37,7 +37,7 @@ pub fn clean<'a>(text: &str, allowed: impl Into<Allowed<'a>>) -> String {
         }
         text = next;
     }
-    // Still markup after so many passes: somebody is trying.
+    // Still markup after all passes: the text is made to evade them.
     blunted(&text, allowed)
 }
 
@@ -78,7 +78,7 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
         .iter()
         .map(|(_, definition)| (definition.span.clone(), String::new()))
         .collect();
-    // What is inside a replaced range is not looked at again.
+    // The inside of a replaced range is not read again.
     let mut open: Option<(usize, TagEnd)> = None;
     let (mut depth, mut images) = (0usize, 0usize);
     let (mut in_code_block, mut is_manifest, mut takes_block) = (false, false, false);
@@ -129,7 +129,7 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
             Event::TaskListMarker(_) => task = Some(range),
             Event::End(TagEnd::TableCell) => cell_end = range.end,
             Event::End(TagEnd::TableHead | TagEnd::TableRow) => {
-                // Cells beyond the header's are not rendered, so nobody checks them.
+                // Cells beyond the header's are not rendered, so no reader sees what they hold.
                 let rest = text.get(cell_end..range.end).unwrap_or_default().trim_end_matches('\n');
                 if !matches!(rest.trim(), "" | "|") {
                     let bar = if text[..cell_end].ends_with(' ') { "|" } else { " |" };
@@ -192,7 +192,7 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
     edits
 }
 
-/// What stands around a placeholder without a space: `robot-<namespace>`.
+/// The word around a placeholder: `robot-<namespace>`.
 fn word_around(text: &str, placeholder: &Range<usize>) -> Range<usize> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let start = text[..placeholder.start].trim_end_matches(is_part).len();

@@ -1,11 +1,11 @@
-//! What stands beside an answer's text and is not ours: titles, headings, names. They are cleaned when they are ingested;
-//! a knowledge base may be older than that.
+//! The texts of documents that stand beside an answer's text: titles, headings, names. They are cleaned when they are
+//! ingested; a knowledge base may be older than that.
 
 use super::markup;
 use crate::text::visible;
 use kb::redact::redact;
 
-/// On one line, without what nobody sees, secrets, markup and URLs.
+/// A title on one line, without invisible characters, secrets, markup and URLs.
 pub fn cleaned(title: &str) -> String {
     markup::plain(&redact(&visible(title)).text).trim().to_owned()
 }

@@ -1,6 +1,6 @@
-//! What a block of code in a document is: commands to run, configuration to write, or output that only shows something.
-//! The info string of a fence is a hint, the text decides: commands stand in fences of any name, logs in those of a shell.
-//! Pure.
+//! The kind of a block of code in a document: commands to run, configuration to write, or output that only shows
+//! something. The info string of a fence is a hint, the text decides: commands stand in fences of any name, logs in
+//! those of a shell. Pure.
 
 use crate::{
     checks::commands::is_known_program,
@@ -9,7 +9,7 @@ use crate::{
 use regex::Regex;
 use std::sync::LazyLock;
 
-/// What a block of code is for.
+/// The kind of a block of code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
     /// Commands, each with its continuation lines; prompts and the output between them are left out.
@@ -43,7 +43,7 @@ static PROGRAM: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
-/// What a block is, by the first word of its info string and its text.
+/// The kind of a block, by the first word of its info string and by its text.
 pub fn kind_of(language: &str, text: &str) -> Code {
     let language = language.trim_matches(['{', '}', '.']).to_ascii_lowercase();
     let language = language.split([',', ':', ' ', '{']).next().unwrap_or_default();

@@ -41,7 +41,7 @@ pub fn matching<'a>(sections: &[Section<'a>], question: &Question) -> Vec<Row<'a
     found.into_iter().filter_map(|(_, header, cells, from)| row(header, cells, from)).take(MAX_ROWS).collect()
 }
 
-/// What a first cell names: its quotations in backticks, or the whole cell where it is a code or an alert's name.
+/// The names in a first cell: its quotations in backticks, or the whole cell where it is a code or an alert's name.
 fn names(cell: &str) -> Vec<&str> {
     let quoted: Vec<&str> = cell.split('`').skip(1).step_by(2).filter(|quoted| is_telling(quoted)).collect();
     let whole = cell.trim();

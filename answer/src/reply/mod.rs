@@ -89,16 +89,16 @@ pub struct Checks<'a> {
     blocks: Blocks,
     /// Checked blocks that wait for a citation which may cover them.
     sources: Sources<'static>,
-    /// What its sentences are held against, and how many did not hold.
+    /// The check of its sentences against the passages that they cite.
     support: Support<'a>,
     tally: Tally,
     /// Whether it has words besides its citations.
     says_something: bool,
-    /// What the model said before anything could be shown; a refusal is recognised by it.
+    /// The model's text before anything could be shown; a refusal is recognised by it.
     said: String,
-    /// What is checked so far.
+    /// The text that is checked so far.
     joined: Joined,
-    /// What it cites.
+    /// The numbers that it cites.
     cited: BTreeSet<usize>,
     /// Whether advice was taken out that a document forbids, and whether that was the last thing so far.
     contradicts: bool,
@@ -258,7 +258,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// What is shown so far, with its sources, when the reply ends early; `None` when nothing is.
+    /// The text that was emitted so far, with its sources, when the reply ends early; `None` when nothing was.
     pub fn emitted(&self) -> Option<Written> {
         let State::Emitted { up_to } = self.state else { return None };
         let (warnings, sources) = self.warnings(self.joined.first_block());
@@ -301,7 +301,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// What must be read before a text that begins with `first`, with its sources.
+    /// The warnings before a text that begins with `first`, with their sources.
     fn warnings(&self, first: &str) -> (String, Vec<Citation>) {
         let cited: Vec<Citation> = self.cited.iter().map(|n| Citation::of(&self.evidence[n - 1])).collect();
         let (lines, sources) = warnings::missing(self.evidence, &cited, self.question, self.format);

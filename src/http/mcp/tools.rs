@@ -202,7 +202,7 @@ fn arguments<T: DeserializeOwned>(given: JsonObject) -> Result<T, Failure> {
         .map_err(|error| Failure(format!("the arguments are not what this tool takes: {error}")))
 }
 
-/// Every tool.
+/// All tools, for the list that clients ask for.
 fn tools() -> Vec<Tool> {
     vec![
         tool::<SearchArguments>(

@@ -75,7 +75,7 @@ const PHRASE_NAMES: [&str; 15] = [
 ];
 const NUM_PHRASES_OF_TEXT: usize = 10;
 
-/// What of a line destroys, besides the programs it runs: statements to a database, files written over.
+/// The destructive acts of a line besides the programs that it runs: statements to a database, files written over.
 pub fn acts_of_text(line: &str, is_command: bool, acts: &mut Vec<String>) {
     for captures in SQL.captures_iter(line) {
         let words: Vec<String> =
@@ -102,7 +102,7 @@ pub fn acts_of_text(line: &str, is_command: bool, acts: &mut Vec<String>) {
     acts.extend(said.map(|at| PHRASE_NAMES[at].to_owned()));
 }
 
-/// Whether a path is in a folder whose files nobody writes over in passing.
+/// Whether a path is in a folder of the system, whose files must not be overwritten.
 fn is_system(path: &str) -> bool {
     path == "/" || section("system folders").iter().any(|folder| path.starts_with(folder))
 }
@@ -112,7 +112,7 @@ fn is_vital(path: &str) -> bool {
     path == "/" || section("vital files").iter().any(|file| path.starts_with(file))
 }
 
-/// What a script destroys that is written in a programming language.
+/// The destructive acts of a script in a programming language.
 pub fn acts_of_script(script: &str, acts: &mut Vec<String>) {
     let squeezed: String =
         script.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ").replace(" (", "(");
@@ -158,7 +158,7 @@ pub fn is_read(call: &Invocation) -> bool {
         && call.args.iter().all(|word| word.text == "<")
         && !call.args.is_empty();
     let carries = sources || call.carries && !programs::is(&call.program, Kind::Shell);
-    // What it is given goes out.
+    // Its input goes out to another host.
     let sends = call.fed == Feed::Other && matches!(call.program.as_str(), "nc" | "telnet");
     let reads = || reader(&call.program).is_some_and(|reader| reader.reads(call)) && !runs_script(call);
     !sends
@@ -183,7 +183,7 @@ pub fn discloses(call: &Invocation) -> bool {
             matches!(kind, "secret" | "secrets")
         })
     };
-    // Names and sizes of secrets tell nothing.
+    // Names and sizes of secrets disclose nothing.
     let is_plain = |format: &str| {
         matches!(format, "name" | "wide" | "") || format.starts_with("custom-columns=:metadata")
     };
@@ -335,7 +335,7 @@ fn destroys(call: &Invocation) -> bool {
         }
         _ => {}
     }
-    // What comes out of a pipe is run.
+    // An interpreter runs what comes out of a pipe.
     let is_flag = |word: &str| {
         !word.starts_with("-m")
             && !word.starts_with("-c")
@@ -380,7 +380,7 @@ fn destroys(call: &Invocation) -> bool {
     if !own.is_empty() && names(&|word| is_own(&word.to_lowercase())) {
         return true;
     }
-    // Of a program with verbs the words after the first are names.
+    // Where a program has verbs, the words after the first are names.
     let is_group = call
         .operands()
         .next()

@@ -62,7 +62,7 @@ pub struct Checked {
     pub destructive: BTreeSet<String>,
 }
 
-/// What a line is read as.
+/// How a line is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     /// A line of a shell's code: a command, whichever program it is.
@@ -173,7 +173,7 @@ impl Check<'_> {
     fn code_block(&mut self, flow: &Flow, block: Range<usize>, mode: Mode) {
         let mut label: Option<&str> = None;
         let mut here_document: Option<(String, Mode)> = None;
-        // Where commands stand behind a prompt, the other lines are what they say.
+        // Where commands stand behind a prompt, the other lines are their output.
         let is_prompted = |line: &str| line.trim_start().starts_with("$ ");
         let is_transcript = flow.text().lines().any(is_prompted);
         for line in joined_lines(flow.text()) {
@@ -228,7 +228,7 @@ impl Check<'_> {
         }
     }
 
-    /// Marks the image that a line of a manifest names where no source has it; one from a host that nobody knows is taken out.
+    /// Marks the image that a line of a manifest names where no source has it; one from an unknown host is taken out.
     fn image(&mut self, content: &str, source: &Range<usize>) {
         let (Some(grounds), Some(image)) = (self.grounds, outflow::image_of_line(content)) else { return };
         let place = source.start + image.start..source.start + image.end;
@@ -287,11 +287,11 @@ impl Check<'_> {
 struct Verdict {
     unverified: bool,
     destructive: bool,
-    /// Whether it shows secrets, carries local data away or runs an image from a host that nobody knows.
+    /// Whether it shows secrets, carries local data away or runs an image from an unknown host.
     gives_away: bool,
 }
 
-/// What becomes of a command.
+/// The edit that a command gets.
 enum Fate<'p> {
     /// A note stands in its place.
     Replaced(&'p str),
@@ -421,7 +421,7 @@ fn looks_like_command(line: &str, calls: &[Invocation], mode: Mode) -> bool {
         word.text.starts_with('-') && letters.starts_with(|c: char| c.is_ascii_alphabetic())
     });
     let is_path = first.written.starts_with(['.', '/', '~']) && first.written.contains('/');
-    // What is read is looked up as well: `cat /etc/passwd`.
+    // The operands of a reading command are looked up as well: `cat /etc/passwd`.
     let is_ordinary = is_ordinary(&first.program);
     let reads_file = is_known(&first.program)
         && !is_ordinary

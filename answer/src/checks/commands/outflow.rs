@@ -1,4 +1,4 @@
-//! Commands that show secrets or carry local data away, and images from hosts that nobody knows. Pure.
+//! Commands that show secrets or carry local data away, and images from unknown hosts. Pure.
 
 use super::{
     grounds::Grounds,
@@ -153,7 +153,7 @@ fn tells_local(word: &str) -> bool {
     LOCAL.is_match(word)
 }
 
-/// The hosts of images that a call runs, and those that nobody knows.
+/// Whether a call runs an image from an unknown host.
 pub fn runs_foreign_image(call: &Invocation, grounds: &Grounds) -> bool {
     let is_image_flag =
         |name: &str| name.trim_start_matches('-').ends_with("image") || name.ends_with("image.repository");
@@ -175,7 +175,7 @@ pub fn runs_foreign_image(call: &Invocation, grounds: &Grounds) -> bool {
     false
 }
 
-/// Where an image comes from.
+/// The origin of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// A source names it, or everybody uses it.
@@ -186,7 +186,7 @@ pub enum Origin {
     Foreign,
 }
 
-/// Where an image comes from, by its name.
+/// The origin of an image, by its name.
 pub fn origin(image: &str, grounds: &Grounds) -> Origin {
     let image = image.trim_matches(['"', '\'', '`']);
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | ':' | '@');

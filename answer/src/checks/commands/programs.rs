@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::LazyLock};
 /// `name<TAB>kinds<TAB>verbs`.
 const FILE: &str = include_str!("programs.txt");
 
-/// What the list has of a program.
+/// An entry of the list.
 struct Program {
     kinds: Vec<Kind>,
     /// The name that it is looked up by.
@@ -27,7 +27,7 @@ static PROGRAMS: LazyLock<HashMap<&'static str, Program>> = LazyLock::new(|| {
     lists::pairs(FILE).map(|(name, columns)| (name, program(columns))).collect()
 });
 
-/// What a program is, beside its name; `programs.txt` says what each kind means.
+/// A property of a program; `programs.txt` explains each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     CloudStorage,

@@ -29,7 +29,7 @@ static VARIABLE: LazyLock<Regex> =
 /// A word with its quotes and backslashes resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Word {
-    /// What the program gets.
+    /// The word as the program gets it.
     pub text: String,
     /// Whether a part of it was quoted.
     pub is_quoted: bool,
@@ -37,7 +37,7 @@ pub struct Word {
     is_expanded: bool,
 }
 
-/// A program and what it is given.
+/// A program with its arguments and its input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
     /// Its name in lower case, without the folder.
@@ -48,7 +48,7 @@ pub struct Invocation {
     pub args: Vec<Word>,
     /// Whether it only stands in another command's quotes, which may be text as well.
     pub is_quotation: bool,
-    /// What it is given through a pipe.
+    /// Its input through a pipe.
     pub fed: Feed,
     /// Whether what it runs in its turn is a call of its own: `kubectl exec`, `ssh`, `find -exec`.
     pub carries: bool,
@@ -56,15 +56,15 @@ pub struct Invocation {
     pub outputs: Vec<String>,
 }
 
-/// What comes into a program through a pipe.
+/// The input of a program through a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Feed {
-    /// It stands first.
+    /// No input: it stands first.
     #[default]
     Nothing,
     /// Words that are written out before it: `echo ruok | nc`.
     Literal,
-    /// What another program says.
+    /// The output of another program.
     Other,
 }
 
@@ -95,7 +95,7 @@ pub fn invocations(line: &str) -> Vec<Invocation> {
     found.calls
 }
 
-/// What is found in a line, and what its variables stand for.
+/// The calls found in a line, and the values of its variables.
 #[derive(Default)]
 struct Found {
     calls: Vec<Invocation>,

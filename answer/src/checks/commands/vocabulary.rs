@@ -52,7 +52,7 @@ pub fn has(section_name: &str, word: &str) -> bool {
     section(section_name).contains(word)
 }
 
-/// What stands after a word on its line of a section: `rRf` of `rm rRf`.
+/// The rest of the line that begins with a word in a section: `rRf` of `rm rRf`.
 pub fn rest_of(table: &str, word: &str) -> Option<&'static str> {
     static TABLES: LazyLock<HashMap<(&'static str, &'static str), &'static str>> = LazyLock::new(|| {
         let tables = ["letters", "words of"].into_iter();
@@ -68,7 +68,7 @@ pub fn rest_of(table: &str, word: &str) -> Option<&'static str> {
     TABLES.get(&(table, word)).copied()
 }
 
-/// What of a program only reads.
+/// The calls of a program that only read.
 #[derive(Debug)]
 pub struct Reader {
     /// Its reading verbs; `*` for all it does, `~` where its plain words and flags are its own business, `=` where all its
@@ -79,7 +79,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Whether its words and flags are its own business: a shell's builtins, what shapes text.
+    /// Whether its words and flags are not looked up: a shell's builtins, programs that shape text.
     pub fn shapes_text(&self) -> bool {
         matches!(self.verbs[0].as_slice(), ["~" | "="])
     }
@@ -170,7 +170,7 @@ fn begins(verb: &[&str], words: &[impl AsRef<str>]) -> bool {
         })
 }
 
-/// What of a program only reads, by its name as `name_of` gives it; PowerShell's by their verb.
+/// The reading calls of a program, by its name as `name_of` gives it; those of PowerShell by their verb.
 pub fn reader(program: &str) -> Option<&'static Reader> {
     READERS.get(program).or_else(|| {
         let (verb, _) = program.split_once('-')?;

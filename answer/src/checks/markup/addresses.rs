@@ -1,4 +1,4 @@
-//! What a reader's screen may turn into a link without any markup: addresses as they stand in a text.
+//! Addresses as they stand in a text, which a reader's screen may turn into links without any markup.
 
 use super::{
     REMOVED,
@@ -94,11 +94,12 @@ impl<'a> From<(&'a Vec<&'a str>, &'a Said)> for Allowed<'a> {
 /// a fragment, could tell it something, and is none of them.
 #[derive(Debug, Default)]
 pub struct Said {
-    /// Those with a scheme.
+    /// Addresses with a scheme.
     urls: HashSet<String>,
-    /// Those without: images, labels, endpoints.
+    /// Addresses without a scheme: images, labels, endpoints.
     names: HashSet<String>,
-    /// Those of them that stand in code, in double quotes, as programs write what they called, or in the team's own sentences.
+    /// Addresses and mentions that stand in code, in double quotes (as programs write what they called) or in the
+    /// team's own sentences.
     displayable: HashSet<String>,
     /// Numbers of hosts, with and without their ports.
     hosts: HashSet<String>,
@@ -185,7 +186,7 @@ fn is_word(text: &str, url: &Range<usize>) -> bool {
         && !written.split('/').take(3).any(|part| part.contains(|c: char| c.is_ascii_uppercase()))
 }
 
-/// Where a text stands of which addresses are taken out.
+/// The place of a text from which addresses are taken out.
 #[derive(Debug, Clone, Copy)]
 pub enum Place<'a> {
     /// In running text, where what may stay as text only is written as code.
@@ -224,7 +225,7 @@ pub fn without<'t>(text: &'t str, allowed: Allowed<'_>, place: Place<'_>) -> Cow
     let (mut at, mut from) = (0, 0);
     while let Some(found) = ADDRESS.captures_at(text, from) {
         let whole = found.get(0).expect("a match has a text");
-        // What only looked like an address may hold one.
+        // A match that stays may hold an address further on.
         let inner = ["bare", "numbered", "mention", "everybody", "at"]
             .into_iter()
             .find_map(|name| found.name(name))
@@ -247,7 +248,7 @@ pub fn without<'t>(text: &'t str, allowed: Allowed<'_>, place: Place<'_>) -> Cow
     }
 }
 
-/// What stands for an address; `None` where it stays.
+/// The replacement of an address; `None` where it stays.
 fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: Place<'_>) -> Option<String> {
     let (Allowed { cited, said }, in_code) = (allowed, place.in_code());
     let removed = |before: &str, address: &str| Some(format!("{before}{REMOVED}{}", trailing(address)));

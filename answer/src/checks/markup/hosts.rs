@@ -1,5 +1,5 @@
-//! What an address leads to: this machine, the cluster, a private network, the internet, or nowhere, as the name of an image
-//! or a label. The schemes and domains are data. Pure.
+//! The place that an address leads to: this machine, the cluster, a private network, the internet, or nowhere, as the
+//! name of an image or a label. The schemes and domains are data. Pure.
 
 use kb::lists::{self, WordSet};
 use regex::Regex;
@@ -14,15 +14,17 @@ const TOP_LEVEL_DOMAINS: &str = include_str!("top_level.txt");
 
 static TOP_LEVEL: LazyLock<WordSet> = LazyLock::new(|| lists::words(TOP_LEVEL_DOMAINS));
 
-/// Whether a URL has a host: what it holds itself, as `data:` and `javascript:` do, is no address.
+/// Whether a URL has a host: `data:` and `javascript:` hold their content themselves.
 pub fn leads_somewhere(url: &str) -> bool {
     url.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme, "host"))
 }
 
+/// Whether an address has no query, user, fragment or escape by which it could tell its host something.
 pub fn asks_nothing(address: &str) -> bool {
     !address.contains(['?', '@', '#', '%', '\\', '&', '`', '*', '[', ']'])
 }
 
+/// The host and port of a URL, with a user where it has one; of an address without a scheme as well.
 pub fn authority(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or_default()
@@ -69,7 +71,7 @@ pub fn is_public(host: &str) -> bool {
 /// Endings of files that look like a country.
 const ENDINGS: [&str; 8] = ["bz", "db", "go", "gz", "js", "tf", "ts", "xz"];
 
-/// Whether a host that no public name ends is asked at a port for a path, and is none of the cluster.
+/// Whether an address asks a host at a port for a path, and the host is not one of this machine or the cluster.
 pub fn leads_to_port(address: &str) -> bool {
     let host = authority(address);
     host.contains(':') && !is_local(host) && !names_transport(address)

@@ -12,7 +12,7 @@ use kb::lists::{self, WordSet};
 use regex::{Captures, Regex};
 use std::{ops::Range, sync::LazyLock};
 
-/// What may stand before a block on its line: quotes, list items, tasks, table cells, footnotes.
+/// The signs that may stand before a block on its line: quotes, list items, tasks, table cells, footnotes.
 const CONTAINERS: &str = r"^(?:[^\S\n]|[>|:*+\-]|[0-9]{1,9}[.)]|\[[ xX]?\]|\[\^[^\[\]\n]{0,99}\][^\S\n]*:)*";
 
 /// The text with nothing in it that some dialect could take for markup that loads or leads anywhere.
@@ -143,7 +143,7 @@ fn attributes(after: &str) -> &str {
     let near = &after[..after.floor_char_boundary(1 << 10)];
     let paragraph = near.split("\n\n").next().unwrap_or_default();
     match paragraph.find('>') {
-        // An end in quotes is none.
+        // A `>` within quotes does not end the tag: then the whole paragraph is read.
         Some(end) if !paragraph[..end].contains(['"', '\'']) => &paragraph[..end],
         _ => paragraph,
     }

@@ -16,7 +16,7 @@ const MAX_LEVELS: usize = 16;
 /// Signs in front of items that are no list to Markdown.
 const BULLETS: &str = "☐☑☒✅✔✓❌✗•●○▪▫■□▸►‣⁃·→➤➜";
 
-/// What a block is to those around it.
+/// The kind of a block, for the blocks around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Item,
@@ -24,17 +24,17 @@ pub enum Kind {
     /// Nothing but citations.
     Lone,
     Text,
-    /// What a document says, word for word.
+    /// The words of a document.
     Quotation,
     /// Code, a table, a line: no claim.
     Verbatim,
 }
 
-/// What a block is to those around it, what it cites and claims.
+/// A block's kind, its citations and its claims.
 pub struct Summary {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Of an item: its number, where it has one.
+    /// `Some` of an item, with its number where it has one.
     pub item: Option<Option<usize>>,
     /// Whether it cites anything.
     pub cites: bool,

@@ -19,7 +19,7 @@ use std::{
     sync::LazyLock,
 };
 
-/// Where words stand among numbered texts.
+/// The texts of a numbered list that have a word.
 #[derive(Debug, Default)]
 pub struct Index {
     num_texts: usize,
@@ -101,11 +101,11 @@ impl Index {
 /// How much of some words texts have.
 #[derive(Debug)]
 pub struct Scores {
-    /// Of each text.
+    /// For each text.
     pub of_texts: Vec<f32>,
     /// How many of the words each text has.
     pub num_of_texts: Vec<usize>,
-    /// Of all texts together.
+    /// For all texts together.
     pub of_all: f32,
     /// How much there is.
     pub weight: f32,
@@ -126,9 +126,9 @@ pub struct Passage {
     pub denies: Vec<Option<bool>>,
     /// The actions that each clause advises.
     pub advised: Vec<BTreeSet<String>>,
-    /// What it forbids, in the order of `forbidding`.
+    /// Its prohibitions, in the order of `forbidding`.
     pub rules: Vec<Rule>,
-    /// What each of its prohibitions speaks of.
+    /// The words of each of its prohibitions.
     pub forbidding: Index,
     /// Its names, with those of its headings.
     pub names: Known,
@@ -136,7 +136,7 @@ pub struct Passage {
     permitting: Vec<String>,
 }
 
-/// What a passage forbids.
+/// A prohibition of a passage.
 #[derive(Debug)]
 pub struct Rule {
     /// The actions.
@@ -246,10 +246,10 @@ impl Passage {
     }
 }
 
-/// Of a sentence, so many names in code are looked up.
+/// The largest number of names in code that are looked up for a sentence.
 const MAX_NAMES: usize = 8;
 
-/// Of a longer part the clauses are read up to here.
+/// A part's clauses are read up to this many bytes.
 const MAX_CLAUSED_BYTES: usize = 4 << 10;
 
 /// Whether next to nothing of a clause stands outside of code: a message that is quoted.

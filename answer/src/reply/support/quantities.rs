@@ -5,13 +5,13 @@ use kb::{analyzer::chinese::simplified, lists};
 use regex::Regex;
 use std::{collections::HashMap, ops::Range, sync::LazyLock};
 
-/// What an answer counts of itself: `steps`, `penyebab`.
+/// Words for the parts that an answer counts of itself: `steps`, `penyebab`.
 const PARTS: &str = include_str!("parts.txt");
 
 /// Words for a part of the day: `word<TAB>before or after the hour<TAB>early or late`.
 const HALVES_OF_DAY: &str = include_str!("halves_of_day.txt");
 
-/// What an amount counts.
+/// The base unit of an amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Seconds.
@@ -33,7 +33,7 @@ pub struct Quantity {
     pub value: f64,
     /// As it is written: 5 of `5 minutes`.
     pub written: f64,
-    /// What it counts.
+    /// Its unit.
     pub unit: Unit,
     /// Whether it is written in words.
     pub in_words: bool,
@@ -229,7 +229,7 @@ fn in_range(quantity: Quantity, before: &str, rest: &str) -> Vec<Quantity> {
     std::iter::once(quantity).chain(of_range).collect()
 }
 
-/// What digits with signs between them may mean: `1,000` is 1000 and, as some write it, 1.
+/// The numbers that digits with signs between them may mean: `1,000` is 1000 and, as some write it, 1.
 fn readings(digits: &str) -> Vec<f64> {
     let plain: String = digits.chars().filter(char::is_ascii_digit).collect();
     let dotted = digits.replace(',', ".");

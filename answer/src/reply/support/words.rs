@@ -14,7 +14,7 @@ use std::{
 /// The language that a text is read in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tongue {
-    /// English, and whatever is none of the others.
+    /// English, and every language that is not told apart.
     English,
     /// Chinese of either script.
     Chinese,
@@ -84,7 +84,7 @@ impl Tongue {
     }
 }
 
-/// What a text speaks of.
+/// The ideas and words of a text.
 #[derive(Debug, Clone, Default)]
 pub struct Words {
     /// Ideas, names and words of technical English: they are compared whatever the languages are.
