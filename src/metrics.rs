@@ -1,4 +1,4 @@
-//! What the server counts of itself, beside what answering counts: requests, connections, the state of the knowledge base.
+//! The server's own counters, beside those of answering: requests, connections, the state of the knowledge base.
 //! [`Metrics`] is made once at the start, over the one registry of the program.
 //!
 //! Every label's value comes from a fixed list or from the configuration, so the number of series is bounded; no text of a
@@ -28,7 +28,7 @@ struct Inner {
     connections: IntCounterVec,
 }
 
-/// What became of a connection.
+/// The outcome of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connection {
     /// It was taken on.
@@ -44,7 +44,7 @@ pub enum Connection {
 }
 
 impl Connection {
-    /// Every one there is.
+    /// All outcomes.
     const ALL: [Self; 5] = [Self::Accepted, Self::Refused, Self::Slow, Self::Idle, Self::NoTls];
 
     fn name(self) -> &'static str {
@@ -149,7 +149,7 @@ impl Metrics {
         Self(Arc::new(inner))
     }
 
-    /// A request begins.
+    /// Counts a request that begins.
     pub fn request_begins(&self) {
         self.0.in_flight.inc();
     }
@@ -163,7 +163,7 @@ impl Metrics {
         self.0.request_seconds.with_label_values(&[route, method]).observe(took.as_secs_f64());
     }
 
-    /// Something became of a connection.
+    /// Counts the outcome of a connection.
     pub fn connection(&self, event: Connection) {
         self.0.connections.with_label_values(&[event.name()]).inc();
     }

@@ -12,19 +12,19 @@ use crate::{
 use jiff::Timestamp;
 use kb::{answerable::Status, question::Question};
 
-/// Who wrote an answer's text.
+/// The author of an answer's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AnsweredBy {
     /// The model, checked.
     Llm,
-    /// Nobody: the text quotes the evidence.
+    /// Written without a model: the text quotes the evidence.
     Extractive,
     /// There is no answer.
     None,
 }
 
 impl AnsweredBy {
-    /// Every one there is.
+    /// All authors.
     pub const ALL: [Self; 3] = [Self::Llm, Self::Extractive, Self::None];
 
     /// The name that clients know.
@@ -40,7 +40,7 @@ impl AnsweredBy {
 /// A source of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Citation {
-    /// What `[n]` in the text refers to.
+    /// The number `n` of the `[n]` in the text.
     pub n: usize,
     /// The document's id.
     pub document: String,
@@ -50,7 +50,7 @@ pub struct Citation {
     pub title: String,
     /// The headings above the passage, outermost first; empty before the first.
     pub heading_path: Vec<String>,
-    /// Where a person reads it: the document's page, at the passage's heading where it has one.
+    /// The address for a reader: the document's page, at the passage's heading where it has one.
     pub url: Option<String>,
     /// When the document was last changed.
     pub updated_at: Option<Timestamp>,
@@ -71,7 +71,7 @@ impl Citation {
     }
 }
 
-/// A document that came near a question nobody could answer.
+/// A document that came near a question without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nearest {
     /// The document's id.
@@ -101,7 +101,7 @@ pub struct Answer {
     pub degraded: Option<Degraded>,
     /// Whether it was given before.
     pub cached: bool,
-    /// What the object's own documents forbid, a sentence each; the text begins with it.
+    /// The prohibitions of the object's own documents, a sentence each; the text begins with them.
     pub warnings: Vec<String>,
     /// The sources, by number.
     pub citations: Vec<Citation>,
@@ -113,13 +113,13 @@ pub struct Answer {
     pub created_at: Timestamp,
     /// The model that wrote it, or `runbookd`.
     pub model: String,
-    /// What the model counted for it; `None` where it was asked and did not say.
+    /// The tokens that the model counted for it; `None` where it was asked and did not tell.
     pub usage: Option<Usage>,
     /// The language of our own sentences in it.
     pub language: kb::question::Language,
 }
 
-/// What became of a question.
+/// The outcome of a question.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answered {
     /// The answer.

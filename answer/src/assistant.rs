@@ -37,7 +37,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// Of a model that was not asked.
+/// The usage where no model was asked.
 const NOTHING_SPENT: Option<Usage> = Some(Usage { input_tokens: 0, output_tokens: 0 });
 
 /// Time kept free between the model's deadline and the asker's, for what follows.
@@ -73,7 +73,7 @@ impl Default for Settings {
     }
 }
 
-/// Why there is no answer at all.
+/// The reason for no answer at all.
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
     /// The knowledge base could not be read.
@@ -90,12 +90,12 @@ pub enum AnswerError {
     },
 }
 
-/// Where a streamed answer is shown while it is written.
-pub type Outlet = mpsc::Sender<Shown>;
+/// The receiver of a streamed answer while it is written.
+pub type Outlet = mpsc::Sender<Delta>;
 
 /// The next part of an answer, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct Delta {
     /// The model that writes it.
     pub model: String,
     /// The text; together they are how the answer's text begins.
@@ -129,7 +129,7 @@ impl Assistant {
         metrics: Metrics,
     ) -> Self {
         let search_slots = Semaphore::new(settings.search_slots);
-        // Who waits behind more than these is better told so at once: the longer all wait, the fewer still care.
+        // Further questions are refused at once: the longer all wait, the fewer callers still need the answer.
         let search_places = Semaphore::new(settings.search_slots + settings.search_slots.div_ceil(2));
         let llm_slots = Semaphore::new(settings.llm_slots);
         let calibration = calibration::Current::default();
@@ -161,7 +161,7 @@ impl Assistant {
         self.0.llm.as_ref().map(|llm| llm.providers()).unwrap_or_default()
     }
 
-    /// What it counts.
+    /// Its counters.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
@@ -185,15 +185,15 @@ impl Assistant {
         }
     }
 
-    /// Answers a question from the documents that `scope` shows. An `Err` means that the knowledge base could not be
+    /// Answers a question from the documents that `filter` shows. An `Err` means that the knowledge base could not be
     /// asked; everything a model can do wrong ends in an [`Answer`].
     pub async fn answer(
         &self,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
     ) -> Result<Answer, AnswerError> {
-        Ok(self.answer_through(request, scope, occasion, None).await?.into_answer())
+        Ok(self.answer_through(request, filter, occasion, None).await?.into_answer())
     }
 
     /// The same, and what the model writes is shown block by block as soon as it is checked. The answer that is returned
@@ -202,17 +202,17 @@ impl Assistant {
     pub async fn stream(
         &self,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
         outlet: &Outlet,
     ) -> Result<Answered, AnswerError> {
-        self.answer_through(request, scope, occasion, Some(outlet)).await
+        self.answer_through(request, filter, occasion, Some(outlet)).await
     }
 
     async fn answer_through(
         &self,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
         outlet: Option<&Outlet>,
     ) -> Result<Answered, AnswerError> {
@@ -221,7 +221,7 @@ impl Assistant {
             true => request.format,
             false => request.format.without_limit(),
         };
-        let Decided { retrieval, mut decision } = self.decide(question, scope).await?;
+        let Decided { retrieval, mut decision } = self.decide(question, filter).await?;
         let version_gap = retrieval.version_gap.as_ref();
         if let (Some(gap), Status::Answered) = (version_gap, decision.status) {
             decision.status = Status::Partial;
@@ -280,27 +280,27 @@ impl Assistant {
         }))
     }
 
-    /// Searches one state of the knowledge base through `scope`, when a search slot comes free in time.
+    /// Searches one state of the knowledge base through `filter`, when a search slot comes free in time.
     pub async fn search(
         &self,
         question: &Question,
-        scope: &Filter,
+        filter: &Filter,
         options: &Options,
     ) -> Result<Retrieval, AnswerError> {
         let searching = async {
             let _slots = self.search_slot().await?;
-            let view = self.0.kb.view(scope).await?;
+            let view = self.0.kb.view(filter).await?;
             Ok(self.0.retriever.retrieve(view, question, options).await?)
         };
         spans::search(&self.0.metrics, searching).await
     }
 
     /// Searches for what an answer may rest on, and decides whether it answers the question.
-    pub async fn decide(&self, question: &Question, scope: &Filter) -> Result<Decided, AnswerError> {
+    pub async fn decide(&self, question: &Question, filter: &Filter) -> Result<Decided, AnswerError> {
         let calibration = self.0.calibration.of(self.0.kb.as_ref()).await?;
         let searching = async {
             let _slots = self.search_slot().await?;
-            let view = self.0.kb.view(scope).await?;
+            let view = self.0.kb.view(filter).await?;
             Ok(self.0.retriever.decide(view, question, &self.0.settings.retrieval, &calibration).await?)
         };
         spans::search(&self.0.metrics, searching).await
@@ -320,7 +320,7 @@ impl Assistant {
         }
     }
 
-    /// What became of the call, and what the model counted for it; `None` where it did not say.
+    /// The outcome of the call, and the tokens that the model counted for it; `None` where it did not tell.
     async fn ask_model(
         &self,
         evidence: &[Evidence],
@@ -359,8 +359,8 @@ impl Assistant {
             num_bytes += piece.len();
             let text = apart(num_bytes, || checks.push(&piece));
             if let Some(outlet) = outlet.filter(|_| !text.is_empty()) {
-                // Whoever hangs up ends the whole call.
-                let _ = outlet.send(Shown { model: model.clone(), text }).await;
+                // A caller who hangs up ends the whole call, so a closed channel needs no answer here.
+                let _ = outlet.send(Delta { model: model.clone(), text }).await;
             }
             if checks.is_too_long() {
                 break Some(LlmError::TooLarge { max_bytes: reply::MAX_BYTES });
@@ -368,7 +368,7 @@ impl Assistant {
         };
         if let Some(error) = error {
             let cause = logged(&error, occasion);
-            let asked = match checks.shown() {
+            let asked = match checks.emitted() {
                 Some(written) => Asked::Interrupted(written, model, verdict(&checks), cause),
                 None => Asked::Failed(cause),
             };
@@ -387,10 +387,10 @@ impl Assistant {
     }
 }
 
-/// From so many bytes on a single block of a reply may take milliseconds to check.
+/// From this many bytes on, a single block of a reply may take milliseconds to check.
 const LONG_REPLY: usize = 4 << 10;
 
-/// Works where nobody else's turn is held up, as far as the runtime has other threads, when a reply is long.
+/// Does the work of a long reply where it delays no other task, as far as the runtime has other threads.
 fn apart<T>(num_bytes: usize, work: impl FnOnce() -> T) -> T {
     match num_bytes >= LONG_REPLY && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
         true => block_in_place(work),
@@ -411,14 +411,14 @@ fn logged(error: &LlmError, occasion: &Occasion) -> Degraded {
     error.cause()
 }
 
-/// What the checks found.
+/// The findings of the checks.
 fn verdict(checks: &Checks<'_>) -> Verdict {
     Verdict { contradicts: checks.contradicts(), unsupported: checks.unsupported() }
 }
 
-/// What became of the model's call.
+/// The outcome of the model's call.
 enum Asked {
-    /// What it wrote, its name, and what the checks found of it.
+    /// The text, the model's name, and the findings of the checks.
     Answered(Written, String, Verdict),
     /// The same, and why the rest did not come.
     Interrupted(Written, String, Verdict, Degraded),

@@ -1,7 +1,7 @@
 //! Answers given before, and questions being answered now: k8sgpt's operator asks the same every 30 seconds, and a whole
 //! cluster's pods fail alike. Each costs one answer.
 //!
-//! The key is everything an answer depends on: the normalised failure, language, format, scope, the state of the
+//! The key is everything an answer depends on: the normalised failure, language, format, filter, the state of the
 //! knowledge base, the model. Failures are the same when they differ in masked names and in what is drawn at random, such
 //! as pods' suffixes, which are slots in question and answer; or in white space, case, addresses, times and durations, as
 //! long as the answer repeats none of those. Degraded answers are given to those who wait for them, and not kept.
@@ -47,7 +47,7 @@ struct Entries {
     bytes: usize,
 }
 
-/// An entry, and what it takes; nothing before its answer is there.
+/// An entry and its size in bytes; 0 before its answer is there.
 struct Held {
     entry: Arc<Entry>,
     bytes: usize,
@@ -56,13 +56,13 @@ struct Held {
 /// The hash of a key, or of parts of a question, which may be long: an entry must not keep them.
 type Digest = [u8; 32];
 
-/// What an answer depends on.
+/// Everything that an answer depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     text: String,
     language: String,
     format: Format,
-    scope: Filter,
+    filter: Filter,
     kb_version: String,
     /// A knowledge base that was built anew has the versions of the one before again.
     kb_committed_at: Option<SystemTime>,
@@ -78,7 +78,7 @@ struct Entry {
 struct Kept {
     /// With slots.
     answer: Answer,
-    /// What the question it was given to has instead of others' addresses, times and durations.
+    /// The digest of the addresses, times and durations in the question that it was given to.
     passing: Digest,
     /// Whether the answer repeats some of those.
     repeats_passing: bool,
@@ -102,9 +102,9 @@ impl Kept {
         !self.repeats_passing || self.passing == digest(passing)
     }
 
-    /// What it takes, about.
+    /// Its size in bytes, roughly.
     fn bytes(&self) -> usize {
-        /// Of a source, about.
+        /// The size of a source, roughly.
         const SOURCE: usize = 512;
         let Answer { text, reason, citations, nearest, warnings, .. } = &self.answer;
         let texts = text.len() + reason.len() + warnings.iter().map(String::len).sum::<usize>();
@@ -145,24 +145,24 @@ impl AnswerCache {
         &self,
         assistant: &Assistant,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
         outlet: Option<&Outlet>,
     ) -> Result<Answered, AnswerError> {
         let answering = async |occasion| match outlet {
-            None => assistant.answer(request, scope, occasion).await.map(Answered::Whole),
-            Some(outlet) => assistant.stream(request, scope, occasion, outlet).await,
+            None => assistant.answer(request, filter, occasion).await.map(Answered::Whole),
+            Some(outlet) => assistant.stream(request, filter, occasion, outlet).await,
         };
         if self.max_entries == 0 {
             return answering(occasion).await;
         }
-        let view = assistant.knowledge_base().view(scope).await?;
+        let view = assistant.knowledge_base().view(filter).await?;
         let slots = Slots::of(&request.question);
         let mut key = Key {
             text: slots.normalised(request.question.text()),
             language: request.question.language().0.clone(),
             format: request.format,
-            scope: scope.clone(),
+            filter: filter.clone(),
             kb_version: view.version().to_owned(),
             kb_committed_at: view.committed_at(),
             model: assistant.llm().map(|(model, _)| model.to_owned()),
@@ -196,7 +196,7 @@ impl AnswerCache {
             };
             let answer = &kept.answer;
             if !is_new && !kept.holds_for(&slots.passing) {
-                // Everything to the letter: nobody else's answer holds.
+                // The text to the letter: the answer to another question does not hold.
                 key.text = slots.put(request.question.text());
                 continue;
             }
@@ -271,7 +271,7 @@ impl Entries {
     }
 }
 
-/// What stands for what in a question and in its answer.
+/// The slots that stand for names in a question and in its answer.
 struct Slots {
     /// Number and text of masked names, fresh in each run of the client, and of what is drawn at random; the longest text
     /// first: one may be part of another.

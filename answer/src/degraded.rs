@@ -38,7 +38,7 @@ pub enum Degraded {
 }
 
 impl Degraded {
-    /// Every one there is.
+    /// All causes.
     pub const ALL: [Self; 16] = [
         Self::Overloaded,
         Self::LlmUnreachable,

@@ -16,7 +16,7 @@ use kb::{question::Question, store::Filter};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
-/// Where questions are taken. Cheap to clone.
+/// Takes the questions of a server. Cheap to clone.
 #[derive(Clone)]
 pub struct Desk {
     assistant: Assistant,
@@ -24,7 +24,7 @@ pub struct Desk {
     journal: Arc<Journal>,
 }
 
-/// What holds for one request; a running server may go by others for the next.
+/// The settings of one request; a running server may have others for the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// For the whole answer.
@@ -57,47 +57,52 @@ impl Desk {
         }
     }
 
-    /// What answers.
+    /// The assistant that answers.
     pub fn assistant(&self) -> &Assistant {
         &self.assistant
     }
 
-    /// Where ratings are written.
+    /// The journal that ratings are written to.
     pub fn journal(&self) -> &Arc<Journal> {
         &self.journal
     }
 
     /// An answer, given before or new.
-    pub async fn answer(&self, request: &Request, scope: &Filter, terms: Terms) -> Result<Answer, DeskError> {
+    pub async fn answer(
+        &self,
+        request: &Request,
+        filter: &Filter,
+        terms: Terms,
+    ) -> Result<Answer, DeskError> {
         let occasion = Occasion::now(terms.deadline);
-        Ok(self.answer_through(request, scope, occasion, terms, None).await?.into_answer())
+        Ok(self.answer_through(request, filter, occasion, terms, None).await?.into_answer())
     }
 
     /// The same, and what a model writes is shown through `outlet` while it is written. Only then can it be interrupted.
     pub async fn stream(
         &self,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
         terms: Terms,
         outlet: &Outlet,
     ) -> Result<Answered, DeskError> {
-        self.answer_through(request, scope, occasion, terms, Some(outlet)).await
+        self.answer_through(request, filter, occasion, terms, Some(outlet)).await
     }
 
     async fn answer_through(
         &self,
         request: &Request,
-        scope: &Filter,
+        filter: &Filter,
         occasion: Occasion,
         terms: Terms,
         outlet: Option<&Outlet>,
     ) -> Result<Answered, DeskError> {
-        let answering = self.cache.answer(&self.assistant, request, scope, occasion, outlet);
+        let answering = self.cache.answer(&self.assistant, request, filter, occasion, outlet);
         let answered = within(terms.deadline, answering).await?;
         let answer = answered.answer();
         self.assistant.metrics().answered(answer.status, answer.answered_by.as_str(), answer.degraded);
-        // What was shown of an interrupted answer cannot be refused any more.
+        // An interrupted answer was shown in part and cannot be refused any more.
         if matches!(&answered, Answered::Whole(answer) if terms.strict && answer.degraded.is_some()) {
             return Err(DeskError::Degraded);
         }
@@ -109,26 +114,26 @@ impl Desk {
     pub async fn search(
         &self,
         question: &Question,
-        scope: &Filter,
+        filter: &Filter,
         limit: usize,
         terms: Terms,
     ) -> Result<Found, DeskError> {
-        within(terms.deadline, search::find(&self.assistant, question, scope, limit)).await
+        within(terms.deadline, search::find(&self.assistant, question, filter, limit)).await
     }
 
-    /// The document with this id, when `scope` shows it.
+    /// The document with this id, when `filter` shows it.
     pub async fn document(
         &self,
         id: &str,
-        scope: &Filter,
+        filter: &Filter,
         terms: Terms,
     ) -> Result<Option<Document>, DeskError> {
         let kb = self.assistant.knowledge_base().as_ref();
-        within(terms.deadline, async { Ok(documents::find(kb, scope, id).await?) }).await
+        within(terms.deadline, async { Ok(documents::find(kb, filter, id).await?) }).await
     }
 }
 
-/// What comes in time.
+/// The result of some work, if it comes before the deadline.
 async fn within<T>(
     deadline: Duration,
     coming: impl Future<Output = Result<T, AnswerError>>,

@@ -58,10 +58,10 @@ pub struct Passage {
     pub tokens: u32,
 }
 
-/// The document with this id, when `scope` shows it.
-pub async fn find(kb: &dyn KnowledgeBase, scope: &Filter, id: &str) -> Result<Option<Document>, StoreError> {
+/// The document with this id, when `filter` shows it.
+pub async fn find(kb: &dyn KnowledgeBase, filter: &Filter, id: &str) -> Result<Option<Document>, StoreError> {
     let key = DocumentKey::of(id);
-    let view = kb.view(scope).await?;
+    let view = kb.view(filter).await?;
     let found = view.documents(&[key]).await?;
     let Some(record) = found.into_iter().flatten().find(|record| record.meta.id == id) else {
         return Ok(None);
@@ -71,14 +71,14 @@ pub async fn find(kb: &dyn KnowledgeBase, scope: &Filter, id: &str) -> Result<Op
     Ok(Some(Document {
         id: meta.id,
         source: meta.source,
-        title: title::shown(&meta.title),
+        title: title::cleaned(&meta.title),
         url: meta.url.as_deref().and_then(web_url),
         kind: meta.kind,
-        labels: meta.labels.iter().map(|label| title::shown(label)).collect(),
-        product: meta.product.as_deref().map(title::shown),
-        version: meta.version.as_deref().map(title::shown),
+        labels: meta.labels.iter().map(|label| title::cleaned(label)).collect(),
+        product: meta.product.as_deref().map(title::cleaned),
+        version: meta.version.as_deref().map(title::cleaned),
         language: meta.language,
-        author: meta.author.as_deref().map(title::shown),
+        author: meta.author.as_deref().map(title::cleaned),
         updated_at: meta.updated_at,
         passages: chunks.iter().map(|(_, chunk)| Passage::of(chunk)).collect(),
         kb_version: view.version().to_owned(),
@@ -117,7 +117,7 @@ impl Passage {
     pub fn of(chunk: &Chunk) -> Self {
         Self {
             chunk: chunk.id(),
-            heading_path: chunk.heading_path.iter().map(|heading| title::shown(heading)).collect(),
+            heading_path: chunk.heading_path.iter().map(|heading| title::cleaned(heading)).collect(),
             text: visible(&redact(&chunk.text).text),
             start_byte: chunk.start_byte,
             end_byte: chunk.end_byte,

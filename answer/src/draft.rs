@@ -16,9 +16,9 @@ use kb::{
     retrieve::{Retrieval, VersionGap},
 };
 
-/// What every answer to one question has in common.
+/// The parts that every answer to one question has in common.
 pub struct Draft<'a> {
-    /// What was asked.
+    /// The question.
     pub question: &'a Question,
     /// The answer's id and time.
     pub occasion: &'a Occasion,
@@ -28,13 +28,13 @@ pub struct Draft<'a> {
     pub kb_version: &'a str,
     /// The version that was asked for, where others are described instead.
     pub version_gap: Option<&'a VersionGap>,
-    /// What the object's documents forbid.
+    /// The prohibitions of the object's documents.
     pub warnings: &'a [String],
-    /// What the model counted, if it was asked.
+    /// The tokens that the model counted, if it was asked.
     pub usage: Option<Usage>,
 }
 
-/// Most confidence in an answer from which advice had to be taken out.
+/// The highest confidence in an answer from which advice had to be taken out.
 const CONTRADICTED_CONFIDENCE: f32 = 0.5;
 
 impl Draft<'_> {
@@ -44,7 +44,7 @@ impl Draft<'_> {
             text: written.text,
             status: self.decision.status,
             confidence: self.decision.confidence,
-            reason: shown(&self.decision.reason),
+            reason: without_markup(&self.decision.reason),
             answered_by,
             degraded: None,
             cached: false,
@@ -146,14 +146,14 @@ impl Draft<'_> {
         };
         Answer {
             status: Status::Unknown,
-            reason: shown(reason),
+            reason: without_markup(reason),
             nearest,
             ..self.answer(AnsweredBy::None, written)
         }
     }
 }
 
-/// What the checks found of a model's reply.
+/// The findings of the checks on a model's reply.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Verdict {
     /// Whether advice was taken out that the documents forbid.
@@ -165,7 +165,7 @@ pub struct Verdict {
 /// An answer of which so much is not in its sources covers the question in part.
 const PARTIAL_FROM: f32 = 0.25;
 
-/// What is left of the confidence in an answer of which nothing is in its sources.
+/// The share of the confidence that remains where nothing of an answer is in its sources.
 const UNSUPPORTED_CONFIDENCE: f32 = 0.1;
 
 impl Verdict {
@@ -174,7 +174,7 @@ impl Verdict {
         self.unsupported >= PARTIAL_FROM
     }
 
-    /// What is left of a confidence: it falls with the share that is not in the sources, down to a tenth.
+    /// The confidence reduced by the share of the answer that is not in the sources, down to a tenth.
     fn confidence_of(self, confidence: f32) -> f32 {
         confidence * (1.0 - (1.0 - UNSUPPORTED_CONFIDENCE) * self.unsupported)
     }
@@ -206,8 +206,8 @@ fn contradicted(answer: Answer) -> Answer {
 }
 
 /// A reason as it may be shown: the titles in it are not ours.
-fn shown(reason: &str) -> String {
-    title::shown(&reason.replace('`', "'"))
+fn without_markup(reason: &str) -> String {
+    title::cleaned(&reason.replace('`', "'"))
 }
 
 /// The first documents among the hits.
@@ -217,11 +217,11 @@ fn nearest(retrieval: &Retrieval) -> Vec<Nearest> {
     for record in retrieval.version_gap.iter().flat_map(|gap| &gap.documents) {
         let meta = &record.meta;
         let url = meta.url.as_deref().and_then(web_url);
-        nearest.push(Nearest { document: meta.id.clone(), title: title::shown(&meta.title), url });
+        nearest.push(Nearest { document: meta.id.clone(), title: title::cleaned(&meta.title), url });
     }
     for passage in Evidence::of_hits(&retrieval.hits) {
         if nearest.len() < MAX_NEAREST && !nearest.iter().any(|near| near.document == passage.document) {
-            let title = title::shown(&passage.title);
+            let title = title::cleaned(&passage.title);
             nearest.push(Nearest { document: passage.document, title, url: passage.url });
         }
     }
@@ -245,6 +245,6 @@ mod tests {
 
     #[test]
     fn reasons_hold_nothing_of_a_title_that_is_not_seen() {
-        assert_eq!(shown("the rule of `a\u{1b}[31m\u{202e}b` holds"), "the rule of 'ab' holds");
+        assert_eq!(without_markup("the rule of `a\u{1b}[31m\u{202e}b` holds"), "the rule of 'ab' holds");
     }
 }

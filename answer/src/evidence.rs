@@ -59,7 +59,7 @@ impl Evidence {
             heading_path: chunk.heading_path.iter().map(|heading| one_line(&visible(heading))).collect(),
             text: citations::neutralised(&visible(&chunk.text)),
             rule,
-            prohibitions: chunk.prohibitions.iter().map(shown).collect(),
+            prohibitions: chunk.prohibitions.iter().map(neutralised).collect(),
         }
     }
 
@@ -115,7 +115,7 @@ impl Evidence {
 }
 
 /// A prohibition as it may be quoted.
-fn shown(prohibition: &Prohibition) -> Prohibition {
+fn neutralised(prohibition: &Prohibition) -> Prohibition {
     let text = citations::neutralised(&one_line(&visible(&prohibition.text)));
     Prohibition { text, ..prohibition.clone() }
 }

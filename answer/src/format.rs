@@ -1,4 +1,4 @@
-//! What the client asked the answer to look like. k8sgpt sends one of four templates; everybody else asks plainly.
+//! The layout that the client asked for. k8sgpt sends one of four templates; other clients ask plainly.
 //! Recognising a template is the business of `k8sgpt.rs`.
 
 /// The layout of an answer.
@@ -20,7 +20,7 @@ pub enum Shape {
 pub struct Format {
     /// The layout.
     pub shape: Shape,
-    /// Most characters, citations included, the list of sources not.
+    /// The largest number of characters, with the citations and without the list of sources.
     pub max_chars: Option<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! What the server writes down: ratings of answers, the answers that can be rated, and questions it could not answer.
+//! The server's journal: ratings of answers, the answers that can be rated, and questions it could not answer.
 //! Append-only JSON lines in the state directory, capped, rotated once, a torn last line tolerated. Questions are written
 //! after their secrets were masked. `journals.rs` reads them, of one server or of many.
 //!
@@ -33,12 +33,12 @@ const MAX_WAITING: usize = 1_024;
 
 /// The file of [`Feedback`].
 pub(crate) const FEEDBACK: &str = "feedback.jsonl";
-/// The file of [`Answered`].
+/// The file of [`AnswerRecord`].
 pub(crate) const ANSWERED: &str = "answers.jsonl";
 /// The file of [`Unanswered`].
 pub(crate) const UNANSWERED: &str = "unanswered.jsonl";
 
-/// What a reader thought.
+/// A reader's verdict on an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rating {
@@ -68,9 +68,9 @@ pub struct Feedback {
 /// As much of an answer as its rating needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Given {
-    /// What was asked.
+    /// The question, with its secrets masked.
     pub question: String,
-    /// What the answer was worth.
+    /// The answer's status.
     pub status: Status,
     /// The documents it cited.
     #[serde(default)]
@@ -79,7 +79,7 @@ pub struct Given {
 
 /// An answer as written, for ratings that reach another server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Answered {
+pub(crate) struct AnswerRecord {
     pub at: Timestamp,
     pub id: String,
     #[serde(flatten)]
@@ -91,9 +91,9 @@ pub(crate) struct Answered {
 pub struct Unanswered {
     /// When.
     pub at: Timestamp,
-    /// What it is about, the same for every object it happens to.
+    /// The subject, the same for every object that it happens to.
     pub pattern: String,
-    /// What was asked.
+    /// The question, with its secrets masked.
     pub question: String,
     /// The documents that came nearest.
     #[serde(default)]
@@ -137,7 +137,7 @@ struct Remembered {
 }
 
 enum Waiting {
-    Answered(Answered),
+    Answered(AnswerRecord),
     Unanswered(Unanswered),
 }
 
@@ -174,7 +174,7 @@ impl Journal {
         Self { directory, answers: Mutex::default(), waiting, writer, files: Mutex::new(()) }
     }
 
-    /// Keeps an answer for its rating, and counts one that nobody could give.
+    /// Keeps an answer for its rating, and writes down a question without an answer.
     pub fn note(&self, request: &Request, answer: &Answer) {
         if self.directory.is_none() {
             return;
@@ -192,7 +192,7 @@ impl Journal {
             answer.citations.iter().map(|citation| citation.document.clone()).collect();
         documents.dedup();
         let given = Given { question, status: answer.status, documents };
-        self.write_later(Waiting::Answered(Answered {
+        self.write_later(Waiting::Answered(AnswerRecord {
             at: answer.created_at,
             id: answer.id.clone(),
             answer: given.clone(),

@@ -4,7 +4,7 @@
 //! one server may well write the same line twice. A rating is joined with its answer, whichever server gave it. A torn or
 //! foreign line is left out, and nothing else with it.
 
-use crate::journal::{self, Answered, Feedback, Given, Unanswered};
+use crate::journal::{self, AnswerRecord, Feedback, Given, Unanswered};
 use jiff::Timestamp;
 use kb::document::ContentHash;
 use serde::{Serialize, de::DeserializeOwned};
@@ -27,14 +27,14 @@ const MAX_LINE_BYTES: u64 = 64 << 10;
 pub struct Journals {
     /// State directories, sorted.
     directories: BTreeSet<PathBuf>,
-    /// What was named and holds none.
+    /// The named directories that hold no journal.
     empty: Vec<PathBuf>,
 }
 
 /// A kind of question that was not answered, with how often.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Gap {
-    /// What the questions are about.
+    /// The subject of the questions.
     pub pattern: String,
     /// How many there were.
     pub count: usize,
@@ -73,7 +73,7 @@ impl Journals {
         }
     }
 
-    /// What was named and holds no journal: that of a server which was never asked, or another directory than was meant.
+    /// The named directories that hold no journal: that of a server which was never asked, or a wrong one.
     pub fn empty(&self) -> &[PathBuf] {
         &self.empty
     }
@@ -93,7 +93,7 @@ impl Journals {
             return Ok(ratings);
         }
         self.lines(journal::ANSWERED, |_, line| {
-            if let Ok(answered) = serde_json::from_slice::<Answered>(line)
+            if let Ok(answered) = serde_json::from_slice::<AnswerRecord>(line)
                 && let Some(answer @ None) = wanted.get_mut(&answered.id)
             {
                 *answer = Some(answered.answer);
@@ -124,7 +124,7 @@ impl Journals {
                 nearest: Vec::new(),
             });
             gap.count += 1;
-            // Whatever the order of the journals.
+            // The same result whatever the order of the journals.
             if (at, &question, &nearest) >= (gap.last_at, &gap.example, &gap.nearest) {
                 (gap.last_at, gap.example, gap.nearest) = (at, question, nearest);
             }
@@ -189,7 +189,7 @@ fn lines_of(file: File, left: u64, take: &mut impl FnMut(&[u8])) -> io::Result<u
     let Some(left) = left.checked_sub(length) else {
         return too_large(format!("the journals are more than {MAX_BYTES} bytes; name fewer at once"));
     };
-    // What a server adds meanwhile is left for the next time.
+    // Lines that a server adds meanwhile are left for the next time.
     let mut lines = BufReader::new(file.take(length));
     let mut line = Vec::new();
     while lines.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)? > 0 {

@@ -37,7 +37,7 @@ impl Form<'_> {
     }
 }
 
-/// k8sgpt's default template, filled as it fills it, for whoever asks as it does.
+/// k8sgpt's default template, filled as k8sgpt fills it, for clients that imitate it.
 pub fn default_prompt(language: &str, message: &str) -> String {
     format!(
         "Simplify the following Kubernetes error message delimited by triple dashes written in --- {language} --- language; --- {message} ---.\n\

@@ -15,6 +15,7 @@ pub mod documents;
 mod draft;
 pub mod evidence;
 pub mod extractive;
+mod fences;
 pub mod format;
 pub mod journal;
 pub mod journals;

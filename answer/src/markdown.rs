@@ -2,12 +2,13 @@
 
 use kb::{
     html::{self, Habit},
+    lists,
     sentences::Prose,
 };
 use pulldown_cmark::{BlockQuoteKind, CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::ops::Range;
 
-/// What is read besides CommonMark.
+/// The extensions of CommonMark that are read.
 pub const OPTIONS: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_STRIKETHROUGH)
     .union(Options::ENABLE_TASKLISTS)
@@ -380,24 +381,13 @@ fn one_line(text: &str) -> String {
     crate::text::one_line(text)
 }
 
+/// Labels of such paragraphs, in lower case.
+const WARNING_LABELS: &str = include_str!("markdown/warning_labels.txt");
+
 /// `Warning: ...` as a paragraph, which is how cleaned admonitions arrive.
 fn plain_warning(text: &str) -> Option<&str> {
-    const LABELS: [&str; 12] = [
-        "warning:",
-        "caution:",
-        "danger:",
-        "important:",
-        "警告:",
-        "警告：",
-        "注意:",
-        "注意：",
-        "重要：",
-        "cảnh báo:",
-        "peringatan:",
-        "awas:",
-    ];
     let lower = text.to_lowercase();
-    let label = LABELS.iter().find(|label| lower.starts_with(**label))?;
+    let label = lists::lines(WARNING_LABELS).find(|label| lower.starts_with(label))?;
     text.get(label.len()..).map(str::trim).filter(|text| !text.is_empty())
 }
 
@@ -409,6 +399,11 @@ pub fn sentences(text: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_labels_are_sorted_and_unique() {
+        assert_eq!(lists::unsorted(WARNING_LABELS), None);
+    }
 
     #[test]
     fn a_passage_is_read_as_units() {

@@ -1,4 +1,4 @@
-//! What answering counts: [`Metrics`] is made once at the start and handed to whoever has something to count.
+//! The counters of answering: [`Metrics`] is made once at the start and passed to the rooms that count.
 //!
 //! Every label's value comes from a fixed list or from the configuration, so the number of series is bounded; no text of a
 //! caller, a document or a model is ever a label. To add one: a field here, its name and help below, a method that says
@@ -26,7 +26,7 @@ struct Inner {
     llm_breaker_open: IntGaugeVec,
 }
 
-/// What there is only so much of.
+/// A limited resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
     /// Searches at once.
@@ -44,12 +44,12 @@ impl Resource {
     }
 }
 
-/// Where an answer was found.
+/// The result of a lookup of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     /// It had been given before.
     Hit,
-    /// Nobody had asked.
+    /// No answer was kept for the question.
     Miss,
     /// Somebody was asking the same at that moment.
     Coalesced,
@@ -66,7 +66,7 @@ impl Lookup {
 }
 
 impl Default for Metrics {
-    /// Counters that nobody reads.
+    /// Counters of a registry that is not exposed.
     fn default() -> Self {
         Self::new(&Registry::new())
     }
@@ -177,7 +177,7 @@ impl Metrics {
         }
     }
 
-    /// Nobody waits for a language model's reply any more.
+    /// The caller no longer waits for a language model's reply.
     pub fn llm_canceled(&self, provider: &str, model: &str) {
         self.0.llm_calls.with_label_values(&[provider, model, "canceled"]).inc();
     }

@@ -53,7 +53,7 @@ pub struct Phrases {
     pub partial: &'static str,
     /// Says that `{n}` more steps or items follow; a source comes after it.
     pub more: &'static str,
-    /// What is described in place of the version that was asked for; [`Phrases::version_gap`] fills it in.
+    /// The note of other versions than the one that was asked for; [`Phrases::version_gap`] fills it in.
     version_gap: &'static str,
     /// Before a date.
     pub updated: &'static str,

@@ -30,7 +30,7 @@ first. A document marked `applies: maybe` may be about this object, whose name i
 pub struct Fence(String);
 
 impl Fence {
-    /// A fence that nobody can have guessed.
+    /// A random fence, which no document can hold.
     pub fn random() -> Self {
         Self(format!("{:032x}", rand::random::<u128>()))
     }
@@ -41,7 +41,8 @@ impl Fence {
     }
 }
 
-/// What the model is asked. The fence is filled in only on the way out, so that two equal questions have equal prompts.
+/// The request to the model. The fence is filled in only on the way out, so that two equal questions have equal
+/// prompts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prompt {
     system: Vec<Part>,
@@ -157,7 +158,7 @@ impl Block {
     }
 }
 
-/// What stands below a document's first line.
+/// The lines of a document below its first: title, id, address and the passage.
 fn document(passage: &Evidence) -> String {
     let mut text = format!("title: {}\nid: {}\n", data(&passage.heading()), data(&passage.document));
     if let Some(url) = &passage.url {

@@ -1,5 +1,5 @@
-//! What is asked: [`Request`], and the [`Occasion`] on which it is, which has everything of a call that is no part of the
-//! question: clock, randomness, deadline.
+//! A question as it is asked: [`Request`], and the [`Occasion`] on which it is, which has everything of a call that is
+//! no part of the question: clock, randomness, deadline.
 
 use crate::{format::Format, prompt::Fence};
 use jiff::Timestamp;
@@ -13,12 +13,12 @@ use tokio::time::Instant;
 /// The model that an answer without one names.
 pub const OWN_MODEL: &str = "runbookd";
 
-/// What is asked.
+/// A question with the layout of its answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// The question.
     pub question: Question,
-    /// What the answer is to look like.
+    /// The answer's layout.
     pub format: Format,
 }
 

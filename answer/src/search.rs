@@ -15,7 +15,7 @@ use kb::{
     store::Filter,
 };
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     /// Best first.
@@ -47,11 +47,11 @@ pub struct FoundPassage {
 pub async fn find(
     assistant: &Assistant,
     question: &Question,
-    scope: &Filter,
+    filter: &Filter,
     limit: usize,
 ) -> Result<Found, AnswerError> {
     let options = Options { hits: limit, evidence_passages: 0, ..Options::default() };
-    let retrieval = assistant.search(question, scope, &options).await?;
+    let retrieval = assistant.search(question, filter, &options).await?;
     let kb_version = retrieval.view.version().to_owned();
     let passages = retrieval.hits.into_iter().take(limit).map(FoundPassage::from).collect();
     Ok(Found { passages, kb_version })
@@ -63,7 +63,7 @@ impl From<Hit> for FoundPassage {
         Self {
             score,
             scores,
-            title: title::shown(&document.meta.title),
+            title: title::cleaned(&document.meta.title),
             kind: document.meta.kind,
             url: document.meta.url.as_deref().and_then(web_url),
             passage: Passage::of(&chunk),

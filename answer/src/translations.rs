@@ -1,4 +1,4 @@
-//! The part of a page that treats the problem, in the language of whoever asks where there is a translation; with the section
+//! The part of a page that treats the problem, in the asker's language where there is a translation; with the section
 //! that fits as well, and the documents that the part links to.
 
 use crate::{evidence::Evidence, phrases};
@@ -81,11 +81,11 @@ pub async fn unit_of(
         }
     }
     let lead_id = passages.get(at).map(Chunk::id);
-    let shown: Vec<&Chunk> =
+    let quoted: Vec<&Chunk> =
         unit.passages.iter().take(MAX_PASSAGES).filter_map(|&at| passages.get(at)).collect();
-    let linked = linked_from(retrieval, &document, &shown).await?;
+    let linked = linked_from(retrieval, &document, &quoted).await?;
     Ok(Page {
-        passages: shown
+        passages: quoted
             .into_iter()
             .map(|chunk| Evidence::new(0, chunk, &document, lead.rule.clone()))
             .collect(),

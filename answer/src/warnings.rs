@@ -1,4 +1,4 @@
-//! What must be read before any answer: prohibitions of documents whose rule names the object, and documents whose rule
+//! The warnings before any answer: prohibitions of documents whose rule names the object, and documents whose rule
 //! may be about an object behind a masked name. Said whoever wrote the answer. Pure.
 //!
 //! What a passage forbids was found when it was read (`kb::prohibition`); here it is chosen, put in order and written.
@@ -19,7 +19,7 @@ use kb::{
 };
 use std::collections::HashSet;
 
-/// What must be read before anything else.
+/// The warnings that come before an answer.
 pub struct Warnings<'a> {
     /// Prohibitions of documents whose rule names this very object.
     holding: Vec<Quote<'a>>,
@@ -114,7 +114,7 @@ impl Warnings<'_> {
         let mut lines: Vec<String> = Vec::new();
         let mut rest = &self.holding[..self.holding.len().min(MAX_HOLDING)];
         while let [first, ..] = rest {
-            // What one passage forbids is one line.
+            // The prohibitions of one passage are one line.
             let end =
                 rest.iter().position(|quote| quote.from.chunk != first.from.chunk).unwrap_or(rest.len());
             let mut said = String::new();
@@ -166,7 +166,7 @@ fn shortened(sentence: &str, max_chars: usize) -> String {
     format!("…{}", clipped(sentence[start..].trim_start(), max_chars))
 }
 
-/// What the documents of the object forbid, sentence by sentence: the answer's field.
+/// The prohibitions of the object's documents, sentence by sentence: the answer's field.
 pub fn told(evidence: &[Evidence], question: &Question) -> Vec<String> {
     let warnings = warnings(evidence, &[], question, &Format::default());
     warnings.holding.iter().map(|quote| markup::clean(&quote.text, &[])).collect()

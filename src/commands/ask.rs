@@ -1,17 +1,46 @@
 //! `runbookd ask`: one question, as the operator of this machine, who may read everything.
 
-use super::UsageError;
-use crate::{config::Config, http::wire};
+use super::{
+    UsageError,
+    common::{Common, on_runtime, quiet},
+};
+use crate::{config::Config, http::wire, telemetry};
 use answer::{
     format::Format,
     request::{Occasion, Request},
     text::visible,
 };
+use clap::Args;
 use kb::store::Filter;
 use std::process::ExitCode;
 
+/// Ask a question, or paste a failure.
+#[derive(Debug, Args)]
+pub struct Ask {
+    #[command(flatten)]
+    common: Common,
+    /// One JSON object on stdout.
+    #[arg(long)]
+    json: bool,
+    /// The answer's language, such as `english` or `zh-TW`; the question's own when absent.
+    #[arg(long, value_name = "LANGUAGE")]
+    language: Option<String>,
+    /// The question.
+    #[arg(value_name = "QUESTION", required = true, num_args = 1..)]
+    question: Vec<String>,
+}
+
+impl Ask {
+    /// Asks as the operator of this machine.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let config = self.common.load_to_ask()?;
+        telemetry::start_log(&quiet(&config.log))?;
+        on_runtime(print_answer(&config, &self.question.join(" "), self.language.as_deref(), self.json))
+    }
+}
+
 /// Prints the answer; `unknown` is an answer too.
-pub async fn run(
+async fn print_answer(
     config: &Config,
     text: &str,
     language: Option<&str>,

@@ -1,12 +1,14 @@
 //! `runbookd doctor`: whether everything an answer needs is there, and how old it is; with `--verify`, whether every file of
 //! the knowledge base is what was committed. Exit code 0 when it can answer, 1 when it cannot or something is damaged.
 
-use crate::config::Config;
+use super::common::{Common, on_runtime, quiet};
+use crate::{config::Config, telemetry};
 use answer::{
     calibration::{self, Origin},
     llm::settings::ProviderSettings,
     prompt::{Fence, Prompt},
 };
+use clap::Args;
 use futures::future::join_all;
 use jiff::Timestamp;
 use kb::{
@@ -23,6 +25,28 @@ use tokio::time::Instant;
 const LLM_TIMEOUT: Duration = Duration::from_secs(10);
 /// A source not read for so long is worth a word.
 const STALE_AFTER_DAYS: i64 = 30;
+
+/// Check model, knowledge base, calibration, sources and the language model.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    common: Common,
+    /// Read every file of the knowledge base and compare it with its checksum.
+    #[arg(long)]
+    verify: bool,
+    /// One JSON object on stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Doctor {
+    /// Checks everything and prints the report.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let config = self.common.load_to_ask()?;
+        telemetry::start_log(&quiet(&config.log))?;
+        on_runtime(examine(&config, self.verify, self.json))
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -53,8 +77,7 @@ impl Report {
     }
 }
 
-/// Checks everything and prints the report.
-pub async fn run(config: &Config, verify: bool, json: bool) -> anyhow::Result<ExitCode> {
+async fn examine(config: &Config, verify: bool, json: bool) -> anyhow::Result<ExitCode> {
     let address = config.knowledge_base()?;
     let mut report = Report { ok: true, checks: Vec::new() };
     // On servers it costs two counts.

@@ -1,8 +1,10 @@
 //! `runbookd feedback export`: an evaluation set made of what readers said.
 
+use super::common::Common;
 use crate::config::Config;
 use answer::journal::Rating;
 use anyhow::Context;
+use clap::Subcommand;
 use kb::document::ContentHash;
 use serde_json::json;
 use std::{
@@ -12,10 +14,34 @@ use std::{
     process::ExitCode,
 };
 
+/// Use what readers said about answers.
+#[derive(Debug, Subcommand)]
+pub enum Feedback {
+    /// Write an evaluation set of rated answers and unanswered questions: queries.jsonl, qrels.tsv, unanswerable.jsonl.
+    Export {
+        #[command(flatten)]
+        common: Common,
+        /// The directory to write to.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Journals of several servers, read as one in place of this one's own: state directories, or folders that hold some.
+        #[arg(value_name = "JOURNAL")]
+        journals: Vec<PathBuf>,
+    },
+}
+
+impl Feedback {
+    /// Writes the evaluation set.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let Self::Export { common, out, journals } = self;
+        export(&common.load_to_ask()?, &journals, &out)
+    }
+}
+
 /// Writes `queries.jsonl` and `qrels.tsv` of the answers that helped (their documents are the right ones), and
 /// `unanswerable.jsonl` of the questions that nobody could answer, of the journals that are named or of this configuration's
 /// own. A person should look at them before they judge.
-pub fn export(config: &Config, journals: &[PathBuf], out: &Path) -> anyhow::Result<ExitCode> {
+fn export(config: &Config, journals: &[PathBuf], out: &Path) -> anyhow::Result<ExitCode> {
     const READING: &str = "failed to read a journal";
     let journals = super::journals(config, journals)?;
     let mut queries: BTreeMap<String, String> = BTreeMap::new();

@@ -1,6 +1,7 @@
-//! The commands of the command line, a file each. They print; deciding is done elsewhere.
+//! The commands of the command line, a file each: its flags, its help, what it prints. Deciding is done elsewhere.
 
 pub mod ask;
+pub mod common;
 pub mod doctor;
 pub mod feedback;
 pub mod gaps;
@@ -26,7 +27,7 @@ use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 pub use kb::causes::with_causes as chain;
 
-/// What answering needs, started.
+/// The parts that answering needs, started.
 pub(crate) struct Started {
     pub assistant: Assistant,
     pub embedder: Embedder,

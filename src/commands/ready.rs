@@ -1,9 +1,11 @@
 //! `runbookd ready`: whether the running server can answer, for health checks of containers, whose image has no other client.
 //! Exit code 0 when it is ready, 1 in every other case, and one line that says which.
 
+use super::common::{Common, on_runtime};
 use crate::http::settings::Server;
 use answer::text::visible;
 use anyhow::{Context, bail};
+use clap::Args;
 use net::{Client, Policy, Settings};
 use serde::Deserialize;
 use std::{
@@ -15,10 +17,10 @@ use std::{
 /// For the whole call. The server itself waits 2 s for its knowledge base, and health checks are ended after 5 s.
 const DEADLINE: Duration = Duration::from_secs(4);
 const MAX_REPLY_BYTES: usize = 64 << 10;
-/// Longer chains are none.
+/// The largest certificate file, in bytes; a longer one is refused.
 const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
 
-/// What is read of the reply of `/readyz`.
+/// The fields that are read of the reply of `/readyz`.
 #[derive(Deserialize)]
 struct Readiness {
     status: String,
@@ -26,8 +28,36 @@ struct Readiness {
     kb_version: Option<String>,
 }
 
+/// Ask the running server whether it can answer: exit code 0 when it can, else 1. For health checks of containers.
+#[derive(Debug, Args)]
+pub struct Ready {
+    #[command(flatten)]
+    common: Common,
+    /// Where the server is, with a path where a proxy gives it one [default: where this configuration listens].
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+impl Ready {
+    /// Asks the server. Health checks of containers know two exit codes, so a wrong configuration has no other.
+    pub fn run(self) -> ExitCode {
+        self.ask().unwrap_or_else(|error| {
+            eprintln!("not ready: {}", super::chain(error.as_ref()));
+            ExitCode::FAILURE
+        })
+    }
+
+    fn ask(self) -> anyhow::Result<ExitCode> {
+        let server = match &self.url {
+            Some(url) => at(url)?,
+            None => listener(&self.common.load_to_ask()?.server)?,
+        };
+        on_runtime(ask(server))
+    }
+}
+
 /// The server at an address of the web; on this machine it is called past every proxy.
-pub fn at(url: &str) -> anyhow::Result<Settings> {
+fn at(url: &str) -> anyhow::Result<Settings> {
     let settings = Settings::new(url, Policy::once(DEADLINE, MAX_REPLY_BYTES))?;
     let directly = settings.base.host_str().is_some_and(is_this_machine);
     Ok(Settings { directly, ..settings })
@@ -35,7 +65,7 @@ pub fn at(url: &str) -> anyhow::Result<Settings> {
 
 /// The server of a configuration, from the machine that it runs on. Its certificate has the names that others call it by, so
 /// it has to be the very one of the configured file.
-pub fn listener(server: &Server) -> anyhow::Result<Settings> {
+fn listener(server: &Server) -> anyhow::Result<Settings> {
     let address = reachable(server.listen);
     if address.port() == 0 {
         bail!("`listen` leaves the port to the system; give `--url`");
@@ -53,7 +83,7 @@ pub fn listener(server: &Server) -> anyhow::Result<Settings> {
 }
 
 /// Asks, and prints what came of it.
-pub async fn run(server: Settings) -> anyhow::Result<ExitCode> {
+async fn ask(server: Settings) -> anyhow::Result<ExitCode> {
     let client = Client::new(server)?;
     let asking = client.get_json::<Readiness>("readyz", &[]);
     let readiness = asking.await.with_context(|| client.base().origin().ascii_serialization())?;
@@ -65,7 +95,7 @@ pub async fn run(server: Settings) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where a listener is reached from its own machine.
+/// The address of a listener for its own machine.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

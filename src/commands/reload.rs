@@ -10,23 +10,23 @@ use std::collections::BTreeSet;
 /// Reads the configuration as it was read at the start.
 pub type Load = Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
 
-/// What a server goes by, and how to learn of something newer.
+/// A server's configuration, and the way to a newer one.
 pub struct Reloading {
     load: Load,
-    /// What it was started with: what needs a restart stays as it is there.
+    /// The configuration that it was started with: keys that need a restart keep its values.
     started: Config,
-    /// What was read last.
+    /// The configuration that was read last.
     last: Config,
     tls: Option<Tls>,
     state: AppState,
 }
 
-/// What became of the keys that changed.
+/// The changed keys, by their effect.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Taken {
-    /// Those with new values in use.
+    /// The keys whose new values are in use.
     pub taken_up: BTreeSet<String>,
-    /// Those that stay as they were until the server is started again.
+    /// The keys that keep their values until the server is started again.
     pub need_restart: BTreeSet<String>,
 }
 
@@ -53,7 +53,7 @@ impl Reloading {
         }
         let tokens = &self.state.settings().tokens;
         if new.server.tokens.current().is_empty() && !tokens.current().is_empty() {
-            // Who has so far needed a token must not find everything open for a line that is missing.
+            // A missing line must not open a server that has so far asked for tokens.
             new.server.tokens = tokens.clone();
             taken.leave(&["tokens_file"]);
         }

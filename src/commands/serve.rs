@@ -1,8 +1,11 @@
 //! `runbookd serve`.
 
-use super::reload::{Load, Reloading};
+use super::{
+    common::{Common, on_runtime},
+    reload::{Load, Reloading},
+};
 use crate::{
-    config::Config,
+    config::{Config, Flags},
     http::{
         AppState,
         server::{self, Ending},
@@ -11,6 +14,7 @@ use crate::{
     telemetry,
 };
 use anyhow::Context;
+use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{io, net::SocketAddr, process::ExitCode};
 use tokio::{
@@ -18,15 +22,43 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
+use toml::Value;
 
 /// Files beside the connections: the knowledge base's, the model's, calls of the language model.
 const OTHER_FILES: u64 = 1_024;
 
-/// Most connections that wait to be accepted; the system may allow fewer.
+/// The largest backlog of connections; the system may allow fewer.
 const MAX_BACKLOG: u32 = 65_535;
 
+/// Serve answers over HTTP.
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    common: Common,
+    /// Where to listen [default: 127.0.0.1:8000].
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Answer anybody, also on a public address.
+    #[arg(long)]
+    allow_unauthenticated: bool,
+}
+
+impl Serve {
+    /// Serves; the configuration is read again, with the same flags, when that is asked for.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let mut flags: Flags = Vec::new();
+        flags.extend(self.listen.map(|listen| ("listen", Value::String(listen))));
+        if self.allow_unauthenticated {
+            flags.push(("allow_unauthenticated", Value::Boolean(true)));
+        }
+        let load = move || self.common.load(flags.clone());
+        let config = load()?;
+        on_runtime(serve(&config, Box::new(load)))
+    }
+}
+
 /// Serves until SIGTERM or SIGINT; further ones hurry it. At SIGHUP the configuration is read again through `load`.
-pub async fn run(config: &Config, load: Load) -> anyhow::Result<ExitCode> {
+async fn serve(config: &Config, load: Load) -> anyhow::Result<ExitCode> {
     // Before anything takes time: without a handler it would end the process.
     let mut hangup = signal(SignalKind::hangup())?;
     let exporter = telemetry::start(&config.log, &config.telemetry)?;

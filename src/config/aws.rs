@@ -1,4 +1,4 @@
-//! What AWS's own variables say about region and credentials, in the order in which AWS's tools look. Profiles
+//! Region and credentials from AWS's own variables, in the order in which AWS's tools look. Profiles
 //! (`~/.aws`), single sign-on and the instance metadata service are not looked at.
 
 use super::{ConfigError, environment::Environment, error::wrong};
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 /// The endpoint of the container's task on ECS.
 const ECS_HOST: &str = "http://169.254.170.2";
-/// Where a container's endpoint may be without TLS: on this machine, or where ECS and EKS have it.
+/// The hosts of a container's endpoint that need no TLS: this machine, and the addresses of ECS and EKS.
 const PLAIN_HOSTS: [&str; 6] =
     ["127.0.0.1", "localhost", "[::1]", "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
 
@@ -102,9 +102,9 @@ fn container(environment: &Environment) -> Result<Option<RoleSource>, ConfigErro
     Ok(Some(RoleSource::Container { url, token }))
 }
 
-/// Keys are only taken from where nobody else can answer.
+/// Whether keys may be taken from an address: only where no other machine can answer.
 fn is_trusted(url: &str) -> bool {
-    let Ok(url) = reqwest::Url::parse(url) else { return false };
+    let Ok(url) = net::Url::parse(url) else { return false };
     match url.scheme() {
         "https" => true,
         "http" => url.host_str().is_some_and(|host| PLAIN_HOSTS.contains(&host)),

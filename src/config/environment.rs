@@ -4,10 +4,10 @@ use super::{ConfigError, error::wrong};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
-/// What a flag said, by key: see [`KEYS`].
+/// The values of flags, by key: see [`KEYS`].
 pub type Flags = Vec<(&'static str, Value)>;
 
-/// What is in the environment, empty values left out.
+/// The variables of the environment, without empty ones.
 #[derive(Debug, Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -34,7 +34,7 @@ impl FromIterator<(String, String)> for Environment {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Form {
     Text,
-    /// With commas between.
+    /// A list with commas between its items.
     Texts,
     Number,
     Switch,

@@ -1,10 +1,10 @@
-//! What can be wrong with the configuration.
+//! Errors of the configuration.
 
 use super::environment::KEYS;
 use crate::http::auth;
 use std::{io, net::SocketAddr, path::PathBuf};
 
-/// What is wrong with the configuration. Each message names the key.
+/// An error of the configuration. Each message names the key.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -21,15 +21,15 @@ pub enum ConfigError {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// The place and the reason.
         detail: String,
     },
     /// A key that does not exist, or a value of the wrong type.
     #[error("the configuration is wrong{}: {detail}", from(.origin))]
     Shape {
-        /// Where the value comes from, when one source alone is at fault.
+        /// The source of the value, when one source alone is at fault.
         origin: Option<String>,
-        /// The key and what is wrong with it.
+        /// The key and its error.
         detail: String,
     },
     /// A value that cannot be used.
@@ -37,7 +37,7 @@ pub enum ConfigError {
     Value {
         /// The key, with its variable.
         key: String,
-        /// What is wrong with it and what would be right.
+        /// The error and a right value.
         detail: String,
     },
     /// A secret's file cannot be read.

@@ -139,7 +139,7 @@ pub(super) struct RawTelemetry {
     pub(super) otlp_endpoint: Option<String>,
 }
 
-/// A longer configuration is none.
+/// The largest configuration file, in bytes; a longer one is refused.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 pub(super) fn read_file(path: &Path) -> Result<Table, ConfigError> {

@@ -87,7 +87,7 @@ enum ProviderName {
     Bedrock,
 }
 
-/// What one provider's table says, wherever it stands.
+/// The table of one provider, the first or a fallback.
 struct Stated {
     /// The table, for errors: `llm` or `llm.fallback[0]`.
     table: String,

@@ -49,7 +49,7 @@ const MAX_PASSAGES: usize = 1 << 10;
 const MAX_TOKENS: usize = 1 << 20;
 const MAX_CACHED_ANSWERS: usize = 1 << 20;
 
-/// Everything `runbookd` goes by.
+/// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The knowledge base; commands that need one ask for it with [`Config::knowledge_base`].
@@ -62,11 +62,11 @@ pub struct Config {
     pub assistant: assistant::Settings,
     /// How it is served.
     pub server: Server,
-    /// How it logs.
+    /// The log.
     pub log: Log,
-    /// What else it tells of itself.
+    /// The spans for a collector.
     pub telemetry: Telemetry,
-    /// What was said of each key.
+    /// The value given for each key.
     said: Table,
 }
 
@@ -83,7 +83,7 @@ pub const LIVE_KEYS: [&str; 9] = [
     "tokens_file",
 ];
 
-/// Where spans go.
+/// The collector of spans.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Telemetry {
     /// The collector's URL, without `/v1/traces`; `None`: spans stay here.
@@ -160,7 +160,7 @@ impl Config {
         let llm = llm::check(raw.llm, environment)?;
         let deadline = match raw.server.deadline_s {
             Some(deadline_s) => seconds("server.deadline_s", deadline_s)?,
-            // Whoever gives the model more time wants it to be used.
+            // More time for the model lengthens the deadline.
             None => llm_timeout.max(Duration::from_secs(30)),
         };
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 /// Longest time that a setting may name, in seconds: an hour.
 const MAX_SECONDS: f64 = 3_600.0;
 
-/// A longer secret is none.
+/// The largest secret, in bytes; a longer file is refused.
 const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 /// A secret from its variable, or from the file that a key or `<VARIABLE>_FILE` names.
@@ -31,7 +31,7 @@ pub(super) fn secret_file(key: &str, path: PathBuf) -> Result<Secret, ConfigErro
     }
 }
 
-/// A secret without the white space around it: whoever makes one with `echo` has a line's end in it. A blank one is none,
+/// A secret without the white space around it: `echo` ends a file with a line break. A blank secret is an error,
 /// and must not be taken for "no secret is needed".
 pub(super) fn trimmed(key: &str, text: &str) -> Result<Secret, ConfigError> {
     match text.trim() {
@@ -43,7 +43,7 @@ pub(super) fn trimmed(key: &str, text: &str) -> Result<Secret, ConfigError> {
 /// An address of the web. A wrong one is not shown: it may hold a password.
 pub(super) fn web_url(key: &str, text: String) -> Result<String, ConfigError> {
     let begins = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
-    let is_url = begins && !text.contains(char::is_whitespace) && reqwest::Url::parse(&text).is_ok();
+    let is_url = begins && !text.contains(char::is_whitespace) && net::Url::parse(&text).is_ok();
     match is_url {
         true => Ok(text.trim_end_matches('/').to_owned()),
         false => Err(wrong(key, "it is no URL such as https://api.example.com/v1")),

@@ -20,11 +20,11 @@ use kb::store::Filter;
 )]
 pub async fn ask(
     State(state): State<AppState>,
-    Extension(scope): Extension<Filter>,
+    Extension(filter): Extension<Filter>,
     Posted(request): Posted<AskRequest>,
 ) -> Result<Json<Answer>, ApiError> {
-    let scope = request.filter.unwrap_or_default().0.narrow(scope);
+    let filter = request.filter.unwrap_or_default().0.narrow(filter);
     let request = Request::parse(&request.question, request.language.as_deref(), Format::default())
         .map_err(|error| ApiError::malformed(error.to_string()))?;
-    Ok(Json(state.answer(&request, &scope).await?.into()))
+    Ok(Json(state.answer(&request, &filter).await?.into()))
 }

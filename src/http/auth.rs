@@ -1,4 +1,4 @@
-//! Who asks, and what they may: bearer tokens, of which only hashes are kept.
+//! Callers and their rights: bearer tokens, of which only hashes are kept.
 
 use super::follow::Followed;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use std::{
 /// Enough for tens of thousands of tokens.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// What a token allows.
+/// The rights of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -88,7 +88,7 @@ pub enum TokensError {
     Shape {
         /// The file.
         path: PathBuf,
-        /// What is wrong; no token's text is in the file.
+        /// The error; the file holds no token's text.
         detail: String,
     },
 }
@@ -113,7 +113,7 @@ struct TokenEntry {
 }
 
 impl Tokens {
-    /// Reads a tokens file. One that lists no token is an error: it would let everybody in.
+    /// Reads a tokens file. A file without a token is an error: it would let every caller in.
     pub fn read(path: &Path) -> Result<Self, TokensError> {
         let text = kb::files::read_text(path, MAX_FILE_BYTES)
             .map_err(|source| TokensError::Read { path: path.to_owned(), source })?;
@@ -165,7 +165,7 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// Who shows this `Authorization` header, when they may do what `role` allows.
+    /// The caller with this `Authorization` header, if it may do what `role` allows.
     pub fn admit(&self, authorization: Option<&str>, role: Role) -> Result<Caller, Denied> {
         if self.0.is_empty() {
             return Ok(Caller::default());
@@ -189,7 +189,7 @@ impl Tokens {
     }
 }
 
-/// What a caller may see.
+/// The documents that a caller may see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
     /// Access tags.
@@ -201,7 +201,7 @@ pub struct Caller {
 /// Why a caller may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
-    /// No token, or one that nobody was given.
+    /// No token, or an unknown one.
     Unknown,
     /// A token without this role.
     Role(Role),

@@ -21,7 +21,7 @@ struct Together {
 /// A body from which on memory is given back to the system afterwards.
 const LARGE_BYTES: usize = 128 << 10;
 
-/// What one body holds, until it is dropped.
+/// The room that one body takes, until it is dropped.
 pub struct Held {
     bodies: Bodies,
     bytes: usize,
@@ -33,14 +33,14 @@ impl Bodies {
         self.0.bytes.load(Ordering::Relaxed) < LARGE_BYTES && self.0.was_large.swap(false, Ordering::Relaxed)
     }
 
-    /// Of a body that begins, nothing yet.
+    /// The room of a body that begins: nothing yet.
     pub fn hold(&self) -> Held {
         Held { bodies: self.clone(), bytes: 0 }
     }
 }
 
 impl Held {
-    /// Whether there was room for so many bytes more.
+    /// Takes room for this many bytes more; whether there was room.
     pub fn grow(&mut self, bytes: usize) -> bool {
         let before = self.bodies.0.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;

@@ -55,7 +55,7 @@ const MAX_CONTEXT: usize = 4;
 )]
 pub async fn chat_completions(
     State(state): State<AppState>,
-    Extension(scope): Extension<Filter>,
+    Extension(filter): Extension<Filter>,
     Posted(request): Posted<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let messages: Vec<Message> = request.messages.into_iter().map(|Object(message)| message).collect();
@@ -64,9 +64,9 @@ pub async fn chat_completions(
     let asked = Request::parse(&question, None, Format::default())
         .map_err(|error| ApiError::malformed(error.to_string()))?;
     if request.stream == Some(true) {
-        return Ok(sse::stream(state, asked, scope, CHUNKS, openai::wants_usage(request.stream_options)));
+        return Ok(sse::stream(state, asked, filter, CHUNKS, openai::wants_usage(request.stream_options)));
     }
-    let answer = state.answer(&asked, &scope).await?;
+    let answer = state.answer(&asked, &filter).await?;
     ApiError::refuse_misconfigured(&answer)?;
     Ok(Json(ChatCompletion::from(answer)).into_response())
 }

@@ -37,11 +37,11 @@ use kb::store::Filter;
 )]
 pub async fn completions(
     State(state): State<AppState>,
-    Extension(scope): Extension<Filter>,
+    Extension(filter): Extension<Filter>,
     Posted(request): Posted<CustomRestRequest>,
 ) -> Result<Json<CustomRestReply>, ApiError> {
     let request = question_in(request)?;
-    Ok(Json(state.answer(&request, &scope).await?.into()))
+    Ok(Json(state.answer(&request, &filter).await?.into()))
 }
 
 /// The same for k8sgpt and for OpenAI's clients: one object that both can read, or a stream.
@@ -62,16 +62,16 @@ pub async fn completions(
 )]
 pub async fn v1_completions(
     State(state): State<AppState>,
-    Extension(scope): Extension<Filter>,
+    Extension(filter): Extension<Filter>,
     Posted(mut request): Posted<CustomRestRequest>,
 ) -> Result<Response, ApiError> {
     let is_stream = request.stream == Some(true);
     let wants_usage = openai::wants_usage(request.stream_options.take());
     let request = question_in(request)?;
     if is_stream {
-        return Ok(sse::stream(state, request, scope, CHUNKS, wants_usage));
+        return Ok(sse::stream(state, request, filter, CHUNKS, wants_usage));
     }
-    let answer = state.answer(&request, &scope).await?;
+    let answer = state.answer(&request, &filter).await?;
     Ok(Json(TextCompletion::from(answer)).into_response())
 }
 

@@ -19,7 +19,7 @@ use kb::store::Filter;
 )]
 pub async fn document(
     State(state): State<AppState>,
-    Extension(scope): Extension<Filter>,
+    Extension(filter): Extension<Filter>,
     uri: Uri,
 ) -> Result<Json<DocumentReply>, ApiError> {
     let id = filter::form_pairs(uri.query().unwrap_or_default())
@@ -27,13 +27,13 @@ pub async fn document(
         .find_map(|(key, value)| (key == "id").then_some(value))
         .filter(|id| !id.is_empty())
         .ok_or_else(|| ApiError::malformed("the query needs `id`"))?;
-    let found = find(&state, &scope, &id).await?;
+    let found = find(&state, &filter, &id).await?;
     found
         .map(|document| Json(document.into()))
         .ok_or_else(|| ApiError::not_found("there is no such document"))
 }
 
-/// The document with this id within the server's deadline, when `scope` shows it, for every protocol.
-pub async fn find(state: &AppState, scope: &Filter, id: &str) -> Result<Option<Document>, ApiError> {
-    Ok(state.desk.document(id, scope, state.terms()).await?)
+/// The document with this id within the server's deadline, when `filter` lets it through, for every protocol.
+pub async fn find(state: &AppState, filter: &Filter, id: &str) -> Result<Option<Document>, ApiError> {
+    Ok(state.desk.document(id, filter, state.terms()).await?)
 }

@@ -14,17 +14,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 type Read<T> = dyn Fn() -> Result<T, Box<dyn Error + Send + Sync>> + Send + Sync;
 
-/// What was read from some files. Cheap to clone; the clones change together.
+/// A value read from files. Cheap to clone; the clones change together.
 pub struct Followed<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
-    /// What it is, for the log.
+    /// Its name in the log.
     name: &'static str,
     origin: ArcSwap<Origin<T>>,
     current: ArcSwap<T>,
 }
 
-/// Where it is read from.
+/// The files that it is read from.
 struct Origin<T> {
     files: Vec<PathBuf>,
     read: Box<Read<T>>,
@@ -47,12 +47,12 @@ impl<T: Send + Sync + 'static> Followed<T> {
         Ok(Self(Arc::new(Inner { name, origin, current })))
     }
 
-    /// What was read last and can be used.
+    /// The value that was read last without an error.
     pub fn current(&self) -> Arc<T> {
         self.0.current.load_full()
     }
 
-    /// From now on this is what `new` is, which was read in the meantime and maybe elsewhere.
+    /// Takes over the value and the files of `new`, which was read in the meantime.
     pub fn become_as(&self, new: &Self) {
         self.0.origin.store(new.0.origin.load_full());
         self.0.current.store(new.current());

@@ -16,7 +16,7 @@ use axum::{
 };
 use std::{collections::BTreeSet, net::IpAddr};
 
-/// Lets through whoever is no page of another host, when there are no tokens to tell.
+/// Refuses web pages of other hosts where the server has no tokens.
 pub async fn pages(
     State(state): State<AppState>,
     request: Request,
@@ -55,7 +55,7 @@ fn is_own_page(origin: &HeaderValue, allowed: &BTreeSet<String>) -> bool {
     is_web && host.is_some_and(|host| is_localhost(&host) || allowed.contains(&host))
 }
 
-/// Whether a name is one that nobody else can have made up to lead here.
+/// Whether a name is the server's own, so that no other owner of a name can have made it lead here.
 fn is_own_name(authority: &Authority, allowed: &BTreeSet<String>) -> bool {
     let host = host(authority);
     is_localhost(&host) || address(&host).is_some() || allowed.contains(&host)

@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// Most that is thrown away on one connection.
+/// The most bytes that are thrown away on one connection.
 const MAX_BYTES: usize = 128 << 20;
 /// A client that has sent nothing for so long waits for the end.
 const MAX_PAUSE: Duration = Duration::from_secs(2);

@@ -109,8 +109,8 @@ async fn admit(
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = state.settings().tokens.current().admit(authorization, role)?;
     if role == Role::Ask {
-        let scope = filter::limited(filter::of_query(request.uri().query().unwrap_or_default())?, &caller);
-        request.extensions_mut().insert(scope);
+        let filter = filter::limited(filter::of_query(request.uri().query().unwrap_or_default())?, &caller);
+        request.extensions_mut().insert(filter);
     }
     Ok(next.run(request).await)
 }

@@ -23,18 +23,18 @@ const MAX_LIMIT: usize = 100;
 )]
 pub async fn search(
     State(state): State<AppState>,
-    Extension(scope): Extension<Filter>,
+    Extension(filter): Extension<Filter>,
     Posted(request): Posted<SearchRequest>,
 ) -> Result<Json<SearchReply>, ApiError> {
-    let scope = request.filter.unwrap_or_default().0.narrow(scope);
-    Ok(Json(find(&state, &scope, &request.query, request.limit).await?.into()))
+    let filter = request.filter.unwrap_or_default().0.narrow(filter);
+    Ok(Json(find(&state, &filter, &request.query, request.limit).await?.into()))
 }
 
 /// At most `limit` passages within the server's deadline, for every protocol that searches.
-pub async fn find(state: &AppState, scope: &Filter, query: &str, limit: usize) -> Result<Found, ApiError> {
+pub async fn find(state: &AppState, filter: &Filter, query: &str, limit: usize) -> Result<Found, ApiError> {
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(ApiError::malformed(format!("`limit` must be 1 to {MAX_LIMIT}")));
     }
     let question = request::question(query, None).map_err(|error| ApiError::malformed(error.to_string()))?;
-    Ok(state.desk.search(&question, scope, limit, state.terms()).await?)
+    Ok(state.desk.search(&question, filter, limit, state.terms()).await?)
 }

@@ -1,4 +1,4 @@
-//! What the server goes by, as `config/` has read it.
+//! The server's settings, as `config/` has read them.
 
 use super::{auth::Tokens, follow::Followed, tls::TlsFiles};
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
@@ -6,17 +6,17 @@ use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration}
 /// The HTTP server's part.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// Where to listen.
+    /// The address to listen on.
     pub listen: SocketAddr,
     /// The certificate to show; `None`: plain HTTP.
     pub tls: Option<TlsFiles>,
     /// Whether spans are exported, so that a caller's trace is continued.
     pub traces: bool,
-    /// Who may ask; empty: everybody.
+    /// The tokens of callers; without any, every caller may ask.
     pub tokens: Followed<Tokens>,
     /// For one request, from its head to the answer.
     pub deadline: Duration,
-    /// Largest request body.
+    /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// Most connections at once.
     pub max_connections: usize,
@@ -30,6 +30,6 @@ pub struct Server {
     pub strict: bool,
     /// Most answers that are kept for the same question.
     pub cached_answers: usize,
-    /// Where feedback and unanswered questions are written; `None`: nowhere.
+    /// The directory for feedback and unanswered questions; `None` where they are not written.
     pub state: Option<PathBuf>,
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use answer::{
     Answer, Answered,
-    assistant::Shown,
+    assistant::Delta,
     request::{Occasion, Request},
 };
 use axum::response::{
@@ -37,7 +37,7 @@ const MAX_WAITING: usize = 64;
 pub fn stream(
     state: AppState,
     request: Request,
-    scope: Filter,
+    filter: Filter,
     form: Form,
     includes_usage: bool,
 ) -> Response {
@@ -54,9 +54,9 @@ pub fn stream(
     // when the stream is dropped, and its call of the model with it.
     let mut answering = JoinSet::new();
     let terms = state.terms();
-    let answer = async move { state.desk.stream(&request, &scope, occasion, terms, &outlet).await };
+    let answer = async move { state.desk.stream(&request, &filter, occasion, terms, &outlet).await };
     answering.spawn(answer.in_current_span());
-    let shown = stream::poll_fn(move |context| blocks.poll_recv(context)).map(Step::Shown);
+    let deltas = stream::poll_fn(move |context| blocks.poll_recv(context)).map(Step::Delta);
     let ended = stream::once(async move {
         match answering.join_next().await {
             Some(Ok(answered)) => Step::Ended(Box::new(answered.map_err(ApiError::from))),
@@ -64,7 +64,7 @@ pub fn stream(
             Some(Err(_)) | None => Step::Ended(Box::new(Err(ApiError::internal()))),
         }
     });
-    let events = shown
+    let events = deltas
         .chain(ended)
         .flat_map(move |step| stream::iter(writer.write(step)))
         .map(|piece| piece.to_string())
@@ -76,7 +76,7 @@ pub fn stream(
 }
 
 enum Step {
-    Shown(Shown),
+    Delta(Delta),
     Ended(Box<Result<Answered, ApiError>>),
 }
 
@@ -94,7 +94,7 @@ struct Writer {
 impl Writer {
     fn write(&mut self, step: Step) -> Vec<Value> {
         match step {
-            Step::Shown(Shown { model, text }) => self.texts(&model, [text.as_str()]),
+            Step::Delta(Delta { model, text }) => self.texts(&model, [text.as_str()]),
             Step::Ended(ended) => match *ended {
                 Ok(Answered::Whole(answer)) => self.end(&answer),
                 Ok(Answered::Interrupted(answer)) => {

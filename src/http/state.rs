@@ -1,4 +1,4 @@
-//! What the handlers share.
+//! The state that the handlers share.
 
 use super::{bodies::Bodies, error::ApiError, settings::Server};
 use crate::metrics::Metrics;
@@ -13,7 +13,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// What every handler may use. Cheap to clone.
+/// The state of every handler. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
     pub(super) desk: Desk,
@@ -37,7 +37,7 @@ impl AppState {
         }
     }
 
-    /// From now on readiness says no: the server is about to stop.
+    /// Makes the server unready from now on: it is about to stop.
     pub fn start_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -46,7 +46,7 @@ impl AppState {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// What the server goes by now.
+    /// The settings in use.
     pub fn settings(&self) -> Arc<Server> {
         self.settings.load_full()
     }
@@ -68,14 +68,14 @@ impl AppState {
         self.settings.store(Arc::new(live));
     }
 
-    /// What holds for a request that begins now.
+    /// The terms of a request that begins now.
     pub(super) fn terms(&self) -> Terms {
         let settings = self.settings();
         Terms { deadline: settings.deadline, strict: settings.strict }
     }
 
     /// An answer of the desk.
-    pub(super) async fn answer(&self, request: &Request, scope: &Filter) -> Result<Answer, ApiError> {
-        Ok(self.desk.answer(request, scope, self.terms()).await?)
+    pub(super) async fn answer(&self, request: &Request, filter: &Filter) -> Result<Answer, ApiError> {
+        Ok(self.desk.answer(request, filter, self.terms()).await?)
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// Where the certificate is.
+/// The files of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The chain, the server's own certificate first.
@@ -42,7 +42,7 @@ pub enum TlsError {
         key: &'static str,
         /// The file.
         path: PathBuf,
-        /// What is wrong; nothing of the file's content.
+        /// The error, without the file's content.
         detail: String,
     },
     /// The two files do not go together.
@@ -52,12 +52,12 @@ pub enum TlsError {
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
-        /// What is wrong.
+        /// The error.
         detail: String,
     },
 }
 
-/// Longer chains and keys are none.
+/// The largest file of a chain or a key, in bytes; a longer one is refused.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 const CERTIFICATE_KEY: &str = "server.tls_cert (RUNBOOKD_SERVER_TLS_CERT)";
@@ -74,12 +74,12 @@ impl Tls {
         Followed::load("certificate", paths, move || read(&files)).map(Self)
     }
 
-    /// What shakes hands with the next connection.
+    /// The acceptor for the next connection.
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.0.current())
     }
 
-    /// From now on this is what `new` is.
+    /// Takes over the certificate of `new`.
     pub fn become_as(&self, new: &Self) {
         self.0.become_as(&new.0);
     }

@@ -1,4 +1,4 @@
-//! What the program tells of itself: the log on stderr, spans for a collector ([`otlp`]). Counters are in `crate::metrics`.
+//! The program's own reports: the log on stderr, spans for a collector ([`otlp`]). Counters are in `crate::metrics`.
 //!
 //! Entry point: [`start`]. Prompts, questions and documents are in none of them, at any level.
 
@@ -28,7 +28,7 @@ pub fn start_log(log: &Log) -> anyhow::Result<()> {
 pub fn start(log: &Log, telemetry: &Telemetry) -> anyhow::Result<Option<Exporter>> {
     let exporter = telemetry.otlp_endpoint.as_deref().map(Exporter::start).transpose()?;
     let spans = exporter.as_ref().map(|exporter| {
-        // Only our own spans: those of libraries may hold what must not leave, and nobody asked for them.
+        // Only our own spans: those of libraries may hold data that must not leave.
         let ours =
             Targets::new().with_target("runbookd", LevelFilter::INFO).with_target("kb", LevelFilter::INFO);
         tracing_opentelemetry::layer()

@@ -6,6 +6,7 @@
 
 use async_trait::async_trait;
 use axum::body::Bytes;
+use net::{Client, HeaderValue, Method, Policy, Settings, header};
 use opentelemetry::KeyValue;
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{WithExportConfig, WithHttpConfig};
@@ -17,9 +18,8 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// For one batch of spans.
+/// The deadline of one batch of spans, its connection included.
 const TIMEOUT: Duration = Duration::from_secs(5);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for the last spans when the program ends.
 const FLUSH: Duration = Duration::from_secs(2);
 /// Largest reply of a collector that is read.
@@ -31,9 +31,9 @@ pub struct Exporter(SdkTracerProvider);
 /// Spans cannot be exported.
 #[derive(Debug, thiserror::Error)]
 pub enum OtlpError {
-    /// No HTTP client.
+    /// The collector cannot be called.
     #[error("failed to set up the HTTP client for spans")]
-    Client(#[source] reqwest::Error),
+    Client(#[source] net::SetupError),
     /// The endpoint cannot be used.
     #[error("`telemetry.otlp_endpoint (OTEL_EXPORTER_OTLP_ENDPOINT)` cannot be used")]
     Endpoint(#[source] opentelemetry_otlp::ExporterBuildError),
@@ -42,15 +42,9 @@ pub enum OtlpError {
 impl Exporter {
     /// Starts the queue and its thread; nothing is sent yet. Must be called on a runtime.
     pub fn start(endpoint: &str) -> Result<Self, OtlpError> {
-        // A second installation in one process is refused, and the first serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("runbookd/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(OtlpError::Client)?;
+        let settings =
+            Settings::new(endpoint, Policy::once(TIMEOUT, MAX_REPLY_BYTES)).map_err(OtlpError::Client)?;
+        let client = Client::new(settings).map_err(OtlpError::Client)?;
         let client = OwnClient { client, runtime: Handle::current(), failing: AtomicBool::new(false) };
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
@@ -68,7 +62,7 @@ impl Exporter {
         Ok(Self(provider))
     }
 
-    /// Where spans come from.
+    /// The provider that makes spans.
     pub(super) fn provider(&self) -> &SdkTracerProvider {
         &self.0
     }
@@ -84,7 +78,7 @@ impl Exporter {
 
 /// The HTTP client that the rest of the program uses, for the exporter's thread, which has no runtime of its own.
 struct OwnClient {
-    client: reqwest::Client,
+    client: Client,
     runtime: Handle,
     failing: AtomicBool,
 }
@@ -99,11 +93,8 @@ impl fmt::Debug for OwnClient {
 impl HttpClient for OwnClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let client = self.client.clone();
-        let result: Result<Response<Bytes>, HttpError> = async {
-            let request = request.try_into()?;
-            self.runtime.spawn(async move { send(&client, request).await }).await?
-        }
-        .await;
+        let sent = self.runtime.spawn(async move { send(&client, request).await }).await;
+        let result = sent.unwrap_or_else(|error| Err(error.into()));
         let succeeded = result.as_ref().is_ok_and(|response| response.status().is_success());
         // Said once when it begins and once when it ends: a batch fails every few seconds.
         match (succeeded, self.failing.swap(!succeeded, Ordering::Relaxed)) {
@@ -115,18 +106,25 @@ impl HttpClient for OwnClient {
     }
 }
 
-async fn send(client: &reqwest::Client, request: reqwest::Request) -> Result<Response<Bytes>, HttpError> {
-    let mut response = client.execute(request).await?;
-    let mut reply = Response::builder().status(response.status());
-    if let Some(headers) = reply.headers_mut() {
-        headers.clone_from(response.headers());
+/// One try. A reply with a status of failure is a response without its headers and its body: the exporter tells the status.
+async fn send(client: &Client, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    let (head, body) = request.into_parts();
+    let mut call = client.call(Method::POST, &head.uri.to_string())?.content(body);
+    call = call.header(header::ACCEPT, HeaderValue::from_static("*/*"));
+    for (name, value) in &head.headers {
+        call = call.header(name.clone(), value.clone());
     }
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await? {
-        if body.len() + piece.len() > MAX_REPLY_BYTES {
-            return Err("the collector's reply is too large".into());
+    match call.send().await {
+        Ok(reply) => {
+            let mut response = Response::builder().status(reply.status);
+            if let Some(headers) = response.headers_mut() {
+                *headers = reply.headers;
+            }
+            Ok(response.body(reply.body)?)
         }
-        body.extend_from_slice(&piece);
+        Err(error) => match error.status() {
+            Some(status) => Ok(Response::builder().status(status).body(Bytes::new())?),
+            None => Err(error.into()),
+        },
     }
-    Ok(reply.body(Bytes::from(body))?)
 }

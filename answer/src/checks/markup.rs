@@ -3,11 +3,13 @@
 //! sees in another way than a reader's does, the last layer (`markup/sealed.rs`) takes the life out of.
 
 mod addresses;
+mod hosts;
 mod sealed;
 
 pub use addresses::{Allowed, Said};
 
 use crate::{
+    fences::{self, Reading},
     markdown::{OPTIONS, is_placeholder},
     text::edited,
 };
@@ -35,7 +37,7 @@ pub fn clean<'a>(text: &str, allowed: impl Into<Allowed<'a>>) -> String {
         }
         text = next;
     }
-    // Still markup after so many passes: somebody is trying.
+    // Still markup after all passes: the text is made to evade them.
     blunted(&text, allowed)
 }
 
@@ -76,7 +78,7 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
         .iter()
         .map(|(_, definition)| (definition.span.clone(), String::new()))
         .collect();
-    // What is inside a replaced range is not looked at again.
+    // The inside of a replaced range is not read again.
     let mut open: Option<(usize, TagEnd)> = None;
     let (mut depth, mut images) = (0usize, 0usize);
     let (mut in_code_block, mut is_manifest, mut takes_block) = (false, false, false);
@@ -127,7 +129,7 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
             Event::TaskListMarker(_) => task = Some(range),
             Event::End(TagEnd::TableCell) => cell_end = range.end,
             Event::End(TagEnd::TableHead | TagEnd::TableRow) => {
-                // Cells beyond the header's are not shown, so nobody checks them.
+                // Cells beyond the header's are not rendered, so no reader sees what they hold.
                 let rest = text.get(cell_end..range.end).unwrap_or_default().trim_end_matches('\n');
                 if !matches!(rest.trim(), "" | "|") {
                     let bar = if text[..cell_end].ends_with(' ') { "|" } else { " |" };
@@ -171,10 +173,10 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
             Event::Text(decoded) => {
                 let place = if in_code_block { Place::Code } else { prose };
                 let written = addresses::without(&text[range.clone()], allowed, place);
-                let shown = addresses::without(&decoded, allowed, place);
+                let rendered = addresses::without(&decoded, allowed, place);
                 takes_block |= in_code_block && is_manifest && written.contains(REMOVED);
                 // A code block's text has lost the signs before its lines.
-                let (first, second) = if in_code_block { (written, shown) } else { (shown, written) };
+                let (first, second) = if in_code_block { (written, rendered) } else { (rendered, written) };
                 if let (Cow::Owned(filtered), _) | (_, Cow::Owned(filtered)) = (first, second) {
                     edits.push((range, filtered));
                 }
@@ -190,7 +192,7 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
     edits
 }
 
-/// What stands around a placeholder without a space: `robot-<namespace>`.
+/// The word around a placeholder: `robot-<namespace>`.
 fn word_around(text: &str, placeholder: &Range<usize>) -> Range<usize> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let start = text[..placeholder.start].trim_end_matches(is_part).len();
@@ -216,20 +218,7 @@ fn has_stray_backtick(text: &str) -> bool {
 /// Whether a fence holds configuration, which is read as a whole.
 fn is_manifest_language(info: &str) -> bool {
     let language = info.split([' ', ',', '{']).next().unwrap_or_default().to_ascii_lowercase();
-    matches!(
-        language.as_str(),
-        "yaml"
-            | "yml"
-            | "json"
-            | "jsonc"
-            | "toml"
-            | "hcl"
-            | "tf"
-            | "terraform"
-            | "ini"
-            | "properties"
-            | "xml"
-    )
+    fences::is(&language, Reading::Manifest)
 }
 
 /// Applies edits; where two overlap, the one that begins first counts.

@@ -17,7 +17,7 @@ pub enum Echo {
     },
     /// A token came back changed.
     Altered {
-        /// What stands there.
+        /// The text in place of the token.
         found: String,
     },
 }

@@ -1,12 +1,12 @@
-//! No secret leaves in an answer's text, whoever wrote it. k8sgpt's masked tokens look drawn at random as well, and stay:
-//! the client puts the real names back.
+//! No secret leaves in an answer's text, whether a model wrote it or not. k8sgpt's masked tokens look drawn at random
+//! as well, and stay: the client puts the real names back.
 
 use super::masked::names_in;
 use crate::text::edited;
 use kb::redact::redact;
 use std::ops::Range;
 
-/// Shorter rests beside a masked token are no secret.
+/// A shorter rest beside a masked token is not a secret.
 const MIN_REST_BYTES: usize = 8;
 
 /// The text with its secrets masked from `from` on; what stands before is only read. `tokens` are the masked tokens of

@@ -1,12 +1,12 @@
-//! What stands beside an answer's text and is not ours: titles, headings, names. They are cleaned when they are ingested;
-//! a knowledge base may be older than that.
+//! The texts of documents that stand beside an answer's text: titles, headings, names. They are cleaned when they are
+//! ingested; a knowledge base may be older than that.
 
 use super::markup;
 use crate::text::visible;
 use kb::redact::redact;
 
-/// On one line, without what nobody sees, secrets, markup and URLs.
-pub fn shown(title: &str) -> String {
+/// A title on one line, without invisible characters, secrets, markup and URLs.
+pub fn cleaned(title: &str) -> String {
     markup::plain(&redact(&visible(title)).text).trim().to_owned()
 }
 
@@ -22,8 +22,8 @@ mod tests {
             ("a\u{1b}[31m\u{202e}\nb\u{200b}", "a b"),
             ("key AKIAQ7RLMX\u{200b}VTN2ZPWK4D(//evil.example/x)", "key redacted:aws-access-key"),
         ] {
-            assert!(shown(title).starts_with(expected), "{title:?} gave {:?}", shown(title));
-            assert!(!shown(title).contains("evil"), "{title:?} gave {:?}", shown(title));
+            assert!(cleaned(title).starts_with(expected), "{title:?} gave {:?}", cleaned(title));
+            assert!(!cleaned(title).contains("evil"), "{title:?} gave {:?}", cleaned(title));
         }
     }
 }

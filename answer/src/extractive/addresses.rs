@@ -23,7 +23,7 @@ impl Addresses {
     }
 
     fn take(&mut self, found: &str) -> String {
-        // With a user's name it is none that a document should show.
+        // An address with a user's name may hold a password: it gets no mark, so the cleaning takes it out.
         if found.contains('@') {
             return found.to_owned();
         }

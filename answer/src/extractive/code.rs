@@ -1,12 +1,15 @@
-//! What a block of code in a document is: commands to run, configuration to write, or output that only shows something.
-//! The info string of a fence is a hint, the text decides: commands stand in fences of any name, logs in those of a shell.
-//! Pure.
+//! The kind of a block of code in a document: commands to run, configuration to write, or output that only shows
+//! something. The info string of a fence is a hint, the text decides: commands stand in fences of any name, logs in
+//! those of a shell. Pure.
 
-use crate::checks::commands::is_known_program;
+use crate::{
+    checks::commands::is_known_program,
+    fences::{self, Reading},
+};
 use regex::Regex;
 use std::sync::LazyLock;
 
-/// What a block of code is for.
+/// The kind of a block of code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
     /// Commands, each with its continuation lines; prompts and the output between them are left out.
@@ -16,29 +19,6 @@ pub enum Code {
     /// A log or the output of a command.
     Output,
 }
-
-/// Info strings of fences that hold what is typed into a shell.
-const SHELLS: [&str; 16] = [
-    "bash",
-    "bat",
-    "cmd",
-    "console",
-    "fish",
-    "ksh",
-    "powershell",
-    "ps",
-    "ps1",
-    "pwsh",
-    "sh",
-    "shell",
-    "shell-session",
-    "shellsession",
-    "terminal",
-    "zsh",
-];
-
-/// Info strings that say nothing of the text.
-const SILENT: [&str; 8] = ["", "code", "none", "nohighlight", "output", "plain", "plaintext", "text"];
 
 /// How lines of logs and of output begin, or words that only they have.
 static OUTPUT: LazyLock<Regex> = LazyLock::new(|| {
@@ -63,12 +43,12 @@ static PROGRAM: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
-/// What a block is, by the first word of its info string and its text.
+/// The kind of a block, by the first word of its info string and by its text.
 pub fn kind_of(language: &str, text: &str) -> Code {
     let language = language.trim_matches(['{', '}', '.']).to_ascii_lowercase();
     let language = language.split([',', ':', ' ', '{']).next().unwrap_or_default();
-    let is_shell = SHELLS.contains(&language);
-    if !is_shell && !SILENT.contains(&language) {
+    let is_shell = fences::is(language, Reading::Typed);
+    if !(is_shell || language.is_empty() || fences::is(language, Reading::Silent)) {
         return if language == "log" || language == "logs" { Code::Output } else { Code::Text };
     }
     let lines = logical_lines(text);

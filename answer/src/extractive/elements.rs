@@ -17,7 +17,7 @@ const MAX_TEXT_LINES: usize = 30;
 
 /// The text under one heading of the unit.
 pub struct Section<'a> {
-    /// Its part in the problem; `None` where its heading tells none.
+    /// Its part in the problem; `None` where its heading does not tell.
     pub role: Option<Role>,
     /// Whether it stands in the passage that leads.
     pub leads: bool,
@@ -94,23 +94,23 @@ pub enum Shape {
     Numbered,
 }
 
-/// What can be quoted alone.
+/// The smallest text that can be quoted alone.
 #[derive(Debug, Clone)]
 pub struct Element<'a> {
     /// How it stands on its page.
     pub shape: Shape,
     /// Its words; they end in a colon only where something is below them.
     pub quote: Quote<'a>,
-    /// What belongs to it, in order.
+    /// The blocks and items that belong to it, in order.
     pub below: Vec<Below>,
 }
 
-/// What stands below an element.
+/// A block or an item below an element.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Below {
-    /// An item, so many lists deep below the element's own, from 0.
+    /// An item of a list below the element.
     Item {
-        /// Its depth.
+        /// How many lists deep below the element's own, from 0.
         depth: usize,
         /// Its words.
         text: String,

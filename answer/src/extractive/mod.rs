@@ -90,13 +90,13 @@ pub fn answer(material: &Material<'_>, question: &Question, format: &Format) -> 
     Some(Written { text, citations: sources.iter().map(crate::answer::Citation::of).collect() })
 }
 
-/// What is quoted.
+/// The parts of the unit that are quoted.
 pub(crate) struct Body<'a> {
-    /// Why it happens.
+    /// The explanation.
     cause: Vec<Quote<'a>>,
     /// How many of `cause`, from the first, are rows about this very failure.
     exact: usize,
-    /// What to do, or the section in its own order where it is no runbook.
+    /// The steps, or the section in its own order where it is no runbook.
     elements: Vec<Element<'a>>,
     /// Whether the elements are steps of a runbook, one after the other.
     is_runbook: bool,
@@ -172,8 +172,8 @@ impl<'a> Body<'a> {
             false => best_commands(of_role(Some(Role::Diagnosis)), relevance)
                 .or_else(|| best_commands(of_role(None), relevance)),
         };
-        let shown: Vec<&String> = elements.iter().flat_map(Element::commands).collect();
-        let look = look.filter(|(lines, _)| !lines.iter().all(|line| shown.contains(&line)));
+        let quoted: Vec<&String> = elements.iter().flat_map(Element::commands).collect();
+        let look = look.filter(|(lines, _)| !lines.iter().all(|line| quoted.contains(&line)));
         Self { cause: explained, exact, elements, is_runbook: true, look, left_out: None }
     }
 
@@ -198,7 +198,7 @@ impl<'a> Body<'a> {
         let (cause, actions): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.cause, row.action)).unzip();
         let (elements, left_out) = within_bounds(elements, relevance);
         let mut elements = with_actions(actions.into_iter().flatten().collect(), elements);
-        // What leads up to the first block explains; what follows acts.
+        // The text up to the first block explains; the rest tells what to do.
         let lead_in =
             elements.iter().take_while(|element| element.is_plain() && !introduces(&element.quote.text));
         let lead_in = lead_in.count();

@@ -2,12 +2,12 @@
 
 use super::elements::Section;
 use crate::{evidence::Evidence, markdown::Unit, quote::Quote, text::num_chars};
-use kb::question::Question;
+use kb::{lists, question::Question};
 
 /// Most rows that are quoted: a message can have two parts.
 const MAX_ROWS: usize = 2;
 
-/// Words of table headers whose column says what to do.
+/// Headers of table columns that say what to do, in lower case.
 const ACTION_HEADERS: &str = include_str!("action_headers.txt");
 
 /// A table's row about this very failure.
@@ -41,7 +41,7 @@ pub fn matching<'a>(sections: &[Section<'a>], question: &Question) -> Vec<Row<'a
     found.into_iter().filter_map(|(_, header, cells, from)| row(header, cells, from)).take(MAX_ROWS).collect()
 }
 
-/// What a first cell names: its quotations in backticks, or the whole cell where it is a code or an alert's name.
+/// The names in a first cell: its quotations in backticks, or the whole cell where it is a code or an alert's name.
 fn names(cell: &str) -> Vec<&str> {
     let quoted: Vec<&str> = cell.split('`').skip(1).step_by(2).filter(|quoted| is_telling(quoted)).collect();
     let whole = cell.trim();
@@ -70,7 +70,7 @@ fn is_telling(quoted: &str) -> bool {
 fn row<'a>(header: &[String], cells: &[String], from: &'a Evidence) -> Option<Row<'a>> {
     let is_action = |at: &usize| {
         let words = header.get(*at).map(|header| header.trim().to_lowercase());
-        words.is_some_and(|words| ACTION_HEADERS.lines().any(|line| line == words))
+        words.is_some_and(|words| lists::lines(ACTION_HEADERS).any(|line| line == words))
     };
     let action = (1..cells.len()).find(is_action);
     let cause = (1..cells.len()).find(|at| Some(*at) != action && !cells[*at].is_empty()).or(action)?;
@@ -98,8 +98,7 @@ mod tests {
 
     #[test]
     fn the_headers_are_sorted_and_unique() {
-        let lines: Vec<&str> = ACTION_HEADERS.lines().collect();
-        assert!(lines.is_sorted_by(|a, b| a < b), "sort action_headers.txt");
+        assert_eq!(lists::unsorted(ACTION_HEADERS), None);
     }
 
     #[test]

@@ -325,7 +325,7 @@ impl<'f> Writer<'f> {
         written
     }
 
-    /// The note that so many steps follow.
+    /// The note that `count` more steps follow.
     fn more(&self, count: usize) -> String {
         self.phrases.more.replace("{n}", &count.to_string())
     }
@@ -365,7 +365,6 @@ fn subject_of(passage: &Evidence) -> Option<String> {
 
 /// A step under the label `Solution:`.
 struct Step<'a> {
-    /// Its number.
     number: usize,
     /// Its words, short ones first: the sentences.
     sentences: Vec<String>,
@@ -440,8 +439,8 @@ fn one_line_command(command: &str) -> String {
     lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// What is said under the two labels. A section that is no runbook and has nothing but sentences begins with the
-/// explanation and goes on with what to do.
+/// The explanation and the steps, for the two labels. A section that is no runbook and has nothing but sentences begins
+/// with the explanation and goes on with what to do.
 fn parts<'b, 'a>(body: &'b Body<'a>, is_limited: bool) -> (Vec<Quote<'a>>, Vec<Step<'b>>)
 where
     'a: 'b,

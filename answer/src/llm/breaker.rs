@@ -112,7 +112,7 @@ impl Llm for Breaker {
         result
     }
 
-    /// A stream that nobody reads to its end says nothing about the model.
+    /// A stream that is not read to its end says nothing about the model.
     async fn stream(
         &self,
         prompt: &Prompt,

@@ -121,7 +121,7 @@ impl Chunks {
                 return Ok(Some(text));
             }
         }
-        // Whatever comes now, the reply is complete.
+        // The reply is complete; further events do not matter.
         let _ = timeout(END_TIMEOUT, async { while let Ok(Some(_)) = self.events.try_next().await {} }).await;
         Ok(None)
     }

@@ -20,14 +20,14 @@ use futures::{StreamExt, stream, stream::BoxStream};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What a model said, complete.
+/// A model's complete reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The text, never empty.
     pub text: String,
     /// The model that said it, as the endpoint names it.
     pub model: String,
-    /// What it cost, where the endpoint says so.
+    /// The tokens that it took, where the endpoint tells.
     pub usage: Option<Usage>,
 }
 
@@ -51,11 +51,11 @@ fn model_name(said: Option<String>, asked: &str) -> String {
     said.filter(is_plain).unwrap_or_else(|| asked.to_owned())
 }
 
-/// What a model says while it says it.
+/// A model's reply while it is written.
 pub struct ReplyStream {
     /// The model that speaks, as the endpoint names it.
     pub model: String,
-    /// What it cost, where that is known before its end: when the reply came whole.
+    /// The tokens that it took, where they are known before its end: when the reply came whole.
     pub usage: Option<Usage>,
     /// Pieces of text, in order, at least one of them not blank. They end after the last piece of a complete reply, or
     /// with the first error. Dropping them ends the call.
@@ -74,7 +74,8 @@ pub trait Llm: Send + Sync {
     /// The model asked for.
     fn model(&self) -> &str;
 
-    /// Who offers it, as OpenTelemetry's `gen_ai.provider.name` has it: `openai` for every endpoint that speaks its protocol.
+    /// The provider, as OpenTelemetry's `gen_ai.provider.name` has it: `openai` for every endpoint that speaks its
+    /// protocol.
     fn provider(&self) -> &'static str {
         "openai"
     }
@@ -93,7 +94,7 @@ pub trait Llm: Send + Sync {
         self.complete(prompt, begins_by).await.map(ReplyStream::from)
     }
 
-    /// What the last calls showed; `Unknown` before the first.
+    /// The health that the last calls showed; `Unknown` before the first.
     fn health(&self) -> Health {
         Health::Unknown
     }
@@ -117,7 +118,7 @@ pub struct ProviderHealth {
     pub is_left_alone: bool,
 }
 
-/// What is known of a model without asking it.
+/// The health of a model, known without a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     /// Not asked yet.
@@ -129,7 +130,7 @@ pub enum Health {
 }
 
 impl Health {
-    /// Every one there is.
+    /// All states.
     pub const ALL: [Self; 3] = [Self::Unknown, Self::Ok, Self::Degraded];
 
     /// The name that operators know.
@@ -142,7 +143,7 @@ impl Health {
     }
 }
 
-/// Why there is no reply. Nothing of the endpoint's body is kept: it may quote the prompt or the key.
+/// The reason for no reply. The endpoint's body is not kept: it may quote the prompt or the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LlmError {
     /// No connection.
@@ -157,7 +158,7 @@ pub enum LlmError {
         /// The cause.
         detail: String,
     },
-    /// Nothing to show who we are.
+    /// The credentials are missing or cannot be used.
     #[error("no credentials for the model's endpoint: {detail}")]
     Credentials {
         /// What is wrong with them, without them.
@@ -214,7 +215,7 @@ fn advice(status: u16) -> &'static str {
 }
 
 impl LlmError {
-    /// What an answer says about it.
+    /// The cause that an answer names for it.
     pub fn cause(&self) -> Degraded {
         match self {
             Self::Unreachable { .. } => Degraded::LlmUnreachable,

@@ -1,4 +1,4 @@
-//! One provider's settings, whichever it is.
+//! The settings of a provider of any kind.
 
 use super::{
     Llm,
@@ -39,7 +39,7 @@ impl ProviderSettings {
         }
     }
 
-    /// What a reply depends on beside the model and the prompt, in words.
+    /// The parameters of a reply beside the model and the prompt, in words.
     pub fn parameters(&self) -> String {
         let (sampling, max_output_tokens) = match self {
             Self::OpenAi(settings) => (settings.sampling, settings.max_output_tokens),

@@ -1,4 +1,4 @@
-//! What every provider's requests have in common: their bounds, and what a failed call means for a reply. The calls
+//! The common part of every provider's requests: their bounds, and the meaning of a failed call for a reply. The calls
 //! themselves are those of [`net`].
 
 use super::LlmError;
@@ -20,7 +20,7 @@ pub(super) fn client(base_url: &str) -> Result<Client, SetupError> {
     Client::new(Settings::new(base_url, bounds(Duration::ZERO))?)
 }
 
-/// What a call is given that must end by then. It is tried once: [`super::providers`] has the loop.
+/// The policy of a call that must end by `deadline`. It is tried once: [`super::providers`] has the loop.
 pub(super) fn until(deadline: Instant) -> Policy {
     bounds(deadline.saturating_duration_since(Instant::now()))
 }

@@ -1,4 +1,4 @@
-//! Whose turn it is in one call of several providers, and for how long. Pure: the time comes in.
+//! The order of turns in one call of several providers, and for how long. Pure: the time comes in.
 
 use super::LlmError;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(super) struct Turns {
     deadline: Instant,
 }
 
-/// Where the call stands with one provider.
+/// The state of the call with one provider.
 struct Standing {
     tries: u32,
     /// When it may be asked; `None`: not again.
@@ -29,7 +29,7 @@ struct Standing {
 pub(super) struct Turn {
     /// Its place in the order.
     pub provider: usize,
-    /// Not before.
+    /// The earliest start.
     pub starts_at: Instant,
     /// Its deadline.
     pub ends_at: Instant,
@@ -67,7 +67,7 @@ impl Turns {
         let pause = error.retry_after().unwrap_or(FIRST_PAUSE * 2u32.pow(standing.tries));
         standing.ready_at = error.is_passing().then(|| now.checked_add(pause)).flatten();
         standing.tries += 1;
-        // What opened the breaker says more than that it is open.
+        // The failure that opened the breaker says more than that it is open.
         if standing.error.is_none() || error != LlmError::BreakerOpen {
             standing.error = Some(error);
         }

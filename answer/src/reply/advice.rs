@@ -18,7 +18,7 @@ use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 /// Stands where advice stood until a note takes its place; no reply holds it.
 pub const REMOVED: char = '\u{e005}';
 
-/// What the documents of the object forbid, and what other passages forbid by name.
+/// The prohibitions of the object's documents, and those of other passages for the names in them.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     rules: Vec<Rule>,

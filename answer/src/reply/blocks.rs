@@ -11,7 +11,7 @@ use std::ops::Range;
 /// Up to here the open text is read again with every line; a longer one only when it has grown by a share, so that a
 /// block of many lines costs no quadratic time.
 const READ_EVERY_LINE_BYTES: usize = 8 << 10;
-/// That share: one part in so many.
+/// One part in this many.
 const GROWTH: usize = 16;
 
 /// Most bytes of a reply, without its reasoning, that are read: several times the longest answer that anybody reads. A

@@ -10,7 +10,7 @@ use crate::{
 use kb::{document::Trust, question::Question};
 use std::collections::BTreeSet;
 
-/// What texts are cleaned against, for a whole reply.
+/// The sources and names that texts are cleaned against, for a whole reply.
 pub struct Cleaner<'a> {
     evidence: &'a [Evidence],
     question: &'a Question,

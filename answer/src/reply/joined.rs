@@ -5,7 +5,7 @@ use super::{blocks, cleaning::Cleaning};
 /// Most bytes without a blank line, where they hold what may begin a link or a tag.
 const MAX_PARAGRAPH: usize = 4 << 10;
 
-/// What is checked so far.
+/// The text that is checked so far.
 #[derive(Default)]
 pub struct Joined {
     /// The text.

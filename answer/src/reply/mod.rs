@@ -33,6 +33,7 @@ use crate::{
     },
     citations,
     evidence::Evidence,
+    fences::{self, Reading},
     format::Format,
     phrases::{self, Phrases},
     warnings,
@@ -88,16 +89,16 @@ pub struct Checks<'a> {
     blocks: Blocks,
     /// Checked blocks that wait for a citation which may cover them.
     sources: Sources<'static>,
-    /// What its sentences are held against, and how many did not hold.
+    /// The check of its sentences against the passages that they cite.
     support: Support<'a>,
     tally: Tally,
     /// Whether it has words besides its citations.
     says_something: bool,
-    /// What the model said before anything could be shown; a refusal is recognised by it.
+    /// The model's text before anything could be shown; a refusal is recognised by it.
     said: String,
-    /// What is checked so far.
+    /// The text that is checked so far.
     joined: Joined,
-    /// What it cites.
+    /// The numbers that it cites.
     cited: BTreeSet<usize>,
     /// Whether advice was taken out that a document forbids, and whether that was the last thing so far.
     contradicts: bool,
@@ -111,8 +112,8 @@ pub struct Checks<'a> {
 enum State {
     /// Nothing may be shown yet.
     Held,
-    /// It is shown up to here, with the warnings in front.
-    Shown { up_to: usize },
+    /// Emitted up to this byte, with the warnings in front.
+    Emitted { up_to: usize },
     /// The model said that it does not know.
     Refused,
 }
@@ -257,9 +258,9 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// What is shown so far, with its sources, when the reply ends early; `None` when nothing is.
-    pub fn shown(&self) -> Option<Written> {
-        let State::Shown { up_to } = self.state else { return None };
+    /// The text that was emitted so far, with its sources, when the reply ends early; `None` when nothing was.
+    pub fn emitted(&self) -> Option<Written> {
+        let State::Emitted { up_to } = self.state else { return None };
         let (warnings, sources) = self.warnings(self.joined.first_block());
         let text = &self.joined.text[..up_to];
         let cited = self.cleaner.citations_in(text).into_iter();
@@ -289,18 +290,18 @@ impl<'a> Checks<'a> {
                 String::new()
             }
             State::Held => {
-                self.state = State::Shown { up_to: self.joined.text.len() };
+                self.state = State::Emitted { up_to: self.joined.text.len() };
                 self.said = String::new();
                 self.warnings(self.joined.first_block()).0 + &self.joined.text
             }
-            State::Shown { up_to } => {
-                self.state = State::Shown { up_to: self.joined.text.len() };
+            State::Emitted { up_to } => {
+                self.state = State::Emitted { up_to: self.joined.text.len() };
                 self.joined.text[up_to..].to_owned()
             }
         }
     }
 
-    /// What must be read before a text that begins with `first`, with its sources.
+    /// The warnings before a text that begins with `first`, with their sources.
     fn warnings(&self, first: &str) -> (String, Vec<Citation>) {
         let cited: Vec<Citation> = self.cited.iter().map(|n| Citation::of(&self.evidence[n - 1])).collect();
         let (lines, sources) = warnings::missing(self.evidence, &cited, self.question, self.format);
@@ -372,10 +373,8 @@ impl<'a> Checks<'a> {
     fn unwrapped(&self, block: &Block) -> Option<Vec<Block>> {
         let (first, rest) = block.text.split_once('\n')?;
         let fence = first.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let is_text = matches!(
-            first[fence.len()..].to_ascii_lowercase().as_str(),
-            "" | "text" | "txt" | "plaintext" | "plain"
-        );
+        let language = first[fence.len()..].to_ascii_lowercase();
+        let is_text = language.is_empty() || fences::is(&language, Reading::Prose);
         let is_fence =
             fence.len() >= 3 && (fence.chars().all(|c| c == '`') || fence.chars().all(|c| c == '~'));
         let inner = rest.trim_end().strip_suffix(fence).unwrap_or(rest);

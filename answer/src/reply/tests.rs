@@ -163,7 +163,7 @@ fn streamed(
         }
         let (piece, after) = rest.split_at(rest.ceil_char_boundary((*length).clamp(1, rest.len())));
         shown.push_str(&checks.push(piece));
-        assert_eq!(checks.shown().map(|written| written.text).unwrap_or_default(), shown, "{reply:?}");
+        assert_eq!(checks.emitted().map(|written| written.text).unwrap_or_default(), shown, "{reply:?}");
         rest = after;
     }
     (shown, checks.finish())
@@ -258,7 +258,7 @@ fn a_reply_without_end_is_not_read_to_its_end() {
     let shown: String =
         long.as_bytes().chunks(100).map(|piece| checks.push(str::from_utf8(piece).expect("ASCII"))).collect();
     assert!(checks.is_too_long());
-    assert_eq!(checks.shown().map(|written| written.text), Some(shown));
+    assert_eq!(checks.emitted().map(|written| written.text), Some(shown));
     assert_eq!(checks.finish(), Err(Refusal::TooLong));
 }
 

@@ -105,8 +105,8 @@ impl Tools {
         Self { state }
     }
 
-    async fn search(&self, scope: &Filter, arguments: SearchArguments) -> Result<CallToolResult, Failure> {
-        let found = search::find(&self.state, scope, &arguments.query, PASSAGES_FOR_RESULTS).await?;
+    async fn search(&self, filter: &Filter, arguments: SearchArguments) -> Result<CallToolResult, Failure> {
+        let found = search::find(&self.state, filter, &arguments.query, PASSAGES_FOR_RESULTS).await?;
         let mut seen = HashSet::new();
         let results: Vec<Value> = found
             .passages
@@ -118,14 +118,14 @@ impl Tools {
         Ok(text(&json!({ "results": results })))
     }
 
-    async fn fetch(&self, scope: &Filter, arguments: FetchArguments) -> Result<CallToolResult, Failure> {
+    async fn fetch(&self, filter: &Filter, arguments: FetchArguments) -> Result<CallToolResult, Failure> {
         let id = arguments.id.trim();
-        let mut found = documents::find(&self.state, scope, id).await?;
+        let mut found = documents::find(&self.state, filter, id).await?;
         // Ids of documents may hold a `#` themselves, so an id is taken for a passage's only then.
         if found.is_none()
             && let Some((document, _)) = id.rsplit_once('#')
         {
-            found = documents::find(&self.state, scope, document).await?;
+            found = documents::find(&self.state, filter, document).await?;
             found = found.filter(|document| document.passages.iter().any(|passage| passage.chunk == id));
         }
         let document = found.ok_or_else(|| {
@@ -157,23 +157,23 @@ impl Tools {
         })))
     }
 
-    async fn ask(&self, scope: &Filter, arguments: AskArguments) -> Result<CallToolResult, Failure> {
+    async fn ask(&self, filter: &Filter, arguments: AskArguments) -> Result<CallToolResult, Failure> {
         let AskArguments { question, language } = arguments;
         let request = Request::parse(&question, language.as_deref(), Format::default())
             .map_err(|error| Failure(error.to_string()))?;
-        let answer = self.state.answer(&request, scope).await?;
+        let answer = self.state.answer(&request, filter).await?;
         Ok(CallToolResult::structured(json!(wire::answer::Answer::from(answer))))
     }
 
     async fn query_documentation(
         &self,
-        scope: &Filter,
+        filter: &Filter,
         arguments: QueryDocumentationArguments,
     ) -> Result<CallToolResult, Failure> {
         let QueryDocumentationArguments { query_text, product_name, version, limit } = arguments;
-        let scope = RequestFilter::of_product(product_name, version)?.narrow(scope.clone());
+        let filter = RequestFilter::of_product(product_name, version)?.narrow(filter.clone());
         let limit = limit.unwrap_or(DEFAULT_PASSAGES);
-        let found = search::find(&self.state, &scope, &query_text, limit).await?;
+        let found = search::find(&self.state, &filter, &query_text, limit).await?;
         let passages: Vec<Value> = found
             .passages
             .into_iter()
@@ -202,7 +202,7 @@ fn arguments<T: DeserializeOwned>(given: JsonObject) -> Result<T, Failure> {
         .map_err(|error| Failure(format!("the arguments are not what this tool takes: {error}")))
 }
 
-/// Every tool.
+/// All tools, for the list that clients ask for.
 fn tools() -> Vec<Tool> {
     vec![
         tool::<SearchArguments>(
@@ -285,15 +285,15 @@ impl ServerHandler for Tools {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         // What the caller may see came with the HTTP request; without it nothing may be seen.
-        let scope = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Filter>());
-        let scope = scope.ok_or_else(|| ErrorData::internal_error("the request has no scope", None))?;
+        let filter = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Filter>());
+        let filter = filter.ok_or_else(|| ErrorData::internal_error("the request has no scope", None))?;
         let given = request.arguments.unwrap_or_default();
         let called = async {
             match request.name.as_ref() {
-                "search" => self.search(scope, arguments(given)?).await,
-                "fetch" => self.fetch(scope, arguments(given)?).await,
-                "ask" => self.ask(scope, arguments(given)?).await,
-                "query_documentation" => self.query_documentation(scope, arguments(given)?).await,
+                "search" => self.search(filter, arguments(given)?).await,
+                "fetch" => self.fetch(filter, arguments(given)?).await,
+                "ask" => self.ask(filter, arguments(given)?).await,
+                "query_documentation" => self.query_documentation(filter, arguments(given)?).await,
                 other => Err(Failure(format!("there is no tool `{other}`"))),
             }
         };

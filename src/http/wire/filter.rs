@@ -200,9 +200,9 @@ impl RequestFilter {
         Ok(Self(filter))
     }
 
-    /// `scope` and this filter: a document must satisfy both.
-    pub fn narrow(self, scope: Filter) -> Filter {
-        scope.narrowed_by(self.0)
+    /// `permitted` and this filter: a document must satisfy both.
+    pub fn narrow(self, permitted: Filter) -> Filter {
+        permitted.narrowed_by(self.0)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a command changes, by the names that prohibitions have for actions. Pure.
+//! The changes that a command makes, by the names that prohibitions have for actions. Pure.
 
 use super::{
     destruction,
@@ -10,11 +10,11 @@ use super::{
 pub struct Change {
     /// The actions it comes to.
     pub actions: Vec<&'static str>,
-    /// What it is given: kinds and names of objects.
+    /// Its operands: kinds and names of objects.
     pub operands: Vec<String>,
 }
 
-/// What a line of code changes; nothing where it only reads.
+/// The changes that a line of code makes; empty where it only reads.
 pub fn changes(line: &str) -> Vec<Change> {
     shell::invocations(line).iter().filter_map(change).collect()
 }

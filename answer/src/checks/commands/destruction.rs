@@ -4,8 +4,9 @@
 
 use super::{
     grounds::verb_of,
+    programs::{self, Kind, verbs_of},
     shell::{self, Feed, Invocation},
-    vocabulary::{has, reader, rest_of, verbs_of, words},
+    vocabulary::{has, reader, rest_of, section},
 };
 use regex::{Regex, RegexSet};
 use std::sync::LazyLock;
@@ -74,7 +75,7 @@ const PHRASE_NAMES: [&str; 15] = [
 ];
 const NUM_PHRASES_OF_TEXT: usize = 10;
 
-/// What of a line destroys, besides the programs it runs: statements to a database, files written over.
+/// The destructive acts of a line besides the programs that it runs: statements to a database, files written over.
 pub fn acts_of_text(line: &str, is_command: bool, acts: &mut Vec<String>) {
     for captures in SQL.captures_iter(line) {
         let words: Vec<String> =
@@ -101,21 +102,21 @@ pub fn acts_of_text(line: &str, is_command: bool, acts: &mut Vec<String>) {
     acts.extend(said.map(|at| PHRASE_NAMES[at].to_owned()));
 }
 
-/// Whether a path is in a folder whose files nobody writes over in passing.
+/// Whether a path is in a folder of the system, whose files must not be overwritten.
 fn is_system(path: &str) -> bool {
-    path == "/" || words("system folders").iter().any(|folder| path.starts_with(folder))
+    path == "/" || section("system folders").iter().any(|folder| path.starts_with(folder))
 }
 
 /// Whether a path is the root, or a file without which a machine does not come up.
 fn is_vital(path: &str) -> bool {
-    path == "/" || words("vital files").iter().any(|file| path.starts_with(file))
+    path == "/" || section("vital files").iter().any(|file| path.starts_with(file))
 }
 
-/// What a script destroys that is written in a programming language.
+/// The destructive acts of a script in a programming language.
 pub fn acts_of_script(script: &str, acts: &mut Vec<String>) {
     let squeezed: String =
         script.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ").replace(" (", "(");
-    if words("one-liners").iter().any(|sign| squeezed.contains(sign)) {
+    if section("one-liners").iter().any(|sign| squeezed.contains(sign)) {
         acts.push("script".to_owned());
     }
 }
@@ -123,7 +124,7 @@ pub fn acts_of_script(script: &str, acts: &mut Vec<String>) {
 /// Whether a line of a program in another language deletes files or runs a shell.
 pub fn is_destroying_script(line: &str) -> bool {
     let line = line.to_lowercase();
-    words("script signs").iter().any(|sign| line.contains(sign))
+    section("script signs").iter().any(|sign| line.contains(sign))
 }
 
 /// Whether a line is a statement that changes a database.
@@ -156,14 +157,14 @@ pub fn is_read(call: &Invocation) -> bool {
     let sources = matches!(call.program.as_str(), "source" | ".")
         && call.args.iter().all(|word| word.text == "<")
         && !call.args.is_empty();
-    let carries = sources || call.carries && !has("shells", &call.program);
-    // What it is given goes out.
+    let carries = sources || call.carries && !programs::is(&call.program, Kind::Shell);
+    // Its input goes out to another host.
     let sends = call.fed == Feed::Other && matches!(call.program.as_str(), "nc" | "telnet");
     let reads = || reader(&call.program).is_some_and(|reader| reader.reads(call)) && !runs_script(call);
     !sends
         && !discloses(call)
         && !has_destroying_flag(call)
-        && (asks_about_itself && !has("programs", &call.program) || carries || reads())
+        && (asks_about_itself && !programs::is(&call.program, Kind::Destroys) || carries || reads())
 }
 
 /// Whether a call prints secret values: it changes nothing, and still is no everyday reading.
@@ -182,7 +183,7 @@ pub fn discloses(call: &Invocation) -> bool {
             matches!(kind, "secret" | "secrets")
         })
     };
-    // Names and sizes of secrets tell nothing.
+    // Names and sizes of secrets disclose nothing.
     let is_plain = |format: &str| {
         matches!(format, "name" | "wide" | "") || format.starts_with("custom-columns=:metadata")
     };
@@ -214,7 +215,7 @@ fn runs_script(call: &Invocation) -> bool {
         };
         return call.args.iter().any(|word| runs(&word.text));
     }
-    if has("interpreters", &call.program) {
+    if programs::is(&call.program, Kind::Interpreter) {
         call.args.iter().for_each(|word| acts_of_script(&word.text, &mut acts));
     }
     !acts.is_empty()
@@ -271,8 +272,8 @@ fn destroys(call: &Invocation) -> bool {
     let has_word =
         |words: &[&str]| call.args.iter().any(|word| words.contains(&word.text.to_lowercase().as_str()));
     let names = |test: &dyn Fn(&str) -> bool| call.args.iter().any(|word| test(&word.text));
-    let is_interpreter = has("interpreters", program)
-        || has("shells", program)
+    let is_interpreter = programs::is(program, Kind::Interpreter)
+        || programs::is(program, Kind::Shell)
         || matches!(program, "source" | "." | "psql" | "iex");
     match program {
         "kill" => return !call.args.is_empty() && !has_word(&["-l", "-0", "--list"]),
@@ -334,7 +335,7 @@ fn destroys(call: &Invocation) -> bool {
         }
         _ => {}
     }
-    // What comes out of a pipe is run.
+    // An interpreter runs what comes out of a pipe.
     let is_flag = |word: &str| {
         !word.starts_with("-m")
             && !word.starts_with("-c")
@@ -353,45 +354,25 @@ fn destroys(call: &Invocation) -> bool {
     }
     // A script by its name: `./wipe.sh`, `psql -f drop_all.sql`.
     let is_script = |word: &str| {
-        words("file endings").iter().any(|ending| {
+        section("file endings").iter().any(|ending| {
             word.strip_suffix(ending).is_some_and(|path| {
                 let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
                 name.split(['-', '_', '.']).any(|part| has("script names", part))
             })
         })
     };
-    let runs_files = is_interpreter
-        || matches!(program, "ansible-playbook" | "mysql" | "curator" | "hbase" | "npx" | "node");
+    let runs_files = is_interpreter || programs::is(program, Kind::RunsFiles);
     if is_script(&call.written) || runs_files && names(&is_script) {
         return true;
     }
-    let is_affixed = program.contains('-') && words("affixes").iter().any(|affix| program.starts_with(affix))
+    let is_affixed = program.contains('-')
+        && section("affixes").iter().any(|affix| program.starts_with(affix))
         || program.starts_with("uninstall");
-    if has("programs", program) || is_affixed || has_destroying_flag(call) {
+    if programs::is(program, Kind::Destroys) || is_affixed || has_destroying_flag(call) {
         return true;
     }
     // The words of a program without verbs are files and hosts; what is deleted is said by a flag.
-    if matches!(
-        program,
-        "cp" | "mv"
-            | "ln"
-            | "tar"
-            | "scp"
-            | "sed"
-            | "tee"
-            | "npx"
-            | "chmod"
-            | "chown"
-            | "mkdir"
-            | "touch"
-            | "curl"
-            | "vi"
-            | "vim"
-            | "nano"
-            | "alias"
-            | "psql"
-            | "mysql"
-    ) {
+    if programs::is(program, Kind::Verbless) {
         return false;
     }
     let own = rest_of("words of", program).unwrap_or_default();
@@ -399,7 +380,7 @@ fn destroys(call: &Invocation) -> bool {
     if !own.is_empty() && names(&|word| is_own(&word.to_lowercase())) {
         return true;
     }
-    // Of a program with verbs the words after the first are names.
+    // Where a program has verbs, the words after the first are names.
     let is_group = call
         .operands()
         .next()
@@ -407,7 +388,7 @@ fn destroys(call: &Invocation) -> bool {
     let num_verbs = if verbs_of(program).is_some() { 1 + usize::from(is_group) } else { 3 };
     call.operands().enumerate().any(|(at, word)| {
         let begins = word.split_once('-').is_some_and(|(first, _)| has("beginnings", first));
-        has("words", &word) || at < num_verbs && is_joined(&word) || at < 4 && begins
+        has("destroying words", &word) || at < num_verbs && is_joined(&word) || at < 4 && begins
     }) || names(&is_camel)
 }
 
@@ -420,13 +401,13 @@ fn is_joined(word: &str) -> bool {
     let (first, last) = (parts.next().unwrap_or_default(), parts.next_back());
     let num_between = parts.count();
     let Some(last) = last else { return false };
-    let is_file = word.contains('.') && !(has("words", last) && num_between == 0);
+    let is_file = word.contains('.') && !(has("destroying words", last) && num_between == 0);
     !is_file
         && (has("stems", first)
-            || (word.contains([':', '.']) && (has("words", last) || has("stems", last)))
+            || (word.contains([':', '.']) && (has("destroying words", last) || has("stems", last)))
             || (has("stems", last)
                 && num_between <= 1
-                && !words("describing beginnings").contains(format!("{first}-").as_str())))
+                && !section("describing beginnings").contains(format!("{first}-").as_str())))
 }
 
 /// Whether a word is joined so by its capitals: `DeleteShard`, `flywayClean`.

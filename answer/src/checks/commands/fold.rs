@@ -4,7 +4,7 @@
 use std::{borrow::Cow, ops::Range};
 use unicode_normalization::UnicodeNormalization;
 
-/// Where a text stands.
+/// The place of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// In code every character is a shell's.
@@ -54,7 +54,7 @@ fn push(character: char, (previous, next): (char, char), place: Place, into: &mu
     let begins_flag = previous.is_whitespace() && next.is_alphabetic();
     match character {
         c if c.is_ascii() => into.push(c),
-        // Nothing that shows.
+        // Characters that do not show are left out.
         '\u{ad}'
         | '\u{34f}'
         | '\u{61c}'
@@ -73,7 +73,7 @@ fn push(character: char, (previous, next): (char, char), place: Place, into: &mu
         | '\u{e0000}'..='\u{e0fff}' => {}
         // Marks on a letter hide it in code.
         '\u{300}'..='\u{36f}' | '\u{20d0}'..='\u{20ff}' if place == Place::Code => {}
-        // What a word processor makes of `--`.
+        // A word processor writes `--` so.
         '\u{2014}' if begins_flag => into.push_str("--"),
         '\u{2013}' if begins_flag || place == Place::Code => into.push('-'),
         '\u{2013}' => into.push(character),

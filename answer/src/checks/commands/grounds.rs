@@ -1,12 +1,14 @@
-//! What a reply may repeat: the commands of the evidence, and the words of evidence and question. Pure.
+//! The words that a reply may repeat: the commands of the evidence, and the words of evidence and question. Pure.
 
 use super::{
     Mode,
     destruction::{self, is_read},
     fold::{Place, folded},
-    outflow, prose,
+    outflow,
+    programs::{self, Kind, verbs_of},
+    prose,
     shell::{self, Invocation},
-    vocabulary::{Reader, has, reader, verbs_of},
+    vocabulary::{Reader, has, reader},
 };
 use crate::{evidence::Evidence, markdown};
 use regex::Regex;
@@ -22,7 +24,7 @@ const MAX_PARTS: usize = 8;
 const MAX_TEMPLATES: usize = 200;
 const MAX_TEMPLATE_BYTES: usize = 200;
 
-/// What a reply may repeat.
+/// The commands and words that a reply may repeat.
 #[derive(Debug, Default)]
 pub struct Grounds {
     /// The words of evidence and question without punctuation, and what they are made of, lower case.
@@ -31,7 +33,7 @@ pub struct Grounds {
     lines: HashSet<String>,
     /// Program and verb of every command in the evidence, and whether one of them is more than a rehearsal.
     calls: HashMap<(String, Option<String>), bool>,
-    /// What the evidence's commands destroy.
+    /// The destructive acts of the evidence's commands.
     acts: HashSet<String>,
     /// Whether one of them decodes secrets or reads files that hold them.
     shows_secrets: bool,
@@ -206,7 +208,7 @@ impl Grounds {
         }
         let reader = reader(&call.program).filter(|_| reads);
         let shapes_text = reader.is_some_and(Reader::shapes_text);
-        // What reads and writes its output into a file writes.
+        // A reading program whose output goes into a file writes.
         let is_own = |file: &String| {
             is_upper_placeholder(file) || (is_placeholder(file) && !is_path(file)) || self.say(file)
         };
@@ -232,7 +234,7 @@ impl Grounds {
             .iter()
             .filter(|word| !known.contains(&word.text.to_lowercase()))
             .flat_map(|word| match word.text.split_once('=') {
-                // What shapes a reader's output names nothing.
+                // A flag that shapes a reader's output names no object.
                 Some((flag, value)) if shapes_output(flag) && !value.contains(['/', ':']) => vec![flag],
                 Some((flag, value)) if flag.starts_with('-') => vec![flag, value],
                 _ => vec![word.text.as_str()],
@@ -263,7 +265,8 @@ impl Grounds {
     }
 }
 
-/// What a document has to have of a call. Where documents list secrets, none of them prints their values.
+/// The key by which a call is looked up among the documents' calls. A call that lists secrets has another key than one
+/// that prints them.
 fn key(call: &Invocation) -> (String, Option<String>) {
     let verb = verb_of(call);
     match destruction::discloses(call) {
@@ -277,7 +280,7 @@ pub fn verb_of(call: &Invocation) -> Option<String> {
     let mut operands = call.operands();
     let is_verb = |word: &String| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let first = operands.next().filter(is_verb)?;
-    let is_group = has("groups", &first) || has("two-word verbs", &call.program);
+    let is_group = has("groups", &first) || programs::is(&call.program, Kind::TwoWordVerbs);
     match operands.next().filter(is_verb) {
         Some(second) if is_group => Some(format!("{first} {second}")),
         _ => Some(first),
@@ -364,7 +367,7 @@ fn is_path(word: &str) -> bool {
     word.starts_with(['/', '~', '.']) && word.contains('/') && !word.contains(['<', '>', '$', '*', '{'])
 }
 
-/// What the reader fills in.
+/// Whether a piece is left for the reader to fill in.
 fn is_placeholder(piece: &str) -> bool {
     piece.contains(['<', '>', '$', '*', '…']) || is_upper_placeholder(piece)
 }
@@ -374,7 +377,7 @@ fn is_upper_placeholder(word: &str) -> bool {
     word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '_' | '-'))
 }
 
-/// What shapes output: `{.items[0]}`, a query with spaces.
+/// Whether a word shapes output: `{.items[0]}`, a query with spaces.
 fn is_template(word: &str) -> bool {
     word.contains(['{', '}', ' '])
 }

@@ -10,6 +10,7 @@ mod flow;
 mod fold;
 mod grounds;
 mod outflow;
+mod programs;
 mod prose;
 mod shell;
 mod vocabulary;
@@ -18,17 +19,19 @@ pub use grounds::Grounds;
 pub use vocabulary::is_known_program;
 
 use crate::{
+    fences::{self, Reading},
     markdown::{self, OPTIONS},
     phrases::Phrases,
     text::edited,
 };
 use flow::Flow;
 use fold::{Place, folded};
+use programs::{Kind, verbs_of};
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use regex::Regex;
 use shell::Invocation;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
-use vocabulary::{has, is_known, is_made_like_tool, is_ordinary, is_tool, verbs_of};
+use vocabulary::{has, is_known, is_made_like_tool, is_ordinary, is_tool};
 
 /// The commands of a sentence: what stands in backticks, and what begins with a tool's name.
 pub fn in_text(sentence: &str) -> Vec<String> {
@@ -59,7 +62,7 @@ pub struct Checked {
     pub destructive: BTreeSet<String>,
 }
 
-/// What a line is read as.
+/// How a line is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     /// A line of a shell's code: a command, whichever program it is.
@@ -121,9 +124,9 @@ fn mode_of(kind: &CodeBlockKind<'_>) -> Mode {
     };
     match language.as_str() {
         "" => Mode::Plain,
-        language if has("shell languages", language) => Mode::Shell,
-        language if has("plain languages", language) => Mode::Plain,
-        language if has("script languages", language) => Mode::Script,
+        language if fences::is(language, Reading::Commands) => Mode::Shell,
+        language if fences::is(language, Reading::Queries) => Mode::Plain,
+        language if fences::is(language, Reading::Script) => Mode::Script,
         _ => Mode::Data,
     }
 }
@@ -170,7 +173,7 @@ impl Check<'_> {
     fn code_block(&mut self, flow: &Flow, block: Range<usize>, mode: Mode) {
         let mut label: Option<&str> = None;
         let mut here_document: Option<(String, Mode)> = None;
-        // Where commands stand behind a prompt, the other lines are what they say.
+        // Where commands stand behind a prompt, the other lines are their output.
         let is_prompted = |line: &str| line.trim_start().starts_with("$ ");
         let is_transcript = flow.text().lines().any(is_prompted);
         for line in joined_lines(flow.text()) {
@@ -225,7 +228,7 @@ impl Check<'_> {
         }
     }
 
-    /// Marks the image that a line of a manifest names where no source has it; one from a host that nobody knows is taken out.
+    /// Marks the image that a line of a manifest names where no source has it; one from an unknown host is taken out.
     fn image(&mut self, content: &str, source: &Range<usize>) {
         let (Some(grounds), Some(image)) = (self.grounds, outflow::image_of_line(content)) else { return };
         let place = source.start + image.start..source.start + image.end;
@@ -250,15 +253,15 @@ impl Check<'_> {
         let text = folded.text.as_ref();
         let segments: Vec<Range<usize>> = prose::segments(text);
         for segment in &segments {
-            let shown = folded.source(segment);
+            let place = folded.source(segment);
             // A command in a code span is judged there.
-            if flow.is_within_span(&shown) {
+            if flow.is_within_span(&place) {
                 continue;
             }
             let command = text[segment.clone()].replace('\n', " ");
             let (verdict, _) = judge(&command, self.grounds, Mode::Prose);
             self.note(&command, &verdict);
-            let Some(source) = flow.source(&shown) else { continue };
+            let Some(source) = flow.source(&place) else { continue };
             self.edits.extend(verdict.edit(source, self.phrases));
         }
         if let Some(grounds) = self.grounds {
@@ -284,11 +287,11 @@ impl Check<'_> {
 struct Verdict {
     unverified: bool,
     destructive: bool,
-    /// Whether it shows secrets, carries local data away or runs an image from a host that nobody knows.
+    /// Whether it shows secrets, carries local data away or runs an image from an unknown host.
     gives_away: bool,
 }
 
-/// What becomes of a command.
+/// The edit that a command gets.
 enum Fate<'p> {
     /// A note stands in its place.
     Replaced(&'p str),
@@ -418,7 +421,7 @@ fn looks_like_command(line: &str, calls: &[Invocation], mode: Mode) -> bool {
         word.text.starts_with('-') && letters.starts_with(|c: char| c.is_ascii_alphabetic())
     });
     let is_path = first.written.starts_with(['.', '/', '~']) && first.written.contains('/');
-    // What is read is looked up as well: `cat /etc/passwd`.
+    // The operands of a reading command are looked up as well: `cat /etc/passwd`.
     let is_ordinary = is_ordinary(&first.program);
     let reads_file = is_known(&first.program)
         && !is_ordinary
@@ -429,7 +432,8 @@ fn looks_like_command(line: &str, calls: &[Invocation], mode: Mode) -> bool {
     let second = first.args.first().map_or("", |word| word.text.as_str());
     // `frobctl purge`, `frobctl tenant purge`, but not `failed to delete`.
     let is_lower = |word: &str| word.chars().all(|c| !c.is_ascii_uppercase() && c.is_ascii());
-    let says_so = |num_words| first.args.iter().take(num_words).any(|word| has("words", &word.text));
+    let says_so =
+        |num_words| first.args.iter().take(num_words).any(|word| has("destroying words", &word.text));
     let is_lower = first.args.iter().all(|word| is_lower(&word.text));
     let destroys = !second.is_empty()
         && !begins_phrase
@@ -487,25 +491,10 @@ fn is_field_path(span: &str) -> bool {
         Regex::new(r"^\.?[a-z][A-Za-z0-9]*(?:\[(?:[0-9]{1,3}|\*)?\])?(?:\.[a-z][A-Za-z0-9]*(?:\[(?:[0-9]{1,3}|\*)?\])?)+$")
             .expect("the pattern is valid")
     });
-    const ROOTS: [&str; 10] = [
-        "spec",
-        "status",
-        "metadata",
-        "data",
-        "stringData",
-        "template",
-        "containers",
-        "resources",
-        "rules",
-        "webhooks",
-    ];
-    const ENDINGS: [&str; 14] = [
-        "yaml", "yml", "json", "conf", "cfg", "sh", "py", "go", "js", "log", "txt", "toml", "service", "exe",
-    ];
     let mut parts = span.trim_start_matches('.').split(['.', '[']).filter(|part| !part.ends_with(']'));
     let is_known = parts.clone().any(|part| part.contains(|c: char| c.is_ascii_uppercase()))
-        || parts.next().is_some_and(|root| ROOTS.contains(&root));
-    PATH.is_match(span) && is_known && !ENDINGS.contains(&span.rsplit('.').next().unwrap_or_default())
+        || parts.next().is_some_and(|root| has("field roots", root));
+    PATH.is_match(span) && is_known && !has("endings of files", span.rsplit('.').next().unwrap_or_default())
 }
 
 /// The lines of code, those that end in a backslash together with the next.
@@ -537,10 +526,10 @@ fn opened_here_document(line: &str) -> Option<(String, Mode)> {
         .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
         .collect();
     let calls = shell::invocations(line);
-    let runs = |section| calls.iter().any(|call| has(section, &call.program));
+    let runs = |kind| calls.iter().any(|call| programs::is(&call.program, kind));
     let mode = match () {
-        () if runs("shells") || calls.iter().any(|call| call.program == "ssh") => Mode::Shell,
-        () if runs("interpreters") => Mode::Script,
+        () if runs(Kind::Shell) || calls.iter().any(|call| call.program == "ssh") => Mode::Shell,
+        () if runs(Kind::Interpreter) => Mode::Script,
         () if calls
             .iter()
             .any(|call| matches!(call.program.as_str(), "psql" | "mysql" | "sqlite3" | "cqlsh")) =>

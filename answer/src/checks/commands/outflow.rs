@@ -1,9 +1,10 @@
-//! Commands that show secrets or carry local data away, and images from hosts that nobody knows. Pure.
+//! Commands that show secrets or carry local data away, and images from unknown hosts. Pure.
 
 use super::{
     grounds::Grounds,
+    programs::{self, Kind},
     shell::{Feed, Invocation},
-    vocabulary::{has, words},
+    vocabulary::{has, section},
 };
 use regex::Regex;
 use std::{ops::Range, sync::LazyLock};
@@ -42,11 +43,11 @@ fn decodes(call: &Invocation) -> bool {
 fn reads_secret_file(call: &Invocation) -> bool {
     let is_secret = |text: &str| {
         let path = text.trim_start_matches(['@', '<']).rsplit([':', '=']).next().unwrap_or_default();
-        path.contains('/') && words("secret files").iter().any(|place| path.contains(place))
+        path.contains('/') && section("secret files").iter().any(|place| path.contains(place))
     };
     let reads = matches!(call.program.as_str(), "kubectl" | "oc")
         && call.operands().next().as_deref() == Some("cp")
-        || has("file readers", &call.program);
+        || programs::is(&call.program, Kind::ReadsFiles);
     reads && call.args.iter().any(|word| is_secret(&word.text))
 }
 
@@ -82,27 +83,25 @@ pub fn sends(call: &Invocation) -> bool {
             let says = args().any(tells_local);
             says || uploads || gives && (is_given || has_file)
         }
-        "wget" | "http" | "https" | "xh" | "httpie" => {
+        program if programs::is(program, Kind::HttpClient) => {
             args().any(|word| {
                 word.starts_with("--post-file") || word.starts_with("--body-file") || tells_local(word)
             }) || is_given && args().any(|word| word.starts_with("--post") || word.starts_with("--body"))
                 || is_given && call.program != "wget"
         }
-        "nc" | "ncat" | "netcat" | "socat" | "telnet" | "mail" | "mailx" | "sendmail" | "sendemail" => {
-            is_given
-        }
+        program if programs::is(program, Kind::FeedsHost) => is_given,
         "openssl" => is_given && args().any(|word| word == "s_client"),
-        "scp" | "rsync" | "sftp" | "ftp" | "lftp" | "tftp" => {
+        program if programs::is(program, Kind::CopiesFiles) => {
             args().rfind(|word| !word.starts_with('-')).is_some_and(is_remote)
                 && (args().filter(|word| !word.starts_with('-')).count() > 1 || is_given)
         }
-        "aws" | "gsutil" | "gcloud" | "az" | "rclone" | "mc" | "s3cmd" | "azcopy" | "b2" => {
+        program if programs::is(program, Kind::CloudStorage) => {
             args().any(|word| {
                 matches!(word, "cp" | "copy" | "put" | "sync" | "mv" | "move" | "rsync" | "upload" | "pipe")
             }) && args().next_back().is_some_and(is_remote)
         }
         "ssh" => is_given && !call.carries,
-        "dig" | "nslookup" | "host" | "ping" => args().any(|word| {
+        program if programs::is(program, Kind::Resolver) => args().any(|word| {
             static JOINED: LazyLock<Regex> =
                 LazyLock::new(|| Regex::new(r"(?:\)|`)\.[A-Za-z]").expect("the pattern is valid"));
             (word.contains("$(") || word.contains('`')) && (JOINED.is_match(word) || tells_local(word))
@@ -140,8 +139,7 @@ fn host_of<'w>(word: &'w str, program: &str) -> Option<&'w str> {
     };
     match program {
         "scp" | "rsync" | "sftp" | "ssh" => word.contains(':').then(|| bare(word)).flatten(),
-        "curl" | "wget" | "http" | "https" | "xh" | "httpie" | "nc" | "ncat" | "netcat" | "telnet"
-        | "dig" | "nslookup" | "host" | "ping" => is_domain(word).then(|| bare(word)).flatten(),
+        program if programs::is(program, Kind::NamesHosts) => is_domain(word).then(|| bare(word)).flatten(),
         _ => None,
     }
 }
@@ -155,13 +153,13 @@ fn tells_local(word: &str) -> bool {
     LOCAL.is_match(word)
 }
 
-/// The hosts of images that a call runs, and those that nobody knows.
+/// Whether a call runs an image from an unknown host.
 pub fn runs_foreign_image(call: &Invocation, grounds: &Grounds) -> bool {
     let is_image_flag =
         |name: &str| name.trim_start_matches('-').ends_with("image") || name.ends_with("image.repository");
     let mut args = call.args.iter().map(|word| word.text.as_str()).peekable();
     let verb = call.operands().next().unwrap_or_default();
-    let of_containers = matches!(call.program.as_str(), "docker" | "podman" | "nerdctl" | "crictl" | "ctr");
+    let of_containers = programs::is(&call.program, Kind::RunsImages);
     let sets = matches!(call.program.as_str(), "kubectl" | "oc") && verb == "set";
     while let Some(word) = args.next() {
         let image = match word.split_once('=') {
@@ -177,7 +175,7 @@ pub fn runs_foreign_image(call: &Invocation, grounds: &Grounds) -> bool {
     false
 }
 
-/// Where an image comes from.
+/// The origin of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// A source names it, or everybody uses it.
@@ -188,7 +186,7 @@ pub enum Origin {
     Foreign,
 }
 
-/// Where an image comes from, by its name.
+/// The origin of an image, by its name.
 pub fn origin(image: &str, grounds: &Grounds) -> Origin {
     let image = image.trim_matches(['"', '\'', '`']);
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | ':' | '@');

@@ -2,8 +2,9 @@
 
 use super::{
     destruction,
+    programs::{self, Kind, verbs_of},
     shell::{self, Invocation, name_of},
-    vocabulary::{has, is_made_like_tool, is_ordinary, is_tool, verbs_of, words},
+    vocabulary::{has, is_made_like_tool, is_ordinary, is_tool, section},
 };
 use regex::Regex;
 use std::{ops::Range, sync::LazyLock};
@@ -57,8 +58,8 @@ pub fn literals(text: &str, is_taken: impl Fn(&Range<usize>) -> bool) -> Vec<Ran
 /// Whether a word after an object's kind says how it is rather than what it is called.
 fn describes(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
-    words("describing beginnings").iter().any(|beginning| word.starts_with(beginning))
-        || words("describing endings").iter().any(|ending| word.ends_with(ending))
+    section("describing beginnings").iter().any(|beginning| word.starts_with(beginning))
+        || section("describing endings").iter().any(|ending| word.ends_with(ending))
 }
 
 /// The parts of running text that are commands: from a program's name to where the sentence or the next command begins.
@@ -155,12 +156,12 @@ pub fn is_told(call: &Invocation) -> bool {
     let is_ordinary = is_ordinary(&call.program);
     let destroys = || destruction::act(call).is_some();
     let is_phrase = has("phrase words", &first.text);
-    let says_so = || call.args.iter().take(3).any(|word| has("words", &word.text)) || !is_ordinary;
+    let says_so = || call.args.iter().take(3).any(|word| has("destroying words", &word.text)) || !is_ordinary;
     let is_known = is_tool(&call.program)
         && (!is_phrase && (is_compound || !is_ordinary) || destroys() && (!is_phrase || says_so()));
     is_name
         && (is_known
-            || call.args.iter().take(2).any(|word| has("words", &word.text))
+            || call.args.iter().take(2).any(|word| has("destroying words", &word.text))
             || call.args.iter().take(3).any(|word| begins_argument(&word.text)))
 }
 
@@ -183,7 +184,8 @@ pub fn is_invocation(call: &Invocation) -> bool {
         && call.written.chars().skip(1).all(|c| !c.is_ascii_uppercase());
     let compounds = call.args.iter().filter(|word| is_compound(&word.text)).count();
     // `Python 3`, `Bash 4.1+`: a language and its version.
-    let is_language = has("interpreters", &call.program) || has("shells", &call.program);
+    let is_language =
+        programs::is(&call.program, Kind::Interpreter) || programs::is(&call.program, Kind::Shell);
     if is_capitalised && is_language && !call.args.iter().any(|word| is_flag(&word.text)) {
         return false;
     }
@@ -225,7 +227,7 @@ pub fn is_invocation(call: &Invocation) -> bool {
                     && first.text.contains(|c: char| c.is_ascii_alphanumeric())
                 || is_loud
                 || first.is_quoted
-                || has("words", &first.text) && !is_shouted
+                || has("destroying words", &first.text) && !is_shouted
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Command lines taken apart as a shell reads them: words without their quotes, and the programs that run, whatever
 //! stands in front of them. Pure.
 
-use super::vocabulary::{has, is_known, is_wrapper_argument, rest_of};
+use super::{
+    programs::{self, Kind},
+    vocabulary::{has, is_known, is_wrapper_argument},
+};
 use regex::Regex;
 use std::{collections::HashMap, iter::Peekable, sync::LazyLock};
 
@@ -26,7 +29,7 @@ static VARIABLE: LazyLock<Regex> =
 /// A word with its quotes and backslashes resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Word {
-    /// What the program gets.
+    /// The word as the program gets it.
     pub text: String,
     /// Whether a part of it was quoted.
     pub is_quoted: bool,
@@ -34,7 +37,7 @@ pub struct Word {
     is_expanded: bool,
 }
 
-/// A program and what it is given.
+/// A program with its arguments and its input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
     /// Its name in lower case, without the folder.
@@ -45,7 +48,7 @@ pub struct Invocation {
     pub args: Vec<Word>,
     /// Whether it only stands in another command's quotes, which may be text as well.
     pub is_quotation: bool,
-    /// What it is given through a pipe.
+    /// Its input through a pipe.
     pub fed: Feed,
     /// Whether what it runs in its turn is a call of its own: `kubectl exec`, `ssh`, `find -exec`.
     pub carries: bool,
@@ -53,15 +56,15 @@ pub struct Invocation {
     pub outputs: Vec<String>,
 }
 
-/// What comes into a program through a pipe.
+/// The input of a program through a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Feed {
-    /// It stands first.
+    /// No input: it stands first.
     #[default]
     Nothing,
     /// Words that are written out before it: `echo ruok | nc`.
     Literal,
-    /// What another program says.
+    /// The output of another program.
     Other,
 }
 
@@ -92,7 +95,7 @@ pub fn invocations(line: &str) -> Vec<Invocation> {
     found.calls
 }
 
-/// What is found in a line, and what its variables stand for.
+/// The calls found in a line, and the values of its variables.
 #[derive(Default)]
 struct Found {
     calls: Vec<Invocation>,
@@ -165,13 +168,13 @@ impl Found {
                 return self.collect_words(&spelt, depth + 1, is_quotation);
             }
             num_wrappers += 1;
-            if num_wrappers > MAX_WRAPPERS || !has("wrappers", &name_of(&first.text)) {
+            if num_wrappers > MAX_WRAPPERS || !programs::is(&name_of(&first.text), Kind::Wrapper) {
                 break (first, rest);
             }
             // A user or a folder may stand before what is run: `sudo -u postgres psql`, `chroot /host ps`.
             let is_value = |at: usize| {
                 at > 0 && has("wrapper flags", &rest[at - 1].text)
-                    || has("wrappers with an argument", &name_of(&first.text))
+                    || programs::is(&name_of(&first.text), Kind::TakesArgument)
                         && (rest[at].text.contains('/') || !is_known(&rest[at].text))
             };
             let mut places = (0..rest.len()).filter(|at| !is_wrapper_argument(&rest[*at].text));
@@ -185,7 +188,7 @@ impl Found {
         let mut inner: Option<&[Word]> = None;
         let mut args = args;
         if depth < MAX_DEPTH {
-            if has("shells", &program) {
+            if programs::is(&program, Kind::Shell) {
                 let script = args
                     .iter()
                     .skip_while(|word| {
@@ -207,7 +210,8 @@ impl Found {
         let expanded = args.iter().filter(|word| word.is_expanded && word.text.contains(['`', '$']));
         let expanded: Vec<String> = expanded.flat_map(|word| substituted(&word.text)).collect();
         let quotes = args.iter().filter(|word| word.is_quoted && word.text.contains(char::is_whitespace));
-        let quotes: Vec<&Word> = if has("speakers", &program) { Vec::new() } else { quotes.collect() };
+        let quotes: Vec<&Word> =
+            if programs::is(&program, Kind::Speaker) { Vec::new() } else { quotes.collect() };
         let aliased: Vec<String> =
             args.iter().filter_map(|word| Some(word.text.split_once('=')?.1.to_owned())).collect();
         self.calls.push(Invocation {
@@ -251,7 +255,7 @@ fn substituted(word: &str) -> Vec<String> {
 
 /// Where the arguments become another command: `kubectl exec x -- rm`, `ssh host rm`, `find . -exec rm`.
 fn inner_command(program: &str, args: &[Word]) -> Option<usize> {
-    if !has("takes command", program) {
+    if !programs::is(program, Kind::TakesCommand) {
         return None;
     }
     let marker =
@@ -276,7 +280,7 @@ fn inner_command(program: &str, args: &[Word]) -> Option<usize> {
 pub fn name_of(word: &str) -> String {
     let name = word.rsplit('/').next().unwrap_or(word).to_lowercase();
     let name = name.strip_suffix(".exe").unwrap_or(&name);
-    match rest_of("aliases", name) {
+    match programs::alias_of(name) {
         Some(program) => program.to_owned(),
         None if name.starts_with("mkfs.") => "mkfs".to_owned(),
         None => name.to_owned(),

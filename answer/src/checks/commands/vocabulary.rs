@@ -1,14 +1,16 @@
 //! The words that the check of commands knows. They are data, one file for each subject, sorted and each word once:
-//! `programs.txt` (names, and the verbs of those that are names of products too), `reads.txt` (what only reads, with its
-//! source), `signs.txt` (what destroys, whatever the program) and `words.txt` (everything else).
+//! `programs.txt` (`programs.rs`), `reads.txt` (what only reads, with its source), `signs.txt` (what destroys, whatever the
+//! program) and `words.txt` (everything else).
 
-use super::shell::Invocation;
+use super::{
+    programs::{self, Kind},
+    shell::Invocation,
+};
 use std::{
     collections::{HashMap, HashSet},
     sync::LazyLock,
 };
 
-const PROGRAMS: &str = include_str!("programs.txt");
 const READS: &str = include_str!("reads.txt");
 const SIGNS: &str = include_str!("signs.txt");
 const WORDS: &str = include_str!("words.txt");
@@ -30,14 +32,6 @@ static SECTIONS: LazyLock<Sections> = LazyLock::new(|| {
     sections
 });
 
-static VERBS: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
-    let entries = PROGRAMS.lines().filter_map(|line| {
-        let mut words = line.split(' ');
-        Some((words.next()?, words.collect()))
-    });
-    entries.collect()
-});
-
 static READERS: LazyLock<HashMap<&'static str, Reader>> = LazyLock::new(|| {
     let entries = READS.lines().filter_map(|line| {
         let mut fields = line.split('|').map(str::trim);
@@ -49,32 +43,32 @@ static READERS: LazyLock<HashMap<&'static str, Reader>> = LazyLock::new(|| {
 });
 
 /// A section of `signs.txt` or `words.txt`.
-pub fn words(section: &str) -> &'static HashSet<&'static str> {
-    SECTIONS.get(section).expect("the section is in one of the files")
+pub fn section(name: &str) -> &'static HashSet<&'static str> {
+    SECTIONS.get(name).expect("the section is in one of the files")
 }
 
 /// Whether a section has a word.
-pub fn has(section: &str, word: &str) -> bool {
-    words(section).contains(word)
+pub fn has(section_name: &str, word: &str) -> bool {
+    section(section_name).contains(word)
 }
 
-/// What stands after a word on its line of a section: `rRf` of `rm rRf`.
-pub fn rest_of(section: &str, word: &str) -> Option<&'static str> {
+/// The rest of the line that begins with a word in a section: `rRf` of `rm rRf`.
+pub fn rest_of(table: &str, word: &str) -> Option<&'static str> {
     static TABLES: LazyLock<HashMap<(&'static str, &'static str), &'static str>> = LazyLock::new(|| {
-        let tables = ["aliases", "letters", "words of"].into_iter();
+        let tables = ["letters", "words of"].into_iter();
         tables
             .flat_map(|name| {
-                words(name).iter().filter_map(move |line| {
+                section(name).iter().filter_map(move |line| {
                     let (word, rest) = line.split_once(' ')?;
                     Some(((name, word), rest))
                 })
             })
             .collect()
     });
-    TABLES.get(&(section, word)).copied()
+    TABLES.get(&(table, word)).copied()
 }
 
-/// What of a program only reads.
+/// The calls of a program that only read.
 #[derive(Debug)]
 pub struct Reader {
     /// Its reading verbs; `*` for all it does, `~` where its plain words and flags are its own business, `=` where all its
@@ -85,7 +79,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Whether its words and flags are its own business: a shell's builtins, what shapes text.
+    /// Whether its words and flags are not looked up: a shell's builtins, programs that shape text.
     pub fn shapes_text(&self) -> bool {
         matches!(self.verbs[0].as_slice(), ["~" | "="])
     }
@@ -169,14 +163,14 @@ fn begins(verb: &[&str], words: &[impl AsRef<str>]) -> bool {
         && verb.iter().zip(words).all(|(expected, word)| {
             let (expected, word) = (expected.strip_suffix('.').unwrap_or(expected), word.as_ref());
             match expected.strip_suffix('*') {
-                Some("") => !has("words", word),
+                Some("") => !has("destroying words", word),
                 Some(beginning) => word.starts_with(beginning),
                 None => word == expected,
             }
         })
 }
 
-/// What of a program only reads, by its name as `name_of` gives it; PowerShell's by their verb.
+/// The reading calls of a program, by its name as `name_of` gives it; those of PowerShell by their verb.
 pub fn reader(program: &str) -> Option<&'static Reader> {
     READERS.get(program).or_else(|| {
         let (verb, _) = program.split_once('-')?;
@@ -186,19 +180,17 @@ pub fn reader(program: &str) -> Option<&'static Reader> {
 
 /// Whether this is the name of a program, as `name_of` gives it.
 pub fn is_known(name: &str) -> bool {
-    VERBS.contains_key(name)
-        || READERS.contains_key(name)
-        || ["shells", "wrappers", "interpreters", "programs"].iter().any(|section| has(section, name))
+    programs::is_listed(name) || READERS.contains_key(name)
 }
 
 /// Whether a word is a program's name even without anything that shows it: `node` and `last` are not.
 pub fn is_known_program(name: &str) -> bool {
-    is_known(name) && !has("seldom programs", name)
+    is_known(name) && !programs::is(name, Kind::Seldom)
 }
 
 /// Whether a program's name is an ordinary word too, or the name of a product that people write about.
 pub fn is_ordinary(name: &str) -> bool {
-    has("ordinary", name) || has("seldom programs", name)
+    programs::is(name, Kind::Ordinary) || programs::is(name, Kind::Seldom)
 }
 
 /// Whether a program does more than read or shape text.
@@ -222,12 +214,7 @@ pub fn is_made_like_tool(name: &str) -> bool {
     let is_plain = name
         .chars()
         .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | '/' | '~'));
-    is_cmdlet || (is_plain && words("tool endings").iter().any(stem))
-}
-
-/// The verbs of a program that has some.
-pub fn verbs_of(program: &str) -> Option<&'static [&'static str]> {
-    VERBS.get(program).map(Vec::as_slice).filter(|verbs| !verbs.is_empty())
+    is_cmdlet || (is_plain && section("tool endings").iter().any(stem))
 }
 
 /// A flag, a number, a time or a variable between a wrapper and what it runs.
@@ -241,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_files_are_sorted_and_have_each_line_once() {
-        for (name, file) in [("programs", PROGRAMS), ("reads", READS), ("signs", SIGNS), ("words", WORDS)] {
+        for (name, file) in [("reads", READS), ("signs", SIGNS), ("words", WORDS)] {
             for section in file.trim_end().split("\n\n") {
                 let lines: Vec<&str> =
                     section.lines().filter(|line| !line.starts_with('[') || !line.ends_with(']')).collect();
@@ -255,6 +242,12 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_reads_is_a_program_of_the_list() {
+        let names = READERS.keys().filter(|name| !name.ends_with("-*"));
+        assert_eq!(names.filter(|name| !programs::is_listed(name)).collect::<Vec<_>>(), Vec::<&&str>::new());
     }
 
     #[test]

@@ -1,6 +1,12 @@
-//! What a reader's screen may turn into a link without any markup: addresses as they stand in a text.
+//! Addresses as they stand in a text, which a reader's screen may turn into links without any markup.
 
-use super::REMOVED;
+use super::{
+    REMOVED,
+    hosts::{
+        asks_nothing, authority, is_local, is_private, is_public, leads_somewhere, leads_to_port,
+        names_no_place, names_transport, stays_in_code,
+    },
+};
 use crate::markdown;
 use regex::{Captures, Regex};
 use std::{borrow::Cow, collections::HashSet, ops::Range, sync::LazyLock};
@@ -88,12 +94,13 @@ impl<'a> From<(&'a Vec<&'a str>, &'a Said)> for Allowed<'a> {
 /// a fragment, could tell it something, and is none of them.
 #[derive(Debug, Default)]
 pub struct Said {
-    /// Those with a scheme.
+    /// Addresses with a scheme.
     urls: HashSet<String>,
-    /// Those without: images, labels, endpoints.
+    /// Addresses without a scheme: images, labels, endpoints.
     names: HashSet<String>,
-    /// Those of them that stand in code, in double quotes, as programs write what they called, or in the team's own sentences.
-    shown: HashSet<String>,
+    /// Addresses and mentions that stand in code, in double quotes (as programs write what they called) or in the
+    /// team's own sentences.
+    displayable: HashSet<String>,
     /// Numbers of hosts, with and without their ports.
     hosts: HashSet<String>,
 }
@@ -116,7 +123,7 @@ impl Said {
             while let Some(found) = ADDRESS.captures_at(text, from) {
                 let whole = found.get(0).expect("a match has a text");
                 let next = code.partition_point(|range| range.end <= whole.start());
-                let is_shown = text[..whole.start()].ends_with('"')
+                let is_displayable = text[..whole.start()].ends_with('"')
                     || code.get(next).is_some_and(|range| range.contains(&whole.start()));
                 let kept = match (found.name("url"), found.name("bare")) {
                     (Some(url), _) => Some((url, &mut said.urls)),
@@ -128,11 +135,11 @@ impl Said {
                     let is_kept = found.name("url").is_none() || leads_somewhere(written);
                     if is_kept && asks_nothing(written) && written.is_ascii() {
                         kept.insert(written.to_owned());
-                        said.shown.extend(is_shown.then(|| written.to_owned()));
+                        said.displayable.extend(is_displayable.then(|| written.to_owned()));
                     }
                 }
-                if let Some(mention) = found.name("mention").filter(|_| is_shown) {
-                    said.shown.insert(mention.as_str().to_owned());
+                if let Some(mention) = found.name("mention").filter(|_| is_displayable) {
+                    said.displayable.insert(mention.as_str().to_owned());
                 }
                 from = whole.end();
             }
@@ -147,7 +154,7 @@ impl Said {
                 let Some(url) = found.name("url") else { continue };
                 let written = url.as_str().trim_end_matches(trailing(url.as_str()));
                 if is_word(text, &url.range()) && self.urls.contains(written) {
-                    self.shown.insert(written.to_owned());
+                    self.displayable.insert(written.to_owned());
                 }
             }
         }
@@ -179,55 +186,7 @@ fn is_word(text: &str, url: &Range<usize>) -> bool {
         && !written.split('/').take(3).any(|part| part.contains(|c: char| c.is_ascii_uppercase()))
 }
 
-/// Whether a URL has a host: what it holds itself, as `data:` and `javascript:` do, is no address.
-fn leads_somewhere(url: &str) -> bool {
-    const SCHEMES: [&str; 22] = [
-        "amqp",
-        "amqps",
-        "ftp",
-        "git",
-        "grpc",
-        "http",
-        "https",
-        "kafka",
-        "ldap",
-        "ldaps",
-        "mongodb",
-        "mysql",
-        "nats",
-        "nfs",
-        "oci",
-        "postgres",
-        "postgresql",
-        "redis",
-        "tcp",
-        "udp",
-        "ws",
-        "wss",
-    ];
-    url.split_once("://").is_some_and(|(scheme, _)| SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()))
-}
-
-fn asks_nothing(address: &str) -> bool {
-    !address.contains(['?', '@', '#', '%', '\\', '&', '`', '*', '[', ']'])
-}
-
-fn authority(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().unwrap_or_default()
-}
-
-/// Whether a URL leads to the machine, the cluster or a private network.
-fn is_private(url: &str) -> bool {
-    static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(?:0\.0\.0\.0|10\.\d+\.\d+\.\d+|192\.168\.\d+\.\d+|127\.\d+\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+\.\d+|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.\d+\.\d+)(?::\d{1,5})?$")
-            .expect("the pattern is valid")
-    });
-    let authority = authority(url);
-    is_local(authority) || NUMBER.is_match(authority)
-}
-
-/// Where a text stands of which addresses are taken out.
+/// The place of a text from which addresses are taken out.
 #[derive(Debug, Clone, Copy)]
 pub enum Place<'a> {
     /// In running text, where what may stay as text only is written as code.
@@ -266,7 +225,7 @@ pub fn without<'t>(text: &'t str, allowed: Allowed<'_>, place: Place<'_>) -> Cow
     let (mut at, mut from) = (0, 0);
     while let Some(found) = ADDRESS.captures_at(text, from) {
         let whole = found.get(0).expect("a match has a text");
-        // What only looked like an address may hold one.
+        // A match that stays may hold an address further on.
         let inner = ["bare", "numbered", "mention", "everybody", "at"]
             .into_iter()
             .find_map(|name| found.name(name))
@@ -289,7 +248,7 @@ pub fn without<'t>(text: &'t str, allowed: Allowed<'_>, place: Place<'_>) -> Cow
     }
 }
 
-/// What stands for an address; `None` where it stays.
+/// The replacement of an address; `None` where it stays.
 fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: Place<'_>) -> Option<String> {
     let (Allowed { cited, said }, in_code) = (allowed, place.in_code());
     let removed = |before: &str, address: &str| Some(format!("{before}{REMOVED}{}", trailing(address)));
@@ -304,12 +263,12 @@ fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: P
         if (is_said || fills_in_host(bare, after)) && place.is_sure(start) {
             return None;
         }
-        let is_shown = is_private(bare) || said.is_some_and(|said| said.shown.contains(bare));
+        let is_displayable = is_private(bare) || said.is_some_and(|said| said.displayable.contains(bare));
         if has_url
             && (is_said || ends_sentence(after))
             && !is_cited
             && matches!(place, Place::Prose)
-            && is_shown
+            && is_displayable
         {
             return Some(format!("`{bare}`{}", &url[bare.len()..]));
         }
@@ -358,7 +317,7 @@ fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: P
     }
     let start = found.get(0).map_or(0, |whole| whole.start());
     if let Some(mention) = found.name("mention") {
-        let is_said = said.is_some_and(|said| said.shown.contains(mention.as_str()));
+        let is_said = said.is_some_and(|said| said.displayable.contains(mention.as_str()));
         return (!(is_said && place.is_sure(start))).then(|| REMOVED.to_owned());
     }
     if let Some(everybody) = found.name("everybody") {
@@ -375,18 +334,6 @@ fn ends_sentence(text: &str) -> bool {
     let mut signs = text.chars();
     signs.next().is_some_and(|sign| "。，；、！？：）」』》".contains(sign))
         && signs.next().is_none_or(|next| !next.is_ascii_alphanumeric())
-}
-
-/// Whether a host that no public name ends is asked at a port for a path, and is none of the cluster.
-fn leads_to_port(address: &str) -> bool {
-    let host = authority(address);
-    host.contains(':') && !is_local(host) && !names_transport(address)
-}
-
-/// Whether what looks like a path is a port's protocol: `10.96.0.10:53/UDP`.
-fn names_transport(address: &str) -> bool {
-    let path = address.split_once('/').map_or("", |(_, path)| path);
-    ["tcp", "udp", "sctp"].iter().any(|name| path.eq_ignore_ascii_case(name))
 }
 
 /// Whether a URL's host is left for the reader to fill in: `http://<your-domain>/x`.
@@ -432,183 +379,5 @@ fn goes_on_as_host(after: &str) -> bool {
     after.strip_prefix('。').is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
 }
 
-/// Whether a URL in code is one that leads nowhere outside.
-fn stays_in_code(url: &str) -> bool {
-    let Some((scheme, rest)) = url.split_once("://") else { return false };
-    let scheme = scheme.to_ascii_lowercase();
-    let authority = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
-    // Some readers look for addresses within a word, and browsers take more than two slashes for two.
-    let lower = rest.to_ascii_lowercase();
-    let holds_another =
-        lower.contains("www.") || lower.contains(":\\") || lower.replace("://", "").contains(":/");
-    if holds_another || rest.split("//").skip(1).any(|inner| !is_local(&authority(inner))) {
-        return false;
-    }
-    match scheme.as_str() {
-        "http" | "https" | "ws" | "wss" | "ftp" => is_local(&authority(rest)),
-        scheme => INFRASTRUCTURE_SCHEMES.contains(&scheme),
-    }
-}
-
-/// Schemes of commands that no browser follows.
-const INFRASTRUCTURE_SCHEMES: [&str; 10] =
-    ["oci", "docker", "containerd", "cri-o", "tcp", "udp", "unix", "postgres", "postgresql", "redis"];
-
-/// A host of this machine or this cluster: a loopback address, a service name, a variable to fill in.
-fn is_local(authority: &str) -> bool {
-    // A browser reads more as a dot than the dot, and drops or decodes what is not plain.
-    if !authority.is_ascii() || authority.contains(['@', '%', '\\']) {
-        return false;
-    }
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => return rest.starts_with("::1]"),
-        None => authority.split(':').next().unwrap_or_default().to_ascii_lowercase(),
-    };
-    if host.starts_with(['$', '{']) {
-        return !host.contains('.');
-    }
-    let loopback =
-        host.strip_prefix("127.").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'));
-    let named = host.starts_with(|c: char| c.is_ascii_lowercase());
-    let service =
-        named && (!host.contains('.') || host.ends_with(".svc") || host.ends_with(".cluster.local"));
-    loopback || service || host == "0.0.0.0"
-}
-
-/// Whether a host without a scheme is read as one of the internet: by its last label.
-fn is_public(host: &str) -> bool {
-    let label = host.rsplit(['.', '．', '。', '｡']).next().unwrap_or_default().to_lowercase();
-    let is_country = label.chars().count() == 2 && !ENDINGS.contains(&label.as_str());
-    is_country || !label.is_ascii() || label.starts_with("xn--") || TOP_LEVEL.contains(&label.as_str())
-}
-
-/// Endings of files that look like a country.
-const ENDINGS: [&str; 8] = ["bz", "db", "go", "gz", "js", "tf", "ts", "xz"];
-
 /// Endings of units that have an `@` in their name.
 const UNITS: [&str; 8] = ["service", "socket", "timer", "mount", "path", "slice", "target", "device"];
-
-/// What programs that look for links know, and what is cheap to own.
-const TOP_LEVEL: [&str; 64] = [
-    "academy",
-    "aero",
-    "agency",
-    "app",
-    "arpa",
-    "asia",
-    "biz",
-    "blog",
-    "center",
-    "cloud",
-    "club",
-    "com",
-    "company",
-    "coop",
-    "design",
-    "dev",
-    "digital",
-    "edu",
-    "email",
-    "example",
-    "fun",
-    "gov",
-    "group",
-    "guru",
-    "host",
-    "icu",
-    "info",
-    "int",
-    "invalid",
-    "jobs",
-    "life",
-    "link",
-    "live",
-    "media",
-    "mil",
-    "mobi",
-    "museum",
-    "name",
-    "net",
-    "network",
-    "news",
-    "one",
-    "online",
-    "org",
-    "page",
-    "press",
-    "pro",
-    "shop",
-    "site",
-    "solutions",
-    "space",
-    "store",
-    "studio",
-    "systems",
-    "tech",
-    "tel",
-    "today",
-    "top",
-    "web",
-    "website",
-    "work",
-    "world",
-    "xxx",
-    "xyz",
-];
-
-/// Whether `host/path` is a name rather than a place: an API version, a label or a resource of a well-known domain, an
-/// image; in code, everything that asks nothing.
-fn names_no_place(address: &str, in_code: bool) -> bool {
-    static VERSION: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^[a-z0-9.\-]+/v[0-9]{1,2}(?:(?:alpha|beta)[0-9]{1,2})?$").expect("the pattern is valid")
-    });
-    let is_name =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '=' | ',');
-    if in_code {
-        return !address.contains('?');
-    }
-    let host = address.split('/').next().unwrap_or_default();
-    let is_known =
-        |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    VERSION.is_match(address) || (address.chars().all(is_name) && KEY_DOMAINS.into_iter().any(is_known))
-}
-
-/// Domains of labels, resources, API groups and images, none of which one can register.
-const KEY_DOMAINS: [&str; 36] = [
-    "k8s.io",
-    "x-k8s.io",
-    "kubernetes.io",
-    "karpenter.sh",
-    "cert-manager.io",
-    "istio.io",
-    "argoproj.io",
-    "fluxcd.io",
-    "helm.sh",
-    "cilium.io",
-    "projectcalico.org",
-    "crossplane.io",
-    "prometheus.io",
-    "coreos.com",
-    "keda.sh",
-    "knative.dev",
-    "tekton.dev",
-    "linkerd.io",
-    "velero.io",
-    "longhorn.io",
-    "rook.io",
-    "kyverno.io",
-    "external-secrets.io",
-    "nvidia.com",
-    "amd.com",
-    "intel.com",
-    "openshift.io",
-    "eks.amazonaws.com",
-    "kubernetes.azure.com",
-    "cloud.google.com",
-    "docker.io",
-    "quay.io",
-    "ghcr.io",
-    "gcr.io",
-    "public.ecr.aws",
-    "mcr.microsoft.com",
-];

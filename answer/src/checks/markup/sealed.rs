@@ -3,11 +3,16 @@
 //! paragraph, so that the seal of two blocks is that of each.
 
 use super::addresses::{self, Allowed, Place};
-use crate::{markdown::is_element, text::edited};
+use crate::{
+    fences::{self, Reading},
+    markdown::is_element,
+    text::edited,
+};
+use kb::lists::{self, WordSet};
 use regex::{Captures, Regex};
 use std::{ops::Range, sync::LazyLock};
 
-/// What may stand before a block on its line: quotes, list items, tasks, table cells, footnotes.
+/// The signs that may stand before a block on its line: quotes, list items, tasks, table cells, footnotes.
 const CONTAINERS: &str = r"^(?:[^\S\n]|[>|:*+\-]|[0-9]{1,9}[.)]|\[[ xX]?\]|\[\^[^\[\]\n]{0,99}\][^\S\n]*:)*";
 
 /// The text with nothing in it that some dialect could take for markup that loads or leads anywhere.
@@ -111,14 +116,13 @@ fn without_tags(text: &str) -> String {
     edited(text, edits)
 }
 
+/// HTML elements whose names people also write as placeholders.
+const PLACEHOLDER_NAMES: &str = include_str!("placeholders.txt");
+
 /// Whether `<name` and what follows it is an element, or carries a script or a style.
 fn opens(name: &str, after: &str) -> bool {
-    /// Elements whose names one also writes as placeholders: they load by their attributes alone.
-    const PLACEHOLDERS: [&str; 23] = [
-        "image", "source", "track", "title", "template", "use", "set", "label", "option", "area", "map",
-        "param", "main", "header", "section", "time", "data", "menu", "base", "link", "object", "input",
-        "summary",
-    ];
+    /// Elements whose names people also write as placeholders: they load by their attributes alone.
+    static PLACEHOLDERS: LazyLock<WordSet> = LazyLock::new(|| lists::words(PLACEHOLDER_NAMES));
     static SCRIPT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"(?i)[\s"'/](?:on[a-z]+|style|srcdoc)\s*="#).expect("the pattern is valid")
     });
@@ -129,7 +133,7 @@ fn opens(name: &str, after: &str) -> bool {
     match name {
         // `a<b && c` is a comparison.
         "b" | "i" | "p" | "q" | "s" | "u" => after.starts_with(['>', '/']),
-        _ if PLACEHOLDERS.contains(&name) => attributes.contains('='),
+        _ if PLACEHOLDERS.contains(name) => attributes.contains('='),
         _ => is_element(name),
     }
 }
@@ -139,7 +143,7 @@ fn attributes(after: &str) -> &str {
     let near = &after[..after.floor_char_boundary(1 << 10)];
     let paragraph = near.split("\n\n").next().unwrap_or_default();
     match paragraph.find('>') {
-        // An end in quotes is none.
+        // A `>` within quotes does not end the tag: then the whole paragraph is read.
         Some(end) if !paragraph[..end].contains(['"', '\'']) => &paragraph[..end],
         _ => paragraph,
     }
@@ -213,85 +217,19 @@ fn plain_fences(text: &str) -> String {
 }
 
 fn is_plain_language(word: &str) -> bool {
-    const DRAWN: [&str; 74] = [
-        "abc",
-        "actdiag",
-        "artifact",
-        "asciimath",
-        "blockdiag",
-        "bpmn",
-        "bytefield",
-        "c4plantuml",
-        "chart",
-        "chartjs",
-        "chem",
-        "circuitikz",
-        "d2",
-        "dataview",
-        "dataviewjs",
-        "dbml",
-        "diagram",
-        "ditaa",
-        "dot",
-        "drawio",
-        "echarts",
-        "embed",
-        "erd",
-        "excalidraw",
-        "flow",
-        "flowchart",
-        "gantt",
-        "geojson",
-        "graph",
-        "graphviz",
-        "htm",
-        "html",
-        "iframe",
-        "infographic",
-        "jsx",
-        "katex",
-        "kroki",
-        "latex",
-        "markdown",
-        "markmap",
-        "math",
-        "md",
-        "mdx",
-        "mermaid",
-        "mhchem",
-        "mindmap",
-        "nomnoml",
-        "nwdiag",
-        "packetdiag",
-        "pikchr",
-        "plantuml",
-        "plotly",
-        "puml",
-        "query",
-        "rackdiag",
-        "seq",
-        "seqdiag",
-        "sequence",
-        "smiles",
-        "stl",
-        "structurizr",
-        "svelte",
-        "svg",
-        "svgbob",
-        "symbolator",
-        "tex",
-        "tikz",
-        "topojson",
-        "uml",
-        "vega",
-        "vega-lite",
-        "viz",
-        "vue",
-        "wavedrom",
-    ];
     let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '#' | '-' | '_' | '.'));
     plain
         && word.len() <= 20
         && word.starts_with(|c: char| c.is_ascii_alphabetic())
-        && !DRAWN.contains(&word.to_ascii_lowercase().as_str())
+        && !fences::is(&word.to_ascii_lowercase(), Reading::Drawn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_placeholders_are_sorted_and_unique() {
+        assert_eq!(lists::unsorted(PLACEHOLDER_NAMES), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! What AWS asks of a request: Signature Version 4, and the keys for it. The signature itself is the work of
+//! The signature of a request to AWS: Signature Version 4, and the keys for it. The signature itself is the work of
 //! `aws-sigv4`; requests go through our own transport, so that deadlines and failures are those of every provider.
 
 mod role;
@@ -15,18 +15,18 @@ use net::{HeaderName, HeaderValue, Secret, Url, secret::sensitive};
 use sha2::{Digest, Sha256};
 use std::time::SystemTime;
 
-/// What requests are signed with.
+/// The keys that requests are signed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
     /// The access key's id; no secret.
     pub access_key_id: String,
     /// The secret access key.
     pub secret_access_key: Secret,
-    /// With keys for a while only.
+    /// The session's token, for temporary keys only.
     pub session_token: Option<Secret>,
 }
 
-/// What a signature is good for.
+/// The credential scope of a signature: region, service and time.
 pub(super) struct Scope<'a> {
     pub region: &'a str,
     pub service: &'a str,

@@ -17,7 +17,7 @@ const STS_VERSION: &str = "2011-06-15";
 /// Fetched keys are replaced so long before they expire.
 const RENEW_BEFORE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Where a role's keys come from.
+/// The source of a role's keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoleSource {
     /// A role that a service account may take, as EKS sets it up (IRSA).
@@ -35,12 +35,12 @@ pub enum RoleSource {
     Container {
         /// Its address.
         url: String,
-        /// What it asks for.
+        /// The token that it asks for.
         token: Option<ContainerToken>,
     },
 }
 
-/// What a container's endpoint asks for.
+/// The token that a container's endpoint asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContainerToken {
     /// As given.
@@ -63,7 +63,7 @@ struct Fetched {
     expires_at: Timestamp,
 }
 
-/// What a container's endpoint says.
+/// The reply of a container's endpoint.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ContainerReply {
@@ -158,7 +158,7 @@ fn refused(detail: &str) -> LlmError {
     LlmError::Credentials { detail: detail.to_owned() }
 }
 
-/// A longer token is none.
+/// The largest token, in bytes; a longer file is refused.
 const MAX_TOKEN_BYTES: u64 = 64 << 10;
 
 async fn read_file(path: &Path) -> Result<Secret, LlmError> {

@@ -6,7 +6,7 @@ use crate::{
     phrases::Phrases,
     text::edited,
 };
-use kb::{analyzer::is_cjk, prohibition};
+use kb::{analyzer::is_cjk, lists, prohibition};
 use regex::Regex;
 use std::{ops::Range, sync::LazyLock};
 
@@ -50,37 +50,19 @@ pub fn claims_nothing(sentence: &str) -> bool {
 /// Greetings and offers, each as it begins a sentence: lower case, sorted.
 static COURTESIES: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("courtesies.txt").lines().collect());
 
+/// Words that greet, thank or agree, as they begin a sentence.
+const INTERJECTIONS: &str = include_str!("interjections.txt");
+
 /// Whether a sentence greets, thanks, wishes or offers; not if much follows.
 fn is_courtesy(sentence: &str) -> bool {
-    const INTERJECTIONS: [&str; 20] = [
-        "certainly",
-        "chào bạn",
-        "halo",
-        "hello",
-        "hey",
-        "hi",
-        "of course",
-        "okay",
-        "ok",
-        "sure",
-        "thank you",
-        "thanks",
-        "xin chào",
-        "vâng",
-        "你好",
-        "好的",
-        "您好",
-        "感謝",
-        "感谢",
-        "当然",
-    ];
     const MAX_REST_CHARS: usize = 48;
     let lower = sentence.replace('’', "'").to_lowercase();
     let mut rest = lower.as_str();
     // What follows an interjection is judged by itself.
     loop {
         rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
-        let after = INTERJECTIONS.iter().find_map(|word| rest.strip_prefix(word));
+        // Of two that begin alike, the longer is later in the file.
+        let after = lists::lines(INTERJECTIONS).rev().find_map(|word| rest.strip_prefix(word));
         match after.filter(|after| !after.starts_with(|c: char| c.is_alphanumeric() && !is_cjk(c))) {
             Some(after) => rest = after,
             None => break,
@@ -140,6 +122,7 @@ mod tests {
 
     #[test]
     fn data_is_sorted_and_unique() {
+        assert_eq!(lists::unsorted(INTERJECTIONS), None);
         assert!(COURTESIES.is_sorted() && COURTESIES.windows(2).all(|pair| pair[0] != pair[1]));
         assert!(COURTESIES.iter().all(|line| !line.is_empty() && line.to_lowercase() == **line));
     }

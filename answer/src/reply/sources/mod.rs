@@ -82,7 +82,7 @@ struct Waiting {
     after_blank: bool,
     /// Its place in its list, as a reader counts it.
     item: Option<usize>,
-    /// What it cites.
+    /// The numbers that it cites.
     cited: BTreeSet<usize>,
     cites: bool,
     /// Where its uncovered claims end.
@@ -176,7 +176,7 @@ impl<'a> Sources<'a> {
                 self.introduction.clone_from(&cited);
             }
             Kind::Text | Kind::Quotation => self.is_introduced = false,
-            Kind::Shown => {}
+            Kind::Verbatim => {}
         }
         self.waiting_bytes += text.len();
         self.waiting.push(Waiting {
@@ -195,7 +195,7 @@ impl<'a> Sources<'a> {
         placed
     }
 
-    /// What still waits when the text has ended.
+    /// The blocks that still wait when the text has ended.
     pub fn finish(&mut self) -> Vec<Placed> {
         if self.in_list {
             self.end_list();

@@ -6,6 +6,7 @@ use crate::{
     markdown::{self, Leaf, Outline},
     phrases::Phrases,
 };
+use kb::lists::{self, WordSet};
 use regex::Regex;
 use std::{ops::Range, sync::LazyLock};
 
@@ -15,7 +16,7 @@ const MAX_LEVELS: usize = 16;
 /// Signs in front of items that are no list to Markdown.
 const BULLETS: &str = "☐☑☒✅✔✓❌✗•●○▪▫■□▸►‣⁃·→➤➜";
 
-/// What a block is to those around it.
+/// The kind of a block, for the blocks around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Item,
@@ -23,17 +24,17 @@ pub enum Kind {
     /// Nothing but citations.
     Lone,
     Text,
-    /// What a document says, word for word.
+    /// The words of a document.
     Quotation,
     /// Code, a table, a line: no claim.
-    Shown,
+    Verbatim,
 }
 
-/// What a block is to those around it, what it cites and claims.
+/// A block's kind, its citations and its claims.
 pub struct Summary {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Of an item: its number, where it has one.
+    /// `Some` of an item, with its number where it has one.
     pub item: Option<Option<usize>>,
     /// Whether it cites anything.
     pub cites: bool,
@@ -77,9 +78,9 @@ impl Summary {
         let kind = match parts.first() {
             _ if item.is_some() => Kind::Item,
             _ if is_heading => Kind::Heading,
-            None => Kind::Shown,
+            None => Kind::Verbatim,
             Some(part) if parts.len() == 1 && part.cites && is_lone(&text[part.range.clone()]) => Kind::Lone,
-            Some(_) if start.starts_with('|') => Kind::Shown,
+            Some(_) if start.starts_with('|') => Kind::Verbatim,
             Some(_) if start.starts_with('>') => Kind::Quotation,
             Some(_) => Kind::Text,
         };
@@ -168,31 +169,15 @@ fn is_cited(raw: &str, urls: &[&str]) -> bool {
     !citations::resolve(raw, |n| n > 0).cited.is_empty() || urls.iter().any(|url| raw.contains(url))
 }
 
+/// Words that stand before citations and say nothing else.
+const SOURCE_LABELS: &str = include_str!("source_labels.txt");
+
 /// Whether a text is nothing but citations, and a word such as `Source:`.
 fn is_lone(raw: &str) -> bool {
-    const WORDS: [&str; 18] = [
-        "source",
-        "sources",
-        "reference",
-        "references",
-        "ref",
-        "see",
-        "sumber",
-        "referensi",
-        "lihat",
-        "nguồn",
-        "thamkhảo",
-        "xem",
-        "来源",
-        "來源",
-        "参考",
-        "參考",
-        "参见",
-        "參見",
-    ];
+    static LABELS: LazyLock<WordSet> = LazyLock::new(|| lists::words(SOURCE_LABELS));
     let rest = citations::resolve(raw, |_| false).text;
     let word: String = rest.chars().filter(|c| c.is_alphanumeric()).collect();
-    word.is_empty() || WORDS.contains(&word.to_lowercase().as_str())
+    word.is_empty() || LABELS.contains(word.to_lowercase().as_str())
 }
 
 /// The lines of running text that a label begins; the whole where none does.
@@ -209,4 +194,14 @@ fn labelled_lines(text: &str, leaf: &Leaf) -> impl Iterator<Item = Range<usize>>
 fn is_label(line: &str) -> bool {
     let line = line.trim_start_matches([' ', '*', '_']);
     ["Error:", "Solution:"].iter().any(|label| line.starts_with(label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_labels_are_sorted_and_unique() {
+        assert_eq!(lists::unsorted(SOURCE_LABELS), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! What a sentence tells to do, forbids and denies, against what the passages say of it.
+//! The actions that a sentence advises, forbids and denies, compared with the passages.
 
 use super::{
     Support, known,
@@ -41,7 +41,7 @@ fn advised(said: &str, tongue: Tongue) -> BTreeSet<String> {
 
 /// Whether a sentence advises a grave action that no clause of the passages speaks of together with anything else of it.
 pub fn is_unheard_of(said: &str, tongue: Tongue, passages: &[&Passage]) -> bool {
-    /// Everything there is.
+    /// The idea of `all`.
     const ALL: &str = "=all";
     clauses(known(said), tongue).into_iter().any(|clause| {
         let advised = advised(clause.text, tongue);

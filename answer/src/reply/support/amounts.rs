@@ -63,12 +63,12 @@ impl Support<'_> {
             let held = passages.iter().flat_map(|passage| &passage.quantities).chain(&self.asked.quantities);
             held.into_iter().any(|(_, held)| held.written == value || held.value == value)
         };
-        let mut shown = quantities::shown_sums(said, is_known);
-        shown.extend(quantities::shown_series(said, is_known));
+        let mut computed = quantities::right_sums(said, is_known);
+        computed.extend(quantities::worked_series(said, is_known));
         let terms: Vec<&Quantity> =
             wanted.iter().flatten().filter(|wanted| is_said(wanted)).take(MAX_TERMS).collect();
         let is_computed = |wanted: &Quantity| {
-            shown.contains(&wanted.written)
+            computed.contains(&wanted.written)
                 || self.is_concluded(said, wanted)
                 || self.is_share(wanted, &terms, passages)
         };

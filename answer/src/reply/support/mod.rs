@@ -27,7 +27,7 @@ use std::{cell::OnceCell, collections::BTreeSet, ops::Range, sync::LazyLock};
 use wordings::{ASSURES, CONCLUDES, DENIES, POINTS, STATES, UNKNOWN};
 use words::Tongue;
 
-/// What of a sentence the passage does not say.
+/// The part of a sentence that the passage does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// An amount.
@@ -36,7 +36,7 @@ pub enum Fault {
     Name,
     /// It denies what the passage says, or says what the passage denies.
     Negation,
-    /// What it tells to do, of which the passage does not speak.
+    /// An action that it advises and the passage does not name.
     Action,
     /// That somebody has checked the answer.
     Assurance,
@@ -148,7 +148,7 @@ impl<'a> Support<'a> {
         (edited(block, edits), tally)
     }
 
-    /// What a text cites, by number or by a document's address.
+    /// The numbers that a text cites, directly or by a document's address.
     fn cited_in(&self, text: &str) -> BTreeSet<usize> {
         let mut cited = citations::resolve(text, |n| (1..=self.evidence.len()).contains(&n)).cited;
         if text.contains("://") {
@@ -179,7 +179,7 @@ impl<'a> Support<'a> {
         claims.then(|| said.to_owned())
     }
 
-    /// What of a sentence the passages with these numbers do not say.
+    /// The part of a sentence that the passages with these numbers do not say.
     fn fault(&self, said: &str, cited: &BTreeSet<usize>) -> Option<Fault> {
         let passages: Vec<&Passage> = cited.iter().map(|n| self.passage(*n)).collect();
         let tongue = Tongue::of(said, self.usual);

@@ -10,6 +10,7 @@ use super::{
 use crate::markdown;
 use kb::{
     analyzer::{chinese::simplified_text, is_cjk},
+    lists,
     prohibition::{self, Prohibition},
 };
 use regex::Regex;
@@ -18,7 +19,7 @@ use std::{
     sync::LazyLock,
 };
 
-/// Where words stand among numbered texts.
+/// The texts of a numbered list that have a word.
 #[derive(Debug, Default)]
 pub struct Index {
     num_texts: usize,
@@ -100,11 +101,11 @@ impl Index {
 /// How much of some words texts have.
 #[derive(Debug)]
 pub struct Scores {
-    /// Of each text.
+    /// For each text.
     pub of_texts: Vec<f32>,
     /// How many of the words each text has.
     pub num_of_texts: Vec<usize>,
-    /// Of all texts together.
+    /// For all texts together.
     pub of_all: f32,
     /// How much there is.
     pub weight: f32,
@@ -125,9 +126,9 @@ pub struct Passage {
     pub denies: Vec<Option<bool>>,
     /// The actions that each clause advises.
     pub advised: Vec<BTreeSet<String>>,
-    /// What it forbids, in the order of `forbidding`.
+    /// Its prohibitions, in the order of `forbidding`.
     pub rules: Vec<Rule>,
-    /// What each of its prohibitions speaks of.
+    /// The words of each of its prohibitions.
     pub forbidding: Index,
     /// Its names, with those of its headings.
     pub names: Known,
@@ -135,7 +136,7 @@ pub struct Passage {
     permitting: Vec<String>,
 }
 
-/// What a passage forbids.
+/// A prohibition of a passage.
 #[derive(Debug)]
 pub struct Rule {
     /// The actions.
@@ -245,10 +246,10 @@ impl Passage {
     }
 }
 
-/// Of a sentence, so many names in code are looked up.
+/// The largest number of names in code that are looked up for a sentence.
 const MAX_NAMES: usize = 8;
 
-/// Of a longer part the clauses are read up to here.
+/// A part's clauses are read up to this many bytes.
 const MAX_CLAUSED_BYTES: usize = 4 << 10;
 
 /// Whether next to nothing of a clause stands outside of code: a message that is quoted.
@@ -384,25 +385,28 @@ enum Joint {
     Weak,
 }
 
+/// Words that deny or forbid, with the tags of their languages.
+const DENIAL_WORDS: &str = include_str!("denials.txt");
+
+static DENIALS: LazyLock<Vec<(&'static str, Tongue)>> =
+    LazyLock::new(|| lists::pairs(DENIAL_WORDS).map(|(word, tag)| (word, Tongue::of_tag(tag))).collect());
+
 /// Whether a clause denies or forbids something; `None` where that is open.
 pub fn denies(clause: &str, tongue: Tongue) -> Option<bool> {
-    const ENGLISH: [&str; 11] =
-        ["cannot", "cant", "forbidden", "neither", "never", "no", "nobody", "none", "nor", "not", "nothing"];
-    const VIETNAMESE: [&str; 5] = ["chưa", "chẳng", "cấm", "không", "đừng"];
-    const INDONESIAN: [&str; 4] = ["belum", "dilarang", "jangan", "tidak"];
     let outside = clause.split('`').step_by(2).collect::<Vec<_>>().join(" ").to_lowercase().replace('’', "'");
     let outside = HARMLESS.replace_all(&simplified_text(&outside), " ").into_owned();
-    let has_word = |list: &[&str]| {
+    let denials_of = |tongue| DENIALS.iter().filter(move |denial| denial.1 == tongue).map(|denial| denial.0);
+    let has_word = |tongue| {
         let mut words = outside.split(|c: char| !(c.is_alphanumeric() || c == '\''));
-        words.any(|word| list.contains(&word) || word.ends_with("n't"))
+        words.any(|word| denials_of(tongue).any(|denial| denial == word) || word.ends_with("n't"))
     };
     let denies = match tongue {
-        Tongue::English => has_word(&ENGLISH),
-        Tongue::Vietnamese => has_word(&VIETNAMESE) || has_word(&ENGLISH),
-        Tongue::Indonesian => has_word(&INDONESIAN) || has_word(&ENGLISH),
         Tongue::Chinese => {
             let begins = outside.trim_start().starts_with('别') || outside.contains("请别");
-            outside.contains(['不', '没', '无', '未', '勿', '禁']) || begins
+            denials_of(tongue).any(|denial| outside.contains(denial)) || begins
+        }
+        Tongue::English | Tongue::Vietnamese | Tongue::Indonesian => {
+            has_word(tongue) || has_word(Tongue::English)
         }
     };
     let is_open = match denies {
@@ -411,4 +415,15 @@ pub fn denies(clause: &str, tongue: Tongue) -> Option<bool> {
         false => HALF_DENIES.is_match(&outside),
     };
     (!is_open).then_some(denies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_denials_are_sorted_and_of_known_languages() {
+        assert_eq!(lists::unsorted(DENIAL_WORDS), None);
+        assert!(lists::pairs(DENIAL_WORDS).all(|(_, tag)| ["en", "id", "vi", "zh"].contains(&tag)));
+    }
 }

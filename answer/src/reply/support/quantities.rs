@@ -1,11 +1,17 @@
 //! Amounts in a text: numbers with their units, in digits and in words of the languages that users write. Pure.
 
 use super::wordings::EXAMPLE;
-use kb::analyzer::chinese::simplified;
+use kb::{analyzer::chinese::simplified, lists};
 use regex::Regex;
 use std::{collections::HashMap, ops::Range, sync::LazyLock};
 
-/// What an amount counts.
+/// Words for the parts that an answer counts of itself: `steps`, `penyebab`.
+const PARTS: &str = include_str!("parts.txt");
+
+/// Words for a part of the day: `word<TAB>before or after the hour<TAB>early or late`.
+const HALVES_OF_DAY: &str = include_str!("halves_of_day.txt");
+
+/// The base unit of an amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Seconds.
@@ -27,7 +33,7 @@ pub struct Quantity {
     pub value: f64,
     /// As it is written: 5 of `5 minutes`.
     pub written: f64,
-    /// What it counts.
+    /// Its unit.
     pub unit: Unit,
     /// Whether it is written in words.
     pub in_words: bool,
@@ -77,14 +83,28 @@ static DIGITS: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Times of day that are written without a colon: `22 giờ`, `jam 3 sore`, `10 pm`, `晚上10点`.
 static TIMES_OF_DAY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?x)(?P<half_before>早上|上午|凌晨|清晨|中午|下午|傍晚|晚上|夜里)?\s?
-        (?P<before>\b(?:pukul|jam|lúc|vào)\s)?(?P<hours>\d{1,2})(?:[:.](?P<minutes>\d{2}))?
+    let halves = |place: &str| {
+        let words: Vec<&str> = halves_of_day().filter(|half| half.1 == place).map(|half| half.0).collect();
+        words.join("|")
+    };
+    Regex::new(&format!(
+        r"(?x)(?P<half_before>{})?\s?
+        (?P<before>\b(?:pukul|jam|lúc|vào)\s)?(?P<hours>\d{{1,2}})(?:[:.](?P<minutes>\d{{2}}))?
         (?:\s?(?P<mark>h\b|giờ\b|点|时|[ap]\.?m\b\.?|o'clock\b))?
-        (?:\s(?P<half_after>sáng|trưa|chiều|tối|đêm|khuya|pagi|siang|sore|malam)\b)?",
-    )
+        (?:\s(?P<half_after>{})\b)?",
+        halves("before"),
+        halves("after"),
+    ))
     .expect("the pattern is valid")
 });
+
+/// The words for a part of the day, with their place and their half.
+fn halves_of_day() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    lists::pairs(HALVES_OF_DAY).filter_map(|(word, rest)| {
+        let (place, half) = rest.split_once('\t')?;
+        Some((word, place, half))
+    })
+}
 
 /// The time of day, in minutes since midnight, that numbers and the words around them tell; `None` where they tell none.
 fn time_of_day(found: &regex::Captures<'_>) -> Option<f64> {
@@ -95,10 +115,7 @@ fn time_of_day(found: &regex::Captures<'_>) -> Option<f64> {
     let half = text("half_before").or(text("half_after"));
     let is_told = !mark.is_empty() || text("before").is_some() || half.is_some();
     let is_late = mark.starts_with('p')
-        || half.is_some_and(|half| {
-            matches!(half, "中午" | "下午" | "傍晚" | "晚上" | "夜里")
-                || matches!(half, "trưa" | "chiều" | "tối" | "đêm" | "khuya" | "siang" | "sore" | "malam")
-        });
+        || half.is_some_and(|word| halves_of_day().any(|half| half.0 == word && half.2 == "late"));
     let is_noon_or_midnight = hours == 12.0;
     let hours = match (is_late, mark.starts_with('a')) {
         (true, _) if hours < 12.0 => hours + 12.0,
@@ -212,7 +229,7 @@ fn in_range(quantity: Quantity, before: &str, rest: &str) -> Vec<Quantity> {
     std::iter::once(quantity).chain(of_range).collect()
 }
 
-/// What digits with signs between them may mean: `1,000` is 1000 and, as some write it, 1.
+/// The numbers that digits with signs between them may mean: `1,000` is 1000 and, as some write it, 1.
 fn readings(digits: &str) -> Vec<f64> {
     let plain: String = digits.chars().filter(char::is_ascii_digit).collect();
     let dotted = digits.replace(',', ".");
@@ -233,13 +250,13 @@ pub fn without_examples(text: &str) -> &str {
 }
 
 /// The numbers of sums that a sentence shows and that are right, where one of their numbers is `known`: `90 / 3 = 30`.
-pub fn shown_sums(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
+pub fn right_sums(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
     static SUM: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(\d+(?:\.\d+)?)\s*(?:[^\d\s=]{1,12}\s*)?([-+−–×x*/÷])\s*(\d+(?:\.\d+)?)\s*(?:[^\d\s=]{1,12}\s*)?=\s*(\d+(?:\.\d+)?)")
             .expect("the pattern is valid")
     });
     let text = folded(text);
-    let mut shown = Vec::new();
+    let mut numbers_found = Vec::new();
     for sum in SUM.captures_iter(&text) {
         let number = |group: usize| sum[group].parse::<f64>().ok();
         let (Some(left), Some(right), Some(result)) = (number(1), number(3), number(4)) else { continue };
@@ -250,15 +267,15 @@ pub fn shown_sums(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
             _ => left * right,
         };
         if (computed - result).abs() <= 0.5 && [left, right, result].into_iter().any(&known) {
-            shown.extend([left, right, result]);
+            numbers_found.extend([left, right, result]);
         }
     }
-    shown
+    numbers_found
 }
 
 /// The numbers of series that a text works out, where the first is `known`: `10, 20, 40, 80 s`, `5, 10, 15 minutes`. The last may be
 /// a known limit instead.
-pub fn shown_series(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
+pub fn worked_series(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
     static RUN: LazyLock<Regex> = LazyLock::new(|| {
         let number = r"\d+(?:\.\d+)?\s?(?:\p{L}{1,8}\.?)?";
         let joint = r"\s?(?:[,，、→/;]|->|–|…|\.\.\.)[\s,，、→]{0,4}(?:and |then |up to |và |rồi |dan |lalu |和|再|最多)?";
@@ -267,7 +284,7 @@ pub fn shown_series(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
     static NUMBER: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\d+(?:\.\d+)?").expect("the pattern is valid"));
     let text = folded(text);
-    let mut shown = Vec::new();
+    let mut numbers_found = Vec::new();
     for run in RUN.find_iter(&text) {
         let numbers: Vec<f64> =
             NUMBER.find_iter(run.as_str()).filter_map(|number| number.as_str().parse().ok()).collect();
@@ -283,10 +300,10 @@ pub fn shown_series(text: &str, known: impl Fn(f64) -> bool) -> Vec<f64> {
         };
         let (last, others) = numbers.split_last().expect("a run has numbers");
         if known(*first) && (grows(&numbers) || grows(others) && known(*last)) {
-            shown.extend(numbers);
+            numbers_found.extend(numbers);
         }
     }
-    shown
+    numbers_found
 }
 
 /// The amounts of a text, each in every way that it may be read.
@@ -406,32 +423,8 @@ fn named_unit(before: &str) -> Option<(Unit, f64)> {
 
 /// Whether a text begins with what an answer counts of itself: `two steps`.
 fn counts_parts(after: &str) -> bool {
-    const PARTS: [&str; 22] = [
-        "steps",
-        "things",
-        "ways",
-        "points",
-        "reasons",
-        "causes",
-        "cases",
-        "options",
-        "possibilities",
-        "checks",
-        "questions",
-        "parts",
-        "different",
-        "langkah",
-        "hal",
-        "cara",
-        "penyebab",
-        "kemungkinan",
-        "bước",
-        "cách",
-        "nguyên nhân",
-        "trường hợp",
-    ];
     let after = after.trim_start();
-    PARTS.iter().any(|part| after.starts_with(part))
+    lists::lines(PARTS).any(|part| after.starts_with(part))
 }
 
 fn han(number: &str) -> Option<f64> {
@@ -471,6 +464,11 @@ mod tests {
             let lines: Vec<&str> = data.lines().collect();
             assert!(lines.is_sorted_by(|a, b| a < b), "{name} is sorted and holds each line once");
         }
+        assert_eq!((lists::unsorted(PARTS), lists::unsorted(HALVES_OF_DAY)), (None, None));
+        assert_eq!(halves_of_day().count(), lists::lines(HALVES_OF_DAY).count());
+        assert!(halves_of_day().all(|(_, place, half)| {
+            ["before", "after"].contains(&place) && ["early", "late"].contains(&half)
+        }));
     }
 
     #[test]

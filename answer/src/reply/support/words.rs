@@ -1,7 +1,10 @@
 //! What a text speaks of: ideas that mean the same in every language that users write, and words of its own. The ideas are
 //! data: `concepts.txt`. Pure, and linear in the text's length.
 
-use kb::analyzer::{self, Form, chinese::simplified, is_cjk, vietnamese};
+use kb::{
+    analyzer::{self, Form, chinese::simplified, is_cjk, vietnamese},
+    lists,
+};
 use std::{
     cmp::{Ordering, Reverse},
     collections::{HashMap, HashSet},
@@ -11,7 +14,7 @@ use std::{
 /// The language that a text is read in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tongue {
-    /// English, and whatever is none of the others.
+    /// English, and every language that is not told apart.
     English,
     /// Chinese of either script.
     Chinese,
@@ -21,19 +24,11 @@ pub enum Tongue {
     Indonesian,
 }
 
-/// Words that only Indonesian sentences have many of.
-const INDONESIAN: [&str; 46] = [
-    "adalah", "agar", "akan", "antrean", "atau", "bila", "boleh", "bukan", "dalam", "dan", "dari", "dengan",
-    "di", "hanya", "harus", "ini", "itu", "jangan", "jika", "kali", "karena", "ke", "kecuali", "lalu",
-    "lebih", "maka", "mati", "oleh", "pada", "per", "pukul", "saat", "sampai", "sebelum", "sebuah", "selama",
-    "semua", "setelah", "setiap", "sudah", "tanpa", "tidak", "tiap", "untuk", "yang", "adapun",
-];
+/// Words that sentences of one language have many of, by which English and Indonesian are told apart.
+const USUAL_WORDS: &str = include_str!("tongues.txt");
 
-/// Words that only English sentences have many of.
-const ENGLISH: [&str; 30] = [
-    "a", "an", "and", "are", "at", "be", "been", "but", "by", "for", "from", "has", "if", "in", "is", "it",
-    "not", "of", "on", "or", "that", "the", "this", "to", "was", "when", "will", "with", "you", "your",
-];
+static TONGUES_OF_WORDS: LazyLock<HashMap<&'static str, Tongue>> =
+    LazyLock::new(|| lists::pairs(USUAL_WORDS).map(|(word, tag)| (word, Tongue::of_tag(tag))).collect());
 
 impl Tongue {
     /// The language that a tag names; English for those that are not told apart.
@@ -66,8 +61,11 @@ impl Tongue {
         let (mut indonesian, mut english) = (0, 0);
         for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
             let word = word.to_ascii_lowercase();
-            indonesian += usize::from(INDONESIAN.contains(&word.as_str()));
-            english += usize::from(ENGLISH.contains(&word.as_str()));
+            match TONGUES_OF_WORDS.get(word.as_str()) {
+                Some(Self::Indonesian) => indonesian += 1,
+                Some(_) => english += 1,
+                None => {}
+            }
         }
         match indonesian.cmp(&english) {
             Ordering::Greater => Self::Indonesian,
@@ -86,7 +84,7 @@ impl Tongue {
     }
 }
 
-/// What a text speaks of.
+/// The ideas and words of a text.
 #[derive(Debug, Clone, Default)]
 pub struct Words {
     /// Ideas, names and words of technical English: they are compared whatever the languages are.
@@ -275,6 +273,8 @@ mod tests {
             let lines: Vec<&str> = data.lines().collect();
             assert!(lines.is_sorted_by(|a, b| a < b), "{name} is sorted and holds each line once");
         }
+        assert_eq!(lists::unsorted(USUAL_WORDS), None);
+        assert!(lists::pairs(USUAL_WORDS).all(|(_, tag)| ["en", "id"].contains(&tag)));
         let terms = include_str!("concepts.txt").lines().map(|line| line.rsplit_once('\t'));
         let terms: Vec<&str> = terms.map(|line| line.expect("three columns").0).collect();
         let distinct: HashSet<&str> = terms.iter().copied().collect();
