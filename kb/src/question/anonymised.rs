@@ -10,7 +10,7 @@
 //!
 //! Entry point: [`find`]. What the rest of the question makes of an anonymised name is in [`super::identifiers`].
 
-use super::vocabulary;
+use super::{vocabulary, volatile::STAND_IN};
 use std::ops::Range;
 
 /// Longest run that is looked at; a Kubernetes name has at most 253 bytes, twice that with its namespace.
@@ -39,6 +39,30 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+/// The text with [`STAND_IN`] in place of each anonymised name; the tokens go to `anonymised`.
+pub(super) fn set_stand_ins_aside(text: &str, anonymised: &mut Vec<String>) -> String {
+    let mut visible = String::with_capacity(text.len());
+    let mut at = 0;
+    let without_marks = |text: &str| text.replace(STAND_IN, " ");
+    for range in find(text) {
+        visible.push_str(&without_marks(&text[at..range.start]));
+        let token = &text[range.clone()];
+        // Namespace and name keep their places.
+        for part in 0..parts(token) {
+            if part > 0 {
+                visible.push('/');
+            }
+            visible.push(STAND_IN);
+        }
+        if !anonymised.iter().any(|known| known == token) {
+            anonymised.push(token.to_owned());
+        }
+        at = range.end;
+    }
+    visible.push_str(&without_marks(&text[at..]));
+    visible
 }
 
 /// The anonymised names of a token by themselves: the namespace and the name where it joins two, in this order.

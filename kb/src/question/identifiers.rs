@@ -7,7 +7,8 @@
 //! Entry point: [`recognise`].
 
 use super::{
-    Identifier, IdentifierKind, Label, Object, alerts,
+    alerts,
+    names::{Identifier, IdentifierKind, Label, Object},
     objects::{self, Word},
     vocabulary,
     volatile::{STAND_IN, stem},

@@ -20,6 +20,7 @@ mod codes;
 mod failures;
 mod glossary;
 mod identifiers;
+mod names;
 mod objects;
 mod subject;
 mod vocabulary;
@@ -30,11 +31,14 @@ pub use crate::language::Language;
 pub use alerts::{alert_headed, heading_names_entry, is_name_of_entry};
 pub use anonymised::names_in;
 pub use codes::{error_codes, is_error_code};
+pub use names::{Failure, Identifier, IdentifierKind, Label, Object};
+pub use subject::{Aside, AsideKind};
 pub use vocabulary::{kind_named, kinds, kinds_in_name};
 pub use volatile::Volatile;
 pub(crate) use volatile::stem;
 
 use crate::language;
+use anonymised::set_stand_ins_aside;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 
@@ -54,132 +58,6 @@ pub struct Question {
     without_events: Option<String>,
     is_vietnamese: bool,
     unread_share: f32,
-}
-
-/// One failure of an object; k8sgpt joins several with a space.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Failure {
-    /// The failure's own text, as it arrived.
-    pub text: String,
-    /// The names in it, in order of appearance, without duplicates.
-    #[serde(default)]
-    pub identifiers: Vec<Identifier>,
-    /// The objects it speaks of, in order of appearance.
-    #[serde(default)]
-    pub objects: Vec<Object>,
-    /// Namespaces that it names by themselves (`in namespace payments`), in order of appearance.
-    #[serde(default)]
-    pub namespaces: Vec<Label>,
-}
-
-impl Failure {
-    /// The identifiers of one kind.
-    pub fn named(&self, kind: IdentifierKind) -> impl Iterator<Item = &str> {
-        self.identifiers.iter().filter(move |identifier| identifier.kind == kind).map(|i| i.text.as_str())
-    }
-}
-
-/// An object, as far as the text says which.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Object {
-    /// The object's kind, in canonical spelling, if the text states one.
-    pub kind: Option<String>,
-    /// The object's namespace, if it stands beside the name.
-    pub namespace: Option<Label>,
-    /// The object's name, or the stand-in for it.
-    pub name: Label,
-}
-
-/// A name or a namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Label {
-    /// As it stands in the text, random suffixes included.
-    Known(String),
-    /// k8sgpt put an anonymised token in its place, wholly or in part.
-    #[serde(rename = "masked")]
-    Anonymised,
-}
-
-/// The kind of a recognised part of the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IdentifierKind {
-    /// A resource kind, in its canonical spelling: `Deployment`.
-    Kind,
-    /// The name of an object, or of a container, without random suffixes.
-    Name,
-    /// The namespace of an object.
-    Namespace,
-    /// A reason, in its canonical spelling: `OOMKilled` (also from `exit code 137`).
-    Reason,
-    /// An alert's name: `KubePodCrashLooping`.
-    Alert,
-    /// A process's exit code.
-    ExitCode,
-    /// The status code of an HTTP reply.
-    HttpStatus,
-    /// An errno or its sentence: `connection refused`.
-    Errno,
-    /// A container image without its registry's digest.
-    Image,
-    /// `liveness`, `readiness` or `startup`.
-    Probe,
-    /// The key of a node's taint.
-    Taint,
-    /// An API group or version: `storage.k8s.io`.
-    ApiGroup,
-    /// A field path: `spec.selector`.
-    ApiField,
-    /// A quantity with its unit.
-    Quantity,
-    /// A product or component: `kube-apiserver`, `cert-manager`.
-    Component,
-}
-
-impl IdentifierKind {
-    /// The kinds that tell the subject of a failure, the same for every object that it happens to; the most general
-    /// first.
-    pub const TELLING: [Self; 8] = [
-        Self::Kind,
-        Self::Reason,
-        Self::Alert,
-        Self::ExitCode,
-        Self::HttpStatus,
-        Self::Errno,
-        Self::Component,
-        Self::ApiField,
-    ];
-}
-
-/// A recognised part of the text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Identifier {
-    /// The kind of name.
-    pub kind: IdentifierKind,
-    /// The name in its canonical spelling.
-    pub text: String,
-}
-
-/// Words of a question that are not its subject, of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Aside {
-    /// The reason why the words are set aside.
-    pub kind: AsideKind,
-    /// The words, phrase by phrase.
-    pub text: String,
-}
-
-/// The reasons why words are not part of a question's subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AsideKind {
-    /// The beginning of many failures: `MountVolume.SetUp failed for volume`.
-    Event,
-    /// A word that is near every failure: `error`, `lỗi`.
-    Generic,
-    /// The words that form an English question: `how do I fix`.
-    Frame,
 }
 
 /// The text holds nothing to ask.
@@ -371,29 +249,4 @@ impl Question {
     pub fn unread_share(&self) -> f32 {
         self.unread_share
     }
-}
-
-/// The text with [`volatile::STAND_IN`] in place of each anonymised name; the tokens go to `anonymised`.
-fn set_stand_ins_aside(text: &str, anonymised: &mut Vec<String>) -> String {
-    let mut visible = String::with_capacity(text.len());
-    let mut at = 0;
-    let without_marks = |text: &str| text.replace(volatile::STAND_IN, " ");
-    for range in anonymised::find(text) {
-        visible.push_str(&without_marks(&text[at..range.start]));
-        let token = &text[range.clone()];
-        // Namespace and name keep their places.
-        let parts = anonymised::parts(token);
-        for part in 0..parts {
-            if part > 0 {
-                visible.push('/');
-            }
-            visible.push(volatile::STAND_IN);
-        }
-        if !anonymised.iter().any(|known| known == token) {
-            anonymised.push(token.to_owned());
-        }
-        at = range.end;
-    }
-    visible.push_str(&without_marks(&text[at..]));
-    visible
 }

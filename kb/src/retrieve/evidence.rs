@@ -1,7 +1,7 @@
 //! From ranked hits to the evidence of one answer: near-duplicates collapsed, the found part of a page completed by the
 //! parts that a reader needs beside it, consecutive passages merged, all within a budget.
 
-use super::{Hit, Options, RuleStrength};
+use super::results::{Hit, Options, RuleStrength};
 use crate::{
     analyzer::is_cjk,
     document::{Chunk, Kind, Trust, untranslated},

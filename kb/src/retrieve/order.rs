@@ -2,7 +2,8 @@
 //! each document.
 
 use super::{
-    Hit, LegScores, Options, RankedDocument, RetrieveError, RuleMatch, RuleStrength, Tuning, legs::Legs,
+    legs::{Legs, Tuning},
+    results::{Hit, LegScores, Options, RankedDocument, RetrieveError, RuleMatch, RuleStrength},
     rules::matches,
 };
 use crate::{

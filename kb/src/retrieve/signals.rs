@@ -1,6 +1,10 @@
 //! The measures of one retrieval that the decision to answer is based on: [`Signals`], whose fields say the formulas.
 
-use super::{RetrieveError, RuleStrength, legs::Legs, order::Ranked};
+use super::{
+    legs::Legs,
+    order::Ranked,
+    results::{RetrieveError, RuleStrength},
+};
 use crate::{
     analyzer::{self, Term},
     question::{Identifier, IdentifierKind, Question},

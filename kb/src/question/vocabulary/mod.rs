@@ -2,6 +2,7 @@
 //! the phrases that mean them, sentences of the operating system, components and products, and hyphenated English words
 //! that are not names. How they are applied to a text is in [`super::identifiers`] and [`super::objects`].
 
+mod case;
 mod components;
 mod compounds;
 mod kinds;
@@ -15,17 +16,6 @@ pub(super) use kinds::{
 };
 pub use kinds::{kind_named, kinds, kinds_in_name};
 pub(super) use reasons::{errnos, is_plain_reason, reason_of_word, reason_phrases};
-
-/// Longest word of the lists.
-const MAX_WORD_BYTES: usize = 40;
-
-/// The word in lower case, without an allocation for each word of a text; `None` if no list can hold it.
-fn lower<'b>(word: &str, buffer: &'b mut [u8; MAX_WORD_BYTES]) -> Option<&'b str> {
-    let buffer = buffer.get_mut(..word.len())?;
-    buffer.copy_from_slice(word.as_bytes());
-    buffer.make_ascii_lowercase();
-    std::str::from_utf8(buffer).ok()
-}
 
 #[cfg(test)]
 mod tests {

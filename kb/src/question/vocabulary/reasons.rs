@@ -1,6 +1,6 @@
 //! Why objects fail: reasons, the phrases that mean them, and the sentences of the operating system.
 
-use super::{MAX_WORD_BYTES, lower};
+use super::case::{MAX_WORD_BYTES, lower};
 use crate::lists::{lines, pairs, words};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::LazyLock;
