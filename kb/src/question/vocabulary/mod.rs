@@ -6,6 +6,7 @@ mod case;
 mod components;
 mod compounds;
 mod kinds;
+mod labels;
 mod reasons;
 
 pub(super) use components::{component_of_word, component_of_words, is_api_group, is_short_api_group};
@@ -15,6 +16,7 @@ pub(super) use kinds::{
     is_first_part, kind_of_prefix, kind_of_word,
 };
 pub use kinds::{kind_named, kinds, kinds_in_name};
+pub(super) use labels::labels_of_objects;
 pub(super) use reasons::{errnos, is_plain_reason, reason_of_word, reason_phrases};
 
 #[cfg(test)]
@@ -24,7 +26,8 @@ mod tests {
 
     #[test]
     fn the_lists_are_sorted_and_unique() {
-        let of_rooms = [kinds::LISTS.as_slice(), &reasons::LISTS, &components::LISTS, &compounds::LISTS];
+        let of_rooms =
+            [kinds::LISTS.as_slice(), &labels::LISTS, &reasons::LISTS, &components::LISTS, &compounds::LISTS];
         for (name, list) in of_rooms.into_iter().flatten() {
             assert_eq!(unsorted(list), None, "sort {name}");
         }
