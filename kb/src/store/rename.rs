@@ -2,7 +2,7 @@
 
 use crate::{
     document::{Chunk, DocumentRecord},
-    store::StoreError,
+    store::error::StoreError,
 };
 
 /// From one name to another.

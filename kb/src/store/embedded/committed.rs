@@ -10,7 +10,7 @@ use super::{
     sums::{self, FileSum, ROW_SUM_BYTES, RowSum, Sums, damaged},
     vectors::Purpose,
 };
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,

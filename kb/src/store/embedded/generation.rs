@@ -16,7 +16,12 @@ use super::{
     sums::{FileSum, Sums},
     vectors::Appender,
 };
-use crate::store::{DocumentKey, FORMAT_VERSION, Identity, Manifest, StoreError, prepared::PreparedDocument};
+use crate::store::{
+    error::StoreError,
+    keys::DocumentKey,
+    manifest::{FORMAT_VERSION, Identity, Manifest},
+    prepared::PreparedDocument,
+};
 use std::fs;
 use tantivy::{
     Directory, Index, IndexSettings, IndexWriter, TantivyError,

@@ -3,7 +3,10 @@
 //! Entry point: [`Layout`]. What the files of a generation contain is the business of `generation.rs`.
 
 use super::sums;
-use crate::store::{FORMAT_VERSION, Manifest, StoreError};
+use crate::store::{
+    error::StoreError,
+    manifest::{FORMAT_VERSION, Manifest},
+};
 use serde::Deserialize;
 use std::{
     fs::{self, File, OpenOptions, TryLockError},

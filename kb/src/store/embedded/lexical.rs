@@ -15,8 +15,10 @@ use super::{
 use crate::{
     analyzer::Term,
     store::{
-        ChunkKey, Commonness, Counts, Field, LexicalMatches, LexicalQuery, Match, StoreError,
         bm25::{inverse_document_frequency, length_part, saturated},
+        error::StoreError,
+        keys::ChunkKey,
+        view::{Commonness, Counts, Field, LexicalMatches, LexicalQuery, Match},
     },
 };
 use std::collections::HashSet;

@@ -4,13 +4,19 @@
 //! overwritten or damaged will not open again, and somebody has to be told: see [`Reader::trouble`].
 
 use super::{
-    blocking,
     layout::{Layout, Stamp, stamp},
     snapshot::{Snapshot, StateStamp},
     verify,
     view::EmbeddedView,
 };
-use crate::store::{Filter, Identity, KnowledgeBase, StoreError, Trouble, View};
+use crate::store::blocking::blocking;
+use crate::store::{
+    error::StoreError,
+    filter::Filter,
+    knowledge_base::{KnowledgeBase, Trouble},
+    manifest::Identity,
+    view::View,
+};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use std::{

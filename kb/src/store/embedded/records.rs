@@ -12,9 +12,10 @@
 //! Every record carries the key of the document it came from, so deleting by that key deletes all there is.
 
 use crate::store::{
-    DocumentKey, Field, Filter,
-    filter::HAS_RULES,
+    filter::{Filter, HAS_RULES},
+    keys::DocumentKey,
     prepared::{Lengths, PreparedDocument},
+    view::Field,
 };
 use serde::{Deserialize, Serialize};
 use tantivy::{

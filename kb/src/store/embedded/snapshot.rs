@@ -9,15 +9,21 @@ use super::{
     committed::{Committed, IndexFiles},
     directory::COMMIT_FILE,
     generation::{index_error, open_index},
+    guard::undamaged,
     layout::{GenerationPaths, Layout, MANIFEST, Stamp, io_error, stamp},
     records::{DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, SOURCE, SourceState, TARGET},
     scope::{Scope, Scopes},
-    undamaged,
     vectors::{Purpose, Vectors},
 };
 use crate::{
     document::{Chunk, DocumentRecord},
-    store::{DocumentKey, Field, Identity, Inbound, Manifest, StoreError, prepared::StoredDocument},
+    store::{
+        error::StoreError,
+        keys::DocumentKey,
+        manifest::{Identity, Manifest},
+        prepared::StoredDocument,
+        view::{Field, Inbound},
+    },
 };
 use std::{
     collections::{BTreeMap, HashMap},

@@ -2,17 +2,20 @@
 //! have to come from the disk.
 
 use super::{
-    blocking,
+    guard::undamaged,
     scope::Scope,
     snapshot::{NONE, Snapshot},
-    undamaged,
 };
+use crate::store::blocking::blocking;
 use crate::{
     analyzer::Term,
     document::{Chunk, DocumentRecord},
     store::{
-        ChunkKey, Counts, DocumentKey, DocumentSimilarity, Inbound, LexicalMatches, LexicalQuery, Match,
-        RuledDocument, StoreError, View,
+        error::StoreError,
+        keys::{ChunkKey, DocumentKey},
+        view::{
+            Counts, DocumentSimilarity, Inbound, LexicalMatches, LexicalQuery, Match, RuledDocument, View,
+        },
     },
 };
 use async_trait::async_trait;

@@ -5,20 +5,25 @@
 //! damaged, is built in the same way beside what is there.
 
 use super::{
-    blocking,
     generation::Generation,
+    guard::undamaged,
     layout::{Layout, WriterLock},
     records::Payload,
     snapshot::Snapshot,
-    undamaged,
     vectors::Purpose,
 };
+use crate::store::blocking::blocking;
 use crate::{
     document::{Chunk, ContentHash, DocumentMeta, DocumentRecord},
     store::{
-        Access, Commit, Counts, DocumentKey, Filter, Identity, StoreError, Writer,
+        error::StoreError,
+        filter::{Access, Filter},
+        keys::DocumentKey,
+        manifest::Identity,
         prepared::{Lengths, PreparedDocument, check},
         rename::Renaming,
+        view::Counts,
+        writer::{Commit, Writer},
     },
 };
 use async_trait::async_trait;

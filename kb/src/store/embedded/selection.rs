@@ -5,7 +5,11 @@ use super::{
     generation::index_error,
     snapshot::{DocumentEntry, NONE, Snapshot},
 };
-use crate::store::{Counts, Filter, RuledDocument, StoreError};
+use crate::store::{
+    error::StoreError,
+    filter::Filter,
+    view::{Counts, RuledDocument},
+};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tantivy::query::{EnableScoring, Query};
 
