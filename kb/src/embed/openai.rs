@@ -1,7 +1,10 @@
 //! An OpenAI-compatible `POST {base_url}/embeddings` endpoint. Runs on the embedder's thread, on a small runtime of its
 //! own, so that the trait stays synchronous.
 
-use super::{EmbedError, EmbeddingModel, ModelIdentity, choice::EndpointSettings, hashed::normalise};
+use super::{
+    choice::EndpointSettings, error::EmbedError, hashed::normalise, identity::ModelIdentity,
+    model::EmbeddingModel,
+};
 use net::{Authorization, CallError, Client, Method, Policy, Secret, Settings, SetupError, Url};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
