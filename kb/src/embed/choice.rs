@@ -65,7 +65,7 @@ pub struct EndpointSettings {
     pub api_key: Option<String>,
     /// For one request, all tries included.
     pub timeout: Duration,
-    /// Most tokens of a text, as the endpoint counts them.
+    /// The most tokens of a text, as the endpoint counts them.
     pub max_tokens: usize,
 }
 

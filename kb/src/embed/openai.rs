@@ -9,7 +9,7 @@ use net::{Authorization, CallError, Client, Method, Policy, Secret, Settings, Se
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Most texts of one request; what the common servers accept.
+/// The most texts of one request; the common servers accept as many.
 const MAX_TEXTS: usize = 64;
 /// Largest reply that is read.
 const MAX_REPLY_BYTES: usize = 64 << 20;

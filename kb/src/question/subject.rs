@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::{cmp::Reverse, ops::Range, sync::LazyLock};
 use unicode_normalization::UnicodeNormalization;
 
-/// With fewer words beside it, what a failure begins with is all there is to search for.
+/// If fewer words stand beside an event, the event itself is searched for.
 const MIN_WORDS_BESIDE: usize = 3;
 
 /// Shorter phrases that say little are words that stand anywhere.

@@ -16,7 +16,7 @@ const DUPLICATE_OVERLAP: f32 = 0.85;
 /// Documents whose rules match come whole, all together up to this length in the embedding model's tokens, whatever the
 /// budget of the evidence is: a rule of which the half is missing allows what it forbids.
 const RULED_TOKENS: u32 = 6_000;
-/// Most documents without a matching rule among the evidence.
+/// The most documents without a matching rule among the evidence.
 const MAX_DOCUMENTS: usize = 3;
 /// A document whose score is below this share of the best one's is not worth the model's attention.
 const MIN_SCORE_SHARE: f32 = 0.78;
@@ -95,7 +95,7 @@ fn overlap(a: &[u64], b: &[u64]) -> f32 {
 ///
 /// Documents whose rules match come first, and whole. Of the first page after them the part that treats the problem comes
 /// whole, with what stands beside it in the page, before a second page gets a place; of the others that part, where it
-/// fits, and of a vendor's page else the passages that were found. What only repeats the symptoms comes with the first page
+/// fits, and of a vendor's page else the passages that were found. Parts that only repeat the symptoms come with the first page
 /// alone. Consecutive passages of one part become one; the passages with the best hit come first.
 pub(super) async fn choose(view: &dyn View, hits: &[Hit], options: &Options) -> Result<Vec<Hit>, StoreError> {
     let mut chosen = Chosen {

@@ -1,4 +1,4 @@
-//! What a retrieval takes and gives, apart from its signals and its gap of versions.
+//! The options, results and errors of a retrieval, apart from its signals and its gap of versions.
 
 use crate::{
     document::{Chunk, DocumentRecord, Rule},
@@ -76,11 +76,11 @@ pub struct Stages {
 pub struct Options {
     /// The most hits that are returned.
     pub hits: usize,
-    /// Most documents in each of [`Stages`]; 0 leaves them empty, which is faster.
+    /// The most documents in each of [`Stages`]; 0 leaves them empty, which is faster.
     pub documents: usize,
-    /// Most passages among the evidence; 0 leaves it empty, which is faster.
+    /// The most passages among the evidence; 0 leaves it empty, which is faster.
     pub evidence_passages: usize,
-    /// Most tokens of evidence, in the embedding model's tokens.
+    /// The most tokens of evidence, in the embedding model's tokens.
     pub evidence_tokens: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What looking after a knowledge base gives: the result of looking at every file, and of a copy.
+//! The results of checking and of copying a knowledge base.
 
 use super::error::StoreError;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What can be read of a knowledge base: the [`View`], what is asked of it and what it gives.
+//! The [`View`] of a knowledge base, its queries and its results.
 
 use super::{
     error::StoreError,
@@ -155,7 +155,7 @@ pub struct RuledDocument {
 /// One generation through one filter. Every method answers from the same state, whatever writers do meanwhile.
 #[async_trait]
 pub trait View: Send + Sync {
-    /// Names the state that is read, such as `g7.12`; changes with each commit. Cache keys contain it.
+    /// The name of the state that is read, such as `g7.12`; it changes with each commit. Cache keys contain it.
     fn version(&self) -> &str;
 
     /// When this state was committed; `None` where the engine does not know.

@@ -3,7 +3,7 @@
 //!
 //! A known part is taken as what it is given as: a namespace `node` is a namespace, and no kind is read out of it. Where
 //! the message says something else of the same object, or names another alert or another namespace by itself, the known
-//! part holds. All that is not known is understood from the message, as from any text.
+//! part holds. The rest is understood from the message, as from any text.
 //!
 //! Entry point: [`Known::of`].
 
@@ -37,7 +37,7 @@ pub struct FailureParts {
     /// The labels of an alert. Those that name an object are read (`pod`, `deployment`, `node`), the others are not. A field
     /// of this struct goes before the label that says the same.
     pub labels: BTreeMap<String, String>,
-    /// What is said of the failure, in any language.
+    /// The text that describes the failure, in any language.
     pub message: String,
 }
 
@@ -80,12 +80,12 @@ pub(super) struct Known {
     objects: Vec<KnownObject>,
     /// The anonymised names among the parts.
     pub anonymised: Vec<String>,
-    /// What stands in front of the message.
+    /// The words in front of the message.
     pub introduction: Introduction,
 }
 
 impl Known {
-    /// What the parts say without the message.
+    /// Checks the parts and reads the labels; the message is not looked at.
     pub fn of(parts: &FailureParts) -> Self {
         let mut known = Self::default();
         let labels = Labels::of(&parts.labels);
@@ -143,7 +143,7 @@ impl Known {
         }
     }
 
-    /// A given name. What Kubernetes allows as a name is no anonymised one.
+    /// A name as it is given. A name that Kubernetes allows is not taken for an anonymised one.
     fn name(&mut self, given: &str) -> Option<Name> {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-./:".contains(c);
         if given.contains(char::is_whitespace) {
@@ -170,7 +170,7 @@ impl Known {
     }
 
     /// The known objects; a kind or a namespace that is not known is taken from what the message says of the same object.
-    /// What is left in `found` is something else.
+    /// `found` keeps the other objects.
     pub fn settle(&self, found: &mut Found) -> Vec<Object> {
         let mut objects: Vec<Object> = self.objects.iter().map(KnownObject::object).collect();
         found.objects.retain(|(_, guess)| {

@@ -42,7 +42,7 @@ pub(in crate::question) fn reason_phrases() -> impl Iterator<Item = (&'static st
     pairs(PHRASES_FILE)
 }
 
-/// Sentences of errno and of the network, with the symbols that mean them; an empty one where there is none.
+/// Sentences of errno and of the network, with the symbols that mean them; empty if a sentence has no symbol.
 pub(in crate::question) fn errnos() -> impl Iterator<Item = (&'static str, &'static str)> {
     pairs(ERRNOS_FILE)
 }

@@ -15,6 +15,6 @@ pub(super) fn undamaged<T>(
         path: path.to_owned(),
         detail: "reading it ended in a panic, which the log describes".to_owned(),
     };
-    // What was read so far is dropped, so nothing broken is seen again.
+    // All that was read so far is dropped, so that no caller sees a value in a broken state.
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(damaged()))
 }

@@ -169,7 +169,7 @@ impl Snapshot {
         terms.iter().map(has).collect()
     }
 
-    /// Names a row for the outside.
+    /// A row with its score, by the keys that callers know.
     pub fn to_match(&self, row: u32, score: f32) -> Match {
         let entry = &self.documents[self.owners[row as usize] as usize];
         Match { chunk: ChunkKey::new(entry.key, row - entry.first_row), document: entry.key, score }

@@ -46,10 +46,10 @@ struct Shared {
     layout: Layout,
     expected: Option<Identity>,
     snapshot: ArcSwap<Snapshot>,
-    /// Held by the one that looks for a newer state; nobody waits for it.
+    /// Held by the caller that looks for a newer state; other callers do not wait for it.
     watch: tokio::sync::Mutex<()>,
     seen: Mutex<Seen>,
-    /// Held by the one that looks at the files; nobody waits for it.
+    /// Held by the caller that checks the files; other callers do not wait for it.
     looking: Mutex<()>,
     files: Mutex<Files>,
 }
@@ -155,7 +155,7 @@ impl Shared {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a newer state when there is one. What cannot be opened leaves the old one serving.
+    /// Opens a newer state if there is one. If it cannot be opened, the old state goes on serving.
     fn look(&self) {
         let before = self.snapshot.load_full();
         let now = StateStamp::of(&self.layout, before.manifest.generation);

@@ -101,7 +101,7 @@ impl Scopes {
 }
 
 impl Snapshot {
-    /// What a filter shows. Searches the index when the filter is new to this snapshot.
+    /// The rows and documents that a filter shows. Searches the index when the filter is new to this snapshot.
     pub fn scope(&self, filter: &Filter) -> Result<Arc<Scope>, StoreError> {
         if let Some(scope) = self.scopes.cached(filter) {
             return Ok(scope);

@@ -55,7 +55,7 @@ const STORE_CACHE_BLOCKS: usize = 64;
 /// Parsed document records that a snapshot keeps.
 const CACHED_DOCUMENTS: usize = 2_048;
 
-/// See the module's documentation.
+/// One commit, open for reading: see the documentation of this module.
 pub(super) struct Snapshot {
     /// `g7.12`: generation and commit.
     pub version: String,
