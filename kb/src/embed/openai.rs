@@ -45,7 +45,7 @@ struct Item {
 impl OpenAiModel {
     /// Asks the endpoint for one vector to learn its dimension.
     pub(super) fn connect(model: &str, settings: &EndpointSettings) -> Result<Self, EmbedError> {
-        let url = shown(&format!("{}/embeddings", settings.base_url.trim_end_matches('/')));
+        let url = without_credentials(&format!("{}/embeddings", settings.base_url.trim_end_matches('/')));
         let refused = |detail: String| EmbedError::Endpoint { url: url.clone(), detail };
         let client = client(settings).map_err(|error| refused(error.to_string()))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -110,7 +110,7 @@ fn client(settings: &EndpointSettings) -> Result<Client, SetupError> {
 }
 
 /// A URL without what may be a password in it.
-fn shown(url: &str) -> String {
+fn without_credentials(url: &str) -> String {
     let Ok(mut url) = Url::parse(url) else { return "no URL".to_owned() };
     // Only URLs without a host refuse this, and they have no password either.
     let _ = url.set_password(None);

@@ -40,7 +40,7 @@ pub(super) fn without_duplicates(hits: Vec<Hit>, limit: usize) -> Vec<Hit> {
         if kept.len() >= limit {
             break;
         }
-        let words = words(&hit.chunk.text);
+        let words = word_hashes(&hit.chunk.text);
         let repeats = kept.iter().any(|(earlier, earlier_words)| {
             earlier.chunk.document != hit.chunk.document
                 && overlap(earlier_words, &words) >= DUPLICATE_OVERLAP
@@ -54,7 +54,7 @@ pub(super) fn without_duplicates(hits: Vec<Hit>, limit: usize) -> Vec<Hit> {
 
 /// The distinct words of a text, each by its hash, in order: whole words whatever their case, and each character of a
 /// script that is written without spaces. Copies differ in little else, so nothing is stemmed.
-fn words(text: &str) -> Vec<u64> {
+fn word_hashes(text: &str) -> Vec<u64> {
     let hash = |word: &str| {
         let mut hasher = FxHasher::default();
         word.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
@@ -419,7 +419,7 @@ mod tests {
             ("same same", "same", 1.0),
             ("", "", 0.0),
         ] {
-            let (a_words, b_words) = (words(a), words(b));
+            let (a_words, b_words) = (word_hashes(a), word_hashes(b));
             for found in [overlap(&a_words, &b_words), overlap(&b_words, &a_words)] {
                 assert!((found - expected).abs() < 1e-6, "{a:?} and {b:?}: {found}");
             }

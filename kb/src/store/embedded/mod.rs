@@ -29,7 +29,7 @@ mod layout;
 mod lexical;
 mod reader;
 mod records;
-mod scope;
+mod selection;
 mod snapshot;
 mod sums;
 #[cfg(test)]

@@ -247,14 +247,14 @@ impl KnowledgeBase for Reader {
     async fn view(&self, filter: &Filter) -> Result<Arc<dyn View>, StoreError> {
         self.follow().await?;
         let snapshot = self.shared.snapshot.load_full();
-        let scope = match snapshot.scopes.cached(filter) {
-            Some(scope) => scope,
+        let selection = match snapshot.selections.cached(filter) {
+            Some(selection) => selection,
             None => {
                 let (snapshot, filter) = (snapshot.clone(), filter.clone());
-                blocking(move || snapshot.scope(&filter)).await?
+                blocking(move || snapshot.selection(&filter)).await?
             }
         };
-        Ok(Arc::new(EmbeddedView::new(snapshot, scope)))
+        Ok(Arc::new(EmbeddedView::new(snapshot, selection)))
     }
 
     fn trouble(&self) -> Option<Trouble> {
