@@ -60,6 +60,8 @@ type Digest = [u8; 32];
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     text: String,
+    /// The parts of the failure that were known before its text was read.
+    known: Option<String>,
     language: String,
     format: Format,
     filter: Filter,
@@ -160,6 +162,7 @@ impl AnswerCache {
         let slots = Slots::of(&request.question);
         let mut key = Key {
             text: slots.normalised(request.question.text()),
+            known: request.question.known_parts().map(|known| slots.normalised(&known)),
             language: request.question.language().0.clone(),
             format: request.format,
             filter: filter.clone(),
@@ -198,6 +201,7 @@ impl AnswerCache {
             if !is_new && !kept.holds_for(&slots.passing) {
                 // The text to the letter: the answer to another question does not hold.
                 key.text = slots.put(request.question.text());
+                key.known = request.question.known_parts().map(|known| slots.put(&known));
                 continue;
             }
             assistant.metrics().looked_up(match (is_new, was_known) {

@@ -4,7 +4,7 @@
 use crate::{format::Format, prompt::Fence};
 use jiff::Timestamp;
 use kb::{
-    question::{MAX_QUESTION_BYTES, Question, QuestionError},
+    question::{FailureParts, MAX_QUESTION_BYTES, Question, QuestionError},
     redact,
 };
 use std::time::Duration;
@@ -34,6 +34,24 @@ impl Request {
 pub fn question(text: &str, language: Option<&str>) -> Result<Question, QuestionError> {
     let text = redact::redact(start_of(text.trim()));
     Question::parse(start_of(&text.text), language)
+}
+
+/// Reads a failure of which parts are known, as [`question`] reads a text: secrets are masked in every part.
+pub fn failure(parts: &FailureParts, language: Option<&str>) -> Result<Question, QuestionError> {
+    let masked = |text: &String| redact::redact(text).text.into_owned();
+    let part = |part: &Option<String>| part.as_ref().map(masked);
+    let message = redact::redact(start_of(parts.message.trim()));
+    let parts = FailureParts {
+        alert: part(&parts.alert),
+        reason: part(&parts.reason),
+        kind: part(&parts.kind),
+        namespace: part(&parts.namespace),
+        name: part(&parts.name),
+        container: part(&parts.container),
+        labels: parts.labels.iter().map(|(label, value)| (label.clone(), masked(value))).collect(),
+        message: start_of(&message.text).to_owned(),
+    };
+    Question::from_parts(&parts, language)
 }
 
 /// The longest start that is read.

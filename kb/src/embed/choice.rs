@@ -1,8 +1,15 @@
 //! Which embedding model to use, as typed, and how to start it.
 
 use super::{
-    EmbedError, Embedder, EmbeddingModel, ModelIdentity, TokenCounter, fastembed::FastembedModel, hashed,
-    hashed::HashedModel, locate::Places, openai::OpenAiModel,
+    error::EmbedError,
+    fastembed::FastembedModel,
+    handle::Embedder,
+    hashed,
+    hashed::HashedModel,
+    identity::ModelIdentity,
+    locate::Places,
+    model::{EmbeddingModel, TokenCounter},
+    openai::OpenAiModel,
 };
 use std::{fmt, num::NonZeroUsize, str::FromStr, sync::Arc, time::Duration};
 
@@ -58,7 +65,7 @@ pub struct EndpointSettings {
     pub api_key: Option<String>,
     /// For one request, all tries included.
     pub timeout: Duration,
-    /// Most tokens of a text, as the endpoint counts them.
+    /// The most tokens of a text, as the endpoint counts them.
     pub max_tokens: usize,
 }
 

@@ -1,6 +1,11 @@
 //! The local embedding model, by `fastembed` on ONNX Runtime. The only place that speaks to either.
 
-use super::{EmbedError, EmbeddingModel, ModelIdentity, TokenCounter, locate::Places};
+use super::{
+    error::EmbedError,
+    identity::ModelIdentity,
+    locate::Places,
+    model::{EmbeddingModel, TokenCounter},
+};
 use fastembed::{
     InitOptionsUserDefined, ModelTrait, Pooling, QuantizationMode, TextEmbedding, TextInitOptions,
     TokenizerFiles, UserDefinedEmbeddingModel,

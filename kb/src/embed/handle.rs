@@ -1,6 +1,10 @@
 //! The async handle to the embedding model, and the thread behind it.
 
-use super::{EmbedError, EmbeddingModel, ModelIdentity, TokenCounter};
+use super::{
+    error::EmbedError,
+    identity::ModelIdentity,
+    model::{EmbeddingModel, TokenCounter},
+};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 

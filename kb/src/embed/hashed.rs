@@ -1,7 +1,11 @@
 //! A stand-in for a model: words hashed into buckets. Deterministic, instant and good enough to tell texts apart by
 //! their words, so tests need neither files nor network.
 
-use super::{EmbedError, EmbeddingModel, ModelIdentity, TokenCounter};
+use super::{
+    error::EmbedError,
+    identity::ModelIdentity,
+    model::{EmbeddingModel, TokenCounter},
+};
 use crate::analyzer;
 
 const DIMENSIONS: usize = 128;

@@ -17,7 +17,7 @@ pub struct ModelIdentity {
     pub query_prefix: String,
     /// Put before a passage.
     pub passage_prefix: String,
-    /// Most tokens a text may have, special tokens included.
+    /// The most tokens that a text may have, special tokens included.
     pub max_tokens: usize,
     /// Hash of the tokenizer that counts tokens.
     pub tokenizer: String,

@@ -4,7 +4,7 @@
 //! The only place that reads `RUNBOOKD_ORT_LIB`, `RUNBOOKD_MODEL_DIR` and `RUNBOOKD_EMBEDDING_CACHE`, because all three
 //! programs need them.
 
-use super::EmbedError;
+use super::error::EmbedError;
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},

@@ -1,12 +1,15 @@
 //! An OpenAI-compatible `POST {base_url}/embeddings` endpoint. Runs on the embedder's thread, on a small runtime of its
 //! own, so that the trait stays synchronous.
 
-use super::{EmbedError, EmbeddingModel, ModelIdentity, choice::EndpointSettings, hashed::normalise};
+use super::{
+    choice::EndpointSettings, error::EmbedError, hashed::normalise, identity::ModelIdentity,
+    model::EmbeddingModel,
+};
 use net::{Authorization, CallError, Client, Method, Policy, Secret, Settings, SetupError, Url};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Most texts of one request; what the common servers accept.
+/// The most texts of one request; the common servers accept as many.
 const MAX_TEXTS: usize = 64;
 /// Largest reply that is read.
 const MAX_REPLY_BYTES: usize = 64 << 20;
@@ -42,7 +45,7 @@ struct Item {
 impl OpenAiModel {
     /// Asks the endpoint for one vector to learn its dimension.
     pub(super) fn connect(model: &str, settings: &EndpointSettings) -> Result<Self, EmbedError> {
-        let url = shown(&format!("{}/embeddings", settings.base_url.trim_end_matches('/')));
+        let url = without_credentials(&format!("{}/embeddings", settings.base_url.trim_end_matches('/')));
         let refused = |detail: String| EmbedError::Endpoint { url: url.clone(), detail };
         let client = client(settings).map_err(|error| refused(error.to_string()))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -107,7 +110,7 @@ fn client(settings: &EndpointSettings) -> Result<Client, SetupError> {
 }
 
 /// A URL without what may be a password in it.
-fn shown(url: &str) -> String {
+fn without_credentials(url: &str) -> String {
     let Ok(mut url) = Url::parse(url) else { return "no URL".to_owned() };
     // Only URLs without a host refuse this, and they have no password either.
     let _ = url.set_password(None);

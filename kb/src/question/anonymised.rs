@@ -5,12 +5,12 @@
 //! digest) does not, and words hardly ever do. A namespace and a name are joined by `/`, which is also a base64 digit; but
 //! in the encoding of such text that digit stands only at the end of a group, so a `/` at the start of a group is a joint.
 //!
-//! What else it takes depends on the place. Names in Kubernetes are lower case, so where a sentence has one, nearly any
+//! Further conditions depend on the place. Names in Kubernetes are lower case, so where a sentence has one, nearly any
 //! such encoding is a stand-in; elsewhere it must also look unlike words, and unlike words that people have encoded.
 //!
-//! Entry point: [`find`]. What the rest of the question makes of an anonymised name is in [`super::identifiers`].
+//! Entry point: [`find`]. [`super::identifiers`] reads the objects whose names are anonymised.
 
-use super::vocabulary;
+use super::{vocabulary, volatile::STAND_IN};
 use std::ops::Range;
 
 /// Longest run that is looked at; a Kubernetes name has at most 253 bytes, twice that with its namespace.
@@ -39,6 +39,30 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+/// The text with [`STAND_IN`] in place of each anonymised name; the tokens go to `anonymised`.
+pub(super) fn set_stand_ins_aside(text: &str, anonymised: &mut Vec<String>) -> String {
+    let mut visible = String::with_capacity(text.len());
+    let mut at = 0;
+    let without_marks = |text: &str| text.replace(STAND_IN, " ");
+    for range in find(text) {
+        visible.push_str(&without_marks(&text[at..range.start]));
+        let token = &text[range.clone()];
+        // Namespace and name keep their places.
+        for part in 0..parts(token) {
+            if part > 0 {
+                visible.push('/');
+            }
+            visible.push(STAND_IN);
+        }
+        if !anonymised.iter().any(|known| known == token) {
+            anonymised.push(token.to_owned());
+        }
+        at = range.end;
+    }
+    visible.push_str(&without_marks(&text[at..]));
+    visible
 }
 
 /// The anonymised names of a token by themselves: the namespace and the name where it joins two, in this order.
@@ -246,8 +270,8 @@ fn judge_encoding(piece: &str) -> Verdict {
         let is_word = !shape.mixed_case || shape.capitalised;
         return if is_word { Verdict::Weak } else { Verdict::Possible };
     }
-    // Eight digits and more: no word of the public documentation is an encoding and could be a name. But the words that
-    // people encode, as a secret's value, are none where no name is expected.
+    // Eight digits and more: no word of the public documentation is an encoding and could be a name. But encoded
+    // words, as in a secret's value, are no stand-ins where no name is expected.
     if encodes_words(piece) || !shape.has_upper || shape.capitalised {
         return Verdict::Possible;
     }
@@ -271,7 +295,7 @@ fn judge_shape(piece: &str) -> Verdict {
     if digits >= 16 && shape.mixed_case && shape.has_number && !shape.natural && shape.disorder >= 0.5 {
         return Verdict::Certain;
     }
-    // `…==` with an upper-case letter inside is no name of anything.
+    // No object has a name that ends in `==` and has an upper-case letter.
     if digits >= 8 && piece.ends_with('=') && shape.mixed_case && !shape.natural && shape.disorder >= 0.4 {
         return Verdict::Possible;
     }

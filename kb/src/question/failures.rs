@@ -2,7 +2,7 @@
 //!
 //! There is no delimiter, so a new failure is seen only where one of the sentences starts that k8sgpt's analyzers, the
 //! kubelet or the scheduler write. A sentence that follows a colon, an equals sign, a comma or an opening quote is part
-//! of the one before. What people write is left whole.
+//! of the one before. Texts that people write are left whole.
 //!
 //! Entry point: [`split`].
 
@@ -24,7 +24,7 @@ static STARTS: LazyLock<Regex> = LazyLock::new(|| {
 
 static UNFINISHED: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(UNFINISHED_FILE));
 
-/// Most failures that are told apart; the last one holds the rest.
+/// The most failures that are told apart; the last one holds the rest.
 const MAX_FAILURES: usize = 64;
 
 /// The failures of a text, in order and without the spaces between them; one if nothing can be told apart.

@@ -7,7 +7,9 @@
 //! Entry point: [`recognise`].
 
 use super::{
-    Identifier, IdentifierKind, Label, Object, alerts,
+    alerts,
+    known::Known,
+    names::{Identifier, IdentifierKind, Label, Object},
     objects::{self, Word},
     vocabulary,
     volatile::{STAND_IN, stem},
@@ -32,11 +34,13 @@ pub(super) struct Recognised {
     pub namespaces: Vec<Label>,
 }
 
-/// Recognises what a text names, in which anonymised names were replaced by [`STAND_IN`].
-pub(super) fn recognise(text: &str) -> Recognised {
+/// Recognises what a text names, in which anonymised names were replaced by [`STAND_IN`], beside what is known already.
+pub(super) fn recognise(text: &str, known: &Known) -> Recognised {
     let words = objects::words(text);
-    let found = objects::find(text, &words);
-    let mut sink = Sink { found: Vec::new() };
+    let mut found = objects::find(text, &words);
+    let mut sink = Sink { found: Vec::new(), is_alert_known: known.alert.is_some() };
+    let known_objects = known.settle(&mut found);
+    known_identifiers(known, &known_objects, &mut sink);
     for (at, object) in &found.objects {
         if let Some(kind) = object.kind.as_deref() {
             sink.push(*at, IdentifierKind::Kind, kind);
@@ -45,7 +49,7 @@ pub(super) fn recognise(text: &str) -> Recognised {
             sink.push(*at, IdentifierKind::Namespace, namespace);
         }
         if let Label::Known(name) = &object.name {
-            let stem = stem(name).trim_end_matches(['-', '.']);
+            let stem = without_suffixes(name);
             sink.push(*at, IdentifierKind::Name, stem);
             if object.kind.is_none()
                 && let Some(kind) = kind_in_name(stem)
@@ -74,22 +78,66 @@ pub(super) fn recognise(text: &str) -> Recognised {
     phrases(text, &mut sink);
     Recognised {
         identifiers: sink.finish(),
-        objects: found.objects.into_iter().map(|(_, object)| object).take(MAX_IDENTIFIERS).collect(),
-        namespaces: found
-            .namespaces
+        objects: known_objects
             .into_iter()
-            .map(|(_, namespace)| namespace)
+            .chain(found.objects.into_iter().map(|(_, object)| object))
+            .take(MAX_IDENTIFIERS)
+            .collect(),
+        namespaces: known
+            .namespace()
+            .into_iter()
+            .chain(found.namespaces.into_iter().map(|(_, namespace)| namespace))
             .take(MAX_IDENTIFIERS)
             .collect(),
     }
 }
 
+/// The identifiers of what is known, in front of those of the text.
+fn known_identifiers(known: &Known, objects: &[Object], sink: &mut Sink) {
+    if let Some(alert) = &known.alert {
+        sink.found.push((0, Identifier { kind: IdentifierKind::Alert, text: alert.clone() }));
+    }
+    if let Some(reason) = &known.reason {
+        sink.push(0, IdentifierKind::Reason, reason);
+    }
+    for object in objects {
+        if let Some(kind) = &object.kind {
+            sink.push(0, IdentifierKind::Kind, kind);
+        }
+        if let Some(Label::Known(namespace)) = &object.namespace {
+            sink.push(0, IdentifierKind::Namespace, namespace);
+        }
+        if let Label::Known(name) = &object.name {
+            sink.push(0, IdentifierKind::Name, without_suffixes(name));
+        }
+    }
+    if let Some(kind) = &known.kind {
+        sink.push(0, IdentifierKind::Kind, kind);
+    }
+    if let Some(Label::Known(namespace)) = known.namespace() {
+        sink.push(0, IdentifierKind::Namespace, namespace);
+    }
+    if let Some(container) = known.container() {
+        sink.push(0, IdentifierKind::Name, stem(container));
+    }
+}
+
+/// A name without random suffixes, as identifiers have it.
+fn without_suffixes(name: &str) -> &str {
+    stem(name).trim_end_matches(['-', '.'])
+}
+
 struct Sink {
     found: Vec<(usize, Identifier)>,
+    /// Whether the alert is known: then no other name in the text is that of an alert.
+    is_alert_known: bool,
 }
 
 impl Sink {
     fn push(&mut self, at: usize, kind: IdentifierKind, text: impl Into<String>) {
+        if self.is_alert_known && kind == IdentifierKind::Alert {
+            return;
+        }
         let text = text.into();
         if !text.is_empty() && !text.contains(STAND_IN) {
             self.found.push((at, Identifier { kind, text }));

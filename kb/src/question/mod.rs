@@ -1,7 +1,9 @@
 //! Understanding a failure: from the text that arrives to the names in it, the text to search for and the text to echo.
 //!
-//! Deterministic, offline and linear in the text's length. Entry point: [`Question::parse`], which goes through
+//! Deterministic, offline and linear in the text's length. Entry points: [`Question::parse`] for a text, and
+//! [`Question::from_parts`] where parts of a failure are known before. Both go through
 //!
+//! - `known`: the parts that are known, which hold whatever the text says,
 //! - `anonymised`: k8sgpt's stand-ins for names are found and set aside,
 //! - `failures`: failures that k8sgpt joined are split,
 //! - `objects` and `identifiers`: the names in each failure are recognised, with the lists of `vocabulary`,
@@ -20,6 +22,8 @@ mod codes;
 mod failures;
 mod glossary;
 mod identifiers;
+mod known;
+mod names;
 mod objects;
 mod subject;
 mod vocabulary;
@@ -30,11 +34,16 @@ pub use crate::language::Language;
 pub use alerts::{alert_headed, heading_names_entry, is_name_of_entry};
 pub use anonymised::names_in;
 pub use codes::{error_codes, is_error_code};
+pub use known::FailureParts;
+pub use names::{Failure, Identifier, IdentifierKind, Label, Object};
+pub use subject::{Aside, AsideKind};
 pub use vocabulary::{kind_named, kinds, kinds_in_name};
 pub use volatile::Volatile;
 pub(crate) use volatile::stem;
 
 use crate::language;
+use anonymised::{names_in as anonymised_names, set_stand_ins_aside};
+use known::Known;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 
@@ -43,6 +52,8 @@ use std::collections::{BTreeSet, HashSet};
 pub struct Question {
     text: String,
     language: Language,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    known: Option<Known>,
     failures: Vec<Failure>,
     identifiers: Vec<Identifier>,
     #[serde(rename = "masked")]
@@ -54,132 +65,6 @@ pub struct Question {
     without_events: Option<String>,
     is_vietnamese: bool,
     unread_share: f32,
-}
-
-/// One failure of an object; k8sgpt joins several with a space.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Failure {
-    /// The failure's own text, as it arrived.
-    pub text: String,
-    /// The names in it, in order of appearance, without duplicates.
-    #[serde(default)]
-    pub identifiers: Vec<Identifier>,
-    /// The objects it speaks of, in order of appearance.
-    #[serde(default)]
-    pub objects: Vec<Object>,
-    /// Namespaces that it names by themselves (`in namespace payments`), in order of appearance.
-    #[serde(default)]
-    pub namespaces: Vec<Label>,
-}
-
-impl Failure {
-    /// The identifiers of one kind.
-    pub fn named(&self, kind: IdentifierKind) -> impl Iterator<Item = &str> {
-        self.identifiers.iter().filter(move |identifier| identifier.kind == kind).map(|i| i.text.as_str())
-    }
-}
-
-/// An object, as far as the text says which.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Object {
-    /// The object's kind, in canonical spelling, if the text states one.
-    pub kind: Option<String>,
-    /// The object's namespace, if it stands beside the name.
-    pub namespace: Option<Label>,
-    /// The object's name, or the stand-in for it.
-    pub name: Label,
-}
-
-/// A name or a namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Label {
-    /// As it stands in the text, random suffixes included.
-    Known(String),
-    /// k8sgpt put an anonymised token in its place, wholly or in part.
-    #[serde(rename = "masked")]
-    Anonymised,
-}
-
-/// The kind of a recognised part of the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IdentifierKind {
-    /// A resource kind, in its canonical spelling: `Deployment`.
-    Kind,
-    /// The name of an object, or of a container, without random suffixes.
-    Name,
-    /// The namespace of an object.
-    Namespace,
-    /// A reason, in its canonical spelling: `OOMKilled` (also from `exit code 137`).
-    Reason,
-    /// An alert's name: `KubePodCrashLooping`.
-    Alert,
-    /// A process's exit code.
-    ExitCode,
-    /// The status code of an HTTP reply.
-    HttpStatus,
-    /// An errno or its sentence: `connection refused`.
-    Errno,
-    /// A container image without its registry's digest.
-    Image,
-    /// `liveness`, `readiness` or `startup`.
-    Probe,
-    /// The key of a node's taint.
-    Taint,
-    /// An API group or version: `storage.k8s.io`.
-    ApiGroup,
-    /// A field path: `spec.selector`.
-    ApiField,
-    /// A quantity with its unit.
-    Quantity,
-    /// A product or component: `kube-apiserver`, `cert-manager`.
-    Component,
-}
-
-impl IdentifierKind {
-    /// The kinds that tell the subject of a failure, the same for every object that it happens to; the most general
-    /// first.
-    pub const TELLING: [Self; 8] = [
-        Self::Kind,
-        Self::Reason,
-        Self::Alert,
-        Self::ExitCode,
-        Self::HttpStatus,
-        Self::Errno,
-        Self::Component,
-        Self::ApiField,
-    ];
-}
-
-/// A recognised part of the text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Identifier {
-    /// The kind of name.
-    pub kind: IdentifierKind,
-    /// The name in its canonical spelling.
-    pub text: String,
-}
-
-/// Words of a question that are not its subject, of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Aside {
-    /// The reason why the words are set aside.
-    pub kind: AsideKind,
-    /// The words, phrase by phrase.
-    pub text: String,
-}
-
-/// The reasons why words are not part of a question's subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AsideKind {
-    /// The beginning of many failures: `MountVolume.SetUp failed for volume`.
-    Event,
-    /// A word that is near every failure: `error`, `lỗi`.
-    Generic,
-    /// The words that form an English question: `how do I fix`.
-    Frame,
 }
 
 /// The text holds nothing to ask.
@@ -207,15 +92,36 @@ impl Question {
         if text.is_empty() {
             return Err(QuestionError::Empty);
         }
-        if text.len() > MAX_QUESTION_BYTES {
-            return Err(QuestionError::TooLong { bytes: text.len() });
+        Self::understand(text, Known::default(), language)
+    }
+
+    /// A failure of which parts are known, and its message; as [`Question::parse`] of the two together, but that the known
+    /// parts are not guessed. [`QuestionError::TooLong`] is about the message.
+    pub fn from_parts(parts: &FailureParts, language: Option<&str>) -> Result<Self, QuestionError> {
+        let known = Known::of(parts);
+        let message = parts.message.trim();
+        if message.is_empty() && known.is_empty() {
+            return Err(QuestionError::Empty);
         }
+        Self::understand(message, known, language)
+    }
+
+    /// Understands a message, trimmed, beside what is known of the failure.
+    fn understand(message: &str, known: Known, language: Option<&str>) -> Result<Self, QuestionError> {
+        if message.len() > MAX_QUESTION_BYTES {
+            return Err(QuestionError::TooLong { bytes: message.len() });
+        }
+        let known = known.introducing(message);
+        let text = format!("{}{message}", known.introduction.given);
+        let text = text.as_str();
         let mut anonymised = Vec::new();
         let mut failures = Vec::new();
-        let mut cleaned = Vec::new();
-        for part in failures::split(text) {
+        let mut cleaned = vec![volatile::clean(&known.introduction.visible)];
+        // An alert tells of one failure.
+        let parts = if known.alert.is_some() { vec![message] } else { failures::split(message) };
+        for part in parts {
             let visible = set_stand_ins_aside(part, &mut anonymised);
-            let recognised = identifiers::recognise(&visible);
+            let recognised = identifiers::recognise(&visible, &known);
             cleaned.push(volatile::clean(&visible));
             failures.push(Failure {
                 text: part.to_owned(),
@@ -225,6 +131,11 @@ impl Question {
             });
         }
         cleaned.retain(|part| !part.is_empty());
+        let is_new = |token: &&String| {
+            !anonymised.iter().any(|said| said == *token || anonymised_names(said).contains(&token.as_str()))
+        };
+        let known_only: Vec<String> = known.anonymised.iter().filter(is_new).cloned().collect();
+        anonymised.splice(0..0, known_only);
         let mut search_text = cleaned.join(" ");
         if search_text.is_empty() {
             // The text has volatile parts only: a search for them is better than a search for nothing.
@@ -248,6 +159,7 @@ impl Question {
             is_vietnamese: spoken == "vi",
             unread_share: language::unread_share(&search_text, spoken),
             language: language::choose(text, language),
+            known: (!known.is_empty()).then_some(known),
             failures,
             identifiers,
             anonymised,
@@ -258,13 +170,26 @@ impl Question {
     /// The same question in the words of English documents, to be answered in the same language; `None` where no term of it is
     /// known in English.
     pub fn in_english(&self) -> Option<Self> {
-        let english = glossary::in_english(&self.text)?;
-        Self::parse(&english, Some(&self.language.0)).ok()
+        let english = glossary::in_english(self.message())?;
+        let known = self.known.clone().unwrap_or_default();
+        Self::understand(english.trim(), known, Some(&self.language.0)).ok()
     }
 
-    /// The text as it was asked, trimmed.
+    /// The text as it was asked, trimmed. Known parts that the message does not say stand in front of it.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The text without the known parts that stand in front of it.
+    fn message(&self) -> &str {
+        &self.text[self.known.as_ref().map_or(0, |known| known.introduction.given.len())..]
+    }
+
+    /// The parts that were known before the text was read, as one line: two questions of the same text and the same known
+    /// parts are the same. `None` where nothing was known.
+    pub fn known_parts(&self) -> Option<String> {
+        let known = self.known.as_ref()?;
+        Some(serde_json::to_string(known).expect("strings and lists are JSON"))
     }
 
     /// The language to answer in.
@@ -293,7 +218,7 @@ impl Question {
             use IdentifierKind::{Alert, Errno, ExitCode, HttpStatus, Reason};
             matches!(identifier.kind, Alert | Errno | ExitCode | HttpStatus | Reason)
         };
-        asking::asks(&self.text)
+        self.asks()
             && self.anonymised.is_empty()
             && !self.asides.iter().any(|aside| aside.kind == AsideKind::Event)
             && !self.identifiers.iter().any(tells)
@@ -301,7 +226,7 @@ impl Question {
 
     /// Whether something is asked, whatever else the text tells.
     pub fn asks(&self) -> bool {
-        asking::asks(&self.text)
+        asking::asks(self.message())
     }
 
     /// k8sgpt's anonymised tokens, byte for byte, in order of appearance, without duplicates; a namespace and a name that
@@ -330,8 +255,9 @@ impl Question {
     /// The parts that differ from one occurrence of the same failure to the next, in order of appearance, without
     /// anonymised names.
     pub fn volatile(&self) -> Vec<Volatile> {
-        let visible = self.failures.iter().map(|failure| set_stand_ins_aside(&failure.text, &mut Vec::new()));
-        visible.flat_map(|visible| volatile::parts(&visible)).collect()
+        let introduction = self.known.iter().map(|known| known.introduction.visible.clone());
+        let texts = self.failures.iter().map(|failure| set_stand_ins_aside(&failure.text, &mut Vec::new()));
+        introduction.chain(texts).flat_map(|visible| volatile::parts(&visible)).collect()
     }
 
     /// The text to search for: without volatile parts (UIDs, pod hashes, addresses, times, anonymised tokens). Prose
@@ -371,29 +297,4 @@ impl Question {
     pub fn unread_share(&self) -> f32 {
         self.unread_share
     }
-}
-
-/// The text with [`volatile::STAND_IN`] in place of each anonymised name; the tokens go to `anonymised`.
-fn set_stand_ins_aside(text: &str, anonymised: &mut Vec<String>) -> String {
-    let mut visible = String::with_capacity(text.len());
-    let mut at = 0;
-    let without_marks = |text: &str| text.replace(volatile::STAND_IN, " ");
-    for range in anonymised::find(text) {
-        visible.push_str(&without_marks(&text[at..range.start]));
-        let token = &text[range.clone()];
-        // Namespace and name keep their places.
-        let parts = anonymised::parts(token);
-        for part in 0..parts {
-            if part > 0 {
-                visible.push('/');
-            }
-            visible.push(volatile::STAND_IN);
-        }
-        if !anonymised.iter().any(|known| known == token) {
-            anonymised.push(token.to_owned());
-        }
-        at = range.end;
-    }
-    visible.push_str(&without_marks(&text[at..]));
-    visible
 }

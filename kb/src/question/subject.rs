@@ -10,17 +10,17 @@
 //! The phrases are in `frames/`, a file for each language and `faint.txt` for those that say little; a line that begins
 //! with `=` is a word that stays whole although a frame is a part of it. Entry point: [`split`].
 
-use super::{Aside, AsideKind};
 use crate::analyzer::{
     chinese::simplified,
     is_cjk,
     vietnamese::{is_marked, unmarked},
 };
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use std::{cmp::Reverse, ops::Range, sync::LazyLock};
 use unicode_normalization::UnicodeNormalization;
 
-/// With fewer words beside it, what a failure begins with is all there is to search for.
+/// If fewer words stand beside an event, the event itself is searched for.
 const MIN_WORDS_BESIDE: usize = 3;
 
 /// Shorter phrases that say little are words that stand anywhere.
@@ -31,6 +31,27 @@ const MAX_GAP: usize = 3;
 
 /// Stands where something was taken out; no term reaches over it.
 const GAP: &str = " · ";
+
+/// Words of a question that are not its subject, of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// The reason why the words are set aside.
+    pub kind: AsideKind,
+    /// The words, phrase by phrase.
+    pub text: String,
+}
+
+/// The reasons why words are not part of a question's subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AsideKind {
+    /// The beginning of many failures: `MountVolume.SetUp failed for volume`.
+    Event,
+    /// A word that is near every failure: `error`, `lỗi`.
+    Generic,
+    /// The words that form an English question: `how do I fix`.
+    Frame,
+}
 
 /// A question's text in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]

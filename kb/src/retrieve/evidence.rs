@@ -1,7 +1,7 @@
 //! From ranked hits to the evidence of one answer: near-duplicates collapsed, the found part of a page completed by the
 //! parts that a reader needs beside it, consecutive passages merged, all within a budget.
 
-use super::{Hit, Options, RuleStrength};
+use super::results::{Hit, Options, RuleStrength};
 use crate::{
     analyzer::is_cjk,
     document::{Chunk, Kind, Trust, untranslated},
@@ -16,7 +16,7 @@ const DUPLICATE_OVERLAP: f32 = 0.85;
 /// Documents whose rules match come whole, all together up to this length in the embedding model's tokens, whatever the
 /// budget of the evidence is: a rule of which the half is missing allows what it forbids.
 const RULED_TOKENS: u32 = 6_000;
-/// Most documents without a matching rule among the evidence.
+/// The most documents without a matching rule among the evidence.
 const MAX_DOCUMENTS: usize = 3;
 /// A document whose score is below this share of the best one's is not worth the model's attention.
 const MIN_SCORE_SHARE: f32 = 0.78;
@@ -40,7 +40,7 @@ pub(super) fn without_duplicates(hits: Vec<Hit>, limit: usize) -> Vec<Hit> {
         if kept.len() >= limit {
             break;
         }
-        let words = words(&hit.chunk.text);
+        let words = word_hashes(&hit.chunk.text);
         let repeats = kept.iter().any(|(earlier, earlier_words)| {
             earlier.chunk.document != hit.chunk.document
                 && overlap(earlier_words, &words) >= DUPLICATE_OVERLAP
@@ -54,7 +54,7 @@ pub(super) fn without_duplicates(hits: Vec<Hit>, limit: usize) -> Vec<Hit> {
 
 /// The distinct words of a text, each by its hash, in order: whole words whatever their case, and each character of a
 /// script that is written without spaces. Copies differ in little else, so nothing is stemmed.
-fn words(text: &str) -> Vec<u64> {
+fn word_hashes(text: &str) -> Vec<u64> {
     let hash = |word: &str| {
         let mut hasher = FxHasher::default();
         word.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
@@ -95,7 +95,7 @@ fn overlap(a: &[u64], b: &[u64]) -> f32 {
 ///
 /// Documents whose rules match come first, and whole. Of the first page after them the part that treats the problem comes
 /// whole, with what stands beside it in the page, before a second page gets a place; of the others that part, where it
-/// fits, and of a vendor's page else the passages that were found. What only repeats the symptoms comes with the first page
+/// fits, and of a vendor's page else the passages that were found. Parts that only repeat the symptoms come with the first page
 /// alone. Consecutive passages of one part become one; the passages with the best hit come first.
 pub(super) async fn choose(view: &dyn View, hits: &[Hit], options: &Options) -> Result<Vec<Hit>, StoreError> {
     let mut chosen = Chosen {
@@ -419,7 +419,7 @@ mod tests {
             ("same same", "same", 1.0),
             ("", "", 0.0),
         ] {
-            let (a_words, b_words) = (words(a), words(b));
+            let (a_words, b_words) = (word_hashes(a), word_hashes(b));
             for found in [overlap(&a_words, &b_words), overlap(&b_words, &a_words)] {
                 assert!((found - expected).abs() < 1e-6, "{a:?} and {b:?}: {found}");
             }

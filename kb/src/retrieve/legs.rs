@@ -1,6 +1,9 @@
 //! The results of both legs for a question, and their fusion. The numbers are in [`Tuning`].
 
-use super::{RankedDocument, RetrieveError, Stages, fusion};
+use super::{
+    fusion,
+    results::{RankedDocument, RetrieveError, Stages},
+};
 use crate::{
     analyzer::{self, Form, Term, Token},
     question::{AsideKind, Question},

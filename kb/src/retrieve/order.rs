@@ -2,7 +2,8 @@
 //! each document.
 
 use super::{
-    Hit, LegScores, Options, RankedDocument, RetrieveError, RuleMatch, RuleStrength, Tuning, legs::Legs,
+    legs::{Legs, Tuning},
+    results::{Hit, LegScores, Options, RankedDocument, RetrieveError, RuleMatch, RuleStrength},
     rules::matches,
 };
 use crate::{
@@ -26,7 +27,7 @@ const VERSIONED_FACTOR: usize = 4;
 const SPARE_DOCUMENTS: usize = 2;
 /// Hits beyond those that are needed, for the same.
 const SPARE_HITS: usize = 6;
-/// Most passages of one document among the hits.
+/// The most passages of one document among the hits.
 const MAX_HITS_PER_DOCUMENT: usize = 3;
 /// A further passage of a document is a hit when it scores at least this share of the document's best.
 const MIN_PASSAGE_SHARE: f32 = 0.75;

@@ -3,7 +3,7 @@
 //! Entry point: [`matches`]. Deterministic; similarity plays no part. What was recognised in the question comes from
 //! [`crate::question`]; what a match does to the ranking is the retriever's.
 
-use super::RuleStrength;
+use super::results::RuleStrength;
 use crate::{
     document::Rule,
     question::{Failure, IdentifierKind, Label, Object, Question, stem},

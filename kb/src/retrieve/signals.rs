@@ -1,6 +1,10 @@
 //! The measures of one retrieval that the decision to answer is based on: [`Signals`], whose fields say the formulas.
 
-use super::{RetrieveError, RuleStrength, legs::Legs, order::Ranked};
+use super::{
+    legs::Legs,
+    order::Ranked,
+    results::{RetrieveError, RuleStrength},
+};
 use crate::{
     analyzer::{self, Term},
     question::{Identifier, IdentifierKind, Question},
@@ -99,13 +103,13 @@ pub(super) async fn measure(
     };
 
     let best_bm25 = legs.bm25.values().copied().fold(0.0, f32::max);
-    // No passage can score more than every term at its saturation, (k1 + 1) times its rarity.
-    let bm25_share = (best_bm25 / (2.2 * mass(&in_passages))).sqrt();
+    // No passage can score more than every term at its saturation, `bm25::MOST` times its rarity.
+    let bm25_share = (best_bm25 / (bm25::MOST * mass(&in_passages))).sqrt();
     let title_share = ranked
         .iter()
         .take(TITLES)
         .map(|document| {
-            title_score(&document.record.meta.title, legs, &in_documents) / (2.2 * mass(&in_documents))
+            title_score(&document.record.meta.title, legs, &in_documents) / (bm25::MOST * mass(&in_documents))
         })
         .fold(0.0, f32::max);
     let coverage = match ranked.first() {

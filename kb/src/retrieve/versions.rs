@@ -1,5 +1,5 @@
-//! Pages that exist in several versions: the one that a question asks for is found and the others of that page are not,
-//! the newest where it asks for none; and a version that is asked for and not described is told.
+//! Pages that exist in several versions: of such a page the edition is found that the question asks for, or the newest if the
+//! question asks for no version. If no document describes the requested version, the result says so.
 
 use super::order::{self, Ranked};
 use crate::{

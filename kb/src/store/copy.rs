@@ -1,8 +1,15 @@
 //! Copies between knowledge bases of any engines, without embedding again.
 
 use super::{
-    Access, Address, Copied, Counts, DocumentKey, Filter, StoreError, embedded, open, open_rebuilding,
+    embedded,
+    error::StoreError,
+    filter::{Access, Filter},
+    keys::DocumentKey,
+    open::{Address, open, open_rebuilding},
     qdrant::QdrantAddress,
+    upkeep::Copied,
+    view::Counts,
+    writer::Commit,
 };
 use std::path::Path;
 
@@ -12,7 +19,7 @@ pub async fn copy(
     from: &Address,
     to: &Address,
     mut progress: impl FnMut(Counts, Counts),
-) -> Result<super::Commit, StoreError> {
+) -> Result<Commit, StoreError> {
     let source = open(from, None).await?;
     let view = source.view(&Filter { access: Access::All, ..Filter::default() }).await?;
     let total = view.counts().await?;

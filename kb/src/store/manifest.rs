@@ -1,6 +1,6 @@
 //! The identity that a knowledge base was built with, and whether this program can use it.
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::embed::ModelIdentity;
 use serde::{Deserialize, Serialize};
 

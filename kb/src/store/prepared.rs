@@ -1,6 +1,6 @@
 //! A document as the engines store it: analysed, its lengths counted, independent of where it will be.
 
-use super::{DocumentKey, Field, StoreError, filter::filter_terms};
+use super::{error::StoreError, filter::filter_terms, keys::DocumentKey, view::Field};
 use crate::{
     analyzer,
     document::{Chunk, DocumentMeta, DocumentRecord, file_name},

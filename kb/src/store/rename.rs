@@ -2,12 +2,12 @@
 
 use crate::{
     document::{Chunk, DocumentRecord},
-    store::StoreError,
+    store::error::StoreError,
 };
 
-/// From one name to another.
+/// The change of a source's name.
 pub(super) struct Renaming {
-    /// With the slash that follows it in ids.
+    /// The old name with the slash that follows it in ids.
     from: String,
     to: String,
 }

@@ -1,15 +1,7 @@
 //! The kinds that words name, and those that are named without an object.
 
-use super::Finder;
+use super::{Finder, KindAt};
 use crate::question::vocabulary;
-
-/// A kind that stands at a word, and how many words it takes.
-#[derive(Clone, Copy)]
-pub(super) struct KindAt {
-    pub canonical: &'static str,
-    pub num_words: usize,
-    pub plural: bool,
-}
 
 impl Finder<'_, '_> {
     /// The kind at word `i`, in one word (`Deployment`, `deployments.apps`) or two (`service account`).

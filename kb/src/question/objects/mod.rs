@@ -16,8 +16,7 @@ mod words;
 
 pub(super) use words::{Word, words};
 
-use super::{Label, Object};
-use kinds::KindAt;
+use super::names::{Label, Object};
 
 /// The objects and containers in a text.
 #[derive(Default)]
@@ -66,6 +65,14 @@ pub(super) fn find(text: &str, words: &[Word<'_>]) -> Found {
     }
     finder.found.objects.sort_by_key(|(at, _)| *at);
     finder.found
+}
+
+/// A kind that stands at a word, and how many words it takes.
+#[derive(Clone, Copy)]
+struct KindAt {
+    canonical: &'static str,
+    num_words: usize,
+    plural: bool,
 }
 
 struct Finder<'t, 'w> {

@@ -2,7 +2,7 @@
 
 use super::{Finder, kinds::is_group, shapes::label};
 use crate::question::{
-    Label,
+    names::Label,
     vocabulary::{self, is_generic},
     volatile::{STAND_IN, stem},
 };

@@ -1,6 +1,6 @@
 //! How names look, wherever they stand.
 
-use crate::question::{Label, volatile::STAND_IN};
+use crate::question::{names::Label, volatile::STAND_IN};
 
 /// A hyphen or a digit inside: what names have and English words rarely do.
 pub(super) fn has_name_marks(word: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Components and products that failures name, and the groups of the API.
 
-use super::{MAX_WORD_BYTES, lower};
+use super::case::{MAX_WORD_BYTES, lower};
 use crate::lists::{lines, pairs, words};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::LazyLock;

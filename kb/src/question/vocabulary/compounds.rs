@@ -1,6 +1,6 @@
 //! English that stands where names stand: hyphenated words and terms, and what is beside a kind or a namespace.
 
-use super::{MAX_WORD_BYTES, lower};
+use super::case::{MAX_WORD_BYTES, lower};
 use crate::lists::words;
 use rustc_hash::FxHashSet;
 use std::sync::LazyLock;

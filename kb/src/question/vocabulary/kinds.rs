@@ -1,6 +1,6 @@
 //! The kinds of resources, in every spelling and language that people use for them.
 
-use super::{MAX_WORD_BYTES, lower};
+use super::case::{MAX_WORD_BYTES, lower};
 use crate::lists::{lines, pairs, words};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::LazyLock;

@@ -2,9 +2,11 @@
 //! the phrases that mean them, sentences of the operating system, components and products, and hyphenated English words
 //! that are not names. How they are applied to a text is in [`super::identifiers`] and [`super::objects`].
 
+mod case;
 mod components;
 mod compounds;
 mod kinds;
+mod labels;
 mod reasons;
 
 pub(super) use components::{component_of_word, component_of_words, is_api_group, is_short_api_group};
@@ -14,18 +16,8 @@ pub(super) use kinds::{
     is_first_part, kind_of_prefix, kind_of_word,
 };
 pub use kinds::{kind_named, kinds, kinds_in_name};
+pub(super) use labels::labels_of_objects;
 pub(super) use reasons::{errnos, is_plain_reason, reason_of_word, reason_phrases};
-
-/// Longest word of the lists.
-const MAX_WORD_BYTES: usize = 40;
-
-/// The word in lower case, without an allocation for each word of a text; `None` if no list can hold it.
-fn lower<'b>(word: &str, buffer: &'b mut [u8; MAX_WORD_BYTES]) -> Option<&'b str> {
-    let buffer = buffer.get_mut(..word.len())?;
-    buffer.copy_from_slice(word.as_bytes());
-    buffer.make_ascii_lowercase();
-    std::str::from_utf8(buffer).ok()
-}
 
 #[cfg(test)]
 mod tests {
@@ -34,7 +26,8 @@ mod tests {
 
     #[test]
     fn the_lists_are_sorted_and_unique() {
-        let of_rooms = [kinds::LISTS.as_slice(), &reasons::LISTS, &components::LISTS, &compounds::LISTS];
+        let of_rooms =
+            [kinds::LISTS.as_slice(), &labels::LISTS, &reasons::LISTS, &components::LISTS, &compounds::LISTS];
         for (name, list) in of_rooms.into_iter().flatten() {
             assert_eq!(unsorted(list), None, "sort {name}");
         }

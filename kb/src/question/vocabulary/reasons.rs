@@ -1,6 +1,6 @@
 //! Why objects fail: reasons, the phrases that mean them, and the sentences of the operating system.
 
-use super::{MAX_WORD_BYTES, lower};
+use super::case::{MAX_WORD_BYTES, lower};
 use crate::lists::{lines, pairs, words};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::LazyLock;
@@ -42,7 +42,7 @@ pub(in crate::question) fn reason_phrases() -> impl Iterator<Item = (&'static st
     pairs(PHRASES_FILE)
 }
 
-/// Sentences of errno and of the network, with the symbols that mean them; an empty one where there is none.
+/// Sentences of errno and of the network, with the symbols that mean them; empty if a sentence has no symbol.
 pub(in crate::question) fn errnos() -> impl Iterator<Item = (&'static str, &'static str)> {
     pairs(ERRNOS_FILE)
 }

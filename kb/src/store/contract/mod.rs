@@ -28,11 +28,13 @@ pub(super) use words::*;
 use super::*;
 use crate::{
     analyzer,
-    document::{Kind, Link, Trust},
+    document::{Chunk, ContentHash, DocumentMeta, Kind, Link, Rule, Trust},
 };
+use async_trait::async_trait;
 use oracle::Oracle;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 

@@ -34,7 +34,7 @@ impl Bits {
         self.words.get(number / 64).is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
-    /// One above the highest number that it can hold.
+    /// The first number that is too high for the set.
     pub fn bound(&self) -> usize {
         self.length
     }

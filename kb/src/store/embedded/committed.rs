@@ -1,4 +1,4 @@
-//! What a commit needs, read once: the commit file with its checksums, the index's files, the rows' checksums.
+//! The files that a commit needs, read once: the commit file with its checksums, the index's files, the rows' checksums.
 //!
 //! Files are read into memory ([`Purpose::Searching`]) or checked and left on disk ([`Purpose::Writing`]); none is mapped,
 //! so a file that is overwritten or cut by other programs changes no answer and ends no process.
@@ -10,7 +10,7 @@ use super::{
     sums::{self, FileSum, ROW_SUM_BYTES, RowSum, Sums, damaged},
     vectors::Purpose,
 };
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -45,13 +45,13 @@ pub(super) struct Committed {
     pub bytes: Vec<u8>,
     /// Checksums of the files; `None` for a commit of a version that made none.
     pub sums: Option<Sums>,
-    /// What the commit says of itself.
+    /// The statement that the commit carries: how many rows count, and more.
     pub payload: Payload,
     /// Names of the index's files, without their folder.
     pub index_files: Vec<String>,
 }
 
-/// What is read of the commit file here; the rest is the index's business.
+/// The part of the commit file that is read here; the rest concerns the index only.
 #[derive(Deserialize)]
 struct CommitFile {
     segments: Vec<Segment>,
@@ -137,7 +137,7 @@ impl Committed {
         }
     }
 
-    /// The checksums of the rows that the commit counts; `None` where there are none.
+    /// The checksums of the rows that the commit counts; `None` where the commit has no checksums of rows.
     pub fn row_sums(&self, paths: &GenerationPaths) -> Result<Option<Vec<RowSum>>, StoreError> {
         let Some(sum) = self.sum(ROW_SUMS) else { return Ok(None) };
         let path = &paths.row_sums;
@@ -174,7 +174,7 @@ struct IndexFile {
 }
 
 impl IndexFiles {
-    /// Opens and checks the files. What `before` has of them, unchanged since, is not read again.
+    /// Opens and checks the files. Files that `before` has, and that are unchanged since, are not read again.
     pub fn open(
         paths: &GenerationPaths,
         committed: &Committed,
@@ -206,7 +206,7 @@ impl IndexFiles {
         CommittedDirectory(self.clone())
     }
 
-    /// Where the files are.
+    /// The paths of the files on disk.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.values().map(|file| file.path.as_path())
     }
@@ -235,7 +235,7 @@ impl IndexFile {
     }
 }
 
-/// A file that is read where it lies. What is gone by then is an error.
+/// A file that is read from disk when it is needed. It is an error if it is gone by then.
 #[derive(Debug)]
 pub(super) struct FileOnDisk {
     file: File,

@@ -5,23 +5,23 @@
 //! never changed, only added to, and when one is gone because a writer moved on, the newer commit is copied.
 
 use super::{
-    blocking,
     committed::{Committed, SUMS, index_name},
     directory::COMMIT_FILE,
     generation::manifest_bytes,
+    guard::undamaged,
     layout::{
         GenerationPaths, Layout, MANIFEST, ROW_SUMS, create_directory, io_error, sync_directory,
         write_atomically,
     },
     snapshot::{Snapshot, StateStamp},
     sums::{self, FileSum, ROW_SUM_BYTES, RowSum, Summing, Sums},
-    undamaged,
     vectors::{Purpose, check_row, full_stride, quantised_stride, sums_of_rows, visit_rows},
     verify::verified,
 };
+use crate::store::blocking::blocking;
 use crate::{
     causes::with_causes,
-    store::{Copied, Manifest, StoreError},
+    store::{error::StoreError, manifest::Manifest, upkeep::Copied},
 };
 use std::{
     fs::{self, File},

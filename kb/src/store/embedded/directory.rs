@@ -1,6 +1,6 @@
 //! The directory that the index's library writes to: files with checksums, and the commit file that names them.
 //!
-//! Three things are our own. `meta.json`, the commit itself, is replaced durably, readable by whoever may read its
+//! Three things are our own. `meta.json`, the commit itself, is replaced durably, readable by the users that may read its
 //! neighbours, and holds the checksums of all files that it needs. The list of files that the library keeps so that it can
 //! remove what nothing needs is not kept, but made of what is there. And no lock is taken: the writer holds that of the
 //! knowledge base.

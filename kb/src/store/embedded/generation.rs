@@ -16,7 +16,12 @@ use super::{
     sums::{FileSum, Sums},
     vectors::Appender,
 };
-use crate::store::{DocumentKey, FORMAT_VERSION, Identity, Manifest, StoreError, prepared::PreparedDocument};
+use crate::store::{
+    error::StoreError,
+    keys::DocumentKey,
+    manifest::{FORMAT_VERSION, Identity, Manifest},
+    prepared::PreparedDocument,
+};
 use std::fs;
 use tantivy::{
     Directory, Index, IndexSettings, IndexWriter, TantivyError,
@@ -27,10 +32,10 @@ use tantivy::{
 const INDEXING_MEMORY_BYTES: usize = 96 << 20;
 const INDEXING_THREADS: usize = 2;
 
-/// From this many segments of about one size on, they are merged.
+/// The number of segments of about one size at which they are merged.
 const MERGE_FROM_SEGMENTS: usize = 6;
 
-/// What the index's library left beside its files in earlier versions.
+/// The files that the index's library left beside its own in earlier versions.
 const RETIRED_FILES: [&str; 3] = [".managed.json", ".tantivy-meta.lock", ".tantivy-writer.lock"];
 
 /// One generation, open for writing.
@@ -59,7 +64,7 @@ pub(super) fn index_error(
 }
 
 impl Generation {
-    /// Makes an empty generation, durable but not yet published. What a killed writer left in its place is removed.
+    /// Makes an empty generation, durable but not yet published. Files that a killed writer left in its place are removed.
     pub fn create(
         layout: &Layout,
         number: u64,
@@ -209,7 +214,7 @@ impl Generation {
                 .map_err(index_error("open for writing", &self.paths))?;
             // Merging in the background would rewrite `meta.json` at moments of its own, and be lost at exit.
             writer.set_merge_policy(Box::new(NoMergePolicy));
-            // What a killed or failed writer left takes space that this one may need.
+            // Files of a killed or failed writer take space that this one may need.
             writer.garbage_collect_files().wait().map_err(index_error("clean up", &self.paths))?;
             self.writer = Some(writer);
         }
@@ -217,7 +222,7 @@ impl Generation {
     }
 }
 
-/// What stopped the index's threads, such as a full disk: adding a document only learns that they have stopped, and
+/// The error that stopped the index's threads, such as a full disk: adding a document only learns that they have stopped, and
 /// preparing a commit learns why.
 fn cause(writer: &mut IndexWriter, error: TantivyError) -> TantivyError {
     match (error, writer.prepare_commit()) {

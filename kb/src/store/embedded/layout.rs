@@ -1,9 +1,12 @@
 //! The files of a knowledge base, and the few ways in which they change: atomically, durably, under one lock.
 //!
-//! Entry point: [`Layout`]. What the files of a generation contain is the business of `generation.rs`.
+//! Entry point: [`Layout`]. `generation.rs` has the contents of a generation's files.
 
 use super::sums;
-use crate::store::{FORMAT_VERSION, Manifest, StoreError};
+use crate::store::{
+    error::StoreError,
+    manifest::{FORMAT_VERSION, Manifest},
+};
 use serde::Deserialize;
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -57,7 +60,7 @@ impl Drop for WriterLock {
     }
 }
 
-/// What tells two versions of a file apart without reading it.
+/// The properties of a file that differ between two versions of it, known without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub modified: Option<SystemTime>,
@@ -103,7 +106,7 @@ impl Layout {
         }
     }
 
-    /// Takes the writer's lock, creating the directory when there is none.
+    /// Takes the writer's lock, and creates the directory if it does not exist.
     pub fn lock(&self) -> Result<WriterLock, StoreError> {
         self.refuse_foreign_directory()?;
         create_directory(&self.root)?;
@@ -230,7 +233,7 @@ impl Layout {
         Ok(manifest)
     }
 
-    /// The stored calibration; `None` when there is none.
+    /// The stored calibration; `None` if no calibration is stored.
     pub fn read_calibration(&self) -> Result<Option<serde_json::Value>, StoreError> {
         let path = self.calibration();
         let bytes = match crate::files::read(&path, MAX_SMALL_FILE_BYTES) {
@@ -255,7 +258,7 @@ impl Layout {
         write_atomically(&self.calibration(), &sums::seal(&bytes, CALIBRATION))
     }
 
-    /// What is known of the last runs; `None` when nothing is, or the file cannot be used: it tells, and decides nothing.
+    /// The log of the last runs; `None` if there is no log, or the file cannot be used: no decision depends on it.
     pub fn read_run_log(&self) -> Option<serde_json::Value> {
         let path = self.root.join(RUN_LOG);
         let unusable = match crate::files::read(&path, MAX_SMALL_FILE_BYTES) {
@@ -317,7 +320,7 @@ pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> io::Resu
     }
 }
 
-/// The stamp of a file; `None` when there is none.
+/// The stamp of a file; `None` if the file does not exist.
 pub(super) fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
     #[cfg(unix)]

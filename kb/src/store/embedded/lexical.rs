@@ -9,14 +9,16 @@ use super::{
     best::Best,
     bits::Bits,
     layout::io_error,
-    scope::Scope,
+    selection::Selection,
     snapshot::{Segment, Snapshot},
 };
 use crate::{
     analyzer::Term,
     store::{
-        ChunkKey, Commonness, Counts, Field, LexicalMatches, LexicalQuery, Match, StoreError,
         bm25::{inverse_document_frequency, length_part, saturated},
+        error::StoreError,
+        keys::ChunkKey,
+        view::{Commonness, Counts, Field, LexicalMatches, LexicalQuery, Match},
     },
 };
 use std::collections::HashSet;
@@ -69,15 +71,15 @@ fn distinct(terms: &[(Term, f32)]) -> impl Iterator<Item = (usize, &str, f32)> {
 }
 
 impl Snapshot {
-    /// The best passages and documents of a scope for a bag of words.
+    /// The best passages and documents of a selection for a bag of words.
     pub fn search_lexical(
         &self,
-        scope: &Scope,
+        selection: &Selection,
         query: &LexicalQuery,
         num_passages: usize,
         num_documents: usize,
     ) -> Result<LexicalMatches, StoreError> {
-        let total = self.scopes.everything().counts;
+        let total = self.selections.everything().counts;
         let mut commonness = Commonness { total, terms: vec![Counts::default(); query.terms.len()] };
         let mut shown = vec![false; query.terms.len()];
         let mut passages = Sums::new(self.owners.len());
@@ -98,16 +100,16 @@ impl Snapshot {
                 }
             })?;
             common.chunks = postings.len() as u64;
-            shown[at] = postings.iter().any(|(row, _)| scope.rows.contains(*row as usize));
+            shown[at] = postings.iter().any(|(row, _)| selection.rows.contains(*row as usize));
             if weight <= 0.0 {
                 continue;
             }
             let rarity = weight * inverse_document_frequency(common.chunks, total.chunks);
-            for &(row, score) in postings.iter().filter(|(row, _)| scope.rows.contains(*row as usize)) {
+            for &(row, score) in postings.iter().filter(|(row, _)| selection.rows.contains(*row as usize)) {
                 passages.add(row, rarity * score);
             }
             let rarity = weight * inverse_document_frequency(common.documents, total.documents);
-            self.add_fields(scope, term, rarity, query, &mut documents)?;
+            self.add_fields(selection, term, rarity, query, &mut documents)?;
         }
         let key = |&row: &u32| (self.owners[row as usize], row);
         let passages =
@@ -121,7 +123,7 @@ impl Snapshot {
     /// Adds what a term is worth in the fields of documents.
     fn add_fields(
         &self,
-        scope: &Scope,
+        selection: &Selection,
         term: &str,
         rarity: f32,
         query: &LexicalQuery,
@@ -137,7 +139,7 @@ impl Snapshot {
                     frequencies.add(target, frequency as f32)
                 })?;
                 for target in frequencies.touched {
-                    if scope.documents.contains(target as usize) {
+                    if selection.documents.contains(target as usize) {
                         let length_part = length_part(self.inbound_lengths[target as usize] as f32, average);
                         let score = saturated(frequencies.sums[target as usize], length_part);
                         sums.add(target, weight * self.inbound[target as usize].coverage * score);
@@ -146,7 +148,7 @@ impl Snapshot {
             } else {
                 let length_parts = length_parts(average);
                 self.visit_field(term, field, |number, frequency, length| {
-                    if scope.documents.contains(number as usize) {
+                    if selection.documents.contains(number as usize) {
                         sums.add(number, weight * saturated(frequency as f32, length_parts[length as usize]));
                     }
                 })?;
@@ -167,7 +169,7 @@ impl Snapshot {
         terms.iter().map(has).collect()
     }
 
-    /// Names a row for the outside.
+    /// A row with its score, by the keys that callers know.
     pub fn to_match(&self, row: u32, score: f32) -> Match {
         let entry = &self.documents[self.owners[row as usize] as usize];
         Match { chunk: ChunkKey::new(entry.key, row - entry.first_row), document: entry.key, score }

@@ -24,11 +24,12 @@ mod copies;
 mod deletion;
 mod directory;
 mod generation;
+mod guard;
 mod layout;
 mod lexical;
 mod reader;
 mod records;
-mod scope;
+mod selection;
 mod snapshot;
 mod sums;
 #[cfg(test)]
@@ -43,23 +44,9 @@ pub use reader::Reader;
 pub use verify::{documents_of_damaged, verify};
 pub use writer::EmbeddedWriter;
 
-use super::{StoreError, blocking};
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// The directory of the cache of vectors in the knowledge base in `root`.
 pub(super) fn embedding_cache(root: &Path) -> PathBuf {
     layout::Layout::new(root).embedding_cache()
-}
-
-/// Reads what is under `path`; the index's library panics over some damage.
-fn undamaged<T>(path: &Path, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let damaged = || StoreError::Damaged {
-        path: path.to_owned(),
-        detail: "reading it ended in a panic, which the log describes".to_owned(),
-    };
-    // What was read so far is dropped, so nothing broken is seen again.
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(damaged()))
 }

@@ -4,13 +4,19 @@
 //! overwritten or damaged will not open again, and somebody has to be told: see [`Reader::trouble`].
 
 use super::{
-    blocking,
     layout::{Layout, Stamp, stamp},
     snapshot::{Snapshot, StateStamp},
     verify,
     view::EmbeddedView,
 };
-use crate::store::{Filter, Identity, KnowledgeBase, StoreError, Trouble, View};
+use crate::store::blocking::blocking;
+use crate::store::{
+    error::StoreError,
+    filter::Filter,
+    knowledge_base::{KnowledgeBase, Trouble},
+    manifest::Identity,
+    view::View,
+};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use std::{
@@ -40,10 +46,10 @@ struct Shared {
     layout: Layout,
     expected: Option<Identity>,
     snapshot: ArcSwap<Snapshot>,
-    /// Held by the one that looks for a newer state; nobody waits for it.
+    /// Held by the caller that looks for a newer state; other callers do not wait for it.
     watch: tokio::sync::Mutex<()>,
     seen: Mutex<Seen>,
-    /// Held by the one that looks at the files; nobody waits for it.
+    /// Held by the caller that checks the files; other callers do not wait for it.
     looking: Mutex<()>,
     files: Mutex<Files>,
 }
@@ -149,7 +155,7 @@ impl Shared {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a newer state when there is one. What cannot be opened leaves the old one serving.
+    /// Opens a newer state if there is one. If it cannot be opened, the old state goes on serving.
     fn look(&self) {
         let before = self.snapshot.load_full();
         let now = StateStamp::of(&self.layout, before.manifest.generation);
@@ -241,14 +247,14 @@ impl KnowledgeBase for Reader {
     async fn view(&self, filter: &Filter) -> Result<Arc<dyn View>, StoreError> {
         self.follow().await?;
         let snapshot = self.shared.snapshot.load_full();
-        let scope = match snapshot.scopes.cached(filter) {
-            Some(scope) => scope,
+        let selection = match snapshot.selections.cached(filter) {
+            Some(selection) => selection,
             None => {
                 let (snapshot, filter) = (snapshot.clone(), filter.clone());
-                blocking(move || snapshot.scope(&filter)).await?
+                blocking(move || snapshot.selection(&filter)).await?
             }
         };
-        Ok(Arc::new(EmbeddedView::new(snapshot, scope)))
+        Ok(Arc::new(EmbeddedView::new(snapshot, selection)))
     }
 
     fn trouble(&self) -> Option<Trouble> {

@@ -1,4 +1,4 @@
-//! What the index of a generation holds: its schema, its four sorts of records, and what a commit says of itself.
+//! The contents of a generation's index: its schema, its four sorts of records, and what a commit says of itself.
 //!
 //! - A *document record* for each document: its stored [`DocumentRecord`], where its rows are, the terms of its title,
 //!   name and headings, and those that filters look for.
@@ -12,9 +12,10 @@
 //! Every record carries the key of the document it came from, so deleting by that key deletes all there is.
 
 use crate::store::{
-    DocumentKey, Field, Filter,
-    filter::HAS_RULES,
+    filter::{Filter, HAS_RULES},
+    keys::DocumentKey,
     prepared::{Lengths, PreparedDocument},
+    view::Field,
 };
 use serde::{Deserialize, Serialize};
 use tantivy::{
@@ -50,7 +51,7 @@ pub(super) struct Records {
     fields: [IndexField; 4],
 }
 
-/// What is kept with a source's documents for the next run.
+/// The state that is kept with a source's documents for the next run.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SourceState {
     pub source: String,
@@ -64,7 +65,7 @@ impl SourceState {
     }
 }
 
-/// What a commit says of itself: the only thing that makes rows and records count.
+/// The statement that a commit carries; rows and records count by it alone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Payload {
     /// Number of the commit; goes on through generations.

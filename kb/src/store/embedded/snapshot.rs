@@ -9,15 +9,21 @@ use super::{
     committed::{Committed, IndexFiles},
     directory::COMMIT_FILE,
     generation::{index_error, open_index},
+    guard::undamaged,
     layout::{GenerationPaths, Layout, MANIFEST, Stamp, io_error, stamp},
     records::{DOCUMENT, FIRST_ROW, NUM_CHUNKS, Payload, ROW, Records, SOURCE, SourceState, TARGET},
-    scope::{Scope, Scopes},
-    undamaged,
+    selection::{Selection, Selections},
     vectors::{Purpose, Vectors},
 };
 use crate::{
     document::{Chunk, DocumentRecord},
-    store::{DocumentKey, Field, Identity, Inbound, Manifest, StoreError, prepared::StoredDocument},
+    store::{
+        error::StoreError,
+        keys::DocumentKey,
+        manifest::{Identity, Manifest},
+        prepared::StoredDocument,
+        view::{Field, Inbound},
+    },
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -49,7 +55,7 @@ const STORE_CACHE_BLOCKS: usize = 64;
 /// Parsed document records that a snapshot keeps.
 const CACHED_DOCUMENTS: usize = 2_048;
 
-/// See the module's documentation.
+/// One commit, open for reading: see the documentation of this module.
 pub(super) struct Snapshot {
     /// `g7.12`: generation and commit.
     pub version: String,
@@ -76,7 +82,7 @@ pub(super) struct Snapshot {
     /// By document number: the length of the sum of its vectors; not a number until it is asked for.
     centroid_lengths: Vec<AtomicU32>,
     pub vectors: Vectors,
-    pub scopes: Scopes,
+    pub selections: Selections,
     files: Arc<IndexFiles>,
     parsed: Mutex<HashMap<u32, Arc<DocumentRecord>>>,
 }
@@ -333,14 +339,14 @@ impl Snapshot {
         }
 
         let centroid_lengths = documents.iter().map(|_| AtomicU32::new(f32::NAN.to_bits())).collect();
-        let mut everything = Scope::empty(rows, documents.len());
+        let mut everything = Selection::empty(rows, documents.len());
         for (number, entry) in documents.iter().enumerate() {
             everything.insert(number, entry);
         }
         Ok(Self {
             version: format!("g{}.{}", manifest.generation, payload.sequence),
             committed_at: stamp(&paths.index.join(COMMIT_FILE)).and_then(|stamp| stamp.modified),
-            scopes: Scopes::new(everything),
+            selections: Selections::new(everything),
             manifest,
             payload,
             paths,

@@ -8,7 +8,7 @@
 //! Hashes tell damage, not forgery: whoever may write the files may write their checksums.
 
 use super::layout::{io_error, read_exact_at};
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,

@@ -11,7 +11,7 @@ use super::{
     *,
 };
 use crate::store::{
-    Identity, KnowledgeBase, Writer,
+    Identity, KnowledgeBase, StoreError, Writer,
     contract::{EngineUnderTest, contract_tests},
 };
 use async_trait::async_trait;

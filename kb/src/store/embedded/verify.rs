@@ -1,20 +1,20 @@
 //! Looks at every file of a knowledge base, as far as its checksums go, and says all that is wrong.
 
 use super::{
-    blocking,
     committed::{Committed, index_name},
     directory::{COMMIT_FILE, IndexDirectory},
     generation::{index_error, open_index},
+    guard::undamaged,
     layout::{GenerationPaths, Layout, MANIFEST},
     records::Records,
     snapshot::{Snapshot, StateStamp},
     sums::{self, RowSum, Sums},
-    undamaged,
     vectors::{Purpose, check_row, full_stride, quantised_stride, visit_rows},
 };
+use crate::store::blocking::blocking;
 use crate::{
     document::ContentHash,
-    store::{StoreError, Verification},
+    store::{error::StoreError, upkeep::Verification},
 };
 use std::{
     collections::HashMap,

@@ -2,17 +2,20 @@
 //! have to come from the disk.
 
 use super::{
-    blocking,
-    scope::Scope,
+    guard::undamaged,
+    selection::Selection,
     snapshot::{NONE, Snapshot},
-    undamaged,
 };
+use crate::store::blocking::blocking;
 use crate::{
     analyzer::Term,
     document::{Chunk, DocumentRecord},
     store::{
-        ChunkKey, Counts, DocumentKey, DocumentSimilarity, Inbound, LexicalMatches, LexicalQuery, Match,
-        RuledDocument, StoreError, View,
+        error::StoreError,
+        keys::{ChunkKey, DocumentKey},
+        view::{
+            Counts, DocumentSimilarity, Inbound, LexicalMatches, LexicalQuery, Match, RuledDocument, View,
+        },
     },
 };
 use async_trait::async_trait;
@@ -22,30 +25,30 @@ use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 #[derive(Clone)]
 pub(super) struct EmbeddedView {
     snapshot: Arc<Snapshot>,
-    scope: Arc<Scope>,
+    selection: Arc<Selection>,
 }
 
 impl EmbeddedView {
-    pub fn new(snapshot: Arc<Snapshot>, scope: Arc<Scope>) -> Self {
-        Self { snapshot, scope }
+    pub fn new(snapshot: Arc<Snapshot>, selection: Arc<Selection>) -> Self {
+        Self { snapshot, selection }
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Snapshot, &Scope) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&Snapshot, &Selection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let Self { snapshot, scope } = self.clone();
-        blocking(move || undamaged(&snapshot.paths.index, || work(&snapshot, &scope))).await
+        let Self { snapshot, selection } = self.clone();
+        blocking(move || undamaged(&snapshot.paths.index, || work(&snapshot, &selection))).await
     }
 }
 
-/// The row of a chunk; an error when the scope does not show it, whoever asks.
-fn row_of(snapshot: &Snapshot, scope: &Scope, chunk: ChunkKey) -> Result<u32, StoreError> {
+/// The row of a chunk; an error when the selection does not show it, whoever asks.
+fn row_of(snapshot: &Snapshot, selection: &Selection, chunk: ChunkKey) -> Result<u32, StoreError> {
     let row = snapshot.document_number(chunk.document()).and_then(|number| {
         let entry = &snapshot.documents[number as usize];
         (chunk.ordinal() < entry.num_chunks).then(|| entry.first_row + chunk.ordinal())
     });
-    row.filter(|&row| scope.rows.contains(row as usize)).ok_or(StoreError::UnknownChunk { chunk })
+    row.filter(|&row| selection.rows.contains(row as usize)).ok_or(StoreError::UnknownChunk { chunk })
 }
 
 #[async_trait]
@@ -59,7 +62,7 @@ impl View for EmbeddedView {
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
-        Ok(self.scope.counts)
+        Ok(self.selection.counts)
     }
 
     async fn search_lexical(
@@ -69,15 +72,16 @@ impl View for EmbeddedView {
         documents: usize,
     ) -> Result<LexicalMatches, StoreError> {
         let query = query.clone();
-        self.run(move |snapshot, scope| snapshot.search_lexical(scope, &query, passages, documents)).await
+        self.run(move |snapshot, selection| snapshot.search_lexical(selection, &query, passages, documents))
+            .await
     }
 
     async fn search_dense(&self, query: &[f32], limit: usize) -> Result<Vec<Match>, StoreError> {
         self.snapshot.manifest.identity.check_query(query)?;
         let query = query.to_vec();
-        self.run(move |snapshot, scope| {
+        self.run(move |snapshot, selection| {
             let key = |row: u32| (snapshot.owners[row as usize], row);
-            let found = snapshot.vectors.nearest(&query, &scope.rows, limit, key, |(_, row)| row)?;
+            let found = snapshot.vectors.nearest(&query, &selection.rows, limit, key, |(_, row)| row)?;
             Ok(found.into_iter().map(|(score, (_, row))| snapshot.to_match(row, score)).collect())
         })
         .await
@@ -90,21 +94,21 @@ impl View for EmbeddedView {
     ) -> Result<Vec<Option<DocumentSimilarity>>, StoreError> {
         self.snapshot.manifest.identity.check_query(query)?;
         let (query, documents) = (query.to_vec(), documents.to_vec());
-        self.run(move |snapshot, scope| {
-            documents.iter().map(|&document| similarity(snapshot, scope, &query, document)).collect()
+        self.run(move |snapshot, selection| {
+            documents.iter().map(|&document| similarity(snapshot, selection, &query, document)).collect()
         })
         .await
     }
 
     async fn inbound(&self, documents: &[DocumentKey]) -> Result<Vec<Inbound>, StoreError> {
-        let number = |&document: &DocumentKey| shown(&self.snapshot, &self.scope, document);
+        let number = |&document: &DocumentKey| shown_document(&self.snapshot, &self.selection, document);
         let inbound = |number: Option<u32>| number.map(|number| self.snapshot.inbound[number as usize]);
         Ok(documents.iter().map(|document| inbound(number(document)).unwrap_or_default()).collect())
     }
 
     async fn vectors_of(&self, document: DocumentKey) -> Result<Vec<Vec<f32>>, StoreError> {
-        self.run(move |snapshot, scope| {
-            let Some(number) = shown(snapshot, scope, document) else { return Ok(Vec::new()) };
+        self.run(move |snapshot, selection| {
+            let Some(number) = shown_document(snapshot, selection, document) else { return Ok(Vec::new()) };
             let entry = snapshot.documents[number as usize];
             let rows = entry.first_row..entry.first_row + entry.num_chunks;
             rows.map(|row| Ok(snapshot.vectors.row(row as usize)?.into_owned())).collect()
@@ -114,7 +118,7 @@ impl View for EmbeddedView {
 
     async fn terms_of(&self, document: DocumentKey, terms: &[Term]) -> Result<Vec<bool>, StoreError> {
         let terms = terms.to_vec();
-        self.run(move |snapshot, scope| match shown(snapshot, scope, document) {
+        self.run(move |snapshot, selection| match shown_document(snapshot, selection, document) {
             Some(number) => snapshot.terms_of(number, &terms),
             None => Ok(vec![false; terms.len()]),
         })
@@ -123,15 +127,15 @@ impl View for EmbeddedView {
 
     async fn chunks(&self, keys: &[ChunkKey]) -> Result<Vec<Chunk>, StoreError> {
         let keys = keys.to_vec();
-        self.run(move |snapshot, scope| {
-            keys.iter().map(|&key| snapshot.chunk(row_of(snapshot, scope, key)?)).collect()
+        self.run(move |snapshot, selection| {
+            keys.iter().map(|&key| snapshot.chunk(row_of(snapshot, selection, key)?)).collect()
         })
         .await
     }
 
     async fn chunks_of(&self, document: DocumentKey) -> Result<Vec<(ChunkKey, Chunk)>, StoreError> {
-        self.run(move |snapshot, scope| {
-            let Some(number) = shown(snapshot, scope, document) else { return Ok(Vec::new()) };
+        self.run(move |snapshot, selection| {
+            let Some(number) = shown_document(snapshot, selection, document) else { return Ok(Vec::new()) };
             let entry = snapshot.documents[number as usize];
             let ordinals = 0..entry.num_chunks;
             ordinals
@@ -145,17 +149,18 @@ impl View for EmbeddedView {
 
     async fn documents(&self, keys: &[DocumentKey]) -> Result<Vec<Option<Arc<DocumentRecord>>>, StoreError> {
         let keys = keys.to_vec();
-        self.run(move |snapshot, scope| {
-            let record =
-                |&key| shown(snapshot, scope, key).map(|number| snapshot.document(number)).transpose();
+        self.run(move |snapshot, selection| {
+            let record = |&key| {
+                shown_document(snapshot, selection, key).map(|number| snapshot.document(number)).transpose()
+            };
             keys.iter().map(record).collect()
         })
         .await
     }
 
     async fn all_documents(&self) -> Result<Vec<Arc<DocumentRecord>>, StoreError> {
-        self.run(move |snapshot, scope| {
-            let records = scope
+        self.run(move |snapshot, selection| {
+            let records = selection
                 .documents
                 .iter()
                 .map(|number| Ok(Arc::new(snapshot.stored_document(number as u32)?.record)));
@@ -171,17 +176,17 @@ impl View for EmbeddedView {
     }
 
     async fn ruled_documents(&self) -> Result<Arc<[RuledDocument]>, StoreError> {
-        self.run(|snapshot, scope| scope.ruled(snapshot)).await
+        self.run(|snapshot, selection| selection.ruled(snapshot)).await
     }
 }
 
 fn similarity(
     snapshot: &Snapshot,
-    scope: &Scope,
+    selection: &Selection,
     query: &[f32],
     document: DocumentKey,
 ) -> Result<Option<DocumentSimilarity>, StoreError> {
-    let Some(number) = shown(snapshot, scope, document) else { return Ok(None) };
+    let Some(number) = shown_document(snapshot, selection, document) else { return Ok(None) };
     let entry = snapshot.documents[number as usize];
     let (mut best, mut best_ordinal, mut sum) = (f32::MIN, 0, 0.0);
     for ordinal in 0..entry.num_chunks {
@@ -197,8 +202,8 @@ fn similarity(
     Ok((entry.num_chunks > 0).then_some(DocumentSimilarity { best_passage, best, centroid }))
 }
 
-/// The number of a document that the scope shows.
-fn shown(snapshot: &Snapshot, scope: &Scope, document: DocumentKey) -> Option<u32> {
+/// The number of a document that the selection shows.
+fn shown_document(snapshot: &Snapshot, selection: &Selection, document: DocumentKey) -> Option<u32> {
     let number = snapshot.document_number(document).unwrap_or(NONE);
-    scope.documents.contains(number as usize).then_some(number)
+    selection.documents.contains(number as usize).then_some(number)
 }

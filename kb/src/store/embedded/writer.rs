@@ -5,20 +5,25 @@
 //! damaged, is built in the same way beside what is there.
 
 use super::{
-    blocking,
     generation::Generation,
+    guard::undamaged,
     layout::{Layout, WriterLock},
     records::Payload,
     snapshot::Snapshot,
-    undamaged,
     vectors::Purpose,
 };
+use crate::store::blocking::blocking;
 use crate::{
     document::{Chunk, ContentHash, DocumentMeta, DocumentRecord},
     store::{
-        Access, Commit, Counts, DocumentKey, Filter, Identity, StoreError, Writer,
+        error::StoreError,
+        filter::{Access, Filter},
+        keys::DocumentKey,
+        manifest::Identity,
         prepared::{Lengths, PreparedDocument, check},
         rename::Renaming,
+        view::Counts,
+        writer::{Commit, Writer},
     },
 };
 use async_trait::async_trait;
@@ -231,8 +236,8 @@ impl State {
     fn rename_source(&mut self, from: &str, to: &str) -> Result<u64, StoreError> {
         let Some(snapshot) = &self.committed else { return Ok(0) };
         let sources = BTreeSet::from([from.to_owned()]);
-        let scope = snapshot.scope(&Filter { sources, access: Access::All, ..Filter::default() })?;
-        let numbers: Vec<u32> = scope.documents.iter().map(|number| number as u32).collect();
+        let selection = snapshot.selection(&Filter { sources, access: Access::All, ..Filter::default() })?;
+        let numbers: Vec<u32> = selection.documents.iter().map(|number| number as u32).collect();
         let renaming = Renaming::new(from, to);
         for &number in &numbers {
             let Some(snapshot) = &self.committed else { break };
@@ -453,19 +458,20 @@ impl Writer for EmbeddedWriter {
             let Some(snapshot) = state.committed.as_ref().filter(|_| !sources.is_empty()) else {
                 return Ok(HashMap::new());
             };
-            let scope = snapshot.scope(&Filter { sources, access: Access::All, ..Filter::default() })?;
+            let selection =
+                snapshot.selection(&Filter { sources, access: Access::All, ..Filter::default() })?;
             let fingerprint = |number: usize| {
                 let Stored { record } = snapshot.stored_as(number as u32)?;
                 Ok((record.meta.id, record.content_hash))
             };
-            scope.documents.iter().map(fingerprint).collect()
+            selection.documents.iter().map(fingerprint).collect()
         })
         .await
     }
 
     async fn counts(&mut self) -> Result<Counts, StoreError> {
         self.run(|state| {
-            let counts = state.committed.as_ref().map(|snapshot| snapshot.scopes.everything().counts);
+            let counts = state.committed.as_ref().map(|snapshot| snapshot.selections.everything().counts);
             Ok(counts.unwrap_or_default())
         })
         .await

@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use crate::store::{
-    Filter,
+    Filter, StoreError,
     contract::{Random, document, everything, identity, ids, put, vector_of, view_at},
 };
 use std::{

@@ -2,11 +2,11 @@
 
 use super::rows::{check_length, full_stride, quantise, quantised_stride, sums_of_rows};
 use crate::store::{
-    StoreError,
     embedded::{
         layout::{GenerationPaths, io_error},
         sums::{FileSum, ROW_SUM_BYTES, RowSum, Summing, length},
     },
+    error::StoreError,
 };
 use std::{
     fs::{File, OpenOptions},

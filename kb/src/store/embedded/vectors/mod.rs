@@ -26,7 +26,7 @@ use super::{
     layout::GenerationPaths,
     sums::{RowSum, damaged},
 };
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use rayon::prelude::*;
 use rows::Rows;
 use screen::Screen;

@@ -1,11 +1,11 @@
 //! One file of rows: how a row is written, checked and read, in memory or where it lies.
 
 use crate::store::{
-    StoreError,
     embedded::{
         layout::{GenerationPaths, read_exact_at},
         sums::{RowSum, damaged, length, missing_or, open, read_through, wrong_length},
     },
+    error::StoreError,
 };
 use rayon::prelude::*;
 use std::{

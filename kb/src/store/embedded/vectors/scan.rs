@@ -2,11 +2,11 @@
 
 use super::rows::{ROWS_PER_BLOCK, Rows, parts, quantise};
 use crate::store::{
-    StoreError,
     embedded::{
         best::Best,
         bits::{Bits, ones},
     },
+    error::StoreError,
 };
 use rayon::prelude::*;
 use simsimd::SpatialSimilarity;

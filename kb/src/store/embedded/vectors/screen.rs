@@ -20,11 +20,11 @@ use super::{
     rows::{ROWS_PER_BLOCK, Rows, parts},
 };
 use crate::store::{
-    StoreError,
     embedded::{
         best::Best,
         bits::{Bits, ones},
     },
+    error::StoreError,
 };
 use rayon::prelude::*;
 use std::{borrow::Cow, sync::Arc};

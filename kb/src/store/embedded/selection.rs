@@ -5,22 +5,26 @@ use super::{
     generation::index_error,
     snapshot::{DocumentEntry, NONE, Snapshot},
 };
-use crate::store::{Counts, Filter, RuledDocument, StoreError};
+use crate::store::{
+    error::StoreError,
+    filter::Filter,
+    view::{Counts, RuledDocument},
+};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tantivy::query::{EnableScoring, Query};
 
-/// Filters whose scopes a snapshot keeps; the one that was not used for longest goes first.
-const CACHED_SCOPES: usize = 64;
+/// Filters whose selections a snapshot keeps; the one that was not used for longest goes first.
+const CACHED_SELECTIONS: usize = 64;
 
 /// The documents and rows that one filter shows in one snapshot; everything dead is left out.
-pub(super) struct Scope {
+pub(super) struct Selection {
     pub rows: Bits,
     pub documents: Bits,
     pub counts: Counts,
     ruled: OnceLock<Arc<[RuledDocument]>>,
 }
 
-impl Scope {
+impl Selection {
     pub fn empty(rows: usize, documents: usize) -> Self {
         Self {
             rows: Bits::empty(rows),
@@ -58,60 +62,60 @@ impl Scope {
     }
 }
 
-/// The scopes of a snapshot, most recently used last.
-pub(super) struct Scopes {
-    everything: Arc<Scope>,
-    recent: Mutex<Vec<(Filter, Arc<Scope>)>>,
+/// The selections of a snapshot, most recently used last.
+pub(super) struct Selections {
+    everything: Arc<Selection>,
+    recent: Mutex<Vec<(Filter, Arc<Selection>)>>,
 }
 
-impl Scopes {
-    pub fn new(everything: Scope) -> Self {
+impl Selections {
+    pub fn new(everything: Selection) -> Self {
         Self { everything: Arc::new(everything), recent: Mutex::default() }
     }
 
-    pub fn everything(&self) -> &Arc<Scope> {
+    pub fn everything(&self) -> &Arc<Selection> {
         &self.everything
     }
 
-    /// The scope of a filter when it was worked out before.
-    pub fn cached(&self, filter: &Filter) -> Option<Arc<Scope>> {
+    /// The selection of a filter when it was worked out before.
+    pub fn cached(&self, filter: &Filter) -> Option<Arc<Selection>> {
         if filter.is_everything() {
             return Some(self.everything.clone());
         }
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let at = recent.iter().position(|(known, _)| known == filter)?;
         let entry = recent.remove(at);
-        let scope = entry.1.clone();
+        let selection = entry.1.clone();
         recent.push(entry);
-        Some(scope)
+        Some(selection)
     }
 
-    fn keep(&self, filter: &Filter, scope: Arc<Scope>) {
+    fn keep(&self, filter: &Filter, selection: Arc<Selection>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.retain(|(known, _)| known != filter);
-        if recent.len() >= CACHED_SCOPES {
+        if recent.len() >= CACHED_SELECTIONS {
             recent.remove(0);
         }
-        recent.push((filter.clone(), scope));
+        recent.push((filter.clone(), selection));
     }
 }
 
 impl Snapshot {
-    /// What a filter shows. Searches the index when the filter is new to this snapshot.
-    pub fn scope(&self, filter: &Filter) -> Result<Arc<Scope>, StoreError> {
-        if let Some(scope) = self.scopes.cached(filter) {
-            return Ok(scope);
+    /// The rows and documents that a filter shows. Searches the index when the filter is new to this snapshot.
+    pub fn selection(&self, filter: &Filter) -> Result<Arc<Selection>, StoreError> {
+        if let Some(selection) = self.selections.cached(filter) {
+            return Ok(selection);
         }
         let Some(query) = self.records.filter_query(filter) else {
-            return Ok(self.scopes.everything().clone());
+            return Ok(self.selections.everything().clone());
         };
-        let mut scope = Scope::empty(self.owners.len(), self.documents.len());
+        let mut selection = Selection::empty(self.owners.len(), self.documents.len());
         for number in self.matching_documents(query.as_ref())? {
-            scope.insert(number as usize, &self.documents[number as usize]);
+            selection.insert(number as usize, &self.documents[number as usize]);
         }
-        let scope = Arc::new(scope);
-        self.scopes.keep(filter, scope.clone());
-        Ok(scope)
+        let selection = Arc::new(selection);
+        self.selections.keep(filter, selection.clone());
+        Ok(selection)
     }
 
     /// The numbers of the live documents whose records match.
