@@ -2,7 +2,7 @@
 //! Exit code 0 when it is ready, 1 in every other case, and one line that says which.
 
 use super::common::{Common, on_runtime};
-use crate::http::settings::Server;
+use crate::http::{settings::Server, tls::MAX_FILE_BYTES};
 use answer::text::visible;
 use anyhow::{Context, bail};
 use clap::Args;
@@ -17,8 +17,6 @@ use std::{
 /// For the whole call. The server itself waits 2 s for its knowledge base, and health checks are ended after 5 s.
 const DEADLINE: Duration = Duration::from_secs(4);
 const MAX_REPLY_BYTES: usize = 64 << 10;
-/// The largest certificate file, in bytes; a longer one is refused.
-const MAX_CERTIFICATE_BYTES: u64 = 1 << 20;
 
 /// The fields that are read of the reply of `/readyz`.
 #[derive(Deserialize)]
@@ -74,7 +72,7 @@ fn listener(server: &Server) -> anyhow::Result<Settings> {
     let settings = at(&format!("{scheme}://{address}"))?;
     let certificate = match &server.tls {
         Some(files) => {
-            let read = kb::files::read(&files.certificate, MAX_CERTIFICATE_BYTES);
+            let read = kb::files::read(&files.certificate, MAX_FILE_BYTES);
             Some(read.with_context(|| format!("cannot read `{}`", files.certificate.display()))?)
         }
         None => None,

@@ -79,7 +79,8 @@ pub(super) struct RawAnswer {
 impl Default for RawAnswer {
     fn default() -> Self {
         let Options { evidence_passages, evidence_tokens, .. } = Options::default();
-        Self { keep_length: true, evidence_passages, evidence_tokens }
+        let keep_length = assistant::Settings::default().keep_length;
+        Self { keep_length, evidence_passages, evidence_tokens }
     }
 }
 

@@ -6,11 +6,14 @@ use super::{
     error::wrong,
     values::{secret, secret_file, trimmed, web_url},
 };
-use answer::llm::{
-    anthropic::{self, AnthropicSettings},
-    bedrock::{BedrockAccess, BedrockSettings},
-    openai::OpenAiSettings,
-    settings::{ProviderSettings, Sampling},
+use answer::{
+    assistant,
+    llm::{
+        anthropic::{self, AnthropicSettings},
+        bedrock::{BedrockAccess, BedrockSettings},
+        openai::OpenAiSettings,
+        settings::{ProviderSettings, Sampling},
+    },
 };
 use net::Secret;
 use serde::Deserialize;
@@ -40,7 +43,7 @@ impl Default for RawLlm {
             api_key_file: None,
             api_version: None,
             region: None,
-            timeout_s: 30.0,
+            timeout_s: assistant::Settings::default().llm_timeout.as_secs_f64(),
             max_output_tokens: None,
             send_temperature: true,
             fallback: Vec::new(),

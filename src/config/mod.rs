@@ -40,6 +40,9 @@ use values::{at_most, delay, hosts, seconds, secret, trimmed, web_url};
 /// The file that is read when no other is named and it exists.
 pub const DEFAULT_FILE: &str = "runbookd.toml";
 
+/// The deadline of an answer where nothing longer is configured.
+const USUAL_DEADLINE: Duration = Duration::from_secs(30);
+
 // The largest numbers of what settings count: more than any machine has use for, and few enough to be added and multiplied.
 const MAX_CONNECTIONS: usize = 1 << 20;
 const MAX_SLOTS: usize = 1 << 16;
@@ -161,7 +164,7 @@ impl Config {
         let deadline = match raw.server.deadline_s {
             Some(deadline_s) => seconds("server.deadline_s", deadline_s)?,
             // More time for the model lengthens the deadline.
-            None => llm_timeout.max(Duration::from_secs(30)),
+            None => llm_timeout.max(USUAL_DEADLINE),
         };
 
         let assistant = assistant::Settings {

@@ -58,7 +58,7 @@ pub enum TlsError {
 }
 
 /// The largest file of a chain or a key, in bytes; a longer one is refused.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
 const CERTIFICATE_KEY: &str = "server.tls_cert (RUNBOOKD_SERVER_TLS_CERT)";
 const PRIVATE_KEY_KEY: &str = "server.tls_key (RUNBOOKD_SERVER_TLS_KEY)";
