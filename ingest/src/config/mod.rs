@@ -1,5 +1,5 @@
 //! Configuration: `ingest.toml`, the environment, and [`Configured`], which a command makes of them and of its flags.
-//! The only file of this package that reads the environment (by way of clap for what is also a flag).
+//! The only room of this package that reads the environment (by way of clap for what is also a flag).
 
 pub mod file;
 
