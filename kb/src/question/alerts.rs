@@ -1,5 +1,5 @@
-//! The names of alerts, told from other words: in a failure's text, at its beginning, in headings and at the beginning of
-//! entries. Headings and entries are named by error codes as well.
+//! The names of alerts, told from other words: in a failure's text, at its beginning, in headings and at the beginning
+//! of entries. Headings and entries are named by error codes as well.
 
 use super::{objects::Word, vocabulary};
 use crate::{
@@ -22,8 +22,8 @@ const UNSPACED: [&str; 4] = ["告警", "警報", "警报", "警示"];
 static ENDINGS: LazyLock<Vec<&str>> = LazyLock::new(|| lines(ENDINGS_FILE).collect());
 static PLAIN: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(PLAIN_FILE));
 
-/// The alert that the word at `i` names. In front of a sentence (`KubePodNotReady: Pod has …`) and beside the word *alert*
-/// any name in camel case counts; elsewhere only one of three and more parts that ends as alerts do.
+/// The alert that the word at `i` names. In front of a sentence (`KubePodNotReady: Pod has …`) and beside the word
+/// *alert* any name in camel case counts; elsewhere only one of three and more parts that ends as alerts do.
 pub(super) fn named<'t>(text: &'t str, words: &[Word<'t>], i: usize) -> Option<&'t str> {
     let word = words[i].text;
     if word.len() > MAX_NAME_BYTES || !word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
@@ -98,7 +98,8 @@ pub fn alert_headed(heading: &str) -> Option<&str> {
     (name.chars().all(|c| c.is_ascii_alphanumeric()) && humps(name).len() > 1).then_some(name)
 }
 
-/// Whether a short heading has the name of an alert or an error code in it, whatever is said besides: `Alert: RelayDown`.
+/// Whether a short heading has the name of an alert or an error code in it, whatever is said besides: `Alert:
+/// RelayDown`.
 pub fn heading_names_entry(heading: &str) -> bool {
     let is_name = |word: &str| {
         let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));

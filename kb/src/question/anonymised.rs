@@ -2,8 +2,9 @@
 //!
 //! k8sgpt draws one random character for each byte of the name and writes the result in base64, anew in each run. So a
 //! token is base64 in whole groups of four, *and decodes to the characters k8sgpt draws from*: random base64 (a key, a
-//! digest) does not, and words hardly ever do. A namespace and a name are joined by `/`, which is also a base64 digit; but
-//! in the encoding of such text that digit stands only at the end of a group, so a `/` at the start of a group is a joint.
+//! digest) does not, and words hardly ever do. A namespace and a name are joined by `/`, which is also a base64 digit;
+//! but in the encoding of such text that digit stands only at the end of a group, so a `/` at the start of a group is a
+//! joint.
 //!
 //! Further conditions depend on the place. Names in Kubernetes are lower case, so where a sentence has one, nearly any
 //! such encoding is a stand-in; elsewhere it must also look unlike words, and unlike words that people have encoded.

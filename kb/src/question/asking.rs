@@ -17,8 +17,8 @@ static PHRASES: LazyLock<Phrases> = LazyLock::new(|| {
     Phrases { begins: of("begins"), anywhere: of("anywhere") }
 });
 
-/// Whether a text asks something: it has a question mark after a word, a sentence that begins as questions do, or one of
-/// their phrases.
+/// Whether a text asks something: it has a question mark after a word, a sentence that begins as questions do, or one
+/// of their phrases.
 pub(super) fn asks(text: &str) -> bool {
     let text = text.to_lowercase();
     // A query within an address has a mark too, but no space after it.

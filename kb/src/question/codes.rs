@@ -6,7 +6,8 @@ pub fn error_codes(text: &str) -> impl Iterator<Item = &str> {
     words.map(|word| word.trim_matches(['-', '_'])).filter(|word| is_error_code(word))
 }
 
-/// Whether a word is a code: up to eight capitals, a hyphen or an underscore perhaps, two to six digits, and nothing else.
+/// Whether a word is a code: up to eight capitals, a hyphen or an underscore perhaps, two to six digits, and nothing
+/// else.
 pub fn is_error_code(word: &str) -> bool {
     let letters = word.bytes().take_while(u8::is_ascii_uppercase).count();
     let rest = &word[letters..];

@@ -1,6 +1,6 @@
-//! The same question in the words of English documents, as far as a glossary of operations knows them. The default embedding
-//! model reads no other language, and documents share few words across languages: a team that asks in one and writes in another
-//! finds nothing. The vocabulary is data: `glossary.txt`. Entry point: [`in_english`].
+//! The same question in the words of English documents, as far as a glossary of operations knows them. The default
+//! embedding model reads no other language, and documents share few words across languages: a team that asks in one and
+//! writes in another finds nothing. The vocabulary is data: `glossary.txt`. Entry point: [`in_english`].
 
 use crate::analyzer::{chinese::simplified, is_cjk};
 use rustc_hash::FxHashMap;
@@ -26,8 +26,8 @@ static TERMS: LazyLock<FxHashMap<char, Vec<Term>>> = LazyLock::new(|| {
     terms
 });
 
-/// The text with every term of the glossary in English; all else stays, so that what is asked besides counts as before. `None`
-/// where the glossary knows nothing of it.
+/// The text with every term of the glossary in English; all else stays, so that what is asked besides counts as before.
+/// `None` where the glossary knows nothing of it.
 pub(super) fn in_english(text: &str) -> Option<String> {
     let written: Vec<char> = text.chars().collect();
     let characters: Vec<char> =

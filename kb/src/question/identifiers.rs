@@ -1,5 +1,5 @@
-//! Recognises what a failure names: reasons, alerts, codes, kinds, names, images, probes, taints, API groups and fields,
-//! quantities, components.
+//! Recognises what a failure names: reasons, alerts, codes, kinds, names, images, probes, taints, API groups and
+//! fields, quantities, components.
 //!
 //! One pass over the words for what is a word, and one pattern for each kind that is a phrase; every pass is linear.
 //! Objects (which kind, namespace and name belong together) come from [`super::objects`].

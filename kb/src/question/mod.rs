@@ -12,8 +12,8 @@
 //! - `wordings`: the states that the text describes get the words that headings have for them,
 //! - [`crate::language`]: the language of the answer is chosen.
 //!
-//! `docs/failure-understanding.md` has the rules. How a document's `applies_to` is compared with the recognised names is
-//! in [`crate::retrieve::matches`].
+//! `docs/failure-understanding.md` has the rules. How a document's `applies_to` is compared with the recognised names
+//! is in [`crate::retrieve::matches`].
 
 mod alerts;
 mod anonymised;
@@ -95,8 +95,8 @@ impl Question {
         Self::understand(text, Known::default(), language)
     }
 
-    /// A failure of which parts are known, and its message; as [`Question::parse`] of the two together, but that the known
-    /// parts are not guessed. [`QuestionError::TooLong`] is about the message.
+    /// A failure of which parts are known, and its message; as [`Question::parse`] of the two together, but that the
+    /// known parts are not guessed. [`QuestionError::TooLong`] is about the message.
     pub fn from_parts(parts: &FailureParts, language: Option<&str>) -> Result<Self, QuestionError> {
         let known = Known::of(parts);
         let message = parts.message.trim();
@@ -167,8 +167,8 @@ impl Question {
         })
     }
 
-    /// The same question in the words of English documents, to be answered in the same language; `None` where no term of it is
-    /// known in English.
+    /// The same question in the words of English documents, to be answered in the same language; `None` where no term
+    /// of it is known in English.
     pub fn in_english(&self) -> Option<Self> {
         let english = glossary::in_english(self.message())?;
         let known = self.known.clone().unwrap_or_default();
@@ -185,8 +185,8 @@ impl Question {
         &self.text[self.known.as_ref().map_or(0, |known| known.introduction.given.len())..]
     }
 
-    /// The parts that were known before the text was read, as one line: two questions of the same text and the same known
-    /// parts are the same. `None` where nothing was known.
+    /// The parts that were known before the text was read, as one line: two questions of the same text and the same
+    /// known parts are the same. `None` where nothing was known.
     pub fn known_parts(&self) -> Option<String> {
         let known = self.known.as_ref()?;
         Some(serde_json::to_string(known).expect("strings and lists are JSON"))
@@ -229,8 +229,8 @@ impl Question {
         asking::asks(self.message())
     }
 
-    /// k8sgpt's anonymised tokens, byte for byte, in order of appearance, without duplicates; a namespace and a name that
-    /// are joined by `/` are one token. Noise for the search, to be echoed by the answer.
+    /// k8sgpt's anonymised tokens, byte for byte, in order of appearance, without duplicates; a namespace and a name
+    /// that are joined by `/` are one token. Noise for the search, to be echoed by the answer.
     pub fn anonymised(&self) -> &[String] {
         &self.anonymised
     }

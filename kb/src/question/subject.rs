@@ -1,8 +1,8 @@
 //! What a question is about: its text without the words that every question has.
 //!
-//! "How do I fix", "怎么处理", "xử lý thế nào", "tolong" say nothing of the subject in the language they are written in, and
-//! neither do function words. They would be searched for, and found missing, like the rest: so they are taken out as
-//! whole phrases, before terms are made, and no term reaches over the gap. Phrases that many failures begin with
+//! "How do I fix", "怎么处理", "xử lý thế nào", "tolong" say nothing of the subject in the language they are written in,
+//! and neither do function words. They would be searched for, and found missing, like the rest: so they are taken out
+//! as whole phrases, before terms are made, and no term reaches over the gap. Phrases that many failures begin with
 //! (`MountVolume.SetUp failed for volume`) and words such as "error" say little: they are set aside and count less. The
 //! frames of English are set aside too: a document that has them by chance is a little likelier to be meant, as was
 //! measured, but they say nothing about whether the question is answered.

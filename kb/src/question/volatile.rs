@@ -35,7 +35,8 @@ pub(super) fn clean(text: &str) -> String {
 pub struct Volatile {
     /// As it stands in the text.
     pub text: String,
-    /// Drawn at random, such as a pod's suffix or a UID: no document has it. Addresses, times and durations may be anywhere.
+    /// Drawn at random, such as a pod's suffix or a UID: no document has it. Addresses, times and durations may be
+    /// anywhere.
     pub is_random: bool,
 }
 

@@ -1,6 +1,6 @@
-//! Other words for the state that a failure describes. An alert's text says "has not matched the expected number", and the
-//! section that treats it is headed `ReplicasMismatch`: the names that people give to states are few, so they are data
-//! (`wordings.txt`). Entry point: [`other_words`].
+//! Other words for the state that a failure describes. An alert's text says "has not matched the expected number", and
+//! the section that treats it is headed `ReplicasMismatch`: the names that people give to states are few, so they are
+//! data (`wordings.txt`). Entry point: [`other_words`].
 
 use regex::RegexSet;
 use std::sync::LazyLock;
@@ -17,7 +17,8 @@ fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
     lines.map(|line| line.split_once('\t').expect("a tab"))
 }
 
-/// The words that headings have for the states that a text describes, separated by spaces; empty when it describes none.
+/// The words that headings have for the states that a text describes, separated by spaces; empty when it describes
+/// none.
 pub(super) fn other_words(text: &str) -> String {
     let (patterns, words) = &*WORDINGS;
     let found: Vec<&str> = patterns.matches(text).into_iter().map(|at| words[at]).collect();

@@ -32,8 +32,8 @@ const OWN_OVERDRAFT_TOKENS: u32 = 500;
 /// The tokens that are kept for the first page without a matching rule, even if rules took the whole budget.
 const FIRST_PAGE_TOKENS: u32 = 1_400;
 
-/// The first `limit` hits without those that repeat an earlier one's passage. Between two alike, the one that stands first
-/// stays, so the order must already put the more trusted and the fresher first.
+/// The first `limit` hits without those that repeat an earlier one's passage. Between two alike, the one that stands
+/// first stays, so the order must already put the more trusted and the fresher first.
 pub(super) fn without_duplicates(hits: Vec<Hit>, limit: usize) -> Vec<Hit> {
     let mut kept: Vec<(Hit, Vec<u64>)> = Vec::with_capacity(hits.len());
     for hit in hits {
@@ -93,10 +93,10 @@ fn overlap(a: &[u64], b: &[u64]) -> f32 {
 
 /// Chooses the evidence from ranked hits.
 ///
-/// Documents whose rules match come first, and whole. Of the first page after them the part that treats the problem comes
-/// whole, with what stands beside it in the page, before a second page gets a place; of the others that part, where it
-/// fits, and of a vendor's page else the passages that were found. Parts that only repeat the symptoms come with the first page
-/// alone. Consecutive passages of one part become one; the passages with the best hit come first.
+/// Documents whose rules match come first, and whole. Of the first page after them the part that treats the problem
+/// comes whole, with what stands beside it in the page, before a second page gets a place; of the others that part,
+/// where it fits, and of a vendor's page else the passages that were found. Parts that only repeat the symptoms come
+/// with the first page alone. Consecutive passages of one part become one; the passages with the best hit come first.
 pub(super) async fn choose(view: &dyn View, hits: &[Hit], options: &Options) -> Result<Vec<Hit>, StoreError> {
     let mut chosen = Chosen {
         evidence: Vec::new(),
@@ -131,8 +131,8 @@ pub(super) async fn choose(view: &dyn View, hits: &[Hit], options: &Options) -> 
     Ok(chosen.evidence)
 }
 
-/// The documents of the hits, each by its best one, as far as they are worth a place, and of a page and its translations the
-/// one that stands first. The team's own pages come before vendors' that say the same.
+/// The documents of the hits, each by its best one, as far as they are worth a place, and of a page and its
+/// translations the one that stands first. The team's own pages come before vendors' that say the same.
 fn documents(hits: &[Hit]) -> Vec<&Hit> {
     let best = hits.iter().map(|hit| hit.score).fold(0.0, f32::max);
     let mut seen = HashSet::new();
@@ -282,8 +282,8 @@ impl<'h> Page<'h> {
         distinct(inside.iter().copied().chain(sections))
     }
 
-    /// The places of the unit in the order of their worth: the hits, the rest of their sections, the problem itself, what
-    /// stands beside it.
+    /// The places of the unit in the order of their worth: the hits, the rest of their sections, the problem itself,
+    /// what stands beside it.
     fn by_worth(&self) -> Vec<usize> {
         let narrow = unit_of(&self.passages, self.lead, self.first).passages;
         let rest = narrow.into_iter().chain(self.unit.passages.iter().copied());
@@ -296,7 +296,8 @@ impl<'h> Page<'h> {
         around.filter(move |&other| self.passages[other].heading_path == self.passages[at].heading_path)
     }
 
-    /// The good hits outside of what was taken, each with the rest of its section and what stands below it, within the budget.
+    /// The good hits outside of what was taken, each with the rest of its section and what stands below it, within the
+    /// budget.
     fn beside(&self, taken: &[usize], min_score: f32, tokens_left: &mut u32) -> Vec<usize> {
         let is_good = |hit: &Hit| hit.score >= min_score;
         let outside = self.found.iter().filter(|(at, hit)| !taken.contains(at) && is_good(hit));
@@ -315,8 +316,8 @@ impl<'h> Page<'h> {
         further
     }
 
-    /// Groups consecutive places that are all in the unit, or all in one section outside of it. The groups come in the order
-    /// of their best passage.
+    /// Groups consecutive places that are all in the unit, or all in one section outside of it. The groups come in the
+    /// order of their best passage.
     fn runs(&self, taken: &[usize]) -> Vec<Vec<usize>> {
         let is_inside = |at: usize| self.unit.passages.contains(&at);
         let belong = |a: usize, b: usize| match (is_inside(a), is_inside(b)) {
@@ -365,8 +366,8 @@ pub fn joined(passages: &[Chunk]) -> Option<Chunk> {
     (!run.is_empty()).then(|| merged(passages, &run, 0))
 }
 
-/// Consecutive passages as one: their common headings above it, the others written out in it. It is cited as the passage
-/// `best`, whose heading is its anchor.
+/// Consecutive passages as one: their common headings above it, the others written out in it. It is cited as the
+/// passage `best`, whose heading is its anchor.
 fn merged(passages: &[Chunk], run: &[usize], best: usize) -> Chunk {
     let first = &passages[run[0]];
     let mut path = first.heading_path.as_slice();

@@ -98,8 +98,9 @@ pub(super) async fn ranked(
     Ok(ranked)
 }
 
-/// Lets rules about the event that a failure begins with give way where another page of at least the same trust fits the rest
-/// far better: `MountVolume.SetUp failed for volume "config": configmap "x" not found` is no failure of the storage.
+/// Lets rules about the event that a failure begins with give way where another page of at least the same trust fits
+/// the rest far better: `MountVolume.SetUp failed for volume "config": configmap "x" not found` is no failure of the
+/// storage.
 fn without_general_rules(ranked: &mut [Ranked]) {
     let scores: Vec<(u8, f32)> =
         ranked.iter().map(|ranked| (ranked.record.meta.trust as u8, ranked.score)).collect();
@@ -230,8 +231,8 @@ pub(super) async fn hits(
 /// Passages below the names of alerts about something else than the question.
 #[derive(Default)]
 struct Others {
-    /// The alert is about objects of other kinds than the question names: what helps a HorizontalPodAutoscaler does not help
-    /// a Deployment.
+    /// The alert is about objects of other kinds than the question names: what helps a HorizontalPodAutoscaler does not
+    /// help a Deployment.
     of_other_kinds: HashSet<ChunkKey>,
     /// The alert shares no word with the question, while that of another passage does.
     unmentioned: HashSet<ChunkKey>,

@@ -20,8 +20,8 @@ use crate::{
 /// - a pod or ReplicaSet also answers to the name of the workload it belongs to, which is its own name without the random
 ///   suffixes (a StatefulSet's pod: without the ordinal).
 ///
-/// [`RuleStrength::BehindStandIn`]: everything fits except a name or namespace that is anonymised in the question; a rule's kind
-/// must be stated, by the anonymised object or by its failure. An empty rule matches nothing.
+/// [`RuleStrength::BehindStandIn`]: everything fits except a name or namespace that is anonymised in the question; a
+/// rule's kind must be stated, by the anonymised object or by its failure. An empty rule matches nothing.
 pub fn matches(rule: &Rule, question: &Question) -> Option<RuleStrength> {
     if rule.is_empty() {
         return None;

@@ -24,7 +24,8 @@ const TITLE_TERMS: f32 = 5.0;
 pub struct Signals {
     /// Highest cosine of any passage.
     pub top_cosine: f32,
-    /// √(best passage's BM25 / the most that the question's terms can score): how much of the question one passage says.
+    /// √(best passage's BM25 / the most that the question's terms can score): how much of the question one passage
+    /// says.
     pub bm25_share: f32,
     /// ln(number of distinct terms): longer questions match more by chance.
     pub log_terms: f32,

@@ -1,5 +1,5 @@
-//! Pages that exist in several versions: of such a page the edition is found that the question asks for, or the newest if the
-//! question asks for no version. If no document describes the requested version, the result says so.
+//! Pages that exist in several versions: of such a page the edition is found that the question asks for, or the newest
+//! if the question asks for no version. If no document describes the requested version, the result says so.
 
 use super::order::{self, Ranked};
 use crate::{

@@ -66,8 +66,8 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The servers of the knowledge base do not answer, or not in time, or lack the copies that they need. What was asked
-    /// for may work later.
+    /// The servers of the knowledge base do not answer, or not in time, or lack the copies that they need. What was
+    /// asked for may work later.
     #[error(
         "the knowledge base at `{address}` cannot be reached: no server managed to {action} it: {detail}"
     )]

@@ -71,8 +71,8 @@ impl Filter {
         Self { access: Access::Nothing, ..Self::default() }
     }
 
-    /// Shows what both filters do, to readers with this one's access. Where they ask for different sources, kinds or labels,
-    /// that is nothing.
+    /// Shows what both filters do, to readers with this one's access. Where they ask for different sources, kinds or
+    /// labels, that is nothing.
     pub fn narrowed_by(mut self, other: Self) -> Self {
         let (Some(sources), Some(kinds), Some(labels)) = (
             shared(self.sources, other.sources),
@@ -144,8 +144,8 @@ impl Filter {
                 || clusters.any(|cluster| self.clusters.contains(cluster)))
     }
 
-    /// The filter as sets of terms: a document is shown when its [`filter_terms`] have one of each set. The same documents
-    /// as [`Filter::shows`].
+    /// The filter as sets of terms: a document is shown when its [`filter_terms`] have one of each set. The same
+    /// documents as [`Filter::shows`].
     pub(super) fn term_sets(&self) -> Vec<Vec<String>> {
         let Filter { sources, kinds, products, versions, labels, clusters, unsaid, access } = self;
         if *access == Access::Nothing {

@@ -48,5 +48,3 @@ pub use view::{
     Match, RuledDocument, View,
 };
 pub use writer::{Commit, Writer};
-
-use blocking::blocking;

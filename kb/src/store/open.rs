@@ -117,8 +117,8 @@ pub async fn open_writer(address: &Address, identity: &Identity) -> Result<Box<d
     }
 }
 
-/// Opens a knowledge base to build it again, as though it had no documents. Readers go on with what is there, if it can be
-/// read, until the first commit; vectors that were computed for it are still known.
+/// Opens a knowledge base to build it again, as though it had no documents. Readers go on with what is there, if it can
+/// be read, until the first commit; vectors that were computed for it are still known.
 pub async fn open_rebuilding(address: &Address, identity: &Identity) -> Result<Box<dyn Writer>, StoreError> {
     match address {
         Address::Directory(path) => {
@@ -131,8 +131,8 @@ pub async fn open_rebuilding(address: &Address, identity: &Identity) -> Result<B
     }
 }
 
-/// The documents that a knowledge base seems to have, by id, whatever state its files are in; `None` where they cannot be
-/// read at all. Good for comparing, not for answering.
+/// The documents that a knowledge base seems to have, by id, whatever state its files are in; `None` where they cannot
+/// be read at all. Good for comparing, not for answering.
 pub async fn documents_of_damaged(address: &Address) -> Option<HashMap<String, ContentHash>> {
     match address {
         Address::Directory(path) => embedded::documents_of_damaged(path).await,
@@ -141,8 +141,8 @@ pub async fn documents_of_damaged(address: &Address) -> Option<HashMap<String, C
     }
 }
 
-/// Goes back to the generation that was current before the last rebuilding, where an engine keeps it: readers move to it as
-/// they do to a commit. Going back again returns to the later one.
+/// Goes back to the generation that was current before the last rebuilding, where an engine keeps it: readers move to
+/// it as they do to a commit. Going back again returns to the later one.
 pub async fn rollback(address: &Address) -> Result<Commit, StoreError> {
     match address {
         Address::Directory(path) => Err(StoreError::NoEarlier {
@@ -154,8 +154,8 @@ pub async fn rollback(address: &Address) -> Result<Commit, StoreError> {
     }
 }
 
-/// Reads every file of a knowledge base and compares it with its checksum. On servers, compares its records with what was
-/// committed, and looks at the servers.
+/// Reads every file of a knowledge base and compares it with its checksum. On servers, compares its records with what
+/// was committed, and looks at the servers.
 pub async fn verify(address: &Address) -> Result<Verification, StoreError> {
     match address {
         Address::Directory(path) => embedded::verify(path).await,
@@ -174,8 +174,8 @@ pub async fn backup(address: &Address, to: &Path) -> Result<Copied, StoreError> 
     }
 }
 
-/// Makes a backup the newest state of a knowledge base, which is created when there is none. Readers move on to it as they
-/// do to a commit; until then, whatever happens, they see the state before.
+/// Makes a backup the newest state of a knowledge base, which is created when there is none. Readers move on to it as
+/// they do to a commit; until then, whatever happens, they see the state before.
 pub async fn restore(from: &Path, address: &Address) -> Result<Copied, StoreError> {
     match address {
         Address::Directory(path) => embedded::restore(from, path).await,

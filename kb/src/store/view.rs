@@ -79,10 +79,10 @@ impl FieldWeights {
 /// A bag of words for the lexical leg.
 ///
 /// A passage scores `Σ term weight · BM25(term)` over what [`crate::document::passage`] says of it, rarity counted in
-/// passages. A document scores `Σ field weight · term weight · BM25(term, field)`, rarity counted in documents that have
-/// the term anywhere, so that a term is not rare because few titles have it. [`Field::Links`] counts by
-/// [`Inbound::coverage`]. The constants are in `bm25.rs`; a field's average length is that of the documents that have one. Rarity
-/// and averages are those of the whole knowledge base, whatever a view shows of it.
+/// passages. A document scores `Σ field weight · term weight · BM25(term, field)`, rarity counted in documents that
+/// have the term anywhere, so that a term is not rare because few titles have it. [`Field::Links`] counts by
+/// [`Inbound::coverage`]. The constants are in `bm25.rs`; a field's average length is that of the documents that have
+/// one. Rarity and averages are those of the whole knowledge base, whatever a view shows of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LexicalQuery {
     /// Terms, analysed as the index was, each with its factor. A term that is given twice counts once.
@@ -206,8 +206,8 @@ pub trait View: Send + Sync {
     /// Every document's record that this view shows, by id; for `doctor`, `ingest chunks` and reports.
     async fn all_documents(&self) -> Result<Vec<Arc<DocumentRecord>>, StoreError>;
 
-    /// The state that was committed with each source's documents, by the source's name; of all sources, whatever the view
-    /// shows.
+    /// The state that was committed with each source's documents, by the source's name; of all sources, whatever the
+    /// view shows.
     async fn source_states(&self) -> Result<BTreeMap<String, serde_json::Value>, StoreError>;
 
     /// The documents with `applies_to` rules that this view shows, by id.

@@ -17,12 +17,14 @@ pub struct Commit {
     pub warnings: Vec<String>,
 }
 
-/// A knowledge base open for writing: by one writer at a time, or by one for each source. Before [`Writer::commit`]
-/// returns, readers see no change, and no change survives a drop or a kill; afterwards all changes do both.
+/// A knowledge base open for writing: by one writer at a time, or by one for each source. Readers see the changes from
+/// [`Writer::commit`] on: all of them, or none after a drop or a kill. What an engine keeps of changes without a commit
+/// only spares the next writer the work of storing it again.
 #[async_trait]
 pub trait Writer: Send {
-    /// Keeps other writers away from sources until this one is dropped; [`StoreError::Locked`] when another is at work on
-    /// one of them. Changes of a source's documents do the same. An engine that allows one writer at a time has nothing to do here.
+    /// Keeps other writers away from sources until this one is dropped; [`StoreError::Locked`] when another is at work
+    /// on one of them. Changes of a source's documents do the same. An engine that allows one writer at a time has
+    /// nothing to do here.
     async fn claim(&mut self, _sources: &[String]) -> Result<(), StoreError> {
         Ok(())
     }
@@ -37,9 +39,9 @@ pub trait Writer: Send {
     async fn sources(&mut self) -> Result<BTreeMap<String, u64>, StoreError>;
 
     /// Gives the committed documents of a source another source's name: in their ids, their chunks and the links among
-    /// them; nothing is embedded. If the other source already has a document of the same name, that document stays. Returns how
-    /// many documents the source had. The source's state goes with them unless the other source has one. Comes before
-    /// other changes of the same documents.
+    /// them; nothing is embedded. If the other source already has a document of the same name, that document stays.
+    /// Returns how many documents the source had. The source's state goes with them unless the other source has one.
+    /// Comes before other changes of the same documents.
     async fn rename_source(&mut self, from: &str, to: &str) -> Result<u64, StoreError>;
 
     /// Number of chunks of a document, this writer's changes included; 0 if there is no such document. For reports of
@@ -58,8 +60,8 @@ pub trait Writer: Send {
     /// Removes a document and its chunks; does nothing if there is no such document.
     async fn remove(&mut self, document: &str) -> Result<(), StoreError>;
 
-    /// Makes all changes durable and visible at once. Without any change it writes nothing, except that the first commit
-    /// creates the knowledge base.
+    /// Makes all changes durable and visible at once. Without any change it writes nothing, except that the first
+    /// commit creates the knowledge base.
     ///
     /// After an error the state is the one before or the one asked for; the writer refuses further changes.
     async fn commit(&mut self) -> Result<Commit, StoreError>;
@@ -67,8 +69,8 @@ pub trait Writer: Send {
     /// The state that was committed with each source's documents, by the source's name.
     async fn source_states(&mut self) -> Result<BTreeMap<String, serde_json::Value>, StoreError>;
 
-    /// Keeps a state with a source's documents, or forgets the one that is kept; visible with the next commit. The program
-    /// that writes keeps in it how far it has read the source.
+    /// Keeps a state with a source's documents, or forgets the one that is kept; visible with the next commit. The
+    /// program that writes keeps in it how far it has read the source.
     async fn set_source_state(
         &mut self,
         source: &str,

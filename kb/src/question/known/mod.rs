@@ -1,9 +1,9 @@
-//! The parts of a failure that are known before its text is read, as the labels of an alert or the fields of a Kubernetes
-//! event tell them.
+//! The parts of a failure that are known before its text is read, as the labels of an alert or the fields of a
+//! Kubernetes event tell them.
 //!
-//! A known part is taken as what it is given as: a namespace `node` is a namespace, and no kind is read out of it. Where
-//! the message says something else of the same object, or names another alert or another namespace by itself, the known
-//! part holds. The rest is understood from the message, as from any text.
+//! A known part is taken as what it is given as: a namespace `node` is a namespace, and no kind is read out of it.
+//! Where the message says something else of the same object, or names another alert or another namespace by itself, the
+//! known part holds. The rest is understood from the message, as from any text.
 //!
 //! Entry point: [`Known::of`].
 
@@ -34,8 +34,8 @@ pub struct FailureParts {
     pub name: Option<String>,
     /// The name of the container; the label `container` says the same.
     pub container: Option<String>,
-    /// The labels of an alert. Those that name an object are read (`pod`, `deployment`, `node`), the others are not. A field
-    /// of this struct goes before the label that says the same.
+    /// The labels of an alert. Those that name an object are read (`pod`, `deployment`, `node`), the others are not. A
+    /// field of this struct goes before the label that says the same.
     pub labels: BTreeMap<String, String>,
     /// The text that describes the failure, in any language.
     pub message: String,
@@ -169,8 +169,8 @@ impl Known {
             && objects.is_empty()
     }
 
-    /// The known objects; a kind or a namespace that is not known is taken from what the message says of the same object.
-    /// `found` keeps the other objects.
+    /// The known objects; a kind or a namespace that is not known is taken from what the message says of the same
+    /// object. `found` keeps the other objects.
     pub fn settle(&self, found: &mut Found) -> Vec<Object> {
         let mut objects: Vec<Object> = self.objects.iter().map(KnownObject::object).collect();
         found.objects.retain(|(_, guess)| {

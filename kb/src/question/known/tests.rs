@@ -5,7 +5,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// Parts from `alert=… name=… pod=…`: keys of the struct, else labels. `_` stands for a space in a value.
+/// Parts from `alert=… name=… pod=… +namespace=…`: keys of the struct, else labels, as are those after a `+`. `_`
+/// stands for a space in a value.
 fn parts(text: &str, message: &str) -> FailureParts {
     let mut parts = FailureParts { message: message.to_owned(), ..FailureParts::default() };
     for pair in text.split_whitespace() {
@@ -18,7 +19,10 @@ fn parts(text: &str, message: &str) -> FailureParts {
             "namespace" => parts.namespace = Some(value),
             "name" => parts.name = Some(value),
             "container" => parts.container = Some(value),
-            label => drop(parts.labels.insert(label.replace('~', "_"), value)),
+            label => {
+                let label = label.trim_start_matches('+').replace('~', "_");
+                parts.labels.insert(label, value);
+            }
         }
     }
     parts
@@ -227,12 +231,12 @@ fn labels_name_objects_with_their_kinds() {
     check_objects("namespace=data service=db", "x", &["Service data/db"]);
     // Where labels are exported, those of the same names are the exporter's.
     check_objects(
-        "namespace=monitoring pod=exporter-0 container=exporter service=exporter exported~namespace=data exported~pod=db-0",
+        "+namespace=monitoring pod=exporter-0 +container=exporter service=exporter exported~namespace=data exported~pod=db-0",
         "x",
         &["Pod data/db-0"],
     );
     let question = of(
-        "namespace=monitoring pod=exporter-0 container=exporter exported~namespace=data deployment=db",
+        "+namespace=monitoring pod=exporter-0 +container=exporter exported~namespace=data deployment=db",
         "x",
     );
     assert_eq!(objects(&question.failures()[0]), ["Deployment data/db"]);

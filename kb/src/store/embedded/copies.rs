@@ -1,8 +1,9 @@
-//! Backups and their way back. Both copy one commit, file by file, check what they read against its checksums, and count only
-//! when everything is written: a backup when its directory gets its name, a restored state when the pointer names it.
+//! Backups and their way back. Both copy one commit, file by file, check what they read against its checksums, and
+//! count only when everything is written: a backup when its directory gets its name, a restored state when the pointer
+//! names it.
 //!
-//! A backup is a knowledge base of its own, without the embedding cache. It is taken without a lock: a commit's files are
-//! never changed, only added to, and when one is gone because a writer moved on, the newer commit is copied.
+//! A backup is a knowledge base of its own, without the embedding cache. It is taken without a lock: a commit's files
+//! are never changed, only added to, and when one is gone because a writer moved on, the newer commit is copied.
 
 use super::{
     committed::{Committed, SUMS, index_name},
@@ -137,8 +138,8 @@ fn check(target: &Layout) -> Result<(), StoreError> {
     }
 }
 
-/// Copies the newest commit, as the generation with the number `renumbered` or its own, and reads the copy back. Returns
-/// that number.
+/// Copies the newest commit, as the generation with the number `renumbered` or its own, and reads the copy back.
+/// Returns that number.
 fn copy_newest(
     source: &Layout,
     target: &Layout,

@@ -1,7 +1,7 @@
 //! Deleting by a document's key.
 //!
-//! The index keeps every deletion of a run until the commit. Its own deletion by a term carries along what scoring by that
-//! term would need, more than 3 KB each: a run that writes 430,000 documents would hold over a gigabyte. This one
+//! The index keeps every deletion of a run until the commit. Its own deletion by a term carries along what scoring by
+//! that term would need, more than 3 KB each: a run that writes 430,000 documents would hold over a gigabyte. This one
 //! carries the term.
 
 use tantivy::{

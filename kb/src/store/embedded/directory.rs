@@ -1,9 +1,9 @@
 //! The directory that the index's library writes to: files with checksums, and the commit file that names them.
 //!
-//! Three things are our own. `meta.json`, the commit itself, is replaced durably, readable by the users that may read its
-//! neighbours, and holds the checksums of all files that it needs. The list of files that the library keeps so that it can
-//! remove what nothing needs is not kept, but made of what is there. And no lock is taken: the writer holds that of the
-//! knowledge base.
+//! Three things are our own. `meta.json`, the commit itself, is replaced durably, readable by the users that may read
+//! its neighbours, and holds the checksums of all files that it needs. The list of files that the library keeps so that
+//! it can remove what nothing needs is not kept, but made of what is there. And no lock is taken: the writer holds that
+//! of the knowledge base.
 
 use super::{
     committed::{FileOnDisk, SUMS, index_files, index_name},
@@ -32,7 +32,8 @@ const MANAGED_FILES: &str = ".managed.json";
 #[derive(Debug, Clone)]
 pub(super) struct IndexDirectory {
     root: PathBuf,
-    /// Checksums of the files that the next commit may need, those of the whole generation by their names in the commit.
+    /// Checksums of the files that the next commit may need, those of the whole generation by their names in the
+    /// commit.
     sums: Arc<Mutex<Sums>>,
 }
 
@@ -131,8 +132,8 @@ impl Directory for IndexDirectory {
             true => self.with_sums(data)?,
             false => data.to_vec(),
         };
-        // The library's own replacement does not sync the directory after the rename, so a commit that was reported could
-        // be lost with the power; and only the owner may read its temporary files.
+        // The library's own replacement does not sync the directory after the rename, so a commit that was reported
+        // could be lost with the power; and only the owner may read its temporary files.
         write_atomically(&self.root.join(path), &data).map_err(io::Error::other)
     }
 

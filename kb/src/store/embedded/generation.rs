@@ -2,7 +2,8 @@
 //!
 //! The order is what makes a kill harmless. Vector rows are appended and synced before the commit that mentions them;
 //! the commit's payload says how many rows count; opening cuts off what lies beyond. Whatever happens in between, the
-//! generation is the one of the last commit. The commit file has the checksums of everything that it needs: see `sums.rs`.
+//! generation is the one of the last commit. The commit file has the checksums of everything that it needs: see
+//! `sums.rs`.
 
 use super::{
     committed::Committed,
@@ -64,7 +65,8 @@ pub(super) fn index_error(
 }
 
 impl Generation {
-    /// Makes an empty generation, durable but not yet published. Files that a killed writer left in its place are removed.
+    /// Makes an empty generation, durable but not yet published. Files that a killed writer left in its place are
+    /// removed.
     pub fn create(
         layout: &Layout,
         number: u64,
@@ -222,8 +224,8 @@ impl Generation {
     }
 }
 
-/// The error that stopped the index's threads, such as a full disk: adding a document only learns that they have stopped, and
-/// preparing a commit learns why.
+/// The error that stopped the index's threads, such as a full disk: adding a document only learns that they have
+/// stopped, and preparing a commit learns why.
 fn cause(writer: &mut IndexWriter, error: TantivyError) -> TantivyError {
     match (error, writer.prepare_commit()) {
         (TantivyError::ErrorInThread(_), Err(cause)) => cause,

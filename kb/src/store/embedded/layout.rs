@@ -299,8 +299,8 @@ fn parse_generation(name: &str) -> Option<u64> {
     }
 }
 
-/// Fills a buffer from a place of a file. Never through a map of the file: one that somebody cuts must be an error, not the
-/// end of the process.
+/// Fills a buffer from a place of a file. Never through a map of the file: one that somebody cuts must be an error, not
+/// the end of the process.
 pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
     #[cfg(unix)]
     return std::os::unix::fs::FileExt::read_exact_at(file, buffer, at);
@@ -367,8 +367,8 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StoreErr
     sync_directory(path.parent().expect("files of a knowledge base are in a directory"))
 }
 
-/// Replaces a file as a whole; after a power failure it may be the old one again. Callers hold the writer's lock, so the
-/// temporary file has a fixed name and a leftover of a killed writer is overwritten.
+/// Replaces a file as a whole; after a power failure it may be the old one again. Callers hold the writer's lock, so
+/// the temporary file has a fixed name and a leftover of a killed writer is overwritten.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let name = path.file_name().expect("files of a knowledge base have names").to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.tmp"));

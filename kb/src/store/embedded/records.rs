@@ -74,8 +74,8 @@ pub(super) struct Payload {
     pub rows: u64,
     /// Lengths of all live chunks.
     pub live: Lengths,
-    /// Average number of terms of a passage that BM25 uses: that of the live chunks, so that scores depend on what there
-    /// is and not on the commits that led there.
+    /// Average number of terms of a passage that BM25 uses: that of the live chunks, so that scores depend on what
+    /// there is and not on the commits that led there.
     pub average: f32,
 }
 

@@ -1,9 +1,9 @@
-//! One commit of one generation, open for reading: the index's segments, the vectors, and the tables that lead from rows
-//! and document keys to records.
+//! One commit of one generation, open for reading: the index's segments, the vectors, and the tables that lead from
+//! rows and document keys to records.
 //!
-//! A snapshot has every file it needs in memory or open, so it stays whole while writers commit, merge, compact and delete,
-//! and it was checked against the commit's checksums. It is opened without any lock and without writing, so a knowledge
-//! base on a read-only volume can be read.
+//! A snapshot has every file it needs in memory or open, so it stays whole while writers commit, merge, compact and
+//! delete, and it was checked against the commit's checksums. It is opened without any lock and without writing, so a
+//! knowledge base on a read-only volume can be read.
 
 use super::{
     committed::{Committed, IndexFiles},
@@ -153,8 +153,8 @@ impl StateStamp {
 }
 
 impl Snapshot {
-    /// Opens the newest committed state for searching. `expected` refuses a knowledge base that was built with something
-    /// else; what is the same in the state `before` is not read again.
+    /// Opens the newest committed state for searching. `expected` refuses a knowledge base that was built with
+    /// something else; what is the same in the state `before` is not read again.
     pub fn open(
         layout: &Layout,
         expected: Option<&Identity>,

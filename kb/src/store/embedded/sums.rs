@@ -172,8 +172,8 @@ pub(super) fn sum_of_file(file: &File, path: &Path) -> Result<FileSum, StoreErro
     Ok(summing.sum())
 }
 
-/// Ends a JSON object with a checksum of everything before and of the file's name, so that no file passes for another. What
-/// is no object stays as it is.
+/// Ends a JSON object with a checksum of everything before and of the file's name, so that no file passes for another.
+/// What is no object stays as it is.
 pub(super) fn seal(json: &[u8], name: &str) -> Vec<u8> {
     let Some(body) = without_end(json) else { return json.to_vec() };
     let mut sealed = body.to_vec();
@@ -208,7 +208,8 @@ fn without_end(json: &[u8]) -> Option<&[u8]> {
     json.starts_with(b"{").then_some(body)
 }
 
-/// Whether bytes are sealed as the file with this name; the reason why not when they should be and their checksum is another.
+/// Whether bytes are sealed as the file with this name; the reason why not when they should be and their checksum is
+/// another.
 pub(super) fn check_seal(bytes: &[u8], name: &str) -> Result<bool, &'static str> {
     let (start, end) = (SEAL.as_bytes(), SEAL_END.as_bytes());
     let tail = start.len() + HASH_DIGITS + end.len();

@@ -31,8 +31,8 @@ pub async fn verify(path: &Path) -> Result<Verification, StoreError> {
     blocking(move || verified(&layout)).await
 }
 
-/// The documents that a knowledge base seems to have, by id, whatever state its files are in; `None` where they cannot be
-/// read. To be compared with, never to be answered from.
+/// The documents that a knowledge base seems to have, by id, whatever state its files are in; `None` where they cannot
+/// be read. To be compared with, never to be answered from.
 pub async fn documents_of_damaged(path: &Path) -> Option<HashMap<String, ContentHash>> {
     let layout = Layout::new(path);
     let read = move || {

@@ -93,8 +93,8 @@ impl EmbeddedWriter {
         Ok(Self { state: Arc::new(Mutex::new(state)) })
     }
 
-    /// Opens the knowledge base in `path` to build it again: with no documents, whatever its files hold. Readers see those
-    /// files until the first commit, which replaces them. The embedding cache is kept.
+    /// Opens the knowledge base in `path` to build it again: with no documents, whatever its files hold. Readers see
+    /// those files until the first commit, which replaces them. The embedding cache is kept.
     pub async fn open_rebuilding(path: &Path, identity: &Identity) -> Result<Self, StoreError> {
         let (layout, identity) = (Layout::new(path), identity.clone());
         let state = blocking(move || State::open_rebuilding(layout, identity)).await?;

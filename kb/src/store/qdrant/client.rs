@@ -3,7 +3,7 @@
 //! safe.
 
 use super::{address::QdrantAddress, surroundings::Surroundings};
-use crate::{files, store::StoreError};
+use crate::{files, store::error::StoreError};
 use qdrant_client::{Qdrant, QdrantError, config::QdrantConfig};
 use std::{
     future::Future,

@@ -5,7 +5,7 @@ use super::{
     client::{CallFailure, Cluster, Mode, refused},
     points::{DENSE, FIELDS, PASSAGE, payload},
 };
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use qdrant_client::{
     QdrantError,
     qdrant::{

@@ -21,7 +21,7 @@ use super::{
     visible::Visible,
     writer::QdrantWriter,
 };
-use crate::store::{Commit, DocumentKey, Field, StoreError, prepared::Lengths};
+use crate::store::{error::StoreError, keys::DocumentKey, prepared::Lengths, view::Field, writer::Commit};
 use jiff::Timestamp;
 use qdrant_client::qdrant::{Filter as Conditions, PointStruct, RetrievedPoint, Value};
 use std::{

@@ -8,7 +8,12 @@ use super::{
     points::{Sort, is_sort},
     reader::Reader,
 };
-use crate::store::{Filter, KnowledgeBase as _, ServerHealth, StoreError, Verification};
+use crate::store::{
+    error::StoreError,
+    filter::Filter,
+    knowledge_base::KnowledgeBase as _,
+    upkeep::{ServerHealth, Verification},
+};
 use qdrant_client::qdrant::{CollectionStatus, CountPoints, ReplicaState};
 
 /// Compares the manifest with the collection.

@@ -2,7 +2,11 @@
 //! to a state: a reader that moves on to a newer one asks again.
 
 use super::{numbers::DocumentNumbers, terms::TermCounts};
-use crate::store::{Counts, DocumentKey, Filter, RuledDocument};
+use crate::store::{
+    filter::Filter,
+    keys::DocumentKey,
+    view::{Counts, RuledDocument},
+};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

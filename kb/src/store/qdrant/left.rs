@@ -10,7 +10,7 @@ use super::{
     points::{Sort, document_of, fields, is_any, is_key, is_sort, payload},
     requests::{self, Wanted},
 };
-use crate::store::{DocumentKey, StoreError, prepared::PreparedDocument};
+use crate::store::{error::StoreError, keys::DocumentKey, prepared::PreparedDocument};
 use qdrant_client::qdrant::Filter as Conditions;
 use std::collections::HashMap;
 

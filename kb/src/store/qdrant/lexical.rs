@@ -17,8 +17,10 @@ use super::{
 use crate::{
     analyzer::Term,
     store::{
-        Commonness, Counts, DocumentKey, Field, LexicalMatches, LexicalQuery, Match, StoreError, View as _,
         bm25::{inverse_document_frequency, length_part, saturated},
+        error::StoreError,
+        keys::DocumentKey,
+        view::{Commonness, Counts, Field, LexicalMatches, LexicalQuery, Match, View as _},
     },
 };
 use qdrant_client::qdrant::{

@@ -7,7 +7,12 @@ use super::{
     points::{self, Draft, Fields, Sort, fields, integer, numbered, payload, text},
     visible::Visible,
 };
-use crate::store::{Counts, FORMAT_VERSION, Field, Identity, Manifest, StoreError, prepared::Lengths};
+use crate::store::{
+    error::StoreError,
+    manifest::{FORMAT_VERSION, Identity, Manifest},
+    prepared::Lengths,
+    view::{Counts, Field},
+};
 use jiff::Timestamp;
 use qdrant_client::qdrant::{
     Filter, GetPoints, PointId, UpdateMode, UpsertPoints, WithPayloadSelector, WriteOrdering,

@@ -4,7 +4,7 @@ use super::{
     manifest::{Share, State},
     points::{Fields, payload},
 };
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 
 /// The names in the payload that [`DocumentNumbers`] are read from.
 pub(super) const OF_NUMBERS: &[&str] = &[

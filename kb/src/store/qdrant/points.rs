@@ -5,7 +5,11 @@
 //! once.
 
 use super::visible::Visible;
-use crate::store::{ChunkKey, DocumentKey, Field, StoreError};
+use crate::store::{
+    error::StoreError,
+    keys::{ChunkKey, DocumentKey},
+    view::Field,
+};
 use qdrant_client::qdrant::{
     Condition, FieldCondition, Filter, HasIdCondition, ListValue, Match, NamedVectors, PointId, PointStruct,
     Range, RepeatedIntegers, RepeatedStrings, RetrievedPoint, SparseVector, Value, Vector, Vectors,
@@ -403,7 +407,7 @@ pub(super) fn nested(filter: Filter) -> Condition {
 }
 
 /// The points that a filter shows at a state.
-pub(super) fn shown(filter: &crate::store::Filter, visible: &Visible) -> Filter {
+pub(super) fn shown(filter: &crate::store::filter::Filter, visible: &Visible) -> Filter {
     let mut conditions = visible.filter();
     conditions.must.extend(filter.term_sets().into_iter().map(|terms| has_any(payload::FILTER, terms)));
     conditions

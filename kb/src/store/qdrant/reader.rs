@@ -10,7 +10,13 @@ use super::{
     session::Meta,
     view::QdrantView,
 };
-use crate::store::{Filter, Identity, KnowledgeBase, StoreError, Trouble, View};
+use crate::store::{
+    error::StoreError,
+    filter::Filter,
+    knowledge_base::{KnowledgeBase, Trouble},
+    manifest::Identity,
+    view::View,
+};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use std::{

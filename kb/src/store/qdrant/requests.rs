@@ -4,7 +4,7 @@ use super::{
     client::{Cluster, Mode},
     points::payload,
 };
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use qdrant_client::qdrant::{
     Filter, PayloadIncludeSelector, PointId, PointStruct, PointsSelector, RetrievedPoint, ScrollPoints,
     SetPayloadPoints, UpsertPoints, Value, VectorsSelector, WithPayloadSelector, WithVectorsSelector,

@@ -21,7 +21,7 @@ use super::{
     surroundings::Surroundings,
     visible::Visible,
 };
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use qdrant_client::qdrant::{
     Condition, CreateCollection, Filter, PointId, RetrievedPoint, UpdateMode, UpsertPoints,
 };

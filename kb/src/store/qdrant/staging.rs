@@ -2,7 +2,7 @@
 //! stages points faster than the server stores them waits.
 
 use super::{client::Cluster, requests};
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use prost::Message as _;
 use qdrant_client::qdrant::PointStruct;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use super::{
     requests::{Wanted, all},
     visible::Visible,
 };
-use crate::store::{DocumentKey, StoreError};
+use crate::store::{error::StoreError, keys::DocumentKey};
 use qdrant_client::qdrant::PointStruct;
 use std::collections::BTreeMap;
 

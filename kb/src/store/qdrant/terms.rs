@@ -10,7 +10,7 @@ use super::{
     points::{Draft, Sort, fields, integer, list, numbered},
     visible::Visible,
 };
-use crate::store::{Counts, StoreError};
+use crate::store::{error::StoreError, view::Counts};
 use qdrant_client::qdrant::{PointId, PointStruct, point_id::PointIdOptions};
 use std::collections::HashMap;
 

@@ -14,8 +14,14 @@ use crate::{
     analyzer::Term,
     document::{Chunk, DocumentRecord},
     store::{
-        ChunkKey, Counts, DocumentKey, DocumentSimilarity, Filter, Inbound, LexicalMatches, LexicalQuery,
-        Match, RuledDocument, StoreError, View, filter::HAS_RULES, prepared::StoredDocument,
+        error::StoreError,
+        filter::Filter,
+        filter::HAS_RULES,
+        keys::{ChunkKey, DocumentKey},
+        prepared::StoredDocument,
+        view::{
+            Counts, DocumentSimilarity, Inbound, LexicalMatches, LexicalQuery, Match, RuledDocument, View,
+        },
     },
 };
 use async_trait::async_trait;

@@ -21,9 +21,15 @@ use super::{
 use crate::{
     document::{Chunk, ContentHash, DocumentMeta, DocumentRecord, source_of},
     store::{
-        Access, Commit, Counts, DocumentKey, Field, Filter, Identity, StoreError, Writer, blocking,
+        blocking::blocking,
+        error::StoreError,
+        filter::{Access, Filter},
+        keys::DocumentKey,
+        manifest::Identity,
         prepared::{Lengths, PreparedDocument, StoredDocument, check},
         rename::Renaming,
+        view::{Counts, Field},
+        writer::{Commit, Writer},
     },
 };
 use async_trait::async_trait;
