@@ -44,7 +44,6 @@ pub enum Connection {
 }
 
 impl Connection {
-    /// All outcomes.
     const ALL: [Self; 5] = [Self::Accepted, Self::Refused, Self::Slow, Self::Idle, Self::NoTls];
 
     fn name(self) -> &'static str {
@@ -63,9 +62,7 @@ impl Connection {
 pub struct KnowledgeBaseState {
     /// Names the state, such as `g7.12`.
     pub version: String,
-    /// Number of documents.
     pub documents: u64,
-    /// Number of passages.
     pub chunks: u64,
     /// Whether its files are no longer what was committed.
     pub is_damaged: bool,

@@ -15,7 +15,7 @@ use kb::{answerable::Status, question::Question};
 /// The author of an answer's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AnsweredBy {
-    /// The model, checked.
+    /// The text of a language model, after the checks.
     Llm,
     /// Written without a model: the text quotes the evidence.
     Extractive,
@@ -24,7 +24,6 @@ pub enum AnsweredBy {
 }
 
 impl AnsweredBy {
-    /// All authors.
     pub const ALL: [Self; 3] = [Self::Llm, Self::Extractive, Self::None];
 
     /// The name that clients know.
@@ -42,11 +41,10 @@ impl AnsweredBy {
 pub struct Citation {
     /// The number `n` of the `[n]` in the text.
     pub n: usize,
-    /// The document's id.
+    /// The document's id, such as `runbooks/oom.md`.
     pub document: String,
-    /// The chunk's id.
+    /// The id of the chunk that is quoted, within the document.
     pub chunk: String,
-    /// The document's title.
     pub title: String,
     /// The headings above the passage, outermost first; empty before the first.
     pub heading_path: Vec<String>,
@@ -74,9 +72,8 @@ impl Citation {
 /// A document that came near a question without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nearest {
-    /// The document's id.
+    /// The document's id, such as `runbooks/oom.md`.
     pub document: String,
-    /// Its title.
     pub title: String,
     /// Where a person reads it.
     pub url: Option<String>,
@@ -122,7 +119,6 @@ pub struct Answer {
 /// The outcome of a question.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answered {
-    /// The answer.
     Whole(Answer),
     /// The beginning of a model's answer whose rest did not come: checked, already shown, and no whole. Only where answers
     /// are streamed.
@@ -191,7 +187,6 @@ fn sources(citations: &[Citation], phrases: &Phrases) -> String {
 /// A text and the evidence it rests on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
-    /// The text.
     pub text: String,
     /// Its sources, by number.
     pub citations: Vec<Citation>,

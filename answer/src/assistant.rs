@@ -79,15 +79,11 @@ pub enum AnswerError {
     /// The knowledge base could not be read.
     #[error("the knowledge base cannot be read")]
     KnowledgeBase(#[from] StoreError),
-    /// The search failed.
     #[error("the search failed")]
     Retrieve(#[from] RetrieveError),
     /// No search slot came free, or too many wait for one.
     #[error("too many questions at once; no search slot was free within {waited:?}")]
-    Overloaded {
-        /// The wait.
-        waited: Duration,
-    },
+    Overloaded { waited: Duration },
 }
 
 /// The receiver of a streamed answer while it is written.
@@ -161,7 +157,6 @@ impl Assistant {
         self.0.llm.as_ref().map(|llm| llm.providers()).unwrap_or_default()
     }
 
-    /// Its counters.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }

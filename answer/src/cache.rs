@@ -34,7 +34,7 @@ const MAX_AGE: Duration = Duration::from_secs(3_600);
 /// Bytes that all answers together may take, about.
 const MAX_BYTES: usize = 64 << 20;
 
-/// Answers by question.
+/// The answers that were given before, by everything that decides about them.
 pub struct AnswerCache {
     max_entries: usize,
     entries: Mutex<Entries>,
@@ -78,7 +78,7 @@ struct Entry {
 }
 
 struct Kept {
-    /// With slots.
+    /// The answer with slots in place of the parts of names that change.
     answer: Answer,
     /// The digest of the addresses, times and durations in the question that it was given to.
     passing: Digest,

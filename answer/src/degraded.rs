@@ -38,7 +38,6 @@ pub enum Degraded {
 }
 
 impl Degraded {
-    /// All causes.
     pub const ALL: [Self; 16] = [
         Self::Overloaded,
         Self::LlmUnreachable,

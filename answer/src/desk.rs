@@ -39,7 +39,7 @@ pub enum DeskError {
     /// There is no answer.
     #[error(transparent)]
     Answer(#[from] AnswerError),
-    /// The deadline passed.
+    /// No answer was ready within the deadline, which is the value.
     #[error("no answer within {0:?}")]
     TooLate(Duration),
     /// The answer is degraded, and the terms are strict.

@@ -13,25 +13,18 @@ use kb::{
 /// A document as the knowledge base holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// Its id.
     pub id: String,
-    /// Its source.
     pub source: String,
-    /// Its title.
     pub title: String,
     /// Where a person reads it.
     pub url: Option<String>,
-    /// Its kind.
     pub kind: Kind,
-    /// Its labels.
     pub labels: Vec<String>,
     /// The product that it is about.
     pub product: Option<String>,
     /// The version that it is about.
     pub version: Option<String>,
-    /// Its language.
     pub language: Option<String>,
-    /// Its author.
     pub author: Option<String>,
     /// When it was last changed.
     pub updated_at: Option<Timestamp>,
@@ -44,7 +37,7 @@ pub struct Document {
 /// A passage of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passage {
-    /// The chunk's id.
+    /// The id of the chunk, within the document.
     pub chunk: String,
     /// The headings above it, outermost first.
     pub heading_path: Vec<String>,

@@ -18,7 +18,6 @@ use kb::{
 
 /// The parts that every answer to one question has in common.
 pub struct Draft<'a> {
-    /// The question.
     pub question: &'a Question,
     /// The answer's id and time.
     pub occasion: &'a Occasion,
@@ -131,7 +130,7 @@ impl Draft<'_> {
         answer
     }
 
-    /// An honest refusal.
+    /// The answer "I don't know", with the reason and the nearest documents.
     pub fn unknown(&self, retrieval: &Retrieval, reason: &str) -> Answer {
         let nearest = nearest(retrieval);
         let mut text = answer::dont_know(&self.decision.missing, &nearest, self.question);

@@ -17,9 +17,9 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 pub struct Evidence {
     /// What `[n]` calls it, from 1.
     pub n: usize,
-    /// The document's id.
+    /// The document's id, such as `runbooks/oom.md`.
     pub document: String,
-    /// The chunk's id.
+    /// The id of the passage's chunk, within the document.
     pub chunk: String,
     /// The document's title, one line.
     pub title: String,
@@ -29,13 +29,12 @@ pub struct Evidence {
     pub anchor: Option<String>,
     /// When the document was last changed.
     pub updated_at: Option<Timestamp>,
-    /// The document's kind.
     pub kind: Kind,
     /// The document's language, a BCP 47 tag.
     pub language: Option<String>,
     /// Headings above the passage.
     pub heading_path: Vec<String>,
-    /// The passage.
+    /// The text of the passage, as Markdown.
     pub text: String,
     /// The document's rule that matched.
     pub rule: Option<RuleMatch>,

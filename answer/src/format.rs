@@ -4,7 +4,7 @@
 /// The layout of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Shape {
-    /// Short Markdown.
+    /// Short Markdown: a cause and steps.
     #[default]
     Plain,
     /// `Error: ...` and `Solution: ...` on lines of their own.
@@ -18,7 +18,6 @@ pub enum Shape {
 /// The client's format instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Format {
-    /// The layout.
     pub shape: Shape,
     /// The largest number of characters, with the citations and without the list of sources.
     pub max_chars: Option<usize>,

@@ -42,22 +42,20 @@ pub(crate) const UNANSWERED: &str = "unanswered.jsonl";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rating {
-    /// It helped.
+    /// The answer helped.
     Up,
-    /// It did not.
+    /// The answer did not help.
     Down,
 }
 
 /// A rating as written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Feedback {
-    /// When.
     pub at: Timestamp,
-    /// The answer's id.
+    /// The id of the answer that is rated or was given.
     pub id: String,
-    /// The rating.
     pub rating: Rating,
-    /// The reader's words.
+    /// The comment of the person who rated the answer.
     #[serde(default)]
     pub comment: Option<String>,
     /// The answer; absent where another server gave it, or this one so long ago that it does not remember.
@@ -70,7 +68,6 @@ pub struct Feedback {
 pub struct Given {
     /// The question, with its secrets masked.
     pub question: String,
-    /// The answer's status.
     pub status: Status,
     /// The documents it cited.
     #[serde(default)]
@@ -89,7 +86,6 @@ pub(crate) struct AnswerRecord {
 /// A question that was not answered, as written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unanswered {
-    /// When.
     pub at: Timestamp,
     /// The subject, the same for every object that it happens to.
     pub pattern: String,
@@ -112,9 +108,7 @@ pub enum NoteError {
     /// The file system failed.
     #[error("failed to write `{path}`")]
     Write {
-        /// The file.
         path: PathBuf,
-        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -234,7 +228,7 @@ impl Journal {
 }
 
 impl Drop for Journal {
-    /// Writes what waits.
+    /// Writes the entries that wait in memory.
     fn drop(&mut self) {
         drop(self.waiting.take());
         if let Some(writer) = self.writer.take() {

@@ -40,7 +40,7 @@ pub struct Gap {
     pub count: usize,
     /// The last of them.
     pub last_at: Timestamp,
-    /// Its text.
+    /// The text of one of the questions.
     pub example: String,
     /// The documents that came nearest to it.
     pub nearest: Vec<String>,

@@ -19,7 +19,6 @@ pub const OPTIONS: Options = Options::ENABLE_TABLES
 pub enum Unit {
     /// A sentence of running text.
     Sentence {
-        /// The sentence.
         text: String,
         /// Whether its paragraph ends with it.
         ends_paragraph: bool,
@@ -35,7 +34,7 @@ pub enum Unit {
     },
     /// A row of a table with its header.
     Row {
-        /// The header's cells.
+        /// The cells of the header, as Markdown.
         header: Vec<String>,
         /// The cells, as many as the header has at most.
         cells: Vec<String>,

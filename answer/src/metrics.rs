@@ -26,10 +26,10 @@ struct Inner {
     llm_breaker_open: IntGaugeVec,
 }
 
-/// A limited resource.
+/// A resource of which only so much is used at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
-    /// Searches at once.
+    /// Searches that run at the same time.
     Search,
     /// Calls of the language model at once.
     Llm,
@@ -205,17 +205,14 @@ pub mod series {
     const SECONDS: [f64; 14] =
         [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
-    /// Counters with labels.
     pub fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         register(registry, IntCounterVec::new(Opts::new(name, help), labels))
     }
 
-    /// One gauge.
     pub fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
         register(registry, IntGauge::new(name, help))
     }
 
-    /// Gauges with labels.
     pub fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         register(registry, IntGaugeVec::new(Opts::new(name, help), labels))
     }

@@ -109,12 +109,10 @@ impl Prompt {
         Self { system: vec![Part::Text(system.to_owned())], user: user.0, fence }
     }
 
-    /// The system message.
     pub fn system(&self) -> String {
         self.fill(&self.system, &self.fence.0)
     }
 
-    /// The user message.
     pub fn user(&self) -> String {
         self.fill(&self.user, &self.fence.0)
     }

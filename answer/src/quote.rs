@@ -2,13 +2,13 @@
 
 use crate::evidence::Evidence;
 
-/// Longest step.
+/// The longest step that is quoted, in characters.
 pub const STEP_CHARS: usize = 300;
 
 /// A quotation and where it comes from.
 #[derive(Debug, Clone)]
 pub struct Quote<'a> {
-    /// The words.
+    /// The words of the passage, as they stand there.
     pub text: String,
     /// The passage they stand in.
     pub from: &'a Evidence,

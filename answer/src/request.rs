@@ -16,9 +16,7 @@ pub const OWN_MODEL: &str = "runbookd";
 /// A question with the layout of its answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The question.
     pub question: Question,
-    /// The answer's layout.
     pub format: Format,
 }
 
@@ -62,11 +60,10 @@ fn start_of(text: &str) -> &str {
 /// The values of one call that are not in the question.
 #[derive(Debug, Clone)]
 pub struct Occasion {
-    /// The answer's id.
     pub id: String,
     /// The time of the answer.
     pub now: Timestamp,
-    /// The prompt's fence.
+    /// The fence around the documents in the prompt.
     pub fence: Fence,
     /// When the asker stops waiting.
     pub deadline: Instant,

@@ -18,7 +18,7 @@ use kb::{
 /// The result of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
-    /// Best first.
+    /// The passages that were found, the best first.
     pub passages: Vec<FoundPassage>,
     /// The state of the knowledge base that was read.
     pub kb_version: String,
@@ -29,17 +29,13 @@ pub struct Found {
 pub struct FoundPassage {
     /// Fused score, comparable within one search.
     pub score: f32,
-    /// The legs' scores.
     pub scores: LegScores,
-    /// The document's id.
+    /// The document's id, such as `runbooks/oom.md`.
     pub document: String,
-    /// The document's title.
     pub title: String,
-    /// The document's kind.
     pub kind: Kind,
     /// Where a person reads it.
     pub url: Option<String>,
-    /// The passage.
     pub passage: Passage,
 }
 

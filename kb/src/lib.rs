@@ -5,6 +5,9 @@
 //! Entry points: [`embed::Embedder`], [`store::open`], [`question::Question::parse`], [`retrieve::Retriever`],
 //! [`answerable::decide`].
 
+// Every other package stands on this one, so its public items are all documented.
+#![warn(missing_docs)]
+
 pub mod analyzer;
 pub mod answerable;
 pub mod causes;

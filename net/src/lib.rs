@@ -7,6 +7,9 @@
 //!
 //! The meaning of replies is left to the callers.
 
+// Every other package stands on this one, so its public items are all documented.
+#![warn(missing_docs)]
+
 mod addresses;
 mod client;
 mod error;

@@ -10,16 +10,13 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file `{path}`")]
     File {
-        /// The file.
         path: PathBuf,
-        /// The cause.
         #[source]
         source: io::Error,
     },
     /// The file is not TOML.
     #[error("the configuration file `{path}` is not TOML: {detail}")]
     Syntax {
-        /// The file.
         path: PathBuf,
         /// The place and the reason.
         detail: String,
@@ -43,11 +40,8 @@ pub enum ConfigError {
     /// A secret's file cannot be read.
     #[error("`{key}` names `{path}`, which cannot be read")]
     Secret {
-        /// The key.
         key: String,
-        /// The file.
         path: PathBuf,
-        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -63,7 +57,7 @@ pub enum ConfigError {
          RUNBOOKD_TOKENS_FILE, listen on 127.0.0.1, or say --allow-unauthenticated"
     )]
     Unauthenticated {
-        /// The address.
+        /// The address that `listen` holds.
         listen: SocketAddr,
     },
 }

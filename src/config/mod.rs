@@ -52,12 +52,10 @@ const MAX_PASSAGES: usize = 1 << 10;
 const MAX_TOKENS: usize = 1 << 20;
 const MAX_CACHED_ANSWERS: usize = 1 << 20;
 
-/// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The knowledge base; commands that need one ask for it with [`Config::knowledge_base`].
     kb: Option<Address>,
-    /// The embedding model.
     pub embedder: EmbedderSettings,
     /// The language models, in the order in which they are asked; none: answers quote the documents.
     pub llm: Vec<ProviderSettings>,
@@ -65,7 +63,6 @@ pub struct Config {
     pub assistant: assistant::Settings,
     /// How it is served.
     pub server: Server,
-    /// The log.
     pub log: Log,
     /// The spans for a collector.
     pub telemetry: Telemetry,

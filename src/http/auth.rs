@@ -38,7 +38,6 @@ impl Role {
     }
 }
 
-/// One token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     name: String,
@@ -77,16 +76,13 @@ pub enum TokensError {
     /// It cannot be read.
     #[error("`tokens_file (RUNBOOKD_TOKENS_FILE)` names `{path}`, which cannot be read")]
     Read {
-        /// The file.
         path: PathBuf,
-        /// The cause.
         #[source]
         source: io::Error,
     },
     /// It has another shape.
     #[error("the tokens file `{path}` is wrong: {detail}")]
     Shape {
-        /// The file.
         path: PathBuf,
         /// The error; the file holds no token's text.
         detail: String,
@@ -192,7 +188,7 @@ impl Tokens {
 /// The documents that a caller may see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// Access tags.
+    /// The access tags of the documents that the token may see.
     pub access: BTreeSet<String>,
     /// Only these sources; empty: all.
     pub sources: BTreeSet<String>,

@@ -20,11 +20,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 /// A path, its method, and the role that it takes; `None` is open to everybody.
 pub struct Route {
-    /// The method.
     pub method: Method,
-    /// The path.
     pub path: &'static str,
-    /// The role.
     pub role: Option<Role>,
     handler: MethodRouter<AppState>,
 }

@@ -53,16 +53,16 @@ const DRAIN: Duration = Duration::from_secs(22);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Most connections at once that are told that there are too many; further ones are closed without a word.
 const MAX_REFUSALS: usize = 64;
-/// For telling so.
+/// The time that writing a refusal may take.
 const REFUSAL: Duration = Duration::from_secs(1);
 
 /// How often memory is given back to the system, when there is some.
 const GIVE_BACK_EVERY: Duration = Duration::from_secs(5);
 
-/// How serving ended.
+/// The end of serving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// As it should.
+    /// All requests had their replies.
     Drained,
     /// At once, because that was asked for: requests under way may have got no answer.
     Abandoned,

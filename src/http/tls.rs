@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 pub struct TlsFiles {
     /// The chain, the server's own certificate first.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// The file of the certificate's private key.
     pub key: PathBuf,
 }
 
@@ -29,9 +29,7 @@ pub enum TlsError {
     Read {
         /// The configuration's key.
         key: &'static str,
-        /// The file.
         path: PathBuf,
-        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -40,21 +38,13 @@ pub enum TlsError {
     Content {
         /// The configuration's key.
         key: &'static str,
-        /// The file.
         path: PathBuf,
         /// The error, without the file's content.
         detail: String,
     },
     /// The two files do not go together.
     #[error("the certificate in `{certificate}` and the key in `{key}` cannot be used: {detail}")]
-    Pair {
-        /// The certificate's file.
-        certificate: PathBuf,
-        /// The key's file.
-        key: PathBuf,
-        /// The error.
-        detail: String,
-    },
+    Pair { certificate: PathBuf, key: PathBuf, detail: String },
 }
 
 /// The largest file of a chain or a key, in bytes; a longer one is refused.

@@ -17,7 +17,6 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// Starts the log.
 pub fn start_log(log: &Log) -> anyhow::Result<()> {
     tracing_subscriber::registry().with(log_layer(log)?).try_init()?;
     Ok(())

@@ -112,16 +112,15 @@ pub enum Below {
     Item {
         /// How many lists deep below the element's own, from 0.
         depth: usize,
-        /// Its words.
+        /// The text of the item without its mark.
         text: String,
     },
     /// Commands, each with its continuation lines.
     Commands(Vec<String>),
     /// Configuration or another text, with the first word of its info string.
     Text {
-        /// The language.
         language: String,
-        /// The lines.
+        /// The lines of the block without its fences.
         text: String,
     },
 }

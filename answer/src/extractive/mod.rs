@@ -92,7 +92,7 @@ pub fn answer(material: &Material<'_>, question: &Question, format: &Format) -> 
 
 /// The parts of the unit that are quoted.
 pub(crate) struct Body<'a> {
-    /// The explanation.
+    /// The quotations that explain the failure.
     cause: Vec<Quote<'a>>,
     /// How many of `cause`, from the first, are rows about this very failure.
     exact: usize,

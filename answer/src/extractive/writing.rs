@@ -29,7 +29,7 @@ const TWIN_CHARS: usize = 200;
 /// Room for the note that more steps follow.
 const MORE_CHARS: usize = 24;
 
-/// Writes one answer.
+/// The text of one answer, while it is written.
 pub struct Writer<'f> {
     text: String,
     /// The sources, in the order of their first use.
@@ -65,7 +65,6 @@ impl<'f> Writer<'f> {
         n
     }
 
-    /// Adds a line.
     pub fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');

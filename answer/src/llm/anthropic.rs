@@ -18,7 +18,6 @@ const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 pub struct AnthropicSettings {
     /// With or without `/v1`.
     pub base_url: String,
-    /// The model.
     pub model: String,
     /// Sent as `x-api-key`.
     pub api_key: Option<Secret>,
@@ -28,7 +27,6 @@ pub struct AnthropicSettings {
     pub sampling: Sampling,
 }
 
-/// The client.
 pub struct Anthropic {
     settings: AnthropicSettings,
     url: Url,

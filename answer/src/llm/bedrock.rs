@@ -22,7 +22,7 @@ const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_
 /// Where the model is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BedrockSettings {
-    /// The AWS region.
+    /// The AWS region, such as `eu-central-1`.
     pub region: String,
     /// Another endpoint than the region's own, such as a VPC's.
     pub base_url: Option<String>,
@@ -47,7 +47,6 @@ pub enum BedrockAccess {
     Role(RoleSource),
 }
 
-/// The client.
 pub struct Bedrock {
     settings: BedrockSettings,
     url: Url,

@@ -43,7 +43,6 @@ struct State {
 }
 
 impl Breaker {
-    /// Guards a model.
     pub fn new(inner: Arc<dyn Llm>, settings: Settings) -> Self {
         Self { inner, settings, state: Arc::default() }
     }

@@ -105,14 +105,13 @@ pub trait Llm: Send + Sync {
     }
 }
 
-/// One provider's state.
+/// The state of one provider, for `/readyz` and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderHealth {
     /// Its name, as configured.
     pub provider: &'static str,
     /// The model asked for.
     pub model: String,
-    /// Its health.
     pub health: Health,
     /// Whether it is not asked for a while because it kept failing.
     pub is_left_alone: bool,
@@ -130,7 +129,6 @@ pub enum Health {
 }
 
 impl Health {
-    /// All states.
     pub const ALL: [Self; 3] = [Self::Unknown, Self::Ok, Self::Degraded];
 
     /// The name that operators know.
@@ -146,16 +144,16 @@ impl Health {
 /// The reason for no reply. The endpoint's body is not kept: it may quote the prompt or the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LlmError {
-    /// No connection.
+    /// The connection could not be opened.
     #[error("no connection to the model's endpoint: {detail}")]
     Unreachable {
         /// The cause, without the URL.
         detail: String,
     },
-    /// No trusted connection.
+    /// The certificate of the provider is not trusted.
     #[error("no trusted connection to the model's endpoint: {detail}")]
     Tls {
-        /// The cause.
+        /// The cause in one line, without secrets.
         detail: String,
     },
     /// The credentials are missing or cannot be used.
@@ -164,13 +162,12 @@ pub enum LlmError {
         /// What is wrong with them, without them.
         detail: String,
     },
-    /// The deadline passed.
+    /// No complete reply came within the deadline.
     #[error("no complete reply from the model within its time")]
     Timeout,
     /// An HTTP status other than success.
     #[error("the model's endpoint answered with status {status}{}", advice(*.status))]
     Status {
-        /// The status.
         status: u16,
         /// How long it asks us to wait.
         retry_after: Option<Duration>,
@@ -187,13 +184,13 @@ pub enum LlmError {
     /// A reply over the limit.
     #[error("the model's reply is over {max_bytes} bytes")]
     TooLarge {
-        /// The limit.
+        /// The largest size of a reply, in bytes.
         max_bytes: usize,
     },
     /// A reply that ended early.
     #[error("the model's reply was cut off: {detail}")]
     Cut {
-        /// How it ended.
+        /// The reason for the end, in one line.
         detail: String,
     },
     /// An error where the reply should have gone on.

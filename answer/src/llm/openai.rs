@@ -20,7 +20,6 @@ use tokio::time::{Instant, timeout_at};
 pub struct OpenAiSettings {
     /// Includes `/v1` (or Azure's deployment path).
     pub base_url: String,
-    /// The model.
     pub model: String,
     /// Sent as a bearer token, or as `api-key` for Azure.
     pub api_key: Option<Secret>,
@@ -32,7 +31,6 @@ pub struct OpenAiSettings {
     pub sampling: Sampling,
 }
 
-/// The client.
 pub struct OpenAi {
     settings: OpenAiSettings,
     url: Url,

@@ -31,7 +31,7 @@ pub(super) struct Turn {
     pub provider: usize,
     /// The earliest start.
     pub starts_at: Instant,
-    /// Its deadline.
+    /// The time after which the provider is not waited for.
     pub ends_at: Instant,
 }
 

@@ -8,7 +8,6 @@ const MAX_PARAGRAPH: usize = 4 << 10;
 /// The text that is checked so far.
 #[derive(Default)]
 pub struct Joined {
-    /// The text.
     pub text: String,
     /// Where its first block ends.
     pub first_end: usize,
@@ -20,12 +19,10 @@ pub struct Joined {
 }
 
 impl Joined {
-    /// Its first block.
     pub fn first_block(&self) -> &str {
         &self.text[..self.first_end]
     }
 
-    /// Its last block.
     pub fn last_block(&self) -> &str {
         &self.text[self.last_start..]
     }

@@ -29,7 +29,6 @@ pub struct Reasoning {
 /// A part of a reply that is no reasoning.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Said {
-    /// The text.
     pub text: String,
     /// Whether reasoning ended before it of which no beginning was seen: all that came before was reasoning.
     pub restarts: bool,

@@ -26,7 +26,6 @@ pub enum ConfigError {
     /// The file of sources.
     #[error("`{path}`: {detail}")]
     File {
-        /// The file's path.
         path: PathBuf,
         /// The mistake, and its place.
         detail: String,
@@ -59,7 +58,6 @@ pub enum ConfigError {
     /// The file with the key of the embeddings endpoint cannot be read.
     #[error("RUNBOOKD_EMBEDDINGS_API_KEY_FILE: cannot read `{path}`")]
     KeyFile {
-        /// The file's path.
         path: PathBuf,
         /// The file system's error.
         #[source]

@@ -35,7 +35,6 @@ impl fmt::Display for Severity {
 
 macro_rules! checks {
     ($($(#[doc = $doc:literal])+ $variant:ident, $name:literal, $severity:ident, $advice:literal;)+) => {
-        /// A check.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Check {
             $($(#[doc = $doc])+ $variant,)+

@@ -49,7 +49,6 @@ pub enum FrontMatterError {
     /// A key that must not be misread is wrong.
     #[error("front matter key `{key}`: {detail}")]
     Key {
-        /// The key's name.
         key: String,
         /// The fault, and the values that are allowed.
         detail: String,

@@ -6,7 +6,6 @@ const MAX_BEFORE_PDF: usize = 1024;
 /// A sort of file that its first bytes tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Magic {
-    /// A PDF file.
     Pdf,
     /// A ZIP archive, which new office files are as well.
     Zip,

@@ -53,7 +53,6 @@ pub fn is_archive(name: &str) -> bool {
     EXTENSIONS.iter().any(|extension| name.ends_with(extension))
 }
 
-/// An opened archive.
 pub struct Archive {
     sort: Sort,
     files: BTreeMap<String, Entry>,

@@ -193,7 +193,7 @@ pub enum Place<'a> {
     Prose,
     /// The same, where code cannot be told from what stands around it.
     Torn,
-    /// In code.
+    /// Inside of inline code or of a code block.
     Code,
     /// Anywhere, as a dialect may read it; in these ranges every one reads code.
     Anywhere(&'a [Range<usize>]),

@@ -24,7 +24,6 @@ pub enum RoleSource {
     WebIdentity {
         /// The Security Token Service.
         sts_url: String,
-        /// The role.
         role_arn: String,
         /// Names this program in AWS's own logs.
         session_name: String,
@@ -33,7 +32,7 @@ pub enum RoleSource {
     },
     /// The endpoint beside the container, of ECS or of EKS Pod Identity.
     Container {
-        /// Its address.
+        /// The URL that gives the credentials.
         url: String,
         /// The token that it asks for.
         token: Option<ContainerToken>,
@@ -43,7 +42,7 @@ pub enum RoleSource {
 /// The token that a container's endpoint asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContainerToken {
-    /// As given.
+    /// The token as it is configured.
     Fixed(Secret),
     /// In a file that is renewed in place.
     File(PathBuf),

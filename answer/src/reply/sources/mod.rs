@@ -63,7 +63,7 @@ pub struct Sources<'a> {
     waiting_bytes: usize,
     /// Whether the sentence or heading that introduces what comes now has a citation.
     is_introduced: bool,
-    /// Those citations.
+    /// The citations of that sentence or heading.
     introduction: BTreeSet<usize>,
     /// The citations of the heading above, which cover its section.
     heading: BTreeSet<usize>,

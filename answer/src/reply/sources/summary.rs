@@ -32,7 +32,6 @@ pub enum Kind {
 
 /// A block's kind, its citations and its claims.
 pub struct Summary {
-    /// Its kind.
     pub kind: Kind,
     /// `Some` of an item, with its number where it has one.
     pub item: Option<Option<usize>>,

@@ -32,7 +32,6 @@ use words::Tongue;
 pub enum Fault {
     /// An amount.
     Quantity,
-    /// A name.
     Name,
     /// It denies what the passage says, or says what the passage denies.
     Negation,
@@ -60,7 +59,6 @@ impl Tally {
         }
     }
 
-    /// Counts another text.
     pub fn add(&mut self, other: Self) {
         self.held += other.held;
         self.marked += other.marked;

@@ -101,7 +101,7 @@ impl Index {
 /// How much of some words texts have.
 #[derive(Debug)]
 pub struct Scores {
-    /// For each text.
+    /// The weighted share of the words, for each text.
     pub of_texts: Vec<f32>,
     /// How many of the words each text has.
     pub num_of_texts: Vec<usize>,
@@ -114,7 +114,6 @@ pub struct Scores {
 /// A passage, read once.
 #[derive(Debug)]
 pub struct Passage {
-    /// Its language.
     pub tongue: Tongue,
     /// Its paragraphs, items, rows and lines of code, each with the heading above it.
     pub parts: Index,
@@ -139,7 +138,6 @@ pub struct Passage {
 /// A prohibition of a passage.
 #[derive(Debug)]
 pub struct Rule {
-    /// The actions.
     pub actions: Vec<String>,
     /// The kinds of objects.
     pub classes: Vec<&'static str>,
@@ -277,7 +275,6 @@ fn is_item(line: &str) -> bool {
 /// A clause of a text.
 #[derive(Debug, Clone, Copy)]
 pub struct Clause<'t> {
-    /// Its text.
     pub text: &'t str,
     /// Whether it denies; `None` where that is open, as in a list behind a negation.
     pub denies: Option<bool>,

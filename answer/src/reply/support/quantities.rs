@@ -14,15 +14,15 @@ const HALVES_OF_DAY: &str = include_str!("halves_of_day.txt");
 /// The base unit of an amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Seconds.
+    /// A time, in seconds.
     Time,
-    /// Bytes.
+    /// A size, in bytes.
     Size,
-    /// Hundredths.
+    /// A share, in hundredths.
     Percent,
     /// A time of day, in minutes since midnight.
     Clock,
-    /// Anything else.
+    /// A number of anything else.
     Count,
 }
 
@@ -33,7 +33,6 @@ pub struct Quantity {
     pub value: f64,
     /// As it is written: 5 of `5 minutes`.
     pub written: f64,
-    /// Its unit.
     pub unit: Unit,
     /// Whether it is written in words.
     pub in_words: bool,

@@ -18,9 +18,7 @@ pub enum Tongue {
     English,
     /// Chinese of either script.
     Chinese,
-    /// Vietnamese.
     Vietnamese,
-    /// Indonesian.
     Indonesian,
 }
 

@@ -117,7 +117,7 @@ impl Api {
         Ok(children)
     }
 
-    /// Fetches one content.
+    /// Fetches one page, blog post or attachment by its id.
     pub(super) async fn content(&self, id: &str, expand: &str) -> Result<Content, CallError> {
         self.content_within(id, expand, None).await
     }

@@ -14,7 +14,6 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// A request.
 #[derive(Debug, Clone)]
 pub(in crate::sources) struct Request {
     pub(in crate::sources) method: String,
@@ -24,7 +23,6 @@ pub(in crate::sources) struct Request {
     pub(in crate::sources) body: Value,
 }
 
-/// A reply.
 #[derive(Debug, Clone, Default)]
 pub(in crate::sources) struct Reply {
     pub(in crate::sources) status: u16,
