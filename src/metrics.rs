@@ -1,8 +1,9 @@
 //! The server's own counters, beside those of answering: requests, connections, the state of the knowledge base.
 //! [`Metrics`] is made once at the start, over the one registry of the program.
 //!
-//! Every label's value comes from a fixed list or from the configuration, so the number of series is bounded; no text of a
-//! caller is ever a label. What can be read off the state at hand is a gauge that `http/metrics.rs` sets when it is asked.
+//! Every label's value comes from a fixed list or from the configuration, so the number of series is bounded; no text
+//! of a caller is ever a label. A figure that can be read off the present state is a gauge that `http/metrics.rs` sets
+//! when it is asked.
 
 use answer::metrics::series;
 use prometheus::{HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
@@ -151,8 +152,8 @@ impl Metrics {
         self.0.in_flight.inc();
     }
 
-    /// A request ends. `route` is the template of a known route, `method` one of HTTP's own or `other`; `status` is `None`
-    /// where the client left before the reply.
+    /// A request ends. `route` is the template of a known route, `method` one of HTTP's own or `other`; `status` is
+    /// `None` where the client left before the reply.
     pub fn request_ends(&self, route: &str, method: &'static str, status: Option<u16>, took: Duration) {
         self.0.in_flight.dec();
         let status = status.map_or_else(|| "canceled".to_owned(), |status| status.to_string());

@@ -1,5 +1,6 @@
-//! What is true, from what was said: defaults < file < environment < flags, checked once. The only place that reads the
-//! environment (the model's files apart, which `kb` looks for). See `runbookd.example.toml` for every key.
+//! The settings of a run, merged from the defaults, the file, the environment and the flags (a later one of these
+//! wins), and checked once. This module is the only place that reads the environment (the model's files apart, which
+//! `kb` looks for). See `runbookd.example.toml` for every key.
 
 mod aws;
 mod environment;
@@ -43,7 +44,8 @@ pub const DEFAULT_FILE: &str = "runbookd.toml";
 /// The deadline of an answer where nothing longer is configured.
 const USUAL_DEADLINE: Duration = Duration::from_secs(30);
 
-// The largest numbers of what settings count: more than any machine has use for, and few enough to be added and multiplied.
+// The largest numbers of what settings count: more than any machine has use for, and few enough to be added and
+// multiplied.
 const MAX_CONNECTIONS: usize = 1 << 20;
 const MAX_SLOTS: usize = 1 << 16;
 const MAX_THREADS: usize = 1 << 10;

@@ -48,12 +48,12 @@ impl ApiError {
         Self { status: StatusCode::BAD_REQUEST, message: message.into(), retry_after_s: None }
     }
 
-    /// What the caller is told.
+    /// The text that the caller is told.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What it is, for programs; an event has no status.
+    /// The name of the failure, for programs that read an event, which has no status.
     pub fn code(&self) -> &'static str {
         match self.status.as_u16() {
             502 => "llm_misconfigured",
@@ -102,7 +102,7 @@ impl ApiError {
         Self { status, message: message.into(), retry_after_s: None }
     }
 
-    /// Nothing can be answered at the moment.
+    /// The server can answer no request at the moment; the caller may try again in a few seconds.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into(), retry_after_s: Some(5) }
     }
@@ -119,7 +119,8 @@ impl ApiError {
         Self { status: StatusCode::BAD_GATEWAY, message, retry_after_s: None }
     }
 
-    /// An OpenAI client can show an error, so a model that refuses our key or name is one: nobody would notice otherwise.
+    /// Makes an error of an answer whose model refused our key, our model's name or our request. OpenAI clients show an
+    /// error to their user; an answer without the model would hide the wrong configuration.
     pub fn refuse_misconfigured(answer: &Answer) -> Result<(), Self> {
         match answer.degraded {
             Some(Degraded::LlmUnauthorized | Degraded::LlmRejected) => Err(Self::misconfigured()),

@@ -30,8 +30,8 @@ struct Origin<T> {
     read: Box<Read<T>>,
 }
 
-/// What tells that a file is another: links are followed, as a mounted secret changes by its links. `None` where there is
-/// no file.
+/// A time and a size for each file, by which a changed file is recognised. Links are followed, as a mounted secret
+/// changes by its links. `None` stands for a file that is missing or cannot be looked at.
 type Stamps = Vec<Option<(SystemTime, u64)>>;
 
 impl<T: Send + Sync + 'static> Followed<T> {

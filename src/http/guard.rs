@@ -1,11 +1,11 @@
-//! Who is kept out where nobody needs a token: web pages. A page that somebody opens can have their browser ask a server on
-//! the same machine or network, and, when a name of its own leads there, read the replies.
+//! Keeps web pages of other hosts out of a server without tokens. A page that somebody opens can have their browser ask
+//! a server on the same machine or network, and, when a name of its own leads there, read the replies.
 //!
-//! Browsers say with each POST which page asks (`Origin`), and with every request under which name they reach the server
-//! (`Host`). So pages of other hosts are refused, and a server on loopback, which nobody can have been told a name of, is
-//! only there under an address, as `localhost`, or as what `server.allowed_hosts` names. A server that was told to answer
-//! everybody on a public address does so under any name: behind a Service, an ingress or a tunnel it cannot know its own.
-//! With tokens nothing of this is needed, for a page has none.
+//! Browsers say with each POST which page asks (`Origin`), and with every request under which name they reach the
+//! server (`Host`). So pages of other hosts are refused, and a server on loopback, which has no public name, answers
+//! only under an address, as `localhost`, or under the names in `server.allowed_hosts`. A server that was told to
+//! answer everybody on a public address does so under any name: behind a Service, an ingress or a tunnel it cannot know
+//! its own. A server with tokens needs no such check, for a page has no token.
 
 use super::{error::ApiError, state::AppState};
 use axum::{

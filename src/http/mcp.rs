@@ -83,7 +83,8 @@ fn is_json(headers: &axum::http::HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// Without sessions, and with JSON for replies. Who is let in was decided before: see [`super::guard`].
+/// Without sessions, and with JSON for replies. The library's checks of hosts and origins are off, for [`super::guard`]
+/// has checked them before.
 fn config(state: &AppState) -> StreamableHttpServerConfig {
     StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)

@@ -1,5 +1,5 @@
-//! Around every request: its id, its span, its line in the log, its figures. None of them holds more of the request than
-//! its method, the template of its route and its id: a path and a query string may name what is nobody else's business.
+//! Around every request: its id, its span, its line in the log, its figures. They hold no more of the request than
+//! its method, the template of its route and its id, for a path and a query string may name private things.
 
 use super::state::AppState;
 use crate::metrics::Metrics;
@@ -25,7 +25,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer id than this is replaced.
 const MAX_ID_BYTES: usize = 128;
-/// What a path is called that no route has.
+/// The name of the route, in the log and the figures, of a request whose path no route has.
 const UNMATCHED: &str = "unmatched";
 /// Routes that machines ask every few seconds; their success is not worth a line.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];

@@ -1,5 +1,5 @@
-//! `GET /openapi.json`: the interface described, from the handlers and the types they read and write. What follows from
-//! a route's role, security, scope and refusals, is taken from `routes()`.
+//! `GET /openapi.json`: the interface described, from the handlers and the types they read and write. The parts that
+//! follow from a route's role (security, scope and refusals) are taken from `routes()`.
 
 use super::{
     ask, chat, completions, documents, error, feedback, health, mcp, metrics, models,
@@ -80,7 +80,7 @@ impl Modify for Roles {
                 operation.responses.responses.entry(status).or_insert(failure);
             }
             if role.is_some() {
-                // A server may have no tokens; then nobody needs one.
+                // The token is optional in the description, for a server without tokens asks for no token.
                 operation.security =
                     Some(vec![SecurityRequirement::default(), SecurityRequirement::new(BEARER, [""; 0])]);
                 if is_scoped {

@@ -1,7 +1,7 @@
 //! The routes, and who may use them.
 //!
-//! To add one: a handler in a file of its own, what it takes and sends in `wire/`, a line in [`routes`], and its path in
-//! `openapi.rs`.
+//! To add one: a handler in a file of its own, what it takes and sends in `wire/`, a line in [`routes`], and its path
+//! in `openapi.rs`.
 
 use super::{
     ask, auth::Role, chat, completions, documents, error::ApiError, feedback, guard, health, mcp, metrics,
@@ -92,12 +92,14 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// The reply where a handler panicked. What the panic says is for the log: see [`crate::telemetry::log_panics`].
+/// The reply where a handler panicked. The panic's own message goes only to the log: see
+/// [`crate::telemetry::log_panics`].
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     ApiError::internal().into_response()
 }
 
-/// Lets a caller through who may do what `role` allows. What they may see goes with the request, as a [`Filter`].
+/// Lets a caller through who has the role `role`. The limits on the documents that the caller may see go with a request
+/// of the role [`Role::Ask`], as a [`Filter`].
 async fn admit(
     State((state, role)): State<(AppState, Role)>,
     mut request: http::Request<axum::body::Body>,

@@ -1,9 +1,9 @@
 //! The connections: how many, how slow they may be, and how they end.
 //!
-//! `axum::serve` lets an idle, half-sent or dripping head stay for ever, so the accept loop is our own: a first byte and,
-//! with a certificate, a handshake within the read timeout, then a head within it, bodies as `body.rs` reads them, replies
-//! that are taken within it, and a limit over all of it. Who comes beyond the limit is told so at once, for a place in a
-//! queue would be worth nothing.
+//! `axum::serve` lets an idle, half-sent or dripping head stay for ever, so the accept loop is our own: a first byte
+//! and, with a certificate, a handshake within the read timeout, then a head within it, bodies as `body.rs` reads them,
+//! replies that are taken within it, and a limit over all of it. A client beyond the limit is told so at once, for a
+//! place in a queue would not help it.
 
 use super::{
     error::ApiError,
@@ -68,9 +68,9 @@ pub enum Ending {
     Abandoned,
 }
 
-/// Serves until the first of `stops`. Then readiness drops; after the shutdown delay, or at the next of `stops`, nothing new
-/// is accepted; and requests under way get their answers within 22 s, or until yet another. The listener is bound by the
-/// caller, who reports its failure; with `tls` it speaks HTTPS only.
+/// Serves until the first of `stops`. Then readiness drops; after the shutdown delay, or at the next of `stops`,
+/// nothing new is accepted; and requests under way get their answers within 22 s, or until yet another. The listener is
+/// bound by the caller, who reports its failure; with `tls` it speaks HTTPS only.
 pub async fn serve(
     listener: TcpListener,
     state: AppState,
@@ -151,7 +151,7 @@ pub async fn serve(
     Ending::Drained
 }
 
-/// The next wish to stop; never when nobody is left to have one.
+/// Waits for the next request to stop; for ever when all senders of such requests are gone.
 async fn next(stops: &mut UnboundedReceiver<()>) {
     if stops.recv().await.is_none() {
         std::future::pending().await
@@ -194,7 +194,7 @@ fn was_not_read(error: &hyper::Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }
 
-/// What every connection is met with.
+/// Everything that the handling of a new connection needs.
 struct Door {
     service: TowerToHyperService<Router>,
     state: AppState,
@@ -240,7 +240,7 @@ impl Door {
             let watch = watch.clone();
             async move {
                 let mut response = answering.await?;
-                // What is left of a large body is thrown away, and the connection with it.
+                // The unread rest of a large body is thrown away, and the connection with it.
                 if watch.is_much() {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }

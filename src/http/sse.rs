@@ -1,8 +1,8 @@
 //! Answers as server-sent events. Only checked text goes out: what the model writes block by block, as soon as each is
 //! checked, everything else whole; comments keep the connection alive in between.
 //!
-//! The headers are out before the answer is known, so what goes wrong is an event: `{"error": {message, type, code}}`, and
-//! after a part of an answer also `runbookd`, with the sources of what was sent. Then `[DONE]`, as always.
+//! The headers are out before the answer is known, so what goes wrong is an event: `{"error": {message, type, code}}`,
+//! and after a part of an answer also `runbookd`, with the sources of what was sent. Then `[DONE]`, as always.
 
 use super::{
     error::ApiError,
@@ -50,8 +50,8 @@ pub fn stream(
         sent: None,
     };
     let (outlet, mut blocks) = mpsc::channel(MAX_WAITING);
-    // A task of its own: who reads slowly must hold up neither the model nor those who wait for the same answer. It ends
-    // when the stream is dropped, and its call of the model with it.
+    // A task of its own: who reads slowly must hold up neither the model nor those who wait for the same answer. It
+    // ends when the stream is dropped, and its call of the model with it.
     let mut answering = JoinSet::new();
     let terms = state.terms();
     let answer = async move { state.desk.stream(&request, &filter, occasion, terms, &outlet).await };
@@ -108,7 +108,7 @@ impl Writer {
         }
     }
 
-    /// The rest of the answer, or why there is none.
+    /// The events with the rest of the answer, or the event with the reason why there is no rest.
     fn end(&mut self, answer: &Answer) -> Vec<Value> {
         if let Err(error) = ApiError::refuse_misconfigured(answer) {
             return vec![failure(error.message(), json!(answer.degraded.map(Degraded::from)))];

@@ -1,4 +1,4 @@
-//! What must hold of every cut, whatever the text, and what cuts of usual text look like.
+//! Rules that hold of the cuts of any text, and examples of cuts of usual texts.
 
 use super::*;
 use kb::document::{DocumentMeta, Kind};

@@ -55,7 +55,8 @@ pub enum FrontMatterError {
     },
 }
 
-/// Reads the front matter at the start of a text. Returns it with the range it takes up, or `None` when there is none.
+/// Reads the front matter at the start of a text. Returns it with the range it takes up, or `None` for a text without
+/// front matter.
 pub fn parse(text: &str) -> Result<Option<(Stated, Range<usize>)>, FrontMatterError> {
     let Some(block) = find(text)? else {
         attempts::refuse_in_head(text, 1)?;

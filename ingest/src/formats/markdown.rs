@@ -123,8 +123,8 @@ type Pass<'a> = &'a dyn Fn(&str) -> Vec<Edit>;
 /// The title of a text, and whether it has more than headings.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outline {
-    /// The first heading of the first level; if there is none, the heading that the text begins with, as long as all
-    /// others are below it: the first of several entries names an entry.
+    /// The first heading of the first level. In a text without such a heading it is the heading that the text begins
+    /// with, as long as all others are of a lower level: the first of several equal headings names only its own part.
     title: Option<String>,
     /// Whether there is a word outside headings.
     has_text: bool,

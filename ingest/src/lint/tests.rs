@@ -7,7 +7,8 @@ use crate::{
 };
 use kb::growth::assert_follows_size;
 
-/// What is found in the files of the source `kb`, each with its path and its text, on 2026-11-27.
+/// The findings of the linter in the files of the source `kb` on 2026-11-27; each file is given as its path and its
+/// text.
 fn findings(files: &[(&str, &str)]) -> Vec<Finding> {
     let now = "2026-11-27T00:00:00Z".parse().expect("it is a time");
     let mut linter = Linter::new(Settings { now, stale_days: 365 });

@@ -1,7 +1,7 @@
 //! Archives: a ZIP or tar file as a folder of its source. No file is unpacked to disk, and the archive's own statements
 //! are not trusted: names that lead out of it, links and devices are refused, sizes are counted while they are read.
 //!
-//! Entry point: [`Archive::open`]. A file that is no archive of ours is none by its name: [`is_archive`].
+//! Entry point: [`Archive::open`]. The name of a file decides whether it is read as an archive: [`is_archive`].
 
 use super::files::{MAX_FILE_BYTES, ReadError};
 use crate::{

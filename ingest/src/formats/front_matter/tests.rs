@@ -76,7 +76,7 @@ fn what_would_lose_access_or_rules_is_refused() {
     check_error("---\naccess: [\"s\\u200bre\"]\n---\n", "not seen");
 }
 
-/// What was meant to restrict and is not read keeps the page out, with the line.
+/// An entry that was meant to restrict a page and that cannot be read keeps the page out; the error names the line.
 #[test]
 fn attempts_to_restrict_are_refused() {
     for (text, line) in [
@@ -179,7 +179,7 @@ fn names_that_restrict_are_sorted() {
     assert!(attempts::restricting().is_sorted_by(|a, b| a < b));
 }
 
-/// What is not quite YAML costs its key, unless it may have been a key that restricts.
+/// An entry that is not correct YAML loses only its own key, unless the key may have been one that restricts.
 #[test]
 fn broken_keys_cost_no_page_and_open_none() {
     for broken in ["title: Relay: queue is stuck", "tags: [relay, @oncall]", "title: \"Relay", "kind: *k"] {

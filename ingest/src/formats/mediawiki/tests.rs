@@ -44,7 +44,7 @@ fn document(text: &str) -> Document {
     parsed.documents.remove(0)
 }
 
-/// What a text becomes above a line.
+/// Checks the Markdown of a text that a last line follows.
 #[track_caller]
 fn check(text: &str, expected: &str) {
     let document = document(&format!("{text}\n\nend"));
@@ -248,7 +248,7 @@ fn other_and_broken_xml_is_reported() {
     }
 }
 
-/// What signs of the markup are put together from.
+/// The pieces that random texts with markup are put together from.
 const UNITS: [&str; 52] = [
     "'''",
     "''",

@@ -61,7 +61,7 @@ pub(super) enum Shape {
     /// An item of a list, with its number where it has one.
     Item(Option<u64>),
     Code,
-    /// Rows of cells, with a tab between cells or, where there is none, a space.
+    /// Rows of cells, with a tab between cells, and a space between words that no tab separates.
     Rows,
 }
 

@@ -19,7 +19,7 @@ fn document(text: &str) -> Document {
     parsed.documents.remove(0)
 }
 
-/// What a text becomes below a heading and a line.
+/// Checks the Markdown of a text between a heading and a last line.
 #[track_caller]
 fn check(text: &str, expected: &str) {
     let document = document(&format!("Title\n=====\n\n{text}\n\nend\n"));
@@ -359,7 +359,7 @@ fn restrictions_are_read_or_refuse_the_page() {
     }
 }
 
-/// What signs of the markup are put together from.
+/// The pieces that random texts with markup are put together from.
 const UNITS: [&str; 48] = [
     "*",
     "**",

@@ -51,7 +51,7 @@ fn open(name: &str, bytes: Vec<u8>) -> Result<(Archive, Contents), String> {
     Archive::open(name, Box::new(Cursor::new(bytes)))
 }
 
-/// What an archive gives: files with their content, and refusals.
+/// Checks the files of an archive with their content, and its refusals.
 #[track_caller]
 fn check(name: &str, bytes: Vec<u8>, expected: &str) {
     let said = match open(name, bytes) {
@@ -194,7 +194,7 @@ fn sizes_are_not_believed() {
     assert!(matches!(archive.read("a.md"), Err(ReadError::Refused(_))));
 }
 
-/// Whatever is changed in an archive, it is opened and read or refused.
+/// An archive with changed bytes or a missing end is opened and read, or refused, without a panic.
 #[test]
 fn damaged_archives_end_well() {
     let files: [(&str, &[u8]); 2] =

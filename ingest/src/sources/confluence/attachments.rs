@@ -193,7 +193,7 @@ fn ending_of(name: &str) -> Option<String> {
     is_ending.then(|| ending.to_ascii_lowercase())
 }
 
-/// The rejection that says how many files are in formats that are not read; `None` if there are none.
+/// The rejection that says how many files are in formats that are not read; `None` if there are no such files.
 pub(super) fn not_read<'n>(source: &str, names: impl Iterator<Item = &'n str>) -> Option<Rejection> {
     let mut endings: BTreeMap<String, usize> = BTreeMap::new();
     for name in names {

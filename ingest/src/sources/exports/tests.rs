@@ -2,7 +2,7 @@ use super::*;
 use crate::sources::folder::FolderSource;
 use std::{collections::BTreeMap, fs, io::Write as _};
 
-/// What a folder has: documents with their words, rejections, warnings.
+/// The result of reading a folder: its documents, and the messages about it.
 struct Look {
     documents: BTreeMap<String, Document>,
     told: Vec<String>,

@@ -50,7 +50,8 @@ fn names_that_are_not_what_they_seem_are_refused() {
     }
 }
 
-/// Makes files and links (`name -> target`), and lists them as `path` for a file and `path: reason` for what is none.
+/// Makes files and links (`name -> target`), and checks their listing: `path` for a file, and `path: reason` for a
+/// rejected entry.
 #[track_caller]
 fn check_listed(entries: &[&str], root: &str, expected: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary directory");

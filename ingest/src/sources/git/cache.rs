@@ -135,7 +135,8 @@ impl Cache {
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some("pack") => num_packs += 1,
                 Some("idx" | "rev") => {}
-                // Nothing but a failed later removal, for nobody else writes here.
+                // A file that cannot be removed now does no harm, for a later call removes it, and no other program
+                // writes here.
                 _ => drop(fs::remove_file(path)),
             }
         }

@@ -92,7 +92,7 @@ impl Jira {
         live
     }
 
-    /// What REST's search gives for everything.
+    /// A source that reads a file with all issues of the shop, put into a JSON text by `shape`.
     fn export(&self, shape: fn(Vec<&Value>) -> String) -> (tempfile::TempDir, Box<dyn Source>) {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("export.json");

@@ -198,7 +198,7 @@ async fn files_are_kept_in_step_and_fetched_once() {
     check_changes(false, "full_listing_hours = 1\noverlap_minutes = 1").await;
 }
 
-/// What the texts of a knowledge base have of files.
+/// The ids of the attached files in a knowledge base.
 async fn files_of(target: &Target) -> Vec<String> {
     target.texts().await.into_keys().filter(|id| id.contains("attachment")).collect()
 }
@@ -227,12 +227,12 @@ async fn who_may_view_a_page_may_view_its_files() {
         tagged.map(|(id, _)| id).collect::<Vec<_>>()
     };
     assert_eq!(with_tag().await, ["wiki/1003", "wiki/1003/attachment/60000", "wiki/1003/attachment/60001"]);
-    // One that is new at a page that nobody sees is not even downloaded.
+    // A new file of a restricted page is not even downloaded.
     site.state().put_file("60020", "new.md", "1003", "Hidden words.\n");
     site.requests();
     target.run(source(&site, folder.path(), "")).await.expect("it works");
     assert_eq!((site.num_downloads(), files_of(&target).await.len()), (0, 1));
-    // That of a page above counts as well, and it may be lifted again.
+    // The restriction of a page above counts as well, and it may be lifted again.
     restrict("1003", false);
     restrict("100", true);
     tagged.run(source(&site, folder.path(), tags)).await.expect("it works");
@@ -357,7 +357,7 @@ async fn a_store_that_fails_is_left_alone() {
     assert_eq!((report.documents.added, report.has_faults()), (40, false));
 }
 
-/// What the search does not list, and is there, stays.
+/// A file that the search does not list, but that the site still has, stays.
 #[tokio::test]
 async fn files_go_only_when_a_complete_listing_lacks_them() {
     let site = with_files(true).await;

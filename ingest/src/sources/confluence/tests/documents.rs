@@ -261,7 +261,7 @@ fn restricted_pages_are_left_out_or_tagged() {
     let tagged = context("restrictions = { access = [\"leads\"] }");
     assert_eq!(only(parse(&restricted, &tagged).parsed).meta.access, ["leads"]);
     assert!(only(parse(&page("<p>text</p>"), &tagged).parsed).meta.access.is_empty());
-    // Tags that are none do not open the page to all.
+    // An empty list of tags does not open the page to all.
     let none = context("restrictions = { access = [] }");
     assert!(parse(&restricted, &none).parsed.documents.is_empty());
 }
@@ -318,7 +318,7 @@ fn broken_storage_is_read_as_well_as_it_can_be() {
     }
 }
 
-/// What pages are made of.
+/// The pieces that random pages are put together from.
 const UNITS: [&str; 24] = [
     "<ac:structured-macro ac:name=\"info\">",
     "<ac:structured-macro ac:name=\"code\">",
@@ -347,7 +347,7 @@ const UNITS: [&str; 24] = [
 ];
 
 proptest! {
-    /// Whatever the order of tags, words come out, and places are places of the text.
+    /// Tags in any order are read: no tag comes out as words, and the places of the text lie in the page.
     #[test]
     fn any_order_of_tags_is_read(units in vec(select(&UNITS[..]), 0..60)) {
         let storage = units.concat();
@@ -356,14 +356,14 @@ proptest! {
             let text = document.body.as_str();
             let place = document.body.source_range(0..text.len());
             prop_assert!(place.end <= storage.len() + 1, "{place:?} of {storage:?}");
-            // In what is characters only, tags are words.
+            // In a section of CDATA, tags are words.
             let has_tags = text.contains("ac:") || text.contains("ri:");
             prop_assert!(!has_tags || storage.contains("CDATA"), "{storage:?} gave {text:?}");
         }
     }
 }
 
-/// What nests or repeats takes time that grows with its size only.
+/// Pages of nested or repeated markup take time that grows with their size only.
 #[test]
 fn hostile_pages_take_no_longer_than_their_size() {
     for unit in [

@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{fmt::Write as _, fs::File, io::Write as _, path::Path};
 
-/// What a site holds as an XML export of it.
+/// The file `entities.xml` of a site's XML export.
 fn entities_xml(state: &State) -> String {
     let mut xml = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<hibernate-generic datetime=\"2026-03-01 00:00:00\">\n",
@@ -64,7 +64,7 @@ fn entities_xml(state: &State) -> String {
             &body_id,
             &format!("{}{}", body(&entity.body), reference("content", class, id)),
         );
-        // What it was before.
+        // The entity's earlier version.
         let (old, old_body) = (format!("8{id}"), format!("9{id}"));
         object(class, &old, &format!("{common}{}{status}", reference("originalVersion", class, id)));
         object(

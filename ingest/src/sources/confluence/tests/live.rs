@@ -295,7 +295,7 @@ async fn listings_of_changes_miss_nothing_in_any_time_zone() {
     check_incremental(false, "full_listing_hours = 1", 14).await;
 }
 
-/// What a listing of changes cannot see, the next full one does.
+/// A deletion, which a listing of changes cannot show, is found by the next full listing.
 #[tokio::test]
 async fn deletions_wait_for_a_full_listing() {
     let site = filled(true, 30).await;
@@ -318,7 +318,7 @@ async fn deletions_wait_for_a_full_listing() {
     let report = target.run(source(&site, folder.path(), "")).await.expect("it works");
     assert_eq!(report.documents.removed, 0);
     assert!(report.warnings[0].message.contains("does not list the page 1005"), "{:?}", report.warnings);
-    // One that moved to another space is gone.
+    // A page that moved to another space is gone.
     site.state().faults.unsearchable.clear();
     site.state().entities.get_mut("1005").expect("it is there").space = "DEV";
     let report = target.run(source(&site, folder.path(), "")).await.expect("it works");
@@ -484,7 +484,7 @@ async fn a_run_that_is_killed_is_gone_on_with() {
         let run = target.run(source(&site, folder.path(), ""));
         let _ = tokio::time::timeout(Duration::from_millis(after_ms), run).await;
     }
-    // The first listing breaks off as well. What was killed may hold the lock for a moment.
+    // The first listing breaks off as well. A killed run may hold the lock for a moment.
     site.state().faults.cut_after = Some(100);
     let mut run = target.run(source(&site, folder.path(), "")).await;
     while matches!(run, Err(IngestError::Store(store::StoreError::Locked { .. }))) {

@@ -13,10 +13,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What the site accepts as credentials: Basic of `bot@acme.example:token`.
+/// The credentials that a Cloud site accepts: Basic of `bot@acme.example:token`.
 const BASIC: &str = "Basic Ym90QGFjbWUuZXhhbXBsZTp0b2tlbg==";
 
-/// The same of a Data Center.
+/// The credentials that a Data Center accepts.
 const BEARER: &str = "Bearer token";
 
 /// A page, a blog post, a comment or a file.
@@ -37,7 +37,7 @@ pub(super) struct Entity {
     pub(super) is_resolved: bool,
 }
 
-/// What goes wrong.
+/// The faults that the site shows to its clients.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Faults {
     /// Of a hundred requests, so many fail, each in another way.
@@ -60,11 +60,11 @@ pub(super) struct Faults {
     pub(super) truncated: usize,
     /// Pages that the search does not know.
     pub(super) unsearchable: BTreeSet<String>,
-    /// What happens to files in place of a download.
+    /// The faults of downloads, by the id of the file.
     pub(super) files: BTreeMap<String, FileFault>,
 }
 
-/// What happens to a file in place of its download.
+/// The reply to a download in place of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileFault {
     /// A status of 500.
@@ -77,7 +77,7 @@ pub(super) enum FileFault {
     SentOn,
 }
 
-/// What the site holds.
+/// The content of the site, its faults, and the requests that came to it.
 pub(super) struct State {
     pub(super) entities: BTreeMap<String, Entity>,
     pub(super) faults: Faults,
@@ -173,7 +173,7 @@ impl State {
         self.put(id, "attachment", name, Some(page), text)
     }
 
-    /// What the site takes a file for.
+    /// The media type that the site gives to a file, by its name.
     pub(super) fn media_type(name: &str) -> &'static str {
         if name.contains('.') { "application/octet-stream" } else { "text/plain" }
     }
@@ -428,7 +428,7 @@ impl State {
     }
 }
 
-/// What a store, or a Data Center itself, gives of a file.
+/// The reply of a store, or of a Data Center itself, to the download of a file.
 fn file(state: &State, id: &str) -> Answer {
     let Some(entity) = state.entities.get(id) else { return Answer::Whole(404, String::new(), Vec::new()) };
     let bytes = entity.body.clone().into_bytes();
@@ -443,7 +443,7 @@ fn file(state: &State, id: &str) -> Answer {
     }
 }
 
-/// What the store answers, which knows nobody.
+/// The reply of the store, which checks no credentials.
 fn answer_of_store(state: &mut State, target: &str, head: &str) -> Answer {
     state.store_requests.push(head.to_owned());
     let id = target.strip_prefix("/file/").and_then(|rest| rest.split_once("?sig=")).map(|(id, _)| id);

@@ -25,13 +25,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a listing and the reading of all of its items gave.
+/// The result of a listing and of the reading of all of its items.
 #[derive(Default)]
 struct Look {
     documents: BTreeMap<String, Document>,
     unchanged: Vec<String>,
     rejected: Vec<String>,
-    /// What the next listing is given.
+    /// The state that the next listing is given.
     after: SyncState,
 }
 
@@ -152,7 +152,7 @@ async fn archives_are_read_as_folders() {
     ! pages.zip/../out.md: its path leads out of the archive
     ");
 
-    // What has not changed is there all the same.
+    // Files that have not changed are listed all the same.
     let again = look(&*source, &whole.after).await.expect("it can be read");
     assert_eq!(again.unchanged, ["a.md", "pages.zip/b.md", "pages.zip/deep/c.md"]);
     fs::write(repo.path().join("pages.zip"), zip_of(&archive[1..2])).expect("there is space");

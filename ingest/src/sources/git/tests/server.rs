@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// What the server does with the next requests.
+/// The fault that the server shows at the next requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fault {
     #[default]
@@ -26,7 +26,7 @@ pub enum Fault {
 pub struct Server {
     pub url: String,
     pub fault: Arc<Mutex<Fault>>,
-    /// What `Authorization` must be, where it must be something.
+    /// The value that the header `Authorization` must have; `None` where every request is let in.
     pub wanted: Arc<Mutex<Option<String>>>,
     pub requests: Arc<Mutex<Vec<String>>>,
 }
