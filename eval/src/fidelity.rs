@@ -448,7 +448,8 @@ mod tests {
             (format!("**Cause:** {inside} [1]"), (1, 1, true, 1.0, 1.0)),
             (format!("{outside} {inside} [1]"), (2, 1, false, 0.5, 53.0 / 104.0)),
             (format!("{inside} [1]\n\n**Steps:**\n1. {outside} [1]"), (2, 1, true, 0.5, 53.0 / 104.0)),
-            // What stands nowhere on the page is no part of the share by sentences, but of that by length.
+            // A sentence that stands nowhere on the page does not count in the share by sentences, but in the share by
+            // length.
             (format!("{inside} {foreign}"), (1, 1, true, 1.0, 53.0 / 102.0)),
             (foreign.to_owned(), (0, 0, false, 0.0, 0.0)),
             (String::new(), (0, 0, false, 0.0, 0.0)),

@@ -101,7 +101,7 @@ pub struct SourceReport {
 pub struct ChunkCounts {
     /// Stored by this run.
     pub written: u64,
-    /// Those of them whose vectors were computed; the others' vectors were known from earlier runs.
+    /// The written chunks whose vectors were computed; the vectors of the others were known from earlier runs.
     pub embedded: u64,
     /// Dropped by this run, those of replaced documents included.
     pub removed: u64,

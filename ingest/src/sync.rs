@@ -418,7 +418,7 @@ mod tests {
         let (read, report) = run().await;
         assert_eq!((read.as_str(), report.documents.changed), ("b", 1));
         assert_eq!(run().await.0, "");
-        // One that is damaged stays as it was, and is read again when it changes.
+        // The document of a damaged item stays as it was, and the item is read again when it changes.
         shelf.put("b", "third").await;
         shelf.pages().damaged = Some("b".to_owned());
         let (read, report) = run().await;

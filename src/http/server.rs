@@ -88,7 +88,7 @@ pub async fn serve(
         tls: tls.clone(),
         metrics: state.metrics.clone(),
     });
-    // They end with this function.
+    // The tasks of this set end with this function.
     let mut following = JoinSet::new();
     following.spawn(settings.tokens.clone().follow());
     if let Some(tls) = tls {
@@ -151,7 +151,7 @@ pub async fn serve(
     Ending::Drained
 }
 
-/// Waits for the next request to stop; for ever when all senders of such requests are gone.
+/// Waits for the next order to stop the server; for ever when all senders of such orders are gone.
 async fn next(stops: &mut UnboundedReceiver<()>) {
     if stops.recv().await.is_none() {
         std::future::pending().await

@@ -255,7 +255,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// What is wrong with a file of this text; the names of the sources when nothing is.
+    /// The error of a file with this text, or the names and intervals of its sources.
     fn read_text(text: &str) -> String {
         let directory = tempfile::tempdir().expect("a directory");
         fs::create_dir(directory.path().join("docs")).expect("the name is free");

@@ -124,7 +124,8 @@ type Pass<'a> = &'a dyn Fn(&str) -> Vec<Edit>;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outline {
     /// The first heading of the first level. In a text without such a heading it is the heading that the text begins
-    /// with, as long as all others are of a lower level: the first of several equal headings names only its own part.
+    /// with, unless it is a usual name of a section, and as long as all others are of a lower level: the first of
+    /// several equal headings names only its own part.
     title: Option<String>,
     /// Whether there is a word outside headings.
     has_text: bool,
@@ -352,7 +353,7 @@ mod tests {
         }
     }
 
-    /// What makes one pass or another look far, by itself and in pairs: twice the text takes about twice the steps.
+    /// Signs that make a pass look far ahead, alone and in pairs: a text of twice the size takes about twice the steps.
     #[test]
     fn steps_grow_with_the_text_only() {
         let units = [

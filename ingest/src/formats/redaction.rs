@@ -25,7 +25,8 @@ pub(crate) fn redacted(text: String) -> (MappedText, Secrets) {
     (text.edited(edits), secrets)
 }
 
-/// The same of a text that was edited since: what stood apart may have come together.
+/// Redacts the secrets of a text that was edited after its first redaction, for an edit may have joined the parts of a
+/// secret.
 pub(crate) fn again(text: MappedText) -> (MappedText, Secrets) {
     let redacted = redact(text.as_str());
     let secrets = redacted.counts.iter().map(|(rule, count)| (*rule, *count as u64)).collect();

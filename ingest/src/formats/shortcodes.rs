@@ -331,7 +331,7 @@ impl<'a> Tag<'a> {
                 }
                 said.join(". ")
             }
-            // They stand for the address within a link.
+            // These shortcodes stand for the address within a link.
             "ref" | "relref" => self.first().or(self.named("path")).unwrap_or_default().to_owned(),
             "link" => match (self.named("text"), self.named("url")) {
                 (Some(text), Some(url)) => format!("[{text}]({url})"),

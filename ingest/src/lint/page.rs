@@ -266,7 +266,7 @@ impl Page {
         is_index(&self.id)
     }
 
-    /// That it was not touched for too long.
+    /// The finding that the page was not touched for longer than the settings allow.
     pub(super) fn staleness(&self, settings: &Settings) -> Option<Finding> {
         const HOURS_A_DAY: i64 = 24;
         let touched = self.touched_at?;

@@ -112,7 +112,7 @@ impl Export {
         }
     }
 
-    /// That it is better read in another way, and in which.
+    /// The warning that the export is better read as a source of its own, with the settings of that source.
     fn hint(&self) -> Option<Warning> {
         let (what, kind) = self.system.names()?;
         let message = format!(
@@ -130,7 +130,7 @@ impl Exports {
         system_of(folder, file).is_some_and(|system| self.add(folder, file, system))
     }
 
-    /// The same of an archive, of which `contents` says what it holds, where it could be listed as any other.
+    /// Takes an archive, if it is an export. `contents` are its files, or the error of listing them.
     pub(super) fn take_archive<E>(
         &mut self,
         folder: &Folder,

@@ -262,8 +262,8 @@ fn is_glued(line: &str) -> bool {
         && after[1..].starts_with(['[', '"', '\''])
 }
 
-/// Refuses what stands where front matter may stand and reads as a key of ours: before any text, or between lines of
-/// dashes near the beginning. `first_line` is the number of the text's first line in its file.
+/// Refuses an unread line that reads as a key of ours at a place where front matter may stand: before any text, or
+/// between lines of dashes near the beginning. `first_line` is the number of the text's first line in its file.
 pub(super) fn refuse_in_head(text: &str, first_line: usize) -> Result<(), FrontMatterError> {
     let head = &text[..text.floor_char_boundary(text.len().min(MAX_HEAD_BYTES))];
     // Whether text was seen, and the first key since the last line of dashes.
@@ -309,12 +309,12 @@ pub(super) fn refuse_in_head(text: &str, first_line: usize) -> Result<(), FrontM
     Ok(())
 }
 
-/// The same of a text without front matter, in which no key is read at all.
+/// Does the same as `refuse_in_head` for a text of a format without front matter, in which no key is read at all.
 pub fn refuse_in_text(text: &str) -> Result<(), FrontMatterError> {
     refuse_unread(text, "it is read in Markdown only; rename the file to `.md`, or give `--access`")
 }
 
-/// The same of the words of an office file.
+/// Does the same as `refuse_in_head` for the words of an office file.
 pub fn refuse_in_office_file(text: &str) -> Result<(), FrontMatterError> {
     refuse_unread(text, "it is not read there; give the file a property `access`, or give `--access`")
 }

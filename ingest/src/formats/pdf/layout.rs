@@ -61,7 +61,7 @@ pub(super) enum Shape {
     /// An item of a list, with its number where it has one.
     Item(Option<u64>),
     Code,
-    /// Rows of cells, with a tab between cells, and a space between words that no tab separates.
+    /// Rows of cells. Tabs separate the cells of a row; spaces do in a row without tabs.
     Rows,
 }
 

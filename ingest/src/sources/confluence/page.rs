@@ -132,7 +132,7 @@ impl Context {
         matches!(&self.settings.restrictions, Restrictions::Access(tags) if !tags.is_empty())
     }
 
-    /// That a page is left out because only some may view it.
+    /// The rejection of a page that only some people may view.
     pub(super) fn restricted(&self, id: &str, title: &str) -> Rejection {
         let reason =
             "only some may view it; set `restrictions = { access = [TAG] }` to read it for those with a tag";

@@ -75,7 +75,8 @@ pub(super) fn is_pull_request(record: &Value) -> bool {
         || record["html_url"].as_str().is_some_and(|url| url.contains("/pull/"))
 }
 
-/// One of two fields, for systems that have different names for it.
+/// The value of the field `first`, or of `second` where `first` is missing, for systems with different names of a
+/// field.
 fn either<'v>(record: &'v Value, first: &str, second: &str) -> &'v Value {
     match &record[first] {
         Value::Null => &record[second],

@@ -66,7 +66,7 @@ pub fn open(name: String, settings: Settings, defaults: Defaults) -> Result<Box<
     }
 }
 
-/// The same of a live system.
+/// The source of a live repository; the error names a setting that is missing or wrong.
 fn live(name: String, settings: Settings, defaults: Defaults) -> Result<Live, SourceError> {
     let refused = |reason: &str| Err(SourceError::failed(&name, reason));
     let Some(repository) = settings.repository.clone() else {

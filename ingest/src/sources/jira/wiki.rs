@@ -10,7 +10,7 @@ use std::collections::HashSet;
 /// How far the end of a mark may be from its beginning, in bytes.
 const MAX_SPAN: usize = 1_000;
 
-/// The same of emphasis, in which words rarely stand so long.
+/// How far the end of an emphasis may be from its beginning, in bytes; an emphasis is rarely as long as other marks.
 const MAX_EMPHASIS: usize = 300;
 
 /// How long a macro's head may be.
@@ -544,7 +544,7 @@ mod tests {
         }
     }
 
-    /// What means something, and what does not.
+    /// The pieces that random texts are put together from: signs of the markup, and others.
     const UNITS: &[&str] = &[
         "{code}",
         "{code:sh|title=x}",

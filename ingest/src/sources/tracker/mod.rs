@@ -228,8 +228,8 @@ pub(super) fn redacted(text: &str, secrets: &mut Secrets) -> String {
     text.as_str().to_owned()
 }
 
-/// The same of words of a document: only where they hold a character that looks otherwise as Markdown, which could hide
-/// a secret. All others are redacted with the whole document, where what stands around them tells more.
+/// Redacts words of a document, but only words with a character that is written otherwise in Markdown, which could hide
+/// a secret. Other words are redacted later with the whole document, where the text around them tells more.
 pub(super) fn redacted_words(words: &str, secrets: &mut Secrets) -> String {
     let is_plain = |c: char| {
         c.is_alphanumeric()

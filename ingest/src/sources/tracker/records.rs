@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    /// What JSON is made of, and what it is not.
+    /// The pieces that random texts are put together from: signs of JSON, and others.
     const UNITS: &[&str] = &[
         "{",
         "}",

@@ -335,7 +335,8 @@ pub fn sort_of_export<'n>(names: impl Iterator<Item = &'n str>) -> Option<Export
     }
 }
 
-/// The same of an archive.
+/// The sort of the export in a ZIP archive, from the names of its files; `None` also for an archive that cannot be read
+/// or has too many files.
 pub fn sort_of_archive(file: File) -> Option<ExportSort> {
     if count_zip_entries(&file, MAX_FILES).ok()? > MAX_FILES {
         return None;
