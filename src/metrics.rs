@@ -140,7 +140,7 @@ impl Metrics {
             ),
             registry,
         };
-        // A rate needs a start: what can be foreseen is there from the first scrape.
+        // A rate needs a first value, so the series that can be foreseen are there from the first scrape.
         for event in Connection::ALL {
             inner.connections.with_label_values(&[event.name()]);
         }

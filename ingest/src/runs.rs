@@ -77,7 +77,7 @@ impl RunLog {
         }
     }
 
-    /// Gives a source another name; what is known of that name stays.
+    /// Gives a source another name; a run that is known under the new name stays, and the old one is dropped.
     pub fn rename(&mut self, from: &str, to: &str) {
         if let Some(run) = self.sources.remove(from) {
             self.sources.entry(to.to_owned()).or_insert(run);

@@ -1,4 +1,4 @@
-//! The only file with status codes: what went wrong, told to the caller as far as it is theirs.
+//! The errors of the interface, told to the caller as far as they concern the caller. The only file with status codes.
 
 use super::auth::Denied;
 use answer::{Answer, Degraded, assistant::AnswerError, desk::DeskError};

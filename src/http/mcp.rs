@@ -84,7 +84,7 @@ fn is_json(headers: &axum::http::HeaderMap) -> bool {
 }
 
 /// Without sessions, and with JSON for replies. The library's checks of hosts and origins are off, for [`super::guard`]
-/// has checked them before.
+/// decides before which of them are let in.
 fn config(state: &AppState) -> StreamableHttpServerConfig {
     StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)

@@ -1,7 +1,7 @@
-//! Answers as server-sent events. Only checked text goes out: what the model writes block by block, as soon as each is
-//! checked, everything else whole; comments keep the connection alive in between.
+//! Answers as server-sent events. Only checked text goes out: the model's text block by block, as soon as each block is
+//! checked, any other text whole; comments keep the connection alive in between.
 //!
-//! The headers are out before the answer is known, so what goes wrong is an event: `{"error": {message, type, code}}`,
+//! The headers are out before the answer is known, so a failure is an event: `{"error": {message, type, code}}`,
 //! and after a part of an answer also `runbookd`, with the sources of what was sent. Then `[DONE]`, as always.
 
 use super::{

@@ -22,8 +22,8 @@ pub fn start_log(log: &Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts the log, and the export of spans where one is configured. Must be called on the runtime that is to carry them;
-/// what is returned sends the rest when it is shut down.
+/// Starts the log, and the export of spans where one is configured. Must be called on the runtime that is to carry
+/// them; what is returned sends the rest when it is shut down.
 pub fn start(log: &Log, telemetry: &Telemetry) -> anyhow::Result<Option<Exporter>> {
     let exporter = telemetry.otlp_endpoint.as_deref().map(Exporter::start).transpose()?;
     let spans = exporter.as_ref().map(|exporter| {
@@ -41,8 +41,8 @@ pub fn start(log: &Log, telemetry: &Telemetry) -> anyhow::Result<Option<Exporter
     Ok(exporter)
 }
 
-/// From now on a panic is a line of the log with its place, and within a request with its id. Its words are there only
-/// where they are a constant: what was formatted may hold what a caller sent.
+/// From now on a panic is a line of the log with its place, and within a request with the request's id. The panic's
+/// message is in the line only if it is a constant, for a formatted message may hold a text that a caller sent.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| log_panic(panic.payload(), panic.location())));
 }

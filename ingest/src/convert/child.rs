@@ -52,7 +52,7 @@ impl Output {
     }
 }
 
-/// Standard output for ourselves alone: what parsers print on it goes where errors go.
+/// Standard output for ourselves alone: the prints of parsers to standard output go to standard error.
 #[cfg(unix)]
 fn own_output() -> io::Result<File> {
     use std::os::fd::AsFd;

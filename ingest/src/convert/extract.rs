@@ -226,7 +226,7 @@ struct Device<'o> {
     output: &'o mut Output,
     page: Option<Draft>,
     text_bytes: usize,
-    /// Why all ends: what could not be said, or why the file is not read.
+    /// The reason why the reading ends: an error of the output, or the text that says why the file is not read.
     failure: Option<io::Result<String>>,
 }
 

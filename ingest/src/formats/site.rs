@@ -56,7 +56,7 @@ impl fmt::Debug for Site {
 }
 
 impl Site {
-    /// The site of a source's files, given with their sizes; what configures it is read at once.
+    /// The site of a source's files, given with their sizes; the site's configuration files are read at once.
     pub fn of(
         files: impl Iterator<Item = (String, u64)>,
         reader: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static,
@@ -185,7 +185,7 @@ impl Site {
         self.files.range(below.clone()..).next().is_some_and(|(first, _)| first.starts_with(&below))
     }
 
-    /// How many files there are: what looking for a name may take.
+    /// The number of files, which bounds the steps of a search for a name.
     pub(super) fn num_files(&self) -> usize {
         self.files.len()
     }
@@ -303,7 +303,7 @@ struct Budget<'s> {
     steps: &'s Steps,
 }
 
-/// A page with the files that it includes; what cannot be included leaves a marker with its name.
+/// A page with the files that it includes; a file that cannot be included leaves a marker with its name.
 pub(super) fn with_includes(text: MappedText, place: &Place<'_>, steps: &Steps) -> MappedText {
     let mut budget = Budget { bytes: MAX_INCLUDED_BYTES, files: MAX_INCLUDED_FILES, steps };
     let edits = includes(text.as_str())
@@ -389,8 +389,8 @@ fn part_of(text: &str, part: Option<&str>) -> Option<String> {
     Some(joined(&mut inside.take_while(|line| !marks(line, ["ANCHOR_END:", "[end:"]))))
 }
 
-/// The edits that put a site's values in the place of `{{ name }}`; what the site does not know stays as it is written,
-/// for it may be a template that is explained.
+/// The edits that put a site's values in the place of `{{ name }}`; a name that the site does not know stays as it is
+/// written, for it may be an example of a template.
 pub(super) fn value_edits(text: &str, site: &Site) -> Vec<Edit> {
     static NAMED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"\{\{-?\s*([.A-Za-z_][\w.-]{0,99}?)\s*-?\}\}").expect("a right pattern")

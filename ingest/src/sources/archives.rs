@@ -16,12 +16,13 @@ pub(super) struct Expanded {
 }
 
 impl Expanded {
-    /// No items yet; what the source's own listing found.
+    /// Starts with the rejections and the completeness of the source's own listing, and without items.
     pub(super) fn new(rejected: Vec<Rejection>, is_complete: bool) -> Self {
         Self { items: Vec::new(), rejected, is_complete }
     }
 
-    /// Adds what an archive holds, or why it is not read. `rejection` names a path of the source, without a reason.
+    /// Adds the files of an archive, or the reason why it is not read. `rejection` names a path of the source, without
+    /// a reason.
     pub(super) fn add(
         &mut self,
         key: &str,

@@ -146,8 +146,8 @@ pub struct Reading {
     pub parsed: Parsed,
     /// How reports name the item.
     pub shown: String,
-    /// Whether its content stayed unknown: what is stored of it stays, and the next run reads it again. The reason is
-    /// in [`Parsed::rejected`].
+    /// Whether the item's content stayed unknown: the item's stored documents stay, and the next run reads it again.
+    /// The reason is in [`Parsed::rejected`].
     pub is_unknown: bool,
     /// Whether its content is known, makes no document for a fault, and its stored documents stay all the same. The
     /// next run reads it again only when it changed.

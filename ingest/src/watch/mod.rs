@@ -59,8 +59,8 @@ struct Watched {
     stamp: Option<u64>,
 }
 
-/// Keeps a knowledge base in sync until `interrupted` completes. A run that fails is told and tried again; what is
-/// interrupted leaves the knowledge base as it was.
+/// Keeps a knowledge base in sync until `interrupted` completes. A run that fails is told and tried again; an
+/// interrupted step leaves the knowledge base as it was.
 pub async fn watch(configured: Configured, interrupted: impl Future<Output = ()>) -> Result<(), WatchError> {
     let Configured { options, intervals, listen } = configured;
     let health = Arc::new(Health::new(options.sources.iter().map(|source| source.name())));

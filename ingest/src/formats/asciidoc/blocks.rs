@@ -174,7 +174,7 @@ impl Page<'_, '_, '_> {
         }
     }
 
-    /// Prepares for a block: what is open and not continued ends.
+    /// Prepares for a block: open lists that the block does not continue end.
     fn begin_block(&mut self) {
         let is_attached = std::mem::take(&mut self.is_attached);
         if !is_attached {

@@ -1,6 +1,6 @@
 //! An AsciiDoc file's lines after what its preprocessor does: conditions, includes, attributes and comments.
 //!
-//! Entry point: [`Lines::of`]. Includes stay within the source; what cannot be included is left out and told.
+//! Entry point: [`Lines::of`]. Includes stay within the source; a file that cannot be included is left out and told.
 //! Attributes are known where they are given, in the order of the lines, and their values are bounded.
 
 use crate::formats::{

@@ -12,7 +12,7 @@ pub(super) enum Format {
     Json,
 }
 
-/// Front matter as it stands in its file: what is between the fences, and all of it.
+/// Front matter as it stands in its file: the text between the fences, and the range with the fences.
 pub(super) struct Block<'a> {
     pub(super) format: Format,
     pub(super) content: &'a str,
@@ -66,7 +66,7 @@ fn find_json(text: &str) -> Result<Option<Block<'_>>, FrontMatterError> {
     if !inside.starts_with(['"', '}']) {
         return Ok(None);
     }
-    // The parser stops after the object; what follows is the page.
+    // The parser stops after the object; the rest of the text is the page.
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     match values.next() {
         Some(Ok(_)) => {

@@ -186,7 +186,7 @@ impl<'w, 'p> Blocks<'w, 'p> {
         end
     }
 
-    /// Writes a table; what stands in tables in it is text of its cells.
+    /// Writes a table; the words of tables within the table are text of its cells.
     fn table(&mut self, lines: &[&str], at: usize) -> usize {
         self.close_lists(0);
         let mut rows: Vec<Vec<String>> = Vec::new();

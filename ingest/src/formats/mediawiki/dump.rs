@@ -1,7 +1,7 @@
 //! The pages of an XML dump of MediaWiki, one after the other, each with its newest revision.
 //!
 //! Entry point: [`pages`]. A dump is read as a stream: no more than one page is held. Dumps have no DTD and a known
-//! depth; what has either otherwise is refused.
+//! depth; a file with a DTD or a greater depth is refused.
 
 use crate::bounds::Rationed;
 use quick_xml::{

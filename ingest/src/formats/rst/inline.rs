@@ -140,7 +140,7 @@ impl Reading<'_, '_, '_> {
         }
     }
 
-    /// Reads the markup that a sign begins, or ends where it is a reference's `_`; what stands before `done` was read.
+    /// Reads the markup that a sign begins, or ends where it is a reference's `_`; the text before `done` was read.
     fn markup(&mut self, at: usize, done: usize) -> Option<Markup> {
         let text = self.text;
         let (before, after) = (text[..at].chars().next_back(), &text[at..]);

@@ -3,8 +3,8 @@
 //!
 //! Entry point: [`parse`]. [`rows`] tells what a row begins, [`names`] what is named anywhere in the page, [`head`]
 //! what the page says of itself, [`inline`] reads paragraphs, [`directives`] what stands behind `..`, [`tables`]
-//! tables. Blocks stand in each other by their indentation; what is nested deeper than [`MAX_DEPTH`] is a paragraph.
-//! Files are included from within the source only.
+//! tables. Blocks stand in each other by their indentation; a block that is nested deeper than [`MAX_DEPTH`] is a
+//! paragraph. Files are included from within the source only.
 
 mod directives;
 mod head;
@@ -275,7 +275,7 @@ impl Page<'_, '_> {
         self.writer.paragraph(&format!("{lead}{}", words.trim_start()), place_of(rows));
     }
 
-    /// Writes the code that follows a paragraph: what is indented, or begins with one sign on each line.
+    /// Writes the code that follows a paragraph: the lines that are indented, or that all begin with the same sign.
     fn literal(&mut self, rows: &[Row<'_>], at: usize) -> usize {
         let start = at + rows[at..].iter().take_while(|row| row.is_blank()).count();
         let Some(first) = rows.get(start) else { return at };

@@ -1,4 +1,4 @@
-//! Which page an address or a title leads to. Pages are known by their ids; what else names them changes.
+//! Which page an address or a title leads to. Pages are known by their ids, for their other names change.
 
 use super::settings::{Flavor, Settings};
 use crate::formats::links::Pages;

@@ -308,7 +308,7 @@ pub(super) async fn list(
     outcome.titles.extend(listed);
     outcome.items_of(&found, is_whole, before, context);
     outcome.files_of(&found, is_whole, before, context);
-    // A listing of changes comes in their order: what it had before it broke off needs not be listed again.
+    // A listing of changes comes in the order of the changes, so its part before it broke off need not be listed again.
     if is_whole || !is_full {
         let titles = if settings.full_listing_hours > 0 { outcome.titles.clone() } else { Titles::new() };
         outcome.cursor = Some(Cursor { since: found.latest.max(cursor.since), titles });
