@@ -10,7 +10,7 @@ pub fn give_back() {
     }
 }
 
-/// Lets threads share few pools of memory, for programs whose threads hand large batches to each other: what one
+/// Lets threads share few pools of memory, for programs whose threads hand large batches to each other: memory that one
 /// thread frees in another's pool is kept there. To be called before there are threads.
 pub fn share_pools() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -1,6 +1,6 @@
-//! A text as its reader sees it once it is rendered, as far as that can show a secret which its source does not: what is
-//! invisible dropped, character references and escapes decoded, emphasis, comments and tags within a word gone. Not a
-//! renderer: it errs towards joining. Time is linear in the text's length.
+//! A text as its reader sees it once it is rendered, as far as that can show a secret which its source does not:
+//! invisible characters dropped, character references and escapes decoded, emphasis, comments and tags within a word
+//! gone. Not a renderer: it errs towards joining. Time is linear in the text's length.
 
 use crate::{
     mapped::{Edit, MappedText},

@@ -18,7 +18,7 @@ use std::{
 };
 use tokenizers::Tokenizer;
 
-/// `embedder.json`: what a model directory says about itself.
+/// `embedder.json`: the description of the model in a model directory.
 #[derive(Debug, Clone, Deserialize)]
 struct Description {
     format: u32,

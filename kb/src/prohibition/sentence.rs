@@ -122,7 +122,7 @@ fn next_word(rest: &str) -> Option<String> {
     (!POINTERS.contains(&word)).then(|| word.to_owned())
 }
 
-/// Words with which the other half of a sentence begins: what to do instead.
+/// Marks and words with which the other half of a sentence begins, often one with the action to take instead.
 static TURNS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"[.;:!?。；：！？]| — | – | - |\b(?:but|instead|rather|unless|nhưng|mà hãy|thay vào đó|tetapi|tapi|melainkan|namun|sebaliknya)\b|但|而是|而应|改为|请先|要先",

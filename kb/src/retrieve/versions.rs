@@ -115,7 +115,7 @@ fn leave_newest(editions: &[Edition], left_out: &mut BTreeSet<usize>, ranked: &m
     }
 }
 
-/// The gap that is reported if no document is on the requested version. If several versions are described, none of them
+/// The gap that is reported if no document is on the requested version. If several versions are described, no document
 /// answers; a single one is shown together with this statement.
 fn gap_of(
     asked: &Asked,

@@ -66,8 +66,8 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The servers of the knowledge base do not answer, or not in time, or lack the copies that they need. What was
-    /// asked for may work later.
+    /// The servers of the knowledge base do not answer, or not in time, or lack the copies that they need. The same
+    /// call may work later.
     #[error(
         "the knowledge base at `{address}` cannot be reached: no server managed to {action} it: {detail}"
     )]
@@ -133,7 +133,7 @@ pub enum StoreError {
         /// The path of the directory.
         path: PathBuf,
     },
-    /// The writer failed before; what it has pending is incomplete and cannot be committed.
+    /// The writer failed before; its pending changes are incomplete and cannot be committed.
     #[error("an earlier change to `{place}` failed, so nothing more can be written; open it again")]
     Broken {
         /// The place of the knowledge base.

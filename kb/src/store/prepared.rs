@@ -19,7 +19,7 @@ pub(super) struct Lengths {
     pub terms: u64,
 }
 
-/// What is stored with a document record.
+/// The stored form of a document's record: the record and the lengths of its chunks.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredDocument {
     pub record: DocumentRecord,
@@ -157,8 +157,9 @@ fn join_terms(text: &str) -> (String, u32) {
     (joined, count)
 }
 
-/// For each document that `meta` links to: the terms of the linking sentences, each once. Nobody may learn from a
-/// ranking what a restricted document says, and a document's links to itself say nothing about it.
+/// For each document that `meta` links to: the terms of the linking sentences, each once. The sentences of a restricted
+/// document are left out, as a ranking must not show them to other readers; so are a document's links to itself, which
+/// say nothing about it.
 fn inbound_texts(meta: &DocumentMeta) -> Vec<(DocumentKey, String)> {
     if !meta.access.is_empty() {
         return Vec::new();

@@ -18,8 +18,8 @@ pub struct Commit {
 }
 
 /// A knowledge base open for writing: by one writer at a time, or by one for each source. Readers see the changes from
-/// [`Writer::commit`] on: all of them, or none after a drop or a kill. What an engine keeps of changes without a commit
-/// only spares the next writer the work of storing it again.
+/// [`Writer::commit`] on: all changes at once, and no change of a writer that was dropped or killed before. An engine
+/// may keep changes without a commit, but only to spare the next writer the work of storing them again.
 #[async_trait]
 pub trait Writer: Send {
     /// Keeps other writers away from sources until this one is dropped; [`StoreError::Locked`] when another is at work

@@ -1,9 +1,9 @@
 //! Writing one generation: vectors first, then the index, whose commit is the only commit there is.
 //!
-//! The order is what makes a kill harmless. Vector rows are appended and synced before the commit that mentions them;
-//! the commit's payload says how many rows count; opening cuts off what lies beyond. Whatever happens in between, the
-//! generation is the one of the last commit. The commit file has the checksums of everything that it needs: see
-//! `sums.rs`.
+//! This order makes a kill harmless. Vector rows are appended and synced before the commit that mentions them; the
+//! commit's payload says how many rows count; opening cuts off the rows beyond. A generation thus always has the state
+//! of its last commit, even after a kill between the two steps. The commit file has the checksums of everything that it
+//! needs: see `sums.rs`.
 
 use super::{
     committed::Committed,

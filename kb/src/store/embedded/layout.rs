@@ -220,7 +220,7 @@ impl Layout {
         let path = self.generation(number).manifest;
         let damaged =
             |error: serde_json::Error| StoreError::Damaged { path: path.clone(), detail: error.to_string() };
-        // The version is read alone first: what a later format adds or drops must not look like damage.
+        // The version is read alone first: fields that a later format adds or drops must not look like damage.
         let format: Format = serde_json::from_slice(bytes).map_err(damaged)?;
         if format.format_version != FORMAT_VERSION {
             return Err(StoreError::format_mismatch(&self.root.to_string_lossy(), format.format_version));
@@ -290,7 +290,7 @@ impl Layout {
     }
 }
 
-/// `g7` gives 7.
+/// The generation that the name of a directory gives: 7 for `g7`, `None` for a name of another form.
 fn parse_generation(name: &str) -> Option<u64> {
     let digits = name.strip_prefix('g')?;
     match digits.bytes().all(|byte| byte.is_ascii_digit()) {

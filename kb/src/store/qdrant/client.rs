@@ -71,7 +71,7 @@ impl From<StoreError> for CallFailure {
 }
 
 impl Cluster {
-    /// Makes the clients. Nothing is connected yet.
+    /// Makes the clients, without connecting them.
     pub fn new(address: &QdrantAddress) -> Result<Arc<Self>, StoreError> {
         Self::within(address, api_key(address)?, Surroundings::default())
     }

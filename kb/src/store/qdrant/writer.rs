@@ -62,7 +62,7 @@ pub struct QdrantWriter {
 }
 
 impl QdrantWriter {
-    /// Opens the knowledge base at an address for writing, and creates it where there is none. A knowledge base with
+    /// Opens the knowledge base at an address for writing, and creates it if it is missing. A knowledge base with
     /// another identity than `identity` is refused.
     pub async fn open(address: &QdrantAddress, identity: &Identity) -> Result<Self, StoreError> {
         Self::open_on(Cluster::new(address)?, identity).await
@@ -203,7 +203,7 @@ impl QdrantWriter {
         all(&self.cluster, &self.collection, conditions, wanted).await
     }
 
-    /// The lengths of a document as it would be committed now; `None` when there is none.
+    /// The lengths of a document as it would be committed now; `None` if there is no such document.
     async fn lengths(&self, document: DocumentKey, id: &str) -> Result<Option<Lengths>, StoreError> {
         if let Some(change) = self.changes.documents.get(&document) {
             return Ok(change.after);

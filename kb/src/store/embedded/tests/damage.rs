@@ -197,7 +197,7 @@ pub(super) async fn told(kb: &Reader, is_right: impl Fn(Option<&str>) -> bool) {
     }
 }
 
-/// Whatever becomes of the files, what answers come from stays as it was, and the reader says which file it is.
+/// While a file is damaged, the reader goes on answering from the last whole state, and says which file is damaged.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_keeps_the_last_whole_state() {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -248,7 +248,7 @@ async fn a_base_without_checksums_is_read_and_then_covered() {
     assert!(verification.damaged.is_empty(), "{verification:?}");
     assert_eq!(verification.uncovered.len(), verification.files.len());
 
-    // What checksums the index's library has are looked at.
+    // Without checksums in the commit, those of the index's library are compared.
     let is_store = |file: &&PathBuf| file.extension().is_some_and(|end| end == "store");
     let store = verification.files.iter().find(is_store).expect("it has documents");
     let whole = fs::read(store).expect("it is there");

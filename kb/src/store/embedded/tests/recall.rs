@@ -125,7 +125,7 @@ fn the_ten_nearest_are_found() {
     assert!(recall >= 0.999, "recall@10 is {recall}");
 }
 
-/// Whatever the vectors of a model are like, the bits let the nearest through.
+/// The choice by bits keeps the nearest vectors, for every shape of a model's vectors.
 #[test]
 fn the_ten_nearest_are_found_by_their_bits_first() {
     type Shape = fn(Vec<f32>) -> Vec<f32>;

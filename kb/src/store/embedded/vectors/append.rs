@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Writes rows at the end of the files. Nothing counts before a commit has recorded the number of rows.
+/// Writes rows at the end of the files. Rows count only after a commit has recorded their number.
 pub(in crate::store::embedded) struct Appender {
     full: (BufWriter<File>, PathBuf),
     quantised: (BufWriter<File>, PathBuf),

@@ -54,10 +54,10 @@ const MAX_HELD_FULL_BYTES: u64 = if cfg!(test) { 256 << 10 } else { 256 << 20 };
 /// The same for the bytes, of which a search reads ten times as many rows.
 const MAX_HELD_QUANTISED_BYTES: u64 = if cfg!(test) { 256 << 10 } else { 512 << 20 };
 
-/// What rows are opened for.
+/// The purpose for which the rows are opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Answering: what a search needs is in memory, so that nothing that happens to the files reaches an answer.
+    /// Answering: all data that a search needs is in memory, so that no change of the files reaches an answer.
     Searching,
     /// Writing: everything is checked once, and stays on disk.
     Writing,
@@ -68,7 +68,7 @@ pub(super) enum Purpose {
 /// The rows of one commit. Later rows may be appended meanwhile; they are not seen.
 pub(super) struct Vectors {
     path: PathBuf,
-    /// `None` for [`Purpose::Salvaging`].
+    /// The vectors; `None` for [`Purpose::Salvaging`], which reads no rows.
     files: Option<Files>,
     /// By row; `None` where an earlier version wrote the rows and made no checksums.
     sums: Option<Arc<[RowSum]>>,
@@ -86,7 +86,7 @@ impl Vectors {
     /// Opens the first `rows` rows. Files shorter than that, and rows that are not those of their checksums, are
     /// damaged.
     ///
-    /// `before` is an earlier commit of the same generation: what it checked and holds is not read again.
+    /// `before` is an earlier commit of the same generation: the rows that it has checked and holds are not read again.
     pub fn open(
         paths: &GenerationPaths,
         dimensions: usize,
