@@ -1,10 +1,10 @@
 //! Memory that a process holds without needing it.
 
-/// Gives what was freed back to the system, where the allocator keeps it: after large requests that is most of what is
-/// resident. Takes milliseconds; blocks.
+/// Gives freed memory back to the system, where the allocator keeps it: after large requests most resident memory is
+/// freed memory. Takes milliseconds; blocks.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: it takes the allocator's own locks and touches only what is in no use.
+    // SAFETY: it takes the allocator's own locks and touches only memory that is not in use.
     unsafe {
         libc::malloc_trim(0);
     }

@@ -93,7 +93,7 @@ impl View<'_> {
                 let is_dropped = match mark {
                     Mark::Invisible => true,
                     Mark::Other => is_within,
-                    // As a part of a name it is seen.
+                    // Underscores within a name are visible.
                     Mark::Underscores => !is_within,
                     Mark::Stars if range.len() > 3 => is_within,
                     Mark::Stars if after.is_none_or(char::is_whitespace) => {

@@ -268,7 +268,7 @@ struct ModelTokenCounter {
 impl ModelTokenCounter {
     fn new(mut tokenizer: Tokenizer) -> Self {
         tokenizer.with_padding(None);
-        // Without parameters there is nothing to be refused.
+        // A call without parameters cannot be refused.
         let _ = tokenizer.with_truncation(None);
         Self { tokenizer }
     }

@@ -72,7 +72,7 @@ pub enum Reach {
     All,
     /// Anywhere in the sentence, and without one the expression forbids nothing.
     Act,
-    /// It forbids everything by itself.
+    /// The expression forbids all actions by itself.
     Any,
 }
 

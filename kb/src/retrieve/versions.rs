@@ -38,8 +38,8 @@ struct Edition {
     versions: Versions,
 }
 
-/// Leaves of the pages that exist in several versions those that answer the question. The order is kept but for what is
-/// moved up: a document on the version that was asked for, and a page's newest edition where none was.
+/// Of the pages that exist in several versions, keeps those that answer the question. The order stays, except that
+/// documents on the requested version move up, or a page's newest edition if no version was requested.
 pub(super) fn choose(ranked: &mut Vec<Ranked>, question: &Question) -> Option<VersionGap> {
     let editions: Vec<Edition> = ranked
         .iter()

@@ -39,7 +39,7 @@ pub enum AddressError {
     #[cfg(feature = "qdrant")]
     #[error(transparent)]
     Qdrant(#[from] QdrantAddressError),
-    /// It has a scheme that no engine serves.
+    /// The address has a scheme that no engine serves.
     #[error(
         "`{scheme}://` is not a kind of knowledge base this program knows; give a directory, or qdrant://HOST:6334/NAME"
     )]

@@ -42,7 +42,7 @@ fn joined(numbers: &[u32]) -> String {
 
 impl Version {
     /// Reads `1.13`, `v1.13.2`, `2.x`, `1.13.*`, `3.1-rc.1`; the marks of a build or of a preview are left out. `None`
-    /// for what is no version, a date for one.
+    /// for a text that is no version, such as a date.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
@@ -254,7 +254,7 @@ pub fn of_path(path: &str) -> Option<(usize, Version)> {
     })
 }
 
-/// The one version that a title mentions, and the title without it. `None` where it mentions none or several.
+/// The one version that a title mentions, and the title without it. `None` if it mentions no version or several.
 pub fn in_title(title: &str) -> Option<(String, Version)> {
     static MENTION: LazyLock<Regex> = LazyLock::new(|| {
         let number = r"\bv?\d{1,5}(?:\.\d{1,5}){1,2}(?:\.x)?\b|\bv\d{1,3}(?:\.x)?\b|\b\d{1,3}\.x\b";

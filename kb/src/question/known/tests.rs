@@ -156,7 +156,7 @@ fn messages_in_four_languages_are_understood_beside_what_is_known() {
 
 #[test]
 fn the_known_part_holds_where_the_message_says_something_else() {
-    // Of the same object: the namespace, and the kind.
+    // The namespace and the kind hold for the same object.
     check_objects(
         "kind=Pod namespace=payments name=web-0",
         "Pod shop/web-0 is restarting",

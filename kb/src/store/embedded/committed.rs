@@ -120,7 +120,7 @@ impl Committed {
         Ok(Self { bytes, sums, payload, index_files })
     }
 
-    /// The same without its checksums, for files that may be damaged.
+    /// The commit without its checksums, for files that may be damaged.
     pub fn unchecked(self) -> Self {
         Self { sums: None, ..self }
     }

@@ -223,7 +223,7 @@ fn read_back(target: &Layout, number: u64) -> Result<(), StoreError> {
     undamaged(&index, || Snapshot::open_generation(target, number, None, Purpose::Writing, None)).map(drop)
 }
 
-/// The same commit, with the checksums of the copy and the time of the original.
+/// Writes the commit file of a copy: the same commit, with the checksums of the copy and the time of the original.
 fn write_commit_file(
     from: &GenerationPaths,
     to: &GenerationPaths,

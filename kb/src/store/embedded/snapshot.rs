@@ -101,7 +101,8 @@ struct Whole {
 pub(super) struct Segment {
     pub reader: SegmentReader,
     /// By the index's document number: a chunk's row, a document record's document number, the document number of a
-    /// link's target; [`NONE`] for what is dead or leads nowhere. Which of them follows from the field that was hit.
+    /// link's target; [`NONE`] for a record that is dead or leads nowhere. Which of them follows from the field that
+    /// was hit.
     pub slots: Vec<u32>,
     pub passages: FieldIndex,
     pub fields: [FieldIndex; 4],

@@ -1,8 +1,8 @@
 //! The writing side: one writer at a time, whose changes become visible and durable together.
 //!
 //! A knowledge base that does not exist yet is built beside the pointer that readers follow and published by its first
-//! commit, so a killed first run leaves nothing that anybody could open. One that is built again, because its files are
-//! damaged, is built in the same way beside what is there.
+//! commit, so a killed first run leaves no knowledge base that a reader could open. One that is built again, because
+//! its files are damaged, is built in the same way beside what is there.
 
 use super::{
     generation::Generation,

@@ -382,7 +382,7 @@ impl Session {
         &self.meta
     }
 
-    /// An error once the session may have passed for given up: then nothing more may be written under its number.
+    /// An error once the session may have passed for given up: then no more points may be written under its number.
     pub fn check(&self) -> Result<(), StoreError> {
         let since = self.renewed.age(self.meta.surroundings());
         let detail = match self.renewed.is_lost.load(Ordering::Relaxed) {

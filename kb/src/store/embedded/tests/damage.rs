@@ -323,7 +323,7 @@ async fn a_damaged_base_is_built_again() {
     assert_eq!(view.counts().await.expect("known").documents, 2);
     told(&kb, |reason| reason.is_none()).await;
     assert!(verify(&path).await.expect("it is there").damaged.is_empty());
-    // Also where nothing can be read at all.
+    // A knowledge base of which no file can be read is built again as well.
     fs::write(path.join("CURRENT"), "garbage").expect("it is ours");
     assert!(documents_of_damaged(&path).await.is_none());
     let mut writer = EmbeddedWriter::open_rebuilding(&path, &identity()).await.expect("whatever is there");

@@ -117,7 +117,7 @@ fn centres(random: &mut Random, count: usize, dimensions: usize) -> Vec<Vec<f32>
 fn the_ten_nearest_are_found() {
     let mut random = Random(1);
     let centres = centres(&mut random, 40, 384);
-    // So few that all their bytes are scanned.
+    // So few rows that all their bytes are scanned.
     let rows: Vec<Vec<f32>> = (0..2_500).map(|_| clustered(&mut random, &centres, 0.02)).collect();
     let query = |random: &mut Random| clustered(random, &centres, 0.03);
     let recall = recall(&mut random, &rows, &all(rows.len()), 200, query);

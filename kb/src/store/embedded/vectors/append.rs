@@ -19,7 +19,7 @@ pub(in crate::store::embedded) struct Appender {
     full: (BufWriter<File>, PathBuf),
     quantised: (BufWriter<File>, PathBuf),
     row_sums: (BufWriter<File>, PathBuf),
-    /// Of the file with the rows' checksums.
+    /// The checksum, so far, of the file with the rows' checksums.
     summing: Summing,
     dimensions: usize,
     rows: u64,

@@ -45,13 +45,13 @@ const SCREEN_MIN: usize = 2_000;
 /// From so many bytes to scan on, the bits choose first; below, choosing costs more than it saves.
 const SCREEN_FROM_BYTES: usize = if cfg!(test) { 1 << 20 } else { 8 << 20 };
 
-/// With fewer dimensions a bit of each says too little of a vector.
+/// Vectors with fewer dimensions have no screen: one bit for each says too little of the vector.
 const SCREEN_FROM_DIMENSIONS: usize = 256;
 
 /// Floats beyond this many bytes stay on disk and are read row by row, each with its checksum.
 const MAX_HELD_FULL_BYTES: u64 = if cfg!(test) { 256 << 10 } else { 256 << 20 };
 
-/// The same for the bytes, of which a search reads ten times as many rows.
+/// Quantised vectors beyond this many bytes stay on disk; a search reads ten times as many rows of them.
 const MAX_HELD_QUANTISED_BYTES: u64 = if cfg!(test) { 256 << 10 } else { 512 << 20 };
 
 /// The purpose for which the rows are opened.

@@ -105,7 +105,7 @@ struct Part {
     label: String,
     /// The name before the brackets: that of a variant.
     name: String,
-    /// `{}`, `[]`, `()` or nothing.
+    /// `{}`, `[]`, `()` or the empty text.
     brackets: &'static str,
     inner: Vec<Part>,
 }
@@ -149,7 +149,7 @@ impl Part {
         Some(if is_map { part } else { part.simplified() })
     }
 
-    /// The same without the names that follow from a value's place: in a structure only variants keep their names.
+    /// The part without the names that follow from a value's place: in a structure only variants keep their names.
     fn simplified(mut self) -> Part {
         match (self.name.as_str(), self.brackets, self.inner.as_mut_slice()) {
             ("Some" | "IntegerValue" | "DoubleValue" | "StringValue" | "BoolValue", "()", [_]) => self.only(),
