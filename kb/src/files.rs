@@ -1,4 +1,4 @@
-//! Files that somebody names and that are read whole: settings, keys, tokens, journals, questions. A named pipe would
+//! Files that a user names and that are read whole: settings, keys, tokens, journals, questions. A named pipe would
 //! keep its reader waiting for ever, a device never ends, and a huge file takes the memory; each of them is an error
 //! that says so, at once.
 

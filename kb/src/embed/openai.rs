@@ -109,7 +109,7 @@ fn client(settings: &EndpointSettings) -> Result<Client, SetupError> {
     Client::new(Settings::new(&settings.base_url, policy)?.with(key))
 }
 
-/// A URL without what may be a password in it.
+/// A URL without the parts that may hold a password.
 fn without_credentials(url: &str) -> String {
     let Ok(mut url) = Url::parse(url) else { return "no URL".to_owned() };
     // Only URLs without a host refuse this, and they have no password either.

@@ -260,7 +260,7 @@ pub fn advised(sentence: &str) -> BTreeSet<String> {
         let is_told = TOLD_BEFORE.is_match(clause) || TOLD_AFTER.is_match(after);
         let is_base = match mark {
             Mark::Base => ADVISED_BEFORE.is_match(before) || (is_positive && !before.ends_with(NAME)),
-            // Other languages do not mark what is advised.
+            // Other languages do not mark advice.
             Mark::Word => true,
             Mark::Participle => PASSIVE.is_match(before),
             Mark::Gerund | Mark::Third => is_positive,

@@ -65,7 +65,7 @@ impl Unit {
         let path = leading.heading_path.as_slice();
         let mut wide = BTreeSet::from_iter(narrow.passages.iter().copied());
         let depth = narrow.depth.min(path.len());
-        // A part by itself, such as `Solution`, belongs to what stands above it.
+        // A part by itself, such as `Solution`, belongs to the section above it.
         let is_part = depth == path.len() && path.last().is_some_and(|last| Role::alone_in(last).is_some());
         let depth = if is_part { depth - 1 } else { depth };
         let whole = outline.below(&path[..depth]);

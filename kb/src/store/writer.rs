@@ -80,7 +80,7 @@ pub trait Writer: Send {
     /// The value that [`Writer::set_run_log`] stored last; `None` if it stored nothing.
     async fn run_log(&mut self) -> Result<Option<serde_json::Value>, StoreError>;
 
-    /// Stores what is known of the last runs; visible at once, outside the generations.
+    /// Stores the log of the last runs; visible at once, outside the generations.
     async fn set_run_log(&mut self, log: &serde_json::Value) -> Result<(), StoreError>;
 
     /// Stores the calibration of the decision to answer; visible at once, outside the generations.

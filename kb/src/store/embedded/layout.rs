@@ -21,7 +21,7 @@ const MAX_SMALL_FILE_BYTES: u64 = 16 << 20;
 /// Name of the file with the calibration, in the knowledge base's directory.
 const CALIBRATION: &str = "calibration.json";
 
-/// Name of the file with what is known of the last runs.
+/// Name of the file with the log of the last runs.
 const RUN_LOG: &str = "runs.json";
 
 /// Name of the manifest, in a generation's directory and in the commit's list of files.
@@ -126,7 +126,7 @@ impl Layout {
         }
     }
 
-    /// A mistyped `--kb` must not scatter files over somebody's documents.
+    /// A mistyped `--kb` must not scatter files over other documents of the user.
     fn refuse_foreign_directory(&self) -> Result<(), StoreError> {
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
@@ -273,7 +273,7 @@ impl Layout {
         None
     }
 
-    /// Replaces what is known of the last runs.
+    /// Replaces the log of the last runs.
     pub fn write_run_log(&self, log: &serde_json::Value) -> Result<(), StoreError> {
         let mut bytes = serde_json::to_vec_pretty(log).expect("a JSON value can be written");
         bytes.push(b'\n');

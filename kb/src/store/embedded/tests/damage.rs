@@ -1,4 +1,4 @@
-//! Files that are not what was committed: told by name, and never answered from.
+//! Files that differ from the committed ones: they are reported by name, and no answer comes from them.
 
 use super::*;
 use crate::embed::EmbeddingCache;

@@ -254,7 +254,7 @@ fn estimates(group: &[u64], probe: &Probe, factors: &[f32; GROUP], offsets: &[f3
             return unsafe { estimates_avx512(group, probe, factors, offsets) };
         }
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: as above.
+            // SAFETY: the processor has these instructions.
             return unsafe { estimates_avx2(group, probe, factors, offsets) };
         }
     }
