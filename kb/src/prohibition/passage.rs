@@ -52,7 +52,7 @@ pub fn of_title(title: &str) -> Option<Prohibition> {
     forbidden(&title).map(|found| Prohibition::new(title, found.actions))
 }
 
-/// A sentence that forbids the things listed below it.
+/// A sentence that forbids the things named below it.
 struct Lead {
     text: String,
     actions: BTreeSet<String>,
