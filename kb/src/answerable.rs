@@ -133,8 +133,8 @@ impl Retriever {
 
 /// Decides whether `retrieval` can answer a question.
 ///
-/// A curated rule that matches decides by itself; one that may match behind an anonymised name makes the answer partial at
-/// least. Otherwise the calibrated probability decides.
+/// A curated rule that matches decides by itself; one that may match behind an anonymised name makes the answer partial
+/// at least. Otherwise the calibrated probability decides.
 pub fn decide(retrieval: &Retrieval, calibration: &Calibration) -> Decision {
     let signals = &retrieval.signals;
     let log_odds = calibration.log_odds(signals);
@@ -182,7 +182,7 @@ pub fn decide(retrieval: &Retrieval, calibration: &Calibration) -> Decision {
     decided(Status::Answered, probability, format!("`{best}` covers the question"))
 }
 
-/// A rule that somebody wrote for this very case is as sure as anything gets.
+/// A rule that was written for this very case gives the highest confidence.
 const RULE_CONFIDENCE: f32 = 0.99;
 
 #[cfg(test)]

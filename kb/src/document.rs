@@ -1,4 +1,4 @@
-//! Documents, chunks and matching rules. Data only: nothing here reads, writes or searches.
+//! Documents, chunks and matching rules. Data only: this module neither reads, writes nor searches.
 
 use crate::{analyzer::with_humps_apart, prohibition::Prohibition};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use std::{fmt, str::FromStr};
 pub enum Kind {
     /// How to handle one failure.
     Runbook,
-    /// A standard operating procedure: what the team has agreed to do, or never to do.
+    /// A standard operating procedure: the actions that the team has agreed to take, or never to take.
     Sop,
     /// The official documentation of a product.
     Docs,
@@ -48,7 +48,7 @@ impl Kind {
         match self {
             Kind::Runbook | Kind::Sop | Kind::Qa => Trust::Curated,
             Kind::Docs => Trust::Official,
-            // It was resolved once, and nobody has confirmed the text since.
+            // An incident was resolved once, and its text has not been confirmed since.
             Kind::Wiki | Kind::Incident => Trust::Wiki,
             Kind::Issue => Trust::Public,
         }
@@ -78,9 +78,9 @@ impl FromStr for Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trust {
-    /// Anybody can write there: public issues.
+    /// Texts that any person can write, such as public issues.
     Public,
-    /// Anybody in the company can write there.
+    /// Texts that any member of the company can write.
     Wiki,
     /// The vendor's or project's own documentation.
     Official,
@@ -121,8 +121,8 @@ impl Rule {
     }
 }
 
-/// A link from one document to another, with the words that a reader clicks on: what others call a page is how people
-/// ask for it.
+/// A link from one document to another, with the words that a reader clicks on: people ask for a page by the names that
+/// other pages give it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// Id of the document pointed at. It may be unknown to the knowledge base.
@@ -141,7 +141,7 @@ pub struct DocumentMeta {
     pub id: String,
     /// Name of the source; the id's first component.
     pub source: String,
-    /// Title. Empty only where a test collection has none: whatever stood in its place would be searched.
+    /// The title. Empty only where a test collection has no titles: a text in place of the title would be searched.
     pub title: String,
     /// The address at which a person reads the document.
     #[serde(default)]
@@ -156,8 +156,8 @@ pub struct DocumentMeta {
     /// The name of the product that the document treats.
     #[serde(default)]
     pub product: Option<String>,
-    /// The version of the product, or several, as [`crate::version::Versions`] reads them: from what the document says of
-    /// itself, from its path, or from its title where other pages have the same but for the version.
+    /// The version of the product, or several, as [`crate::version::Versions`] reads them: from what the document says
+    /// of itself, from its path, or from its title where other pages have the same but for the version.
     #[serde(default)]
     pub version: Option<String>,
     /// BCP 47 tag, such as `en` or `zh-TW`.

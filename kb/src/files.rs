@@ -1,6 +1,6 @@
-//! Files that somebody names and that are read whole: settings, keys, tokens, journals, questions. A named pipe would keep
-//! its reader waiting for ever, a device never ends, and a huge file takes the memory; each of them is an error that says
-//! so, at once.
+//! Files that a user names and that are read whole: settings, keys, tokens, journals, questions. A named pipe would
+//! keep its reader waiting for ever, a device never ends, and a huge file takes the memory; each of them is an error
+//! that says so, at once.
 
 use std::{
     fs::{File, Metadata, OpenOptions},
@@ -42,12 +42,12 @@ pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    // It may grow while it is read, and files of the kernel say no length.
+    // The file may grow while it is read, and files of the kernel give no length.
     file.take(max_bytes + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max_bytes { Err(too_large()) } else { Ok(bytes) }
 }
 
-/// The same, as UTF-8.
+/// Reads a file as [`read`] does; an error unless it is UTF-8.
 pub fn read_text(path: &Path, max_bytes: u64) -> io::Result<String> {
     String::from_utf8(read(path, max_bytes)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))

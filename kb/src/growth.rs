@@ -1,5 +1,5 @@
-//! How the work on an input grows with its size, for tests of what hostile input can cost. Two sizes are compared by the time of
-//! the processor that the calling thread takes for each: how busy the machine is else changes neither much.
+//! How the work on an input grows with its size, for tests of what hostile input can cost. Two sizes are compared by
+//! the time of the processor that the calling thread takes for each: how busy the machine is else changes neither much.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ const TIMES: usize = 4;
 /// The work may take at most this many times as long. Work that grows with the size takes about four times as long,
 /// work that grows with its square about sixteen times.
 const MAX_TIMES: u32 = 10;
-/// And this much longer, for what is too short to be compared.
+/// The work may also take this much longer, as very short times cannot be compared.
 const SLACK: Duration = Duration::from_millis(20);
 /// A comparison that fails is made again: something else may have used the processor's caches.
 const TRIES: usize = 3;
 
-/// Panics where the work on an input of `bytes` takes far more than four times as long as that on a quarter of it. The work
-/// must be done by the calling thread.
+/// Panics where the work on an input of `bytes` takes far more than four times as long as that on a quarter of it. The
+/// work must be done by the calling thread.
 #[track_caller]
 pub fn assert_follows_size<I>(
     name: &str,

@@ -1,4 +1,4 @@
-//! The shared floor: what a document and a chunk are, how they are embedded, where they are kept and how they are
+//! The shared floor: documents and chunks, how they are embedded, where they are kept and how they are
 //! found. The writing side (`ingest`) and the asking side (`runbookd`) both stand on it; it knows neither HTTP nor file
 //! formats.
 //!

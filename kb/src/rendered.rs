@@ -1,6 +1,6 @@
-//! A text as its reader sees it once it is rendered, as far as that can show a secret which its source does not: what is
-//! invisible dropped, character references and escapes decoded, emphasis, comments and tags within a word gone. Not a
-//! renderer: it errs towards joining. Time is linear in the text's length.
+//! A text as its reader sees it once it is rendered, as far as that can show a secret which its source does not:
+//! invisible characters dropped, character references and escapes decoded, emphasis, comments and tags within a word
+//! gone. Not a renderer: it errs towards joining. Time is linear in the text's length.
 
 use crate::{
     mapped::{Edit, MappedText},
@@ -93,7 +93,7 @@ impl View<'_> {
                 let is_dropped = match mark {
                     Mark::Invisible => true,
                     Mark::Other => is_within,
-                    // As a part of a name it is seen.
+                    // Underscores within a name are visible.
                     Mark::Underscores => !is_within,
                     Mark::Stars if range.len() > 3 => is_within,
                     Mark::Stars if after.is_none_or(char::is_whitespace) => {

@@ -3,13 +3,14 @@
 /// The origin of a text, which decides where a sentence in it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prose {
-    /// A passage of a document: `1.` counts an item and ends no sentence, and a closing quotation mark goes with its sentence.
+    /// A passage of a document: `1.` counts an item and ends no sentence, and a closing quotation mark goes with its
+    /// sentence.
     Document,
     /// An answer, or what is quoted in one.
     Answer,
 }
 
-/// The sentences of a text in order, without white space around them; what stands in backticks is never cut.
+/// The sentences of a text in order, without white space around them; text in backticks is never cut.
 pub fn split(text: &str, prose: Prose) -> Vec<&str> {
     let mut sentences = Vec::new();
     let (mut start, mut in_code) = (0, false);

@@ -1,8 +1,8 @@
-//! Vectors computed earlier, by [`embedding_key`](crate::store::embedding_key), in a crash-safe file of their own. Several
-//! knowledge bases may share one, since a key names the model and the text; one process at a time has it open.
+//! Vectors computed earlier, by [`embedding_key`](crate::store::embedding_key), in a crash-safe file of their own.
+//! Several knowledge bases may share one, since a key names the model and the text; one process at a time has it open.
 //!
-//! It is only a cache: whatever fails here is logged and costs time, never the run. A file that cannot be read is put
-//! aside and begun anew, and a vector that is not what was remembered is not known.
+//! It is only a cache: a failure here is logged and costs time, never the run. A file that cannot be read is put aside
+//! and begun anew, and a vector that fails its check counts as unknown.
 
 use crate::document::ContentHash;
 use redb::{
@@ -214,8 +214,8 @@ fn encode(vector: &[f32]) -> Vec<u8> {
     bytes
 }
 
-/// The vector in stored bytes; `None` when they are not what was stored, or of another model. Earlier versions stored no
-/// checksum: of theirs, a vector is known by its length of 1.
+/// The vector in stored bytes; `None` when they are not what was stored, or of another model. Earlier versions stored
+/// no checksum: of theirs, a vector is known by its length of 1.
 fn decode(bytes: &[u8], dimensions: usize) -> Option<Vec<f32>> {
     let floats = |bytes: &[u8]| -> Vec<f32> {
         bytes.as_chunks::<4>().0.iter().map(|component| f32::from_le_bytes(*component)).collect()

@@ -63,7 +63,7 @@ pub struct EndpointSettings {
     pub base_url: String,
     /// Sent as a bearer token.
     pub api_key: Option<String>,
-    /// For one request, all tries included.
+    /// The time for one request, all tries included.
     pub timeout: Duration,
     /// The most tokens of a text, as the endpoint counts them.
     pub max_tokens: usize,

@@ -18,7 +18,7 @@ use std::{
 };
 use tokenizers::Tokenizer;
 
-/// `embedder.json`: what a model directory says about itself.
+/// `embedder.json`: the description of the model in a model directory.
 #[derive(Debug, Clone, Deserialize)]
 struct Description {
     format: u32,
@@ -268,7 +268,7 @@ struct ModelTokenCounter {
 impl ModelTokenCounter {
     fn new(mut tokenizer: Tokenizer) -> Self {
         tokenizer.with_padding(None);
-        // Without parameters there is nothing to be refused.
+        // A call without parameters cannot be refused.
         let _ = tokenizer.with_truncation(None);
         Self { tokenizer }
     }

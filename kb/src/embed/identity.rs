@@ -1,4 +1,4 @@
-//! Which model made some vectors: what must be the same for vectors to be compared.
+//! The identity of the model that made vectors: only vectors of the same identity can be compared.
 
 use serde::{Deserialize, Serialize};
 

@@ -18,7 +18,7 @@ const MAX_TRIES: u32 = 3;
 pub(super) struct OpenAiModel {
     identity: ModelIdentity,
     client: Client,
-    /// As errors show it.
+    /// The endpoint's address as errors show it.
     url: String,
     timeout: Duration,
     runtime: tokio::runtime::Runtime,
@@ -76,7 +76,7 @@ impl OpenAiModel {
         let model = self.identity.name.strip_prefix("openai:").unwrap_or(&self.identity.name);
         let request = Request { model, input: texts, encoding_format: "float" };
         let asked = async {
-            // The same texts have the same vectors.
+            // The call may be repeated, as the same texts have the same vectors.
             let call = self.client.call(Method::POST, "embeddings")?.json(&request)?.repeatable();
             call.send_for_json::<Response>().await
         };
@@ -109,7 +109,7 @@ fn client(settings: &EndpointSettings) -> Result<Client, SetupError> {
     Client::new(Settings::new(&settings.base_url, policy)?.with(key))
 }
 
-/// A URL without what may be a password in it.
+/// A URL without the parts that may hold a password.
 fn without_credentials(url: &str) -> String {
     let Ok(mut url) = Url::parse(url) else { return "no URL".to_owned() };
     // Only URLs without a host refuse this, and they have no password either.

@@ -10,31 +10,31 @@ const ELEMENTS_FILE: &str = include_str!("elements.txt");
 /// The properties that an element can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Habit {
-    /// It has no content.
+    /// The element has no content.
     Void,
-    /// Its content is text, without tags.
+    /// The element's content is text, without tags.
     Raw,
-    /// It ends an open paragraph.
+    /// The element ends an open paragraph.
     EndsParagraph,
-    /// It stands in the head of a page.
+    /// The element stands in the head of a page.
     InHead,
-    /// It ends a drawing or a formula.
+    /// The element ends a drawing or a formula.
     EndsForeign,
-    /// No end tag in it ends an element around it.
+    /// No end tag in the element ends an element around it.
     Scope,
-    /// It is more than words, as what has [`Habit::Scope`] or [`Habit::EndsParagraph`] is.
+    /// The element is more than words, as are all elements with [`Habit::Scope`] or [`Habit::EndsParagraph`].
     Block,
-    /// It is of words and reaches over blocks.
+    /// The element formats words and reaches over blocks.
     Format,
-    /// It stands within a line, or makes none itself.
+    /// The element stands within a line, or makes no line itself.
     Inline,
-    /// It is no part of a page's text.
+    /// The element is no part of a page's text.
     LeftOut,
-    /// In Markdown its tags leave nothing.
+    /// The element's tags leave no trace in Markdown.
     Unmarked,
-    /// In Markdown its tags set what is in it apart.
+    /// The element's tags set its content apart in Markdown.
     Apart,
-    /// Its name in `<…>` is more likely the element than a placeholder.
+    /// The element's name in `<…>` is more likely the element than a placeholder.
     Shown,
 }
 

@@ -1,7 +1,7 @@
 //! Languages: their tags and names, and which one a text is in.
 //!
-//! Entry points: [`normalised_tag`] for what somebody wrote as a tag, [`is_same`] for whether two tags are one language to a
-//! reader, [`of_prose`] for the language of a document. Those of questions are told by `detect`.
+//! Entry points: [`normalised_tag`] for the normal form of a tag, [`is_same`] for whether two tags are one
+//! language to a reader, [`of_prose`] for the language of a document. Those of questions are told by `detect`.
 
 mod detect;
 
@@ -23,13 +23,13 @@ pub struct Language(pub String);
 /// The properties that a language can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Habit {
-    /// Answers can be asked for in it.
+    /// Answers can be requested in the language.
     Asked,
-    /// Its two letters in a path always name the language.
+    /// The two letters of the language's tag in a path always name the language.
     InPaths,
-    /// A question in it is told by the statistics of its letters.
+    /// A question in the language is recognised by the statistics of its letters.
     Told,
-    /// It is written in other letters than Latin ones.
+    /// The language is written in other letters than Latin ones.
     OwnScript,
 }
 
@@ -101,8 +101,8 @@ fn is_letters(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// The tag a wish means: a name in English or in the language itself, or a tag; `None` if it means nothing known. `zh` for
-/// Chinese of which no script is asked for.
+/// The tag a wish means: a name in English or in the language itself, or a tag; `None` if it means nothing known. `zh`
+/// for Chinese of which no script is asked for.
 fn tag_of_wish(wish: &str) -> Option<String> {
     let wish: String = wish.trim().chars().take(64).collect::<String>().to_lowercase().replace('_', "-");
     let wish = wish.trim_matches(['"', '\'', '.', ' ']);

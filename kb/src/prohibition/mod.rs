@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 /// A sentence that forbids something, or the warning of a box that forbids nothing by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prohibition {
-    /// The sentence, on one line, without its markup but for code; what a list below it names follows it.
+    /// The sentence, on one line, without its markup but for code; the items of a list below it follow it.
     pub text: String,
     /// The forbidden actions, by their names in `actions.txt`; [`ANY`] stands for all actions, and a verb that is not
     /// in the file stands for itself. Empty for a box that only warns.

@@ -1,5 +1,5 @@
-//! The prohibitions of a passage's Markdown, in whatever shape it gives them: sentences, items, steps, rows, quotations,
-//! boxes, headings with what stands below them, comments in code.
+//! The prohibitions of a passage's Markdown, in whatever shape it gives them: sentences, items, steps, rows,
+//! quotations, boxes, headings with what stands below them, comments in code.
 
 use super::{
     Prohibition,
@@ -52,7 +52,7 @@ pub fn of_title(title: &str) -> Option<Prohibition> {
     forbidden(&title).map(|found| Prohibition::new(title, found.actions))
 }
 
-/// A sentence that forbids what stands below it.
+/// A sentence that forbids the things named below it.
 struct Lead {
     text: String,
     actions: BTreeSet<String>,
@@ -239,7 +239,7 @@ impl Reader {
         }
     }
 
-    /// A line above others: what forbids in it takes what stands below.
+    /// A line above others: if it forbids, the items and the sentence below it can belong to the prohibition.
     fn heading(&mut self, heading: &str) {
         self.end_lead();
         let Some(Found { actions, is_lead, .. }) = forbidden(heading) else { return };
@@ -254,7 +254,7 @@ impl Reader {
         let last = sentences.len().saturating_sub(1);
         let mut asked: Option<&str> = None;
         for (at, sentence) in sentences.into_iter().enumerate() {
-            // `Restart it? Never.`
+            // A question that this sentence answers with no: `Restart it? Never.`
             let question = asked.take().filter(|_| is_no(sentence));
             if let Some(question) = question
                 && let Some(found) = forbidden(&format!("do not {}", question.trim_end_matches(['?', '？'])))

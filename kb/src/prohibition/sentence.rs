@@ -114,7 +114,7 @@ fn is_end(rest: &str) -> bool {
 fn next_word(rest: &str) -> Option<String> {
     const PASSED: [&str; 12] =
         ["ever", "just", "simply", "be", "to", "blindly", "even", "try", "attempt", "run", "do", "start"];
-    // These only point at what follows.
+    // Words that only point at the words after them.
     const POINTERS: [&str; 6] = ["done", "any", "the", "this", "these", "either"];
     let words = rest.split(|c: char| !(c.is_alphanumeric() || c == '-')).filter(|word| !word.is_empty());
     let mut words = words.skip_while(|word| PASSED.contains(word));
@@ -122,7 +122,7 @@ fn next_word(rest: &str) -> Option<String> {
     (!POINTERS.contains(&word)).then(|| word.to_owned())
 }
 
-/// Words with which the other half of a sentence begins: what to do instead.
+/// Marks and words with which the other half of a sentence begins, often one with the action to take instead.
 static TURNS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"[.;:!?。；：！？]| — | – | - |\b(?:but|instead|rather|unless|nhưng|mà hãy|thay vào đó|tetapi|tapi|melainkan|namun|sebaliknya)\b|但|而是|而应|改为|请先|要先",
@@ -135,7 +135,7 @@ static JOINS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\b(?:or|nor|hoặc|hay|atau|maupun|ataupun)\b|或|、|也不|亦不").expect("the pattern is valid")
 });
 
-/// With these after a comma the sentence says something else.
+/// Words after a comma with which a new statement of the sentence begins.
 static BREAKS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^\s*(?:just|instead|then|first|use|only|call|ask|please|hãy|chỉ|rồi|cukup|lalu|kemudian|silakan|先|再|请|只|而)")
         .expect("the pattern is valid")
@@ -260,7 +260,7 @@ pub fn advised(sentence: &str) -> BTreeSet<String> {
         let is_told = TOLD_BEFORE.is_match(clause) || TOLD_AFTER.is_match(after);
         let is_base = match mark {
             Mark::Base => ADVISED_BEFORE.is_match(before) || (is_positive && !before.ends_with(NAME)),
-            // Other languages do not mark what is advised.
+            // Other languages do not mark advice.
             Mark::Word => true,
             Mark::Participle => PASSIVE.is_match(before),
             Mark::Gerund | Mark::Third => is_positive,

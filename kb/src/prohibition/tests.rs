@@ -1,4 +1,5 @@
-//! Wordings of prohibitions and of what is none, sentence by sentence; whole documents are in `tests/it/prohibitions.rs`.
+//! Sentences that are prohibitions and sentences that are not, one by one; whole documents are in
+//! `tests/it/prohibitions.rs`.
 
 use super::{of_passage, passage, sentence::forbidden};
 use crate::lists::unsorted;

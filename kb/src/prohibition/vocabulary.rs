@@ -1,4 +1,5 @@
-//! The words and expressions with which people forbid, in the languages that users write; the data lies beside this file.
+//! The words and expressions with which people forbid, in the languages that users write; the data lies beside this
+//! file.
 //!
 //! A sentence is folded first: lower case, one script of Chinese, contractions written out. Names become one character,
 //! words for actions become a [`Mark`]; the expressions of `forbidding.txt` and `harmless.txt` are read over that.
@@ -8,12 +9,12 @@ use regex::{Captures, Regex, RegexSet};
 use std::{collections::HashMap, ops::Range, sync::LazyLock};
 use unicode_normalization::UnicodeNormalization;
 
-/// `word<TAB>verb or word<TAB>action`: a verb is English and inflected, a word stands as it is. The action `none` makes a
-/// word that holds another one harmless.
+/// `word<TAB>verb or word<TAB>action`: a verb is English and inflected, a word stands as it is. The action `none` makes
+/// a word that holds another one harmless.
 const ACTIONS: &str = include_str!("actions.txt");
 /// One expression a line: `language<TAB>reach<TAB>expression`.
 const FORBIDDING: &str = include_str!("forbidding.txt");
-/// `language<TAB>expression`: what negates and forbids nothing.
+/// `language<TAB>expression`: expressions that negate and do not forbid.
 const HARMLESS: &str = include_str!("harmless.txt");
 /// `word<TAB>class`: the kinds of objects.
 const OBJECTS: &str = include_str!("objects.txt");
@@ -22,10 +23,10 @@ const TRIGGERS: &str = include_str!("triggers.txt");
 /// Traditional characters of the vocabulary with their simplified forms.
 const SCRIPTS: &str = include_str!("scripts.txt");
 
-/// Stands for a name. The marks are control characters, which no text that is read here holds: text that is ASCII stays so,
-/// and is matched far faster.
+/// Stands for a name. The marks are control characters, which no text that is read here holds: text that is ASCII stays
+/// so, and is matched far faster.
 pub const NAME: char = '\u{6}';
-/// Stands for what is harmless.
+/// Stands for a harmless expression.
 pub const HARMLESS_MARK: char = '\u{7}';
 
 /// The grammatical form of a word for an action.
@@ -71,7 +72,7 @@ pub enum Reach {
     All,
     /// Anywhere in the sentence, and without one the expression forbids nothing.
     Act,
-    /// It forbids everything by itself.
+    /// The expression forbids all actions by itself.
     Any,
 }
 
@@ -382,7 +383,7 @@ pub fn folded(text: &str) -> String {
     folded.trim().to_owned()
 }
 
-/// A folded text with its marks; what is harmless in one of `languages` becomes one.
+/// A folded text with its marks; a harmless expression of one of `languages` becomes a [`HARMLESS_MARK`].
 pub fn marked(folded: &str, languages: &[&Expressions]) -> Marked {
     let harmless = HARMLESS_MARK.to_string();
     let mut text = NAMES
@@ -443,7 +444,7 @@ pub fn classes_in(folded: &str) -> Vec<&'static str> {
     classes
 }
 
-/// The names in a text, lower case: what has a hyphen, a slash or a digit within, and single words in backticks.
+/// The names in a text, lower case: words with a hyphen, a slash or a digit within, and single words in backticks.
 pub fn names(text: &str) -> Vec<String> {
     let folded = folded(text);
     let mut names: Vec<String> = NAMES.find_iter(&folded).map(|found| found.as_str().to_owned()).collect();

@@ -100,7 +100,7 @@ enum Verdict {
     Possible,
     /// Anonymised beside an anonymised one only.
     Weak,
-    /// Not a stand-in.
+    /// The token is not anonymised.
     No,
 }
 

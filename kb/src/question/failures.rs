@@ -50,7 +50,7 @@ pub(super) fn split(text: &str) -> Vec<&str> {
     failures
 }
 
-/// Whether the text cannot have ended here: what follows belongs to it.
+/// Whether the text cannot have ended here, so that the text after it belongs to it.
 fn continues(before: &str) -> bool {
     if before.ends_with([':', ',', '=', '(', '[', '{', ';', '-', '>', '|', '：', '，']) {
         return true;

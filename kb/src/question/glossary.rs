@@ -74,7 +74,7 @@ mod tests {
             let (term, english) = rest.split_once('\t').expect("English words");
             assert!(seen.insert((tag, term)) && english.is_ascii(), "{line}");
             assert!(term.chars().all(|c| simplified(c) == c), "{term} has a simplified form");
-            // A rule holds for what somebody named, not for what a glossary takes it for.
+            // A rule holds for the names in the user's text, not for names that the glossary puts there.
             let question = Question::parse(english, None).expect("words");
             let names = |kind| question.named(kind).next().is_some();
             assert!(!names(IdentifierKind::Reason) && !names(IdentifierKind::Alert), "{line} names a reason");

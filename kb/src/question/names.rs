@@ -40,7 +40,7 @@ pub struct Object {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Label {
-    /// As it stands in the text, random suffixes included.
+    /// The name as it stands in the text, random suffixes included.
     Known(String),
     /// k8sgpt put an anonymised token in its place, wholly or in part.
     #[serde(rename = "masked")]

@@ -1,4 +1,4 @@
-//! What a question is about: its text without the words that every question has.
+//! The subject of a question: its text without the words that every question has.
 //!
 //! "How do I fix", "怎么处理", "xử lý thế nào", "tolong" say nothing of the subject in the language they are written in,
 //! and neither do function words. They would be searched for, and found missing, like the rest: so they are taken out

@@ -33,7 +33,7 @@ pub(super) fn clean(text: &str) -> String {
 /// A part that differs from one occurrence of a failure to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volatile {
-    /// As it stands in the text.
+    /// The part as it stands in the text.
     pub text: String,
     /// Drawn at random, such as a pod's suffix or a UID: no document has it. Addresses, times and durations may be
     /// anywhere.

@@ -210,8 +210,8 @@ const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 const HEX: &str = "0123456789abcdef";
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
 
-/// What a vendor's own generator makes: of twenty drawn for each format at least nineteen of twenty are redacted,
-/// whatever stands around them.
+/// Secrets as the vendors' own generators make them: twenty are drawn for each format, and at least nineteen of them
+/// are redacted, whatever the text around them.
 #[test]
 fn formats_of_vendors_are_redacted() {
     let mut random = Random(7);
@@ -220,7 +220,7 @@ fn formats_of_vendors_are_redacted() {
         let (mut num_drawn, mut caught) = (0, 0);
         let pattern = compiled(&vendor.pattern);
         while num_drawn < 20 {
-            // What follows the secret is not a part of what is drawn.
+            // The end of the pattern matches the text after the secret, so it is not drawn.
             let inside = vendor.pattern.trim_end_matches(r"(?:[^\w/+=-]|$)");
             let text = drawn(inside, &mut random);
             let Some(found) = pattern.captures(text.as_bytes()) else { continue };
@@ -399,7 +399,7 @@ fn secrets_of_operations_are_redacted() {
     assert!(missed.len() * 20 <= num_drawn);
 }
 
-/// What looks like a secret and is none; `HEX40` and the like stand for what is drawn.
+/// Texts that look as if they held a secret and hold no secret; `HEX40` and the like are replaced by random characters.
 const NEAR: &[&str] = &[
     "redis-password: {{ .Values.password | b64enc | quote }}",
     "Reinitiates the login with password\nargocd relogin --password",

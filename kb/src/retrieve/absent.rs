@@ -25,7 +25,7 @@ const MIN_WORD: usize = 4;
 const MIN_RUN: usize = 2;
 /// A longer run of characters is a sentence; its beginning tells enough.
 const MAX_RUN: usize = 10;
-/// So is one of more syllables.
+/// A run of more syllables is a sentence as well.
 const MAX_SYLLABLES: usize = 4;
 /// The most names that are reported; people do not read longer lists.
 const MAX_ABSENT: usize = 3;

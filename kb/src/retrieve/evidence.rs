@@ -20,7 +20,7 @@ const RULED_TOKENS: u32 = 6_000;
 const MAX_DOCUMENTS: usize = 3;
 /// A document whose score is below this share of the best one's is not worth the model's attention.
 const MIN_SCORE_SHARE: f32 = 0.78;
-/// The same for a page of the team's own.
+/// The least share of the best document's score for a page of the team's own.
 const MIN_OWN_SCORE_SHARE: f32 = 0.72;
 /// A page of the team's own that scores this share of the vendor's page above it, as a whole and by its words, says the
 /// same, and comes first.

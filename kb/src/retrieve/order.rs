@@ -231,7 +231,7 @@ pub(super) async fn hits(
 /// Passages below the names of alerts about something else than the question.
 #[derive(Default)]
 struct Others {
-    /// The alert is about objects of other kinds than the question names: what helps a HorizontalPodAutoscaler does not
+    /// The alert is about objects of other kinds than the question names: advice for a HorizontalPodAutoscaler does not
     /// help a Deployment.
     of_other_kinds: HashSet<ChunkKey>,
     /// The alert shares no word with the question, while that of another passage does.

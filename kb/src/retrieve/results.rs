@@ -58,7 +58,7 @@ pub struct RankedDocument {
     pub score: f32,
 }
 
-/// Each stage's ranking of documents: what `evaluate` scores apart.
+/// Each stage's ranking of documents, which `evaluate` scores separately.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct Stages {
     /// The lexical leg alone.

@@ -1,7 +1,7 @@
 //! Curated rules: does a document's `applies_to` hold for a question?
 //!
-//! Entry point: [`matches`]. Deterministic; similarity plays no part. What was recognised in the question comes from
-//! [`crate::question`]; what a match does to the ranking is the retriever's.
+//! Entry point: [`matches`]. Deterministic; similarity plays no part. The parts that were recognised in the question
+//! come from [`crate::question`]; the retriever decides the effect of a match on the ranking.
 
 use super::results::RuleStrength;
 use crate::{

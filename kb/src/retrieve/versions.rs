@@ -38,8 +38,8 @@ struct Edition {
     versions: Versions,
 }
 
-/// Leaves of the pages that exist in several versions those that answer the question. The order is kept but for what is
-/// moved up: a document on the version that was asked for, and a page's newest edition where none was.
+/// Of the pages that exist in several versions, keeps those that answer the question. The order stays, except that
+/// documents on the requested version move up, or a page's newest edition if no version was requested.
 pub(super) fn choose(ranked: &mut Vec<Ranked>, question: &Question) -> Option<VersionGap> {
     let editions: Vec<Edition> = ranked
         .iter()
@@ -115,7 +115,7 @@ fn leave_newest(editions: &[Edition], left_out: &mut BTreeSet<usize>, ranked: &m
     }
 }
 
-/// The gap that is reported if no document is on the requested version. If several versions are described, none of them
+/// The gap that is reported if no document is on the requested version. If several versions are described, no document
 /// answers; a single one is shown together with this statement.
 fn gap_of(
     asked: &Asked,

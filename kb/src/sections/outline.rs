@@ -1,8 +1,8 @@
 //! The smallest part of a page that treats one problem, from the page's own structure. Pure.
 //!
-//! A page is a tree of headings. A heading whose children name the parts of a runbook (symptoms, cause, diagnosis, steps) is
-//! one problem, and its parts belong together. Where no heading above a passage is one, the passage's own section is the
-//! unit: what stands beside it treats something else.
+//! A page is a tree of headings. A heading whose children name the parts of a runbook (symptoms, cause, diagnosis,
+//! steps) is one problem, and its parts belong together. Where no heading above a passage is one, the passage's own
+//! section is the unit: the sections beside it treat other problems.
 
 use super::Role;
 use crate::{document::Chunk, question::heading_names_entry};
@@ -33,8 +33,8 @@ impl Unit {
     }
 
     /// The unit of the page's passage `lead`. `is_one_procedure` says of the page that it is written as one, such as a
-    /// runbook or an SOP: it is then a unit as a whole where it is short, some of its headings only name parts (`Before`),
-    /// and it is no catalogue.
+    /// runbook or an SOP: it is then a unit as a whole where it is short, some of its headings only name parts
+    /// (`Before`), and it is no catalogue.
     pub fn around(passages: &[Chunk], lead: usize, is_one_procedure: bool) -> Self {
         let Some(leading) = passages.get(lead) else { return Self::whole(passages) };
         let outline = Outline::of(passages);
@@ -65,7 +65,7 @@ impl Unit {
         let path = leading.heading_path.as_slice();
         let mut wide = BTreeSet::from_iter(narrow.passages.iter().copied());
         let depth = narrow.depth.min(path.len());
-        // A part by itself, such as `Solution`, belongs to what stands above it.
+        // A part by itself, such as `Solution`, belongs to the section above it.
         let is_part = depth == path.len() && path.last().is_some_and(|last| Role::alone_in(last).is_some());
         let depth = if is_part { depth - 1 } else { depth };
         let whole = outline.below(&path[..depth]);
@@ -148,8 +148,8 @@ impl<'a> Outline<'a> {
             && 3 * children.iter().filter(|child| treats_one(child)).count() >= 2 * children.len()
     }
 
-    /// Whether most headings below a path name alerts or codes, or are a problem with parts of its own each. Steps below a
-    /// heading or a question for a heading (`When does a pod see it?`) make a procedure no catalogue.
+    /// Whether most headings below a path name alerts or codes, or are a problem with parts of its own each. Steps
+    /// below a heading or a question for a heading (`When does a pod see it?`) make a procedure no catalogue.
     fn lists_problems(&self, path: &[String]) -> bool {
         let children = self.children(path);
         let is_problem = |child: &&str| {
@@ -170,8 +170,8 @@ impl<'a> Outline<'a> {
         self.children(path).iter().filter(|child| names_entry(child)).count() >= 2
     }
 
-    /// The passages below the headings beside a path that only name parts, where they are short. What stands aside counts in a
-    /// procedure, where it holds the rules; elsewhere it is `What's next`.
+    /// The passages below the headings beside a path that only name parts, where they are short. Asides count only
+    /// `with_asides`: in a procedure they hold the rules, elsewhere they are sections such as `What's next`.
     fn parts_beside(&self, path: &[String], with_asides: bool) -> Vec<usize> {
         let Some((_, parent)) = path.split_last() else { return Vec::new() };
         let below = |child: &str| {

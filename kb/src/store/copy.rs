@@ -47,8 +47,8 @@ pub async fn copy(
     Ok(commit)
 }
 
-/// A backup of a knowledge base on a server is a directory, as that of any other: what is read of it through one state,
-/// in a knowledge base of the embedded engine.
+/// Backs up a knowledge base on a server to a directory: copies one state of it into a knowledge base of the embedded
+/// engine, so that all backups have the same form.
 pub(super) async fn backup(from: &QdrantAddress, to: &Path) -> Result<Copied, StoreError> {
     if std::fs::symlink_metadata(to).is_ok() {
         return Err(StoreError::Occupied { path: to.to_owned() });

@@ -34,7 +34,7 @@ pub enum StoreError {
         /// The way out, in one line.
         advice: String,
     },
-    /// A file's content is not what was written.
+    /// A file's content differs from the content that was written.
     #[error(
         "`{path}` is damaged: {detail}; bring back a backup with `ingest restore`, or build the knowledge base again from its documents with `ingest --rebuild`"
     )]
@@ -66,8 +66,8 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The servers of the knowledge base do not answer, or not in time, or lack the copies that they need. What was
-    /// asked for may work later.
+    /// The servers of the knowledge base do not answer, or not in time, or lack the copies that they need. The same
+    /// call may work later.
     #[error(
         "the knowledge base at `{address}` cannot be reached: no server managed to {action} it: {detail}"
     )]
@@ -79,7 +79,7 @@ pub enum StoreError {
         /// The last failure, in one line.
         detail: String,
     },
-    /// The servers of the knowledge base do not do what was asked for, now or later.
+    /// The servers of the knowledge base refuse an operation, now and later.
     #[error("the knowledge base at `{address}` does not allow to {action} it: {detail}")]
     Refused {
         /// The address that was called.
@@ -89,7 +89,7 @@ pub enum StoreError {
         /// The server's reason, in one line.
         detail: String,
     },
-    /// The stored calibration is not what was written. The knowledge base itself is not concerned.
+    /// The stored calibration differs from the one that was written. The knowledge base itself is not concerned.
     #[error("`{path}` is damaged: {detail}; remove it, or write it again with `evaluate calibrate`")]
     DamagedCalibration {
         /// The path of the file.
@@ -97,7 +97,7 @@ pub enum StoreError {
         /// The defect, in one line.
         detail: String,
     },
-    /// A knowledge base was to be made among somebody's files.
+    /// A knowledge base was to be made in a directory that has other files.
     #[error(
         "`{path}` is no knowledge base, and not empty: it has `{entry}`; give a new or an empty directory"
     )]
@@ -113,7 +113,7 @@ pub enum StoreError {
         /// The path of the directory.
         path: PathBuf,
     },
-    /// There is nothing to restore.
+    /// The directory holds no backup to restore.
     #[error("there is no backup in `{path}`; `ingest backup` makes one")]
     NoBackup {
         /// The path of the directory.
@@ -133,7 +133,7 @@ pub enum StoreError {
         /// The path of the directory.
         path: PathBuf,
     },
-    /// The writer failed before; what it has pending is incomplete and cannot be committed.
+    /// The writer failed before; its pending changes are incomplete and cannot be committed.
     #[error("an earlier change to `{place}` failed, so nothing more can be written; open it again")]
     Broken {
         /// The place of the knowledge base.

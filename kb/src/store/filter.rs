@@ -7,7 +7,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Which access tags a reader holds. The default holds none: it sees only what everybody may see.
+/// Which access tags a reader holds. The default has no tags: it sees only the documents that all readers may see.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
@@ -66,7 +66,7 @@ impl Filter {
         Self { access: Access::All, ..Self::default() }
     }
 
-    /// Shows nothing: for a reader who asks for other documents than those that may be read.
+    /// Shows no document: for a reader who asks for other documents than those that may be read.
     pub fn nothing() -> Self {
         Self { access: Access::Nothing, ..Self::default() }
     }

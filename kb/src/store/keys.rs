@@ -37,7 +37,7 @@ impl DocumentKey {
     }
 }
 
-/// The key of a passage in the embedding cache: what the vector depends on.
+/// The key of a passage in the embedding cache: a hash of all on which its vector depends.
 pub fn embedding_key(model: &ModelIdentity, text: &str) -> ContentHash {
     ContentHash::of(&[
         model.name.as_bytes(),

@@ -39,6 +39,6 @@ pub trait KnowledgeBase: Send + Sync {
     /// The value that [`Writer::set_run_log`](super::Writer::set_run_log) stored last; `None` if it stored nothing.
     async fn run_log(&self) -> Result<Option<serde_json::Value>, StoreError>;
 
-    /// The stored calibration of the decision to answer, as JSON; `None` when there is none.
+    /// The stored calibration of the decision to answer, as JSON; `None` if no calibration is stored.
     async fn calibration(&self) -> Result<Option<serde_json::Value>, StoreError>;
 }

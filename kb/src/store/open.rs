@@ -39,7 +39,7 @@ pub enum AddressError {
     #[cfg(feature = "qdrant")]
     #[error(transparent)]
     Qdrant(#[from] QdrantAddressError),
-    /// It has a scheme that no engine serves.
+    /// The address has a scheme that no engine serves.
     #[error(
         "`{scheme}://` is not a kind of knowledge base this program knows; give a directory, or qdrant://HOST:6334/NAME"
     )]
@@ -107,7 +107,7 @@ pub async fn open(
     }
 }
 
-/// Opens a knowledge base for writing and creates it when there is none. A second writer is refused with
+/// Opens a knowledge base for writing, and creates it if it is missing. A second writer is refused with
 /// [`StoreError::Locked`] within a second.
 pub async fn open_writer(address: &Address, identity: &Identity) -> Result<Box<dyn Writer>, StoreError> {
     match address {
@@ -174,8 +174,8 @@ pub async fn backup(address: &Address, to: &Path) -> Result<Copied, StoreError> 
     }
 }
 
-/// Makes a backup the newest state of a knowledge base, which is created when there is none. Readers move on to it as
-/// they do to a commit; until then, whatever happens, they see the state before.
+/// Makes a backup the newest state of a knowledge base, which is created if it is missing. Readers move on to it as
+/// they do to a commit; until then they see the previous state, even if the restoring fails.
 pub async fn restore(from: &Path, address: &Address) -> Result<Copied, StoreError> {
     match address {
         Address::Directory(path) => embedded::restore(from, path).await,

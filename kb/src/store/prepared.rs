@@ -19,7 +19,7 @@ pub(super) struct Lengths {
     pub terms: u64,
 }
 
-/// What is stored with a document record.
+/// The stored form of a document's record: the record and the lengths of its chunks.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredDocument {
     pub record: DocumentRecord,
@@ -145,7 +145,8 @@ pub(super) fn round_length(length: u32) -> u32 {
     FieldNormReader::id_to_fieldnorm(FieldNormReader::fieldnorm_to_id(length))
 }
 
-/// The terms of a text, one a line, and their number. Analysing before the index does gives us the lengths.
+/// The terms of a text, one a line, and their number. The texts are analysed before the index does it, as their lengths
+/// are needed.
 fn join_terms(text: &str) -> (String, u32) {
     let mut joined = String::with_capacity(text.len() + text.len() / 2);
     let mut count = 0;
@@ -157,8 +158,9 @@ fn join_terms(text: &str) -> (String, u32) {
     (joined, count)
 }
 
-/// For each document that `meta` links to: the terms of the linking sentences, each once. Nobody may learn from a
-/// ranking what a restricted document says, and a document's links to itself say nothing about it.
+/// For each document that `meta` links to: the terms of the linking sentences, each once. The sentences of a restricted
+/// document are left out, as a ranking must not show them to other readers; so are a document's links to itself, which
+/// say nothing about it.
 fn inbound_texts(meta: &DocumentMeta) -> Vec<(DocumentKey, String)> {
     if !meta.access.is_empty() {
         return Vec::new();
@@ -172,7 +174,7 @@ fn inbound_texts(meta: &DocumentMeta) -> Vec<(DocumentKey, String)> {
     by_target.into_iter().map(|(target, texts)| (DocumentKey::of(target), joined(texts))).collect()
 }
 
-/// How far a vector's length may be from 1. Models round, and so does what lies between them and us.
+/// How far a vector's length may be from 1. Models round, and so do the formats in which their vectors arrive.
 const MAX_LENGTH_ERROR: f32 = 0.01;
 
 /// Refuses a document whose chunks or vectors are not those that a store may take.

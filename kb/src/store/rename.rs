@@ -1,4 +1,4 @@
-//! A source under another name: what changes in a document and its chunks.
+//! A source under another name: the changes in a document and its chunks.
 
 use crate::{
     document::{Chunk, DocumentRecord},

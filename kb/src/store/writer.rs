@@ -18,8 +18,8 @@ pub struct Commit {
 }
 
 /// A knowledge base open for writing: by one writer at a time, or by one for each source. Readers see the changes from
-/// [`Writer::commit`] on: all of them, or none after a drop or a kill. What an engine keeps of changes without a commit
-/// only spares the next writer the work of storing it again.
+/// [`Writer::commit`] on: all changes at once, and no change of a writer that was dropped or killed before. An engine
+/// may keep changes without a commit, but only to spare the next writer the work of storing them again.
 #[async_trait]
 pub trait Writer: Send {
     /// Keeps other writers away from sources until this one is dropped; [`StoreError::Locked`] when another is at work
@@ -80,7 +80,7 @@ pub trait Writer: Send {
     /// The value that [`Writer::set_run_log`] stored last; `None` if it stored nothing.
     async fn run_log(&mut self) -> Result<Option<serde_json::Value>, StoreError>;
 
-    /// Stores what is known of the last runs; visible at once, outside the generations.
+    /// Stores the log of the last runs; visible at once, outside the generations.
     async fn set_run_log(&mut self, log: &serde_json::Value) -> Result<(), StoreError>;
 
     /// Stores the calibration of the decision to answer; visible at once, outside the generations.

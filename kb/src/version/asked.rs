@@ -15,7 +15,8 @@ const SAID_BEFORE_FILE: &str = include_str!("said_before.txt");
 static PRODUCTS: LazyLock<Vec<Vec<&str>>> =
     LazyLock::new(|| lines(PRODUCTS_FILE).map(|names| names.split(' ').collect()).collect());
 
-/// The names of a product, itself among them; none where it is not one of those that failures tell of.
+/// The names of a product, itself among them; empty if it is not one of the products of which failures tell the
+/// version.
 pub fn names_of_product(name: &str) -> &'static [&'static str] {
     PRODUCTS.iter().find(|names| names.contains(&name)).map_or(&[], Vec::as_slice)
 }
@@ -36,7 +37,8 @@ pub struct Asked {
     pub is_said: bool,
 }
 
-/// Words that stand before numbers with dots which are no versions, and protocols, whose versions are not the product's.
+/// Words that stand before numbers with dots which are no versions, and protocols, whose versions are not the
+/// product's.
 ///
 pub(super) static OTHER_NUMBERS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| words(OTHER_NUMBERS_FILE));
 

@@ -1,8 +1,8 @@
 //! Versions of products: how documents and paths write them, how questions ask for them, and which fits which.
 //!
-//! Entry points: [`Versions::of`] for what a document says of itself, [`of_path`] for what its path says, [`in_title`] for
-//! what a title mentions, [`asked`] for what a question asks for. Not every number is a version: addresses, image tags,
-//! quantities, dates and exit codes are none.
+//! Entry points: [`Versions::of`] for what a document says of itself, [`of_path`] for what its path says, [`in_title`]
+//! for what a title mentions, [`asked`] for what a question asks for. Not every number is a version: addresses, image
+//! tags, quantities, dates and exit codes are not versions.
 
 mod asked;
 
@@ -41,8 +41,8 @@ fn joined(numbers: &[u32]) -> String {
 }
 
 impl Version {
-    /// Reads `1.13`, `v1.13.2`, `2.x`, `1.13.*`, `3.1-rc.1`; the marks of a build or of a preview are left out. `None` for
-    /// what is no version, a date for one.
+    /// Reads `1.13`, `v1.13.2`, `2.x`, `1.13.*`, `3.1-rc.1`; the marks of a build or of a preview are left out. `None`
+    /// for a text that is no version, such as a date.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
@@ -242,8 +242,8 @@ pub fn component(name: &str) -> Option<Version> {
     Version::parse(rest).filter(|version| is_name && telling(version))
 }
 
-/// The version that the folders of a path name, and which of the path's components it is; the outermost counts. The last
-/// component is the file's.
+/// The version that the folders of a path name, and which of the path's components it is; the outermost counts. The
+/// last component is the file's.
 pub fn of_path(path: &str) -> Option<(usize, Version)> {
     let components: Vec<&str> = path.split('/').collect();
     let folders = &components[..components.len() - 1];
@@ -254,7 +254,7 @@ pub fn of_path(path: &str) -> Option<(usize, Version)> {
     })
 }
 
-/// The one version that a title mentions, and the title without it. `None` where it mentions none or several.
+/// The one version that a title mentions, and the title without it. `None` if it mentions no version or several.
 pub fn in_title(title: &str) -> Option<(String, Version)> {
     static MENTION: LazyLock<Regex> = LazyLock::new(|| {
         let number = r"\bv?\d{1,5}(?:\.\d{1,5}){1,2}(?:\.x)?\b|\bv\d{1,3}(?:\.x)?\b|\b\d{1,3}\.x\b";

@@ -188,7 +188,7 @@ impl Known {
         objects
     }
 
-    /// The namespace that is known, for what says none.
+    /// The known namespace, for objects that are named without a namespace.
     pub fn namespace(&self) -> Option<Label> {
         self.namespace.as_ref().map(Name::label)
     }
@@ -258,9 +258,9 @@ const BEFORE_NAME: &str = "name ";
 /// The words in front of a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Introduction {
-    /// With every name as it was given.
+    /// The words with every name as it was given.
     pub given: String,
-    /// With [`STAND_IN`] in place of anonymised names.
+    /// The words with [`STAND_IN`] in place of anonymised names.
     pub visible: String,
 }
 

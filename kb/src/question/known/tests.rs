@@ -156,7 +156,7 @@ fn messages_in_four_languages_are_understood_beside_what_is_known() {
 
 #[test]
 fn the_known_part_holds_where_the_message_says_something_else() {
-    // Of the same object: the namespace, and the kind.
+    // The namespace and the kind hold for the same object.
     check_objects(
         "kind=Pod namespace=payments name=web-0",
         "Pod shop/web-0 is restarting",
@@ -178,7 +178,7 @@ fn the_known_part_holds_where_the_message_says_something_else() {
         "Service payments/web has no endpoints",
         &["Deployment payments/web", "Service payments/web"],
     );
-    // What is not known is taken from the message.
+    // A part of the object that is not among the known parts is taken from the message.
     check_objects("name=web-0", "Pod shop/web-0 is restarting", &["Pod shop/web-0"]);
     // An alert and a namespace are one each.
     let question =
@@ -241,7 +241,7 @@ fn labels_name_objects_with_their_kinds() {
     );
     assert_eq!(objects(&question.failures()[0]), ["Deployment data/db"]);
     assert_eq!(named(&question, IdentifierKind::Name), ["db"]);
-    // What belongs to the failure belongs to each part of a message that tells of several.
+    // The known object belongs to each failure of a message that reports several failures.
     let question = of(
         "kind=Ingress name=shop/front",
         "Ingress uses the service shop/front-v2 which does not exist. Ingress uses the secret shop/front-tls as a TLS certificate which does not exist.",

@@ -2,7 +2,7 @@
 
 use crate::question::{names::Label, volatile::STAND_IN};
 
-/// A hyphen or a digit inside: what names have and English words rarely do.
+/// Whether a word has a hyphen or a digit inside, as names have and English words rarely.
 pub(super) fn has_name_marks(word: &str) -> bool {
     if word.contains(STAND_IN) {
         return true;

@@ -25,7 +25,7 @@ pub(in crate::store) async fn changes_are_seen_after_their_commit_only(engine: &
     assert_eq!(ids(view.as_ref()).await, ["s/b.md"]);
     assert_eq!(search(view.as_ref(), "first second text").await, ["s/b.md#0"]);
 
-    // What was not committed is gone with the writer.
+    // Changes without a commit are lost with the writer.
     put(writer.as_mut(), &first).await;
     drop(writer);
     let mut writer = engine.writer("visible", &identity()).await.expect("the lock is free again");

@@ -96,7 +96,8 @@ pub(in crate::store) async fn access_tags_deny_by_default(engine: &dyn EngineUnd
     }
 }
 
-/// A filter narrowed by another shows what both do; where they have nothing in common it shows nothing, and not everything.
+/// A filter narrowed by another shows the documents that both show; if they have no document in common it shows no
+/// document, and not all documents.
 pub(in crate::store) async fn narrowing_never_widens(engine: &dyn EngineUnderTest) {
     let set = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect::<BTreeSet<String>>();
     let documents: Vec<TestDocument> = (0..40)

@@ -5,7 +5,7 @@ use super::*;
 /// Dimensions of the vectors in these tests.
 pub(in crate::store) const DIMENSIONS: usize = 24;
 
-/// What the knowledge bases of these tests are built with.
+/// The identity with which the knowledge bases of these tests are built.
 pub(in crate::store) fn identity() -> Identity {
     Identity::current(ModelIdentity {
         name: "words".to_owned(),

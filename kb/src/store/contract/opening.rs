@@ -1,4 +1,4 @@
-//! Opening a knowledge base: its identity, one writer, absence, emptiness, what does not fit.
+//! Opening a knowledge base: its identity, one writer, absence, emptiness, data that does not fit.
 
 use super::*;
 

@@ -1,8 +1,8 @@
 //! The ranking of every engine, written down plainly: sums in double precision over the texts of documents in memory,
 //! without an index. [`Oracle::assert_agrees`] compares a view with it.
 //!
-//! It shares with engines what decides which texts there are ([`Chunk::indexed_text`], [`file_name`], [`Filter::shows`]),
-//! the analyzer, and that lengths are rounded to a byte.
+//! It shares with engines what decides which texts there are ([`Chunk::indexed_text`], [`file_name`],
+//! [`Filter::shows`]), the analyzer, and that lengths are rounded to a byte.
 
 use super::{TestDocument, vector_of};
 use crate::{
@@ -254,7 +254,7 @@ fn linking<'a>(
     })
 }
 
-/// What the linking documents say of `target`, each sentence of each once.
+/// The sentences that link to `target`: each sentence of a linking document once.
 fn linking_text(documents: &[TestDocument], target: &TestDocument) -> Text<DocumentKey> {
     let mut text = Text::new(target.key(), Vec::new());
     for other in linking(documents, target) {

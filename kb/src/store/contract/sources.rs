@@ -1,4 +1,4 @@
-//! What is kept of sources besides their documents, and renaming them.
+//! Sources: their fingerprints, their states, renaming them; and the records of a knowledge base beside its documents.
 
 use super::*;
 
@@ -62,7 +62,7 @@ pub(in crate::store) async fn a_source_is_renamed_as_a_whole(engine: &dyn Engine
         assert_eq!(search_dense(renamed.as_ref(), words).await, search_dense(fresh.as_ref(), words).await);
     }
     assert_eq!(writer.rename_source("old", "third").await.expect("there is none"), 0);
-    // What the new name has already stays as it is, and the old one goes.
+    // A document that the new name has already stays as it is, and the one of the old name is removed.
     put(writer.as_mut(), &document("third/a.md", "Newer").chunk("the newer text")).await;
     writer.commit().await.expect("there is space");
     assert_eq!(writer.rename_source("new", "third").await.expect("it can be renamed"), 2);

@@ -77,7 +77,7 @@ pub(in crate::store) async fn documents_are_as_near_as_their_passages(engine: &d
         near(found[1].centroid, 0.0);
         near(found[3].centroid, -1.0);
     }
-    // What two vectors leave that nearly cancel each other is rounding.
+    // The sum of two vectors that nearly cancel each other is a rounding error.
     for at in 0..DIMENSIONS {
         let mut nearly_opposite: Vec<f32> = other.iter().map(|component| -component).collect();
         nearly_opposite[at] = nearly_opposite[at].next_up();

@@ -73,7 +73,7 @@ pub(in crate::store) async fn rankings_are_as_written_down(engine: &dyn EngineUn
             "a term counts once"
         );
     }
-    // What went and came back scores as if it had never gone.
+    // Documents that are removed and stored again score as if they had never been removed.
     let mut writer = engine.writer("library", &identity()).await.expect("the lock is free");
     for document in documents.iter().step_by(3) {
         writer.remove(&document.meta.id).await.expect("it is there");
@@ -88,7 +88,7 @@ pub(in crate::store) async fn rankings_are_as_written_down(engine: &dyn EngineUn
     oracle.assert_agrees(view.as_ref(), &library_queries(), &LIBRARY_VECTORS).await;
 }
 
-/// After whatever changes, everything is that of a knowledge base built afresh.
+/// After any changes, all rankings are those of a knowledge base that is built afresh.
 pub(in crate::store) async fn rankings_follow_every_change(engine: &dyn EngineUnderTest) {
     let mut random = Random(41);
     let pool = library();
@@ -129,7 +129,8 @@ pub(in crate::store) async fn rankings_follow_every_change(engine: &dyn EngineUn
     }
 }
 
-/// Whatever commits led to it: adding, growing, shrinking, removing, and a last one that changes how long passages are.
+/// Scores depend only on the committed documents, not on the commits before: documents are added, grow, shrink and are
+/// removed, and the last commit changes the average length of the passages.
 pub(in crate::store) async fn scores_depend_on_what_there_is(engine: &dyn EngineUnderTest) {
     let text = |number: usize, words: usize| format!("short {}", format!("word{number} ").repeat(words));
     let page = |number: usize, words: usize| {
@@ -201,7 +202,7 @@ pub(in crate::store) async fn commonness_is_that_of_everything(engine: &dyn Engi
         let hidden = view.search_lexical(&lexical("keeper", EVEN), 10, 10).await.expect("readable");
         assert_eq!(hidden.shown, [filter == Filter::everything()], "{filter:?}");
     }
-    // What is gone does not count.
+    // A removed document does not count.
     let mut writer = engine.writer("commonness", &identity()).await.expect("the lock is free");
     writer.remove("s/pod.md").await.expect("it is there");
     let commit = writer.commit().await.expect("there is space");

@@ -48,7 +48,7 @@ impl Bits {
         &self.words
     }
 
-    /// The numbers, ascending.
+    /// The numbers in the set, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.words.iter().enumerate().flat_map(|(at, &word)| ones(word).map(move |bit| at * 64 + bit))
     }

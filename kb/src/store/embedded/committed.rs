@@ -1,7 +1,7 @@
 //! The files that a commit needs, read once: the commit file with its checksums, the index's files, the rows'
 //! checksums.
 //!
-//! Files are read into memory ([`Purpose::Searching`]) or checked and left on disk ([`Purpose::Writing`]); none is
+//! Files are read into memory ([`Purpose::Searching`]) or checked and left on disk ([`Purpose::Writing`]); no file is
 //! mapped, so a file that is overwritten or cut by other programs changes no answer and ends no process.
 
 use super::{
@@ -120,7 +120,7 @@ impl Committed {
         Ok(Self { bytes, sums, payload, index_files })
     }
 
-    /// The same without its checksums, for files that may be damaged.
+    /// The commit without its checksums, for files that may be damaged.
     pub fn unchecked(self) -> Self {
         Self { sums: None, ..self }
     }

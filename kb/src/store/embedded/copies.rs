@@ -68,8 +68,8 @@ pub async fn backup(kb: &Path, to: &Path) -> Result<Copied, StoreError> {
     .await
 }
 
-/// Makes a backup the newest state of the knowledge base in `kb`, whatever that holds; creates it when there is none.
-/// Readers go on with the state before until everything is there and checked.
+/// Makes a backup the newest state of the knowledge base in `kb`, whatever its state, and creates the knowledge base if
+/// it is missing. Readers keep the previous state until all files are copied and checked.
 pub async fn restore(from: &Path, kb: &Path) -> Result<Copied, StoreError> {
     let (source, target) = (Layout::new(from), Layout::new(kb));
     blocking(move || {
@@ -223,7 +223,7 @@ fn read_back(target: &Layout, number: u64) -> Result<(), StoreError> {
     undamaged(&index, || Snapshot::open_generation(target, number, None, Purpose::Writing, None)).map(drop)
 }
 
-/// The same commit, with the checksums of the copy and the time of the original.
+/// Writes the commit file of a copy: the same commit, with the checksums of the copy and the time of the original.
 fn write_commit_file(
     from: &GenerationPaths,
     to: &GenerationPaths,

@@ -1,9 +1,9 @@
 //! Writing one generation: vectors first, then the index, whose commit is the only commit there is.
 //!
-//! The order is what makes a kill harmless. Vector rows are appended and synced before the commit that mentions them;
-//! the commit's payload says how many rows count; opening cuts off what lies beyond. Whatever happens in between, the
-//! generation is the one of the last commit. The commit file has the checksums of everything that it needs: see
-//! `sums.rs`.
+//! This order makes a kill harmless. Vector rows are appended and synced before the commit that mentions them; the
+//! commit's payload says how many rows count; opening cuts off the rows beyond. A generation thus always has the state
+//! of its last commit, even after a kill between the two steps. The commit file has the checksums of everything that it
+//! needs: see `sums.rs`.
 
 use super::{
     committed::Committed,
@@ -126,7 +126,7 @@ impl Generation {
         self.add(document, vectors)
     }
 
-    /// Adds a document of which there is nothing.
+    /// Adds a document that the generation does not have yet.
     pub fn add(&mut self, document: PreparedDocument, vectors: &[Vec<f32>]) -> Result<(), StoreError> {
         debug_assert_eq!(document.num_chunks(), vectors.len());
         let first_row = self.vectors.rows();
@@ -190,7 +190,7 @@ impl Generation {
         Committed::read(&self.paths).is_ok_and(|committed| committed.payload.sequence == payload.sequence)
     }
 
-    /// Merges segments where there are many of one size. Readers notice nothing; a failure costs nothing but speed.
+    /// Merges segments where there are many of one size. Readers do not notice it; a failure costs only speed.
     pub fn merge_segments(&mut self) -> Result<(), StoreError> {
         let mut policy = LogMergePolicy::default();
         policy.set_min_num_segments(MERGE_FROM_SEGMENTS);

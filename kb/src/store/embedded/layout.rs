@@ -21,7 +21,7 @@ const MAX_SMALL_FILE_BYTES: u64 = 16 << 20;
 /// Name of the file with the calibration, in the knowledge base's directory.
 const CALIBRATION: &str = "calibration.json";
 
-/// Name of the file with what is known of the last runs.
+/// Name of the file with the log of the last runs.
 const RUN_LOG: &str = "runs.json";
 
 /// Name of the manifest, in a generation's directory and in the commit's list of files.
@@ -126,7 +126,7 @@ impl Layout {
         }
     }
 
-    /// A mistyped `--kb` must not scatter files over somebody's documents.
+    /// A mistyped `--kb` must not scatter files over other documents of the user.
     fn refuse_foreign_directory(&self) -> Result<(), StoreError> {
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
@@ -220,7 +220,7 @@ impl Layout {
         let path = self.generation(number).manifest;
         let damaged =
             |error: serde_json::Error| StoreError::Damaged { path: path.clone(), detail: error.to_string() };
-        // The version is read alone first: what a later format adds or drops must not look like damage.
+        // The version is read alone first: fields that a later format adds or drops must not look like damage.
         let format: Format = serde_json::from_slice(bytes).map_err(damaged)?;
         if format.format_version != FORMAT_VERSION {
             return Err(StoreError::format_mismatch(&self.root.to_string_lossy(), format.format_version));
@@ -273,7 +273,7 @@ impl Layout {
         None
     }
 
-    /// Replaces what is known of the last runs.
+    /// Replaces the log of the last runs.
     pub fn write_run_log(&self, log: &serde_json::Value) -> Result<(), StoreError> {
         let mut bytes = serde_json::to_vec_pretty(log).expect("a JSON value can be written");
         bytes.push(b'\n');
@@ -290,7 +290,7 @@ impl Layout {
     }
 }
 
-/// `g7` gives 7.
+/// The generation that the name of a directory gives: 7 for `g7`, `None` for a name of another form.
 fn parse_generation(name: &str) -> Option<u64> {
     let digits = name.strip_prefix('g')?;
     match digits.bytes().all(|byte| byte.is_ascii_digit()) {

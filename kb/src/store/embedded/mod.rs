@@ -13,9 +13,10 @@
 //! g7/vectors.sums    checksums of the rows
 //! ```
 //!
-//! Entry points: [`Reader`] and [`EmbeddedWriter`]. A commit is described in `generation.rs`, what is read in
-//! `snapshot.rs`; `lexical.rs` and `vectors/` are the two legs of the search. `sums.rs` says what checksums there are,
-//! `committed.rs` reads against them, `verify.rs` looks at everything, `copies.rs` makes backups and brings them back.
+//! Entry points: [`Reader`] and [`EmbeddedWriter`]. A commit is described in `generation.rs`, the state that a reader
+//! opens in `snapshot.rs`; `lexical.rs` and `vectors/` are the two legs of the search. `sums.rs` says what checksums
+//! there are, `committed.rs` reads against them, `verify.rs` looks at everything, `copies.rs` makes backups and brings
+//! them back.
 
 mod best;
 mod bits;

@@ -1,7 +1,7 @@
 //! The reading side: hands out views of the newest state, moves on when writers commit, and watches the files.
 //!
-//! What answers come from is in memory, so nothing that happens to the files reaches an answer. But a state that was
-//! overwritten or damaged will not open again, and somebody has to be told: see [`Reader::trouble`].
+//! All data of answers is in memory, so no change of the files reaches an answer. But a state that was overwritten or
+//! damaged will not open again, and the operator has to be told: see [`Reader::trouble`].
 
 use super::{
     layout::{Layout, Stamp, stamp},
@@ -34,7 +34,7 @@ const LOOK_AT_FILES_EVERY: Duration = Duration::from_millis(if cfg!(test) { 20 }
 /// How long damage may go unnoticed that leaves a file's length and time as they were.
 const VERIFY_EVERY: Duration = Duration::from_secs(3_600);
 
-/// Of the time, work that repeats itself takes at most one part in so many.
+/// Repeated work takes at most one part in so many of the time.
 const MIN_REST: u32 = 20;
 
 /// A knowledge base in a directory, open for reading. Needs no lock and no right to write.
@@ -72,7 +72,7 @@ struct Files {
 }
 
 impl Files {
-    /// Of a snapshot that was just opened, and so checked.
+    /// The files of a snapshot that was just opened, and so checked.
     fn of(snapshot: &Snapshot) -> Self {
         let now = Instant::now();
         // Rows that stay on disk were not looked at yet.

@@ -1,11 +1,12 @@
-//! The contents of a generation's index: its schema, its four sorts of records, and what a commit says of itself.
+//! The contents of a generation's index: its schema, its four sorts of records, and the facts that a commit records
+//! about itself.
 //!
 //! - A *document record* for each document: its stored [`DocumentRecord`], where its rows are, the terms of its title,
 //!   name and headings, and those that filters look for.
 //! - A *chunk record* for each chunk: the stored [`Chunk`], its row, and the terms of its passage.
 //! - A *link record* for each page that a document without access tags links to: the words of the linking sentences. A page's
-//!   inbound texts are thus spread over the records of the documents that link to it and go with them; nothing has to
-//!   be written again when somebody else's links change. `lexical.rs` adds them up.
+//!   inbound texts are thus spread over the records of the documents that link to it and go with them; no record has
+//!   to be written again when the links of another page change. `lexical.rs` adds them up.
 //!
 //! - A *state record* for each source whose reader keeps something with its documents: the stored [`SourceState`].
 //!

@@ -75,7 +75,7 @@ pub(super) struct Snapshot {
     states: Vec<Address>,
     /// By document number: the number of terms in all sentences that link to it.
     pub inbound_lengths: Vec<u32>,
-    /// By document number: what links to it.
+    /// By document number: the links to the document.
     pub inbound: Vec<Inbound>,
     /// Average number of terms in each field, over the documents that have one.
     pub field_averages: [f32; 4],
@@ -87,7 +87,7 @@ pub(super) struct Snapshot {
     parsed: Mutex<HashMap<u32, Arc<DocumentRecord>>>,
 }
 
-/// What a snapshot has of its generation beside the index.
+/// The parts of a snapshot that are ready before the records of the index are read.
 struct Whole {
     records: Records,
     manifest: Manifest,
@@ -101,7 +101,8 @@ struct Whole {
 pub(super) struct Segment {
     pub reader: SegmentReader,
     /// By the index's document number: a chunk's row, a document record's document number, the document number of a
-    /// link's target; [`NONE`] for what is dead or leads nowhere. Which of them follows from the field that was hit.
+    /// link's target; [`NONE`] for a record that is dead or leads nowhere. Which of them follows from the field that
+    /// was hit.
     pub slots: Vec<u32>,
     pub passages: FieldIndex,
     pub fields: [FieldIndex; 4],
@@ -135,7 +136,8 @@ struct Address {
 
 const NOWHERE: Address = Address { segment: NONE, document: NONE };
 
-/// What changes whenever a reader should look again.
+/// The stamps of the two files of which every new state replaces at least one: a reader opens the state again when they
+/// change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StateStamp {
     current: Option<Stamp>,
@@ -153,8 +155,8 @@ impl StateStamp {
 }
 
 impl Snapshot {
-    /// Opens the newest committed state for searching. `expected` refuses a knowledge base that was built with
-    /// something else; what is the same in the state `before` is not read again.
+    /// Opens the newest committed state for searching. A knowledge base that was built with another identity than
+    /// `expected` is refused; data that is the same in the state `before` is not read again.
     pub fn open(
         layout: &Layout,
         expected: Option<&Identity>,
@@ -198,7 +200,7 @@ impl Snapshot {
         let manifest = layout.manifest(number, &manifest_bytes);
         let committed = match (Committed::read(&paths), manifest) {
             (Ok(committed), _) => committed,
-            // What another format has beside its manifest need not be readable.
+            // The other files of another format need not be readable.
             (Err(_), Err(mismatch @ StoreError::Mismatch { .. })) => return Err(mismatch),
             (Err(error), _) => return Err(error),
         };
@@ -473,7 +475,7 @@ impl FieldIndex {
     }
 }
 
-/// An average that grows; what has no length does not count.
+/// An average to which lengths are added one by one; a length of zero does not count.
 #[derive(Clone, Copy, Default)]
 struct Average {
     sum: u64,

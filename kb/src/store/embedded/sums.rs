@@ -1,11 +1,11 @@
-//! Checksums: what a commit says of every file that it needs, and what a file says of itself.
+//! Checksums of every file that a commit needs: the commit records them, and some files also end with one of their own.
 //!
 //! - [`Sums`] is in the commit file and names each file of the generation with its length and its BLAKE3 hash.
 //! - [`RowSum`] is in `vectors.sums`, one for each row of the vector files, which are appended to: the two CRC-32 of the row.
 //!   That file is named in [`Sums`] with the rows that the commit counts.
 //! - [`seal`] ends a JSON object with a checksum of everything before: the commit file and the calibration.
 //!
-//! Hashes tell damage, not forgery: whoever may write the files may write their checksums.
+//! Hashes show damage, not forgery: a person who may write the files may write their checksums.
 
 use super::layout::{io_error, read_exact_at};
 use crate::store::error::StoreError;
@@ -22,7 +22,7 @@ const READ_BYTES: usize = 1 << 18;
 
 /// The member that [`seal`] adds, up to its value.
 const SEAL: &str = "\"checksum\":\"";
-/// What follows the value.
+/// The text after the value of that member.
 const SEAL_END: &str = "\"}\n";
 /// Hexadecimal digits of a BLAKE3 hash.
 const HASH_DIGITS: usize = 64;
@@ -173,7 +173,7 @@ pub(super) fn sum_of_file(file: &File, path: &Path) -> Result<FileSum, StoreErro
 }
 
 /// Ends a JSON object with a checksum of everything before and of the file's name, so that no file passes for another.
-/// What is no object stays as it is.
+/// Bytes that are not a JSON object stay as they are.
 pub(super) fn seal(json: &[u8], name: &str) -> Vec<u8> {
     let Some(body) = without_end(json) else { return json.to_vec() };
     let mut sealed = body.to_vec();
@@ -191,7 +191,7 @@ fn seal_of(body: &[u8], name: &str) -> String {
     blake3::Hasher::new().update(body).update(name.as_bytes()).finalize().to_hex().to_string()
 }
 
-/// Adds a member to a JSON object. What is no object stays as it is.
+/// Adds a member to a JSON object. Bytes that are not a JSON object stay as they are.
 pub(super) fn with_member(json: &[u8], name: &str, value: &impl Serialize) -> Vec<u8> {
     let Some(body) = without_end(json) else { return json.to_vec() };
     let mut longer = body.to_vec();

@@ -50,7 +50,7 @@ mod contract {
     contract_tests!(InDirectory::new(CompactionPolicy::default()));
 }
 
-/// The same, with a compaction after nearly every commit.
+/// The tests of the contract, with a compaction after nearly every commit.
 mod contract_while_compacting {
     use super::*;
     contract_tests!(InDirectory::new(CompactionPolicy { dead_share: 0.05, dead_rows: 1 }));

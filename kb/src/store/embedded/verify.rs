@@ -37,7 +37,7 @@ pub async fn documents_of_damaged(path: &Path) -> Option<HashMap<String, Content
     let layout = Layout::new(path);
     let read = move || {
         let Some(number) = layout.current_generation()? else {
-            // Where no generation was ever begun there is nothing to lose.
+            // Where no generation was ever begun, no documents can be lost.
             return Ok((layout.next_generation()? == 1).then(HashMap::new));
         };
         let index = layout.generation(number).index;
@@ -76,7 +76,7 @@ pub(super) fn verified(layout: &Layout) -> Result<Verification, StoreError> {
         let mut found = Finding::default();
         found.look_at(layout, number);
         attempt += 1;
-        // What a writer removed meanwhile is not damage: then there is a newer state to look at.
+        // A file that a writer removed meanwhile is not damage: then there is a newer state to look at.
         let has_moved_on = StateStamp::of(layout, number) != before;
         if found.0.damaged.is_empty() || attempt >= ATTEMPTS || !has_moved_on {
             return Ok(found.0);

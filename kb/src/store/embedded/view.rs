@@ -42,7 +42,7 @@ impl EmbeddedView {
     }
 }
 
-/// The row of a chunk; an error when the selection does not show it, whoever asks.
+/// The row of a chunk; [`StoreError::UnknownChunk`] if the selection does not show the chunk.
 fn row_of(snapshot: &Snapshot, selection: &Selection, chunk: ChunkKey) -> Result<u32, StoreError> {
     let row = snapshot.document_number(chunk.document()).and_then(|number| {
         let entry = &snapshot.documents[number as usize];

@@ -1,8 +1,8 @@
 //! The writing side: one writer at a time, whose changes become visible and durable together.
 //!
 //! A knowledge base that does not exist yet is built beside the pointer that readers follow and published by its first
-//! commit, so a killed first run leaves nothing that anybody could open. One that is built again, because its files are
-//! damaged, is built in the same way beside what is there.
+//! commit, so a killed first run leaves no knowledge base that a reader could open. One that is built again, because
+//! its files are damaged, is built in the same way beside what is there.
 
 use super::{
     generation::Generation,
@@ -63,11 +63,11 @@ struct State {
     committed: Option<Snapshot>,
     /// Whether this run has changed the state of a source.
     has_new_states: bool,
-    /// What this run has done so far: the lengths of a replaced document, `None` for a removed one.
+    /// The documents that this run has changed so far: the lengths of a replaced document, `None` for a removed one.
     touched: HashMap<DocumentKey, Option<Lengths>>,
     /// Lengths of all chunks, this run's changes included.
     live: Lengths,
-    /// Whether a change failed half-way: then what is pending is not what was asked for.
+    /// Whether a change failed half-way: then the pending changes are not those that were asked for.
     broken: bool,
     /// Whether the last commit could not be opened again: it stands, but nothing can be built on it here.
     is_spent: bool,
@@ -76,8 +76,8 @@ struct State {
 }
 
 impl EmbeddedWriter {
-    /// Opens the knowledge base in `path` for writing, to be created by the first commit when there is none. One built
-    /// with something else than `identity` is refused.
+    /// Opens the knowledge base in `path` for writing, or for being created by the first commit. A knowledge base with
+    /// another identity than `identity` is refused.
     pub async fn open(path: &Path, identity: &Identity) -> Result<Self, StoreError> {
         Self::open_with(path, identity, CompactionPolicy::default()).await
     }
@@ -149,7 +149,8 @@ impl State {
 
     fn open_rebuilding(layout: Layout, identity: Identity) -> Result<Self, StoreError> {
         let lock = layout.lock()?;
-        // What a refused or killed run left. A pointer that cannot be read leaves open which generation that is.
+        // Removes the generations that a refused or killed run left. If the pointer cannot be read, it is unknown which
+        // these are.
         if let Ok(Some(number)) = layout.current_generation() {
             layout.remove_other_generations(Some(number))?;
         }
@@ -181,7 +182,7 @@ impl State {
         }
     }
 
-    /// The lengths of a document as it would be committed now; `None` when there is none.
+    /// The lengths of a document as it would be committed now; `None` if there is no such document.
     fn lengths(&self, key: DocumentKey, id: &str) -> Result<Option<Lengths>, StoreError> {
         if let Some(touched) = self.touched.get(&key) {
             return Ok(*touched);
@@ -297,7 +298,7 @@ impl State {
                 let removed = self.layout.remove_other_generations(Some(number));
                 warnings.extend(removed.err().map(|error| told(&error)));
             }
-            // The changes are what readers see. Nothing from here on may say that they are not.
+            // Readers see the changes now, so no failure from here on may be reported as a failed commit.
             self.touched.clear();
             self.has_new_states = false;
             warnings.extend(self.tidy().err().map(|error| told(&error)));
@@ -318,7 +319,7 @@ impl State {
         Ok(Commit { version, generation, warnings })
     }
 
-    /// A step that failed may have taken effect before it did: what readers see decides.
+    /// A step may have taken effect before it failed: it counts as done if readers see its effect.
     fn settled(
         &self,
         step: Result<(), StoreError>,
@@ -334,7 +335,8 @@ impl State {
         }
     }
 
-    /// Whatever failed while tidying up: what is written next must go where readers look.
+    /// Checks that readers use this writer's generation, even if tidying up failed: the next changes must go where
+    /// readers look.
     fn check_pointer(&self) -> Result<(), StoreError> {
         match self.layout.current_generation()? == Some(self.generation.manifest.generation) {
             true => Ok(()),
@@ -351,7 +353,8 @@ impl State {
         Snapshot::open_generation(&self.layout, number, Some(&self.identity), Purpose::Writing, before)
     }
 
-    /// What keeps the knowledge base fast. The commit stands whatever becomes of it, and the next one tries again.
+    /// Compacts the generation or merges its segments, so that the knowledge base stays fast. The commit stands if this
+    /// fails, and the next commit tries again.
     fn tidy(&mut self) -> Result<(), StoreError> {
         match self.is_worth_compacting() {
             true => self.compact(),
@@ -374,7 +377,7 @@ impl State {
             Ok(_) => self.layout.publish(number),
             Err(_) => Ok(()),
         };
-        // Publishing can fail after it took effect. What readers follow decides where this writer goes on.
+        // Publishing can fail after it took effect, so this writer goes on in the generation that readers use.
         let current = self.layout.current_generation()?;
         match copied {
             Ok(new) if current == Some(number) => self.generation = new,
@@ -426,7 +429,7 @@ struct Whole {
 }
 
 impl Whole {
-    /// By its number.
+    /// The document with a number.
     fn of(snapshot: &Snapshot, number: u32) -> Result<Self, StoreError> {
         let entry = snapshot.documents[number as usize];
         let rows = entry.first_row..entry.first_row + entry.num_chunks;

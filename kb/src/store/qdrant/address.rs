@@ -31,7 +31,8 @@ pub(super) struct Settings {
     pub edges: u64,
     /// `ef_construct=N`: candidates that building the graph keeps.
     pub ef_construct: u64,
-    /// `quantization=none|int8|binary`: what the graph is searched with; the best are compared again by their floats.
+    /// `quantization=none|int8|binary`: the form of the vectors with which the graph is searched; the best are compared
+    /// again by their floats.
     pub quantization: Quantization,
     /// `shards=N`: parts of a collection.
     pub shards: u32,

@@ -17,11 +17,11 @@ use std::{
 use tokio::time::Instant;
 use tonic::Code;
 
-/// For one try of a call that reads.
+/// The time for one try of a call that reads.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// For one try of a call that writes; building an index on the way may hold it up.
+/// The time for one try of a call that writes; building an index on the way may hold it up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
-/// For a call with all its tries.
+/// The time for all tries of a call that reads.
 const READ_DEADLINE: Duration = Duration::from_secs(12);
 const WRITE_DEADLINE: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -71,12 +71,12 @@ impl From<StoreError> for CallFailure {
 }
 
 impl Cluster {
-    /// Makes the clients. Nothing is connected yet.
+    /// Makes the clients, without connecting them.
     pub fn new(address: &QdrantAddress) -> Result<Arc<Self>, StoreError> {
         Self::within(address, api_key(address)?, Surroundings::default())
     }
 
-    /// The same with a given key, within given surroundings.
+    /// Makes the clients with a given key, within given surroundings.
     pub fn within(
         address: &QdrantAddress,
         api_key: Option<String>,

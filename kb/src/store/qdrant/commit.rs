@@ -346,7 +346,7 @@ impl QdrantWriter {
         requests::upsert(&self.cluster, &self.collection, points).await
     }
 
-    /// Makes the generation that was built beside the current one, and removes those that nobody goes back to.
+    /// Makes the generation that was built beside the current one current, and removes all others but the previous one.
     async fn publish(&mut self) -> Result<(), StoreError> {
         let before = collection::current(&self.cluster).await?;
         collection::publish(&self.cluster, self.generation).await?;
@@ -370,7 +370,7 @@ impl QdrantWriter {
     }
 }
 
-/// What [`Share::of`] and [`with_inbound`] need.
+/// The fields of a document's point that [`Share::of`] and [`with_inbound`] need.
 const ALL_OF_A_DOCUMENT: &[&str] = &[
     payload::FROM,
     payload::ID,
@@ -421,7 +421,8 @@ fn with_inbound(
         .build()
 }
 
-/// Takes the changes out of a state whose superseded versions nobody reads any more.
+/// Removes from a state the changes that were finished longer than [`GRACE`] ago, and returns their numbers: no reader
+/// uses the versions that they superseded any more.
 fn expired(state: &mut State, now: Timestamp) -> Vec<u64> {
     let is_old = |at: &Timestamp| now.duration_since(*at).unsigned_abs() > GRACE;
     let (old, recent): (Vec<_>, Vec<_>) = state.finished.drain(..).partition(|(_, at)| is_old(at));

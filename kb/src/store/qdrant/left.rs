@@ -35,11 +35,11 @@ struct Stored {
 /// How a document that is to be stored compares with the one that was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Comparison {
-    /// No point of it was left.
+    /// No point of the document was left.
     Absent,
-    /// All of its points are stored, and their content is the same.
+    /// All points of the document are stored, and their content is the same.
     Same,
-    /// It was another version, or not all of it was stored.
+    /// The stored document is another version, or not all of its points were stored.
     Different,
 }
 

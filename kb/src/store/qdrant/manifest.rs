@@ -156,7 +156,8 @@ impl State {
     }
 }
 
-/// The manifest of a collection, or of the one that an alias names; `None` when there is none.
+/// The manifest of a collection, or of the one that an alias names; `None` if there is no such collection or no
+/// manifest in it.
 pub(super) async fn read(cluster: &Cluster, collection: &str) -> Result<Option<State>, StoreError> {
     use super::client::CallFailure;
     let found = cluster

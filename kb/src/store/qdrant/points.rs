@@ -68,7 +68,7 @@ pub(super) mod payload {
 /// Stands for "not superseded". Below 2^53, for ranges are compared as floats.
 pub(super) const NEVER: i64 = 1 << 50;
 
-/// The largest number of a change, and of a chunk's ordinal: what a point's id has room for.
+/// The largest number of a change, and of a chunk's ordinal: a point's id has room for no larger ones.
 pub(super) const MAX_NUMBER: u64 = (1 << 40) - 1;
 pub(super) const MAX_ORDINAL: u32 = 0xff_ff00;
 

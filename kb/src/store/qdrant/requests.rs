@@ -14,9 +14,9 @@ use std::collections::HashMap;
 
 /// Points of a page of a scroll.
 const PAGE: u32 = 1_000;
-/// The same where vectors come with them.
+/// Points of a page of a scroll that returns vectors.
 const PAGE_WITH_VECTORS: u32 = 256;
-/// The same where only the ids come.
+/// Points of a page of a scroll that returns only ids.
 const PAGE_OF_IDS: u32 = 10_000;
 
 /// The parts of points that are read beside their ids.

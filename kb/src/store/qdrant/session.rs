@@ -95,7 +95,7 @@ struct Renewed {
     started: Instant,
     /// Milliseconds since `started`. A suspended machine may not count them.
     at: AtomicU64,
-    /// Milliseconds since 1970.
+    /// The same by the wall clock: milliseconds since 1970.
     at_time_of_day: AtomicI64,
     /// Whether others have taken the session for given up, which is never taken back.
     is_lost: AtomicBool,
@@ -137,7 +137,7 @@ impl Meta {
         Arc::new(Self { cluster, collection })
     }
 
-    /// Creates the collection when there is none.
+    /// Creates the collection if it is missing.
     pub async fn create(&self) -> Result<(), StoreError> {
         let settings = self.cluster.address().settings();
         let request = CreateCollection {
@@ -161,7 +161,7 @@ impl Meta {
         self.cluster.surroundings()
     }
 
-    /// Milliseconds since 1970.
+    /// The time by the wall clock, in milliseconds since 1970.
     fn now(&self) -> i64 {
         self.surroundings().now().as_millisecond()
     }
@@ -382,7 +382,7 @@ impl Session {
         &self.meta
     }
 
-    /// An error once the session may have passed for given up: then nothing more may be written under its number.
+    /// An error once the session may have passed for given up: then no more points may be written under its number.
     pub fn check(&self) -> Result<(), StoreError> {
         let since = self.renewed.age(self.meta.surroundings());
         let detail = match self.renewed.is_lost.load(Ordering::Relaxed) {

@@ -16,7 +16,7 @@ pub(super) enum Surroundings {
     Set(std::sync::Arc<Set>),
 }
 
-/// The time moves when somebody waits, and not by itself; names are numbered.
+/// The surroundings of a test: the time moves only by the waiting of a caller; names are numbered.
 #[cfg(test)]
 pub(super) struct Set {
     started: Instant,
@@ -52,7 +52,7 @@ impl Surroundings {
         }
     }
 
-    /// Waits until something is to be renewed. The clock of a test does not run beside the work, so nothing is.
+    /// Waits until the next renewal. The clock of a test does not run beside the work, so there the wait never ends.
     pub async fn wait_to_renew(&self, time: Duration) {
         match self {
             Self::Real => tokio::time::sleep(time).await,

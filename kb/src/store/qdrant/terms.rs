@@ -33,7 +33,7 @@ impl TermCounts {
         committed.map(|(_, counts)| *counts).unwrap_or_default()
     }
 
-    /// The same after the change `number`, made of the state `visible`.
+    /// The counts after the change `number`, which was made of the state `visible`.
     pub fn changed(&self, visible: &Visible, number: u64, delta: Delta) -> Self {
         let before = self.at(visible);
         let moved = |count: u64, by: i64| count.saturating_add_signed(by);
@@ -72,7 +72,7 @@ pub(super) struct Delta {
     pub chunks: i64,
 }
 
-/// The counts of terms by their dimensions; those of which nothing is known are left out.
+/// The counts of terms by their dimensions; terms without known counts are left out.
 pub(super) async fn read(
     cluster: &Cluster,
     collection: &str,

@@ -106,7 +106,7 @@ async fn writers_of_different_sources_do_not_hinder_each_other() {
     engine.clean().await;
 }
 
-/// What a writer has stored and not committed is gone after the next commit of another, whatever its sources are.
+/// The next commit of another writer removes the changes that a writer has stored and not committed.
 #[tokio::test(flavor = "multi_thread")]
 async fn leftovers_are_cleaned_away() {
     let Some(engine) = OnServer::find() else { return };
@@ -154,7 +154,7 @@ async fn a_run_goes_on_where_another_has_ended() {
     for number in 0..600 {
         put(writer.as_mut(), &page(number)).await;
     }
-    // What was not sent is lost with the writer.
+    // The changes that were not sent yet are lost with the writer.
     drop(writer);
     let second = jiff::Timestamp::now();
     let mut writer = engine.writer("goes-on", &identity()).await.expect("it answers");

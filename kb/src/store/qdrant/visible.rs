@@ -30,7 +30,7 @@ impl Visible {
         self.pending.iter().copied()
     }
 
-    /// The same with one change more. All numbers before it have been given out.
+    /// The visible changes with one change more. All numbers before it have been given out.
     pub fn with(mut self, number: u64) -> Self {
         if number > self.last {
             self.pending.extend(self.last + 1..number);
@@ -40,7 +40,7 @@ impl Visible {
         self
     }
 
-    /// Forgets a number of which nothing is stored any more.
+    /// Forgets the number of a change that has no stored points any more.
     pub fn forget(&mut self, number: u64) {
         self.pending.remove(&number);
     }

@@ -57,12 +57,12 @@ pub struct QdrantWriter {
     pub(super) changes: Changes,
     /// The documents that an earlier writer had stored of the change at hand.
     pub(super) left: Left,
-    /// Whether a change failed half-way: then what is pending is not what was asked for.
+    /// Whether a change failed half-way: then the pending changes are not those that were asked for.
     broken: bool,
 }
 
 impl QdrantWriter {
-    /// Opens the knowledge base at an address for writing, and creates it where there is none. A knowledge base with
+    /// Opens the knowledge base at an address for writing, and creates it if it is missing. A knowledge base with
     /// another identity than `identity` is refused.
     pub async fn open(address: &QdrantAddress, identity: &Identity) -> Result<Self, StoreError> {
         Self::open_on(Cluster::new(address)?, identity).await
@@ -203,7 +203,7 @@ impl QdrantWriter {
         all(&self.cluster, &self.collection, conditions, wanted).await
     }
 
-    /// The lengths of a document as it would be committed now; `None` when there is none.
+    /// The lengths of a document as it would be committed now; `None` if there is no such document.
     async fn lengths(&self, document: DocumentKey, id: &str) -> Result<Option<Lengths>, StoreError> {
         if let Some(change) = self.changes.documents.get(&document) {
             return Ok(change.after);
@@ -223,7 +223,7 @@ impl QdrantWriter {
         Ok(Some(Lengths { chunks: fields.count(payload::CHUNKS)?, terms: fields.count(payload::TERMS)? }))
     }
 
-    /// Takes a document out of what is to be committed: its terms, the pages that it links to, and a version of this
+    /// Takes a document out of the pending changes: its terms, the pages that it links to, and a version of this
     /// run.
     async fn take_out(&mut self, document: DocumentKey, before: Option<Lengths>) -> Result<(), StoreError> {
         if before.is_none() {
@@ -582,7 +582,7 @@ pub(super) async fn rollback_on(cluster: Arc<Cluster>) -> Result<Commit, StoreEr
     for generation in generations.into_iter().rev().filter(|&generation| generation != current) {
         let collection = collection::name(&cluster, generation);
         let state = manifest::read(&cluster, &collection).await?;
-        // One without a commit was never read by anybody.
+        // No reader ever opened a generation without a commit.
         let Some(state) = state.filter(|state| state.sequence > 0) else { continue };
         collection::publish(&cluster, generation).await?;
         return Ok(Commit { version: state.version(), generation, warnings: Vec::new() });

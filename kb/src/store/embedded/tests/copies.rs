@@ -207,15 +207,15 @@ async fn restoring_under_questions_costs_none() {
     println!("{} questions over 10 restored states", asked.load(Ordering::Relaxed));
 }
 
-/// Files that are mapped and cut end the process; here nothing is mapped, and what was overwritten is no state until all of
-/// it is there.
+/// Files that are mapped and cut end the process; here no file is mapped, and an overwritten knowledge base is no state
+/// until all of its files are there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_base_that_is_overwritten_in_place_ends_nothing() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let [kb, one, two] = ["kb", "one", "two"].map(|name| directory.path().join(name));
     for (state, to) in [(1, &one), (2, &two)] {
         built(&kb, state).await;
-        // With the segments that each has, in one generation: the second is overwritten by fewer and by other bytes.
+        // Each copy has its own segments, in the same generation: so files are overwritten by fewer and by other bytes.
         copy(&kb, to);
     }
     let (reader, ended) =
@@ -235,7 +235,7 @@ async fn a_base_that_is_overwritten_in_place_ends_nothing() {
         });
         copied.await.expect("it ends");
         told(&reader, |reason| reason.is_none()).await;
-        // What is looked at next may be a moment away.
+        // The reader may open the copied state a moment later.
         let started = std::time::Instant::now();
         while state_of(reader.as_ref()).await != state {
             assert!(started.elapsed() < Duration::from_secs(20), "the copied state is not served");

@@ -1,4 +1,4 @@
-//! Files that are not what was committed: told by name, and never answered from.
+//! Files that differ from the committed ones: they are reported by name, and no answer comes from them.
 
 use super::*;
 use crate::embed::EmbeddingCache;
@@ -197,7 +197,7 @@ pub(super) async fn told(kb: &Reader, is_right: impl Fn(Option<&str>) -> bool) {
     }
 }
 
-/// Whatever becomes of the files, what answers come from stays as it was, and the reader says which file it is.
+/// While a file is damaged, the reader goes on answering from the last whole state, and says which file is damaged.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_keeps_the_last_whole_state() {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -248,7 +248,7 @@ async fn a_base_without_checksums_is_read_and_then_covered() {
     assert!(verification.damaged.is_empty(), "{verification:?}");
     assert_eq!(verification.uncovered.len(), verification.files.len());
 
-    // What checksums the index's library has are looked at.
+    // Without checksums in the commit, those of the index's library are compared.
     let is_store = |file: &&PathBuf| file.extension().is_some_and(|end| end == "store");
     let store = verification.files.iter().find(is_store).expect("it has documents");
     let whole = fs::read(store).expect("it is there");
@@ -323,7 +323,7 @@ async fn a_damaged_base_is_built_again() {
     assert_eq!(view.counts().await.expect("known").documents, 2);
     told(&kb, |reason| reason.is_none()).await;
     assert!(verify(&path).await.expect("it is there").damaged.is_empty());
-    // Also where nothing can be read at all.
+    // A knowledge base of which no file can be read is built again as well.
     fs::write(path.join("CURRENT"), "garbage").expect("it is ours");
     assert!(documents_of_damaged(&path).await.is_none());
     let mut writer = EmbeddedWriter::open_rebuilding(&path, &identity()).await.expect("whatever is there");

@@ -267,7 +267,7 @@ async fn a_damaged_cache_is_begun_anew() {
     assert!(path.join("embedding-cache/vectors.damaged").exists(), "it is put aside");
 }
 
-/// Whatever is written over the index, opening and searching end in an answer or in an error, never in a panic.
+/// With any file of the index overwritten, opening and searching end in an answer or in an error, never in a panic.
 #[tokio::test]
 async fn a_damaged_index_is_an_error() {
     let (_directory, path) = filled().await;

@@ -1,4 +1,5 @@
-//! A writer is killed at any moment. What is opened afterwards is always the state of one commit.
+//! A writer is killed at any moment. A reader that opens the knowledge base afterwards always finds the state of one
+//! commit.
 
 use super::*;
 use crate::store::{
@@ -145,8 +146,8 @@ fn write_and_kill(path: &Path, delay: Duration) {
     child.wait().expect("it was killed");
 }
 
-/// A directory in memory where there is one: what a killed process wrote is there whether it was synced or not, and
-/// without waiting for a disk the same time has room for more commits to be killed in.
+/// A directory in memory, where the machine has one: the data that a killed process wrote is there whether it was
+/// synced or not, and as no commit waits for a disk, more commits can be killed in the same time.
 fn memory_directory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary directory")
 }

@@ -117,7 +117,7 @@ fn centres(random: &mut Random, count: usize, dimensions: usize) -> Vec<Vec<f32>
 fn the_ten_nearest_are_found() {
     let mut random = Random(1);
     let centres = centres(&mut random, 40, 384);
-    // So few that all their bytes are scanned.
+    // So few rows that all their bytes are scanned.
     let rows: Vec<Vec<f32>> = (0..2_500).map(|_| clustered(&mut random, &centres, 0.02)).collect();
     let query = |random: &mut Random| clustered(random, &centres, 0.03);
     let recall = recall(&mut random, &rows, &all(rows.len()), 200, query);
@@ -125,7 +125,7 @@ fn the_ten_nearest_are_found() {
     assert!(recall >= 0.999, "recall@10 is {recall}");
 }
 
-/// Whatever the vectors of a model are like, the bits let the nearest through.
+/// The choice by bits keeps the nearest vectors, for every shape of a model's vectors.
 #[test]
 fn the_ten_nearest_are_found_by_their_bits_first() {
     type Shape = fn(Vec<f32>) -> Vec<f32>;

@@ -14,12 +14,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Writes rows at the end of the files. Nothing counts before a commit has recorded the number of rows.
+/// Writes rows at the end of the files. Rows count only after a commit has recorded their number.
 pub(in crate::store::embedded) struct Appender {
     full: (BufWriter<File>, PathBuf),
     quantised: (BufWriter<File>, PathBuf),
     row_sums: (BufWriter<File>, PathBuf),
-    /// Of the file with the rows' checksums.
+    /// The checksum, so far, of the file with the rows' checksums.
     summing: Summing,
     dimensions: usize,
     rows: u64,

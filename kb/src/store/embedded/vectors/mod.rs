@@ -45,19 +45,19 @@ const SCREEN_MIN: usize = 2_000;
 /// From so many bytes to scan on, the bits choose first; below, choosing costs more than it saves.
 const SCREEN_FROM_BYTES: usize = if cfg!(test) { 1 << 20 } else { 8 << 20 };
 
-/// With fewer dimensions a bit of each says too little of a vector.
+/// Vectors with fewer dimensions have no screen: one bit for each says too little of the vector.
 const SCREEN_FROM_DIMENSIONS: usize = 256;
 
 /// Floats beyond this many bytes stay on disk and are read row by row, each with its checksum.
 const MAX_HELD_FULL_BYTES: u64 = if cfg!(test) { 256 << 10 } else { 256 << 20 };
 
-/// The same for the bytes, of which a search reads ten times as many rows.
+/// Quantised vectors beyond this many bytes stay on disk; a search reads ten times as many rows of them.
 const MAX_HELD_QUANTISED_BYTES: u64 = if cfg!(test) { 256 << 10 } else { 512 << 20 };
 
-/// What rows are opened for.
+/// The purpose for which the rows are opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Answering: what a search needs is in memory, so that nothing that happens to the files reaches an answer.
+    /// Answering: all data that a search needs is in memory, so that no change of the files reaches an answer.
     Searching,
     /// Writing: everything is checked once, and stays on disk.
     Writing,
@@ -68,7 +68,7 @@ pub(super) enum Purpose {
 /// The rows of one commit. Later rows may be appended meanwhile; they are not seen.
 pub(super) struct Vectors {
     path: PathBuf,
-    /// `None` for [`Purpose::Salvaging`].
+    /// The vectors; `None` for [`Purpose::Salvaging`], which reads no rows.
     files: Option<Files>,
     /// By row; `None` where an earlier version wrote the rows and made no checksums.
     sums: Option<Arc<[RowSum]>>,
@@ -86,7 +86,7 @@ impl Vectors {
     /// Opens the first `rows` rows. Files shorter than that, and rows that are not those of their checksums, are
     /// damaged.
     ///
-    /// `before` is an earlier commit of the same generation: what it checked and holds is not read again.
+    /// `before` is an earlier commit of the same generation: the rows that it has checked and holds are not read again.
     pub fn open(
         paths: &GenerationPaths,
         dimensions: usize,

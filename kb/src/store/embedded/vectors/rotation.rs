@@ -5,7 +5,7 @@ const ROUNDS: usize = 4;
 
 /// A rotation of vectors of one length; the same for the same length.
 pub(super) struct Rotation {
-    /// What each round multiplies the components with: 1 or -1, over the root of the length that is mixed.
+    /// For each round, the sign of each component: 1 or -1, by which the component is multiplied.
     signs: [Vec<f32>; ROUNDS],
     /// The highest power of two that is not above the number of dimensions: so many are mixed at once.
     mixed: usize,
@@ -15,7 +15,7 @@ impl Rotation {
     pub fn new(dimensions: usize) -> Self {
         let mut state = dimensions as u64;
         let mut sign = || {
-            // SplitMix64.
+            // The generator SplitMix64, so that the signs are drawn alike everywhere.
             state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut bits = state;
             bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

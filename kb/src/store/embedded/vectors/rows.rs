@@ -41,7 +41,7 @@ pub(super) struct Rows<T> {
 }
 
 impl Rows<f32> {
-    /// The vectors.
+    /// The vectors in full precision.
     pub fn full(
         paths: &GenerationPaths,
         dimensions: usize,
@@ -98,7 +98,8 @@ impl<T: Clone + Send + Sync> Rows<T> {
         self.held.is_some()
     }
 
-    /// Reads all rows into memory. The first `known` are those of `before`: what is held of them is not read again.
+    /// Reads all rows into memory. The first `known` are those of `before`: the whole blocks of them that `before`
+    /// holds are not read again.
     pub fn hold(&mut self, before: Option<&Self>, known: usize) -> Result<(), StoreError> {
         let held = before.and_then(|before| before.held.as_ref());
         let mut blocks = held.map(|held| held[..known / ROWS_PER_BLOCK].to_vec()).unwrap_or_default();
@@ -112,7 +113,7 @@ impl<T: Clone + Send + Sync> Rows<T> {
         self.each_block(known / ROWS_PER_BLOCK, |_| ()).map(drop)
     }
 
-    /// What `make` makes of each block on disk, from the one with number `from` on. On all cores.
+    /// Applies `make` to each block on disk, from block number `from` on, on all cores.
     fn each_block<R: Send>(
         &self,
         from: usize,

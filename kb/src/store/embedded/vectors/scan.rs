@@ -14,7 +14,7 @@ use simsimd::SpatialSimilarity;
 /// From this many rows on the scan uses all cores; below, handing it out costs more than it saves.
 const PARALLEL_FROM_ROWS: usize = 20_000;
 
-/// The same for rows that have to be read from the disk.
+/// From this many rows on the scan uses all cores, if the rows have to be read from the disk.
 const PARALLEL_FROM_ROWS_ON_DISK: usize = 200;
 
 /// Words of 64 rows that one core scans at a time.

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The centre takes out what all vectors of a model have in common, which for some is most of them. The rotation
-//! spreads single dimensions that outweigh the others. Without the two, recall depends on the model. The query keeps four
-//! bits a dimension: rounded to signs as well, four to eight times as many rows are needed for the same recall.
+//! spreads single dimensions that outweigh the others. Without the two, recall depends on the model. The query keeps
+//! four bits a dimension: rounded to signs as well, four to eight times as many rows are needed for the same recall.
 //!
 //! For 384 dimensions a row takes 56 bytes, a seventh of those in `vectors.i8`.
 
@@ -44,7 +44,8 @@ const CLIP: f32 = 3.0;
 /// The centre is the mean of at most so many blocks.
 const CENTRE_BLOCKS: usize = 16;
 
-/// The least words of 64 rows that one core looks through at a time; fewer, and handing them out costs more than it saves.
+/// The least words of 64 rows that one core looks through at a time; fewer, and handing them out costs more than it
+/// saves.
 const MIN_WORDS_PER_TASK: usize = if cfg!(test) { 64 } else { 2_048 };
 
 /// See the module's documentation.
@@ -61,14 +62,15 @@ pub(super) struct Screen {
 struct Block {
     /// For each group, for each [`LANES`] rows of it, for each 64 dimensions: a word of each row.
     bits: Vec<u64>,
-    /// By row: what the sum of signs times query is multiplied with.
+    /// By row: the factor of the sum of signs times query.
     factors: Vec<f32>,
     /// By row: the product of its difference to the centre with the centre.
     offsets: Vec<f32>,
 }
 
 impl Screen {
-    /// The bits of rows. What `before` has of the first `known` rows is not made again.
+    /// The bits of rows. The bits that `before` has of the first `known` rows are taken over, if the centre is the
+    /// same.
     pub fn of(
         rows: &Rows<u8>,
         dimensions: usize,
@@ -206,7 +208,7 @@ impl Screen {
 /// A query, prepared for being compared with bits.
 struct Probe {
     words: Vec<ProbeWord>,
-    /// What one level of a component stands for.
+    /// The value of one level: a component's size divided by it, and rounded, is the component's level.
     step: f32,
     /// The sum of all levels.
     total: f32,
@@ -215,7 +217,7 @@ struct Probe {
 /// 64 dimensions of a query.
 #[derive(Clone, Copy)]
 struct ProbeWord {
-    /// Exclusive-or with a row's signs sets what agrees.
+    /// The exclusive-or of this word and a row's signs has a bit for each component whose sign agrees.
     opposite: u64,
     /// The bits of the levels, lowest first.
     planes: [u64; PLANES],
@@ -252,7 +254,7 @@ fn estimates(group: &[u64], probe: &Probe, factors: &[f32; GROUP], offsets: &[f3
             return unsafe { estimates_avx512(group, probe, factors, offsets) };
         }
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: as above.
+            // SAFETY: the processor has these instructions.
             return unsafe { estimates_avx2(group, probe, factors, offsets) };
         }
     }

@@ -84,8 +84,8 @@ const LINE: usize = 118;
 /// The text of a message: equal messages have equal texts, whatever the order of their maps, and different ones
 /// different texts. Floats are written so that they are read back as they were.
 ///
-/// It is what `{:#?}` writes, with maps in order and without what follows from the place: absent fields, names of
-/// types, the wrappers of the only value that there can be, most line breaks.
+/// It is the text of `{:#?}`, with maps in order and without the parts that follow from the place: absent fields, names
+/// of types, the wrappers of the only value that there can be, most line breaks.
 pub(super) fn text_of(message: &impl std::fmt::Debug) -> String {
     let pretty = format!("{message:#?}");
     let mut lines = pretty.lines();
@@ -105,7 +105,7 @@ struct Part {
     label: String,
     /// The name before the brackets: that of a variant.
     name: String,
-    /// `{}`, `[]`, `()` or nothing.
+    /// `{}`, `[]`, `()` or the empty text.
     brackets: &'static str,
     inner: Vec<Part>,
 }
@@ -149,7 +149,7 @@ impl Part {
         Some(if is_map { part } else { part.simplified() })
     }
 
-    /// The same without the names that follow from a value's place: in a structure only variants keep their names.
+    /// The part without the names that follow from a value's place: in a structure only variants keep their names.
     fn simplified(mut self) -> Part {
         match (self.name.as_str(), self.brackets, self.inner.as_mut_slice()) {
             ("Some" | "IntegerValue" | "DoubleValue" | "StringValue" | "BoolValue", "()", [_]) => self.only(),

@@ -3,9 +3,9 @@
 //! Each scenario is a test with a recording of its own in `recordings/`: the calls that the engine made of a real
 //! server, in order, with their replies. The test repeats the scenario against a server that has only the recording:
 //! every call must be one of those recorded, to the last field and the last bit of a float, must carry the API key,
-//! must come after the replies of the calls that it came after before (`script.rs`), and all must be made. Nothing is
-//! left out of the comparison: the time and the names of sessions are those of the test (`surroundings.rs`), and so is
-//! the name of the knowledge base.
+//! must come after the replies of the calls that it came after before (`script.rs`), and all must be made. The
+//! comparison leaves no field out: the time, the names of sessions and the name of the knowledge base are those of the
+//! test (`surroundings.rs`).
 //!
 //! After an intended change of the requests, record again and read the difference of the recordings:
 //!
@@ -146,12 +146,12 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from(recordings).join(format!("{name}.txt"))
 }
 
-/// The text of a scenario's recording; empty where there is none yet.
+/// The text of a scenario's recording; empty if it has not been recorded yet.
 fn recording(name: &str) -> String {
     std::fs::read_to_string(path(name)).unwrap_or_default()
 }
 
-/// Removes from the real server what a recording left there.
+/// Removes the collections that a recording left on the real server.
 async fn remove_collections(real: &str, name: &str) {
     let server =
         qdrant_client::Qdrant::from_url(&format!("http://{real}")).skip_compatibility_check().build();

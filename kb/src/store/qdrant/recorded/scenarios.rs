@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, time::Duration};
 /// Dimensions of the vectors here.
 const DIMENSIONS: usize = 4;
 
-/// Longer than what is superseded stays for those who still read it.
+/// Longer than superseded versions stay for the readers that still use them.
 const LATER: Duration = Duration::from_secs(301);
 /// Longer than a reader goes on without looking for a newer commit.
 const A_MOMENT: Duration = Duration::from_secs(1);

@@ -161,7 +161,7 @@ impl Recorder {
 /// The progress of a recorded call in a test run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    /// It was not made yet.
+    /// The call was not made yet.
     Due,
     Made,
     HasReply,
@@ -180,7 +180,8 @@ impl Playback {
         Self { progress: vec![Progress::Due; calls.len()], calls, deviation: None }
     }
 
-    /// A call has come. Returns its place in the recording, or nothing once anything was not as recorded.
+    /// Begins a call that the engine makes. Returns its place in the recording, or `None` once a call was not as
+    /// recorded.
     pub fn begin(&mut self, method: &str, request: &str) -> Option<usize> {
         if self.deviation.is_some() {
             return None;

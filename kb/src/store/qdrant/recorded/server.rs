@@ -24,8 +24,8 @@ use std::{
 use tokio::net::{TcpListener, TcpStream};
 use tonic::{Code, Status};
 
-/// How long a reply is held back while recording: whatever the engine calls at the same time has come by then, and is
-/// recorded as such.
+/// How long a reply is held back while recording: the calls that the engine makes at the same time arrive before the
+/// reply, and are recorded as such.
 const HELD_BACK: Duration = Duration::from_millis(30);
 
 /// The server of one scenario.
