@@ -3,7 +3,7 @@
 //! written after their secrets were masked. `journals.rs` reads them, of one server or of many.
 //!
 //! A rating may reach another server than the one that answered. It is written where it arrives, with no more than the
-//! answer's id; what was answered is in the other one's journal, and readers join the two.
+//! answer's id; the answer itself is in the other one's journal, and readers join the two.
 
 use crate::{answer::Answer, request::Request, text::clipped};
 use jiff::Timestamp;

@@ -426,7 +426,7 @@ mod tests {
         assert_eq!(clean("(https://wiki.example.com). So", &[host]), "(https://wiki.example.com). So");
     }
 
-    /// What is left of a text where failure and documents have some addresses.
+    /// The rest of a text where failure and documents have some addresses.
     fn check_said(text: &str, expected: &str) {
         let sources = [
             "Get \"http://10.244.3.17:8080/healthz\": refused; Post \"https://sts.us-east-1.amazonaws.com/\"; endpoint 10.0.12.7:9100",

@@ -159,7 +159,7 @@ pub enum LlmError {
     /// The credentials are missing or cannot be used.
     #[error("no credentials for the model's endpoint: {detail}")]
     Credentials {
-        /// The fault, without the values themselves.
+        /// The fault, without the credentials.
         detail: String,
     },
     /// No complete reply came within the deadline.

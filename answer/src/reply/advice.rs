@@ -92,7 +92,7 @@ impl Rules {
         }
         let advised = support::advises(sentence);
         let is_conditional = prohibition::is_conditional(sentence);
-        // A sentence that names another object first is about that object.
+        // A sentence whose first object name in backticks is another one is about that other object.
         let spans = lower.split('`').skip(1).step_by(2).map(str::to_owned);
         let first =
             object_names(&spans.filter(|span| !span.contains(' ')).collect::<Vec<_>>()).into_iter().next();

@@ -18,8 +18,8 @@ static TAIL: LazyLock<Regex> =
 
 /// The text within `max_chars` characters, citations not counted. The explanation gives way first: its later sentences,
 /// then the end of its first. Then steps are left out from the end, prohibitions last; the first step stays whole as
-/// long as the rest gives room. A kept piece takes over the citations of the pieces left out beside it. Code is never
-/// cut.
+/// long as the rest gives room. A kept piece without a citation takes over that of the next piece left out. Code is
+/// never cut.
 pub fn shortened(text: &str, max_chars: usize) -> String {
     let length = |text: &str| num_chars(&citations::resolve(text, |_| false).text);
     if length(text) <= max_chars {

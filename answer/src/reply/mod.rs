@@ -335,7 +335,7 @@ impl<'a> Checks<'a> {
         let cleaned = self.cleaner.with(&self.cited).block(raw);
         let cleaned = self.allowed(cleaned);
         let placed = match self.format.max_chars {
-            // With a limit, the text is shortened before it is checked, and the notes are not counted.
+            // With a limit, the finished text is shortened first and checked afterwards.
             Some(_) => {
                 let (after_blank, covered_by) = (block.after_blank, BTreeSet::new());
                 vec![sources::Placed { text: cleaned, after_blank, covered_by }]

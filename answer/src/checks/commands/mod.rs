@@ -34,7 +34,7 @@ use shell::Invocation;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 use vocabulary::{has, is_known, is_made_like_tool, is_ordinary, is_tool};
 
-/// The commands of a sentence: what stands in backticks, and what begins with a tool's name.
+/// The commands of a sentence: the texts in backticks, and the words that begin with a tool's name.
 pub fn in_text(sentence: &str) -> Vec<String> {
     let spans = sentence.split('`').skip(1).step_by(2).map(str::to_owned);
     let words = sentence.replace('`', " ");
@@ -313,7 +313,7 @@ impl Verdict {
         }
     }
 
-    /// The mark after a command, or what stands in its place.
+    /// The mark after a command, or the text in its place.
     fn edit(self, range: Range<usize>, phrases: &Phrases) -> Option<(Range<usize>, String)> {
         match self.fate(phrases) {
             Fate::Replaced(note) => Some((range, format!("[{note}]"))),
@@ -323,7 +323,7 @@ impl Verdict {
     }
 }
 
-/// A line without what stands before its command.
+/// A line without the prefix of its command.
 fn bare(line: &str) -> &str {
     let rest = PROMPT.find(line).map_or(line, |prompt| &line[prompt.end()..]);
     rest.trim()

@@ -24,8 +24,8 @@ pub struct Shares {
 const LEAST_SHARES: f32 = 0.7;
 const LEAST_FOREIGN_SHARES: f32 = 0.6;
 
-/// The least weight of a sentence's words. Below `LEAST_WEIGHT` a sentence is judged by its words only where almost all
-/// of them are missing from the passage, below `LEAST_SHORT` not at all.
+/// The least weight of a sentence's words. Below `LEAST_WEIGHT` half of the least shares is enough, and a passage in
+/// another language needs no share at all; below `LEAST_SHORT` a sentence is not judged by its words.
 const LEAST_WEIGHT: f32 = 2.5;
 const LEAST_SHORT: f32 = 1.7;
 
