@@ -1,5 +1,5 @@
-//! What we stand behind: [`Answer`], built from a model's reply (`reply/`), from evidence alone (`extractive/`), or as
-//! an honest "I don't know". Pure; whether and whom to ask is decided in `assistant.rs`.
+//! The answer to a question: [`Answer`], built from a model's reply (`reply/`), from evidence alone (`extractive/`), or
+//! as an honest "I don't know". Pure; whether and whom to ask is decided in `assistant.rs`.
 
 use crate::{
     checks::{markup, masked},
@@ -86,13 +86,13 @@ pub struct Answer {
     pub id: String,
     /// The text, without the list of sources.
     pub text: String,
-    /// What it is worth.
+    /// How well the evidence covers the question.
     pub status: Status,
     /// Calibrated probability that the knowledge base covers the question, 0..1.
     pub confidence: f32,
     /// Why the status is what it is, one English sentence.
     pub reason: String,
-    /// Who wrote the text.
+    /// The author of the text.
     pub answered_by: AnsweredBy,
     /// Why it is less than it could be.
     pub degraded: Option<Degraded>,
@@ -120,8 +120,8 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answered {
     Whole(Answer),
-    /// The beginning of a model's answer whose rest did not come: checked, already shown, and no whole. Only where answers
-    /// are streamed.
+    /// The beginning of a model's answer whose rest did not come: checked, already shown, and no whole. Only where
+    /// answers are streamed.
     Interrupted(Answer),
 }
 
@@ -142,7 +142,8 @@ impl Answered {
 }
 
 impl Answer {
-    /// The text with one line that lists the sources: `Sources: [1][2] Title > Heading (url or id, updated 2026-08-17)`.
+    /// The text with one line that lists the sources: `Sources: [1][2] Title > Heading (url or id, updated
+    /// 2026-08-17)`.
     pub fn with_sources(&self) -> String {
         if self.citations.is_empty() {
             return self.text.clone();
@@ -199,8 +200,8 @@ pub fn push_concerns(text: &mut String, absent: &[String], phrases: &Phrases) {
     }
 }
 
-/// Whether a reply says, in any of our languages, that the model does not know, and goes on to nothing else: `I don't know
-/// which pod it is, but ...` is judged by what follows.
+/// Whether a reply says, in any of our languages, that the model does not know, and goes on to nothing else: `I don't
+/// know which pod it is, but ...` is judged by what follows.
 pub fn is_refusal(reply: &str) -> bool {
     let mut start = reply.trim_start_matches(|c: char| !c.is_alphanumeric());
     // The asked-for layout may stand before it.

@@ -1,8 +1,8 @@
 //! A question's path from text to [`Answer`]: retrieve, decide, ask the model, check, and where that fails, quote the
 //! evidence. Entry points: [`Assistant::answer`], and [`Assistant::stream`] for those who read while it is written.
 //!
-//! The clock and all randomness come in with an [`Occasion`], so that an evaluation can repeat itself exactly. What stands
-//! around it when a server answers, given answers, deadlines, the journal, is the business of `desk.rs`.
+//! The clock and all randomness come in with an [`Occasion`], so that an evaluation can repeat itself exactly. The
+//! parts that a server adds (the cache of given answers, deadlines, the journal) are in `desk.rs`.
 
 use crate::{
     answer::{Answer, Answered, Written},
@@ -191,9 +191,9 @@ impl Assistant {
         Ok(self.answer_through(request, filter, occasion, None).await?.into_answer())
     }
 
-    /// The same, and what the model writes is shown block by block as soon as it is checked. The answer that is returned
-    /// begins with what was shown; when the rest does not come, it is [`Answered::Interrupted`]. What others than the model
-    /// write is only returned.
+    /// The same, and what the model writes is shown block by block as soon as it is checked. The answer that is
+    /// returned begins with what was shown; when the rest does not come, it is [`Answered::Interrupted`]. A text that
+    /// the model did not write is only returned.
     pub async fn stream(
         &self,
         request: &Request,

@@ -1,10 +1,11 @@
-//! Answers given before, and questions being answered now: k8sgpt's operator asks the same every 30 seconds, and a whole
-//! cluster's pods fail alike. Each costs one answer.
+//! Answers given before, and questions being answered now: k8sgpt's operator asks the same every 30 seconds, and a
+//! whole cluster's pods fail alike. Each costs one answer.
 //!
 //! The key is everything an answer depends on: the normalised failure, language, format, filter, the state of the
-//! knowledge base, the model. Failures are the same when they differ in masked names and in what is drawn at random, such
-//! as pods' suffixes, which are slots in question and answer; or in white space, case, addresses, times and durations, as
-//! long as the answer repeats none of those. Degraded answers are given to those who wait for them, and not kept.
+//! knowledge base, the model. Failures are the same when they differ in masked names and in what is drawn at random,
+//! such as pods' suffixes, which are slots in question and answer; or in white space, case, addresses, times and
+//! durations, as long as the answer repeats none of those. Degraded answers are given to those who wait for them, and
+//! not kept.
 
 use crate::{
     answer::{Answer, Answered},
@@ -86,7 +87,7 @@ struct Kept {
     repeats_passing: bool,
 }
 
-/// What fills no entry, and is nobody else's.
+/// An outcome that is not stored and not shared with other waiting callers.
 enum NotKept {
     Interrupted(Box<Answer>),
     Failed(AnswerError),
@@ -139,10 +140,10 @@ impl AnswerCache {
         Self { max_entries, entries: Mutex::default() }
     }
 
-    /// An answer, given before or new; a new one is shown through `outlet` while it is written. Who asks what is being
-    /// answered for somebody else waits for the whole, within the deadline of whoever calls this: it costs no second call
-    /// of the model, and a second reader of the same blocks would need a buffer of its own. One that is interrupted is
-    /// nobody else's: the next in line asks again.
+    /// An answer, given before or new; a new one is shown through `outlet` while it is written. A caller whose question
+    /// is already being answered for another caller waits for the whole answer, within its own deadline: it costs no
+    /// second call of the model, and a second reader of the same blocks would need a buffer of its own. An interrupted
+    /// answer is not shared: the next caller in line asks again.
     pub async fn answer(
         &self,
         assistant: &Assistant,
@@ -277,8 +278,8 @@ impl Entries {
 
 /// The slots that stand for names in a question and in its answer.
 struct Slots {
-    /// Number and text of masked names, fresh in each run of the client, and of what is drawn at random; the longest text
-    /// first: one may be part of another.
+    /// Number and text of masked names, fresh in each run of the client, and of what is drawn at random; the longest
+    /// text first: one may be part of another.
     numbered: Vec<(usize, String)>,
     /// Addresses, times and durations, in order.
     passing: Vec<String>,

@@ -27,7 +27,7 @@ static RAISED: LazyLock<Regex> = LazyLock::new(|| {
 /// The most numbers that one range stands for.
 const MAX_RANGE: usize = 20;
 
-/// The numbers of a marker: `1, 3-5` gives 1, 3, 4, 5. A date is none.
+/// The numbers of a marker: `1, 3-5` gives 1, 3, 4, 5. A date such as `2026-11-28` gives no number.
 fn numbers(list: &str) -> Vec<usize> {
     let parts = list.split([',', ';', '，', '、', '；', '&']);
     let ranges = parts.map(|part| {

@@ -58,8 +58,8 @@ impl Draft<'_> {
         }
     }
 
-    /// What is quoted as it may leave: rendered, it may hold what its source did not show. A model's text is checked while
-    /// it is written.
+    /// A quoted text with its secrets masked: once rendered, it may show a secret that its source did not show. A
+    /// model's text is checked while it is written.
     fn quoted<'u>(&self, text: &str, urls: impl Iterator<Item = &'u str>) -> String {
         let text = visible(text);
         let masked = secrets::masked(&text, 0, self.question.anonymised());
@@ -75,7 +75,8 @@ impl Draft<'_> {
         self.question.language()
     }
 
-    /// What every text form says of an answer that covers a part only, and of versions: a reader of the text sees no status.
+    /// The remarks of every text form on an answer that covers a part only, and on versions: a reader of the text sees
+    /// no status.
     fn remarks(&self) -> Vec<String> {
         let phrases = phrases(self.language());
         let partial = (self.decision.status == Status::Partial).then(|| phrases.partial.to_owned());
@@ -87,7 +88,8 @@ impl Draft<'_> {
         Some(phrases(self.language()).version_gap(&gap.described, &gap.asked))
     }
 
-    /// The text with the remarks that it does not make itself, after it: what was shown of a stream stays its beginning.
+    /// The text with the remarks that it does not make itself, after it: what was shown of a stream stays its
+    /// beginning.
     fn remarked(&self, mut written: Written) -> Written {
         let remarks: Vec<String> =
             self.remarks().into_iter().filter(|remark| !written.text.contains(remark.as_str())).collect();

@@ -15,7 +15,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 /// One passage that an answer may cite, its texts free of anything that does not show and of citations of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// What `[n]` calls it, from 1.
+    /// The number in its citation `[n]`, from 1.
     pub n: usize,
     /// The document's id, such as `runbooks/oom.md`.
     pub document: String,
@@ -38,7 +38,7 @@ pub struct Evidence {
     pub text: String,
     /// The document's rule that matched.
     pub rule: Option<RuleMatch>,
-    /// What the passage forbids.
+    /// The prohibitions that the passage states.
     pub prohibitions: Vec<Prohibition>,
 }
 
@@ -120,7 +120,8 @@ fn neutralised(prohibition: &Prohibition) -> Prohibition {
 }
 
 /// A document's URL when it is one that a reader can follow safely: `http` or `https` and a host. Everything that has a
-/// meaning in Markdown, HTML or a terminal is percent-encoded, so that what is shown, compared and followed is the same.
+/// meaning in Markdown, HTML or a terminal is percent-encoded, so that what is shown, compared and followed is the
+/// same.
 pub fn web_url(url: &str) -> Option<String> {
     let url = url.trim();
     let (scheme, rest) = url.split_once("://")?;
@@ -136,7 +137,7 @@ pub fn web_url(url: &str) -> Option<String> {
 
 /// Percent-encoded where it is not plain; what is encoded already stays.
 fn encoded(part: &str) -> String {
-    /// What stays: all of a URL's characters but those with which markup is written.
+    /// The characters of a URL that are escaped, because markup is written with them; all others stay.
     const MARKUP: &AsciiSet = &CONTROLS
         .add(b' ')
         .add(b'"')

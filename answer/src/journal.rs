@@ -1,9 +1,9 @@
 //! The server's journal: ratings of answers, the answers that can be rated, and questions it could not answer.
-//! Append-only JSON lines in the state directory, capped, rotated once, a torn last line tolerated. Questions are written
-//! after their secrets were masked. `journals.rs` reads them, of one server or of many.
+//! Append-only JSON lines in the state directory, capped, rotated once, a torn last line tolerated. Questions are
+//! written after their secrets were masked. `journals.rs` reads them, of one server or of many.
 //!
 //! A rating may reach another server than the one that answered. It is written where it arrives, with no more than the
-//! answer's id; what was answered is in the other one's journal, and readers join the two.
+//! answer's id; the answer itself is in the other one's journal, and readers join the two.
 
 use crate::{answer::Answer, request::Request, text::clipped};
 use jiff::Timestamp;
@@ -244,8 +244,8 @@ fn is_answer_id(id: &str) -> bool {
     id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// What a failure is about, the same for every object it happens to: what it names but for names and quantities, else
-/// what is searched for.
+/// The subject of a failure, the same for every object it happens to: its identifiers without names and quantities,
+/// else the text that is searched for.
 fn pattern(question: &Question) -> String {
     const TELLING: [IdentifierKind; 8] = IdentifierKind::TELLING;
     let mut named: Vec<&str> = TELLING.iter().flat_map(|kind| question.named(*kind)).collect();

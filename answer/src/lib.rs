@@ -1,7 +1,7 @@
 //! The question's path: from a text to an [`Answer`] that rests on the knowledge base and on nothing else.
 //!
-//! Entry points: [`Desk::answer`] for servers, [`Assistant::answer`] for one question. What documents are and how they are found is the `kb` package's business; who asks,
-//! over HTTP or on the command line, is that of the package that serves.
+//! Entry points: [`Desk::answer`] for servers, [`Assistant::answer`] for one question. Documents and their search are
+//! in the `kb` package; the HTTP interface and the command line are in the package that serves.
 
 pub mod answer;
 pub mod assistant;

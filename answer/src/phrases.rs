@@ -1,4 +1,4 @@
-//! The sentences we say ourselves, in the languages we say them in. What documents say is quoted as it is.
+//! The sentences we say ourselves, in the languages we say them in. Sentences of documents are quoted as they are.
 
 use kb::question::Language;
 

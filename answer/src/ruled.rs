@@ -1,4 +1,4 @@
-//! What the documents of the object forbid beyond the evidence: a rule's whole document counts, however long it is.
+//! The prohibitions of the object's documents beyond the evidence: a rule's whole document counts, however long it is.
 
 use crate::evidence::Evidence;
 use kb::{
@@ -13,8 +13,8 @@ const MAX_PASSAGES: usize = 400;
 /// Most bytes of sentences that are added: the model has to read them.
 const MAX_ADDED_BYTES: usize = 16 << 10;
 
-/// The evidence, followed by what else the documents forbid whose rules name the object: a passage each, of which only the
-/// sentences that forbid are given. The model sees them, and they are cited like all others.
+/// The evidence, followed by what else the documents forbid whose rules name the object: a passage each, of which only
+/// the sentences that forbid are given. The model sees them, and they are cited like all others.
 pub async fn with_prohibitions(
     mut evidence: Vec<Evidence>,
     retrieval: &Retrieval,
@@ -25,7 +25,7 @@ pub async fn with_prohibitions(
             passage.prohibitions.iter().map(|found| (passage.document.clone(), found.text.clone()))
         })
         .collect();
-    // What a page forbids, its translation forbids in other words.
+    // A page and its translation state the same prohibition in different words.
     let told_by_another = |document: &str| {
         let of_page = |passage: &&Evidence| untranslated(&passage.document) == untranslated(document);
         evidence

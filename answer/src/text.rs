@@ -1,4 +1,4 @@
-//! Text made fit for its place: on one line, cut, edited. What makes it safe to show is [`visible`]. Pure.
+//! Text made fit for its place: on one line, cut, edited. [`visible`] makes a text safe to show. Pure.
 
 pub use kb::{mapped::edited, text::visible};
 

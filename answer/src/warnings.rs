@@ -1,7 +1,8 @@
-//! The warnings before any answer: prohibitions of documents whose rule names the object, and documents whose rule
-//! may be about an object behind a masked name. Said whoever wrote the answer. Pure.
+//! The warnings before any answer: prohibitions of documents whose rule names the object, and documents whose rule may
+//! be about an object behind a masked name. They are shown with a model's answer as with a quotation. Pure.
 //!
-//! What a passage forbids was found when it was read (`kb::prohibition`); here it is chosen, put in order and written.
+//! The prohibitions of a passage were found when it was read (`kb::prohibition`); here they are chosen, put in order
+//! and written.
 
 use crate::{
     answer::Citation,
@@ -36,8 +37,8 @@ const MIN_WARNING_CHARS: usize = 60;
 /// Nor is the first, which says most.
 const MIN_FIRST_CHARS: usize = 120;
 
-/// The warnings of the evidence, best document first; of a document and its translation the one that the asker reads, if it
-/// forbids anything.
+/// The warnings of the evidence, best document first; of a document and its translation the one that the asker reads,
+/// if it forbids anything.
 pub fn warnings<'a>(
     evidence: &'a [Evidence],
     document: &'a [Evidence],
@@ -99,8 +100,8 @@ fn ordinal(passage: &Evidence) -> usize {
 }
 
 impl Warnings<'_> {
-    /// The warnings as lines, their sources numbered by `number`. Under a client's limit each is shortened, none is left
-    /// out.
+    /// The warnings as lines, their sources numbered by `number`. Under a client's limit each is shortened, none is
+    /// left out.
     pub fn lines(&self, phrases: &Phrases, mut number: impl FnMut(&Evidence) -> usize) -> Vec<String> {
         let Phrases { warning, behind_mask, colon, full_stop, .. } = phrases;
         let shared = |max_chars: usize| max_chars / self.holding.len().max(1);
@@ -172,8 +173,8 @@ pub fn told(evidence: &[Evidence], question: &Question) -> Vec<String> {
     warnings.holding.iter().map(|quote| markup::clean(&quote.text, &[])).collect()
 }
 
-/// The warnings for a model's answer, so that the team's prohibitions never depend on the model. What may be behind a mask
-/// is left out where a text cites its document. Numbers are the evidence's own.
+/// The warnings for a model's answer, so that the team's prohibitions never depend on the model. A warning about an
+/// object that may be behind a mask is left out where the text cites its document. Numbers are the evidence's own.
 pub fn missing(
     evidence: &[Evidence],
     cited: &[Citation],
@@ -182,7 +183,7 @@ pub fn missing(
 ) -> (Vec<String>, Vec<Citation>) {
     let mut missing = warnings(evidence, &[], question, format);
     let is_cited = |quote: &Quote<'_>| cited.iter().any(|citation| citation.document == quote.from.document);
-    // What a rule forbids is said whatever the model made of it: citing a prohibition is not keeping it.
+    // A rule's prohibition is shown even where the model cites it: citing a prohibition is not keeping it.
     missing.possible.retain(|quote| !is_cited(quote));
     let mut citations: Vec<Citation> = Vec::new();
     let lines = missing.lines(phrases::phrases(question.language()), |from| {

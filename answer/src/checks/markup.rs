@@ -1,6 +1,6 @@
 //! No links but to cited sources, no images, no HTML: a reply cannot carry data out through what a reader's screen
-//! loads or what a reader clicks. Works on the parsed tree, so every spelling of a link is the same link; what our parser
-//! sees in another way than a reader's does, the last layer (`markup/sealed.rs`) takes the life out of.
+//! loads or what a reader clicks. Works on the parsed tree, so every spelling of a link is the same link; what our
+//! parser sees in another way than a reader's does, the last layer (`markup/sealed.rs`) takes the life out of.
 
 mod addresses;
 mod hosts;
@@ -82,7 +82,7 @@ fn edits(text: &str, allowed: Allowed<'_>) -> Vec<(Range<usize>, String)> {
     let mut open: Option<(usize, TagEnd)> = None;
     let (mut depth, mut images) = (0usize, 0usize);
     let (mut in_code_block, mut is_manifest, mut takes_block) = (false, false, false);
-    // A backtick that is none of code would close the code that an address is written as.
+    // A backtick that does not belong to code would close the code that an address is written as.
     let is_torn = text.contains('`') && has_stray_backtick(text);
     let prose = if is_torn { Place::Torn } else { Place::Prose };
     let mut link: Option<(Range<usize>, String, String)> = None;
@@ -426,7 +426,7 @@ mod tests {
         assert_eq!(clean("(https://wiki.example.com). So", &[host]), "(https://wiki.example.com). So");
     }
 
-    /// What is left of a text where failure and documents have some addresses.
+    /// The rest of a text where failure and documents have some addresses.
     fn check_said(text: &str, expected: &str) {
         let sources = [
             "Get \"http://10.244.3.17:8080/healthz\": refused; Post \"https://sts.us-east-1.amazonaws.com/\"; endpoint 10.0.12.7:9100",

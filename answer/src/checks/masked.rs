@@ -10,7 +10,7 @@ static BASE64_LIKE: LazyLock<Regex> =
 /// How a reply treats the masked tokens of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Echo {
-    /// Every token is there, byte for byte, or there is none; the given ones are not mentioned.
+    /// Every token in the reply is unchanged, byte for byte; `absent` lists the tokens that the reply does not mention.
     Intact {
         /// Tokens that the reply does not mention.
         absent: Vec<String>,
@@ -67,8 +67,8 @@ pub fn names_in(token: &str) -> Vec<&str> {
 /// A shorter part of a token may be a word.
 const MIN_PART: usize = 4;
 
-/// Namespace and name of a token that has both, each told by itself: those that the text has, byte for byte, and the other;
-/// `None` where it has neither. A slash may also stand within a name.
+/// Namespace and name of a token that has both, each told by itself: those that the text has, byte for byte, and the
+/// other; `None` where it has neither. A slash may also stand within a name.
 fn parts_found<'t>(token: &'t str, text: &str) -> Option<(Vec<&'t str>, Vec<&'t str>)> {
     let cuts = token.match_indices('/').map(|(at, _)| (&token[..at], &token[at + 1..]));
     let is_there = |part: &str| {
@@ -101,8 +101,8 @@ pub fn completed(text: &str, masked: &[String]) -> String {
 /// Shorter words begin with the same letters by chance.
 const MIN_TRUNCATED: usize = 6;
 
-/// Whether `found` is most likely a damaged copy of `token`, or of a namespace or name within it: the same but for case or
-/// padding, a truncation, or more than half of it in common at both ends.
+/// Whether `found` is most likely a damaged copy of `token`, or of a namespace or name within it: the same but for case
+/// or padding, a truncation, or more than half of it in common at both ends.
 fn resembles(found: &str, token: &str) -> bool {
     let (found, token) = (found.trim_end_matches('='), token.trim_end_matches('='));
     let is_respelled = |part: &str| found != part && found.eq_ignore_ascii_case(part);

@@ -1,9 +1,9 @@
-//! What must hold of every text that leaves, whoever wrote it: commands are judged, links and HTML taken out, masked names
-//! whole, secrets masked. Replies, quotations, refusals and titles pass through these files, and `evaluate` scores with
-//! them. What only a model's reply must keep to is in `reply/`. All pure.
+//! The checks of every text that leaves, by a model or quoted: commands are judged, links and HTML taken out, masked
+//! names whole, secrets masked. Replies, quotations, refusals and titles pass through these files, and `evaluate`
+//! scores with them. The checks of a model's reply alone are in `reply/`. All pure.
 //!
-//! To add one: a file here with one function from text to text, data as sorted lines beside it, and a call where texts are
-//! finished: `reply/mod.rs` for a model's, `extractive/mod.rs` for quotations.
+//! To add one: a file here with one function from text to text, data as sorted lines beside it, and a call where texts
+//! are finished: `reply/mod.rs` for a model's, `extractive/mod.rs` for quotations.
 
 pub mod commands;
 pub mod markup;

@@ -9,7 +9,7 @@ use std::ops::Range;
 /// A shorter rest beside a masked token is not a secret.
 const MIN_REST_BYTES: usize = 8;
 
-/// The text with its secrets masked from `from` on; what stands before is only read. `tokens` are the masked tokens of
+/// The text with its secrets masked from `from` on; the text before it is only read. `tokens` are the masked tokens of
 /// the question.
 pub fn masked(text: &str, from: usize, tokens: &[String]) -> String {
     let found = redact(text).redacted;

@@ -2,9 +2,9 @@
 //! where no model is configured, and what every failing model falls back to. Pure.
 //!
 //! It quotes one unit: the part of the leading page that treats the problem (`kb::sections`), read as sections and
-//! [`elements`]. A unit with the sections of a runbook gives its cause, its steps and its diagnosis; any other is quoted in
-//! its own order. A procedure is quoted whole, or the answer says how much is left out. The frame is in the asker's
-//! language, quotations stay as they were written.
+//! [`elements`]. A unit with the sections of a runbook gives its cause, its steps and its diagnosis; any other is
+//! quoted in its own order. A procedure is quoted whole, or the answer says how much is left out. The frame is in the
+//! asker's language, quotations stay as they were written.
 
 mod addresses;
 mod code;
@@ -43,7 +43,7 @@ const BULLET_CHARS: usize = 1_500;
 /// Most sentences of an explanation.
 const MAX_CAUSE_SENTENCES: usize = 3;
 
-/// What the evidence says: the passages that were found, best first, and the unit that the first of them stands in.
+/// The evidence to quote from: the passages that were found, best first, and the unit that the first of them stands in.
 pub struct Material<'a> {
     /// The passages that were found, best first.
     pub evidence: &'a [Evidence],
@@ -232,8 +232,8 @@ fn steps_of<'a>(section: &Section<'a>, with_rows: bool) -> Vec<Element<'a>> {
     elements
 }
 
-/// The elements without those that fit least, where there is more running text or more loose items than is read at once;
-/// and how many were left out. Numbered steps and code always stay.
+/// The elements without those that fit least, where there is more running text or more loose items than is read at
+/// once; and how many were left out. Numbered steps and code always stay.
 fn within_bounds<'a>(
     elements: Vec<Element<'a>>,
     relevance: &Relevance,
@@ -268,7 +268,8 @@ fn within_bounds<'a>(
     (bounded, skipped.filter(|(count, _)| *count > 0))
 }
 
-/// The elements in their order, but first those that a row of the table asks for, by their text or by their label (`A`).
+/// The elements in their order, but first those that a row of the table asks for, by their text or by their label
+/// (`A`).
 fn with_actions<'a>(actions: Vec<Quote<'a>>, mut elements: Vec<Element<'a>>) -> Vec<Element<'a>> {
     let mut first = Vec::new();
     for action in actions {

@@ -236,8 +236,8 @@ impl<'f> Writer<'f> {
         }
     }
 
-    /// `Error: ...` and `Solution: ...`, within the client's length where it gives one: the explanation gets up to half,
-    /// the steps the rest, whole steps only, those that forbid something first.
+    /// `Error: ...` and `Solution: ...`, within the client's length where it gives one: the explanation gets up to
+    /// half, the steps the rest, whole steps only, those that forbid something first.
     fn labelled(&mut self, body: &Body<'_>) {
         let limit = self.format.max_chars;
         let taken = "Error: \nSolution: ".len() + num_chars(&self.text);
@@ -283,8 +283,8 @@ impl<'f> Writer<'f> {
         true
     }
 
-    /// Writes the steps one after the other, in `left` characters where that is given; returns how many. What is left out
-    /// is counted, with the source where it stands.
+    /// Writes the steps one after the other, in `left` characters where that is given; returns how many. The steps that
+    /// are left out are counted in a line that names their source.
     fn steps_within(&mut self, steps: &[Step<'_>], left: Option<usize>) -> usize {
         let (mut used, mut written) = (0, 0);
         for step in steps {
@@ -400,8 +400,8 @@ impl<'a> Step<'a> {
         Self { number, sentences, commands, blocks, from: element.quote.from }
     }
 
-    /// All of its words, or as few as say it: the first sentence, and the next where the first is only a label; with its
-    /// commands.
+    /// All of its words, or as few as say it: the first sentence, and the next where the first is only a label; with
+    /// its commands.
     fn text(&self, is_short: bool, commands: &[String]) -> String {
         let mut text = String::new();
         for sentence in &self.sentences {

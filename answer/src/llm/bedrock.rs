@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 /// The name that requests are signed for.
 const SERVICE: &str = "bedrock";
-/// What AWS leaves as it is in a path: RFC 3986's unreserved characters.
+/// The characters that AWS escapes in a path: all but RFC 3986's unreserved ones.
 const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where the model is.

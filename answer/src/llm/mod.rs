@@ -1,6 +1,6 @@
 //! Asking a language model. [`Llm`] is the seam; [`openai`], [`anthropic`] and [`bedrock`] each make one request of
-//! their provider through [`transport`], [`breaker`] stops asking one that keeps failing, and [`providers`] puts several
-//! in order and asks again.
+//! their provider through [`transport`], [`breaker`] stops asking one that keeps failing, and [`providers`] puts
+//! several in order and asks again.
 
 pub mod anthropic;
 pub mod aws;
@@ -40,8 +40,8 @@ pub struct Usage {
     pub output_tokens: u32,
 }
 
-/// The name of the model that replied: as the endpoint says it where that is a plain name, else the one asked for. It goes
-/// out with the answer, and an endpoint may call its model anything.
+/// The name of the model that replied: as the endpoint says it where that is a plain name, else the one asked for. It
+/// goes out with the answer, and an endpoint may call its model anything.
 fn model_name(said: Option<String>, asked: &str) -> String {
     const MAX_BYTES: usize = 128;
     let is_plain = |name: &String| {
@@ -159,7 +159,7 @@ pub enum LlmError {
     /// The credentials are missing or cannot be used.
     #[error("no credentials for the model's endpoint: {detail}")]
     Credentials {
-        /// What is wrong with them, without them.
+        /// The fault, without the credentials.
         detail: String,
     },
     /// No complete reply came within the deadline.
@@ -178,7 +178,7 @@ pub enum LlmError {
     /// A reply that is no chat completion.
     #[error("the model's reply is not a chat completion: {detail}")]
     Invalid {
-        /// What is wrong, without its content.
+        /// The fault, without the reply's content.
         detail: String,
     },
     /// A reply over the limit.

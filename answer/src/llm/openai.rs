@@ -221,7 +221,7 @@ mod tests {
         let read = |body: &str| client("http://h/v1", None).read(body.as_bytes());
         let stop = r#"{"model":"m-1","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
         assert_eq!(read(stop), Ok(Reply { text: "hi".to_owned(), model: "m-1".to_owned(), usage: None }));
-        // What a model thinks is no part of what it says.
+        // A model's reasoning is no part of its reply.
         for field in ["reasoning", "reasoning_content", "thinking"] {
             let thought = stop.replace("\"content\"", &format!("\"{field}\":\"delete it [1]\",\"content\""));
             assert_eq!(read(&thought).map(|reply| reply.text), Ok("hi".to_owned()));

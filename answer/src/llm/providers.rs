@@ -34,8 +34,8 @@ struct Provider {
 }
 
 impl Providers {
-    /// The configured providers, in order, whose calls are counted in `metrics`; `None` where there are none. Nothing is
-    /// sent yet.
+    /// The configured providers, in order, whose calls are counted in `metrics`; `None` where no provider is
+    /// configured. No request is sent yet.
     pub fn connect(
         settings: &[ProviderSettings],
         breaker: breaker::Settings,

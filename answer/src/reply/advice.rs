@@ -1,5 +1,6 @@
-//! A reply's advice compared with what the documents of the object forbid: what contradicts them is taken out, sentence by
-//! sentence and command by command. What repeats a prohibition, asks or only reads stays. Pure.
+//! A reply's advice compared with what the documents of the object forbid: contradicting advice is taken out, sentence
+//! by sentence and command by command. A sentence or command that repeats a prohibition, asks or only reads stays.
+//! Pure.
 
 use super::{permissions::Approvals, support};
 use crate::{
@@ -52,7 +53,8 @@ struct Named {
 }
 
 impl Rules {
-    /// The rules of the passages: of all for what they name, of those whose documents' rules name the object for all of it.
+    /// The rules of the passages: of all for what they name, of those whose documents' rules name the object for all of
+    /// it.
     pub fn of(evidence: &[Evidence]) -> Self {
         let (approvals, texts) = Approvals::of(evidence);
         let mut rules = Self { approvals, texts, ..Self::default() };
@@ -90,7 +92,7 @@ impl Rules {
         }
         let advised = support::advises(sentence);
         let is_conditional = prohibition::is_conditional(sentence);
-        // What else it names stands for something else.
+        // A sentence whose first object name in backticks is another one is about that other object.
         let spans = lower.split('`').skip(1).step_by(2).map(str::to_owned);
         let first =
             object_names(&spans.filter(|span| !span.contains(' ')).collect::<Vec<_>>()).into_iter().next();
@@ -170,8 +172,8 @@ impl Rules {
                     .any(|command| self.forbid_command(command, is_conditional)))
     }
 
-    /// Whether a line of code does what is forbidden; `is_conditional` where the sentence that introduces it ties it to a
-    /// condition.
+    /// Whether a line of code does what is forbidden; `is_conditional` where the sentence that introduces it ties it to
+    /// a condition.
     fn forbid_command(&self, line: &str, is_conditional: bool) -> bool {
         if self.forbid_named_command(line, is_conditional) {
             return true;
@@ -227,7 +229,8 @@ fn has_word(text: &str, name: &str) -> bool {
         .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
 }
 
-/// The flags that a prohibition names to forbid them, not those that it asks for: `never drain without --ignore-daemonsets`.
+/// The flags that a prohibition names to forbid them, not those that it asks for: `never drain without
+/// --ignore-daemonsets`.
 fn forbidden_flags(text: &str, actions: &[String]) -> Vec<String> {
     static ASKS_FOR: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)(?:\b(?:without|unless|missing|only with|tanpa|tidak memakai|không có|thiếu)|不带|不帶|没有|沒有|不加|缺少)\W*$")
@@ -304,8 +307,8 @@ fn classes_of(change: &Change) -> Vec<&'static str> {
     prohibition::object_classes(&kinds.join(" "))
 }
 
-/// A text without its forbidden advice, a [`REMOVED`] in each place; `None` where nothing had to go. `goes_on` says that
-/// advice was taken out directly before it.
+/// A text without its forbidden advice, a [`REMOVED`] in each place; `None` where nothing had to go. `goes_on` says
+/// that advice was taken out directly before it.
 pub fn without_forbidden(text: &str, rules: &Rules, goes_on: bool) -> Option<String> {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     let mut is_after = goes_on;
@@ -316,7 +319,7 @@ pub fn without_forbidden(text: &str, rules: &Rules, goes_on: bool) -> Option<Str
                 let mut at = range.start;
                 for line in text[range].split_inclusive('\n') {
                     let content = line.trim_end_matches('\n');
-                    // What stands before it is the list's or the quotation's.
+                    // The indentation and the `>` before the command belong to the list or the quotation.
                     let start = content.len() - content.trim_start_matches([' ', '\t', '>']).len();
                     let command = content[start..].trim_start_matches(['$', '#', ' ']);
                     if rules.forbid_command(command, is_conditional) {
@@ -332,7 +335,7 @@ pub fn without_forbidden(text: &str, rules: &Rules, goes_on: bool) -> Option<Str
                     if text[at.clone()].contains(char::is_alphabetic) {
                         is_conditional = !is_forbidden && prohibition::is_conditional(&text[at.clone()]);
                     }
-                    // What praises the advice, and its citations, go with it.
+                    // Sentences that praise the removed advice, and its citations, are removed as well.
                     let is_rest = is_after && is_rest(&text[at.clone()]);
                     match (is_forbidden, is_rest) {
                         (true, _) if is_after => edits.push((at, String::new())),

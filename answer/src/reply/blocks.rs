@@ -75,7 +75,7 @@ impl Blocks {
         blocks
     }
 
-    /// What is left when the text has ended.
+    /// The remaining blocks, once the text has ended.
     pub fn finish(&mut self) -> Vec<Block> {
         let last = visible(&std::mem::take(&mut self.line));
         let mut blocks = self.take(&last);
@@ -89,8 +89,8 @@ impl Blocks {
         blocks
     }
 
-    /// Adds whole lines to the open text, without reasoning and without what only wraps the reply. Where reasoning ends that
-    /// was not seen to begin, what is open was a part of it, and the blocks before it are given out first.
+    /// Adds whole lines to the open text, without reasoning and without what only wraps the reply. Where reasoning ends
+    /// that was not seen to begin, what is open was a part of it, and the blocks before it are given out first.
     fn take(&mut self, lines: &str) -> Vec<Block> {
         let mut blocks = Vec::new();
         for said in self.reasoning.without(lines) {

@@ -1,11 +1,12 @@
-//! The two labels that some clients read, `Error:` and `Solution:`, each once: a model writes them bold, as headings or in
-//! the asker's language. Pure. Entry point: [`labelled`].
+//! The two labels that some clients read, `Error:` and `Solution:`, each once: a model writes them bold, as headings or
+//! in the asker's language. Pure. Entry point: [`labelled`].
 
 use super::blocks;
 use regex::Regex;
 use std::sync::LazyLock;
 
-/// What models write for each label: `error` or `solution`, a tab, the words in lower case; sorted.
+/// The words that models write for each label, a line each: `error` or `solution`, a tab, the words in lower case;
+/// sorted.
 const WORDS: &str = include_str!("labels.txt");
 
 /// A line's label with its emphasis: its words and its colon.
@@ -17,8 +18,8 @@ static LABEL: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
-/// The text in the parts that the client reads: `Error:` and, from its second paragraph or line on, `Solution:`. Labels that
-/// it has in another form are written so.
+/// The text in the parts that the client reads: `Error:` and, from its second paragraph or line on, `Solution:`. Labels
+/// that it has in another form are written so.
 pub fn labelled(text: &str) -> String {
     let mut found: Vec<&str> = Vec::new();
     let mut written = String::with_capacity(text.len());

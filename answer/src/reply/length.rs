@@ -1,5 +1,5 @@
-//! The length a client asks for, kept by leaving out whole sentences and lines, and where that is not enough, by cutting
-//! sentences.
+//! The length a client asks for, kept by leaving out whole sentences and lines, and where that is not enough, by
+//! cutting sentences.
 
 use crate::{
     citations, markdown,
@@ -16,9 +16,10 @@ const MIN_CUT_CHARS: usize = 60;
 static TAIL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:(?:\s*\[\d{1,5}\])+\s*[.。]?)?\s*$").expect("the pattern is valid"));
 
-/// The text within `max_chars` characters, citations not counted. The explanation gives way first: its later sentences, then
-/// the end of its first. Then steps are left out from the end, what forbids something last; the first step stays whole as
-/// long as the rest gives room. What is kept takes over the citation of what it loses. Code is never cut.
+/// The text within `max_chars` characters, citations not counted. The explanation gives way first: its later sentences,
+/// then the end of its first. Then steps are left out from the end, prohibitions last; the first step stays whole as
+/// long as the rest gives room. A kept piece without a citation takes over that of the next piece left out. Code is
+/// never cut.
 pub fn shortened(text: &str, max_chars: usize) -> String {
     let length = |text: &str| num_chars(&citations::resolve(text, |_| false).text);
     if length(text) <= max_chars {
@@ -53,7 +54,7 @@ pub fn shortened(text: &str, max_chars: usize) -> String {
             pieces[n].is_kept = true;
         }
     }
-    // What the steps leave free is the explanation's again.
+    // The room that the steps leave free is given back to the explanation.
     for n in 1..explanation {
         if !std::mem::replace(&mut pieces[n].is_kept, true) && is_over(&pieces) > 0 {
             pieces[n].is_kept = false;
@@ -83,8 +84,8 @@ struct Piece {
     is_kept: bool,
 }
 
-/// A text in pieces that end at line ends and sentence ends outside code. A label and a number belong to what follows them,
-/// and code to what introduces it.
+/// A text in pieces that end at line ends and sentence ends outside code. A label and a number belong to what follows
+/// them, and code to what introduces it.
 fn pieces(text: &str) -> Vec<Piece> {
     let code = markdown::code_ranges(text);
     let mut pieces: Vec<Piece> = Vec::new();
@@ -121,7 +122,7 @@ fn pieces(text: &str) -> Vec<Piece> {
     pieces
 }
 
-/// What stands before a step's words: a label, a number.
+/// The prefix of a step's words: a label, a number or a bullet.
 static STEP: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^(\s*(?:Error:|Solution:)?\s*(?:[*_]{1,2})?)(\d{1,3})?([.)、]\s?|[-*]\s)?")
         .expect("the pattern is valid")
@@ -197,8 +198,8 @@ fn joined(pieces: &[Piece]) -> String {
     joined
 }
 
-/// A sentence that is shorter by `over` characters, as far as it may be; its citations stay. It ends where one of its clauses
-/// does, and only where it has none within.
+/// A sentence that is shorter by `over` characters, as far as it may be; its citations stay. It ends where one of its
+/// clauses does, and only where it has none within.
 fn cut(piece: &str, over: usize) -> String {
     let end = TAIL.find(piece).map_or(piece.len(), |tail| tail.start());
     let (body, tail) = piece.split_at(end);
@@ -234,11 +235,12 @@ fn cut(piece: &str, over: usize) -> String {
     }
 }
 
-/// Where a sentence may end early: before what explains or goes on, not before what it depends on, outside of code and brackets.
+/// Where a sentence may end early: before what explains or goes on, not before what it depends on, outside of code and
+/// brackets.
 fn clause_ends(body: &str) -> Vec<usize> {
     /// A clause of fewer says nothing by itself.
     const MIN_WORDS: usize = 3;
-    /// What it depends on begins with so much.
+    /// The longest beginning of a clause in which its conjunction is looked for, in bytes.
     const MAX_LEAD_BYTES: usize = 32;
     let is_joint =
         |c: char| c.is_whitespace() || matches!(c, ',' | ';' | ':' | '，' | '；' | '：' | '、' | '–' | '—');

@@ -5,10 +5,10 @@
 //! before the first citation that holds. Where only the end decides (a length to keep, masked names that must all come
 //! back), nothing is shown before it. Entry points: [`from_reply`] and [`Checks`].
 //!
-//! `blocks.rs` cuts the reply without its reasoning (`reasoning.rs`), `cleaning.rs` takes out of a block what may not stay,
-//! `advice.rs` and `permissions.rs` what the documents forbid, `sources/` marks claims without a source and `support/`
-//! sentences that their source does not say; `joined.rs` puts blocks together, `length.rs` and `labels.rs` give the whole
-//! its length and layout. What holds of every text, whoever wrote it, is in `checks/`.
+//! `blocks.rs` cuts the reply without its reasoning (`reasoning.rs`), `cleaning.rs` takes out of a block what may not
+//! stay, `advice.rs` and `permissions.rs` what the documents forbid, `sources/` marks claims without a source and
+//! `support/` sentences that their source does not say; `joined.rs` puts blocks together, `length.rs` and `labels.rs`
+//! give the whole its length and layout. The checks of every text, by a model or quoted, are in `checks/`.
 
 mod advice;
 mod blocks;
@@ -64,8 +64,8 @@ pub enum Refusal {
 }
 
 /// Turns a whole reply into an answer's text: what does not show is removed, links and HTML outside the cited sources
-/// are removed, secrets are masked, citations are resolved, commands are compared with the evidence, masked names byte for
-/// byte, the client's length is kept, and what a rule forbids stands before everything.
+/// are removed, secrets are masked, citations are resolved, commands are compared with the evidence, masked names byte
+/// for byte, the client's length is kept, and what a rule forbids stands before everything.
 pub fn from_reply(
     reply: &str,
     evidence: &[Evidence],
@@ -110,7 +110,7 @@ pub struct Checks<'a> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    /// Nothing may be shown yet.
+    /// No text may be shown yet.
     Held,
     /// Emitted up to this byte, with the warnings in front.
     Emitted { up_to: usize },
@@ -149,8 +149,8 @@ impl<'a> Checks<'a> {
         Self { is_streamed: false, ..self }
     }
 
-    /// Takes the next piece; returns what may be shown now, often nothing. What was returned so far is how the finished
-    /// text begins.
+    /// Takes the next piece; returns the text that may be shown now, often an empty one. The finished text begins with
+    /// all the texts returned so far.
     pub fn push(&mut self, piece: &str) -> String {
         for block in self.blocks.push(piece) {
             self.add(&block);
@@ -241,8 +241,8 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// The text within a length, and what it cites. The marks of what no document says count: they take the place of what
-    /// stands last.
+    /// The text within a length, and what it cites. The marks of what no document says count: they take the place of
+    /// what stands last.
     fn within(&mut self, max_chars: usize) -> (String, BTreeSet<usize>) {
         let mut room = max_chars;
         loop {
@@ -270,8 +270,8 @@ impl<'a> Checks<'a> {
         Some(Written { text: warnings + text, citations: citations.into_values().collect() })
     }
 
-    /// Whether only the finished text can be judged: its length and layout; whether a masked name that came back damaged
-    /// stands somewhere whole; whether a document that may be about a masked object is cited.
+    /// Whether only the finished text can be judged: its length and layout; whether a masked name that came back
+    /// damaged stands somewhere whole; whether a document that may be about a masked object is cited.
     fn end_decides(&self) -> bool {
         self.format.max_chars.is_some()
             || is_labelled(self.format.shape)
@@ -335,7 +335,7 @@ impl<'a> Checks<'a> {
         let cleaned = self.cleaner.with(&self.cited).block(raw);
         let cleaned = self.allowed(cleaned);
         let placed = match self.format.max_chars {
-            // What is left out decides what is checked, and notes come on top.
+            // With a limit, the finished text is shortened first and checked afterwards.
             Some(_) => {
                 let (after_blank, covered_by) = (block.after_blank, BTreeSet::new());
                 vec![sources::Placed { text: cleaned, after_blank, covered_by }]
@@ -345,7 +345,7 @@ impl<'a> Checks<'a> {
                 self.sources.push(checked, block.after_blank, &self.cleaner.urls(&self.cited))
             }
         };
-        // What the raw block cites may not have survived the checks.
+        // The citations of the raw block may not have survived the checks.
         self.cited = before;
         for placed in placed {
             self.place(placed);
@@ -357,7 +357,8 @@ impl<'a> Checks<'a> {
         self.joined.text.is_empty() && self.sources.waiting().next().is_none()
     }
 
-    /// Forgets what came so far: it was reasoning, as its end has shown. What is shown cannot be taken back.
+    /// Forgets the text that came so far: it was reasoning, as its end has shown. Text that is already shown cannot be
+    /// taken back.
     fn restart(&mut self) {
         if self.cited.is_empty() || !self.is_streamed || self.end_decides() {
             self.sources = Sources::new(self.phrases);
@@ -396,7 +397,8 @@ impl<'a> Checks<'a> {
             None => {
                 let (held, tally) = self.support.marked(&placed.text, &placed.covered_by);
                 self.tally.add(tally);
-                // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one.
+                // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be
+                // one.
                 self.with_notes(&self.clean(&held))
             }
         };
@@ -437,7 +439,8 @@ impl<'a> Checks<'a> {
                 tally.add(of_block);
                 held
             });
-        // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one of them.
+        // A citation that is gone may have stood between the halves of a link, and a mark in brackets may be one of
+        // them.
         (self.clean(&marked), tally)
     }
 

@@ -1,5 +1,6 @@
-//! What the passages bind to somebody's word, and sentences of a reply that set it free: `you may restart it without asking`
-//! against `a restart needs the word of payments-primary`. The wordings are data: `permissions.txt`. Pure.
+//! The actions that the passages allow only with an approval, and the sentences of a reply that allow them without it:
+//! `you may restart it without asking` against `a restart needs the word of payments-primary`. The wordings are data:
+//! `permissions.txt`. Pure.
 
 use super::support;
 use crate::evidence::Evidence;
@@ -18,7 +19,7 @@ fn of(sort: &str) -> Regex {
 static BINDS: LazyLock<Regex> = LazyLock::new(|| of("binds"));
 static FREES: LazyLock<Regex> = LazyLock::new(|| of("frees"));
 
-/// What some passages bind to an approval, and what they free from it.
+/// The lines of passages that require an approval (`bound`), and those that say it is not needed (`freed`).
 #[derive(Debug, Clone, Default)]
 pub struct Approvals {
     bound: Vec<Line>,
@@ -37,7 +38,7 @@ struct Line {
 }
 
 impl Approvals {
-    /// What the passages say of approvals, and the passages' texts in lower case.
+    /// The lines of the passages about approvals, and the passages' texts in lower case.
     pub fn of(evidence: &[Evidence]) -> (Self, Vec<String>) {
         let mut approvals = Self::default();
         let texts: Vec<String> = evidence.iter().map(|passage| passage.quotable().to_lowercase()).collect();

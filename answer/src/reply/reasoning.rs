@@ -1,5 +1,6 @@
-//! A model's reasoning, which is no part of its answer: `<think>...</think>` and the like, as it stands between the lines of
-//! a reply. What is opened and never closed is reasoning to the end. Pure. Entry point: [`Reasoning`].
+//! A model's reasoning, which is no part of its answer: `<think>...</think>` and the like, as it stands between the
+//! lines of a reply. After an opening tag that is never closed, the rest of the reply is reasoning. Pure. Entry point:
+//! [`Reasoning`].
 
 use regex::Regex;
 use std::sync::LazyLock;
@@ -35,7 +36,7 @@ pub struct Said {
 }
 
 impl Reasoning {
-    /// What of whole lines is no reasoning, in order; never empty.
+    /// The parts of whole lines that are not reasoning, in order; never empty.
     pub fn without(&mut self, lines: &str) -> Vec<Said> {
         let mut said = vec![Said { text: String::new(), restarts: false }];
         for line in lines.split_inclusive('\n') {

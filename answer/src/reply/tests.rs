@@ -134,7 +134,7 @@ fn what_only_wraps_an_answer_is_taken_off() {
             "{cited}"
         );
     }
-    // What reasoning cited covers nothing of the answer, where none of it was shown.
+    // A citation in the reasoning covers no sentence of the answer, as long as the reasoning was not shown.
     let reasoned = "Hm, document 1 says so [1].\n\nI see.\n</think>\n\nIn short: fix the dependency of the pods.\n\nLook at it [1].";
     let (evidence, question, format) = (evidence(), question("OOMKilled"), Format::default());
     let mut checks = Checks::new(&evidence, &question, &format).unshown();
@@ -147,7 +147,7 @@ fn what_only_wraps_an_answer_is_taken_off() {
     assert_eq!(from_reply(unclosed, &evidence, &question, &format), Err(Refusal::Uncited));
 }
 
-/// What is shown while the reply arrives in pieces of so many bytes, and the finished text.
+/// The text that is shown while the reply arrives in pieces of `piece_bytes`, and the finished text.
 fn streamed(
     reply: &str,
     piece_bytes: &[usize],
@@ -303,8 +303,8 @@ fn secrets_are_masked_before_they_are_shown() {
     assert_eq!(written.expect("it is cited").text, "Use [redacted:aws-access-key] [1].");
 }
 
-/// What two blocks mean together is what each means alone: nothing comes to life at the seam, whatever the checks took
-/// out there.
+/// Two blocks together mean the same as each of them alone: no markup comes to life at the seam, even where the checks
+/// took something out.
 #[test]
 fn nothing_comes_to_life_between_blocks() {
     let question = question("OOMKilled");

@@ -5,7 +5,7 @@ use super::{
     shell::{self, Invocation},
 };
 
-/// What a command does to what.
+/// The actions of a command and the objects it acts on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The actions it comes to.

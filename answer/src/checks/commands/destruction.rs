@@ -1,6 +1,6 @@
-//! What ends, removes or overwrites something, runs what it fetches or sends out what it reads, told by signs that hold for
-//! any program. A command is named by its act (`kubectl delete`, `sql drop table`), so that a reply's acts can be looked up
-//! among those of the documents. Pure.
+//! Commands that end, remove or overwrite something, run a text that they fetch or send out a text that they read, told
+//! by signs that hold for any program. A command is named by its act (`kubectl delete`, `sql drop table`), so that a
+//! reply's acts can be looked up among those of the documents. Pure.
 
 use super::{
     grounds::verb_of,
@@ -35,7 +35,8 @@ static REDIRECTION: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
-/// What a line says that no single program says, each with its name; those of `NUM_PHRASES_OF_TEXT` in any text, the others in commands only.
+/// The destructive phrases that belong to no single program, in the order of their names. The first
+/// `NUM_PHRASES_OF_TEXT` are looked for in any text, the others in commands only.
 static PHRASES: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new([
         r"(?i)\b(?:sh|bash|zsh|dash|ksh|ash|eval|source|python\d?|perl|ruby|node|iex|invoke-expression)\b[^|;&\n]{0,80}(?:<\(|\$\(|`|\()\s*(?:sudo\s+)?(?:curl|wget|fetch|aria2c|nc|ncat|base64|http|xxd|openssl|iwr|irm|invoke-webrequest|invoke-restmethod|new-object)\b",
@@ -94,7 +95,7 @@ pub fn acts_of_text(line: &str, is_command: bool, acts: &mut Vec<String>) {
         }
     }
     let num_phrases = if is_command { PHRASE_NAMES.len() } else { NUM_PHRASES_OF_TEXT };
-    // What no phrase can be in is most of a text, and the set is costly.
+    // Most lines of a text cannot hold any phrase, and the set is costly to match.
     if !line.contains(['(', '`', '<', '>', '/', ':', '=']) && !line.contains("cluster-admin") {
         return;
     }

@@ -37,7 +37,8 @@ pub struct Grounds {
     acts: HashSet<String>,
     /// Whether one of them decodes secrets or reads files that hold them.
     shows_secrets: bool,
-    /// Words of the evidence with places that a reader fills in, cut there: `robot-<namespace>`, `/api/v1/nodes/$NODE/proxy`.
+    /// Words of the evidence with places that a reader fills in, cut there: `robot-<namespace>`,
+    /// `/api/v1/nodes/$NODE/proxy`.
     templates: Vec<Vec<String>>,
 }
 
@@ -188,8 +189,8 @@ impl Grounds {
         self.acts.contains(act)
     }
 
-    /// Whether a program may be called so: it only reads, or a document calls it so. In code every word counts; in running
-    /// text ordinary words are the sentence's.
+    /// Whether a program may be called so: it only reads, or a document calls it so. In code every word counts; in
+    /// running text ordinary words are the sentence's.
     pub(super) fn allow(&self, call: &Invocation, mode: Mode, destroys: bool) -> bool {
         if call.is_quotation {
             return true;
@@ -215,7 +216,7 @@ impl Grounds {
         if !call.outputs.iter().all(is_own) {
             return false;
         }
-        // What is written out, looked for or set is the reader's own business.
+        // The operands of a free reader (texts to print, search for or set) need no source.
         if reader.is_some_and(Reader::is_free) {
             return true;
         }

@@ -1,8 +1,9 @@
-//! Commands, flags, paths and object names in a reply, compared with what the evidence and the question say. What
-//! changes something must stand in the evidence as a command; what only reads may also come from a list of our own.
+//! Commands, flags, paths and object names in a reply, compared with what the evidence and the question say. A command
+//! that changes something must stand in the evidence as a command; a command that only reads may also come from a list
+//! of our own.
 //!
 //! A command that is in no document is marked, one that also destroys is taken out, and every destructive command is
-//! labelled, whoever wrote it. Entry point: [`checked`].
+//! labelled, in the model's text as in a quotation. Entry point: [`checked`].
 
 pub mod changes;
 mod destruction;
@@ -33,7 +34,7 @@ use shell::Invocation;
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 use vocabulary::{has, is_known, is_made_like_tool, is_ordinary, is_tool};
 
-/// The commands of a sentence: what stands in backticks, and what begins with a tool's name.
+/// The commands of a sentence: the texts in backticks, and the words that begin with a tool's name.
 pub fn in_text(sentence: &str) -> Vec<String> {
     let spans = sentence.split('`').skip(1).step_by(2).map(str::to_owned);
     let words = sentence.replace('`', " ");
@@ -45,7 +46,7 @@ pub fn in_sentences(text: &str) -> Vec<Range<usize>> {
     prose::segments(text)
 }
 
-/// What stands before a command in a transcript or a list: a prompt, a number.
+/// The prefix of a command in a transcript or a list: a prompt, a bullet or a number.
 static PROMPT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^\s*(?:\[?[\w.-]+@[\w.-]+[^\s#$%>]{0,60}(?:\s[^\s\]#$%>]{0,60}\])?\s?[#$%>]\s*|PS\s[^\s>]{0,60}>\s*|[\w.:\[\]()-]{1,40}(?:=?[#$%>])\s+|(?:[$%>*•-]|\d{1,3}[.)])\s+)+")
         .expect("the pattern is valid")
@@ -312,7 +313,7 @@ impl Verdict {
         }
     }
 
-    /// The mark after a command, or what stands in its place.
+    /// The mark after a command, or the text in its place.
     fn edit(self, range: Range<usize>, phrases: &Phrases) -> Option<(Range<usize>, String)> {
         match self.fate(phrases) {
             Fate::Replaced(note) => Some((range, format!("[{note}]"))),
@@ -322,7 +323,7 @@ impl Verdict {
     }
 }
 
-/// A line without what stands before its command.
+/// A line without the prefix of its command.
 fn bare(line: &str) -> &str {
     let rest = PROMPT.find(line).map_or(line, |prompt| &line[prompt.end()..]);
     rest.trim()
@@ -409,8 +410,8 @@ fn is_certain(call: &Invocation, num_calls: usize) -> bool {
         || (is_tool(&call.program) && !is_ordinary && (is_script || num_calls > 1))
 }
 
-/// Whether a line of code is a command of a program we do not know: a name and flags, a name and a verb that destroys, a
-/// pipe into a program that we know.
+/// Whether a line of code is a command of a program we do not know: a name and flags, a name and a verb that destroys,
+/// a pipe into a program that we know.
 fn looks_like_command(line: &str, calls: &[Invocation], mode: Mode) -> bool {
     let Some(first) = calls.first() else { return false };
     let is_sentence = line.split_whitespace().any(|word| {
@@ -484,8 +485,8 @@ fn is_literal(span: &str) -> bool {
     one_word && !is_placeholder && compound && span.chars().any(char::is_alphabetic)
 }
 
-/// Whether a code span names a field of a manifest, as `scaleTargetRef.name`, `.spec.replicas` or `containers[0].image`: a
-/// field is set, not run.
+/// Whether a code span names a field of a manifest, as `scaleTargetRef.name`, `.spec.replicas` or
+/// `containers[0].image`: a field is set, not run.
 fn is_field_path(span: &str) -> bool {
     static PATH: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^\.?[a-z][A-Za-z0-9]*(?:\[(?:[0-9]{1,3}|\*)?\])?(?:\.[a-z][A-Za-z0-9]*(?:\[(?:[0-9]{1,3}|\*)?\])?)+$")

@@ -12,7 +12,7 @@ use std::{ops::Range, sync::LazyLock};
 /// No command in a sentence is longer. Names of programs in a row would each be read to the end of the text.
 const MAX_COMMAND_BYTES: usize = 256;
 
-/// What may be a program's name, with its folder.
+/// A word that may be a program's name, with its folder.
 static NAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"[A-Za-z0-9_~./@-]*[A-Za-z0-9]").expect("the pattern is valid"));
 
@@ -140,8 +140,8 @@ fn is_flag(word: &str) -> bool {
     word.starts_with('-') && word.trim_start_matches('-').starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-/// Whether what a sentence tells to run is a command of a program we do not know: a name and a flag, a path or a verb that
-/// destroys.
+/// Whether what a sentence tells to run is a command of a program we do not know: a name and a flag, a path or a verb
+/// that destroys.
 pub fn is_told(call: &Invocation) -> bool {
     let Some(first) = call.args.first() else { return false };
     let is_name = call.written.starts_with(|c: char| c.is_ascii_lowercase())
@@ -232,7 +232,8 @@ pub fn is_invocation(call: &Invocation) -> bool {
     }
 }
 
-/// Whether words after a cloud's name are a command: "the AWS Load Balancer Controller" is none, `aws ec2 stop-instances` is.
+/// Whether words after a cloud's name are a command: "the AWS Load Balancer Controller" is not a command, `aws ec2
+/// stop-instances` is one.
 fn is_cloud_command(call: &Invocation) -> bool {
     let [first, second, ..] = call.args.as_slice() else { return false };
     let is_lower =

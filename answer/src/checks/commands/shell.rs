@@ -17,7 +17,7 @@ const MAX_WRAPPERS: usize = 8;
 /// Most bytes of a value that a variable brings into a word.
 const MAX_VALUE_BYTES: usize = 64;
 
-/// What stands for a space, or for nothing, within a word: `rm${IFS}-rf`, `r$@m`, `r``m`.
+/// Expansions that a shell reads as a space or as an empty text within a word: `rm${IFS}-rf`, `r$@m`, `r``m`.
 static SPACES: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\$\{IFS[^}]{0,20}\}|\$IFS(?:\$\d)?").expect("the pattern is valid"));
 static NOTHING: LazyLock<Regex> = LazyLock::new(|| {
@@ -86,8 +86,8 @@ impl Invocation {
     }
 }
 
-/// Every program that a line runs, in order: those in pipes and lists, behind `sudo` and the like, in `bash -c "..."`, and
-/// after `exec ... --`.
+/// Every program that a line runs, in order: those in pipes and lists, behind `sudo` and the like, in `bash -c "..."`,
+/// and after `exec ... --`.
 pub fn invocations(line: &str) -> Vec<Invocation> {
     let mut found = Found::default();
     let line = SPACES.replace_all(line, " ");
@@ -117,7 +117,7 @@ impl Found {
                 _ => Feed::Other,
             };
             self.collect_words(&command.words, depth, is_quotation);
-            // What a wrapper or a shell runs is given what the wrapper is given.
+            // The command inside a wrapper or a shell gets the input and the outputs of the wrapper.
             if let Some(call) = self.calls.get_mut(before) {
                 call.fed = feed;
                 call.outputs.extend(command.outputs);
@@ -341,7 +341,7 @@ fn is_passing(target: &str) -> bool {
     ["/tmp/", "/dev/null", "/dev/std", "/dev/tty", "/dev/fd/"].iter().any(|folder| target.starts_with(folder))
 }
 
-/// The commands of a line, split at pipes and lists, each as words. What follows a `#` is a comment.
+/// The commands of a line, split at pipes and lists, each as words. The text after a `#` is a comment.
 fn commands(line: &str) -> Vec<Command> {
     let mut reading = Reading::default();
     let last = |quote: char| line.rfind(quote);

@@ -1,4 +1,4 @@
-//! What is marked, labelled and taken out, as it stands in replies.
+//! Commands in replies that are marked, labelled or taken out.
 
 use super::*;
 use crate::evidence::Evidence;
@@ -11,7 +11,7 @@ fn check(text: &str, expected: &str) {
     assert_eq!(left_of(text), expected, "{text}");
 }
 
-/// What is left of a text, with short signs for the notes.
+/// The rest of a text after the check, with short signs for the notes.
 fn left_of(text: &str) -> String {
     let evidence = Evidence {
         n: 1,
@@ -111,7 +111,8 @@ fn quotations_are_only_labelled() {
     assert!(checked.unverified.is_empty() && checked.destructive.len() == 1);
 }
 
-/// What stands for a command that destroys and is in no document, and for others that are in none.
+/// The checked text with a short sign for each note: `?` for an unverified command, `!` for a destructive one,
+/// `removed` for one that was taken out.
 fn marks(text: &str, evidence: &str, question: &str) -> String {
     let evidence = Evidence { text: evidence.to_owned(), ..Evidence::sample(1) };
     let phrases = crate::phrases::phrases(&Language("en".to_owned()));
@@ -393,7 +394,7 @@ fn a_long_text_takes_no_longer_than_its_length() {
     }
 }
 
-/// What the kubelet and container runtimes write names the object as well as its namespace.
+/// The messages of the kubelet and of container runtimes name the object as well as its namespace.
 #[test]
 fn names_of_the_failure_are_known() {
     let failure = "back-off 5m0s restarting failed container=api pod=payments-api-7c9d8b6f5-x2x7k_payments(1c0f6e0a-5c2a-4d2e-9a0e-3b1f4c6d7e8f)";
@@ -524,7 +525,7 @@ fn disguised(command: &str) -> Vec<String> {
     hidden
 }
 
-/// Of commands that destroy or that nobody knows, over many tools and in many disguises, each is marked or taken out; where
+/// Each destructive or unknown command, over many tools and in many disguises, is marked or taken out; where
 /// a document has them, those with a sign of destruction are labelled.
 #[test]
 fn commands_in_no_document_are_marked_whatever_the_program() {

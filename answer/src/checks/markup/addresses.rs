@@ -11,9 +11,10 @@ use crate::markdown;
 use regex::{Captures, Regex};
 use std::{borrow::Cow, collections::HashSet, ops::Range, sync::LazyLock};
 
-/// Any scheme with `//`, a few without, and `www.`; then an address without a scheme, with `//` or a host and a path, or with
-/// the number of a host, a port and a path; then what chat programs make a mention of; then an e-mail address. A backslash may stand before a sign, as Markdown writes it, and a dot may be one of those
-/// that browsers read as dots.
+/// Any scheme with `//`, a few without, and `www.`; then an address without a scheme, with `//` or a host and a path,
+/// or with the number of a host, a port and a path; then what chat programs make a mention of; then an e-mail address.
+/// A backslash may stand before a sign, as Markdown writes it, and a dot may be one of those that browsers read as
+/// dots.
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     let dot = r"(?:\\?[.．。｡]|%2e)";
     let label = r"[\p{L}\p{N}_\-]+";
@@ -90,8 +91,8 @@ impl<'a> From<(&'a Vec<&'a str>, &'a Said)> for Allowed<'a> {
     }
 }
 
-/// Addresses that failure and documents have, word for word. One that asks something of its host, with a query, a user or
-/// a fragment, could tell it something, and is none of them.
+/// Addresses that failure and documents have, word for word. An address with a query, a user or a fragment could carry
+/// data to its host, and is left out.
 #[derive(Debug, Default)]
 pub struct Said {
     /// Addresses with a scheme.
@@ -218,8 +219,9 @@ impl Place<'_> {
 }
 
 /// The text without the addresses that may not stay: of those with a scheme, cited ones may, and in code those of the
-/// machine and the cluster and those that failure and documents have; of those without, names that are no place, and in code
-/// what names an image. An e-mail address outside code is written so that it stays text. Borrowed when nothing changes.
+/// machine and the cluster and those that failure and documents have; of those without, names that are no place, and in
+/// code what names an image. An e-mail address outside code is written so that it stays text. Borrowed when nothing
+/// changes.
 pub fn without<'t>(text: &'t str, allowed: Allowed<'_>, place: Place<'_>) -> Cow<'t, str> {
     let mut written = String::new();
     let (mut at, mut from) = (0, 0);
@@ -329,7 +331,8 @@ fn replacement(found: &Captures<'_>, after: &str, allowed: Allowed<'_>, place: P
     (!in_code && !is_unit).then(|| format!("{} (at) {host}", &found["local"]))
 }
 
-/// Whether a text begins with the punctuation of a script without spaces, and no name follows it that a URL could go on with.
+/// Whether a text begins with the punctuation of a script without spaces, and no name follows it that a URL could go on
+/// with.
 fn ends_sentence(text: &str) -> bool {
     let mut signs = text.chars();
     signs.next().is_some_and(|sign| "。，；、！？：）」』》".contains(sign))
@@ -350,8 +353,8 @@ fn trailing(url: &str) -> &str {
     &url[body.len()..]
 }
 
-/// Whether a program that looks for links would read on after a URL: into a letter that is not ASCII, or, where the host
-/// is its last part, into another host.
+/// Whether a program that looks for links would read on after a URL: into a letter that is not ASCII, or, where the
+/// host is its last part, into another host.
 fn may_grow(url: &str, tail: &str, after: &str) -> bool {
     let first = tail.chars().chain(after.chars()).next();
     if first.is_some_and(|first| !first.is_ascii() && !first.is_whitespace()) {

@@ -25,8 +25,8 @@ pub fn sealed(text: &str, allowed: Allowed<'_>) -> String {
     plain_fences(&without_definitions(&text))
 }
 
-/// Where every dialect reads code: within fences of backticks that are closed, and between single backticks in pairs on one
-/// line. Nowhere, where another sign makes that doubtful.
+/// Where every dialect reads code: within fences of backticks that are closed, and between single backticks in pairs on
+/// one line. Nowhere, where another sign makes that doubtful.
 fn sure_code(text: &str) -> Vec<Range<usize>> {
     static FENCE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(&format!("{CONTAINERS}(`{{3,}})[^`]*$")).expect("the pattern is valid"));
@@ -138,7 +138,8 @@ fn opens(name: &str, after: &str) -> bool {
     }
 }
 
-/// What a browser may read as the attributes of a tag: no further than its end, the paragraph's or that of any sense.
+/// The text that a browser may read as the attributes of a tag: to the end of the tag or of the paragraph, 1 KiB at
+/// most.
 fn attributes(after: &str) -> &str {
     let near = &after[..after.floor_char_boundary(1 << 10)];
     let paragraph = near.split("\n\n").next().unwrap_or_default();

@@ -58,7 +58,7 @@ fn is_courtesy(sentence: &str) -> bool {
     const MAX_REST_CHARS: usize = 48;
     let lower = sentence.replace('’', "'").to_lowercase();
     let mut rest = lower.as_str();
-    // What follows an interjection is judged by itself.
+    // The text after an interjection is judged by itself.
     loop {
         rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
         // Of two that begin alike, the longer is later in the file.

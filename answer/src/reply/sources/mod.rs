@@ -1,9 +1,9 @@
-//! Claims without a source, marked as a reader would see them: a citation covers what it stands in, what it ends and what it
-//! introduces. What stands uncited between cited claims and says something is marked, a list with one note. Pure.
+//! Claims without a source, marked as a reader would see them: a citation covers what it stands in, what it ends and
+//! what it introduces. An uncited claim between cited ones is marked; a list gets one note. Pure.
 //!
-//! Blocks come one by one; each is given back when nothing that follows can cover it any more. Entry points: [`Sources`],
-//! and [`marked`] for a whole text. `summary.rs` tells of a block what it cites and claims, `claims.rs` of a sentence
-//! whether it says something.
+//! Blocks come one by one; each is given back when nothing that follows can cover it any more. Entry points:
+//! [`Sources`], and [`marked`] for a whole text. `summary.rs` tells of a block what it cites and claims, `claims.rs` of
+//! a sentence whether it says something.
 
 mod claims;
 mod summary;
@@ -113,7 +113,7 @@ impl<'a> Sources<'a> {
         self.waiting.iter().map(|waiting| waiting.text.as_str())
     }
 
-    /// Takes the next block; returns those that are decided. Whatever has one of `urls` has a source.
+    /// Takes the next block; returns those that are decided. A text with one of `urls` has a source.
     pub fn push(&mut self, text: String, after_blank: bool, urls: &[&str]) -> Vec<Placed> {
         let summary = Summary::of(&text, self.phrases, urls);
         let mut placed = Vec::new();

@@ -21,7 +21,7 @@ const BULLETS: &str = "☐☑☒✅✔✓❌✗•●○▪▫■□▸►‣⁃
 pub enum Kind {
     Item,
     Heading,
-    /// Nothing but citations.
+    /// Only citations, no words.
     Lone,
     Text,
     /// The words of a document.
@@ -56,7 +56,7 @@ struct Part {
 }
 
 impl Summary {
-    /// Reads a block. Whatever has one of `urls` has a source.
+    /// Reads a block. A text with one of `urls` has a source.
     pub fn of(text: &str, phrases: &Phrases, urls: &[&str]) -> Self {
         let outline = markdown::outline(text);
         let mut parts: Vec<Part> = Vec::new();
@@ -112,7 +112,7 @@ fn uncovered(parts: &[Part], outline: &Outline) -> Vec<usize> {
     let mut claims: Vec<&Part> = Vec::new();
     for part in parts {
         let around = ancestors(part);
-        // What introduces a list covers its items and those below them.
+        // A cited introduction of a list covers its items and those below them.
         let is_introduced = introduction.is_some_and(|introduction| {
             introduction.parent != part.parent
                 && introduction.parent.is_none_or(|parent| around.contains(&parent))
@@ -152,7 +152,8 @@ impl Part {
     }
 }
 
-/// Whether a text without a colon introduces what comes next: it says so, or it is as short as a heading and no sentence.
+/// Whether a text without a colon introduces what comes next: it says so, or it is as short as a heading and no
+/// sentence.
 fn leads_on(text: &str) -> bool {
     const MAX_HEADING_CHARS: usize = 60;
     static LEAD: LazyLock<Regex> = LazyLock::new(|| {

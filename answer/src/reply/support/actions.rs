@@ -39,7 +39,8 @@ fn advised(said: &str, tongue: Tongue) -> BTreeSet<String> {
     }
 }
 
-/// Whether a sentence advises a grave action that no clause of the passages speaks of together with anything else of it.
+/// Whether a sentence advises a grave action that no clause of the passages speaks of together with anything else of
+/// it.
 pub fn is_unheard_of(said: &str, tongue: Tongue, passages: &[&Passage]) -> bool {
     /// The idea of `all`.
     const ALL: &str = "=all";
@@ -52,7 +53,7 @@ pub fn is_unheard_of(said: &str, tongue: Tongue, passages: &[&Passage]) -> bool 
         GRAVE.iter().any(|(action, ideas)| {
             let is_other = |word: &&str| !ideas.contains(word) && *word != ALL;
             let others: Vec<&str> = words.shared.iter().map(String::as_str).filter(is_other).collect();
-            // What is done to everything and nothing else is in no passage.
+            // An action on everything, with no other object, cannot be found in a passage.
             let is_of_all = others.is_empty() && words.shared.contains(ALL);
             let is_told = advised.contains(*action)
                 && (is_of_all || !others.is_empty())
@@ -137,7 +138,7 @@ const LEAST_OF_UNKNOWN: f32 = 0.45;
 /// Whether a sentence has a verb, outside of what it forbids itself, that the passages forbid and no list knows.
 fn does_what_is_forbidden(said: &str, words: &Words, passages: &[&Passage]) -> bool {
     let outside = prohibition::words_outside(said);
-    // What it forbids as well it does not tell to do, whatever else it says.
+    // A sentence that forbids an action itself does not tell the reader to do it.
     let own: Vec<String> = prohibition::of_title(said).map(|own| own.actions).unwrap_or_default();
     passages.iter().any(|passage| {
         let scores = passage.forbidding.scores(words, true);

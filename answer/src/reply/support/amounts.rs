@@ -19,7 +19,8 @@ const MAX_TERMS: usize = 12;
 const MAX_HELD: usize = 256;
 
 impl Support<'_> {
-    /// Whether an amount of a sentence stands neither in the question nor in a passage near what the sentence speaks of.
+    /// Whether an amount of a sentence stands neither in the question nor in a passage near what the sentence speaks
+    /// of.
     pub(super) fn has_unknown_quantity(
         &self,
         said: &str,
@@ -31,7 +32,7 @@ impl Support<'_> {
         if wanted.is_empty() {
             return false;
         }
-        // What stands in the question stands near everything.
+        // An amount of the question counts as near every sentence.
         let is_asked = |wanted: &Quantity| {
             self.asked.quantities.iter().any(|(_, held)| quantities::is_same(held, wanted))
         };
@@ -58,7 +59,7 @@ impl Support<'_> {
                     })
                 })
         };
-        // What a reader can compute from what is known needs no source.
+        // An amount that a reader can compute from known amounts needs no source.
         let is_known = |value: f64| {
             let held = passages.iter().flat_map(|passage| &passage.quantities).chain(&self.asked.quantities);
             held.into_iter().any(|(_, held)| held.written == value || held.value == value)
@@ -79,7 +80,8 @@ impl Support<'_> {
         })
     }
 
-    /// Whether a sentence says that an amount follows from the question's, and it does: by one step, with what else it says.
+    /// Whether a sentence says that an amount follows from the question's, and it does: by one step, with what else it
+    /// says.
     fn is_concluded(&self, said: &str, wanted: &Quantity) -> bool {
         /// As far as `about two weeks` is from 15 days.
         const ABOUT: f64 = 0.1;
@@ -110,8 +112,8 @@ impl Support<'_> {
         })
     }
 
-    /// Whether an amount is the share, the part or the changed whole of others of which the sentence tells at least one, which
-    /// its sources have as well: `18,000 of 20,000 are 90 %`.
+    /// Whether an amount is the share, the part or the changed whole of others of which the sentence tells at least
+    /// one, which its sources have as well: `18,000 of 20,000 are 90 %`.
     fn is_share(&self, wanted: &Quantity, terms: &[&Quantity], passages: &[&Passage]) -> bool {
         /// As far as a rounded share is from the exact one.
         const ABOUT: f64 = 0.01;

@@ -1,9 +1,9 @@
-//! Whether the passage that a sentence cites says it: amounts and names occur there, it denies what the passage denies, and
-//! most of what it speaks of stands there. Pure, and linear in the reply's length.
+//! Whether the passage that a sentence cites says it: amounts and names occur there, it denies what the passage denies,
+//! and most of what it speaks of stands there. Pure, and linear in the reply's length.
 //!
-//! Entry point: [`Support::marked`] for a block. What covers a sentence is the citation in it, else the next one in its
-//! paragraph, else the one before, else what `sources/` found to cover the block. `amounts.rs`,
-//! `names.rs`, `actions.rs` and `shares.rs` each ask one thing of a sentence.
+//! Entry point: [`Support::marked`] for a block. A sentence is covered by the citation in it, else by the next one in
+//! its paragraph, else the one before, else what `sources/` found to cover the block. `amounts.rs`, `names.rs`,
+//! `actions.rs` and `shares.rs` each ask one thing of a sentence.
 
 mod actions;
 mod amounts;
@@ -90,8 +90,8 @@ impl<'a> Support<'a> {
         })
     }
 
-    /// A block with a mark behind each sentence that its source does not say, and how much of it that is. `covered_by`: what
-    /// covers the block besides its own citations.
+    /// A block with a mark behind each sentence that its source does not say, and how much of it that is. `covered_by`:
+    /// what covers the block besides its own citations.
     pub fn marked(&self, block: &str, covered_by: &BTreeSet<usize>) -> (String, Tally) {
         let mut tally = Tally::default();
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
@@ -186,7 +186,7 @@ impl<'a> Support<'a> {
         if self.has_unknown_quantity(said, tongue, &words, &passages) {
             return Some(Fault::Quantity);
         }
-        // What stands in another passage is not made up.
+        // A name that stands in another passage is not made up.
         let others = (1..=self.evidence.len()).filter(|n| !cited.contains(n));
         let others: Vec<&Passage> = others.map(|n| self.passage(n)).collect();
         let knows = |name: &str| {
@@ -212,7 +212,7 @@ impl<'a> Support<'a> {
         {
             return Some(Fault::Negation);
         }
-        // What the answer does not know needs no source, unless advice is drawn from it.
+        // The part of a sentence that says the answer does not know needs no source, unless advice is drawn from it.
         let known = known(said);
         let words = match known.len() < said.len() && prohibition::advised(known).is_empty() {
             true => words::read(known, tongue),
@@ -261,7 +261,7 @@ static LEFT_OUT: LazyLock<Regex> =
 /// Whether a short sentence draws the conclusion of the one before.
 fn concludes(said: &str) -> bool {
     const MAX_CHARS: usize = 60;
-    // It says what something is, and tells nobody to do anything.
+    // A conclusion states a fact and gives no advice.
     said.chars().count() <= MAX_CHARS
         && CONCLUDES.is_match(said)
         && STATES.is_match(said)

@@ -1,5 +1,5 @@
-//! A passage as sentences are held against it: its parts with what they speak of, its clauses with whether they deny, its
-//! names and amounts. Pure, and linear in the passage's length.
+//! A passage as sentences are held against it: its parts with what they speak of, its clauses with whether they deny,
+//! its names and amounts. Pure, and linear in the passage's length.
 
 use super::{
     names::Known,
@@ -29,7 +29,8 @@ pub struct Index {
     own: HashMap<String, Vec<usize>>,
 }
 
-/// What a word that only its own language knows weighs beside an idea, where both texts have that language and where not.
+/// The weight of a word of one language, where an idea weighs 1: where both texts are in that language, and where they
+/// are not.
 const OWN_WEIGHT: f32 = 0.7;
 const FOREIGN_WEIGHT: f32 = 0.25;
 
@@ -65,8 +66,8 @@ impl Index {
         !of(some).is_disjoint(&of(others))
     }
 
-    /// Of each text how much of some words it has, and of all texts together; and how much there is to have. A word that
-    /// many texts have says less.
+    /// Of each text how much of some words it has, and of all texts together; and how much there is to have. A word
+    /// that many texts have says less.
     pub fn scores(&self, words: &Words, is_same_tongue: bool) -> Scores {
         let mut scores = Scores {
             of_texts: vec![0.0; self.num_texts],

@@ -19,12 +19,13 @@ pub struct Shares {
     weight: f32,
 }
 
-/// Least sum of both shares, where sentence and passage have one language and where not. Fitted on one half of the sentences of
-/// `eval/suites/support`, and so that no honest reply of `eval/suites/replies` is marked.
+/// Least sum of both shares, where sentence and passage have one language and where not. Fitted on one half of the
+/// sentences of `eval/suites/support`, and so that no honest reply of `eval/suites/replies` is marked.
 const LEAST_SHARES: f32 = 0.7;
 const LEAST_FOREIGN_SHARES: f32 = 0.6;
 
-/// What says less is judged by its words only where next to none of them stand there, or not at all.
+/// The least weight of a sentence's words. Below `LEAST_WEIGHT` half of the least shares is enough, and a passage in
+/// another language needs no share at all; below `LEAST_SHORT` a sentence is not judged by its words.
 const LEAST_WEIGHT: f32 = 2.5;
 const LEAST_SHORT: f32 = 1.7;
 
@@ -57,7 +58,7 @@ impl Support<'_> {
         passages: &[&Passage],
         num_amounts: usize,
     ) -> Shares {
-        // What the question says needs no source: it counts as found.
+        // The words of the question need no source: they count as found.
         let unasked = self.unasked(words);
         let is_foreign = passages.iter().all(|passage| passage.tongue != tongue);
         let of_amounts = if is_foreign { num_amounts as f32 } else { 0.0 };

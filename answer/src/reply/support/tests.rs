@@ -2,7 +2,7 @@ use super::*;
 use crate::phrases;
 use kb::question::Language;
 
-/// What sentences are held against.
+/// The passage that the sentences are compared with.
 const PASSAGE: &str = "\
 ## Meaning
 

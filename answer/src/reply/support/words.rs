@@ -1,5 +1,5 @@
-//! What a text speaks of: ideas that mean the same in every language that users write, and words of its own. The ideas are
-//! data: `concepts.txt`. Pure, and linear in the text's length.
+//! The subjects of a text: ideas that mean the same in every language that users write, and words of its own. The ideas
+//! are data: `concepts.txt`. Pure, and linear in the text's length.
 
 use kb::{
     analyzer::{self, Form, chinese::simplified, is_cjk, vietnamese},
