@@ -30,6 +30,7 @@ mod key;
 mod left;
 mod lexical;
 mod manifest;
+mod meta;
 mod numbers;
 mod points;
 mod reader;

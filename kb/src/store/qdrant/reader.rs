@@ -7,7 +7,7 @@ use super::{
     collection,
     kept::Kept,
     manifest::{self, State},
-    session::Meta,
+    meta::Meta,
     view::QdrantView,
 };
 use crate::store::{

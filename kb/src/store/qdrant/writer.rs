@@ -9,12 +9,13 @@ use super::{
     left::{self, Comparison, Left},
     lexical::{add_field_weights, field_frequencies, passage_dimensions, passage_vector, passage_weights},
     manifest::{self, State},
+    meta::Meta,
     points::{
         self, DENSE, Draft, FIELDS, PASSAGE, Sort, chunk_id, document_of, fields, float, integer, is_any,
         is_key, is_sort, key, list, payload, record_id, text,
     },
     requests::{Wanted, all},
-    session::{Meta, Session},
+    session::Session,
     staging::Staging,
     states,
 };
